@@ -1,0 +1,120 @@
+//! E-mail addresses: parsed once at the edge, compared without case from then on.
+//!
+//! The grammar is the `email_address` crate's (RFC 5321, 5322 and 6532). This file owns what a sign-up
+//! form means by an address: no display name, no address literal, a domain with a dot. Whether
+//! somebody reads mail there is not known here.
+
+use email_address::{EmailAddress, Options};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Longest address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
+pub const MAX_LENGTH: usize = 254;
+
+/// An e-mail address: trimmed, NFC (RFC 6532 §3.1), lower-cased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+/// Why a text is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailFault {
+    /// More than [`MAX_LENGTH`] characters.
+    TooLong,
+    /// The grammar does not allow it.
+    Invalid,
+}
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// Says which rule of [`EmailFault`] the text breaks.
+    pub fn parse(text: &str) -> Result<Self, EmailFault> {
+        let text = text.trim();
+        if text.chars().count() > MAX_LENGTH {
+            return Err(EmailFault::TooLong);
+        }
+        let address: String = text.nfc().collect::<String>().to_lowercase();
+        let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+        let invisible = |c: char| c.is_control() || c.is_whitespace() || is_format_character(c);
+        if address.chars().any(invisible) || EmailAddress::parse_with_options(&address, options).is_err() {
+            return Err(EmailFault::Invalid);
+        }
+        Ok(Self(address))
+    }
+
+    /// The address as stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Characters that show nothing or turn the direction of text: two addresses that look the same must
+/// not be two accounts.
+const fn is_format_character(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn parsed(text: &str) -> Result<String, EmailFault> {
+        Email::parse(text).map(|email| email.as_str().to_owned())
+    }
+
+    #[test]
+    fn addresses_are_trimmed_and_lower_cased() {
+        assert_eq!(parsed("  Ada@Example.COM\n"), Ok("ada@example.com".to_owned()));
+        assert_eq!(parsed("a+tag@sub.example.co.uk"), Ok("a+tag@sub.example.co.uk".to_owned()));
+    }
+
+    #[test]
+    fn internationalised_addresses_are_allowed_and_normalised() {
+        assert_eq!(parsed("Jörg@Bücher.example"), Ok("jörg@bücher.example".to_owned()));
+        assert_eq!(parsed("jo\u{308}rg@example.com"), parsed("jörg@example.com"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let wrong = [
+            "",
+            "@",
+            "a",
+            "a@",
+            "@b.c",
+            "a@b",
+            "a@@b.c",
+            "a@b@c.d",
+            "a b@c.d",
+            "a@b c.d",
+            "a@.b.c",
+            "a@b..c",
+            "a@b.c.",
+            ".a@b.c",
+            "a.@b.c",
+            "a..b@c.d",
+            "a@[127.0.0.1]",
+            "Ada <a@b.c>",
+            "a@b.c\0",
+            "a\n@b.c",
+            "a@-b.c",
+            "a@b.c,d@e.f",
+            "a\u{200b}@b.c",
+            "a@b.c\u{202e}",
+        ];
+        for text in wrong {
+            assert_eq!(parsed(text), Err(EmailFault::Invalid), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn at_most_254_characters() {
+        let domain = format!("{}.{}.{}.com", "d".repeat(60), "d".repeat(60), "d".repeat(60));
+        let fits = format!("{}@{domain}", "a".repeat(64));
+        assert!(parsed(&fits).is_ok());
+        assert_eq!(parsed(&format!("{}@{domain}", "a".repeat(250))), Err(EmailFault::TooLong));
+    }
+}

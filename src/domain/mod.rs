@@ -1,0 +1,17 @@
+//! The rules of the service: values in, decision out.
+//!
+//! Nothing here waits, reads a clock, draws randomness or knows HTTP, SQL or Workers. Time and random
+//! bytes come in as arguments, so that every rule can be tested by calling it.
+
+pub mod email;
+pub mod full_name;
+pub mod ids;
+pub mod password;
+pub mod password_hash;
+pub mod problem;
+pub mod request_id;
+pub mod secret;
+pub mod session;
+pub mod settings;
+pub mod time;
+pub mod token;

@@ -1,0 +1,65 @@
+//! The id that ties a response to its log lines.
+//!
+//! A caller may bring one in `X-Request-ID`. It ends up in logs and is echoed, so only a harmless
+//! alphabet is kept; anything else is replaced, never repaired.
+
+use super::ids::hex;
+
+/// Longest incoming id that is kept.
+const MAX_LENGTH: usize = 128;
+
+/// An id of one request: `^[A-Za-z0-9._-]{1,128}$`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Keeps an incoming id, if it has the allowed form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let fits = (1..=MAX_LENGTH).contains(&text.len());
+        (fits && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    /// A new id: a version 4 UUID (RFC 9562 §5.4) as 32 hex digits.
+    #[must_use]
+    pub fn from_random(mut bytes: [u8; 16]) -> Self {
+        let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
+        *version = (*version & 0x0f) | 0x40;
+        *variant = (*variant & 0x3f) | 0x80;
+        Self(hex(&bytes))
+    }
+
+    /// The text of the id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn harmless_ids_are_kept() {
+        for text in ["a", "0f.A_b-9", &"x".repeat(128)] {
+            assert_eq!(RequestId::parse(text).as_ref().map(RequestId::as_str), Some(text));
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in ["", " ", "a b", "a\n", "a\"", "{}", "é", "a\0", &"x".repeat(129)] {
+            assert_eq!(RequestId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn new_ids_are_version_4_uuids() {
+        assert_eq!(RequestId::from_random([0xff; 16]).as_str(), "ffffffffffff4fffbfffffffffffffff");
+        assert_eq!(RequestId::from_random([0; 16]).as_str(), "00000000000040008000000000000000");
+    }
+}

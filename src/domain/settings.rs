@@ -1,0 +1,240 @@
+//! The settings of a deployment: read once, completely, or not at all.
+//!
+//! Every wrong setting is found in one pass and named; its value is never repeated, because it may be
+//! a secret typed into the wrong line. Where the values come from is the caller's business.
+
+use super::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
+use super::password_hash::{MAX_ROUNDS, WEAK_ROUNDS};
+use super::secret::Secret;
+use super::session::Lifetimes;
+use super::time::{DAY, MINUTE};
+
+/// Fewest bytes of a secret: the output length of SHA-256 (RFC 7518 §3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+/// Least severe log lines that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happened.
+    Info,
+    /// What was refused.
+    Warning,
+    /// What went wrong.
+    Error,
+}
+
+/// Which web pages of other origins may call the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// These, exactly; with credentials.
+    Only(Vec<String>),
+    /// Any; without credentials (Fetch Standard, "CORS protocol and credentials").
+    Any,
+}
+
+/// The settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Signs and verifies tokens.
+    pub secret_key: Secret,
+    /// Verifies tokens from before the last change of the secret.
+    pub secret_key_previous: Option<Secret>,
+    /// `iss` of every token.
+    pub jwt_issuer: String,
+    /// `aud` of every token.
+    pub jwt_audience: String,
+    /// How long tokens and sessions live.
+    pub lifetimes: Lifetimes,
+    /// PBKDF2 rounds of a new password hash.
+    pub password_iterations: u32,
+    /// Shortest password that can be chosen, in code points.
+    pub password_min_length: usize,
+    /// Who may call from a browser.
+    pub cors_origins: CorsOrigins,
+    /// Milliseconds after which the database counts as not answering.
+    pub d1_timeout_ms: u32,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// Title of the API description and realm of `WWW-Authenticate`.
+    pub app_name: String,
+    /// Path under which all routes answer: empty, or like `/api/v1`.
+    pub base_path: String,
+}
+
+/// The names of the settings that are missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("missing or wrong settings: {}", .0.join(", "))]
+pub struct WrongSettings(pub Vec<&'static str>);
+
+impl Settings {
+    /// Reads every setting through `lookup`, which gives `None` for one that is not set.
+    ///
+    /// # Errors
+    /// [`WrongSettings`] with the name of each setting at fault.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
+        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let settings = reader.settings();
+        match settings {
+            Some(settings) if reader.wrong.is_empty() => Ok(settings),
+            _ => Err(WrongSettings(reader.wrong)),
+        }
+    }
+
+    /// Are new password hashes weak enough to warn about?
+    #[must_use]
+    pub const fn has_weak_password_hashes(&self) -> bool {
+        self.password_iterations < WEAK_ROUNDS
+    }
+}
+
+struct Reader<F> {
+    lookup: F,
+    wrong: Vec<&'static str>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn settings(&mut self) -> Option<Settings> {
+        // Every setting is read before any `?`, so that all the faults are found.
+        let secret_key = self.required("SECRET_KEY", secret);
+        let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
+        let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
+        let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
+        let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
+        let lifetimes = self.lifetimes();
+        let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
+        let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
+        let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(CorsOrigins::Only(Vec::new())), cors_origins);
+        let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
+        let log_level = self.or("LOG_LEVEL", Some(LogLevel::Info), log_level);
+        let app_name = self.or("APP_NAME", Some("edge-auth".into()), line);
+        let base_path = self.or("BASE_PATH", Some(String::new()), base_path);
+        algorithm?;
+        Some(Settings {
+            secret_key: secret_key?,
+            secret_key_previous,
+            jwt_issuer: jwt_issuer?,
+            jwt_audience: jwt_audience?,
+            lifetimes: lifetimes?,
+            password_iterations: u32::try_from(iterations?).ok()?,
+            password_min_length: usize::try_from(min_length?).ok()?,
+            cors_origins: cors_origins?,
+            d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
+            log_level: log_level?,
+            app_name: app_name?,
+            base_path: base_path?,
+        })
+    }
+
+    fn lifetimes(&mut self) -> Option<Lifetimes> {
+        let access = self.or("ACCESS_TOKEN_EXPIRE_MINUTES", Some(15), |text| integer(text, 1, 7 * 24 * 60));
+        let refresh = self.or("REFRESH_TOKEN_EXPIRE_DAYS", Some(7), |text| integer(text, 1, 365));
+        let session = self.or("SESSION_MAX_DAYS", Some(30), |text| integer(text, 1, 3650));
+        let reuse = self.or("REFRESH_REUSE_INTERVAL_SECONDS", Some(0), |text| integer(text, 0, 3600));
+        Some(Lifetimes {
+            access_seconds: access? * MINUTE,
+            refresh_seconds: refresh? * DAY,
+            session_seconds: session? * DAY,
+            reuse_interval_seconds: reuse?,
+        })
+    }
+
+    fn required<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.or(name, None, parse)
+    }
+
+    /// Not set or set to nothing: `None` without complaint.
+    fn optional<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
+        self.noted(name, parse(&text))
+    }
+
+    fn or<T>(&mut self, name: &'static str, default: Option<T>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = match (self.lookup)(name) {
+            Some(text) => parse(&text),
+            None => default,
+        };
+        self.noted(name, value)
+    }
+
+    fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.wrong.push(name);
+        }
+        value
+    }
+}
+
+fn integer(text: &str, min: i64, max: i64) -> Option<i64> {
+    text.parse().ok().filter(|value| (min..=max).contains(value))
+}
+
+/// One line of displayable text.
+fn line(text: &str) -> Option<String> {
+    let fits = !text.trim().is_empty() && text.len() <= 200;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// A secret must be long, and must not be one that was printed in a manual.
+fn secret(text: &str) -> Option<Secret> {
+    const SAMPLES: [&str; 9] = [
+        "change-me",
+        "change_me",
+        "changeme",
+        "change-this",
+        "changethis",
+        "your-secret",
+        "your_secret",
+        "replace-me",
+        "example",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let is_sample = SAMPLES.iter().any(|sample| lower.contains(sample));
+    let mut distinct: Vec<u8> = text.bytes().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    // 32 bytes of one or two letters are a placeholder, whatever they spell.
+    let is_repetitive = distinct.len() < 8;
+    (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
+}
+
+fn cors_origins(text: &str) -> Option<CorsOrigins> {
+    let origins: Vec<String> = serde_json::from_str(text).ok()?;
+    if origins == ["*"] {
+        return Some(CorsOrigins::Any);
+    }
+    origins.iter().all(|origin| is_origin(origin)).then_some(CorsOrigins::Only(origins))
+}
+
+/// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): lower case, no path, no slash at the end.
+fn is_origin(text: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']')
+    };
+    text.strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
+}
+
+fn log_level(text: &str) -> Option<LogLevel> {
+    match text {
+        "DEBUG" => Some(LogLevel::Debug),
+        "INFO" => Some(LogLevel::Info),
+        "WARNING" => Some(LogLevel::Warning),
+        "ERROR" => Some(LogLevel::Error),
+        _ => None,
+    }
+}
+
+fn base_path(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let segment = |segment: &str| !segment.is_empty() && segment.bytes().all(allowed);
+    let valid = text.is_empty() || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment));
+    valid.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

@@ -1,0 +1,158 @@
+//! Each setting: its default, what it accepts, what it refuses, and that a refusal names it.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const GOOD_SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
+
+fn read(pairs: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
+    Settings::read(|name| {
+        let set = pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        set.or_else(|| (name == "SECRET_KEY").then(|| GOOD_SECRET.to_owned()))
+    })
+}
+
+fn wrong(name: &str, value: &str) -> Vec<&'static str> {
+    read(&[(name, value)]).err().map_or_else(Vec::new, |wrong| wrong.0)
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.lifetimes.access_seconds, 900);
+    assert_eq!(settings.lifetimes.refresh_seconds, 604_800);
+    assert_eq!(settings.lifetimes.session_seconds, 2_592_000);
+    assert_eq!(settings.lifetimes.reuse_interval_seconds, 0);
+    assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("edge-auth", "edge-auth"));
+    assert_eq!((settings.password_iterations, settings.password_min_length), (600_000, 8));
+    assert_eq!(settings.cors_origins, CorsOrigins::Only(vec![]));
+    assert_eq!(settings.d1_timeout_ms, 5000);
+    assert_eq!(settings.log_level, LogLevel::Info);
+    assert_eq!((settings.app_name.as_str(), settings.base_path.as_str()), ("edge-auth", ""));
+    assert!(settings.secret_key_previous.is_none());
+}
+
+#[test]
+fn the_secret_is_required_long_and_not_a_sample() {
+    let missing = Settings::read(|_| None).unwrap_err();
+    assert_eq!(missing.0, ["SECRET_KEY"]);
+    let bad = [
+        "",
+        "short",
+        "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c",
+        "change-me-change-me-change-me-change-me",
+        "your-secret-key-here-0123456789abcdef",
+        "CHANGEME0123456789abcdefghijklmnop",
+        &"a".repeat(64),
+        &"abc".repeat(20),
+    ];
+    for value in bad {
+        assert_eq!(wrong("SECRET_KEY", value), ["SECRET_KEY"], "{value}");
+        if !value.is_empty() {
+            assert_eq!(wrong("SECRET_KEY_PREVIOUS", value), ["SECRET_KEY_PREVIOUS"], "{value}");
+        }
+    }
+    assert!(read(&[("SECRET_KEY_PREVIOUS", "")]).unwrap().secret_key_previous.is_none());
+    assert!(read(&[("SECRET_KEY_PREVIOUS", GOOD_SECRET)]).unwrap().secret_key_previous.is_some());
+}
+
+#[test]
+fn every_wrong_setting_is_named_and_no_value_is_repeated() {
+    let pairs = [
+        ("SECRET_KEY", "hunter2"),
+        ("ALGORITHM", "RS256"),
+        ("SESSION_MAX_DAYS", "soon"),
+        ("LOG_LEVEL", "LOUD"),
+        ("BASE_PATH", "api"),
+    ];
+    let wrong = read(&pairs).unwrap_err();
+    assert_eq!(wrong.0, ["SECRET_KEY", "ALGORITHM", "SESSION_MAX_DAYS", "LOG_LEVEL", "BASE_PATH"]);
+    assert_eq!(
+        wrong.to_string(),
+        "missing or wrong settings: SECRET_KEY, ALGORITHM, SESSION_MAX_DAYS, LOG_LEVEL, BASE_PATH"
+    );
+}
+
+#[test]
+fn numbers_have_bounds() {
+    let bounds = [
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "1", "10080"),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", "1", "365"),
+        ("SESSION_MAX_DAYS", "1", "3650"),
+        ("REFRESH_REUSE_INTERVAL_SECONDS", "0", "3600"),
+        ("PASSWORD_ITERATIONS", "1", "10000000"),
+        ("PASSWORD_MIN_LENGTH", "1", "128"),
+        ("D1_TIMEOUT_MS", "1", "60000"),
+    ];
+    for (name, min, max) in bounds {
+        let over = (max.parse::<i64>().unwrap() + 1).to_string();
+        let under = (min.parse::<i64>().unwrap() - 1).to_string();
+        assert!(wrong(name, min).is_empty() && wrong(name, max).is_empty(), "{name}");
+        for value in [over.as_str(), under.as_str(), "", "ten", "1.5", "1e3", " 1", "0x10"] {
+            assert_eq!(wrong(name, value), [name], "{name} = {value:?}");
+        }
+    }
+}
+
+#[test]
+fn only_one_algorithm_exists() {
+    assert!(wrong("ALGORITHM", "HS256").is_empty());
+    for value in ["none", "hs256", "HS512", "RS256", ""] {
+        assert_eq!(wrong("ALGORITHM", value), ["ALGORITHM"]);
+    }
+}
+
+#[test]
+fn origins_are_a_json_list_of_exact_origins() {
+    let list = r#"["https://app.example.com","http://localhost:3000"]"#;
+    let expected = vec!["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
+    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", list)]).unwrap().cors_origins, CorsOrigins::Only(expected));
+    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]).unwrap().cors_origins, CorsOrigins::Any);
+    let bad = [
+        "",
+        "*",
+        "https://a.example",
+        "[1]",
+        r#"["a.example"]"#,
+        r#"["https://a.example/"]"#,
+        r#"["https://A.example"]"#,
+        r#"["https://"]"#,
+        r#"["*","https://a.example"]"#,
+        r#"["null"]"#,
+    ];
+    for value in bad {
+        assert_eq!(wrong("BACKEND_CORS_ORIGINS", value), ["BACKEND_CORS_ORIGINS"], "{value}");
+    }
+}
+
+#[test]
+fn base_path_is_empty_or_a_rooted_path_without_a_slash_at_the_end() {
+    for value in ["", "/api", "/api/v1", "/a-b_c.d~e"] {
+        assert!(wrong("BASE_PATH", value).is_empty(), "{value}");
+    }
+    for value in ["/", "api", "/api/", "//api", "/a//b", "/a b", "/{id}", "/*"] {
+        assert_eq!(wrong("BASE_PATH", value), ["BASE_PATH"], "{value}");
+    }
+}
+
+#[test]
+fn names_are_one_line() {
+    for name in ["JWT_ISSUER", "JWT_AUDIENCE", "APP_NAME"] {
+        assert!(wrong(name, "Ünïversity login").is_empty());
+        for value in ["", " ", "a\nb", &"x".repeat(201)] {
+            assert_eq!(wrong(name, value), [name]);
+        }
+    }
+}
+
+#[test]
+fn few_rounds_are_allowed_and_noticed() {
+    assert!(read(&[("PASSWORD_ITERATIONS", "99999")]).unwrap().has_weak_password_hashes());
+    assert!(!read(&[("PASSWORD_ITERATIONS", "100000")]).unwrap().has_weak_password_hashes());
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    assert!(!format!("{:?}", read(&[]).unwrap()).contains(GOOD_SECRET));
+}

@@ -1,0 +1,227 @@
+//! What a token must survive: every alteration is refused, and the wire format stays.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.repeat(32))
+}
+
+fn authority() -> TokenAuthority {
+    TokenAuthority::new(&secret("k"), None, "issuer", "audience")
+}
+
+fn claims() -> TokenClaims {
+    TokenClaims {
+        id: TokenId::from_random([0xcd; 16]),
+        user_id: UserId::new(7).unwrap(),
+        session_id: SessionId::new(99).unwrap(),
+        issued_at: NOW,
+        expires_at: NOW.plus_seconds(900),
+    }
+}
+
+fn sign(authority: &TokenAuthority, kind: TokenKind) -> String {
+    authority.sign(kind, &claims()).unwrap().expose().to_owned()
+}
+
+/// A token with any header and claims, signed with the right key: what a bug or a stolen key could make.
+fn forge(header: &serde_json::Value, body: &serde_json::Value) -> String {
+    use base64::Engine as _;
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(body.to_string().as_bytes()));
+    let mac = hmac_sha256("k".repeat(32).as_bytes(), signed.as_bytes());
+    format!("{signed}.{}", encode(&mac))
+}
+
+/// HMAC-SHA256 (RFC 2104) written out, so that the tests do not trust the library they test.
+fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut block = [0_u8; 64];
+    block[..key.len()].copy_from_slice(key);
+    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
+}
+
+fn good_header() -> serde_json::Value {
+    serde_json::json!({"alg": "HS256", "typ": "at+jwt", "kid": authority().current.id})
+}
+
+fn good_body() -> serde_json::Value {
+    serde_json::json!({
+        "sub": "7", "jti": "cd".repeat(16), "sid": "99", "type": "access", "iss": "issuer", "aud": "audience",
+        "iat": NOW.seconds(), "exp": NOW.seconds() + 900,
+    })
+}
+
+fn with(mut value: serde_json::Value, name: &str, member: serde_json::Value) -> serde_json::Value {
+    value[name] = member;
+    value
+}
+
+fn without(mut value: serde_json::Value, name: &str) -> serde_json::Value {
+    value.as_object_mut().unwrap().remove(name);
+    value
+}
+
+fn is_invalid(text: &str) -> bool {
+    authority().verify(TokenKind::Access, text, NOW) == Err(TokenFault::Invalid)
+}
+
+#[test]
+fn a_signed_token_is_read_back_unchanged() {
+    for kind in [TokenKind::Access, TokenKind::Refresh] {
+        assert_eq!(authority().verify(kind, &sign(&authority(), kind), NOW), Ok(claims()));
+    }
+}
+
+#[test]
+fn wire_format_unchanged() {
+    let text = sign(&authority(), TokenKind::Access);
+    let again = sign(&authority(), TokenKind::Access);
+    assert_eq!(text, again, "the same claims give the same token");
+    let parts: Vec<serde_json::Value> = text
+        .split('.')
+        .take(2)
+        .map(|part| {
+            use base64::Engine as _;
+            let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        })
+        .collect();
+    assert_eq!(parts, [good_header(), good_body()]);
+    assert_eq!(authority().current.id, "8151fc7546495262");
+}
+
+#[test]
+fn the_forge_of_these_tests_makes_good_tokens() {
+    let text = forge(&good_header(), &good_body());
+    assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(claims()));
+}
+
+#[test]
+fn every_single_character_counts() {
+    let text = sign(&authority(), TokenKind::Access);
+    for position in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
+        let altered = String::from_utf8(bytes).unwrap();
+        assert!(is_invalid(&altered), "altered at {position}");
+        assert!(is_invalid(&text[..position]), "cut at {position}");
+    }
+    assert!(is_invalid(&format!("{text}A")));
+    assert!(is_invalid(&format!("{text}.")));
+    assert!(is_invalid(&format!(" {text}")));
+    assert!(is_invalid(&"a".repeat(MAX_LENGTH + 1)));
+}
+
+#[test]
+fn no_other_algorithm_is_accepted() {
+    for algorithm in ["none", "None", "hs256", "HS384", "HS512", "RS256", "ES256", ""] {
+        assert!(is_invalid(&forge(&with(good_header(), "alg", algorithm.into()), &good_body())), "{algorithm}");
+    }
+    assert!(is_invalid(&forge(&without(good_header(), "alg"), &good_body())));
+    let unsigned = forge(&with(good_header(), "alg", "none".into()), &good_body());
+    let (signed, _) = unsigned.rsplit_once('.').unwrap();
+    assert!(is_invalid(&format!("{signed}.")));
+}
+
+#[test]
+fn header_must_name_a_known_key_and_the_right_type() {
+    assert!(is_invalid(&forge(&with(good_header(), "kid", "0000000000000000".into()), &good_body())));
+    assert!(is_invalid(&forge(&without(good_header(), "kid"), &good_body())));
+    for kind in ["rt+jwt", "JWT", "AT+JWT", ""] {
+        assert!(is_invalid(&forge(&with(good_header(), "typ", kind.into()), &good_body())), "{kind}");
+    }
+    assert!(is_invalid(&forge(&without(good_header(), "typ"), &good_body())));
+}
+
+#[test]
+fn every_claim_is_needed_and_checked() {
+    for name in ["sub", "jti", "sid", "type", "iss", "aud", "iat", "exp"] {
+        assert!(is_invalid(&forge(&good_header(), &without(good_body(), name))), "without {name}");
+    }
+    let wrong = [
+        ("type", "refresh"),
+        ("type", "ACCESS"),
+        ("iss", "other"),
+        ("aud", "other"),
+        ("sub", "0"),
+        ("sub", "-7"),
+        ("sub", "07"),
+        ("sub", "seven"),
+        ("sid", "0"),
+        ("sid", "x"),
+        ("jti", ""),
+        ("jti", "cd"),
+        ("exp", "soon"),
+    ];
+    for (name, value) in wrong {
+        assert!(is_invalid(&forge(&good_header(), &with(good_body(), name, value.into()))), "{name} = {value}");
+    }
+    assert!(is_invalid(&forge(&good_header(), &with(good_body(), "sub", 7.into()))), "sub is a string");
+    assert!(is_invalid(&forge(&good_header(), &with(good_body(), "aud", serde_json::json!(["audience"])))));
+}
+
+#[test]
+fn a_refresh_token_is_no_access_token_and_the_other_way_round() {
+    let access = sign(&authority(), TokenKind::Access);
+    let refresh = sign(&authority(), TokenKind::Refresh);
+    assert!(is_invalid(&refresh));
+    assert_eq!(authority().verify(TokenKind::Refresh, &access, NOW), Err(TokenFault::Invalid));
+}
+
+#[test]
+fn a_token_expires_at_its_exp_to_the_second() {
+    let text = sign(&authority(), TokenKind::Access);
+    let end = claims().expires_at;
+    let last = Timestamp::from_millis(end.millis() - 1);
+    assert_eq!(authority().verify(TokenKind::Access, &text, last), Ok(claims()));
+    assert_eq!(authority().verify(TokenKind::Access, &text, end), Err(TokenFault::Expired(claims())));
+}
+
+#[test]
+fn expiry_is_told_only_of_tokens_that_are_ours() {
+    let late = NOW.plus_seconds(10_000);
+    let stranger = TokenAuthority::new(&secret("x"), None, "issuer", "audience");
+    let text = sign(&stranger, TokenKind::Access);
+    assert_eq!(authority().verify(TokenKind::Access, &text, late), Err(TokenFault::Invalid));
+}
+
+#[test]
+fn a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() {
+    let text = sign(&authority(), TokenKind::Access);
+    let early = NOW.plus_seconds(-CLOCK_SKEW_SECONDS);
+    assert_eq!(authority().verify(TokenKind::Access, &text, early), Ok(claims()));
+    assert!(authority().verify(TokenKind::Access, &text, early.plus_seconds(-1)).is_err());
+}
+
+#[test]
+fn keys_from_the_token_are_ignored() {
+    let stranger = "x".repeat(32);
+    let header = with(good_header(), "jwk", serde_json::json!({"kty": "oct", "k": stranger}));
+    let header = with(header, "jku", "https://attacker.example/keys".into());
+    let header = with(header, "x5u", "https://attacker.example/cert".into());
+    let good = forge(&header, &good_body());
+    assert_eq!(authority().verify(TokenKind::Access, &good, NOW), Ok(claims()), "ignored, so still good");
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    use base64::Engine as _;
+    let mac = hmac_sha256(stranger.as_bytes(), signed.as_bytes());
+    let bad = format!("{signed}.{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac));
+    assert!(is_invalid(&bad));
+}
+
+#[test]
+fn the_previous_secret_verifies_but_never_signs() {
+    let old = authority();
+    let new = TokenAuthority::new(&secret("n"), Some(&secret("k")), "issuer", "audience");
+    let from_old = sign(&old, TokenKind::Access);
+    let from_new = sign(&new, TokenKind::Access);
+    assert_eq!(new.verify(TokenKind::Access, &from_old, NOW), Ok(claims()));
+    assert_eq!(new.verify(TokenKind::Access, &from_new, NOW), Ok(claims()));
+    assert_eq!(old.verify(TokenKind::Access, &from_new, NOW), Err(TokenFault::Invalid));
+    let forgotten = TokenAuthority::new(&secret("n"), None, "issuer", "audience");
+    assert_eq!(forgotten.verify(TokenKind::Access, &from_old, NOW), Err(TokenFault::Invalid));
+}
