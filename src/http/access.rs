@@ -1,0 +1,97 @@
+//! Who may call a route: the rule that each line of the route table names.
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodRouter;
+
+use super::context::Configured;
+use super::refusal::{Challenge, Refusal};
+use crate::domain::problem::Code;
+use crate::service::caller::{Caller, authenticate};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// An active user with a valid access token and a live session.
+    User,
+}
+
+/// The path pattern that a request matched, for the access log.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+pub(crate) fn route_of(response: &Response) -> &str {
+    response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
+}
+
+/// Puts the rule in front of a handler.
+pub(super) fn guarded(access: Access, handler: MethodRouter) -> MethodRouter {
+    let handler = match access {
+        Access::Public => handler,
+        Access::User => handler.route_layer(from_fn(require_user)),
+    };
+    handler.layer(from_fn(note_route))
+}
+
+async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(Route(route));
+    }
+    response
+}
+
+async fn require_user(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let configured = match Configured::of(&parts) {
+        Ok(configured) => configured,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match caller(&configured, &parts.headers).await {
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err((refusal, challenge)) => {
+            let mut response = refusal.into_response();
+            response.extensions_mut().insert(challenge);
+            response
+        }
+    }
+}
+
+async fn caller(configured: &Configured, headers: &HeaderMap) -> Result<Caller, (Refusal, Challenge)> {
+    let Some(token) = bearer_token(headers) else {
+        let challenge = if headers.contains_key(AUTHORIZATION) { Challenge::Rejected } else { Challenge::Absent };
+        return Err((Code::TokenInvalid.into(), challenge));
+    };
+    let caller = authenticate(&configured.service(), token).await;
+    caller.map_err(|error| (error.into(), Challenge::Rejected))
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case
+/// (RFC 9110 §11.1). Two such headers are none: which one would be meant?
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && values.next().is_none();
+    is_bearer.then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// For paths that do not exist.
+pub(super) async fn not_found() -> Refusal {
+    Code::NotFound.into()
+}
+
+/// For paths that exist for other methods. axum adds `Allow`.
+pub(super) async fn method_not_allowed() -> Response<Body> {
+    Refusal::from(Code::MethodNotAllowed).into_response()
+}

@@ -1,0 +1,80 @@
+//! JSON bodies, in and out.
+//!
+//! A body is refused before it is parsed if it is too large or not declared as JSON. What its members
+//! must be is `members`' business.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use http_body_util::{BodyExt as _, Limited};
+use serde::Serialize;
+
+use super::MAX_BODY_BYTES;
+use super::context::Configured;
+use super::members::{Members, Noted, json_invalid};
+use super::refusal::Refusal;
+use crate::domain::problem::{Code, Problem};
+use crate::domain::settings::Settings;
+
+/// A JSON response.
+pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
+    // DTOs are strings, numbers and lists of them: cannot fail to be written.
+    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What an operation reads from the members of its body.
+pub(super) trait FromMembers: Sized {
+    /// Reads every member before it gives up, so that all the faults are noted.
+    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted>;
+}
+
+/// A checked body. To be a handler's last argument.
+pub(super) struct JsonBody<T>(pub(super) T);
+
+impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let configured = Configured::of(&parts)?;
+        let bytes = read_bytes(&parts.headers, body).await?;
+        if !declares_json(&parts.headers) {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let mut members = Members::parse(&bytes)?;
+        let value = T::read(&mut members, configured.settings());
+        value.map(Self).map_err(|Noted| Problem::validation(members.into_faults()).into())
+    }
+}
+
+/// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
+async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(Code::PayloadTooLarge.into());
+    }
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Code::PayloadTooLarge.into()),
+        // The client went away or the transfer broke: whatever came is no JSON text.
+        Err(_) => Err(json_invalid("body could not be read").into()),
+    }
+}
+
+/// `application/json` or a `+json` type (RFC 6839 §3.1), in UTF-8 if it says so at all (RFC 8259 §8.1).
+fn declares_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let lower = content_type.to_ascii_lowercase();
+    let mut parts = lower.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let charset = parts.find_map(|parameter| parameter.strip_prefix("charset="));
+    is_json && charset.is_none_or(|charset| charset.trim_matches('"') == "utf-8")
+}

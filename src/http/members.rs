@@ -1,0 +1,116 @@
+//! The members of a JSON body, read one by one, so that all the faults are reported, not only the first.
+
+use serde_json::Value;
+
+use super::json_object::{JsonText, Object};
+use crate::domain::email::{self, Email, EmailFault};
+use crate::domain::full_name::{self, FullName, FullNameFault};
+use crate::domain::password::{self, Password, PasswordFault};
+use crate::domain::problem::{Fault, FaultKind, Problem};
+
+/// At least one fault was noted, so there is no value.
+pub(super) struct Noted;
+
+/// The body is no JSON text.
+pub(super) fn json_invalid(message: &str) -> Problem {
+    Problem::validation(vec![Fault::of_body(FaultKind::JsonInvalid, message)])
+}
+
+/// The members of a JSON object, and the faults found so far.
+pub(super) struct Members {
+    object: Object,
+    faults: Vec<Fault>,
+}
+
+impl Members {
+    /// Reads a JSON object.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let parsed = serde_json::from_slice::<JsonText>(bytes).map_err(|error| {
+            // The parser's own text may quote the body; its place is enough.
+            json_invalid(&format!("body is not valid JSON (line {}, column {})", error.line(), error.column()))
+        })?;
+        let JsonText::Object(object) = parsed else {
+            let fault = Fault::of_body(FaultKind::TypeError, "body must be a JSON object");
+            return Err(Problem::validation(vec![fault]));
+        };
+        if object.has_duplicates {
+            return Err(json_invalid("body has two members of the same name"));
+        }
+        Ok(Self { object, faults: Vec::new() })
+    }
+
+    /// Every fault that was noted.
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.faults
+    }
+
+    fn note<T>(&mut self, member: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Noted> {
+        self.faults.push(Fault::of(member, kind, message));
+        Err(Noted)
+    }
+
+    /// A string that must be there.
+    pub(super) fn string(&mut self, member: &'static str) -> Result<String, Noted> {
+        match self.object.take(member) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => self.note(member, FaultKind::TypeError, "value must be a string"),
+            None => self.note(member, FaultKind::Missing, "field is required"),
+        }
+    }
+
+    /// A string that may be absent or null.
+    fn optional_string(&mut self, member: &'static str) -> Result<Option<String>, Noted> {
+        match self.object.take(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => self.note(member, FaultKind::TypeError, "value must be a string or null"),
+        }
+    }
+
+    /// An e-mail address.
+    pub(super) fn email(&mut self, member: &'static str) -> Result<Email, Noted> {
+        let text = self.string(member)?;
+        match Email::parse(&text) {
+            Ok(email) => Ok(email),
+            Err(EmailFault::Invalid) => self.note(member, FaultKind::Email, "value is not a valid email address"),
+            Err(EmailFault::TooLong) => self.too_long(member, email::MAX_LENGTH),
+        }
+    }
+
+    /// A password that somebody wants from now on.
+    pub(super) fn new_password(&mut self, member: &'static str, min_length: usize) -> Result<Password, Noted> {
+        let text = self.string(member)?;
+        match Password::choose(&text, min_length) {
+            Ok(password) => Ok(password),
+            Err(PasswordFault::TooLong) => self.too_long(member, password::MAX_LENGTH),
+            Err(PasswordFault::TooShort) => {
+                let message = format!("value must have at least {min_length} characters");
+                self.note(member, FaultKind::StringTooShort, message)
+            }
+        }
+    }
+
+    /// A password that somebody presents.
+    pub(super) fn presented_password(&mut self, member: &'static str) -> Result<Password, Noted> {
+        self.string(member).map(|text| Password::presented(&text))
+    }
+
+    /// A person's name, or none.
+    pub(super) fn full_name(&mut self, member: &'static str) -> Result<Option<FullName>, Noted> {
+        let Some(text) = self.optional_string(member)? else {
+            return Ok(None);
+        };
+        match FullName::parse(&text) {
+            Ok(name) => Ok(name),
+            Err(FullNameFault::TooLong) => self.too_long(member, full_name::MAX_LENGTH),
+            Err(FullNameFault::ControlCharacter) => {
+                self.note(member, FaultKind::ValueError, "value must not contain control characters")
+            }
+        }
+    }
+
+    fn too_long<T>(&mut self, member: &'static str, max_length: usize) -> Result<T, Noted> {
+        let message = format!("value must have at most {max_length} characters");
+        self.note(member, FaultKind::StringTooLong, message)
+    }
+}

@@ -1,0 +1,127 @@
+//! HTTP: from a request to the use case and back.
+//!
+//! axum lives here. A handler reads its input, calls one use case and writes its output; every refusal,
+//! whoever made it, becomes the one envelope in `refusal`, and every response passes `App::respond`,
+//! which adds what all responses have.
+
+mod access;
+mod auth;
+mod body;
+mod context;
+mod cors;
+mod description;
+mod headers;
+mod health;
+mod json_object;
+mod members;
+mod refusal;
+pub mod routes;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::response::Response;
+use tower::ServiceExt as _;
+use tracing::Instrument as _;
+
+use crate::domain::request_id::RequestId;
+use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenAuthority;
+use crate::ports::{Assets, Entropy};
+use crate::store::Store;
+use context::{Configuration, RequestContext};
+
+/// Largest body that is read, in bytes: 16 KiB.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What the world gives to one request.
+pub struct Ports {
+    /// The database.
+    pub store: Store,
+    /// The static files.
+    pub assets: Arc<dyn Assets>,
+    /// Random bytes.
+    pub entropy: Entropy,
+    /// The one moment at which this request is judged.
+    pub now: Timestamp,
+    /// The clock, for the duration in the access log only.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The service of one deployment: built once per isolate.
+pub struct App {
+    configuration: Result<Arc<Configuration>, WrongSettings>,
+    router: Router,
+}
+
+impl App {
+    /// Builds the service. With wrong settings it still answers: `CONFIGURATION_ERROR`, wherever a
+    /// setting is needed.
+    #[must_use]
+    pub fn new(settings: Result<Settings, WrongSettings>) -> Self {
+        let configuration = settings.map(|settings| {
+            let previous = settings.secret_key_previous.as_ref();
+            let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
+            let tokens = TokenAuthority::new(&settings.secret_key, previous, issuer, audience);
+            Arc::new(Configuration { settings, tokens })
+        });
+        let router = routes::router(configuration.as_deref().ok().map(|configuration| &configuration.settings));
+        Self { configuration, router }
+    }
+
+    /// Answers one request.
+    pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
+        let request_id = request_id(&request, ports.entropy);
+        let span = tracing::info_span!("request", request_id = request_id.as_str());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let is_https = request.uri().scheme_str() == Some("https");
+        let store = ports.store.clone();
+        let (started, clock) = (ports.now, ports.clock);
+        let context = RequestContext::new(self.configuration.clone(), ports);
+        request.extensions_mut().insert(context);
+        async {
+            tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
+            let Ok(mut response) = self.router.clone().oneshot(request).await;
+            refusal::render(&mut response, &request_id, self.realm());
+            headers::add(&mut response, &request_id, is_https);
+            if method == Method::HEAD {
+                *response.body_mut() = Body::empty();
+            }
+            tracing::info!(
+                target: "app.access",
+                method = method.as_str(),
+                path,
+                route = access::route_of(&response),
+                status_code = response.status().as_u16(),
+                // Clocks at the edge stand still while code computes: this is time spent waiting.
+                duration_ms = clock().millis() - started.millis(),
+                d1_calls = store.calls(),
+                do_calls = 0_u32,
+                "Request finished"
+            );
+            response
+        }
+        .instrument(span)
+        .await
+    }
+
+    fn realm(&self) -> &str {
+        self.configuration.as_ref().map_or("edge-auth", |configuration| &configuration.settings.app_name)
+    }
+}
+
+/// The caller's id, if it brought a harmless one; a new one otherwise.
+fn request_id(request: &Request, entropy: Entropy) -> RequestId {
+    let brought = request.headers().get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());
+    brought.and_then(RequestId::parse).unwrap_or_else(|| {
+        let mut bytes = [0; 16];
+        // Without entropy the id is not unique, but the request still gets its answer and its log lines.
+        let _ = entropy(&mut bytes);
+        RequestId::from_random(bytes)
+    })
+}

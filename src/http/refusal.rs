@@ -1,0 +1,173 @@
+//! Every answer that is not success: one envelope, made in one place.
+//!
+//! A handler, an extractor or a rule returns a [`Refusal`]; it travels as an extension of an empty
+//! response until [`render`] writes the body, logs it, and adds the headers that its code asks for.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::domain::problem::{Code, Fault, Problem};
+use crate::domain::request_id::RequestId;
+use crate::domain::settings::WrongSettings;
+use crate::ports::{AssetError, DbError};
+use crate::service;
+
+/// Seconds after which a client may try again when the database did not answer.
+const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
+
+/// What is answered, and the cause that only the log learns.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    problem: Problem,
+    cause: Option<String>,
+}
+
+/// What a 401 says about the access token (RFC 6750 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// None was sent.
+    Absent,
+    /// One was sent, and is not good.
+    Rejected,
+}
+
+impl Refusal {
+    /// A fault of ours, with its cause for the log.
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self { problem: Code::Internal.into(), cause: Some(cause.into()) }
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem, cause: None }
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Problem::from(code).into()
+    }
+}
+
+impl From<WrongSettings> for Refusal {
+    fn from(wrong: WrongSettings) -> Self {
+        Self { problem: Code::Configuration.into(), cause: Some(wrong.to_string()) }
+    }
+}
+
+impl From<AssetError> for Refusal {
+    fn from(error: AssetError) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+impl From<service::Error> for Refusal {
+    fn from(error: service::Error) -> Self {
+        let cause = Some(error.to_string());
+        let problem = match error {
+            service::Error::Refused(problem) => return problem.into(),
+            service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_)) => {
+                Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS)
+            }
+            service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
+            | service::Error::Entropy(_)
+            | service::Error::StoredHash { .. }
+            | service::Error::NewHash(_)
+            | service::Error::Signing(_) => Code::Internal.into(),
+        };
+        Self { problem, cause }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        let status = StatusCode::from_u16(self.problem.code.status());
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: ErrorBody,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    code: &'static str,
+    message: &'static str,
+    details: Details,
+}
+
+#[derive(Serialize)]
+struct Details {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FaultBody>,
+}
+
+#[derive(Serialize)]
+struct FaultBody {
+    loc: Vec<&'static str>,
+    msg: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+impl From<Fault> for FaultBody {
+    fn from(fault: Fault) -> Self {
+        let loc = std::iter::once("body").chain(fault.member).collect();
+        Self { loc, msg: fault.message, kind: fault.kind.as_str() }
+    }
+}
+
+/// Writes the envelope into a response that carries a refusal, and logs it; leaves others alone.
+pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &str) {
+    let Some(Refusal { problem, cause }) = response.extensions_mut().remove() else {
+        return;
+    };
+    log(&problem, cause.as_deref());
+    if let Some(seconds) = problem.retry_after_seconds {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(challenge) = response.extensions().get::<Challenge>().copied()
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
+    }
+    let (code, message) = (problem.code.as_str(), problem.message());
+    let details = Details { errors: problem.faults.into_iter().map(FaultBody::from).collect() };
+    let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Strings and lists of strings: cannot fail to be written.
+    *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
+}
+
+fn log(problem: &Problem, cause: Option<&str>) {
+    let (code, status) = (problem.code.as_str(), problem.code.status());
+    if status >= 500 {
+        tracing::error!(target: "app.errors", code, status_code = status, cause, "Request failed");
+    } else if code.starts_with("AUTH_") {
+        tracing::warn!(target: "app.auth", code, status_code = status, "Request refused");
+    } else {
+        tracing::warn!(target: "app.errors", code, status_code = status, "Request refused");
+    }
+}
+
+/// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent. The realm is a quoted string
+/// (RFC 9110 §5.6.4) of ASCII: what a header cannot carry is left out.
+fn challenge_header(challenge: Challenge, realm: &str) -> HeaderValue {
+    let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+    let error = match challenge {
+        Challenge::Absent => "",
+        Challenge::Rejected => ", error=\"invalid_token\"",
+    };
+    HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"edge-auth\""))
+}

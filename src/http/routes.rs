@@ -1,0 +1,65 @@
+//! THE table of routes: method, path, `operationId`, who may call, handler.
+//!
+//! The router is built from it, so a route cannot exist without saying who may call it; the tests
+//! compare it with `openapi.yaml`, line by line.
+
+use axum::Router;
+use axum::routing::{MethodFilter, on};
+
+use super::access::{guarded, method_not_allowed, not_found};
+use super::{auth, cors, description, health, users};
+use crate::domain::settings::Settings;
+
+pub use super::access::Access;
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path pattern, with `{id}` for parameters as in `OpenAPI`.
+    pub path: &'static str,
+    /// `operationId` in the API description.
+    pub operation_id: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $operation_id:ident $access:ident => $handler:path;)*) => {
+        /// Every route of the service.
+        pub const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            operation_id: stringify!($operation_id),
+            access: Access::$access,
+        }),*];
+
+        fn table() -> Router {
+            Router::new()$(.route($path, guarded(Access::$access, on(MethodFilter::$method, $handler))))*
+        }
+    };
+}
+
+routes! {
+    POST "/auth/register" register       Public => auth::register;
+    POST "/auth/login"    login          Public => auth::login;
+    POST "/auth/refresh"  refresh        Public => auth::refresh;
+    POST "/auth/logout"   logout         Public => auth::logout;
+    GET  "/users/me"      getCurrentUser User   => users::me;
+    GET  "/health"        getHealth      Public => health::health;
+    GET  "/openapi.json"  getOpenapiJson Public => description::json;
+    GET  "/openapi.yaml"  getOpenapiYaml Public => description::yaml;
+}
+
+/// The router, under the base path and with the CORS rules of the settings, if there are any.
+pub(super) fn router(settings: Option<&Settings>) -> Router {
+    let table = table().method_not_allowed_fallback(method_not_allowed);
+    let base_path = settings.map_or("", |settings| settings.base_path.as_str());
+    let router = if base_path.is_empty() { table } else { Router::new().nest(base_path, table) };
+    let router = router.fallback(not_found);
+    match settings.and_then(|settings| cors::layer(&settings.cors_origins)) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
+}

@@ -1,0 +1,89 @@
+//! The use cases: one read, one pure decision, one batch of writes.
+//!
+//! Each use case documents its round trips to the database, and a test holds it to them.
+
+pub mod caller;
+pub mod refresh;
+pub mod register;
+pub mod sign_in;
+pub mod sign_out;
+mod tokens;
+
+pub use tokens::TokenPair;
+
+use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::password_hash::{MalformedHash, SALT_LENGTH};
+use crate::domain::problem::{Code, Problem};
+use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenAuthority;
+use crate::ports::{DbError, Entropy, NoEntropy};
+use crate::store::Store;
+
+/// What a use case works with.
+pub struct Context<'a> {
+    /// The settings of the deployment.
+    pub settings: &'a Settings,
+    /// Issues and checks tokens.
+    pub tokens: &'a TokenAuthority,
+    /// The database.
+    pub store: &'a Store,
+    /// The moment of the request.
+    pub now: Timestamp,
+    /// Random bytes.
+    pub entropy: Entropy,
+}
+
+impl Context<'_> {
+    fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        (self.entropy)(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn new_token_id(&self) -> Result<TokenId, Error> {
+        self.random().map(TokenId::from_random)
+    }
+
+    fn new_session_id(&self) -> Result<SessionId, Error> {
+        self.random().map(SessionId::from_random)
+    }
+
+    fn new_salt(&self) -> Result<[u8; SALT_LENGTH], Error> {
+        self.random()
+    }
+}
+
+/// Why a use case did not succeed: the caller's fault, or one of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What the caller is told.
+    #[error("{}", .0.code.as_str())]
+    Refused(Problem),
+    /// The database.
+    #[error("database: {0}")]
+    Database(#[from] DbError),
+    /// No random bytes.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// A stored password hash that cannot be used.
+    #[error("user {user_id}: {cause}")]
+    StoredHash {
+        /// Whose.
+        user_id: i64,
+        /// What is wrong with it.
+        cause: MalformedHash,
+    },
+    /// A password hash that could not be written.
+    #[error("new password hash: {0}")]
+    NewHash(MalformedHash),
+    /// A token could not be written.
+    #[error("signing: {0}")]
+    Signing(#[from] jwt_compact::CreationError),
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}

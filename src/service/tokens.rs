@@ -1,0 +1,69 @@
+//! The pair of tokens that a sign-in or a refresh hands out.
+
+use super::{Context, Error};
+use crate::domain::ids::{SessionId, TokenId, UserId};
+use crate::domain::secret::Secret;
+use crate::domain::session::Successor;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{TokenClaims, TokenKind};
+use crate::store::sessions::NewSession;
+
+/// An access token and the refresh token to replace it with.
+#[derive(Debug)]
+pub struct TokenPair {
+    /// Presented with each request.
+    pub access_token: Secret,
+    /// Exchanged for the next pair.
+    pub refresh_token: Secret,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+}
+
+/// A session that is about to be opened: everything about it that is known beforehand.
+pub(super) struct Opening {
+    pub(super) session_id: SessionId,
+    pub(super) session_expires_at: Timestamp,
+    pub(super) refresh: Successor,
+}
+
+impl Opening {
+    pub(super) fn draw(ctx: &Context<'_>) -> Result<Self, Error> {
+        let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now);
+        let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now, session_expires_at);
+        let refresh = Successor { id: ctx.new_token_id()?, issued_at: ctx.now, expires_at };
+        Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
+    }
+
+    pub(super) const fn as_row(&self) -> NewSession<'_> {
+        NewSession {
+            id: self.session_id,
+            now: self.refresh.issued_at,
+            expires_at: self.session_expires_at,
+            token_id: &self.refresh.id,
+            token_expires_at: self.refresh.expires_at,
+        }
+    }
+
+    pub(super) fn issue(self, ctx: &Context<'_>, user_id: UserId) -> Result<TokenPair, Error> {
+        issue(ctx, user_id, self.session_id, self.refresh, self.session_expires_at)
+    }
+}
+
+/// Signs the refresh token that the database has on file, and a fresh access token beside it.
+pub(super) fn issue(
+    ctx: &Context<'_>,
+    user_id: UserId,
+    session_id: SessionId,
+    refresh: Successor,
+    session_expires_at: Timestamp,
+) -> Result<TokenPair, Error> {
+    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now, session_expires_at);
+    let sign = |kind, id: TokenId, issued_at, expires_at| {
+        ctx.tokens.sign(kind, &TokenClaims { id, user_id, session_id, issued_at, expires_at })
+    };
+    Ok(TokenPair {
+        access_token: sign(TokenKind::Access, ctx.new_token_id()?, ctx.now, access_expires_at)?,
+        refresh_token: sign(TokenKind::Refresh, refresh.id, refresh.issued_at, refresh.expires_at)?,
+        expires_in: access_expires_at.seconds() - ctx.now.seconds(),
+    })
+}
