@@ -1,6 +1,35 @@
-//! stub
+//! # edge-auth
+//!
+//! An authentication service at the edge: Rust compiled to WebAssembly, running as a Cloudflare Worker,
+//! with users and sessions in D1 (`SQLite`).
+//!
+//! Dependencies point downwards only, and all layers may use `domain`:
+//!
+//! ```text
+//! shell     the Workers runtime: entry points, D1, static files, console     (the only one to name `worker`)
+//!   │
+//! http      axum: THE table of routes, access rules, bodies, the error envelope
+//!   │
+//! service   the use cases: one read → one pure decision → one batch of writes
+//!   │
+//! store     SQL as constants, row structs, one function per question
+//!   │
+//! ports     what the core asks of the world: a database, static files, random bytes
+//!
+//! domain    the rules: e-mail, password, token, session, settings, problem      (pure: values in, decision out)
+//! ```
+//!
+//! A request enters at `shell::entry`, becomes an `http` request, and passes [`http::App::respond`], which
+//! gives it an id, a span and the headers that all responses have. Its route's access rule verifies the
+//! access token and reads the user and the session in one statement. The handler calls one use case.
+//! Whatever is refused, by whomever, becomes the one envelope of `http::refusal`.
+//!
+//! Time and entropy are arguments: one `now` per request, taken in the shell. So everything below the
+//! shell also runs natively, where the tests drive the real router over the real migrations on `SQLite`.
+
 pub mod domain;
 pub mod http;
 pub mod ports;
 pub mod service;
+pub mod shell;
 pub mod store;

@@ -104,6 +104,25 @@ pub enum DbError {
     Unreadable(String),
 }
 
+impl DbError {
+    /// Reads an error's text. D1 and `SQLite` word them alike: D1 puts `D1_ERROR: ` in front and
+    /// `: SQLITE_…` behind.
+    #[must_use]
+    pub fn from_message(message: &str) -> Self {
+        /// What the engine says when a statement is at fault, not the engine.
+        const REFUSALS: [&str; 6] =
+            ["no such ", "syntax error", "constraint failed", "datatype mismatch", "has no column", "D1_TYPE_ERROR"];
+        if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
+            let column = rest.split([':', ',']).next().unwrap_or(rest);
+            return Self::Unique(column.trim().to_owned());
+        }
+        if REFUSALS.iter().any(|text| message.contains(text)) {
+            return Self::Refused(message.to_owned());
+        }
+        Self::Unavailable(message.to_owned())
+    }
+}
+
 /// The database: atomic batches of statements.
 pub trait Db: Send + Sync {
     /// Runs the statements in order, all or none, and gives back the rows of each.
@@ -133,3 +152,55 @@ pub struct NoEntropy;
 
 /// Fills a buffer with cryptographically strong random bytes.
 pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_uniqueness_rule_is_told_by_its_column_from_either_engine() {
+        let unique = DbError::Unique("users.email".to_owned());
+        for text in [
+            "UNIQUE constraint failed: users.email",
+            "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT",
+            "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+        ] {
+            assert_eq!(DbError::from_message(text), unique, "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_statement_are_ours_and_everything_else_is_the_database_failing() {
+        for text in [
+            "D1_ERROR: no such table: users: SQLITE_ERROR",
+            "D1_ERROR: near \"SELEC\": syntax error at offset 0: SQLITE_ERROR",
+            "D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT",
+            "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
+        ] {
+            assert_eq!(DbError::from_message(text), DbError::Refused(text.to_owned()));
+        }
+        for text in [
+            "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+            "D1_ERROR: Network connection lost.",
+            "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
+            "unknown error",
+        ] {
+            assert_eq!(DbError::from_message(text), DbError::Unavailable(text.to_owned()));
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Row {
+        #[serde(rename = "id")]
+        _id: i64,
+    }
+
+    #[test]
+    fn an_unreadable_row_is_reported_without_quoting_it() {
+        let rows = Rows::new(RawValue::from_string(r#"[{"id":"ada@example.com"}]"#.to_owned()).unwrap());
+        let error = rows.all::<Row>().unwrap_err();
+        assert!(matches!(&error, DbError::Unreadable(text) if !text.contains("ada")), "{error}");
+    }
+}

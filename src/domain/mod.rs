@@ -15,3 +15,4 @@ pub mod session;
 pub mod settings;
 pub mod time;
 pub mod token;
+pub mod unicode;

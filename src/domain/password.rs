@@ -3,9 +3,8 @@
 //! NIST SP 800-63B §3.1.1: length counted in code points after normalisation, no composition rules,
 //! nothing truncated. Hashing is `password_hash`'s.
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::secret::Secret;
+use super::unicode::{NormalForm, Normalize, normalized};
 
 /// Longest password that can be chosen, in code points after NFKC.
 pub const MAX_LENGTH: usize = 128;
@@ -28,16 +27,16 @@ impl Password {
     /// Takes what somebody presents to sign in. No policy applies: rules may have changed since the
     /// password was chosen, and a refusal would tell an attacker about them.
     #[must_use]
-    pub fn presented(text: &str) -> Self {
-        Self(Secret::new(text.nfkc().collect::<String>()))
+    pub fn presented(text: &str, normalize: Normalize) -> Self {
+        Self(Secret::new(normalized(text, NormalForm::Nfkc, normalize)))
     }
 
     /// Takes what somebody wants as a password from now on.
     ///
     /// # Errors
     /// Says which rule of [`PasswordFault`] the text breaks.
-    pub fn choose(text: &str, min_length: usize) -> Result<Self, PasswordFault> {
-        let password = Self::presented(text);
+    pub fn choose(text: &str, min_length: usize, normalize: Normalize) -> Result<Self, PasswordFault> {
+        let password = Self::presented(text, normalize);
         let length = password.0.expose().chars().count();
         match length {
             _ if length < min_length => Err(PasswordFault::TooShort),
@@ -59,8 +58,14 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use crate::domain::unicode::for_tests::normalize;
+
+    fn presented(text: &str) -> Password {
+        Password::presented(text, normalize)
+    }
+
     fn fault(text: &str) -> Option<PasswordFault> {
-        Password::choose(text, 8).err()
+        Password::choose(text, 8, normalize).err()
     }
 
     #[test]
@@ -78,19 +83,19 @@ mod tests {
 
     #[test]
     fn equivalent_spellings_are_the_same_password() {
-        let composed = Password::presented("Crème brûlée ①");
-        let decomposed = Password::presented("Cre\u{300}me bru\u{302}le\u{301}e 1");
+        let composed = presented("Crème brûlée ①");
+        let decomposed = presented("Cre\u{300}me bru\u{302}le\u{301}e 1");
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
     }
 
     #[test]
     fn blanks_and_case_are_part_of_a_password() {
-        assert_ne!(Password::presented(" a ").as_bytes(), Password::presented("a").as_bytes());
-        assert_ne!(Password::presented("A").as_bytes(), Password::presented("a").as_bytes());
+        assert_ne!(presented(" a ").as_bytes(), presented("a").as_bytes());
+        assert_ne!(presented("A").as_bytes(), presented("a").as_bytes());
     }
 
     #[test]
     fn a_password_does_not_show_in_debug_output() {
-        assert!(!format!("{:?}", Password::presented("hunter2")).contains("hunter2"));
+        assert!(!format!("{:?}", presented("hunter2")).contains("hunter2"));
     }
 }

@@ -131,7 +131,7 @@ mod tests {
     const SALT: &[u8] = b"0123456789abcdef";
 
     fn password(text: &str) -> Password {
-        Password::presented(text)
+        Password::presented(text, crate::domain::unicode::for_tests::normalize)
     }
 
     #[test]

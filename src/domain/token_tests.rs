@@ -1,5 +1,7 @@
 //! What a token must survive: every alteration is refused, and the wire format stays.
 
+use base64::Engine as _;
+
 use super::*;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -30,7 +32,6 @@ fn sign(authority: &TokenAuthority, kind: TokenKind) -> String {
 
 /// A token with any header and claims, signed with the right key: what a bug or a stolen key could make.
 fn forge(header: &serde_json::Value, body: &serde_json::Value) -> String {
-    use base64::Engine as _;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
     let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(body.to_string().as_bytes()));
     let mac = hmac_sha256("k".repeat(32).as_bytes(), signed.as_bytes());
@@ -86,7 +87,6 @@ fn wire_format_unchanged() {
         .split('.')
         .take(2)
         .map(|part| {
-            use base64::Engine as _;
             let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
             serde_json::from_slice(&bytes).unwrap()
         })
@@ -207,7 +207,6 @@ fn keys_from_the_token_are_ignored() {
     let good = forge(&header, &good_body());
     assert_eq!(authority().verify(TokenKind::Access, &good, NOW), Ok(claims()), "ignored, so still good");
     let (signed, _) = good.rsplit_once('.').unwrap();
-    use base64::Engine as _;
     let mac = hmac_sha256(stranger.as_bytes(), signed.as_bytes());
     let bad = format!("{signed}.{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac));
     assert!(is_invalid(&bad));

@@ -46,7 +46,7 @@ impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
         if !declares_json(&parts.headers) {
             return Err(Code::UnsupportedMediaType.into());
         }
-        let mut members = Members::parse(&bytes)?;
+        let mut members = Members::parse(&bytes, configured.normalize())?;
         let value = T::read(&mut members, configured.settings());
         value.map(Self).map_err(|Noted| Problem::validation(members.into_faults()).into())
     }

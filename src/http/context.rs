@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use crate::domain::problem::Code;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::token::TokenAuthority;
+use crate::domain::unicode::Normalize;
 use crate::ports::Assets;
 use crate::service;
 use crate::service::caller::Caller;
@@ -59,6 +60,10 @@ impl Configured {
 
     pub(crate) fn assets(&self) -> &dyn Assets {
         self.ports.assets.as_ref()
+    }
+
+    pub(crate) fn normalize(&self) -> Normalize {
+        self.ports.normalize
     }
 
     pub(crate) fn service(&self) -> service::Context<'_> {

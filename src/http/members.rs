@@ -7,6 +7,7 @@ use crate::domain::email::{self, Email, EmailFault};
 use crate::domain::full_name::{self, FullName, FullNameFault};
 use crate::domain::password::{self, Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
+use crate::domain::unicode::Normalize;
 
 /// At least one fault was noted, so there is no value.
 pub(super) struct Noted;
@@ -20,11 +21,12 @@ pub(super) fn json_invalid(message: &str) -> Problem {
 pub(super) struct Members {
     object: Object,
     faults: Vec<Fault>,
+    normalize: Normalize,
 }
 
 impl Members {
     /// Reads a JSON object.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+    pub(super) fn parse(bytes: &[u8], normalize: Normalize) -> Result<Self, Problem> {
         let parsed = serde_json::from_slice::<JsonText>(bytes).map_err(|error| {
             // The parser's own text may quote the body; its place is enough.
             json_invalid(&format!("body is not valid JSON (line {}, column {})", error.line(), error.column()))
@@ -36,7 +38,7 @@ impl Members {
         if object.has_duplicates {
             return Err(json_invalid("body has two members of the same name"));
         }
-        Ok(Self { object, faults: Vec::new() })
+        Ok(Self { object, faults: Vec::new(), normalize })
     }
 
     /// Every fault that was noted.
@@ -70,7 +72,7 @@ impl Members {
     /// An e-mail address.
     pub(super) fn email(&mut self, member: &'static str) -> Result<Email, Noted> {
         let text = self.string(member)?;
-        match Email::parse(&text) {
+        match Email::parse(&text, self.normalize) {
             Ok(email) => Ok(email),
             Err(EmailFault::Invalid) => self.note(member, FaultKind::Email, "value is not a valid email address"),
             Err(EmailFault::TooLong) => self.too_long(member, email::MAX_LENGTH),
@@ -80,7 +82,7 @@ impl Members {
     /// A password that somebody wants from now on.
     pub(super) fn new_password(&mut self, member: &'static str, min_length: usize) -> Result<Password, Noted> {
         let text = self.string(member)?;
-        match Password::choose(&text, min_length) {
+        match Password::choose(&text, min_length, self.normalize) {
             Ok(password) => Ok(password),
             Err(PasswordFault::TooLong) => self.too_long(member, password::MAX_LENGTH),
             Err(PasswordFault::TooShort) => {
@@ -92,7 +94,8 @@ impl Members {
 
     /// A password that somebody presents.
     pub(super) fn presented_password(&mut self, member: &'static str) -> Result<Password, Noted> {
-        self.string(member).map(|text| Password::presented(&text))
+        let normalize = self.normalize;
+        self.string(member).map(|text| Password::presented(&text, normalize))
     }
 
     /// A person's name, or none.

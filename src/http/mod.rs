@@ -32,6 +32,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
+use crate::domain::unicode::Normalize;
 use crate::ports::{Assets, Entropy};
 use crate::store::Store;
 use context::{Configuration, RequestContext};
@@ -47,6 +48,8 @@ pub struct Ports {
     pub assets: Arc<dyn Assets>,
     /// Random bytes.
     pub entropy: Entropy,
+    /// Unicode normal forms.
+    pub normalize: Normalize,
     /// The one moment at which this request is judged.
     pub now: Timestamp,
     /// The clock, for the duration in the access log only.
@@ -110,8 +113,14 @@ impl App {
         .await
     }
 
+    /// The settings, if they are right.
+    #[must_use]
+    pub fn settings(&self) -> Option<&Settings> {
+        self.configuration.as_ref().ok().map(|configuration| &configuration.settings)
+    }
+
     fn realm(&self) -> &str {
-        self.configuration.as_ref().map_or("edge-auth", |configuration| &configuration.settings.app_name)
+        self.settings().map_or("edge-auth", |settings| &settings.app_name)
     }
 }
 

@@ -1,0 +1,140 @@
+# Two commands do everything on a fresh machine: `make dev` and `make test`. `make help` lists the rest.
+#
+# Each tool is installed at a pinned version into the project's own folders (.tools, node_modules), by a rule
+# that runs again only when its inputs change. Needed beforehand: rustup, Node >= 20 with npm, make, a C compiler.
+
+SHELL := /bin/bash
+# No `-u`: started by wrangler, bash may read the system start-up files, which use unset variables.
+.SHELLFLAGS := -eo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# ── settings of `make dev` ───────────────────────────────────────────────────────────────────────────────────
+PORT ?= 8787
+# The folder of local data: D1 and Durable Objects.
+STATE ?= .wrangler/state
+# Handed on to `wrangler dev`, e.g. ARGS='--var LOG_LEVEL:DEBUG'.
+ARGS ?=
+
+# ── pinned versions: Cargo.toml and package-lock.json say them, once ─────────────────────────────────────────
+WORKER_BUILD_VERSION := $(shell sed -n 's/^worker = .*version = "=\([^"]*\)".*/\1/p' Cargo.toml)
+WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Cargo.toml)
+
+# The npm package `node` brings a Node that fits wrangler: its folder comes first.
+export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
+export WRANGLER_SEND_METRICS := false
+# worker-build downloads these itself unless it is told where they are.
+export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+
+RUST_TOOLS := .tools/rust.done
+NODE_TOOLS := node_modules/.package-lock.json
+WORKER_BUILD := .tools/worker-build-$(WORKER_BUILD_VERSION).done
+WASM_BINDGEN := .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION).done
+SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(WORKER_BUILD) $(WASM_BINDGEN)
+WORKER := build/index.js
+ASSETS := public/openapi.json
+BUNDLE := dist/entry.js
+SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
+SAY := @printf '\033[1m▸ %s\033[0m\n'
+
+.PHONY: help setup dev build test lint fmt clean test-rust test-wasm test-e2e test-dev
+
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(SETUP) .dev.vars ## Installs what is missing.
+
+dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
+	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $(STATE); Ctrl-C stops)"
+	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to $(STATE) --show-interactive-dev-session=false $(ARGS)
+
+build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
+
+test: lint test-rust test-wasm test-e2e test-dev ## Runs every test.
+
+lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
+	$(SAY) "Formats and lints"
+	@cargo fmt --check
+	@cargo clippy --quiet --all-targets -- --deny warnings
+	@cargo clippy --quiet --target wasm32-unknown-unknown --all-targets -- --deny warnings
+	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
+
+fmt: $(RUST_TOOLS) ## Formats the code.
+	@cargo fmt
+
+test-rust: $(RUST_TOOLS) $(ASSETS) ## Domain and API tests, natively.
+	$(SAY) "Domain and API tests (native)"
+	@cargo test --quiet
+
+test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAssembly.
+	$(SAY) "Domain tests (WebAssembly)"
+	@CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner cargo test --quiet --target wasm32-unknown-unknown --lib
+
+test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
+	$(SAY) "End-to-end tests (workerd)"
+	@node --test --test-reporter=spec 'tests/e2e/*.test.mjs'
+
+test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
+	$(SAY) "The README's walk-through against make dev"
+	@node --test --test-reporter=spec 'tests/dev/*.test.mjs'
+
+clean: ## Removes what was built, not the tools and not the data.
+	rm -rf build dist public target
+
+# ── rules behind the targets ─────────────────────────────────────────────────────────────────────────────────
+$(RUST_TOOLS): rust-toolchain.toml
+	$(SAY) "Installing the Rust toolchain, wasm32 target, clippy and rustfmt"
+	@command -v rustup >/dev/null || { echo 'rustup is missing: see https://rustup.rs' >&2; exit 1; }
+	@rustup target add wasm32-unknown-unknown
+	@rustup component add clippy rustfmt
+	@mkdir -p .tools && touch $@
+
+$(NODE_TOOLS): package.json package-lock.json
+	$(SAY) "Installing wrangler, workerd and other npm tools"
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer' >&2; exit 1; }
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Tools run for seconds and are compiled for minutes: little optimisation makes both short. The first of them
+# leaves its compiled dependencies for the second.
+INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	cargo install --quiet --root .tools --target-dir .tools/target
+
+$(WORKER_BUILD): | $(RUST_TOOLS)
+	$(SAY) "Compiling worker-build $(WORKER_BUILD_VERSION) (once, 1 to 5 minutes)"
+	@$(INSTALL) worker-build --version $(WORKER_BUILD_VERSION) --locked
+	@touch $@
+
+# Without --locked: the lock file that the crate ships names a version that was withdrawn.
+$(WASM_BINDGEN): | $(RUST_TOOLS)
+	$(SAY) "Compiling wasm-bindgen $(WASM_BINDGEN_VERSION) (once, 1 to 3 minutes)"
+	@$(INSTALL) wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION)
+	@touch $@
+
+# worker-build keeps the names of functions, a tenth of the size; panics say where they were without them.
+$(WORKER): $(SOURCES) | $(SETUP)
+	$(SAY) "Building the Worker"
+	@worker-build --release
+	@wasm-opt --strip-debug --strip-producers build/index_bg.wasm -o build/index_bg.wasm
+	@touch $@
+
+$(ASSETS): openapi.yaml scripts/build-assets.mjs | $(NODE_TOOLS)
+	@node scripts/build-assets.mjs
+
+# The bundle exactly as it would be deployed.
+$(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
+	$(SAY) "Bundling as for a deployment"
+	@wrangler deploy --dry-run --outdir dist
+
+# Never overwritten: a secret that changed would sign everybody out.
+.dev.vars:
+	$(SAY) "Writing a random SECRET_KEY to .dev.vars"
+	@umask 077; printf 'SECRET_KEY=%s\n' "$$(head -c 48 /dev/urandom | base64 -w0 | tr '+/' '-_')" > $@
+
+$(STATE)/migrated: $(wildcard migrations/*.sql) | $(NODE_TOOLS)
+	$(SAY) "Applying migrations to the local database"
+	@CI=true wrangler d1 migrations apply DB --local --persist-to $(STATE)
+	@touch $@

@@ -1,0 +1,45 @@
+//! The assets binding: static files that are deployed with the Worker.
+
+use worker::js_sys::futures::JsFuture;
+use worker::js_sys::{Promise, Reflect};
+use worker::send::SendFuture;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::worker_sys::types::Fetcher;
+use worker::{Env, web_sys};
+
+use crate::ports::{AssetError, Assets, PortFuture};
+
+/// The files of this deployment.
+///
+/// The binding is called directly: `worker`'s own `Fetcher` takes a parsed URL and a request with all
+/// its options, which would bring the tables of internationalised host names into the Wasm.
+pub(super) struct DeployedAssets(Option<Fetcher>);
+
+impl DeployedAssets {
+    pub(super) fn new(env: &Env) -> Self {
+        let binding = Reflect::get(env, &JsValue::from_str("ASSETS")).ok();
+        Self(binding.filter(JsValue::is_object).map(JsCast::unchecked_into))
+    }
+}
+
+impl Assets for DeployedAssets {
+    fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>> {
+        Box::pin(SendFuture::new(async move {
+            let error = |cause: String| AssetError { path, cause };
+            let fetcher = self.0.as_ref().ok_or_else(|| error("no ASSETS binding".to_owned()))?;
+            // The binding looks at the path only; a host must be there for it to be a URL.
+            let response = settle(fetcher.fetch_with_str(&format!("https://assets.invalid{path}"))).await;
+            let response: web_sys::Response = response.map_err(error)?.unchecked_into();
+            if response.status() != 200 {
+                return Err(error(format!("status {}", response.status())));
+            }
+            let text = settle(response.text()).await.map_err(error)?;
+            text.as_string().ok_or_else(|| error("no text".to_owned()))
+        }))
+    }
+}
+
+async fn settle(promise: Result<Promise, JsValue>) -> Result<JsValue, String> {
+    let settled = JsFuture::from(promise.map_err(|error| format!("{error:?}"))?).await;
+    settled.map_err(|error| format!("{error:?}"))
+}

@@ -1,0 +1,80 @@
+//! D1 as the database port: batches, under a deadline.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use serde::Deserialize;
+use worker::js_sys::futures::JsFuture;
+use worker::js_sys::{Array, Error as JsError, JSON};
+use worker::send::SendFuture;
+use worker::wasm_bindgen::{JsCast as _, JsValue};
+use worker::worker_sys::types::D1Database as RawDatabase;
+use worker::{D1Database, Delay, Env};
+
+use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
+
+/// The database of this deployment.
+pub(super) struct D1 {
+    database: Result<D1Database, String>,
+    timeout_ms: u32,
+}
+
+impl D1 {
+    pub(super) fn new(env: &Env, timeout_ms: u32) -> Self {
+        Self { database: env.d1("DB").map_err(|error| error.to_string()), timeout_ms }
+    }
+}
+
+impl Db for D1 {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(SendFuture::new(async move {
+            let database = self.database.as_ref().map_err(|error| DbError::Refused(error.clone()))?;
+            let query = std::pin::pin!(run(database, &statements));
+            let deadline = Delay::from(Duration::from_millis(self.timeout_ms.into()));
+            match select(query, std::pin::pin!(deadline)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => Err(DbError::TimedOut(self.timeout_ms)),
+            }
+        }))
+    }
+}
+
+/// What D1 says of one statement: of interest are the rows only.
+#[derive(Deserialize)]
+struct StatementResult {
+    results: Rows,
+}
+
+/// Runs the batch and takes the answer over as one JSON text: a single crossing from JavaScript,
+/// however many rows and columns there are.
+async fn run(database: &D1Database, statements: &[Statement]) -> Result<Vec<Rows>, DbError> {
+    let prepared = Array::new();
+    for Statement { sql, values } in statements {
+        let values: Vec<JsValue> = values.iter().map(js_value).collect();
+        let statement = database.prepare(*sql).bind(&values).map_err(|error| DbError::Refused(error.to_string()))?;
+        prepared.push(statement.inner());
+    }
+    let database: &RawDatabase = AsRef::<JsValue>::as_ref(database).unchecked_ref();
+    let answer = JsFuture::from(database.batch(prepared).map_err(|error| db_error(&error))?).await;
+    let answer = answer.map_err(|error| db_error(&error))?;
+    let json = JSON::stringify(&answer).ok().and_then(|json| json.as_string());
+    let json = json.ok_or_else(|| DbError::Unreadable("answer is no JSON".to_owned()))?;
+    let results: Vec<StatementResult> = serde_json::from_str(&json)
+        .map_err(|error| DbError::Unreadable(format!("{:?} error at column {}", error.classify(), error.column())))?;
+    Ok(results.into_iter().map(|result| result.results).collect())
+}
+
+/// D1 takes numbers as JavaScript has them: `BigInt` is refused, so integers go as doubles, exact up to 2^53.
+fn js_value(value: &Value) -> JsValue {
+    match value {
+        Value::Null => JsValue::NULL,
+        #[expect(clippy::cast_precision_loss, reason = "every integer of the schema has at most 53 bits")]
+        Value::Integer(integer) => JsValue::from_f64(*integer as f64),
+        Value::Text(text) => JsValue::from_str(text),
+    }
+}
+
+fn db_error(error: &JsValue) -> DbError {
+    let message = error.dyn_ref::<JsError>().map(|error| String::from(error.message()));
+    DbError::from_message(&message.or_else(|| error.as_string()).unwrap_or_else(|| "unknown error".to_owned()))
+}

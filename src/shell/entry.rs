@@ -1,0 +1,89 @@
+//! Entry points: where the runtime calls in.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use worker::{Context, Env, Result, event, web_sys};
+
+use super::logging::{JsonLayer, MinLevel};
+use super::unicode::normalize;
+use super::{assets::DeployedAssets, d1::D1, environment, wire};
+use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::time::Timestamp;
+use crate::http::{App, Ports};
+use crate::ports::NoEntropy;
+use crate::store::Store;
+
+static MIN_LEVEL: MinLevel = MinLevel::new();
+
+thread_local! {
+    /// Built at the first request of an isolate: the environment is the same for all of them.
+    static APP: OnceCell<Arc<App>> = const { OnceCell::new() };
+}
+
+/// Runs once per instance, before any request.
+#[event(start)]
+fn start() {
+    let layer = JsonLayer::new(tracing_web::MakeWebConsoleWriter::new(), now, &MIN_LEVEL);
+    tracing_subscriber::registry().with(layer).init();
+    std::panic::set_hook(Box::new(|panic| {
+        let cause = panic.to_string();
+        tracing::error!(target: "app.errors", cause, "Panicked");
+    }));
+}
+
+/// Answers one HTTP request.
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
+    let request = wire::read(request).await?;
+    let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
+    let d1_timeout_ms = app.settings().map_or(0, |settings| settings.d1_timeout_ms);
+    let ports = Ports {
+        store: Store::new(Arc::new(D1::new(&env, d1_timeout_ms))),
+        assets: Arc::new(DeployedAssets::new(&env)),
+        entropy,
+        normalize,
+        now: now(),
+        clock: now,
+    };
+    wire::write(app.respond(ports, request).await).await
+}
+
+fn build(env: &Env) -> App {
+    let settings = read_settings(env);
+    if let Ok(settings) = &settings {
+        MIN_LEVEL.set(settings.log_level);
+        if settings.has_weak_password_hashes() {
+            let iterations = settings.password_iterations;
+            tracing::warn!(target: "app.settings", iterations, "PASSWORD_ITERATIONS is below 100000: for tests only");
+        }
+    }
+    App::new(settings)
+}
+
+/// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
+fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
+    let settings = Settings::read(|name| environment::text(env, name));
+    let missing = ["DB", "ASSETS"].into_iter().filter(|name| !environment::has(env, name));
+    let missing: Vec<&'static str> = missing.collect();
+    match settings {
+        Ok(settings) if missing.is_empty() => Ok(settings),
+        Ok(_) => Err(WrongSettings(missing)),
+        Err(WrongSettings(mut names)) => {
+            names.extend(missing);
+            Err(WrongSettings(names))
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn now() -> Timestamp {
+    Timestamp::from_millis(i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
+fn entropy(bytes: &mut [u8]) -> std::result::Result<(), NoEntropy> {
+    getrandom::fill(bytes).map_err(|_| NoEntropy)
+}

@@ -1,0 +1,14 @@
+//! Unicode normalisation by the runtime's own tables.
+
+use worker::js_sys::JsString;
+
+use crate::domain::unicode::NormalForm;
+
+/// `String.prototype.normalize`.
+pub(crate) fn normalize(text: &str, form: NormalForm) -> String {
+    let form = match form {
+        NormalForm::Nfc => "NFC",
+        NormalForm::Nfkc => "NFKC",
+    };
+    JsString::from(text).normalize(form).into()
+}
