@@ -127,6 +127,7 @@ $(ASSETS): openapi.yaml scripts/build-assets.mjs | $(NODE_TOOLS)
 # The bundle exactly as it would be deployed.
 $(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
 	$(SAY) "Bundling as for a deployment"
+	@rm -rf dist
 	@wrangler deploy --dry-run --outdir dist
 
 # Never overwritten: a secret that changed would sign everybody out.

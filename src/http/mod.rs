@@ -50,6 +50,8 @@ pub struct Ports {
     pub entropy: Entropy,
     /// Unicode normal forms.
     pub normalize: Normalize,
+    /// Names the request, in its answer and in its log lines.
+    pub request_id: RequestId,
     /// The one moment at which this request is judged.
     pub now: Timestamp,
     /// The clock, for the duration in the access log only.
@@ -79,7 +81,7 @@ impl App {
 
     /// Answers one request.
     pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
-        let request_id = request_id(&request, ports.entropy);
+        let request_id = ports.request_id.clone();
         let span = tracing::info_span!("request", request_id = request_id.as_str());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let is_https = request.uri().scheme_str() == Some("https");
@@ -125,7 +127,8 @@ impl App {
 }
 
 /// The caller's id, if it brought a harmless one; a new one otherwise.
-fn request_id(request: &Request, entropy: Entropy) -> RequestId {
+#[must_use]
+pub fn request_id<B>(request: &axum::http::Request<B>, entropy: Entropy) -> RequestId {
     let brought = request.headers().get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());
     brought.and_then(RequestId::parse).unwrap_or_else(|| {
         let mut bytes = [0; 16];

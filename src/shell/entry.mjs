@@ -1,1 +1,71 @@
-export { default } from "../../build/index.js";
+// The module that is deployed: the Rust Worker, and what only JavaScript can do for it.
+//
+// A panic in Rust stops its Wasm instance at once. `worker` starts a new instance for the next request, but
+// those in flight would never be answered: the runtime calls them hung and shows an error page of its own.
+// Here they get the service's error envelope instead, and what libraries print gets the form of all logs.
+import Service from "../../build/index.js";
+
+export * from "../../build/index.js";
+
+/** How to end each request that Rust has not answered yet. */
+const inFlight = new Set();
+
+addEventListener("error", (event) => {
+  if (event.error instanceof WebAssembly.RuntimeError) {
+    inFlight.forEach((crash) => crash());
+  }
+});
+
+export default class extends Service {
+  async fetch(request) {
+    const { promise, resolve } = Promise.withResolvers();
+    inFlight.add(resolve);
+    try {
+      const crash = promise.then(() => crashed(request));
+      return await Promise.race([super.fetch(request), crash]);
+    } catch {
+      return crashed(request);
+    } finally {
+      inFlight.delete(resolve);
+    }
+  }
+}
+
+/** INTERNAL_ERROR, with the request id that Rust noted on the request before it began. */
+function crashed(request) {
+  const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
+  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId });
+  const error = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
+  const headers = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Request-ID": requestId,
+  };
+  if (request.url.startsWith("https:")) {
+    headers["Strict-Transport-Security"] = "max-age=31536000";
+  }
+  return Response.json({ error, request_id: requestId }, { status: 500, headers });
+}
+
+/** One line, of the form that `shell/logging.rs` writes. */
+function log(level, name, message, fields = {}) {
+  print(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
+}
+
+const print = console.log.bind(console);
+
+// `worker` and its glue print plain text when a panic resets the instance: one line of JSON each instead.
+// Rust writes its own lines with `console.debug`, `info`, `warn` and `error`, and they are JSON already.
+const isLine = (args) => args.length === 1 && typeof args[0] === "string" && args[0].startsWith("{");
+for (const [method, level] of Object.entries({ log: "INFO", error: "ERROR" })) {
+  const original = console[method].bind(console);
+  console[method] = (...args) => {
+    if (isLine(args)) {
+      original(...args);
+    } else {
+      log(level, "app.runtime", args.map((arg) => arg?.stack ?? String(arg)).join(" "));
+    }
+  };
+}

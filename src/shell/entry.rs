@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use worker::js_sys::Reflect;
+use worker::wasm_bindgen::JsValue;
 use worker::{Context, Env, Result, event, web_sys};
 
 use super::logging::{JsonLayer, MinLevel};
@@ -12,7 +14,7 @@ use super::unicode::normalize;
 use super::{assets::DeployedAssets, d1::D1, environment, wire};
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::time::Timestamp;
-use crate::http::{App, Ports};
+use crate::http::{App, Ports, request_id};
 use crate::ports::NoEntropy;
 use crate::store::Store;
 
@@ -37,7 +39,11 @@ fn start() {
 /// Answers one HTTP request.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
+    let raw: JsValue = Clone::clone(&request).into();
     let request = wire::read(request).await?;
+    let request_id = request_id(&request, entropy);
+    // For entry.mjs, which answers in our place if this instance crashes.
+    Reflect::set(&raw, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     let d1_timeout_ms = app.settings().map_or(0, |settings| settings.d1_timeout_ms);
     let ports = Ports {
@@ -45,6 +51,7 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
         normalize,
+        request_id,
         now: now(),
         clock: now,
     };

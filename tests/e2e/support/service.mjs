@@ -1,0 +1,103 @@
+// Starts the service as it would be deployed: the bundle that `wrangler deploy` would upload, on workerd,
+// with a local D1 of its own, fresh unless a folder is given. Bindings come from wrangler.toml.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const DIST = join(ROOT, "dist");
+
+export const SECRET_KEY = "e2e-5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
+/** Quick enough for tests; the cost of the real number is measured, not tested. */
+export const TEST_SETTINGS = { SECRET_KEY, PASSWORD_ITERATIONS: "1000" };
+
+/** The modules of the bundle; `wrapper` names a module of the tests that stands in front of it. */
+function modules(wrapper) {
+  const files = readdirSync(DIST).filter((name) => name.endsWith(".js") || name.endsWith(".wasm"));
+  const bundle = files.map((name) => ({
+    type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+    path: join(DIST, name),
+    contents: readFileSync(join(DIST, name)),
+  }));
+  const main = bundle.find((module) => module.path.endsWith("entry.js"));
+  const others = bundle.filter((module) => module !== main);
+  if (!wrapper) {
+    return [main, ...others];
+  }
+  const path = join(DIST, "wrapper.js");
+  return [{ type: "ESModule", path, contents: readFileSync(resolve(ROOT, wrapper), "utf8") }, main, ...others];
+}
+
+/**
+ * @param {object} options
+ * @param {Record<string, string>} [options.settings] on top of TEST_SETTINGS; `undefined` removes one
+ * @param {string} [options.state] folder of D1's data, to outlive the service
+ * @param {string} [options.wrapper] module of the tests to put in front of the Worker
+ * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ */
+export async function startService({ settings = {}, state, wrapper, migrate = true, port = 0 } = {}) {
+  const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const bindings = Object.fromEntries(
+    Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
+  );
+  const logs = [];
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      port,
+      host: "127.0.0.1",
+      log: new Log(LogLevel.ERROR),
+      defaultPersistRoot: folder,
+      d1Persist: join(folder, "d1"),
+      cf: false,
+      logRequests: false,
+      handleStructuredLogs: (line) => logs.push(line),
+      workers: [{ ...workerOptions, name: "edge-auth", modulesRoot: DIST, modules: modules(wrapper), bindings }],
+    }),
+  );
+  const url = await miniflare.ready;
+  const db = await miniflare.getD1Database("DB");
+  if (migrate) {
+    await applyMigrations(db);
+  }
+  return {
+    origin: url.origin,
+    db,
+    folder,
+    miniflare,
+    /** The lines that the service logged, as text. */
+    logLines: () => logs.map((line) => line.message),
+    /** Those that are JSON objects with this member, parsed. */
+    logs: (filter = () => true) => logs.map((line) => parseLine(line.message)).filter((line) => line && filter(line)),
+    async stop() {
+      await miniflare.dispose();
+      if (!state) {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+function parseLine(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The migrations of the project, each once, recorded as `wrangler d1 migrations apply` records them. */
+export async function applyMigrations(db) {
+  await db.prepare("CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT PRIMARY KEY)").run();
+  const { results } = await db.prepare("SELECT name FROM d1_migrations").all();
+  const done = new Set(results.map((row) => row.name));
+  const folder = join(ROOT, "migrations");
+  for (const name of readdirSync(folder).sort().filter((name) => !done.has(name))) {
+    const statements = unstable_splitSqlQuery(readFileSync(join(folder, name), "utf8"));
+    const record = db.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(name);
+    await db.batch([...statements.map((statement) => db.prepare(statement)), record]);
+  }
+}

@@ -1,0 +1,14 @@
+// A database whose `prepare` throws, which a real one never does: `worker` unwraps its result, so the Wasm
+// panics in the middle of a request. Only requests that say so get it.
+import Service from "./entry.js";
+
+export default class extends Service {
+  fetch(request) {
+    if (request.headers.get("X-Test-Panic")) {
+      const real = this.env.DB;
+      const database = Object.create(real, { prepare: { value() { throw new Error("prepare failed"); } } });
+      this.env = { ...this.env, DB: database };
+    }
+    return super.fetch(request);
+  }
+}
