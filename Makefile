@@ -59,7 +59,7 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
 	@cargo clippy --quiet --all-targets -- --deny warnings
-	@cargo clippy --quiet --target wasm32-unknown-unknown --all-targets -- --deny warnings
+	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
 fmt: $(RUST_TOOLS) ## Formats the code.
@@ -71,7 +71,7 @@ test-rust: $(RUST_TOOLS) $(ASSETS) ## Domain and API tests, natively.
 
 test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAssembly.
 	$(SAY) "Domain tests (WebAssembly)"
-	@CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner cargo test --quiet --target wasm32-unknown-unknown --lib
+	@CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner cargo test --target wasm32-unknown-unknown --lib
 
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"

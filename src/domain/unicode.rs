@@ -23,6 +23,7 @@ pub(super) fn normalized(text: &str, form: NormalForm, normalize: Normalize) -> 
 /// The implementation for the unit tests of each target.
 #[cfg(test)]
 pub(crate) mod for_tests {
+    #[cfg(not(target_arch = "wasm32"))]
     use super::NormalForm;
 
     /// As the native tests of the whole service do it.

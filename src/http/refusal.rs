@@ -4,7 +4,7 @@
 //! response until [`render`] writes the body, logs it, and adds the headers that its code asks for.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -145,6 +145,8 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
     let details = Details { errors: problem.faults.into_iter().map(FaultBody::from).collect() };
     let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // It was that of the empty body that the refusal travelled with.
+    response.headers_mut().remove(CONTENT_LENGTH);
     // Strings and lists of strings: cannot fail to be written.
     *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
 }

@@ -102,6 +102,18 @@ const END_SESSION: &str = "
     WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL
     RETURNING id";
 
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    OPEN_SESSION,
+    FIRST_TOKEN,
+    UPGRADE_HASH,
+    EXCHANGE_TOKEN,
+    ADD_SUCCESSOR,
+    END_FOR_REUSE,
+    SELECT_AFTERMATH,
+    END_SESSION,
+];
+
 pub(super) fn first_token(session: &NewSession<'_>) -> Statement {
     let values = [
         session.token_id.as_str().into(),

@@ -79,6 +79,9 @@ const SELECT_CALLER: &str = "
     FROM users AS u
     WHERE u.id = ?1";
 
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[INSERT_USER, OPEN_SESSION_OF_NEW_USER, SELECT_CREDENTIALS, SELECT_CALLER];
+
 /// Adds a user and opens their first session, in one round trip. The e-mail's uniqueness is the
 /// constraint's to judge: a taken address is `DbError::Unique`, and nothing is written.
 ///

@@ -1,5 +1,6 @@
 // Starts the service as it would be deployed: the bundle that `wrangler deploy` would upload, on workerd,
 // with a local D1 of its own, fresh unless a folder is given. Bindings come from wrangler.toml.
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -45,16 +46,19 @@ export async function startService({ settings = {}, state, wrapper, migrate = tr
     Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
   );
   const logs = [];
+  const arrivals = new EventEmitter();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       port,
       host: "127.0.0.1",
       log: new Log(LogLevel.ERROR),
-      defaultPersistRoot: folder,
-      d1Persist: join(folder, "d1"),
+      resourcePersistencePath: folder,
       cf: false,
       logRequests: false,
-      handleStructuredLogs: (line) => logs.push(line),
+      handleStructuredLogs: (line) => {
+        logs.push(line);
+        arrivals.emit("line");
+      },
       workers: [{ ...workerOptions, name: "edge-auth", modulesRoot: DIST, modules: modules(wrapper), bindings }],
     }),
   );
@@ -72,6 +76,12 @@ export async function startService({ settings = {}, state, wrapper, migrate = tr
     logLines: () => logs.map((line) => line.message),
     /** Those that are JSON objects with this member, parsed. */
     logs: (filter = () => true) => logs.map((line) => parseLine(line.message)).filter((line) => line && filter(line)),
+    /** Waits for a line that is a JSON object of this kind; `count` says how many there must be. */
+    async logged(filter, count = 1) {
+      while (this.logs(filter).length < count) {
+        await once(arrivals, "line");
+      }
+    },
     async stop() {
       await miniflare.dispose();
       if (!state) {

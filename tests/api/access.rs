@@ -1,0 +1,139 @@
+//! The access rule of every route in the table, tried with no, bad and weak credentials.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use edge_auth::http::routes::{Access, ROUTES};
+
+use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
+
+/// Each route that wants a user, asked with these `Authorization` headers.
+async fn ask_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.access == Access::User) {
+        let mut request =
+            Request::builder().method(Method::from_bytes(route.method.as_bytes()).unwrap()).uri(route.path);
+        for value in authorization {
+            request = request.header("Authorization", *value);
+        }
+        replies.push(service.send(request.body(Body::empty()).unwrap()).await);
+    }
+    assert!(!replies.is_empty());
+    replies
+}
+
+async fn signed_in() -> (Service, Tokens) {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    (service, tokens)
+}
+
+#[tokio::test]
+async fn no_token_is_asked_for_one_and_nothing_is_read() {
+    let (service, _) = signed_in().await;
+    for reply in ask_all(&service, &[]).await {
+        let reply = reply.expect_error(401, "AUTH_TOKEN_INVALID");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\""));
+        assert_eq!(service.last_d1_calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn bad_tokens_are_refused_as_invalid_without_reading_anything() {
+    let (service, tokens) = signed_in().await;
+    let refresh = format!("Bearer {}", tokens.refresh);
+    let basic = format!("Basic {}", tokens.access);
+    let altered = format!("Bearer {}x", tokens.access);
+    for value in ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", &refresh, &basic, &altered, &tokens.access] {
+        for reply in ask_all(&service, &[value]).await {
+            let reply = reply.expect_error(401, "AUTH_TOKEN_INVALID");
+            assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\", error=\"invalid_token\""));
+            assert_eq!(service.last_d1_calls(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_none() {
+    let (service, tokens) = signed_in().await;
+    let good = format!("Bearer {}", tokens.access);
+    for reply in ask_all(&service, &[&good, &good]).await {
+        reply.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_the_scheme_has_no_case() {
+    let (service, tokens) = signed_in().await;
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        for reply in ask_all(&service, &[&format!("{scheme} {}", tokens.access)]).await {
+            assert!(reply.status < 300, "{reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_read_from_the_authorization_header_only() {
+    let (service, tokens) = signed_in().await;
+    let path = format!("/users/me?access_token={}", tokens.access);
+    service.get(&path).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    let request = Request::get("/users/me").header("Cookie", format!("access_token={}", tokens.access));
+    service.send(request.body(Body::empty()).unwrap()).await.expect_error(401, "AUTH_TOKEN_INVALID");
+}
+
+#[tokio::test]
+async fn an_access_token_expires() {
+    let (service, tokens) = signed_in().await;
+    let authorization = format!("Bearer {}", tokens.access);
+    service.advance(899);
+    for reply in ask_all(&service, &[&authorization]).await {
+        assert!(reply.status < 300, "{reply:?}");
+    }
+    service.advance(1);
+    for reply in ask_all(&service, &[&authorization]).await {
+        let reply = reply.expect_error(401, "AUTH_TOKEN_EXPIRED");
+        assert!(reply.header("www-authenticate").unwrap().ends_with("error=\"invalid_token\""));
+        assert_eq!(service.last_d1_calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_dies_with_its_session() {
+    let (service, tokens) = signed_in().await;
+    service.logout(&tokens.refresh).await.expect(200);
+    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+        let reply = reply.expect_error(401, "AUTH_TOKEN_REVOKED");
+        assert!(reply.header("www-authenticate").unwrap().ends_with("error=\"invalid_token\""));
+        assert_eq!(service.last_d1_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_refused_on_the_next_request() {
+    let (service, tokens) = signed_in().await;
+    service.db.execute("UPDATE users SET is_active = 0");
+    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+        reply.expect_error(403, "AUTH_INACTIVE_USER");
+    }
+}
+
+#[tokio::test]
+async fn an_erased_user_is_unknown() {
+    let (service, tokens) = signed_in().await;
+    service.db.execute("DELETE FROM users");
+    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+        reply.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn a_user_sees_themselves_in_one_round_trip() {
+    let (service, _) = signed_in().await;
+    service.register("bob@example.com").await;
+    let tokens = service.login("bob@example.com", PASSWORD).await.tokens();
+    let reply = service.me(&tokens.access).await.expect(200);
+    assert_eq!(service.last_d1_calls(), 1);
+    let mut members: Vec<_> = reply.body.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["created_at", "email", "full_name", "id", "is_active", "roles"]);
+    assert_eq!((&reply.body["id"], &reply.body["email"]), (&2.into(), &"bob@example.com".into()));
+}

@@ -1,0 +1,141 @@
+//! Bodies that are not what an operation takes: each operation that reads one, with every way to be wrong.
+
+use axum::body::Body;
+use axum::http::Request;
+use edge_auth::http::MAX_BODY_BYTES;
+use serde_json::json;
+
+use crate::support::contract::DESCRIPTION;
+use crate::support::{EMAIL, PASSWORD, Reply, Service};
+
+/// Every path whose POST reads a body.
+fn paths() -> Vec<&'static str> {
+    let paths = DESCRIPTION["paths"].as_object().unwrap();
+    let paths = paths.iter().filter(|(_, item)| item["post"]["requestBody"].is_object());
+    paths.map(|(path, _)| path.as_str()).collect()
+}
+
+async fn post_as(service: &Service, path: &str, content_type: Option<&str>, body: &str) -> Reply {
+    let mut request = Request::post(path);
+    if let Some(content_type) = content_type {
+        request = request.header("Content-Type", content_type);
+    }
+    service.send(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_json_invalid() {
+    let service = Service::new();
+    let deep = "[".repeat(10_000);
+    let deep_member = format!("{{\"x\":{}1{}}}", "[".repeat(500), "]".repeat(500));
+    let texts: [&[u8]; 13] = [
+        b"",
+        b" ",
+        b"{",
+        b"{]",
+        b"email=a",
+        b"{\"email\":}",
+        b"{\"email\":\"a\"} x",
+        b"{'email':'a'}",
+        b"\xef\xbb\xbf{}",
+        b"{\"email\":\"\xff\xfe\"}",
+        b"{\"email\":\"\\ud800\"}",
+        deep.as_bytes(),
+        deep_member.as_bytes(),
+    ];
+    for path in paths() {
+        for text in texts {
+            let reply = service.post_text(path, text.to_vec()).await.expect_error(422, "VALIDATION_ERROR");
+            assert_eq!(reply.faults(), [("body".to_owned(), "json_invalid".to_owned())], "{path} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_members_of_one_name_are_refused_wherever_they_could_be_believed() {
+    let service = Service::new();
+    let text = format!(r#"{{"email":"eve@example.com","password":"{PASSWORD}","email":"{EMAIL}"}}"#);
+    for path in paths() {
+        let reply = service.post_text(path, text.clone()).await.expect_error(422, "VALIDATION_ERROR");
+        assert_eq!(reply.faults(), [("body".to_owned(), "json_invalid".to_owned())], "{path}");
+    }
+    // Two spellings of one name are one name.
+    let escaped = r#"{"refresh_token":"a","refresh\u005ftoken":"b"}"#;
+    service.post_text("/auth/refresh", escaped).await.expect_error(422, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn json_that_is_no_object_is_a_type_error_of_the_body() {
+    let service = Service::new();
+    for path in paths() {
+        for text in ["null", "true", "0", "-1.5", "1e400", "\"text\"", "[]", "[{\"email\":\"a\"}]"] {
+            let reply = service.post_text(path, text).await.expect_error(422, "VALIDATION_ERROR");
+            let kind = if text == "1e400" { "json_invalid" } else { "type_error" };
+            assert_eq!(reply.faults(), [("body".to_owned(), kind.to_owned())], "{path} {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_declared_as_json_is_refused() {
+    let service = Service::new();
+    let wrong = [
+        None,
+        Some(""),
+        Some("text/plain"),
+        Some("application/x-www-form-urlencoded"),
+        Some("multipart/form-data"),
+        Some("application/jsonp"),
+        Some("text/json"),
+        Some("application/json; charset=utf-16"),
+        Some("json"),
+    ];
+    for path in paths() {
+        for content_type in wrong {
+            post_as(&service, path, content_type, "{}").await.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
+        }
+        for content_type in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/vnd.api+json",
+        ] {
+            post_as(&service, path, Some(content_type), "{}").await.expect_error(422, "VALIDATION_ERROR");
+        }
+    }
+}
+
+/// A well-formed body of exactly so many bytes.
+fn body_of(length: usize) -> String {
+    let frame = json!({"refresh_token": "x", "email": EMAIL, "password": PASSWORD, "padding": ""}).to_string();
+    json!({"refresh_token": "x", "email": EMAIL, "password": PASSWORD, "padding": "p".repeat(length - frame.len())})
+        .to_string()
+}
+
+#[tokio::test]
+async fn a_body_over_16_kib_is_refused_before_it_is_parsed() {
+    let service = Service::new();
+    for path in paths() {
+        let fits = service.post_text(path, body_of(MAX_BODY_BYTES)).await;
+        assert_ne!(fits.status, 413, "{path}");
+        service.post_text(path, body_of(MAX_BODY_BYTES + 1)).await.expect_error(413, "PAYLOAD_TOO_LARGE");
+        service.post_text(path, vec![b'x'; 1_000_000]).await.expect_error(413, "PAYLOAD_TOO_LARGE");
+        // What Content-Length claims is believed when it is too much, never when it is too little.
+        for (claimed, status) in [("99999", 413), ("18446744073709551615", 413), ("3", 413)] {
+            let length = if claimed == "3" { MAX_BODY_BYTES + 1 } else { 200 };
+            let request =
+                Request::post(path).header("Content-Type", "application/json").header("Content-Length", claimed);
+            service.send(request.body(Body::from(body_of(length))).unwrap()).await.expect(status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_answer_does_not_repeat_what_was_sent() {
+    let service = Service::new();
+    let reply = service.post_text("/auth/login", "{\"password\":\"hunter2hunter2\"").await.expect(422);
+    assert!(!reply.text.contains("hunter2"));
+    let reply = service.login("hunter2 is no address", "hunter2hunter2").await.expect(422);
+    assert!(!reply.text.contains("hunter2"));
+}

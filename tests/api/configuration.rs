@@ -1,0 +1,86 @@
+//! Wrong settings: what still answers, what is said, and to whom.
+
+use crate::support::{EMAIL, PASSWORD, SECRET, Service};
+use serde_json::json;
+
+#[tokio::test]
+async fn wrong_settings_refuse_whatever_needs_them_and_nothing_else() {
+    let wrong = [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "change-me-change-me-change-me-change-me"),
+        ("SESSION_MAX_DAYS", "forever"),
+        ("BACKEND_CORS_ORIGINS", "https://app.example.com"),
+        ("LOG_LEVEL", "LOUD"),
+        ("BASE_PATH", "api/v1"),
+    ];
+    for (name, value) in wrong {
+        let service = Service::with(&[(name, value)]);
+        for path in ["/auth/register", "/auth/login", "/auth/refresh", "/auth/logout"] {
+            service.post(path, &json!({})).await.expect_error(500, "CONFIGURATION_ERROR");
+        }
+        for path in ["/users/me", "/openapi.json", "/openapi.yaml"] {
+            let reply = service.get(path).await.expect_error(500, "CONFIGURATION_ERROR");
+            assert!(!reply.text.contains(name), "the caller does not learn which setting");
+        }
+        service.get("/health").await.expect(200);
+        service.get("/nowhere").await.expect_error(404, "NOT_FOUND");
+        let lines = service.logs("Request failed");
+        assert_eq!(lines.len(), 7, "one line for each request that failed");
+        for line in lines {
+            assert_eq!((&line["level"], &line["name"]), (&"ERROR".into(), &"app.errors".into()));
+            assert_eq!(line["cause"], format!("missing or wrong settings: {name}"));
+            assert!(value.is_empty() || !line.to_string().contains(value), "no value in a log");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_can_be_changed_without_signing_anybody_out() {
+    let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
+    let tokens = {
+        let before = Service::on(db.clone(), db.clone(), &[]);
+        before.register(EMAIL).await
+    };
+    let new = "another secret 0123456789 abcdefgh";
+    {
+        let without = Service::on(db.clone(), db.clone(), &[("SECRET_KEY", new)]);
+        without.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+    let after = Service::on(db.clone(), db.clone(), &[("SECRET_KEY", new), ("SECRET_KEY_PREVIOUS", SECRET)]);
+    after.me(&tokens.access).await.expect(200);
+    let newer = after.refresh(&tokens.refresh).await.expect(200).tokens();
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    assert_ne!(header(&newer.access), header(&tokens.access), "signed with the new secret");
+    drop(after);
+    let settled = Service::on(db.clone(), db, &[("SECRET_KEY", new)]);
+    settled.me(&newer.access).await.expect(200);
+    settled.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn issuer_and_audience_are_settings_and_are_checked() {
+    let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
+    let tokens = {
+        let service = Service::on(db.clone(), db.clone(), &[]);
+        service.register(EMAIL).await
+    };
+    for (name, value) in [("JWT_ISSUER", "other"), ("JWT_AUDIENCE", "other")] {
+        let service = Service::on(db.clone(), db.clone(), &[(name, value)]);
+        service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
+        service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn lifetimes_are_settings() {
+    let settings = [("ACCESS_TOKEN_EXPIRE_MINUTES", "1"), ("REFRESH_TOKEN_EXPIRE_DAYS", "1")];
+    let service = Service::with(&settings);
+    service.register(EMAIL).await;
+    let reply = service.login(EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(reply.body["expires_in"], 60);
+    service.advance(60);
+    service.me(&reply.tokens().access).await.expect_error(401, "AUTH_TOKEN_EXPIRED");
+    service.advance(86_400 - 60);
+    service.refresh(&reply.tokens().refresh).await.expect_error(401, "AUTH_TOKEN_EXPIRED");
+}

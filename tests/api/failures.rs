@@ -1,0 +1,146 @@
+//! A database that fails in each way it can: what the caller is told, and what the log learns.
+
+use std::sync::Arc;
+
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use serde_json::json;
+
+use crate::support::sqlite::Sqlite;
+use crate::support::{EMAIL, PASSWORD, Service};
+
+/// Answers every batch with this failure; what it was asked to write may have happened or not.
+struct Failing {
+    db: Arc<Sqlite>,
+    error: DbError,
+    after_the_write: bool,
+}
+
+impl Db for Failing {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(async move {
+            if self.after_the_write {
+                self.db.batch(statements).await?;
+            }
+            Err(self.error.clone())
+        })
+    }
+}
+
+/// A good service, and one on the same database through a port that fails.
+async fn failing(error: DbError, after_the_write: bool) -> (Service, crate::support::Tokens) {
+    let db = Arc::new(Sqlite::migrated());
+    let tokens = {
+        let good = Service::on(db.clone(), db.clone(), &[]);
+        good.register(EMAIL).await
+    };
+    let port = Arc::new(Failing { db: db.clone(), error, after_the_write });
+    (Service::on(db, port, &[]), tokens)
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
+    for error in [DbError::TimedOut(5000), DbError::Unavailable("D1_ERROR: Network connection lost.".to_owned())] {
+        let (service, tokens) = failing(error.clone(), false).await;
+        let replies = [
+            service.post("/auth/register", &json!({"email": "b@example.com", "password": PASSWORD})).await,
+            service.login(EMAIL, PASSWORD).await,
+            service.refresh(&tokens.refresh).await,
+            service.logout(&tokens.refresh).await,
+            service.me(&tokens.access).await,
+        ];
+        for reply in replies {
+            let reply = reply.expect_error(503, "SERVICE_UNAVAILABLE");
+            assert_eq!(reply.header("retry-after"), Some("5"));
+            assert!(!reply.text.contains("D1"), "nothing about the cause");
+        }
+        let causes = service.logs("Request failed");
+        assert_eq!(causes.len(), 5);
+        assert!(causes.iter().all(|line| line["cause"] == format!("database: {error}")));
+        service.get("/health").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_statement_and_an_unreadable_answer_are_faults_of_ours() {
+    for error in [
+        DbError::Refused("no such table: users".to_owned()),
+        DbError::Unreadable("Data error in rows at column 7".to_owned()),
+        DbError::Unique("sessions.id".to_owned()),
+    ] {
+        let (service, tokens) = failing(error.clone(), false).await;
+        let reply = service.me(&tokens.access).await.expect_error(500, "INTERNAL_ERROR");
+        assert_eq!(reply.header("retry-after"), None);
+        let lines = service.logs("Request failed");
+        assert_eq!(lines.len(), 1, "logged once");
+        assert_eq!(lines[0]["cause"], format!("database: {error}"));
+        assert_eq!(lines[0]["request_id"], reply.body["request_id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_registration_whose_answer_was_lost_is_told_so_when_repeated() {
+    let (service, _) = failing(DbError::TimedOut(5000), true).await;
+    let body = json!({"email": "b@example.com", "password": PASSWORD});
+    service.post("/auth/register", &body).await.expect(503);
+    let again = Service::on(service.db.clone(), service.db.clone(), &[]);
+    again.post("/auth/register", &body).await.expect_error(409, "CONFLICT");
+    again.login("b@example.com", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refresh_whose_answer_was_lost_is_never_answered_with_a_second_branch() {
+    for (interval, status) in [("0", 401), ("60", 200)] {
+        let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
+        service.refresh(&tokens.refresh).await.expect(503);
+        let settings = [("REFRESH_REUSE_INTERVAL_SECONDS", interval)];
+        let again = Service::on(service.db.clone(), service.db.clone(), &settings);
+        let reply = again.refresh(&tokens.refresh).await.expect(status);
+        assert_eq!(again.db.one::<i64>("SELECT count(*) FROM refresh_tokens"), 2);
+        if status == 200 {
+            again.refresh(&reply.tokens().refresh).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_whose_answer_was_lost_can_be_repeated() {
+    let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
+    service.logout(&tokens.refresh).await.expect(503);
+    let again = Service::on(service.db.clone(), service.db.clone(), &[]);
+    again.logout(&tokens.refresh).await.expect(200);
+    again.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+}
+
+#[tokio::test]
+async fn a_stored_hash_that_is_none_is_a_fault_of_ours_and_is_not_logged() {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    for stored in ["plaintext-password", "$2b$12$abc", "$pbkdf2-sha256$i=4000000000,l=32$c2FsdHNhbHQ$aGFzaA"] {
+        service.db.execute(&format!("UPDATE users SET password_hash = '{stored}'"));
+        service.login(EMAIL, PASSWORD).await.expect_error(500, "INTERNAL_ERROR");
+        assert!(service.log_lines().iter().all(|line| !line.contains(stored)));
+    }
+    let line = service.logs("Request failed").pop().unwrap();
+    assert!(line["cause"].as_str().unwrap().starts_with("user 1: "));
+}
+
+#[tokio::test]
+async fn a_missing_table_is_a_fault_of_ours() {
+    let service = Service::new();
+    service.db.execute("DROP TABLE refresh_tokens");
+    let reply = service.post("/auth/register", &json!({"email": EMAIL, "password": PASSWORD})).await;
+    reply.expect_error(500, "INTERNAL_ERROR");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users"), 0, "all of a batch or none of it");
+}
+
+#[tokio::test]
+async fn an_answer_with_the_wrong_number_of_results_is_refused() {
+    struct Short;
+    impl Db for Short {
+        fn batch(&self, _: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+            Box::pin(std::future::ready(Ok(Vec::new())))
+        }
+    }
+    let service = Service::on(Arc::new(Sqlite::migrated()), Arc::new(Short), &[]);
+    service.login(EMAIL, PASSWORD).await.expect_error(500, "INTERNAL_ERROR");
+}

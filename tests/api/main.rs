@@ -1,0 +1,23 @@
+//! API tests, in process: the real router, over the real migrations on `SQLite`.
+//!
+//! D1 is `SQLite`, so these run the SQL that is deployed. Every reply of every test is checked against
+//! `openapi.yaml` on its way back (see `support::contract`).
+
+#![expect(unreachable_pub, reason = "a test binary has no outside that could reach anything")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
+
+mod access;
+mod bodies;
+mod configuration;
+mod contract;
+mod failures;
+mod logs;
+mod migrations;
+mod properties;
+mod refreshing;
+mod registering;
+mod responses;
+mod session_model;
+mod signing_in;
+mod signing_out;
+mod support;

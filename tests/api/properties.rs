@@ -1,0 +1,136 @@
+//! Parsers against input that nobody thought of.
+
+use edge_auth::domain::email::Email;
+use edge_auth::domain::ids::{SessionId, TokenId, UserId};
+use edge_auth::domain::password::Password;
+use edge_auth::domain::password_hash::PasswordHash;
+use edge_auth::domain::request_id::RequestId;
+use edge_auth::domain::secret::Secret;
+use edge_auth::domain::time::Timestamp;
+use edge_auth::domain::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::domain::unicode::NormalForm;
+use proptest::prelude::*;
+
+use crate::support::Service;
+
+fn normalize(text: &str, form: NormalForm) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    match form {
+        NormalForm::Nfc => text.nfc().collect(),
+        NormalForm::Nfkc => text.nfkc().collect(),
+    }
+}
+
+fn authority() -> TokenAuthority {
+    TokenAuthority::new(&Secret::new("5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7"), None, "issuer", "audience")
+}
+
+proptest! {
+    #[test]
+    fn a_token_is_believed_if_and_only_if_it_was_signed(
+        user in 1_i64..1 << 53, session in any::<[u8; 8]>(), id in any::<[u8; 16]>(), life in 1_i64..100_000,
+        position in any::<prop::sample::Index>(), replacement in "[A-Za-z0-9_.=-]",
+    ) {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let claims = TokenClaims {
+            id: TokenId::from_random(id),
+            user_id: UserId::new(user).unwrap(),
+            session_id: SessionId::from_random(session),
+            issued_at: now,
+            expires_at: now.plus_seconds(life),
+        };
+        let text = authority().sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned();
+        prop_assert_eq!(authority().verify(TokenKind::Refresh, &text, now), Ok(claims));
+        let position = position.index(text.len());
+        let altered = format!("{}{replacement}{}", &text[..position], &text[position + 1..]);
+        prop_assert_eq!(authority().verify(TokenKind::Refresh, &altered, now).is_ok(), altered == text);
+    }
+
+    #[test]
+    fn no_text_makes_the_token_parser_panic(text in "\\PC{0,200}", parts in "[A-Za-z0-9_-]{0,80}(\\.[A-Za-z0-9_-]{0,80}){0,4}") {
+        for text in [text, parts] {
+            prop_assert!(authority().verify(TokenKind::Access, &text, Timestamp::from_seconds(0)).is_err());
+        }
+    }
+
+    #[test]
+    fn an_accepted_address_is_stable_small_and_has_one_at_sign(text in "\\PC{0,20}@?\\PC{0,20}(\\.[a-z]{1,5})?") {
+        if let Ok(email) = Email::parse(&text, normalize) {
+            let stored = email.as_str();
+            let again = Email::parse(stored, normalize);
+            prop_assert_eq!(again.as_ref(), Ok(&email), "reading it again changes nothing");
+            prop_assert!(stored.chars().count() <= 254 && !stored.chars().any(char::is_control));
+            let (_, domain) = stored.rsplit_once('@').unwrap();
+            prop_assert!(domain.contains('.'));
+        }
+    }
+
+    #[test]
+    fn ordinary_addresses_are_accepted_in_any_case(
+        local in "[a-z0-9]{1,20}([.+_-][a-z0-9]{1,10}){0,2}", domain in "[a-z0-9]{1,20}(-[a-z0-9]{1,5})?\\.[a-z]{2,10}",
+    ) {
+        let address = format!("{local}@{domain}");
+        let lower = Email::parse(&address, normalize).unwrap();
+        prop_assert_eq!(lower.as_str(), &address);
+        prop_assert_eq!(Email::parse(&format!(" {} ", address.to_uppercase()), normalize), Ok(lower));
+    }
+
+    #[test]
+    fn a_request_id_is_kept_exactly_if_it_matches_its_pattern(text in "\\PC{0,140}", harmless in "[A-Za-z0-9._-]{1,128}") {
+        let matches = (1..=128).contains(&text.len())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        prop_assert_eq!(RequestId::parse(&text).is_some(), matches);
+        let kept = RequestId::parse(&harmless);
+        prop_assert_eq!(kept.as_ref().map(RequestId::as_str), Some(harmless.as_str()));
+    }
+
+    #[test]
+    fn a_hash_survives_its_text_and_knows_its_password(
+        password in "\\PC{1,40}", other in "\\PC{1,40}", salt in any::<[u8; 16]>(), rounds in 1_u32..20,
+    ) {
+        let presented = Password::presented(&password, normalize);
+        let hash = PasswordHash::derive(&presented, &salt, rounds);
+        let read = PasswordHash::parse(&hash.to_phc().unwrap()).unwrap();
+        prop_assert_eq!(&read, &hash);
+        prop_assert!(read.verify(&presented));
+        let other = Password::presented(&other, normalize);
+        prop_assert_eq!(read.verify(&other), other.as_bytes() == presented.as_bytes());
+    }
+
+    #[test]
+    fn no_text_makes_the_hash_parser_panic(text in "\\PC{0,100}", phc in "\\$pbkdf2-sha256\\$i=[0-9]{0,12},l=[0-9]{0,3}(\\$[A-Za-z0-9/+]{0,60}){0,3}") {
+        let _ = PasswordHash::parse(&text);
+        if let Ok(hash) = PasswordHash::parse(&phc) {
+            prop_assert_eq!(PasswordHash::parse(&hash.to_phc().unwrap()), Ok(hash));
+        }
+    }
+
+    #[test]
+    fn ids_are_read_from_their_own_text_only(value in any::<i64>(), text in "[-+0-9a-fx. ]{0,20}") {
+        let read = UserId::parse(&value.to_string());
+        prop_assert_eq!(read.is_some(), value > 0 && value < 1 << 53);
+        if let Some(id) = UserId::parse(&text) {
+            prop_assert_eq!(id.to_string(), text);
+        }
+    }
+}
+
+/// Any bytes as a body: an answer in the envelope, never a 5xx. (`Service` checks the answer's shape.)
+#[test]
+fn no_body_makes_an_operation_fail() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let service = Service::new();
+    let jsonish = "[\\{\\}\\[\\]\",:a-z0-9\\\\ ]{0,60}";
+    let member = "\\{\"(email|password|refresh_token|full_name)\":(\"\\PC{0,20}\"|[0-9]{1,5}|null|\\[\\])(,\"\\PC{0,10}\":1)?\\}";
+    let strategy = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        jsonish.prop_map(String::into_bytes),
+        member.prop_map(String::into_bytes),
+    ];
+    proptest!(|(body in strategy)| {
+        for path in ["/auth/register", "/auth/login", "/auth/refresh", "/auth/logout"] {
+            let reply = runtime.block_on(service.post_text(path, body.clone()));
+            prop_assert!(matches!(reply.status, 401 | 422), "{path} {body:?}: {reply:?}");
+        }
+    });
+}

@@ -1,0 +1,168 @@
+//! What all responses have: ids, headers, CORS, HEAD, paths and methods that do not exist.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::json;
+
+use crate::support::{EMAIL, Reply, Service};
+
+async fn send(service: &Service, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    service.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
+    let service = Service::new();
+    for id in ["abc", "A.b_c-9", &"x".repeat(128)] {
+        let reply = send(&service, "GET", "/nowhere", &[("X-Request-ID", id)]).await.expect(404);
+        assert_eq!(reply.header("x-request-id"), Some(id));
+        assert_eq!(reply.body["request_id"], id);
+    }
+    for id in ["", "a b", "{\"a\":1}", "a;b", &"x".repeat(129)] {
+        let reply = send(&service, "GET", "/nowhere", &[("X-Request-ID", id)]).await.expect(404);
+        let new = reply.header("x-request-id").unwrap();
+        assert!(new.len() == 32 && new.bytes().all(|byte| byte.is_ascii_hexdigit()), "{new}");
+        assert_eq!((&new[12..13], reply.body["request_id"].as_str()), ("4", Some(new)));
+    }
+}
+
+#[tokio::test]
+async fn every_response_has_the_security_headers_and_is_not_stored() {
+    let service = Service::new();
+    for (method, path) in [("GET", "/health"), ("GET", "/users/me"), ("POST", "/auth/login"), ("GET", "/nowhere")] {
+        let reply = send(&service, method, path, &[]).await;
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(reply.header("x-frame-options"), Some("DENY"));
+        assert_eq!(reply.header("strict-transport-security"), None);
+    }
+    let reply = send(&service, "GET", "https://auth.example.com/health", &[]).await;
+    assert_eq!(reply.header("strict-transport-security"), Some("max-age=31536000"));
+}
+
+#[tokio::test]
+async fn paths_that_do_not_exist_are_404_for_every_method() {
+    let service = Service::new();
+    let paths =
+        ["/", "/nowhere", "/auth", "/auth/login/", "//auth/login", "/AUTH/LOGIN", "/auth/login%2f", "/users/1", "/%00"];
+    for path in paths {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
+            send(&service, method, path, &[]).await.expect_error(404, "NOT_FOUND");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_methods_of_a_path_are_405_with_allow() {
+    let service = Service::new();
+    for (method, path, allow) in [
+        ("GET", "/auth/login", "POST"),
+        ("DELETE", "/auth/register", "POST"),
+        ("HEAD", "/auth/refresh", "POST"),
+        ("OPTIONS", "/auth/logout", "POST"),
+        ("POST", "/users/me", "GET,HEAD"),
+        ("PUT", "/health", "GET,HEAD"),
+        ("BREW", "/openapi.json", "GET,HEAD"),
+    ] {
+        let reply = send(&service, method, path, &[]).await.expect(405);
+        assert_eq!(reply.header("allow"), Some(allow), "{method} {path}");
+        let code = if method == "HEAD" { "" } else { "METHOD_NOT_ALLOWED" };
+        assert_eq!(reply.body["error"]["code"].as_str().unwrap_or(""), code);
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let service = Service::new();
+    for (path, status) in [("/health", 200), ("/openapi.yaml", 200), ("/users/me", 401), ("/nowhere", 404)] {
+        let reply = send(&service, "HEAD", path, &[]).await.expect(status);
+        assert_eq!(reply.text, "");
+        assert!(reply.header("x-request-id").is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_description_carries_title_and_mount_prefix_of_the_deployment() {
+    let service = Service::with(&[("APP_NAME", "Ünïversity \"login\""), ("BASE_PATH", "/api/v1")]);
+    let reply = service.get("/api/v1/openapi.json").await.expect(200);
+    assert_eq!(reply.body["info"]["title"], "Ünïversity \"login\"");
+    assert_eq!(reply.body["servers"], json!([{"url": "/api/v1"}]));
+    assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
+    let reply = service.get("/api/v1/openapi.yaml").await.expect(200);
+    let yaml: serde_json::Value = serde_norway::from_str(&reply.text).unwrap();
+    assert_eq!(yaml, service.get("/api/v1/openapi.json").await.body);
+}
+
+#[tokio::test]
+async fn the_realm_is_the_name_without_what_a_header_cannot_carry() {
+    let service = Service::with(&[("APP_NAME", "Ünï \"x\" \\ login")]);
+    let reply = service.get("/users/me").await.expect(401);
+    assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"n x  login\""));
+}
+
+#[tokio::test]
+async fn a_base_path_moves_every_route() {
+    let service = Service::with(&[("BASE_PATH", "/api/v1")]);
+    let reply = service.post("/api/v1/auth/register", &json!({"email": EMAIL, "password": "long enough"})).await;
+    let tokens = reply.expect(201).tokens();
+    service.get_as("/api/v1/users/me", &tokens.access).await.expect(200);
+    assert_eq!(service.logs("Request finished").last().unwrap()["route"], "/api/v1/users/me");
+    service.get("/api/v1/health").await.expect(200);
+    for path in ["/health", "/users/me", "/api/v1", "/api/v1/", "/api/v1/nowhere", "/api/health"] {
+        service.get(path).await.expect_error(404, "NOT_FOUND");
+    }
+    send(&service, "DELETE", "/api/v1/health", &[]).await.expect_error(405, "METHOD_NOT_ALLOWED");
+}
+
+const ORIGIN: &str = "https://app.example.com";
+
+fn preflight(origin: &str) -> [(&str, &str); 3] {
+    [("Origin", origin), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "content-type")]
+}
+
+#[tokio::test]
+async fn without_origins_no_response_speaks_of_cors() {
+    let service = Service::new();
+    let reply = send(&service, "GET", "/health", &[("Origin", ORIGIN)]).await.expect(200);
+    assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
+    send(&service, "OPTIONS", "/auth/login", &preflight(ORIGIN)).await.expect_error(405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn listed_origins_may_call_with_credentials_and_others_may_not() {
+    let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["https://app.example.com","http://localhost:3000"]"#)]);
+    let reply = send(&service, "OPTIONS", "/auth/login", &preflight(ORIGIN)).await.expect(200);
+    assert_eq!(reply.header("access-control-allow-origin"), Some(ORIGIN));
+    assert_eq!(reply.header("access-control-allow-credentials"), Some("true"));
+    assert!(reply.header("access-control-allow-methods").unwrap().contains("POST"));
+    assert!(reply.header("access-control-allow-headers").unwrap().contains("authorization"));
+    assert_eq!(reply.header("access-control-max-age"), Some("600"));
+    assert!(reply.header("x-request-id").is_some());
+    for path in ["/health", "/users/me", "/nowhere"] {
+        let reply = send(&service, "GET", path, &[("Origin", ORIGIN)]).await;
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            Some(ORIGIN),
+            "errors too, or scripts cannot read them"
+        );
+        assert!(reply.header("access-control-expose-headers").unwrap().contains("x-request-id"));
+        assert!(reply.headers.get_all("vary").iter().any(|value| value.to_str().unwrap().contains("origin")));
+    }
+    for origin in ["https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null"] {
+        let reply = send(&service, "GET", "/health", &[("Origin", origin)]).await.expect(200);
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn any_origin_may_call_without_credentials() {
+    let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]);
+    let reply = send(&service, "GET", "/health", &[("Origin", ORIGIN)]).await.expect(200);
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(reply.header("access-control-allow-credentials"), None);
+}

@@ -1,0 +1,109 @@
+//! `openapi.yaml` as a judge: every reply of every test comes past here.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::Reply;
+
+/// The description, as it is written.
+pub static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml")).unwrap();
+    serde_norway::from_str(&text).unwrap()
+});
+
+thread_local! {
+    static VALIDATORS: RefCell<HashMap<String, jsonschema::Validator>> = RefCell::default();
+}
+
+/// Follows a `$ref`, if there is one.
+pub fn resolve(value: &'static Value) -> &'static Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DESCRIPTION.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => value,
+    }
+}
+
+/// The description of a request's operation, if it describes one.
+pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
+    // A HEAD request is a GET without its body (RFC 9110 §9.3.2).
+    let method = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+    let paths = DESCRIPTION["paths"].as_object().unwrap();
+    paths.iter().find(|(pattern, _)| matches(pattern, path)).and_then(|(_, item)| item.get(&method))
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    pattern.split('/').all(|wanted| {
+        let is_parameter = wanted.starts_with('{');
+        segments.next().is_some_and(|segment| segment == wanted || (is_parameter && !segment.is_empty()))
+    }) && segments.next().is_none()
+}
+
+/// Checks status, headers, media type, body and error code.
+#[track_caller]
+pub fn check(method: &Method, path: &str, reply: &Reply) {
+    let is_preflight = *method == Method::OPTIONS && reply.status == 200;
+    if is_preflight {
+        return;
+    }
+    let has_body = *method != Method::HEAD;
+    if let Some(length) = reply.header("content-length").filter(|_| has_body) {
+        assert_eq!(length, reply.text.len().to_string(), "{method} {path}");
+    }
+    let Some(operation) = operation(method, path) else {
+        if has_body {
+            assert_valid("Error", &json!({"$ref": "#/components/schemas/Error"}), reply);
+        }
+        return;
+    };
+    let response = &operation["responses"][reply.status.to_string()];
+    assert!(response.is_object(), "{method} {path}: status {} is not described: {reply:?}", reply.status);
+    let response = resolve(response);
+    check_headers(response, reply);
+    if !has_body {
+        return;
+    }
+    let media_type = reply.header("content-type").unwrap_or("none");
+    let content = &response["content"][media_type];
+    assert!(content.is_object(), "{method} {path} {}: {media_type} is not described", reply.status);
+    if media_type == "application/json" {
+        assert_valid(&format!("{method} {path} {}", reply.status), &content["schema"], reply);
+    }
+    if let Some(code) = reply.body["error"]["code"].as_str() {
+        assert!(content["examples"][code].is_object(), "{method} {path}: {code} has no example: {reply:?}");
+    }
+}
+
+#[track_caller]
+fn check_headers(response: &'static Value, reply: &Reply) {
+    for (name, header) in response["headers"].as_object().unwrap() {
+        let header = resolve(header);
+        match reply.header(name) {
+            Some(value) => {
+                let valid = jsonschema::is_valid(&header["schema"], &Value::from(value));
+                assert!(valid, "{name}: {value:?} is not as described");
+            }
+            None => assert_ne!(header["required"], true, "{name} is missing: {reply:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_valid(key: &str, schema: &Value, reply: &Reply) {
+    VALIDATORS.with_borrow_mut(|validators| {
+        let validator = validators.entry(key.to_owned()).or_insert_with(|| validator(schema));
+        let faults: Vec<String> = validator.iter_errors(&reply.body).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{key}: {faults:?}\n{}", reply.text);
+    });
+}
+
+/// A validator for a schema whose references point into the description.
+pub fn validator(schema: &Value) -> jsonschema::Validator {
+    let mut schema = schema.clone();
+    schema["components"] = DESCRIPTION["components"].clone();
+    jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
+}

@@ -1,0 +1,252 @@
+//! The service, in process: what a test drives.
+
+pub mod contract;
+pub mod sqlite;
+
+use std::cell::Cell;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request};
+use edge_auth::domain::settings::{LogLevel, Settings};
+use edge_auth::domain::time::Timestamp;
+use edge_auth::domain::unicode::NormalForm;
+use edge_auth::http::{App, Ports, request_id};
+use edge_auth::ports::{AssetError, Assets, Db, NoEntropy, PortFuture};
+use edge_auth::shell::logging::{JsonLayer, MinLevel};
+use edge_auth::store::Store;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use sqlite::Sqlite;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+pub const SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const EMAIL: &str = "ada@example.com";
+/// When every test begins.
+pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+thread_local! {
+    static NOW: Cell<Timestamp> = const { Cell::new(START) };
+}
+
+fn clock() -> Timestamp {
+    NOW.get()
+}
+
+fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
+    #[expect(clippy::disallowed_methods, reason = "the tests stand in for the shell")]
+    getrandom::fill(bytes).map_err(|_| NoEntropy)
+}
+
+fn normalize(text: &str, form: NormalForm) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    match form {
+        NormalForm::Nfc => text.nfc().collect(),
+        NormalForm::Nfkc => text.nfkc().collect(),
+    }
+}
+
+/// The static files, as the build leaves them.
+pub struct PublicFolder;
+
+impl Assets for PublicFolder {
+    fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("public").join(path.trim_start_matches('/'));
+        let text = std::fs::read_to_string(file).map_err(|cause| AssetError { path, cause: cause.to_string() });
+        Box::pin(std::future::ready(text))
+    }
+}
+
+/// A service with a database of its own, in memory.
+pub struct Service {
+    app: App,
+    pub db: Arc<Sqlite>,
+    /// What the service talks to: `db`, or something of a test in front of it.
+    port: Arc<dyn Db>,
+    logs: Lines,
+    _logging: tracing::subscriber::DefaultGuard,
+}
+
+impl Service {
+    /// With default settings, but few rounds of hashing.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these settings on top.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let db = Arc::new(Sqlite::migrated());
+        Self::on(Arc::clone(&db), db, settings)
+    }
+
+    /// On this database, reached through this port. An empty value unsets a setting.
+    pub fn on(db: Arc<Sqlite>, port: Arc<dyn Db>, settings: &[(&str, &str)]) -> Self {
+        NOW.set(START);
+        let base = [("SECRET_KEY", SECRET), ("PASSWORD_ITERATIONS", "10")];
+        let settings = Settings::read(|name| {
+            let value = settings.iter().chain(&base).find(|(key, _)| *key == name)?.1;
+            (!value.is_empty()).then(|| value.to_owned())
+        });
+        let min_level: &'static MinLevel = Box::leak(Box::default());
+        min_level.set(settings.as_ref().map_or(LogLevel::Info, |settings| settings.log_level));
+        let logs = Lines::default();
+        let writer = logs.clone();
+        let layer = JsonLayer::new(move || writer.clone(), clock, min_level);
+        let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        Self { app: App::new(settings), db, port, logs, _logging: logging }
+    }
+
+    /// Lets time pass.
+    #[expect(clippy::unused_self, reason = "the clock is the thread's: the service takes a plain function")]
+    pub fn advance(&self, seconds: i64) {
+        NOW.set(NOW.get().plus_seconds(seconds));
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let ports = Ports {
+            store: Store::new(Arc::clone(&self.port)),
+            assets: Arc::new(PublicFolder),
+            entropy,
+            normalize,
+            request_id: request_id(&request, entropy),
+            now: NOW.get(),
+            clock,
+        };
+        let response = self.app.respond(ports, request).await;
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let reply = Reply { status: head.status.as_u16(), headers: head.headers, text, body };
+        let base_path = self.app.settings().map_or("", |settings| settings.base_path.as_str());
+        contract::check(&method, path.strip_prefix(base_path).unwrap_or_default(), &reply);
+        reply
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn get_as(&self, path: &str, access_token: &str) -> Reply {
+        let request = Request::get(path).header("Authorization", format!("Bearer {access_token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// Posts any bytes, declared as JSON.
+    pub async fn post_text(&self, path: &str, body: impl Into<Body>) -> Reply {
+        let request = Request::builder().method(Method::POST).uri(path).header("Content-Type", "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub async fn register(&self, email: &str) -> Tokens {
+        let reply = self.post("/auth/register", &json!({"email": email, "password": PASSWORD})).await;
+        reply.expect(201).tokens()
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Reply {
+        self.post("/auth/login", &json!({"email": email, "password": password})).await
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> Reply {
+        self.post("/auth/refresh", &json!({"refresh_token": refresh_token})).await
+    }
+
+    pub async fn logout(&self, refresh_token: &str) -> Reply {
+        self.post("/auth/logout", &json!({"refresh_token": refresh_token})).await
+    }
+
+    pub async fn me(&self, access_token: &str) -> Reply {
+        self.get_as("/users/me", access_token).await
+    }
+
+    /// The lines logged so far, as they were written.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.logs.0.lock().unwrap().clone()
+    }
+
+    /// The lines logged so far with this message.
+    pub fn logs(&self, message: &str) -> Vec<Value> {
+        let lines = self.log_lines().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        lines.filter(|line| line["message"] == message).collect()
+    }
+
+    /// Round trips to the database of the last request.
+    pub fn last_d1_calls(&self) -> u64 {
+        self.logs("Request finished").last().unwrap()["d1_calls"].as_u64().unwrap()
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Reply {
+    /// This status, or the test fails with the whole reply.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        self
+    }
+
+    /// This refusal, or the test fails with the whole reply.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn tokens(&self) -> Tokens {
+        let token = |name: &str| self.body[name].as_str().unwrap().to_owned();
+        Tokens { access: token("access_token"), refresh: token("refresh_token") }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// `(last element of loc, type)` of every fault.
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let errors = self.body["error"]["details"]["errors"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        errors
+            .iter()
+            .map(|fault| (text(fault["loc"].as_array().unwrap().last().unwrap()), text(&fault["type"])))
+            .collect()
+    }
+}
+
+/// Log lines, kept.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().push(String::from_utf8(line.to_vec()).unwrap());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! The database port on `SQLite` itself: the second real implementation beside D1.
+
+use std::sync::Mutex;
+
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Transaction, params_from_iter, types};
+use serde_json::{Map, Value as Json};
+
+pub struct Sqlite(Mutex<Connection>);
+
+impl Sqlite {
+    /// An empty database.
+    pub fn empty() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        // As D1 has it.
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        Self(Mutex::new(connection))
+    }
+
+    /// A database with every migration applied.
+    pub fn migrated() -> Self {
+        let db = Self::empty();
+        for (_, sql) in migrations() {
+            db.execute(&sql);
+        }
+        db
+    }
+
+    /// Runs SQL of a test.
+    pub fn execute(&self, sql: &str) {
+        self.0.lock().unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// Asks one thing of the tables.
+    pub fn one<T: types::FromSql>(&self, sql: &str) -> T {
+        self.0.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// How the engine would run a statement: the lines of EXPLAIN QUERY PLAN.
+    pub fn plan(&self, sql: &str) -> Vec<String> {
+        let connection = self.0.lock().unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let nulls = vec![types::Value::Null; statement.parameter_count()];
+        let details = statement.query_map(params_from_iter(nulls), |row| row.get("detail")).unwrap();
+        details.map(Result::unwrap).collect()
+    }
+
+    /// Every row, as JSON objects.
+    pub fn rows(&self, sql: &str) -> Vec<Map<String, Json>> {
+        let mut connection = self.0.lock().unwrap();
+        run(&connection.transaction().unwrap(), sql, &[]).unwrap()
+    }
+}
+
+impl Db for Sqlite {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        let mut connection = self.0.lock().unwrap();
+        let transaction = connection.transaction().unwrap();
+        let results = statements.iter().map(|Statement { sql, values }| {
+            let rows = run(&transaction, sql, values).map_err(|error| DbError::from_message(&error.to_string()))?;
+            Ok(Rows::new(serde_json::value::to_raw_value(&rows).unwrap()))
+        });
+        let results: Result<Vec<Rows>, DbError> = results.collect();
+        if results.is_ok() {
+            transaction.commit().unwrap();
+        } else {
+            transaction.rollback().unwrap();
+        }
+        Box::pin(std::future::ready(results))
+    }
+}
+
+fn run(transaction: &Transaction<'_>, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Map<String, Json>>> {
+    let mut statement = transaction.prepare_cached(sql)?;
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let values = values.iter().map(|value| match value {
+        Value::Null => types::Value::Null,
+        Value::Integer(integer) => types::Value::Integer(*integer),
+        Value::Text(text) => types::Value::Text(text.clone()),
+    });
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut objects = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut object = Map::new();
+        for (index, name) in names.iter().enumerate() {
+            object.insert(name.clone(), json(row.get_ref(index)?));
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+fn json(value: ValueRef<'_>) -> Json {
+    match value {
+        ValueRef::Null => Json::Null,
+        ValueRef::Integer(integer) => integer.into(),
+        ValueRef::Real(real) => real.into(),
+        ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap().into(),
+        ValueRef::Blob(_) => panic!("the schema has no blobs"),
+    }
+}
+
+/// Name and text of every migration, in order.
+pub fn migrations() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
+}

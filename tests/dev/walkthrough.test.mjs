@@ -1,0 +1,114 @@
+// The README, word for word, against `make dev` as a stranger would start it: fresh data, a port of its own.
+// It is the only test that goes through wrangler's development server.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const state = mkdtempSync(join(tmpdir(), "edge-auth-dev-"));
+let server;
+
+function freePort() {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
+
+/** Starts `make dev` and waits until it says that it is ready. */
+async function startDev(args) {
+  const port = await freePort();
+  const make = spawn("make", ["dev", `PORT=${port}`, `STATE=${state}`, `ARGS=${args}`], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const ready = new Promise((done, fail) => {
+    const read = (chunk) => {
+      output += chunk;
+      if (output.includes(`Ready on http://127.0.0.1:${port}`)) {
+        done();
+      }
+    };
+    make.stdout.on("data", read);
+    make.stderr.on("data", read);
+    make.on("exit", (code) => fail(new Error(`make dev ended with ${code}:\n${output}`)));
+  });
+  await ready;
+  return { make, api: `http://127.0.0.1:${port}`, output: () => output };
+}
+
+function stopDev({ make }) {
+  return new Promise((done) => {
+    make.removeAllListeners("exit");
+    make.on("exit", done);
+    process.kill(-make.pid, "SIGINT");
+  });
+}
+
+/** The commands of the README's walk-through, each with the output that the README shows for it. */
+function walkthrough() {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const blocks = [...readme.matchAll(/^```console\n(.*?)^```$/gms)].map((match) => match[1]);
+  const steps = [];
+  for (const line of blocks.join("").trimEnd().split("\n")) {
+    if (line.startsWith("$ ")) {
+      steps.push({ command: line.slice(2), expected: [] });
+    } else {
+      steps.at(-1).expected.push(line);
+    }
+  }
+  return steps;
+}
+
+const pattern = (line) => new RegExp(`^${line.split("…").map((part) => RegExp.escape?.(part) ?? escape(part)).join(".+")}$`);
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+before(async () => {
+  server = await startDev("--var PASSWORD_ITERATIONS:2000");
+});
+
+after(async () => {
+  await stopDev(server);
+  rmSync(state, { recursive: true, force: true });
+});
+
+test("the walk-through gives what the README shows", async () => {
+  const steps = walkthrough();
+  assert.ok(steps.length >= 11, "the walk-through was found");
+  const mark = "---next---";
+  const script = steps
+    .map(({ command }) => `${command.replace("http://127.0.0.1:8787", server.api)}\necho '${mark}'`)
+    .join("\n");
+  const { stdout } = await promisify(execFile)("bash", ["-c", script]);
+  const outputs = stdout.split(`${mark}\n`);
+  steps.forEach(({ command, expected }, index) => {
+    const lines = outputs[index].split("\n").filter((line) => line !== "");
+    assert.equal(lines.length, expected.length, `${command}\n${outputs[index]}`);
+    expected.forEach((line, row) => assert.match(lines[row], pattern(line), command));
+  });
+});
+
+test("data and secret outlive a restart, and ARGS reach wrangler", async () => {
+  const post = (api, path, body) =>
+    fetch(api + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const credentials = { email: "grace@example.com", password: "correct horse battery staple" };
+  const registered = await post(server.api, "/auth/register", credentials);
+  assert.equal(registered.status, 201);
+  const { access_token: accessToken } = await registered.json();
+  await stopDev(server);
+  server = await startDev("--var PASSWORD_ITERATIONS:2000 --var LOG_LEVEL:WARNING");
+  const me = await fetch(`${server.api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
+  assert.equal(me.status, 200);
+  assert.equal((await post(server.api, "/auth/login", credentials)).status, 200);
+  assert.ok(!server.output().includes('"level":"INFO"'), "LOG_LEVEL was handed on");
+});
+

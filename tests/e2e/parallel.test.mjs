@@ -1,0 +1,173 @@
+// What requests do to each other when they arrive at the same time: the races that the guards of the SQL
+// decide. At this level, because only workerd interleaves requests in one isolate over a real D1.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { login, logout, me, newUser, refresh, register, signUp } from "./support/client.mjs";
+import { rows, sessionsWithTwoLiveTokens, tokensOf } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { startService } from "./support/service.mjs";
+import { restarting } from "./support/start.mjs";
+import { decode } from "./support/tokens.mjs";
+
+const MANY = 20;
+
+/** Starts all of them before any is answered. */
+const inParallel = (operation) => Promise.all(Array.from({ length: MANY }, (_, index) => operation(index)));
+const withStatus = (responses, status) => responses.filter((response) => response.status === status);
+const sessionOf = (token) => Number(decode(token).claims.sid);
+
+async function sessionRow(db, token) {
+  const [session] = await rows(db, "SELECT * FROM sessions WHERE id = ?1", sessionOf(token));
+  return session;
+}
+
+describe("with strict rotation", () => {
+  let service;
+  before(async () => (service = await startService({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "0" } })));
+  after(() => service.stop());
+
+  test("of many refreshes with one token exactly one wins, and the others end the session", async () => {
+    const { access, refresh: token } = await signUp(service);
+    const responses = await inParallel(() => refresh(service, token));
+    const [winner, ...otherWinners] = withStatus(responses, 200);
+    assertSuccess(winner, 200);
+    assert.deepEqual(otherWinners, []);
+    const losers = responses.filter((response) => response !== winner);
+    losers.forEach((response) => assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED"));
+
+    assertEnvelope(await refresh(service, winner.body.refresh_token), 401, "AUTH_TOKEN_REVOKED");
+    assertEnvelope(await me(service, winner.body.access_token), 401, "AUTH_TOKEN_REVOKED");
+    assertEnvelope(await me(service, access), 401, "AUTH_TOKEN_REVOKED");
+    assert.equal((await sessionRow(service.db, token)).end_reason, "reuse");
+    const { all, live } = await tokensOf(service.db, sessionOf(token));
+    assert.deepEqual([all.length, live.length], [2, 1]);
+  });
+
+  test("a session never has two tokens that can be exchanged, not even for a moment", async () => {
+    const people = await inParallel(() => signUp(service));
+    const attempts = people.flatMap(({ refresh: token }) => [refresh(service, token), refresh(service, token)]);
+    const looks = await inParallel(() => sessionsWithTwoLiveTokens(service.db));
+    looks.forEach((found) => assert.deepEqual(found, []));
+    assert.equal(withStatus(await Promise.all(attempts), 200).length, people.length);
+    assert.deepEqual(await sessionsWithTwoLiveTokens(service.db), []);
+  });
+
+  test("of many registrations of one address exactly one wins, whole", async () => {
+    const { email } = newUser();
+    const spellings = [email, email.toUpperCase(), ` ${email} `, email.replace("person", "Person")];
+    const people = Array.from({ length: MANY }, (_, index) => {
+      return { email: spellings[index % spellings.length], password: `the password of number ${index}` };
+    });
+    const responses = await inParallel((index) => register(service, people[index]));
+    const [winner, ...otherWinners] = withStatus(responses, 201);
+    assertSuccess(winner, 201);
+    assert.deepEqual(otherWinners, []);
+    const losers = responses.filter((response) => response !== winner);
+    losers.forEach((response) => assertEnvelope(response, 409, "CONFLICT"));
+
+    const users = await rows(service.db, "SELECT id FROM users WHERE email = ?1", email);
+    assert.deepEqual(users, [{ id: winner.body.id }]);
+    const sessions = await rows(service.db, "SELECT id FROM sessions WHERE user_id = ?1", winner.body.id);
+    assert.deepEqual(sessions, [{ id: sessionOf(winner.body.refresh_token) }]);
+    const orphans = "SELECT jti FROM refresh_tokens WHERE session_id NOT IN (SELECT id FROM sessions)";
+    assert.deepEqual(await rows(service.db, orphans), []);
+    assertSuccess(await me(service, winner.body.access_token), 200);
+    const signIns = await inParallel((index) => login(service, people[index]));
+    assert.deepEqual(withStatus(signIns, 200).map((response) => signIns.indexOf(response)), [responses.indexOf(winner)]);
+  });
+
+  test("a sign-out and a refresh at the same time leave a dead session, whichever comes first", async () => {
+    const people = await inParallel(() => signUp(service));
+    const outcomes = await Promise.all(
+      people.map(async ({ access, refresh: token }, index) => {
+        const operations = [() => logout(service, token), () => refresh(service, token)];
+        const order = index % 2 === 0 ? operations : operations.toReversed();
+        const answers = await Promise.all(order.map((operation) => operation()));
+        const [signedOut, refreshed] = index % 2 === 0 ? answers : answers.toReversed();
+        return { access, token, signedOut, refreshed };
+      }),
+    );
+    for (const { access, token, signedOut, refreshed } of outcomes) {
+      assertSuccess(signedOut, 200);
+      const hadSuccess = refreshed.status === 200;
+      if (!hadSuccess) {
+        assertEnvelope(refreshed, 401, "AUTH_TOKEN_REVOKED");
+      }
+      const tokens = hadSuccess ? [refreshed.body.refresh_token, token] : [token];
+      for (const dead of tokens) {
+        assertEnvelope(await refresh(service, dead), 401, "AUTH_TOKEN_REVOKED");
+      }
+      for (const dead of hadSuccess ? [refreshed.body.access_token, access] : [access]) {
+        assertEnvelope(await me(service, dead), 401, "AUTH_TOKEN_REVOKED");
+      }
+      assert.equal((await sessionRow(service.db, token)).end_reason, "logout");
+    }
+  });
+});
+
+describe("with an interval for retries", () => {
+  let service;
+  // The longest there is: how fast this machine is must not decide what counts as a retry.
+  before(async () => (service = await startService({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "3600" } })));
+  after(() => service.stop());
+
+  test("many refreshes with one token all get the same successor, byte for byte", async () => {
+    const { refresh: token } = await signUp(service);
+    const responses = await inParallel(() => refresh(service, token));
+    responses.forEach((response) => assertSuccess(response, 200));
+    const successors = new Set(responses.map(({ body }) => body.refresh_token));
+    assert.equal(successors.size, 1);
+    assert.equal(new Set(responses.map(({ body }) => body.access_token)).size, MANY);
+    for (const { body } of responses) {
+      assertSuccess(await me(service, body.access_token), 200);
+    }
+    const [successor] = successors;
+    const { all, live } = await tokensOf(service.db, sessionOf(token));
+    assert.deepEqual(live.map(({ jti }) => jti), [decode(successor).claims.jti]);
+    assert.equal(all.length, 2);
+    assertSuccess(await refresh(service, successor), 200);
+  });
+
+  test("a retry gets the successor that was handed out, even when that one was used since", async () => {
+    const { refresh: token } = await signUp(service);
+    const second = (await refresh(service, token)).body.refresh_token;
+    const third = (await refresh(service, second)).body.refresh_token;
+    const [again, later] = await Promise.all([refresh(service, token), refresh(service, second)]);
+    assertSuccess(again, 200);
+    assert.equal(again.body.refresh_token, second);
+    assert.equal(later.body.refresh_token, third);
+    assert.equal((await tokensOf(service.db, sessionOf(token))).all.length, 3);
+  });
+
+  test("a second use after the interval is theft and ends the session", async () => {
+    const { refresh: token } = await signUp(service);
+    const newest = (await refresh(service, token)).body;
+    const { jti } = decode(token).claims;
+    const earlier = "UPDATE refresh_tokens SET revoked_at = revoked_at - 3601000 WHERE jti = ?1";
+    await rows(service.db, earlier, jti);
+    const responses = await inParallel(() => refresh(service, token));
+    responses.forEach((response) => assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED"));
+    assertEnvelope(await refresh(service, newest.refresh_token), 401, "AUTH_TOKEN_REVOKED");
+    assertEnvelope(await me(service, newest.access_token), 401, "AUTH_TOKEN_REVOKED");
+    assert.equal((await sessionRow(service.db, token)).end_reason, "reuse");
+  });
+});
+
+test("many sign-ins that all replace an old password hash all succeed", async (t) => {
+  const start = restarting(t);
+  const earlier = await start({ PASSWORD_ITERATIONS: "1000" });
+  const { user } = await signUp(earlier);
+  const [{ password_hash: old }] = await rows(earlier.db, "SELECT password_hash FROM users");
+  assert.match(old, /^\$pbkdf2-sha256\$i=1000,l=32\$/);
+
+  const service = await start({ PASSWORD_ITERATIONS: "2000" });
+  const responses = await inParallel(() => login(service, user));
+  responses.forEach((response) => assertSuccess(response, 200));
+  assert.equal(new Set(responses.map(({ body }) => sessionOf(body.refresh_token))).size, MANY);
+  const [{ password_hash: upgraded }] = await rows(service.db, "SELECT password_hash FROM users");
+  assert.match(upgraded, /^\$pbkdf2-sha256\$i=2000,l=32\$/);
+  assertSuccess(await login(service, user), 200);
+  assertEnvelope(await login(service, { ...user, password: "another password" }), 401, "AUTH_INVALID_CREDENTIALS");
+  assert.deepEqual(await rows(service.db, "SELECT password_hash FROM users"), [{ password_hash: upgraded }]);
+});

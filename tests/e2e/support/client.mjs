@@ -1,0 +1,74 @@
+// A client of the service that hides nothing: paths and headers are sent as given, answers come back as they are.
+import { request } from "node:http";
+
+const JSON_BODY = { "Content-Type": "application/json" };
+let users = 0;
+
+/** What somebody registers with: new on every call. */
+export function newUser() {
+  users += 1;
+  return {
+    email: `person-${users}@mail.example`,
+    password: `correct horse ${users} battery staple`,
+    full_name: `Person ${users}`,
+  };
+}
+
+/**
+ * Sends one request and reads the whole answer.
+ * @param {{origin: string}} service
+ * @param {string} path sent without any normalisation
+ * @param {object} [options]
+ * @param {string|Buffer|Array<string|Buffer>} [options.body] a list is sent chunked, without Content-Length
+ * @returns {Promise<{status: number, headers: Record<string, string>, text: string, body: any}>}
+ */
+export function send(service, path, { method = "GET", headers = {}, body } = {}) {
+  const { hostname, port } = new URL(service.origin);
+  const isChunked = Array.isArray(body);
+  const length = isChunked || body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ hostname, port, path, method, headers: { ...length, ...headers } }, (incoming) => {
+      const chunks = [];
+      incoming.on("data", (chunk) => chunks.push(chunk));
+      incoming.on("error", reject);
+      incoming.on("end", () => resolve(answer(incoming, Buffer.concat(chunks).toString("utf8"))));
+    });
+    outgoing.on("error", reject);
+    const pieces = isChunked ? body : [body ?? ""];
+    pieces.filter((piece) => piece.length > 0).forEach((piece) => outgoing.write(piece));
+    outgoing.end();
+  });
+}
+
+function answer(incoming, text) {
+  const isJson = incoming.headers["content-type"] === "application/json" && text !== "";
+  return {
+    status: incoming.statusCode,
+    headers: incoming.headers,
+    text,
+    body: isJson ? JSON.parse(text) : undefined,
+  };
+}
+
+/** Posts a value as JSON; a Buffer or a string goes as it is. */
+export function post(service, path, value, headers = {}) {
+  const body = typeof value === "string" || Buffer.isBuffer(value) ? value : JSON.stringify(value);
+  return send(service, path, { method: "POST", headers: { ...JSON_BODY, ...headers }, body });
+}
+
+export const register = (service, user, headers) => post(service, "/auth/register", user, headers);
+export const login = (service, { email, password }, headers) =>
+  post(service, "/auth/login", { email, password }, headers);
+export const refresh = (service, token, headers) => post(service, "/auth/refresh", { refresh_token: token }, headers);
+export const logout = (service, token, headers) => post(service, "/auth/logout", { refresh_token: token }, headers);
+export const me = (service, token, headers = {}) =>
+  send(service, "/users/me", { headers: { Authorization: `Bearer ${token}`, ...headers } });
+
+/** A registered user with the tokens of their first session: `{user, id, access, refresh}`. */
+export async function signUp(service, user = newUser()) {
+  const { status, text, body } = await register(service, user);
+  if (status !== 201) {
+    throw new Error(`could not register: ${status} ${text}`);
+  }
+  return { user, id: body.id, access: body.access_token, refresh: body.refresh_token };
+}

@@ -1,0 +1,54 @@
+// What is in the database, seen past the service.
+import assert from "node:assert/strict";
+
+/** All rows of one statement. */
+export async function rows(db, sql, ...values) {
+  return (await db.prepare(sql).bind(...values).all()).results;
+}
+
+/** Every value of every table, as one text. */
+export async function dump(db) {
+  const tables = await rows(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'");
+  const contents = await Promise.all(tables.map(({ name }) => rows(db, `SELECT * FROM "${name}"`)));
+  return JSON.stringify(Object.fromEntries(tables.map(({ name }, index) => [name, contents[index]])));
+}
+
+/** Sessions with more than one token that can still be exchanged: there must never be one. */
+export function sessionsWithTwoLiveTokens(db) {
+  const sql = "SELECT session_id FROM refresh_tokens WHERE revoked_at IS NULL GROUP BY session_id HAVING count(*) > 1";
+  return rows(db, sql);
+}
+
+/** The tokens of a session, and which of them can still be exchanged. */
+export async function tokensOf(db, sessionId) {
+  const all = await rows(db, "SELECT * FROM refresh_tokens WHERE session_id = ?1 ORDER BY created_at", sessionId);
+  return { all, live: all.filter((token) => token.revoked_at === null) };
+}
+
+/**
+ * Each session's tokens are one chain: one live token at its end, every other names its successor, which
+ * exists in the same session and is the successor of no other; following them visits every token.
+ */
+export async function assertLinearChains(db) {
+  assert.deepEqual(await rows(db, "PRAGMA foreign_key_check"), []);
+  assert.deepEqual(await rows(db, "PRAGMA quick_check"), [{ quick_check: "ok" }]);
+  const tokens = await rows(db, "SELECT jti, session_id, revoked_at, successor_jti FROM refresh_tokens");
+  const sessions = await rows(db, "SELECT id FROM sessions");
+  for (const { id } of sessions) {
+    const chain = new Map(tokens.filter((token) => token.session_id === id).map((token) => [token.jti, token]));
+    const successors = [...chain.values()].map((token) => token.successor_jti).filter((jti) => jti !== null);
+    const first = [...chain.keys()].filter((jti) => !successors.includes(jti));
+    assert.equal(first.length, 1, `session ${id} begins ${first.length} times`);
+    let [jti] = first;
+    const visited = new Set();
+    while (jti !== null) {
+      assert.ok(chain.has(jti), `session ${id} lacks successor ${jti}`);
+      assert.ok(!visited.has(jti), `session ${id} turns in a circle`);
+      visited.add(jti);
+      jti = chain.get(jti).successor_jti;
+    }
+    assert.equal(visited.size, chain.size, `session ${id} has branches`);
+    assert.equal([...chain.values()].filter((token) => token.revoked_at === null).length, 1, `session ${id}`);
+  }
+  return { sessions: sessions.length, tokens: tokens.length };
+}

@@ -1,0 +1,32 @@
+// Services that live as long as one test, and ones that are stopped and started again on the same data.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startService } from "./service.mjs";
+
+/** A service with a database of its own, stopped when the test `t` is over. */
+export async function startFor(t, options) {
+  const service = await startService(options);
+  t.after(() => service.stop());
+  return service;
+}
+
+/** A folder for data that outlives a service: removed when the test `t` is over. */
+export function stateFolder(t) {
+  const folder = mkdtempSync(join(tmpdir(), "edge-auth-e2e-state-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** `start(settings)`: each call stops the service of the call before and starts one on the same data. */
+export function restarting(t) {
+  let service;
+  t.after(() => service?.stop());
+  const state = stateFolder(t);
+  return async (settings) => {
+    await service?.stop();
+    service = await startService({ state, settings });
+    return service;
+  };
+}

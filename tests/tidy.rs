@@ -1,0 +1,91 @@
+//! House rules that neither the compiler nor clippy checks.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every file below a folder of the project with this ending.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == ending));
+    assert!(!found.is_empty(), "{folder} has no .{ending} file");
+    found
+}
+
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    text.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+}
+
+/// Files of `src` below none of these folders whose code has one of these words.
+fn offenders(allowed: &[&str], words: &[&str]) -> Vec<PathBuf> {
+    let mut files = files("src", "rs");
+    files.retain(|path| !allowed.iter().any(|folder| path.components().any(|part| part.as_os_str() == *folder)));
+    files.retain(|path| words.iter().any(|word| code(path).contains(word)));
+    files
+}
+
+fn within<'a>(folder: &'a str, words: &'a [&'a str]) -> Vec<PathBuf> {
+    let mut files = files("src", "rs");
+    files.retain(|path| path.components().any(|part| part.as_os_str() == folder));
+    files.retain(|path| words.iter().any(|word| code(path).contains(word)));
+    files
+}
+
+#[track_caller]
+fn assert_none(offenders: &[PathBuf]) {
+    assert!(offenders.is_empty(), "{offenders:?}");
+}
+
+#[test]
+fn dependencies_point_downwards() {
+    assert_none(&offenders(&["shell"], &["worker::", "js_sys", "wasm_bindgen::JsValue", "getrandom::"]));
+    assert_none(&offenders(&["shell", "http"], &["axum"]));
+    assert_none(&within(
+        "domain",
+        &["crate::ports", "crate::store", "crate::service", "crate::http", "async ", "tracing::"],
+    ));
+    assert_none(&within("store", &["crate::service", "crate::http", "crate::shell"]));
+    assert_none(&within("service", &["crate::http", "crate::shell", "SELECT ", "INSERT ", "UPDATE "]));
+    assert_none(&within("http", &["crate::shell", "SELECT ", "INSERT ", "UPDATE "]));
+}
+
+#[test]
+fn files_are_small_enough_to_be_read_at_once() {
+    for (folder, ending) in [("src", "rs"), ("tests", "rs"), ("tests", "mjs"), ("src", "mjs")] {
+        for path in files(folder, ending) {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 310, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    for (folder, ending) in [("src", "rs"), ("tests", "rs"), ("tests", "mjs"), ("src", "mjs"), ("scripts", "mjs")] {
+        for path in files(folder, ending) {
+            let text = fs::read_to_string(&path).unwrap();
+            let opening = if ending == "rs" { "//!" } else { "//" };
+            assert!(text.starts_with(opening), "{} opens without a word", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    assert!(readme.lines().count() <= 150);
+}
