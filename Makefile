@@ -92,10 +92,12 @@ $(RUST_TOOLS): rust-toolchain.toml
 	@rustup component add clippy rustfmt
 	@mkdir -p .tools && touch $@
 
+# Not `npm ci`: the lock file was made where the binaries for other systems were not to be had, and `ci` would
+# refuse it. `install` takes the same pinned versions from it, adds what this system needs, and leaves it as it is.
 $(NODE_TOOLS): package.json package-lock.json
 	$(SAY) "Installing wrangler, workerd and other npm tools"
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer' >&2; exit 1; }
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Tools run for seconds and are compiled for minutes: little optimisation makes both short. The first of them

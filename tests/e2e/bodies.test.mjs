@@ -25,7 +25,7 @@ function filled(value, length) {
 test("a body over 16 KiB is refused by its Content-Length on every route", async () => {
   for (const path of ROUTES) {
     assertEnvelope(await post(service, path, " ".repeat(MAX + 1)), 413, "PAYLOAD_TOO_LARGE");
-    assertEnvelope(await post(service, path, " ".repeat(1_000_000)), 413, "PAYLOAD_TOO_LARGE");
+    assertEnvelope(await post(service, path, " ".repeat(4 * MAX)), 413, "PAYLOAD_TOO_LARGE");
   }
 });
 
@@ -177,7 +177,7 @@ test("what a fault says does not repeat what was sent", async () => {
 test("unknown members are ignored, and privileged ones have no effect", async () => {
   const user = newUser();
   const wishes = { id: 4711, is_active: false, roles: ["PLATFORM_ADMIN"], created_at: "1999-01-01T00:00:00Z" };
-  const { status, body } = await register(service, { ...user, ...wishes, user_id: 1, sid: "1", __proto__: { a: 1 } });
+  const { status, body } = await register(service, { ...user, ...wishes, user_id: 1, sid: "1", ["__proto__"]: {} });
   assert.equal(status, 201);
   assert.notEqual(body.id, 4711);
   assert.equal(body.is_active, true);
