@@ -3,6 +3,8 @@
 //! Nothing here waits, reads a clock, draws randomness or knows HTTP, SQL or Workers. Time and random
 //! bytes come in as arguments, so that every rule can be tested by calling it.
 
+pub mod breaker;
+pub mod breaker_copy;
 pub mod email;
 pub mod full_name;
 pub mod ids;

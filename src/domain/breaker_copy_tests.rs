@@ -1,0 +1,96 @@
+//! When an isolate goes, waits, asks, and decides alone.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const POLICY: Policy = Policy {
+    failure_threshold: 2,
+    failure_window_ms: 60_000,
+    recovery_timeout_ms: 30_000,
+    max_probes: 1,
+    probe_timeout_ms: 6_000,
+};
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_000_000 + millis)
+}
+
+fn view(state: State, retry_after_ms: i64) -> View {
+    View { state, forced: false, failure_count: 5, retry_after_ms }
+}
+
+fn decision(advice: Advice, refresh: bool) -> Decision {
+    Decision { advice, refresh }
+}
+
+#[test]
+fn the_first_request_goes_and_has_the_breaker_asked_once() {
+    let mut copy = BreakerCopy::default();
+    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Go, true));
+    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::Go, false), "one question is under way");
+    assert_eq!(copy.decide(at(FRESH_MS), &POLICY), decision(Advice::Go, true), "it was lost");
+}
+
+#[test]
+fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::Closed, 0), at(0));
+    for millis in [0, 1, FRESH_MS - 1] {
+        assert_eq!(copy.decide(at(millis), &POLICY), decision(Advice::Go, false));
+    }
+    assert_eq!(copy.decide(at(FRESH_MS), &POLICY), decision(Advice::Go, true));
+    assert_eq!(copy.decide(at(FRESH_MS), &POLICY), decision(Advice::Go, false));
+}
+
+#[test]
+fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::Open, 30_000), at(0));
+    assert_eq!(copy.decide(at(10), &POLICY), decision(Advice::Refuse { retry_after_ms: 29_990 }, false));
+    let refuse = Advice::Refuse { retry_after_ms: 10_000 };
+    assert_eq!(copy.decide(at(20_000), &POLICY), decision(refuse, true), "an operator may have closed it");
+    assert_eq!(copy.decide(at(30_000), &POLICY), decision(Advice::Ask, false));
+}
+
+#[test]
+fn while_another_probes_it_is_asked_again_soon() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::HalfOpen, 30_000), at(0));
+    assert_eq!(copy.decide(at(0), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
+    assert_eq!(copy.decide(at(1_000), &POLICY).advice, Advice::Ask);
+}
+
+#[test]
+fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::Closed, 0), at(0));
+    assert!(copy.lost(at(1)), "news");
+    assert!(!copy.lost(at(2)), "no news");
+    assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
+    for _ in 0..2 {
+        copy.alone().unwrap().failed(at(4), &POLICY);
+    }
+    assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
+    assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
+    assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeAlone(1));
+    assert!(copy.learn(&view(State::Closed, 0), at(30_005)), "it is back");
+    assert!(copy.alone().is_none());
+    assert_eq!(copy.decide(at(30_006), &POLICY), decision(Advice::Go, false));
+}
+
+#[test]
+fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::Open, 30_000), at(0));
+    copy.lost(at(10_000));
+    assert_eq!(copy.decide(at(10_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 20_000 });
+    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeAlone(1));
+}
+
+#[test]
+fn a_clock_that_goes_backwards_does_not_freeze_the_copy() {
+    let mut copy = BreakerCopy::default();
+    copy.learn(&view(State::Closed, 0), at(1_000_000));
+    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Go, true));
+}

@@ -1,0 +1,228 @@
+//! The breaker's transitions, one by one and exhaustively; random histories are in `tests/api/properties.rs`.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const POLICY: Policy = Policy {
+    failure_threshold: 5,
+    failure_window_ms: 60_000,
+    recovery_timeout_ms: 30_000,
+    max_probes: 1,
+    probe_timeout_ms: 6_000,
+};
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_000_000 + millis)
+}
+
+/// A breaker that opened at that moment.
+fn opened(millis: i64) -> Breaker {
+    let mut breaker = Breaker::default();
+    for _ in 0..5 {
+        breaker.failed(at(millis), &POLICY);
+    }
+    breaker
+}
+
+#[test]
+fn the_last_failure_of_the_threshold_opens_it() {
+    let mut breaker = Breaker::default();
+    for failures in 1..=4 {
+        breaker.failed(at(failures), &POLICY);
+        assert_eq!(breaker.state(at(failures)), State::Closed);
+        assert_eq!(breaker.admit(at(failures), &POLICY), Admission::Go);
+    }
+    breaker.failed(at(5), &POLICY);
+    assert_eq!(breaker.admit(at(5), &POLICY), Admission::Refuse);
+    let view = breaker.view(at(5), &POLICY);
+    assert_eq!(view, View { state: State::Open, forced: false, failure_count: 5, retry_after_ms: 30_000 });
+}
+
+#[test]
+fn failures_count_for_a_window_and_no_longer() {
+    let mut breaker = Breaker::default();
+    for _ in 0..4 {
+        breaker.failed(at(0), &POLICY);
+    }
+    assert_eq!(breaker.view(at(59_999), &POLICY).failure_count, 4);
+    assert_eq!(breaker.view(at(60_000), &POLICY).failure_count, 0);
+    let mut late = breaker.clone();
+    late.failed(at(60_000), &POLICY);
+    assert_eq!(late.state(at(60_000)), State::Closed);
+    breaker.failed(at(59_999), &POLICY);
+    assert_eq!(breaker.state(at(59_999)), State::Open);
+}
+
+#[test]
+fn after_the_recovery_timeout_one_request_probes() {
+    let mut breaker = opened(0);
+    assert_eq!(breaker.admit(at(29_999), &POLICY), Admission::Refuse);
+    assert_eq!(breaker.state(at(30_000)), State::HalfOpen);
+    assert_eq!(breaker.admit(at(30_000), &POLICY), Admission::Probe(1));
+    for _ in 0..50 {
+        assert_eq!(breaker.admit(at(30_000), &POLICY), Admission::Refuse);
+    }
+    assert_eq!(breaker.view(at(30_000), &POLICY).retry_after_ms, 30_000);
+}
+
+#[test]
+fn a_good_probe_closes_and_forgets() {
+    let mut breaker = opened(0);
+    breaker.admit(at(30_000), &POLICY);
+    breaker.probe_succeeded(1);
+    assert_eq!(breaker, Breaker { round: 1, ..Breaker::default() });
+    breaker.failed(at(30_001), &POLICY);
+    assert_eq!(breaker.state(at(30_001)), State::Closed, "the old failures do not count");
+}
+
+#[test]
+fn a_bad_probe_opens_for_another_period() {
+    let mut breaker = opened(0);
+    breaker.admit(at(30_000), &POLICY);
+    breaker.probe_failed(1, at(31_000), &POLICY);
+    assert_eq!(breaker.view(at(31_000), &POLICY).failure_count, 6);
+    assert_eq!(breaker.admit(at(60_999), &POLICY), Admission::Refuse);
+    assert_eq!(breaker.admit(at(61_000), &POLICY), Admission::Probe(2));
+}
+
+#[test]
+fn a_probe_whose_holder_vanished_is_given_up() {
+    let mut breaker = opened(0);
+    breaker.admit(at(30_000), &POLICY);
+    assert_eq!(breaker.admit(at(59_999), &POLICY), Admission::Refuse);
+    assert_eq!(breaker.admit(at(60_000), &POLICY), Admission::Probe(1));
+    breaker.probe_succeeded(1);
+    assert_eq!(breaker.state(at(60_001)), State::Closed);
+}
+
+#[test]
+fn a_lease_outlasts_both_the_probe_and_the_recovery() {
+    assert_eq!(POLICY.lease_ms(), 30_000);
+    assert_eq!(Policy { probe_timeout_ms: 61_000, ..POLICY }.lease_ms(), 61_000);
+}
+
+#[test]
+fn what_a_probe_of_an_earlier_round_says_is_ignored() {
+    let mut breaker = opened(0);
+    breaker.admit(at(30_000), &POLICY);
+    breaker.probe_failed(1, at(30_001), &POLICY);
+    breaker.admit(at(60_001), &POLICY);
+    let probing = breaker.clone();
+    breaker.probe_succeeded(1);
+    breaker.probe_failed(1, at(60_002), &POLICY);
+    assert_eq!(breaker, probing);
+    breaker.probe_succeeded(2);
+    breaker.probe_failed(2, at(60_003), &POLICY);
+    assert_eq!(breaker.state(at(60_003)), State::Closed, "a probe speaks once");
+}
+
+#[test]
+fn several_probes_at_once_if_the_policy_says_so() {
+    let policy = Policy { max_probes: 3, ..POLICY };
+    let mut breaker = opened(0);
+    for _ in 0..3 {
+        assert_eq!(breaker.admit(at(30_000), &policy), Admission::Probe(1));
+        assert_eq!(breaker.view(at(30_000), &policy).state, State::HalfOpen);
+    }
+    assert_eq!(breaker.admit(at(30_000), &policy), Admission::Refuse);
+    breaker.probe_failed(1, at(30_500), &policy);
+    breaker.probe_succeeded(1);
+    assert_eq!(breaker.state(at(30_501)), State::Open, "the first answer decides");
+}
+
+#[test]
+fn failures_of_requests_that_set_out_before_change_nothing() {
+    let mut breaker = opened(0);
+    breaker.failed(at(10_000), &POLICY);
+    assert_eq!(breaker, opened(0), "the recovery is not put off");
+    breaker.admit(at(30_000), &POLICY);
+    let probing = breaker.clone();
+    breaker.failed(at(30_001), &POLICY);
+    assert_eq!(breaker, probing);
+}
+
+#[test]
+fn forced_states_hold_until_changed() {
+    let mut breaker = Breaker::default();
+    breaker.command(Command::Open);
+    assert_eq!(breaker.admit(at(1_000_000_000), &POLICY), Admission::Refuse);
+    let view = View { state: State::Open, forced: true, failure_count: 0, retry_after_ms: 30_000 };
+    assert_eq!(breaker.view(at(0), &POLICY), view);
+    breaker.command(Command::Closed);
+    for _ in 0..10 {
+        breaker.failed(at(0), &POLICY);
+    }
+    assert_eq!(breaker.admit(at(0), &POLICY), Admission::Go);
+    assert!(breaker.view(at(0), &POLICY).forced);
+    breaker.command(Command::Automatic);
+    assert_eq!(breaker, Breaker::default());
+}
+
+#[test]
+fn stored_format_unchanged() {
+    let mut breaker = opened(0);
+    let stored = |breaker: &Breaker| serde_json::to_string(breaker).unwrap();
+    assert_eq!(stored(&Breaker::default()), r#"{"mode":{"state":"closed","failures":[]},"round":0}"#);
+    assert_eq!(stored(&breaker), r#"{"mode":{"state":"open","failure_count":5,"until":1030000},"round":0}"#);
+    breaker.admit(at(30_000), &POLICY);
+    let half_open = r#"{"mode":{"state":"half_open","failure_count":5,"leases":[1060000]},"round":1}"#;
+    assert_eq!(stored(&breaker), half_open);
+    assert_eq!(serde_json::from_str::<Breaker>(half_open).unwrap(), breaker);
+    breaker.command(Command::Open);
+    assert_eq!(stored(&breaker), r#"{"mode":{"state":"forced","open":true},"round":1}"#);
+}
+
+/// Everything that can happen to a breaker, in this order of choices.
+fn happen(breaker: &mut Breaker, event: usize, now: Timestamp, policy: &Policy) -> Option<Admission> {
+    match event {
+        0 => return Some(breaker.admit(now, policy)),
+        1 => breaker.failed(now, policy),
+        2 => breaker.probe_succeeded(breaker.round),
+        3 => breaker.probe_failed(breaker.round, now, policy),
+        4 => breaker.probe_failed(breaker.round.wrapping_sub(1), now, policy),
+        _ => {}
+    }
+    None
+}
+
+#[test]
+fn every_history_of_seven_events_keeps_the_promises() {
+    // Small numbers reach every state within few events. Each event takes one tick.
+    let policy = Policy {
+        failure_threshold: 2,
+        failure_window_ms: 3,
+        recovery_timeout_ms: 2,
+        max_probes: 1,
+        probe_timeout_ms: 1,
+    };
+    for history in 0..6_usize.pow(7) {
+        let mut breaker = Breaker::default();
+        let mut probes: Vec<i64> = Vec::new();
+        let mut events = history;
+        for tick in 0..7 {
+            let now = at(tick);
+            if let Some(Admission::Probe(_)) = happen(&mut breaker, events % 6, now, &policy) {
+                probes.push(tick);
+            }
+            events /= 6;
+        }
+        let too_close = probes.windows(2).any(|pair| pair[1] - pair[0] < policy.recovery_timeout_ms);
+        assert!(!too_close, "history {history}: probes at {probes:?}");
+        assert_no_dead_end(breaker, at(7), &policy);
+    }
+}
+
+/// From any state, a database that answers again is reached again.
+fn assert_no_dead_end(mut breaker: Breaker, now: Timestamp, policy: &Policy) {
+    let wait = policy.recovery_timeout_ms.max(policy.lease_ms());
+    let later = Timestamp::from_millis(now.millis() + wait);
+    match breaker.admit(later, policy) {
+        Admission::Go => {}
+        Admission::Probe(round) => {
+            breaker.probe_succeeded(round);
+            assert_eq!(breaker.admit(later, policy), Admission::Go);
+        }
+        Admission::Refuse => panic!("{breaker:?} is a dead end"),
+    }
+}

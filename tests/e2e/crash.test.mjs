@@ -1,0 +1,164 @@
+// The service dies, in part or whole: a panic of the Wasm in the middle of a request, and `kill -9` of all
+// processes in the middle of a burst. At this level, because only here is there an instance that can be lost.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { login, logout, me, newUser, refresh, register, send, signUp } from "./support/client.mjs";
+import { assertLinearChains, sessionsWithTwoLiveTokens } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { startKillable } from "./support/killable.mjs";
+import { assertLogLine, loggedOf, loggedText } from "./support/logs.mjs";
+import { startService } from "./support/service.mjs";
+import { startFor, stateFolder } from "./support/start.mjs";
+
+const PANIC = { "X-Test-Panic": "1" };
+const HOLD = { "X-Test-Hold": "1" };
+const isHeld = (line) => line.message === "Answer held back";
+
+describe("a panic", () => {
+  test("is answered with the envelope and the id of its log lines, and the next request works", async (t) => {
+    const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs" });
+    const { access, refresh: token, user } = await signUp(service);
+    for (const panic of [
+      () => register(service, newUser(), PANIC),
+      () => login(service, user, PANIC),
+      () => refresh(service, token, PANIC),
+      () => logout(service, token, PANIC),
+      () => me(service, access, PANIC),
+    ]) {
+      const response = await panic();
+      assertEnvelope(response, 500, "INTERNAL_ERROR");
+      assert.doesNotMatch(response.body.error.message, /prepare|panic|unwrap/i);
+      const lines = await loggedOf(service, response);
+      assert.equal(lines[0].message, "Request started");
+      assert.ok(lines.some((line) => line.level === "ERROR" && /prepare failed/.test(line.cause)), "the cause");
+      assertSuccess(await me(service, access), 200);
+    }
+    assertSuccess(await refresh(service, token), 200);
+    const named = await me(service, access, { ...PANIC, "X-Request-ID": "a-name-of-its-own" });
+    assertEnvelope(named, 500, "INTERNAL_ERROR");
+    assert.equal(named.body.request_id, "a-name-of-its-own");
+    (await loggedText(service)).forEach(assertLogLine);
+  });
+
+  test("takes the requests in flight with it: all are answered, each under its own id", async (t) => {
+    const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600", D1_TIMEOUT_MS: "60000" };
+    const service = await startFor(t, { wrapper: "tests/e2e/wrappers/held-db.mjs", settings });
+    const [ada, other] = [await signUp(service), await signUp(service)];
+
+    const unharmed = [me(service, ada.access, HOLD), refresh(service, other.refresh, HOLD)];
+    await service.logged(isHeld, 2);
+    assertSuccess(await send(service, "/health", { headers: { "X-Test-Release": "1" } }), 200);
+    (await Promise.all(unharmed)).forEach((response) => assertSuccess(response, 200));
+
+    const inFlight = [
+      me(service, ada.access, HOLD),
+      refresh(service, ada.refresh, HOLD),
+      login(service, ada.user, HOLD),
+      register(service, newUser(), HOLD),
+      logout(service, other.refresh, HOLD),
+    ];
+    await service.logged(isHeld, 2 + inFlight.length);
+    const panicked = await me(service, ada.access, PANIC);
+    const answers = await Promise.all(inFlight);
+    for (const response of [panicked, ...answers]) {
+      assertEnvelope(response, 500, "INTERNAL_ERROR");
+      const lines = await loggedOf(service, response);
+      assert.equal(lines[0].message, "Request started");
+      assert.ok(lines.some((line) => line.level === "ERROR"));
+    }
+    assert.equal(new Set([panicked, ...answers].map(({ body }) => body.request_id)).size, 1 + inFlight.length);
+
+    // What they did in the database was done: a refresh whose answer was lost can be repeated.
+    assertSuccess(await me(service, ada.access), 200);
+    assertSuccess(await refresh(service, ada.refresh), 200);
+    assertEnvelope(await refresh(service, other.refresh), 401, "AUTH_TOKEN_REVOKED");
+    (await loggedText(service)).forEach(assertLogLine);
+  });
+
+  test("among many requests of the same moment leaves none without an answer", async (t) => {
+    const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
+    const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
+    const people = await Promise.all(Array.from({ length: 8 }, () => signUp(service)));
+    for (let round = 0; round < 5; round += 1) {
+      const responses = people.flatMap(({ access, refresh: token }, index) => [
+        refresh(service, token),
+        ...(index === round ? [me(service, access, PANIC)] : []),
+        me(service, access),
+      ]);
+      for (const response of await Promise.all(responses)) {
+        if (response.status !== 200) {
+          assertEnvelope(response, 500, "INTERNAL_ERROR");
+        }
+      }
+      assert.deepEqual(await sessionsWithTwoLiveTokens(service.db), []);
+    }
+    for (const { refresh: token } of people) {
+      assertSuccess(await refresh(service, token), 200);
+    }
+    await assertLinearChains(service.db);
+    (await loggedText(service)).forEach(assertLogLine);
+  });
+});
+
+describe("kill -9 in the middle of many refreshes", () => {
+  const CLIENTS = 16;
+  const ROUNDS = 3;
+  const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
+
+  /** Each client refreshes on and on; after so many answers altogether everything is killed. */
+  async function burst(service, clients, answersUntilKill) {
+    let answers = 0;
+    let killed;
+    const chain = async (client) => {
+      while (!killed) {
+        let response;
+        try {
+          response = await refresh(service, client.token);
+        } catch (error) {
+          assert.ok(killed, `no answer before the kill: ${error}`);
+          return;
+        }
+        assertSuccess(response, 200);
+        client.token = response.body.refresh_token;
+        answers += 1;
+        if (answers === answersUntilKill) {
+          killed = service.kill();
+        }
+      }
+    };
+    await Promise.all(clients.map(chain));
+    await killed;
+    return answers;
+  }
+
+  test("loses no token that was handed out, and leaves one unbroken chain per session", async (t) => {
+    const state = stateFolder(t);
+    let clients;
+    let answers = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const mortal = await startKillable(t, { state, settings });
+      clients ??= await Promise.all(
+        Array.from({ length: CLIENTS }, async () => ({ token: (await signUp(mortal)).refresh })),
+      );
+      answers += await burst(mortal, clients, 100 + 37 * round);
+
+      const service = await startService({ state, settings });
+      try {
+        const found = await assertLinearChains(service.db);
+        assert.equal(found.sessions, CLIENTS);
+        assert.ok(found.tokens >= CLIENTS + answers, `${found.tokens} tokens, ${answers} answers`);
+        for (const client of clients) {
+          const response = await refresh(service, client.token);
+          assertSuccess(response, 200);
+          client.token = response.body.refresh_token;
+          answers += 1;
+          assertSuccess(await me(service, response.body.access_token), 200);
+        }
+        await assertLinearChains(service.db);
+      } finally {
+        await service.stop();
+      }
+    }
+  });
+});

@@ -1,0 +1,47 @@
+// A service that can be killed as a machine failure would: node and workerd, at once, without a farewell.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const SERVE = join(import.meta.dirname, "serve.mjs");
+
+/** Starts `serve.mjs` in a process group of its own: `{origin, kill()}`. The test `t` cleans up after itself. */
+export async function startKillable(t, { state, settings }) {
+  const stdio = ["pipe", "pipe", "inherit"];
+  const child = spawn(process.execPath, [SERVE, state, JSON.stringify(settings)], { detached: true, stdio });
+  const exited = once(child, "exit");
+  t.after(() => child.stdin.end());
+  const origin = await originOf(child);
+  return {
+    origin,
+    async kill() {
+      process.kill(-child.pid, "SIGKILL");
+      await exited;
+      await untilRefused(origin);
+    },
+  };
+}
+
+async function originOf(child) {
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('{"origin"')) {
+      return JSON.parse(line).origin;
+    }
+  }
+  throw new Error("the service ended before it answered");
+}
+
+/** Waits until nobody listens any more: workerd is gone, and with it its locks on the database. */
+async function untilRefused(origin) {
+  const { hostname, port } = new URL(origin);
+  const isRefused = () =>
+    new Promise((resolve) => {
+      const socket = connect({ host: hostname, port }, () => resolve(false));
+      socket.on("error", (error) => resolve(error.code === "ECONNREFUSED"));
+      socket.on("close", () => resolve(false));
+      socket.on("connect", () => socket.destroy());
+    });
+  while (!(await isRefused()));
+}
