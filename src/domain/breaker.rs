@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::time::Timestamp;
 
 /// How the breaker behaves: the settings of the deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
     /// So many failures open it …
     pub failure_threshold: u32,

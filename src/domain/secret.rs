@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
 /// A secret text. It prints as `[redacted]`; reading it takes the deliberate word [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -11,6 +14,13 @@ impl Secret {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Compares with a presented text. Both are hashed first, so neither the place of a difference nor
+    /// the length shows in the time it takes.
+    #[must_use]
+    pub fn equals(&self, presented: &str) -> bool {
+        Sha256::digest(&self.0).ct_eq(&Sha256::digest(presented)).into()
     }
 
     /// The text itself: for hashing, signing or handing to its owner, never for a log.
@@ -35,5 +45,14 @@ mod tests {
     #[test]
     fn debug_output_does_not_contain_the_secret() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "[redacted]");
+    }
+
+    #[test]
+    fn only_the_same_text_is_equal() {
+        let secret = Secret::new("hunter2");
+        assert!(secret.equals("hunter2"));
+        for other in ["", "hunter", "hunter2 ", "Hunter2", "hunter22"] {
+            assert!(!secret.equals(other), "{other:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Every wrong setting is found in one pass and named; its value is never repeated, because it may be
 //! a secret typed into the wrong line. Where the values come from is the caller's business.
 
+use super::breaker::Policy;
 use super::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
 use super::password_hash::{MAX_ROUNDS, WEAK_ROUNDS};
 use super::secret::Secret;
@@ -39,6 +40,10 @@ pub enum CorsOrigins {
 pub struct Settings {
     /// Signs and verifies tokens.
     pub secret_key: Secret,
+    /// Opens the operator's routes; without it they do not exist.
+    pub operator_key: Option<Secret>,
+    /// How the circuit breaker behaves.
+    pub breaker: Policy,
     /// Verifies tokens from before the last change of the secret.
     pub secret_key_previous: Option<Secret>,
     /// `iss` of every token.
@@ -99,6 +104,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         // Every setting is read before any `?`, so that all the faults are found.
         let secret_key = self.required("SECRET_KEY", secret);
         let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
+        let operator_key = self.optional("OPERATOR_KEY", secret);
+        let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
+        let breaker = self.breaker(d1_timeout_ms);
         let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
         let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
         let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
@@ -107,7 +115,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
         let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(CorsOrigins::Only(Vec::new())), cors_origins);
-        let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
         let log_level = self.or("LOG_LEVEL", Some(LogLevel::Info), log_level);
         let app_name = self.or("APP_NAME", Some("edge-auth".into()), line);
         let base_path = self.or("BASE_PATH", Some(String::new()), base_path);
@@ -115,6 +122,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(Settings {
             secret_key: secret_key?,
             secret_key_previous,
+            operator_key,
+            breaker: breaker?,
             jwt_issuer: jwt_issuer?,
             jwt_audience: jwt_audience?,
             lifetimes: lifetimes?,
@@ -138,6 +147,21 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             refresh_seconds: refresh? * DAY,
             session_seconds: session? * DAY,
             reuse_interval_seconds: reuse?,
+        })
+    }
+
+    fn breaker(&mut self, d1_timeout_ms: Option<i64>) -> Option<Policy> {
+        let threshold = self.or("BREAKER_FAILURE_THRESHOLD", Some(5), |text| integer(text, 1, 1000));
+        let window = self.or("BREAKER_FAILURE_WINDOW_SECONDS", Some(60), |text| integer(text, 1, 3600));
+        let recovery = self.or("BREAKER_RECOVERY_TIMEOUT_SECONDS", Some(30), |text| integer(text, 1, 3600));
+        let probes = self.or("BREAKER_HALF_OPEN_MAX_CALLS", Some(1), |text| integer(text, 1, 100));
+        Some(Policy {
+            failure_threshold: u32::try_from(threshold?).ok()?,
+            failure_window_ms: window? * 1000,
+            recovery_timeout_ms: recovery? * 1000,
+            max_probes: u32::try_from(probes?).ok()?,
+            // A probe answers within the deadline of a database call, and has a second to say so.
+            probe_timeout_ms: d1_timeout_ms? + 1000,
         })
     }
 

@@ -30,7 +30,15 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.d1_timeout_ms, 5000);
     assert_eq!(settings.log_level, LogLevel::Info);
     assert_eq!((settings.app_name.as_str(), settings.base_path.as_str()), ("edge-auth", ""));
-    assert!(settings.secret_key_previous.is_none());
+    assert!(settings.secret_key_previous.is_none() && settings.operator_key.is_none());
+    let breaker = Policy {
+        failure_threshold: 5,
+        failure_window_ms: 60_000,
+        recovery_timeout_ms: 30_000,
+        max_probes: 1,
+        probe_timeout_ms: 6_000,
+    };
+    assert_eq!(settings.breaker, breaker);
 }
 
 #[test]
@@ -51,6 +59,7 @@ fn the_secret_is_required_long_and_not_a_sample() {
         assert_eq!(wrong("SECRET_KEY", value), ["SECRET_KEY"], "{value}");
         if !value.is_empty() {
             assert_eq!(wrong("SECRET_KEY_PREVIOUS", value), ["SECRET_KEY_PREVIOUS"], "{value}");
+            assert_eq!(wrong("OPERATOR_KEY", value), ["OPERATOR_KEY"], "{value}");
         }
     }
     assert!(read(&[("SECRET_KEY_PREVIOUS", "")]).unwrap().secret_key_previous.is_none());
@@ -84,6 +93,10 @@ fn numbers_have_bounds() {
         ("PASSWORD_ITERATIONS", "1", "10000000"),
         ("PASSWORD_MIN_LENGTH", "1", "128"),
         ("D1_TIMEOUT_MS", "1", "60000"),
+        ("BREAKER_FAILURE_THRESHOLD", "1", "1000"),
+        ("BREAKER_FAILURE_WINDOW_SECONDS", "1", "3600"),
+        ("BREAKER_RECOVERY_TIMEOUT_SECONDS", "1", "3600"),
+        ("BREAKER_HALF_OPEN_MAX_CALLS", "1", "100"),
     ];
     for (name, min, max) in bounds {
         let over = (max.parse::<i64>().unwrap() + 1).to_string();

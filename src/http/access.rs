@@ -12,6 +12,7 @@ use super::context::Configured;
 use super::refusal::{Challenge, Refusal};
 use crate::domain::problem::Code;
 use crate::service::caller::{Caller, authenticate};
+use crate::service::operations::authenticate_operator;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Access {
     Public,
     /// An active user with a valid access token and a live session.
     User,
+    /// Who holds the operator's key. Asks nothing of the database: it must work while that is down.
+    Operator,
 }
 
 /// The path pattern that a request matched, for the access log.
@@ -35,6 +38,7 @@ pub(super) fn guarded(access: Access, handler: MethodRouter) -> MethodRouter {
     let handler = match access {
         Access::Public => handler,
         Access::User => handler.route_layer(from_fn(require_user)),
+        Access::Operator => handler.route_layer(from_fn(require_operator)),
     };
     handler.layer(from_fn(note_route))
 }
@@ -59,21 +63,33 @@ async fn require_user(request: Request, next: Next) -> Response {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err((refusal, challenge)) => {
-            let mut response = refusal.into_response();
-            response.extensions_mut().insert(challenge);
-            response
-        }
+        Err(refusal) => refused(refusal, &parts.headers),
     }
 }
 
-async fn caller(configured: &Configured, headers: &HeaderMap) -> Result<Caller, (Refusal, Challenge)> {
-    let Some(token) = bearer_token(headers) else {
-        let challenge = if headers.contains_key(AUTHORIZATION) { Challenge::Rejected } else { Challenge::Absent };
-        return Err((Code::TokenInvalid.into(), challenge));
+async fn require_operator(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let configured = match Configured::of(&parts) {
+        Ok(configured) => configured,
+        Err(refusal) => return refusal.into_response(),
     };
-    let caller = authenticate(&configured.service(), token).await;
-    caller.map_err(|error| (error.into(), Challenge::Rejected))
+    match authenticate_operator(&configured.service(), bearer_token(&parts.headers)) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => refused(error.into(), &parts.headers),
+    }
+}
+
+/// A refusal that says what it thinks of the token.
+fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
+    let mut response = refusal.into_response();
+    let challenge = if headers.contains_key(AUTHORIZATION) { Challenge::Rejected } else { Challenge::Absent };
+    response.extensions_mut().insert(challenge);
+    response
+}
+
+async fn caller(configured: &Configured, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let token = bearer_token(headers).ok_or(Code::TokenInvalid)?;
+    Ok(authenticate(&configured.service(), token).await?)
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case

@@ -69,6 +69,16 @@ impl Members {
         }
     }
 
+    /// One of several words.
+    pub(super) fn choice<T: Copy>(&mut self, member: &'static str, choices: &[(&str, T)]) -> Result<T, Noted> {
+        let text = self.string(member)?;
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        self.note(member, FaultKind::ValueError, format!("value must be one of: {}", words.join(", ")))
+    }
+
     /// An e-mail address.
     pub(super) fn email(&mut self, member: &'static str) -> Result<Email, Noted> {
         let text = self.string(member)?;

@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod json_object;
 mod members;
+mod operator;
 mod refusal;
 pub mod routes;
 mod users;
@@ -106,7 +107,7 @@ impl App {
                 // Clocks at the edge stand still while code computes: this is time spent waiting.
                 duration_ms = clock().millis() - started.millis(),
                 d1_calls = store.calls(),
-                do_calls = 0_u32,
+                do_calls = store.gate().calls(),
                 "Request finished"
             );
             response

@@ -70,9 +70,11 @@ impl From<service::Error> for Refusal {
         let cause = Some(error.to_string());
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
-            service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_)) => {
-                Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS)
+            service::Error::Database(DbError::NotAsked(refused)) => {
+                Problem::unavailable(seconds(refused.retry_after_ms))
             }
+            service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
+            | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)
             | service::Error::StoredHash { .. }
@@ -91,6 +93,11 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Whole seconds, rounded up, and at least one: "at once" would be an invitation to a storm.
+pub(crate) fn seconds(millis: i64) -> u32 {
+    u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(1).max(1)
 }
 
 #[derive(Serialize)]

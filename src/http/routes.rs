@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use super::access::{guarded, method_not_allowed, not_found};
-use super::{auth, cors, description, health, users};
+use super::{auth, cors, description, health, operator, users};
 use crate::domain::settings::Settings;
 
 pub use super::access::Access;
@@ -48,6 +48,9 @@ routes! {
     POST "/auth/logout"   logout         Public => auth::logout;
     GET  "/users/me"      getCurrentUser User   => users::me;
     GET  "/health"        getHealth      Public => health::health;
+    GET  "/health/ready"  getReadiness   Public => health::ready;
+    GET  "/operator/circuit-breaker" getCircuitBreaker Operator => operator::inspect;
+    POST "/operator/circuit-breaker" setCircuitBreaker Operator => operator::command;
     GET  "/openapi.json"  getOpenapiJson Public => description::json;
     GET  "/openapi.yaml"  getOpenapiYaml Public => description::yaml;
 }

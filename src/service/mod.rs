@@ -3,6 +3,7 @@
 //! Each use case documents its round trips to the database, and a test holds it to them.
 
 pub mod caller;
+pub mod operations;
 pub mod refresh;
 pub mod register;
 pub mod sign_in;
@@ -63,6 +64,9 @@ pub enum Error {
     /// The database.
     #[error("database: {0}")]
     Database(#[from] DbError),
+    /// An operator's command did not reach the circuit breaker.
+    #[error("the circuit breaker is out of reach")]
+    BreakerOutOfReach,
     /// No random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),

@@ -58,9 +58,10 @@ async fn run(database: &D1Database, statements: &[Statement]) -> Result<Vec<Rows
     let answer = JsFuture::from(database.batch(prepared).map_err(|error| db_error(&error))?).await;
     let answer = answer.map_err(|error| db_error(&error))?;
     let json = JSON::stringify(&answer).ok().and_then(|json| json.as_string());
-    let json = json.ok_or_else(|| DbError::Unreadable("answer is no JSON".to_owned()))?;
+    let json = json.ok_or_else(|| DbError::Corrupt("no JSON".to_owned()))?;
+    // The parser's own text may quote a stored value; kind and place are enough.
     let results: Vec<StatementResult> = serde_json::from_str(&json)
-        .map_err(|error| DbError::Unreadable(format!("{:?} error at column {}", error.classify(), error.column())))?;
+        .map_err(|error| DbError::Corrupt(format!("{:?} error at column {}", error.classify(), error.column())))?;
     Ok(results.into_iter().map(|result| result.results).collect())
 }
 

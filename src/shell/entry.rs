@@ -9,11 +9,12 @@ use worker::js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::{Context, Env, Result, event, web_sys};
 
+use super::clock::now;
+use super::gate::BreakerGate;
 use super::logging::{JsonLayer, MinLevel};
 use super::unicode::normalize;
 use super::{assets::DeployedAssets, d1::D1, environment, wire};
 use crate::domain::settings::{Settings, WrongSettings};
-use crate::domain::time::Timestamp;
 use crate::http::{App, Ports, request_id};
 use crate::ports::NoEntropy;
 use crate::store::Store;
@@ -38,16 +39,18 @@ fn start() {
 
 /// Answers one HTTP request.
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let raw: JsValue = Clone::clone(&request).into();
     let request = wire::read(request).await?;
     let request_id = request_id(&request, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
     Reflect::set(&raw, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
-    let d1_timeout_ms = app.settings().map_or(0, |settings| settings.d1_timeout_ms);
+    // With wrong settings every request is refused before it could ask the database.
+    let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
+    let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), context);
     let ports = Ports {
-        store: Store::new(Arc::new(D1::new(&env, d1_timeout_ms))),
+        store: Store::new(Arc::new(D1::new(&env, d1_timeout_ms.unwrap_or_default())), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
         normalize,
@@ -73,7 +76,7 @@ fn build(env: &Env) -> App {
 /// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
 fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment::text(env, name));
-    let missing = ["DB", "ASSETS"].into_iter().filter(|name| !environment::has(env, name));
+    let missing = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().filter(|name| !environment::has(env, name));
     let missing: Vec<&'static str> = missing.collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),
@@ -83,11 +86,6 @@ fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
             Err(WrongSettings(names))
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn now() -> Timestamp {
-    Timestamp::from_millis(i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]

@@ -3,16 +3,23 @@
 //! It adapts: a JavaScript request to an `http` one and back, D1 and the assets binding to the ports,
 //! `tracing` to the console. It decides nothing.
 
+pub mod breaker_protocol;
 pub mod logging;
 
 #[cfg(target_arch = "wasm32")]
 mod assets;
+#[cfg(target_arch = "wasm32")]
+mod breaker_object;
+#[cfg(target_arch = "wasm32")]
+mod clock;
 #[cfg(target_arch = "wasm32")]
 mod d1;
 #[cfg(target_arch = "wasm32")]
 mod entry;
 #[cfg(target_arch = "wasm32")]
 mod environment;
+#[cfg(target_arch = "wasm32")]
+mod gate;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
 #[cfg(target_arch = "wasm32")]

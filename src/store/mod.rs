@@ -3,6 +3,7 @@
 //! Nothing here decides. Where several requests race, the guard is part of the statement, so that the
 //! database decides once; what its answer means is for `domain` and `service` to say.
 
+pub mod health;
 pub mod sessions;
 pub mod users;
 
@@ -11,21 +12,28 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize as _, Deserializer};
 
-use crate::ports::{Db, DbError, Rows, Statement, Value};
+use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement, Value};
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
 /// hold each use case to its number.
 #[derive(Clone)]
 pub struct Store {
     db: Arc<dyn Db>,
+    gate: Arc<dyn Gate>,
     calls: Arc<AtomicU32>,
 }
 
 impl Store {
     /// A store with no calls counted yet.
     #[must_use]
-    pub fn new(db: Arc<dyn Db>) -> Self {
-        Self { db, calls: Arc::default() }
+    pub fn new(db: Arc<dyn Db>, gate: Arc<dyn Gate>) -> Self {
+        Self { db, gate, calls: Arc::default() }
+    }
+
+    /// The circuit breaker that guards the database.
+    #[must_use]
+    pub fn gate(&self) -> &dyn Gate {
+        self.gate.as_ref()
     }
 
     /// Round trips so far.
@@ -34,14 +42,20 @@ impl Store {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Runs statements atomically, in one round trip. An answer with another number of results than
-    /// statements is refused here, once, so that no query has to think of it.
+    /// Runs statements atomically, in one round trip, if the circuit breaker lets it. An answer with
+    /// another number of results than statements is no answer: found out here, once, so that no query
+    /// has to think of it.
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Rows; N], DbError> {
+        let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let results = self.db.batch(statements.into()).await?;
-        results
-            .try_into()
-            .map_err(|results: Vec<Rows>| DbError::Unreadable(format!("{} results for {N} statements", results.len())))
+        let answer = self.db.batch(statements.into()).await.and_then(|results| {
+            results
+                .try_into()
+                .map_err(|results: Vec<Rows>| DbError::Corrupt(format!("{} results for {N} statements", results.len())))
+        });
+        let failed = answer.as_ref().is_err_and(DbError::is_failure);
+        self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
+        answer
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use edge_auth::domain::problem::{Code, FaultKind};
 use edge_auth::http::routes::{Access, ROUTES};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::contract::{DESCRIPTION, resolve, validator};
 
@@ -35,13 +35,15 @@ fn every_route_is_described_and_everything_described_is_a_route() {
 fn the_description_asks_for_a_token_exactly_where_the_table_does() {
     for (method, path, operation) in operations() {
         let route = ROUTES.iter().find(|route| route.method == method && route.path == path).unwrap();
-        let wants_token = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
-        assert_eq!(wants_token, route.access == Access::User, "{method} {path}");
-        assert_eq!(
-            wants_token,
-            operation["responses"]["401"]["$ref"] == "#/components/responses/Unauthorized",
-            "{path}"
-        );
+        let (scheme, unauthorized) = match route.access {
+            Access::Public => (json!(null), Value::Null),
+            Access::User => (json!([{"accessToken": []}]), "#/components/responses/Unauthorized".into()),
+            Access::Operator => (json!([{"operatorKey": []}]), "#/components/responses/OperatorUnauthorized".into()),
+        };
+        assert_eq!(operation["security"], scheme, "{method} {path}");
+        if route.access != Access::Public {
+            assert_eq!(operation["responses"]["401"]["$ref"], unauthorized, "{method} {path}");
+        }
     }
 }
 

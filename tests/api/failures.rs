@@ -134,7 +134,7 @@ async fn a_missing_table_is_a_fault_of_ours() {
 }
 
 #[tokio::test]
-async fn an_answer_with_the_wrong_number_of_results_is_refused() {
+async fn an_answer_with_the_wrong_number_of_results_is_the_database_failing() {
     struct Short;
     impl Db for Short {
         fn batch(&self, _: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
@@ -142,5 +142,5 @@ async fn an_answer_with_the_wrong_number_of_results_is_refused() {
         }
     }
     let service = Service::on(Arc::new(Sqlite::migrated()), Arc::new(Short), &[]);
-    service.login(EMAIL, PASSWORD).await.expect_error(500, "INTERNAL_ERROR");
+    service.login(EMAIL, PASSWORD).await.expect_error(503, "SERVICE_UNAVAILABLE");
 }

@@ -8,6 +8,7 @@
 
 mod access;
 mod bodies;
+mod breaker;
 mod configuration;
 mod contract;
 mod failures;

@@ -63,8 +63,18 @@ test("a body of exactly 16 KiB is read, in one piece and in several", async () =
 
 test("a body that is not declared as JSON is refused, and size comes first", async () => {
   const body = JSON.stringify(newUser());
-  const types = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"];
-  types.push("application/jsonx", "json", "*/*", "", "application/json; charset=latin1", "text/plain, application/json");
+  const types = [
+    "text/plain",
+    "text/json",
+    "text/plain, application/json",
+    "application/x-www-form-urlencoded",
+    "application/jsonx",
+    "application/json; charset=latin1",
+    "multipart/form-data; boundary=x",
+    "json",
+    "*/*",
+    "",
+  ];
   for (const path of ROUTES) {
     for (const type of types) {
       assertEnvelope(await post(service, path, body, { "Content-Type": type }), 415, "UNSUPPORTED_MEDIA_TYPE");
@@ -124,8 +134,9 @@ test("a body that is not JSON is json_invalid on every route", async () => {
 });
 
 test("a body that is JSON but no object is a type_error of the body", async () => {
+  const bodies = ["[]", '[{"email":"a@b.example"}]', '"text"', "1", "-1", "1.5", "1e20", "true", "null"];
   for (const path of ROUTES) {
-    for (const body of ["[]", '[{"email":"a@b.example"}]', '"text"', "1", "-1", "1.5", "18446744073709551616", "true", "null"]) {
+    for (const body of bodies) {
       assertFaults(await post(service, path, body), "body: type_error");
     }
   }
@@ -133,12 +144,13 @@ test("a body that is JSON but no object is a type_error of the body", async () =
 
 test("every fault of a registration is listed at once, with its place and its type", async () => {
   const long = { email: `${"a".repeat(250)}@mail.example`, password: "x".repeat(129), full_name: "n".repeat(201) };
+  const allTypes = ["email: type_error", "password: type_error", "full_name: type_error"];
   const cases = [
     [{}, "email: missing", "password: missing"],
     [{ email: "no-address", password: "short" }, "email: value_error.email", "password: string_too_short"],
     [long, "email: string_too_long", "password: string_too_long", "full_name: string_too_long"],
-    [{ email: 1, password: [], full_name: {} }, "email: type_error", "password: type_error", "full_name: type_error"],
-    [{ email: null, password: null, full_name: false }, "email: type_error", "password: type_error", "full_name: type_error"],
+    [{ email: 1, password: [], full_name: {} }, ...allTypes],
+    [{ email: null, password: null, full_name: false }, ...allTypes],
     [{ ...newUser(), full_name: "line\nbreak" }, "full_name: value_error"],
     [{ email: "ada@mail.example" }, "password: missing"],
     [{ email: "", password: "" }, "email: value_error.email", "password: string_too_short"],
@@ -152,9 +164,10 @@ test("every fault of a registration is listed at once, with its place and its ty
 });
 
 test("every fault of the other bodies is listed too", async () => {
-  assertFaults(await post(service, "/auth/login", {}), "email: missing", "password: missing");
-  assertFaults(await post(service, "/auth/login", { email: 1, password: 2 }), "email: type_error", "password: type_error");
-  assertFaults(await post(service, "/auth/login", { email: "x", password: "y" }), "email: value_error.email");
+  const signIn = (body) => post(service, "/auth/login", body);
+  assertFaults(await signIn({}), "email: missing", "password: missing");
+  assertFaults(await signIn({ email: 1, password: 2 }), "email: type_error", "password: type_error");
+  assertFaults(await signIn({ email: "x", password: "y" }), "email: value_error.email");
   for (const path of ["/auth/refresh", "/auth/logout"]) {
     assertFaults(await post(service, path, {}), "refresh_token: missing");
     for (const refresh_token of [null, 1, ["a"], { a: 1 }, true]) {
@@ -188,7 +201,7 @@ test("unknown members are ignored, and privileged ones have no effect", async ()
 });
 
 test("text is kept as it was written: SQL, markup and emoji are only text", async () => {
-  const names = ["Robert'); DROP TABLE users;--", "<script>alert(1)</script>", "Zoë 👩🏽‍💻 ﷽", '"\\', "${jndi:ldap://x}"];
+  const names = ["Robert'); DROP TABLE users;--", "<script>alert(1)</script>", "Zoë 👩🏽‍💻 ﷽", '"\\', "%s %n"];
   for (const full_name of names) {
     const { access } = await signUp(service, { ...newUser(), full_name, password: `${full_name} as a password` });
     assert.equal((await me(service, access)).body.full_name, full_name);

@@ -112,6 +112,7 @@ function invalidTokens(kind, good) {
   const [head, payload, signature] = good.split(".");
   const changed = (change) => sign({ ...header, ...change.header }, { ...claims, ...change.claims }, change.options);
   const none = Buffer.from(JSON.stringify({ ...header, alg: "none" })).toString("base64url");
+  const others = { secret: OTHER_SECRET };
   const jwk = { kty: "oct", k: Buffer.from(OTHER_SECRET).toString("base64url") };
   return {
     "no JWT": "nonsense",
@@ -124,9 +125,9 @@ function invalidTokens(kind, good) {
     "a signature with stray bits": good.slice(0, -1) + String.fromCharCode(good.charCodeAt(good.length - 1) + 1),
     "a changed payload": `${head}.${decodeAndRaise(payload)}.${signature}`,
     "more than 4096 characters": changed({ claims: { padding: "x".repeat(4096) } }),
-    "another secret": changed({ options: { secret: OTHER_SECRET } }),
-    "another secret and its key id": changed({ header: { kid: keyId(OTHER_SECRET) }, options: { secret: OTHER_SECRET } }),
-    "a key that it brings along": changed({ header: { jwk }, options: { secret: OTHER_SECRET } }),
+    "another secret": changed({ options: others }),
+    "another secret and its key id": changed({ header: { kid: keyId(OTHER_SECRET) }, options: others }),
+    "a key that it brings along": changed({ header: { jwk }, options: others }),
     "no key id": changed({ header: { kid: undefined } }),
     "alg none": `${none}.${payload}.`,
     "alg none, signed": changed({ header: { alg: "none" } }),

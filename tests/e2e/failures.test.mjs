@@ -99,10 +99,14 @@ describe("a wrong setting is CONFIGURATION_ERROR: the log names it, and never it
     ["a sample SECRET_KEY", { SECRET_KEY: "please-change-me-please-change-me-0123456789" }, ["SECRET_KEY"]],
     [
       "several wrong settings at once",
-      { SECRET_KEY_PREVIOUS: "old-and-short", D1_TIMEOUT_MS: "soonish", BASE_PATH: "nowhere/at/all/", LOG_LEVEL: "LOUD" },
+      { SECRET_KEY_PREVIOUS: "old-and-short", D1_TIMEOUT_MS: "soonish", BASE_PATH: "nowhere/", LOG_LEVEL: "LOUD" },
       ["SECRET_KEY_PREVIOUS", "D1_TIMEOUT_MS", "BASE_PATH", "LOG_LEVEL"],
     ],
-    ["a secret in the wrong line", { ALGORITHM: SECRET_KEY, PASSWORD_ITERATIONS: "-7654321" }, ["ALGORITHM", "PASSWORD_ITERATIONS"]],
+    [
+      "a secret in the wrong line",
+      { ALGORITHM: SECRET_KEY, PASSWORD_ITERATIONS: "-7654321" },
+      ["ALGORITHM", "PASSWORD_ITERATIONS"],
+    ],
   ];
   for (const [name, settings, wrong] of cases) {
     test(name, async (t) => {

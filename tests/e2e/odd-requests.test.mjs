@@ -77,8 +77,9 @@ test("very long targets are answered like any other, up to what the runtime lets
 
 test("headers with bytes beyond ASCII are read as far as they make sense", async () => {
   const odd = "caf\u00e9 \u00ff\u0080";
-  assertSuccess(await send(service, "/health", { headers: { "User-Agent": odd, "X-Anything": odd, Cookie: odd } }), 200);
-  assertSuccess(await send(service, "/health", { headers: { Origin: `https://${odd}` } }), 200);
+  for (const name of ["User-Agent", "X-Anything", "Cookie", "Origin", "Authorization"]) {
+    assertSuccess(await send(service, "/health", { headers: { [name]: odd } }), 200);
+  }
   for (const value of [`Bearer ${odd}`, odd, `Bearer a.b.\u00ff`]) {
     assertEnvelope(await me(service, "", { Authorization: value }), 401, "AUTH_TOKEN_INVALID");
   }
@@ -109,7 +110,8 @@ test("a body where none is wanted is not looked at", async () => {
 
 test("HEAD is answered like GET, without a body", async () => {
   const { access } = await signUp(service);
-  for (const [path, headers] of [["/health"], ["/openapi.json"], ["/users/me", { Authorization: `Bearer ${access}` }]]) {
+  const headers = { Authorization: `Bearer ${access}` };
+  for (const path of ["/health", "/openapi.json", "/users/me"]) {
     const response = await send(service, path, { method: "HEAD", headers });
     assert.equal(response.status, 200);
     assert.equal(response.text, "");

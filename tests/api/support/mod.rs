@@ -1,6 +1,7 @@
 //! The service, in process: what a test drives.
 
 pub mod contract;
+pub mod gate;
 pub mod sqlite;
 
 use std::cell::Cell;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
+use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::{LogLevel, Settings};
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
@@ -17,6 +19,7 @@ use edge_auth::http::{App, Ports, request_id};
 use edge_auth::ports::{AssetError, Assets, Db, NoEntropy, PortFuture};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
+use gate::MachineGate;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use sqlite::Sqlite;
@@ -32,7 +35,7 @@ thread_local! {
     static NOW: Cell<Timestamp> = const { Cell::new(START) };
 }
 
-fn clock() -> Timestamp {
+pub fn clock() -> Timestamp {
     NOW.get()
 }
 
@@ -66,6 +69,7 @@ pub struct Service {
     pub db: Arc<Sqlite>,
     /// What the service talks to: `db`, or something of a test in front of it.
     port: Arc<dyn Db>,
+    gate: Arc<MachineGate>,
     logs: Lines,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -96,7 +100,9 @@ impl Service {
         let writer = logs.clone();
         let layer = JsonLayer::new(move || writer.clone(), clock, min_level);
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
-        Self { app: App::new(settings), db, port, logs, _logging: logging }
+        let policy = settings.as_ref().map_or_else(|_| Policy::default(), |settings| settings.breaker);
+        let gate = Arc::new(MachineGate::new(policy));
+        Self { app: App::new(settings), db, port, gate, logs, _logging: logging }
     }
 
     /// Lets time pass.
@@ -109,7 +115,7 @@ impl Service {
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let ports = Ports {
-            store: Store::new(Arc::clone(&self.port)),
+            store: Store::new(Arc::clone(&self.port), self.gate.clone()),
             assets: Arc::new(PublicFolder),
             entropy,
             normalize,

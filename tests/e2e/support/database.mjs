@@ -8,7 +8,7 @@ export async function rows(db, sql, ...values) {
 
 /** Every value of every table, as one text. */
 export async function dump(db) {
-  const tables = await rows(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'");
+  const tables = await rows(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 3) <> '_cf'");
   const contents = await Promise.all(tables.map(({ name }) => rows(db, `SELECT * FROM "${name}"`)));
   return JSON.stringify(Object.fromEntries(tables.map(({ name }, index) => [name, contents[index]])));
 }

@@ -13,7 +13,8 @@ export default class extends Service {
     }
     const real = this.env.DB;
     if (headers.get("X-Test-Panic")) {
-      this.env = { ...this.env, DB: Object.create(real, { prepare: { value() { throw new Error("prepare failed"); } } }) };
+      const prepare = { value() { throw new Error("prepare failed"); } };
+      this.env = { ...this.env, DB: Object.create(real, { prepare }) };
     }
     if (headers.get("X-Test-Hold")) {
       const prepare = { value: (sql) => real.prepare(sql) };
@@ -28,8 +29,8 @@ async function hold(answer) {
   const result = await answer;
   const { promise, resolve } = Promise.withResolvers();
   held.push(resolve);
-  const line = { timestamp: new Date().toISOString(), level: "DEBUG", name: "app.runtime", message: "Answer held back" };
-  console.log(JSON.stringify(line));
+  const timestamp = new Date().toISOString();
+  console.log(JSON.stringify({ timestamp, level: "DEBUG", name: "app.runtime", message: "Answer held back" }));
   await promise;
   return result;
 }

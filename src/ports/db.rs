@@ -1,0 +1,104 @@
+//! The database: atomic batches of statements, and rows as JSON.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::{DbError, PortFuture};
+
+/// A value bound to a parameter of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// An integer of at most 53 bits: D1 passes numbers as JavaScript does.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(value: Option<&str>) -> Self {
+        value.map_or(Self::Null, Self::from)
+    }
+}
+
+/// One SQL statement with its bound values (`?1`, `?2` …).
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The text: always a constant, never put together from input.
+    pub sql: &'static str,
+    /// The values, in the order of the parameters.
+    pub values: Vec<Value>,
+}
+
+/// The rows that one statement returned: a JSON array of objects, read only when somebody asks.
+/// One text crosses from JavaScript instead of a walk over objects.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Rows(Box<RawValue>);
+
+impl Rows {
+    /// Wraps a JSON array of row objects.
+    #[must_use]
+    pub const fn new(json: Box<RawValue>) -> Self {
+        Self(json)
+    }
+
+    /// Reads the rows as `T`.
+    ///
+    /// # Errors
+    /// [`DbError::Unreadable`] when a row has another shape than the statement's author believed.
+    pub fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, DbError> {
+        // The error's own text may quote a stored value; its place and kind are enough to find it.
+        serde_json::from_str(self.0.get()).map_err(|error| {
+            DbError::Unreadable(format!("{:?} error in rows at column {}", error.classify(), error.column()))
+        })
+    }
+
+    /// Reads the first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Rows::all`].
+    pub fn first<T: DeserializeOwned>(&self) -> Result<Option<T>, DbError> {
+        Ok(self.all()?.into_iter().next())
+    }
+}
+
+/// The database: atomic batches of statements.
+pub trait Db: Send + Sync {
+    /// Runs the statements in order, all or none, and gives back the rows of each.
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[derive(Debug, Deserialize)]
+    struct Row {
+        #[serde(rename = "id")]
+        _id: i64,
+    }
+
+    #[test]
+    fn an_unreadable_row_is_reported_without_quoting_it() {
+        let rows = Rows::new(RawValue::from_string(r#"[{"id":"ada@example.com"}]"#.to_owned()).unwrap());
+        let error = rows.all::<Row>().unwrap_err();
+        assert!(matches!(&error, DbError::Unreadable(text) if !text.contains("ada")), "{error}");
+    }
+}

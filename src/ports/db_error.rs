@@ -1,0 +1,154 @@
+//! Why the database did not do what was asked, and whose fault that is: the table that decides what the
+//! circuit breaker counts.
+
+use super::Refused;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    /// A uniqueness rule: the caller's business, not a failure of the database.
+    #[error("unique constraint: {0}")]
+    Unique(String),
+    /// The circuit breaker is open: the database was not asked.
+    #[error("circuit breaker is open, try again in {} ms", .0.retry_after_ms)]
+    NotAsked(Refused),
+    /// No answer within the deadline. A write may have happened all the same.
+    #[error("no answer within {0} ms")]
+    TimedOut(u32),
+    /// It answered that it cannot: overloaded, restarting, out of reach.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// It answered with something that is no answer. A write may have happened all the same.
+    #[error("corrupt answer: {0}")]
+    Corrupt(String),
+    /// It refused a statement: a missing table, a wrong type. A fault of ours or of a migration.
+    #[error("statement refused: {0}")]
+    Refused(String),
+    /// A row has another shape than the statement's author believed. A fault of ours.
+    #[error("unreadable row: {0}")]
+    Unreadable(String),
+}
+
+/// What the engine says when a statement or its values are at fault, not the engine. Everything that is
+/// not in this table is the database failing: better to count a fault of ours once too often than to
+/// miss that D1 is down.
+const REFUSALS: [&str; 12] = [
+    "no such ",
+    "syntax error",
+    "constraint failed",
+    "datatype mismatch",
+    "has no column",
+    "D1_TYPE_ERROR",
+    "D1_COLUMN_NOTFOUND",
+    "Wrong number of parameter bindings",
+    "too many SQL variables",
+    "string or blob too big",
+    "not authorized",
+    // Writing is impossible but reading is not: keeping everybody out would make it worse.
+    "Exceeded maximum DB size",
+];
+
+impl DbError {
+    /// Reads an error's text. D1 and `SQLite` word them alike: D1 puts `D1_ERROR: ` in front and
+    /// `: SQLITE_…` behind.
+    #[must_use]
+    pub fn from_message(message: &str) -> Self {
+        if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
+            let column = rest.split([':', ',']).next().unwrap_or(rest);
+            return Self::Unique(column.trim().to_owned());
+        }
+        if REFUSALS.iter().any(|text| message.contains(text)) {
+            return Self::Refused(message.to_owned());
+        }
+        Self::Unavailable(message.to_owned())
+    }
+
+    /// Is it the database that failed? Only then does the circuit breaker count.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Unavailable(_) | Self::Corrupt(_) => true,
+            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::Unreadable(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_uniqueness_rule_is_told_by_its_column_from_either_engine() {
+        let unique = DbError::Unique("users.email".to_owned());
+        for text in [
+            "UNIQUE constraint failed: users.email",
+            "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT",
+            "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+        ] {
+            assert_eq!(DbError::from_message(text), unique, "{text}");
+        }
+        assert!(!unique.is_failure());
+    }
+
+    #[test]
+    fn faults_of_a_statement_are_not_the_database_failing() {
+        for text in [
+            "D1_ERROR: no such table: users: SQLITE_ERROR",
+            "D1_ERROR: no such column: emial at offset 7: SQLITE_ERROR",
+            "D1_ERROR: table users has no column named emial: SQLITE_ERROR",
+            "D1_ERROR: near \"SELEC\": syntax error at offset 0: SQLITE_ERROR",
+            "D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT",
+            "D1_ERROR: CHECK constraint failed: is_active IN (0, 1): SQLITE_CONSTRAINT",
+            "D1_ERROR: NOT NULL constraint failed: users.email: SQLITE_CONSTRAINT",
+            "D1_ERROR: cannot store TEXT value in INTEGER column users.created_at: SQLITE_CONSTRAINT (datatype mismatch)",
+            "D1_ERROR: datatype mismatch: SQLITE_MISMATCH",
+            "D1_ERROR: Wrong number of parameter bindings for SQL query.",
+            "D1_ERROR: too many SQL variables at offset 400: SQLITE_ERROR",
+            "D1_ERROR: string or blob too big: SQLITE_TOOBIG",
+            "D1_ERROR: not authorized: SQLITE_AUTH",
+            "D1_ERROR: Exceeded maximum DB size",
+            "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
+            "D1_COLUMN_NOTFOUND: Column not found (id)",
+        ] {
+            let error = DbError::from_message(text);
+            assert_eq!(error, DbError::Refused(text.to_owned()));
+            assert!(!error.is_failure());
+        }
+    }
+
+    /// The texts of Cloudflare's list of D1 errors (D1 documentation, "Debug D1", error list).
+    #[test]
+    fn everything_else_is_the_database_failing() {
+        for text in [
+            "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+            "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+            "D1_ERROR: D1 DB reset because its code was updated.",
+            "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
+            "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
+            "D1_ERROR: Network connection lost.",
+            "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
+            "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
+            "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
+            "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
+            "D1_ERROR: database is locked: SQLITE_BUSY",
+            "D1_ERROR: disk I/O error: SQLITE_IOERR",
+            "D1_ERROR: Failed to parse body as JSON, got: error code: 1101",
+            "unknown error",
+            "",
+        ] {
+            let error = DbError::from_message(text);
+            assert_eq!(error, DbError::Unavailable(text.to_owned()));
+            assert!(error.is_failure());
+        }
+        assert!(DbError::TimedOut(5000).is_failure());
+        assert!(DbError::Corrupt("no JSON".to_owned()).is_failure());
+    }
+
+    #[test]
+    fn what_was_not_asked_did_not_fail() {
+        assert!(!DbError::NotAsked(Refused { retry_after_ms: 1 }).is_failure());
+        assert!(!DbError::Unreadable("Data error in rows at column 7".to_owned()).is_failure());
+    }
+}

@@ -1,0 +1,43 @@
+//! What the core asks of the world: a database, leave to call it, static files, random bytes.
+//!
+//! Each port has two real implementations: the Workers runtime's in `shell`, and a native one in the
+//! tests (`SQLite` itself, the breaker's machine, the file system). Time is no port: one `now` per request
+//! is passed as a value.
+
+mod db;
+mod db_error;
+mod gate;
+
+pub use db::{Db, Rows, Statement, Value};
+pub use db_error::DbError;
+pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A static file could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("static file {path}: {cause}")]
+pub struct AssetError {
+    /// Which.
+    pub path: &'static str,
+    /// Why not.
+    pub cause: String,
+}
+
+/// The static files that are deployed with the service.
+pub trait Assets: Send + Sync {
+    /// Reads one file.
+    fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>>;
+}
+
+/// The machine gave no random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no random bytes")]
+pub struct NoEntropy;
+
+/// Fills a buffer with cryptographically strong random bytes.
+pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;

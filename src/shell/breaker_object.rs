@@ -1,0 +1,118 @@
+//! The Durable Object that holds the truth about the circuit breaker: one for all isolates everywhere.
+//!
+//! It owns the clock by which the breaker is judged, and keeps every transition before it answers. From
+//! reading the state to writing it there is no await, so no two questions ever interleave. `fetch` is not
+//! even asynchronous, and takes and gives the runtime's own types: `worker`'s macro for such classes
+//! brings its whole request and response along, a sixth of the Wasm.
+
+use std::cell::RefCell;
+
+use serde::Deserialize;
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::wasm_bindgen::{self, JsValue};
+use worker::worker_sys::DurableObjectState;
+use worker::{Env, Result, durable, web_sys};
+
+use super::breaker_protocol::{Answer, Question};
+use super::{clock, environment};
+use crate::domain::breaker::{Breaker, Policy};
+use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
+
+const CREATE: &str = "
+    CREATE TABLE IF NOT EXISTS breaker (id INTEGER PRIMARY KEY CHECK (id = 1), machine TEXT NOT NULL) STRICT";
+const LOAD: &str = "SELECT machine FROM breaker WHERE id = 1";
+const SAVE: &str = "
+    INSERT INTO breaker (id, machine) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET machine = excluded.machine";
+
+#[derive(Deserialize)]
+struct MachineRow {
+    machine: String,
+}
+
+/// The breaker that everybody shares.
+#[wasm_bindgen]
+pub struct CircuitBreaker {
+    state: durable::State,
+    policy: Option<Policy>,
+    /// What storage holds; `None` until it was read, after a start or an eviction.
+    breaker: RefCell<Option<Breaker>>,
+}
+
+#[wasm_bindgen]
+impl CircuitBreaker {
+    /// Called by the runtime when the object starts.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the runtime hands both over")]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let settings = Settings::read(|name| environment::text(&env, name));
+        let policy = settings.ok().map(|settings| settings.breaker);
+        Self { state: state.into(), policy, breaker: RefCell::default() }
+    }
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    /// When the question is none, the settings are wrong, or storage fails; the asker then counts the
+    /// object as out of reach.
+    #[expect(clippy::needless_pass_by_value, reason = "the runtime hands it over")]
+    pub fn fetch(&self, request: web_sys::Request) -> std::result::Result<web_sys::Response, JsValue> {
+        let (question, request_id) = Question::parse(&request.url()).ok_or("no such question")?;
+        let policy = self.policy.ok_or("wrong settings")?;
+        let span = tracing::info_span!("circuit breaker", request_id = request_id.as_str());
+        let answer = span.in_scope(|| self.answer(question, clock::now(), &policy))?;
+        let json = serde_json::to_string(&answer).map_err(|error| error.to_string())?;
+        web_sys::Response::new_with_opt_str(Some(&json))
+    }
+}
+
+impl CircuitBreaker {
+    fn answer(&self, question: Question, now: Timestamp, policy: &Policy) -> Result<Answer> {
+        let before = self.load()?;
+        let mut breaker = before.clone();
+        let mut admission = None;
+        match question {
+            Question::Inspect => {}
+            Question::Admit => admission = Some(breaker.admit(now, policy)),
+            Question::Failed => breaker.failed(now, policy),
+            Question::ProbeSucceeded(round) => breaker.probe_succeeded(round),
+            Question::ProbeFailed(round) => breaker.probe_failed(round, now, policy),
+            Question::Command(command) => breaker.command(command),
+        }
+        if breaker != before {
+            self.save(&breaker)?;
+            log_transition(&before, &breaker, now, policy);
+        }
+        Ok(Answer { admission, view: breaker.view(now, policy) })
+    }
+
+    fn load(&self) -> Result<Breaker> {
+        if let Some(breaker) = self.breaker.borrow().as_ref() {
+            return Ok(breaker.clone());
+        }
+        let sql = self.state.storage().sql();
+        sql.exec(CREATE, None)?;
+        let rows: Vec<MachineRow> = sql.exec(LOAD, None)?.to_array()?;
+        // A text that a later version wrote may not be readable: starting closed finds out soon enough.
+        let stored = rows.first().and_then(|row| serde_json::from_str(&row.machine).ok());
+        let breaker: Breaker = stored.unwrap_or_default();
+        self.breaker.replace(Some(breaker.clone()));
+        Ok(breaker)
+    }
+
+    fn save(&self, breaker: &Breaker) -> Result<()> {
+        self.state.storage().sql().exec(SAVE, vec![serde_json::to_string(breaker)?.into()])?;
+        self.breaker.replace(Some(breaker.clone()));
+        Ok(())
+    }
+}
+
+fn log_transition(before: &Breaker, after: &Breaker, now: Timestamp, policy: &Policy) {
+    let (from, to) = (before.view(now, policy), after.view(now, policy));
+    if (from.state, from.forced) != (to.state, to.forced) {
+        let (from, state, forced) = (from.state.as_str(), to.state.as_str(), to.forced);
+        let failure_count = to.failure_count;
+        tracing::warn!(target: "app.breaker", from, to = state, forced, failure_count, "Circuit breaker changed");
+    }
+}

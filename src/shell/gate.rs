@@ -1,0 +1,197 @@
+//! The gate in front of D1: this isolate's copy of the breaker, and the questions to the Durable Object
+//! that holds the truth.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tracing::Instrument as _;
+use worker::js_sys::futures::JsFuture;
+use worker::send::SendFuture;
+use worker::wasm_bindgen::JsCast as _;
+use worker::worker_sys::DurableObject;
+use worker::{Context, Delay, Env, ObjectNamespace, web_sys};
+
+use super::breaker_protocol::{Answer, Question};
+use super::clock::now;
+use crate::domain::breaker::{Admission, Breaker, Command, Policy};
+use crate::domain::breaker_copy::{Advice, BreakerCopy};
+use crate::domain::request_id::RequestId;
+use crate::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+
+/// The object's name: one breaker for one database.
+const OBJECT_NAME: &str = "d1";
+/// Milliseconds after which the object counts as out of reach.
+const OBJECT_TIMEOUT_MS: u64 = 1_000;
+
+thread_local! {
+    /// What this isolate knows. Never borrowed across an await.
+    static COPY: RefCell<BreakerCopy> = RefCell::default();
+}
+
+/// The gate of one request.
+#[derive(Clone)]
+pub(super) struct BreakerGate {
+    namespace: Option<ObjectNamespace>,
+    policy: Policy,
+    request_id: RequestId,
+    context: Arc<Context>,
+    calls: Arc<AtomicU32>,
+}
+
+impl BreakerGate {
+    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, context: Context) -> Self {
+        let namespace = env.durable_object("CIRCUIT_BREAKER").ok();
+        Self { namespace, policy, request_id, context: Arc::new(context), calls: Arc::default() }
+    }
+
+    /// Asks the object, for as long as a request can wait, and remembers what it says.
+    async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
+        let deadline = Delay::from(Duration::from_millis(OBJECT_TIMEOUT_MS));
+        let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => None,
+        };
+        let Some(answer) = answer else {
+            if COPY.with_borrow_mut(|copy| copy.lost(now())) {
+                tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
+            }
+            return Err(OutOfReach);
+        };
+        if COPY.with_borrow_mut(|copy| copy.learn(&answer.view, now())) {
+            tracing::info!(target: "app.breaker", "Circuit breaker is back: this isolate follows it again");
+        }
+        Ok(answer)
+    }
+
+    async fn ask_and_count(&self, question: Question) -> Result<Answer, OutOfReach> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.ask(question).await
+    }
+
+    async fn fetch(&self, question: Question) -> Option<Answer> {
+        let stub = self.namespace.as_ref()?.get_by_name(OBJECT_NAME).ok()?;
+        let object: DurableObject = stub.into_rpc();
+        let response = JsFuture::from(object.fetch_with_str(&question.url(&self.request_id)).ok()?).await.ok()?;
+        let response: web_sys::Response = response.unchecked_into();
+        let text = JsFuture::from(response.text().ok()?).await.ok()?;
+        serde_json::from_str(&text.as_string()?).ok()
+    }
+
+    /// Brings the copy up to date after the response, without keeping the request waiting.
+    fn refresh_in_background(&self) {
+        let gate = self.clone();
+        let refresh = async move {
+            let reached = gate.ask(Question::Inspect).await.is_ok();
+            tracing::debug!(target: "app.breaker", reached, "Circuit breaker copy refreshed");
+        };
+        self.context.wait_until(refresh.instrument(tracing::Span::current()));
+    }
+
+    async fn admission(&self) -> Result<Pass, Refused> {
+        let decision = COPY.with_borrow_mut(|copy| copy.decide(now(), &self.policy));
+        if decision.refresh {
+            self.refresh_in_background();
+        }
+        match decision.advice {
+            Advice::Ask => self.ask_for_admission().await,
+            advice => follow(advice),
+        }
+    }
+
+    async fn ask_for_admission(&self) -> Result<Pass, Refused> {
+        let Ok(Answer { admission, view }) = self.ask_and_count(Question::Admit).await else {
+            return follow(COPY.with_borrow_mut(|copy| copy.decide(now(), &self.policy)).advice);
+        };
+        match admission {
+            Some(Admission::Go) => Ok(Pass { probe: None }),
+            Some(Admission::Probe(round)) => Ok(Pass { probe: Some(Probe::Shared(round)) }),
+            Some(Admission::Refuse) | None => Err(Refused { retry_after_ms: view.retry_after_ms }),
+        }
+    }
+
+    async fn note(&self, pass: Pass, outcome: Outcome) {
+        match (pass.probe, outcome) {
+            (None, Outcome::Answered) => {}
+            (None, Outcome::Failed) => {
+                let is_alone = COPY.with_borrow_mut(|copy| copy.alone().is_some());
+                if is_alone || self.ask_and_count(Question::Failed).await.is_err() {
+                    change_alone(|breaker| breaker.failed(now(), &self.policy));
+                }
+            }
+            // If these do not arrive, the lease of the probe ends by itself.
+            (Some(Probe::Shared(round)), Outcome::Answered) => {
+                let _ = self.ask_and_count(Question::ProbeSucceeded(round)).await;
+            }
+            (Some(Probe::Shared(round)), Outcome::Failed) => {
+                let _ = self.ask_and_count(Question::ProbeFailed(round)).await;
+            }
+            (Some(Probe::Alone(round)), Outcome::Answered) => {
+                change_alone(|breaker| breaker.probe_succeeded(round));
+            }
+            (Some(Probe::Alone(round)), Outcome::Failed) => {
+                change_alone(|breaker| breaker.probe_failed(round, now(), &self.policy));
+            }
+        }
+    }
+
+    async fn report_state(&self) -> BreakerReport {
+        if let Ok(answer) = self.ask_and_count(Question::Inspect).await {
+            return BreakerReport { view: answer.view, shared: true };
+        }
+        let alone = COPY.with_borrow_mut(|copy| copy.alone().cloned()).unwrap_or_default();
+        BreakerReport { view: alone.view(now(), &self.policy), shared: false }
+    }
+}
+
+/// Tells the breaker of this isolate alone, if it still is alone, and logs what that changed.
+fn change_alone(change: impl FnOnce(&mut Breaker)) {
+    let states = COPY.with_borrow_mut(|copy| {
+        let breaker = copy.alone()?;
+        let from = breaker.state(now());
+        change(breaker);
+        Some((from, breaker.state(now())))
+    });
+    if let Some((from, to)) = states.filter(|(from, to)| from != to) {
+        let (from, to) = (from.as_str(), to.as_str());
+        tracing::warn!(target: "app.breaker", from, to, "Circuit breaker of this isolate changed");
+    }
+}
+
+/// Advice that needs nobody to be asked.
+fn follow(advice: Advice) -> Result<Pass, Refused> {
+    match advice {
+        Advice::Go => Ok(Pass { probe: None }),
+        Advice::ProbeAlone(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
+        Advice::Refuse { retry_after_ms } => Err(Refused { retry_after_ms }),
+        // Asking has just failed and the isolate decides alone: it never advises to ask.
+        Advice::Ask => Err(Refused { retry_after_ms: 1_000 }),
+    }
+}
+
+impl Gate for BreakerGate {
+    fn admit(&self) -> PortFuture<'_, Result<Pass, Refused>> {
+        Box::pin(SendFuture::new(self.admission()))
+    }
+
+    fn report(&self, pass: Pass, outcome: Outcome) -> PortFuture<'_, ()> {
+        Box::pin(SendFuture::new(self.note(pass, outcome)))
+    }
+
+    fn inspect(&self) -> PortFuture<'_, BreakerReport> {
+        Box::pin(SendFuture::new(self.report_state()))
+    }
+
+    fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>> {
+        Box::pin(SendFuture::new(async move {
+            let answer = self.ask_and_count(Question::Command(command)).await?;
+            Ok(BreakerReport { view: answer.view, shared: true })
+        }))
+    }
+
+    fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,265 @@
+//! The circuit breaker as requests meet it: what it lets through, what it refuses, and what operators see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::http::Request;
+use edge_auth::domain::breaker::{Admission, Breaker, Command, Policy};
+use edge_auth::domain::time::Timestamp;
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::support::sqlite::Sqlite;
+use crate::support::{EMAIL, PASSWORD, Reply, Service};
+
+const OPERATOR_KEY: &str = "operator 0123456789 abcdefghijkl";
+
+/// A database that fails while it is told to, and counts what reaches it.
+struct Flaky {
+    db: Arc<Sqlite>,
+    fails: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Db for Flaky {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.fails.load(Ordering::Relaxed) {
+            Box::pin(std::future::ready(Err(DbError::Unavailable("Network connection lost.".to_owned()))))
+        } else {
+            self.db.batch(statements)
+        }
+    }
+}
+
+fn flaky(settings: &[(&str, &str)]) -> (Service, Arc<Flaky>) {
+    let db = Arc::new(Sqlite::migrated());
+    let port = Arc::new(Flaky { db: db.clone(), fails: false.into(), asked: 0.into() });
+    (Service::on(db, port.clone(), settings), port)
+}
+
+/// A service with a user, on a database that has just failed five times.
+async fn opened() -> (Service, Arc<Flaky>) {
+    let (service, port) = flaky(&[("OPERATOR_KEY", OPERATOR_KEY)]);
+    service.register(EMAIL).await;
+    port.fails.store(true, Ordering::Relaxed);
+    for _ in 0..5 {
+        service.login(EMAIL, PASSWORD).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    }
+    (service, port)
+}
+
+async fn operator(service: &Service, body: Option<&Value>, key: Option<&str>) -> Reply {
+    let mut request = match body {
+        Some(_) => Request::post("/operator/circuit-breaker").header("Content-Type", "application/json"),
+        None => Request::get("/operator/circuit-breaker"),
+    };
+    if let Some(key) = key {
+        request = request.header("Authorization", format!("Bearer {key}"));
+    }
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    service.send(request.body(body).unwrap()).await
+}
+
+#[tokio::test]
+async fn after_five_failures_the_database_is_not_asked_any_more() {
+    let (service, port) = opened().await;
+    let asked = port.asked.load(Ordering::Relaxed);
+    let reply = service.login(EMAIL, PASSWORD).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("retry-after"), Some("30"));
+    assert_eq!(service.last_d1_calls(), 0);
+    assert_eq!(port.asked.load(Ordering::Relaxed), asked);
+    service.get("/health").await.expect(200);
+    service.get("/openapi.json").await.expect(200);
+    service.advance(29);
+    let reply = service.login(EMAIL, PASSWORD).await.expect(503);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_good_probe_closes_it_and_a_bad_one_opens_it_again() {
+    let (service, port) = opened().await;
+    service.advance(30);
+    service.login(EMAIL, PASSWORD).await.expect(503);
+    let asked = port.asked.load(Ordering::Relaxed);
+    service.login(EMAIL, PASSWORD).await.expect(503);
+    assert_eq!(port.asked.load(Ordering::Relaxed), asked, "the bad probe opened it again");
+    port.fails.store(false, Ordering::Relaxed);
+    service.advance(30);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_the_callers_fault_never_counts() {
+    let (service, _) = flaky(&[]);
+    let tokens = service.register(EMAIL).await;
+    for _ in 0..200 {
+        service.login(EMAIL, "wrong password").await.expect(401);
+        service.post("/auth/register", &json!({"email": EMAIL, "password": PASSWORD})).await.expect(409);
+        service.refresh("nonsense").await.expect(401);
+        service.get("/nowhere").await.expect(404);
+    }
+    service.me(&tokens.access).await.expect(200);
+    let ready = service.get("/health/ready").await.expect(200);
+    assert_eq!(ready.body["checks"]["circuit_breaker"]["failure_count"], 0);
+}
+
+#[tokio::test]
+async fn readiness_tells_the_truth_about_both() {
+    let (service, port) = flaky(&[]);
+    let breaker = |state, failure_count, retry_after_seconds| {
+        json!({
+            "state": state, "failure_count": failure_count, "retry_after_seconds": retry_after_seconds,
+            "forced": false, "shared": true,
+        })
+    };
+    let ready = service.get("/health/ready").await.expect(200);
+    let checks = json!({"database": "ok", "circuit_breaker": breaker("closed", 0, 0)});
+    assert_eq!(ready.body, json!({"status": "ready", "checks": checks}));
+    port.fails.store(true, Ordering::Relaxed);
+    for failures in 1..5 {
+        let ready = service.get("/health/ready").await.expect(503);
+        let checks = json!({"database": "failing", "circuit_breaker": breaker("closed", failures, 0)});
+        assert_eq!(ready.body, json!({"status": "degraded", "checks": checks}));
+    }
+    service.get("/health/ready").await.expect(503);
+    let ready = service.get("/health/ready").await.expect(503);
+    let checks = json!({"database": "not_asked", "circuit_breaker": breaker("open", 5, 30)});
+    assert_eq!(ready.body, json!({"status": "degraded", "checks": checks}));
+    port.fails.store(false, Ordering::Relaxed);
+    service.advance(30);
+    service.get("/health/ready").await.expect(200);
+}
+
+#[tokio::test]
+async fn without_an_operator_key_there_is_no_such_door() {
+    let service = Service::new();
+    for key in [None, Some(""), Some(OPERATOR_KEY)] {
+        operator(&service, None, key).await.expect_error(404, "NOT_FOUND");
+        operator(&service, Some(&json!({"state": "open"})), key).await.expect_error(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn only_the_operator_key_opens_it() {
+    let service = Service::with(&[("OPERATOR_KEY", OPERATOR_KEY)]);
+    let tokens = service.register(EMAIL).await;
+    let almost = &OPERATOR_KEY[..OPERATOR_KEY.len() - 1];
+    for key in [None, Some(""), Some("x"), Some(almost), Some(tokens.access.as_str()), Some(crate::support::SECRET)] {
+        let reply = operator(&service, None, key).await.expect_error(401, "AUTH_TOKEN_INVALID");
+        assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer realm="));
+        operator(&service, Some(&json!({"state": "open"})), key).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    operator(&service, None, Some(OPERATOR_KEY)).await.expect(200);
+    assert!(service.log_lines().iter().all(|line| !line.contains(OPERATOR_KEY)));
+}
+
+#[tokio::test]
+async fn an_operator_forces_it_also_while_the_database_is_down() {
+    let (service, port) = opened().await;
+    let state = |body: &Value| (body["state"].as_str().unwrap().to_owned(), body["forced"].as_bool().unwrap());
+    let reply = operator(&service, None, Some(OPERATOR_KEY)).await.expect(200);
+    assert_eq!(state(&reply.body), ("open".to_owned(), false));
+    assert_eq!(service.last_d1_calls(), 0);
+    let reply = operator(&service, Some(&json!({"state": "closed"})), Some(OPERATOR_KEY)).await.expect(200);
+    assert_eq!(state(&reply.body), ("closed".to_owned(), true));
+    for _ in 0..10 {
+        service.login(EMAIL, PASSWORD).await.expect(503);
+        assert_eq!(service.last_d1_calls(), 1, "forced closed: let through, whatever happens");
+    }
+    port.fails.store(false, Ordering::Relaxed);
+    operator(&service, Some(&json!({"state": "open"})), Some(OPERATOR_KEY)).await.expect(200);
+    service.advance(100_000);
+    service.login(EMAIL, PASSWORD).await.expect(503);
+    assert_eq!(service.last_d1_calls(), 0, "forced open holds until changed");
+    let reply = operator(&service, Some(&json!({"state": "automatic"})), Some(OPERATOR_KEY)).await.expect(200);
+    assert_eq!(state(&reply.body), ("closed".to_owned(), false));
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_command_that_is_none_is_refused() {
+    let service = Service::with(&[("OPERATOR_KEY", OPERATOR_KEY)]);
+    for (body, kind) in [
+        (json!({}), "missing"),
+        (json!({"state": "half_open"}), "value_error"),
+        (json!({"state": "OPEN"}), "value_error"),
+        (json!({"state": true}), "type_error"),
+    ] {
+        let reply = operator(&service, Some(&body), Some(OPERATOR_KEY)).await.expect_error(422, "VALIDATION_ERROR");
+        assert_eq!(reply.faults(), [("state".to_owned(), kind.to_owned())]);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Admit,
+    Failed,
+    Answer { back: usize, good: bool },
+    Command(Command),
+    Wait(i64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let command = prop_oneof![Just(Command::Open), Just(Command::Closed), Just(Command::Automatic)];
+    prop_oneof![
+        6 => Just(Event::Admit),
+        6 => Just(Event::Failed),
+        4 => (0..6_usize, any::<bool>()).prop_map(|(back, good)| Event::Answer { back, good }),
+        1 => command.prop_map(Event::Command),
+        6 => (0..40_i64).prop_map(Event::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// In no span as long as a recovery timeout are more probes let through than the policy says; and
+    /// from wherever a history ends, a database that answers is reached again, unless an operator forbids.
+    #[test]
+    fn no_history_lets_too_many_probes_through_or_ends_dead(
+        events in prop::collection::vec(event(), 0..120), max_probes in 1_u32..4, threshold in 1_u32..4,
+        window in 1_i64..50, recovery in 1_i64..30, timeout in 1_i64..40,
+    ) {
+        let policy = Policy {
+            failure_threshold: threshold, failure_window_ms: window, recovery_timeout_ms: recovery, max_probes,
+            probe_timeout_ms: timeout,
+        };
+        let mut breaker = Breaker::default();
+        let mut now = 0;
+        let mut probes: Vec<(i64, u32)> = Vec::new();
+        for event in events {
+            let time = Timestamp::from_millis(now);
+            match event {
+                Event::Admit => {
+                    if let Admission::Probe(round) = breaker.admit(time, &policy) {
+                        probes.push((now, round));
+                    }
+                }
+                Event::Failed => breaker.failed(time, &policy),
+                Event::Answer { back, good } => {
+                    let Some((_, round)) = probes.iter().rev().nth(back) else { continue };
+                    if good { breaker.probe_succeeded(*round) } else { breaker.probe_failed(*round, time, &policy) }
+                }
+                Event::Command(command) => breaker.command(command),
+                Event::Wait(millis) => now += millis,
+            }
+        }
+        for (index, (at, _)) in probes.iter().enumerate() {
+            let close = probes[index..].iter().filter(|(other, _)| other - at < recovery).count();
+            prop_assert!(close <= max_probes as usize, "{probes:?}");
+        }
+        let later = Timestamp::from_millis(now + policy.lease_ms());
+        let forced_open = breaker.view(later, &policy).forced && breaker.admit(later, &policy) == Admission::Refuse;
+        if !forced_open {
+            if let Admission::Probe(round) = breaker.admit(later, &policy) {
+                breaker.probe_succeeded(round);
+            }
+            prop_assert_eq!(breaker.admit(later, &policy), Admission::Go);
+        }
+    }
+}

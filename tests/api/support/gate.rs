@@ -1,0 +1,61 @@
+//! The breaker's machine as the gate: one process, one truth, nobody to ask.
+
+use std::sync::Mutex;
+
+use edge_auth::domain::breaker::{Admission, Breaker, Command, Policy};
+use edge_auth::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+
+use super::clock;
+
+pub struct MachineGate {
+    breaker: Mutex<Breaker>,
+    policy: Policy,
+}
+
+impl MachineGate {
+    pub fn new(policy: Policy) -> Self {
+        Self { breaker: Mutex::default(), policy }
+    }
+
+    fn report_now(&self) -> BreakerReport {
+        BreakerReport { view: self.breaker.lock().unwrap().view(clock(), &self.policy), shared: true }
+    }
+}
+
+impl Gate for MachineGate {
+    fn admit(&self) -> PortFuture<'_, Result<Pass, Refused>> {
+        let mut breaker = self.breaker.lock().unwrap();
+        let pass = match breaker.admit(clock(), &self.policy) {
+            Admission::Go => Ok(Pass { probe: None }),
+            Admission::Probe(round) => Ok(Pass { probe: Some(Probe::Shared(round)) }),
+            Admission::Refuse => Err(Refused { retry_after_ms: breaker.view(clock(), &self.policy).retry_after_ms }),
+        };
+        Box::pin(std::future::ready(pass))
+    }
+
+    fn report(&self, pass: Pass, outcome: Outcome) -> PortFuture<'_, ()> {
+        let mut breaker = self.breaker.lock().unwrap();
+        match (pass.probe, outcome) {
+            (None, Outcome::Answered) => {}
+            (None, Outcome::Failed) => breaker.failed(clock(), &self.policy),
+            (Some(Probe::Shared(round) | Probe::Alone(round)), Outcome::Answered) => breaker.probe_succeeded(round),
+            (Some(Probe::Shared(round) | Probe::Alone(round)), Outcome::Failed) => {
+                breaker.probe_failed(round, clock(), &self.policy);
+            }
+        }
+        Box::pin(std::future::ready(()))
+    }
+
+    fn inspect(&self) -> PortFuture<'_, BreakerReport> {
+        Box::pin(std::future::ready(self.report_now()))
+    }
+
+    fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>> {
+        self.breaker.lock().unwrap().command(command);
+        Box::pin(std::future::ready(Ok(self.report_now())))
+    }
+
+    fn calls(&self) -> u32 {
+        0
+    }
+}
