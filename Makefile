@@ -43,7 +43,7 @@ SAY := @printf '\033[1m▸ %s\033[0m\n'
 .PHONY: help setup dev build test lint fmt clean test-rust test-wasm test-e2e test-dev
 
 help: ## Lists the targets.
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
@@ -75,11 +75,11 @@ test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAs
 
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
-	@node --test --test-reporter=spec 'tests/e2e/*.test.mjs'
+	@node --test --test-timeout=300000 --test-reporter=spec 'tests/e2e/*.test.mjs'
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
-	@node --test --test-reporter=spec 'tests/dev/*.test.mjs'
+	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
 
 clean: ## Removes what was built, not the tools and not the data.
 	rm -rf build dist public target
@@ -107,12 +107,14 @@ INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO
 
 $(WORKER_BUILD): | $(RUST_TOOLS)
 	$(SAY) "Compiling worker-build $(WORKER_BUILD_VERSION) (once, 1 to 5 minutes)"
+	@rm -f .tools/worker-build-*.done
 	@$(INSTALL) worker-build --version $(WORKER_BUILD_VERSION) --locked
 	@touch $@
 
 # Without --locked: the lock file that the crate ships names a version that was withdrawn.
 $(WASM_BINDGEN): | $(RUST_TOOLS)
 	$(SAY) "Compiling wasm-bindgen $(WASM_BINDGEN_VERSION) (once, 1 to 3 minutes)"
+	@rm -f .tools/wasm-bindgen-*.done
 	@$(INSTALL) wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION)
 	@touch $@
 

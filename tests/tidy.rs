@@ -30,19 +30,27 @@ fn code(path: &Path) -> String {
     text.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
-/// Files of `src` below none of these folders whose code has one of these words.
-fn offenders(allowed: &[&str], words: &[&str]) -> Vec<PathBuf> {
+/// The layer that a file of `src` belongs to: the first folder below it.
+fn layer(path: &Path) -> String {
+    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    below.components().next().unwrap().as_os_str().to_str().unwrap().to_owned()
+}
+
+/// Files of `src` in layers that may not use any of these words, and do.
+fn users(may_not: impl Fn(&str) -> bool, words: &[&str]) -> Vec<PathBuf> {
     let mut files = files("src", "rs");
-    files.retain(|path| !allowed.iter().any(|folder| path.components().any(|part| part.as_os_str() == *folder)));
-    files.retain(|path| words.iter().any(|word| code(path).contains(word)));
+    files.retain(|path| may_not(&layer(path)) && words.iter().any(|word| code(path).contains(word)));
     files
 }
 
-fn within<'a>(folder: &'a str, words: &'a [&'a str]) -> Vec<PathBuf> {
-    let mut files = files("src", "rs");
-    files.retain(|path| path.components().any(|part| part.as_os_str() == folder));
-    files.retain(|path| words.iter().any(|word| code(path).contains(word)));
-    files
+/// Files of `src` outside these layers whose code has one of these words.
+fn offenders(allowed: &[&str], words: &[&str]) -> Vec<PathBuf> {
+    users(|layer| !allowed.contains(&layer), words)
+}
+
+/// Files of this layer whose code has one of these words.
+fn within(name: &str, words: &[&str]) -> Vec<PathBuf> {
+    users(|layer| layer == name, words)
 }
 
 #[track_caller]

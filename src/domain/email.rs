@@ -30,14 +30,15 @@ impl Email {
     /// # Errors
     /// Says which rule of [`EmailFault`] the text breaks.
     pub fn parse(text: &str, normalize: Normalize) -> Result<Self, EmailFault> {
-        let text = text.trim();
-        if text.chars().count() > MAX_LENGTH {
+        let address = fold_case(&normalized(text.trim(), NormalForm::Nfc, normalize));
+        // Counted last: normalising and lower-casing can lengthen a text.
+        if address.chars().count() > MAX_LENGTH {
             return Err(EmailFault::TooLong);
         }
-        let address = normalized(text, NormalForm::Nfc, normalize).to_lowercase();
         let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
-        let invisible = |c: char| c.is_control() || c.is_whitespace() || is_format_character(c);
-        if address.chars().any(invisible) || EmailAddress::parse_with_options(&address, options).is_err() {
+        // A quoted local part could hold anything, a second `@` too.
+        let is_refused = |c: char| c.is_control() || c.is_whitespace() || c == '"' || is_invisible(c);
+        if address.chars().any(is_refused) || EmailAddress::parse_with_options(&address, options).is_err() {
             return Err(EmailFault::Invalid);
         }
         Ok(Self(address))
@@ -50,10 +51,22 @@ impl Email {
     }
 }
 
-/// Characters that show nothing or turn the direction of text: two addresses that look the same must
-/// not be two accounts.
-const fn is_format_character(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// Lower case, letter by letter: what a letter becomes must not depend on its place in the word, as it
+/// does for the Greek sigma.
+fn fold_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+}
+
+/// Characters that show nothing or turn the direction of text (Unicode's `Default_Ignorable_Code_Point`
+/// and the bidirectional controls): they would make two accounts of what looks like one address.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -105,10 +118,28 @@ mod tests {
             "a@b.c,d@e.f",
             "a\u{200b}@b.c",
             "a@b.c\u{202e}",
+            "a\u{3164}@b.cd",
+            "\"a@b\"@example.com",
+            "\"a\"@example.com",
         ];
         for text in wrong {
             assert_eq!(parsed(text), Err(EmailFault::Invalid), "{text:?}");
         }
+    }
+
+    #[test]
+    fn case_does_not_depend_on_the_place_in_the_word() {
+        assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδος@example.gr"));
+        assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδοσ@example.gr"));
+    }
+
+    #[test]
+    fn length_counts_after_normalising() {
+        // U+0F73 becomes two characters.
+        let domain = format!("{}.{}.{}.{}.com", "d".repeat(58), "d".repeat(58), "d".repeat(58), "d".repeat(52));
+        let text = format!("{}@{domain}", "\u{f73}".repeat(11));
+        assert!(text.chars().count() <= MAX_LENGTH);
+        assert_eq!(parsed(&text), Err(EmailFault::TooLong));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Everything that can be answered instead of success: THE table of error codes.
 //!
-//! Nobody else writes a status number or an error code. `http` turns a [`Problem`] into the envelope;
+//! Nobody else writes the status or the code of an error. `http` turns a [`Problem`] into the envelope;
 //! `openapi.yaml` lists the same codes, and a test compares the two.
 
 /// An error code of the wire contract.

@@ -54,7 +54,7 @@ impl Lifetimes {
         let theft_cutoff = if self.reuse_interval_seconds == 0 {
             // Strict: whenever the token was rotated, a second use is theft; even if the clock of the
             // machine that rotated it runs ahead of ours.
-            Timestamp::from_millis(i64::MAX)
+            Timestamp::LATEST
         } else {
             Timestamp::from_millis(now.plus_seconds(-self.reuse_interval_seconds).millis() - 1)
         };

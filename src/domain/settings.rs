@@ -35,6 +35,31 @@ pub enum CorsOrigins {
     Any,
 }
 
+/// What the answers look like. Known even if other settings are wrong, so that refusals, too, come from
+/// the right paths, with the right headers, at the right log level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presentation {
+    /// Who may call from a browser.
+    pub cors_origins: CorsOrigins,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// Title of the API description and realm of `WWW-Authenticate`.
+    pub app_name: String,
+    /// Path under which all routes answer: empty, or like `/api/v1`.
+    pub base_path: String,
+}
+
+impl Default for Presentation {
+    fn default() -> Self {
+        Self {
+            cors_origins: CorsOrigins::Only(Vec::new()),
+            log_level: LogLevel::Info,
+            app_name: "edge-auth".to_owned(),
+            base_path: String::new(),
+        }
+    }
+}
+
 /// The settings, checked.
 #[derive(Debug)]
 pub struct Settings {
@@ -56,22 +81,21 @@ pub struct Settings {
     pub password_iterations: u32,
     /// Shortest password that can be chosen, in code points.
     pub password_min_length: usize,
-    /// Who may call from a browser.
-    pub cors_origins: CorsOrigins,
     /// Milliseconds after which the database counts as not answering.
     pub d1_timeout_ms: u32,
-    /// What is logged.
-    pub log_level: LogLevel,
-    /// Title of the API description and realm of `WWW-Authenticate`.
-    pub app_name: String,
-    /// Path under which all routes answer: empty, or like `/api/v1`.
-    pub base_path: String,
+    /// What the answers look like.
+    pub presentation: Presentation,
 }
 
-/// The names of the settings that are missing or wrong.
+/// Settings that are missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("missing or wrong settings: {}", .0.join(", "))]
-pub struct WrongSettings(pub Vec<&'static str>);
+#[error("missing or wrong settings: {}", names.join(", "))]
+pub struct WrongSettings {
+    /// Which.
+    pub names: Vec<&'static str>,
+    /// What the answers look like all the same; a wrong setting among these has its default.
+    pub presentation: Presentation,
+}
 
 impl Settings {
     /// Reads every setting through `lookup`, which gives `None` for one that is not set.
@@ -80,10 +104,10 @@ impl Settings {
     /// [`WrongSettings`] with the name of each setting at fault.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
         let mut reader = Reader { lookup, wrong: Vec::new() };
-        let settings = reader.settings();
-        match settings {
+        let presentation = reader.presentation();
+        match reader.settings(presentation.clone()) {
             Some(settings) if reader.wrong.is_empty() => Ok(settings),
-            _ => Err(WrongSettings(reader.wrong)),
+            _ => Err(WrongSettings { names: reader.wrong, presentation }),
         }
     }
 
@@ -100,7 +124,21 @@ struct Reader<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn settings(&mut self) -> Option<Settings> {
+    fn presentation(&mut self) -> Presentation {
+        let default = Presentation::default();
+        let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(default.cors_origins.clone()), cors_origins);
+        let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
+        let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
+        let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
+        Presentation {
+            cors_origins: cors_origins.unwrap_or(default.cors_origins),
+            log_level: log_level.unwrap_or(default.log_level),
+            app_name: app_name.unwrap_or(default.app_name),
+            base_path: base_path.unwrap_or(default.base_path),
+        }
+    }
+
+    fn settings(&mut self, presentation: Presentation) -> Option<Settings> {
         // Every setting is read before any `?`, so that all the faults are found.
         let secret_key = self.required("SECRET_KEY", secret);
         let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
@@ -114,10 +152,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
-        let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(CorsOrigins::Only(Vec::new())), cors_origins);
-        let log_level = self.or("LOG_LEVEL", Some(LogLevel::Info), log_level);
-        let app_name = self.or("APP_NAME", Some("edge-auth".into()), line);
-        let base_path = self.or("BASE_PATH", Some(String::new()), base_path);
         algorithm?;
         Some(Settings {
             secret_key: secret_key?,
@@ -129,11 +163,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             lifetimes: lifetimes?,
             password_iterations: u32::try_from(iterations?).ok()?,
             password_min_length: usize::try_from(min_length?).ok()?,
-            cors_origins: cors_origins?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
-            log_level: log_level?,
-            app_name: app_name?,
-            base_path: base_path?,
+            presentation,
         })
     }
 

@@ -14,7 +14,7 @@ fn read(pairs: &[(&str, &str)]) -> Result<Settings, WrongSettings> {
 }
 
 fn wrong(name: &str, value: &str) -> Vec<&'static str> {
-    read(&[(name, value)]).err().map_or_else(Vec::new, |wrong| wrong.0)
+    read(&[(name, value)]).err().map_or_else(Vec::new, |wrong| wrong.names)
 }
 
 #[test]
@@ -26,10 +26,10 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.lifetimes.reuse_interval_seconds, 0);
     assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("edge-auth", "edge-auth"));
     assert_eq!((settings.password_iterations, settings.password_min_length), (600_000, 8));
-    assert_eq!(settings.cors_origins, CorsOrigins::Only(vec![]));
+    assert_eq!(settings.presentation.cors_origins, CorsOrigins::Only(vec![]));
     assert_eq!(settings.d1_timeout_ms, 5000);
-    assert_eq!(settings.log_level, LogLevel::Info);
-    assert_eq!((settings.app_name.as_str(), settings.base_path.as_str()), ("edge-auth", ""));
+    assert_eq!(settings.presentation.log_level, LogLevel::Info);
+    assert_eq!((settings.presentation.app_name.as_str(), settings.presentation.base_path.as_str()), ("edge-auth", ""));
     assert!(settings.secret_key_previous.is_none() && settings.operator_key.is_none());
     let breaker = Policy {
         failure_threshold: 5,
@@ -44,7 +44,7 @@ fn defaults_are_those_of_the_contract() {
 #[test]
 fn the_secret_is_required_long_and_not_a_sample() {
     let missing = Settings::read(|_| None).unwrap_err();
-    assert_eq!(missing.0, ["SECRET_KEY"]);
+    assert_eq!(missing.names, ["SECRET_KEY"]);
     let bad = [
         "",
         "short",
@@ -76,10 +76,10 @@ fn every_wrong_setting_is_named_and_no_value_is_repeated() {
         ("BASE_PATH", "api"),
     ];
     let wrong = read(&pairs).unwrap_err();
-    assert_eq!(wrong.0, ["SECRET_KEY", "ALGORITHM", "SESSION_MAX_DAYS", "LOG_LEVEL", "BASE_PATH"]);
+    assert_eq!(wrong.names, ["LOG_LEVEL", "BASE_PATH", "SECRET_KEY", "ALGORITHM", "SESSION_MAX_DAYS"]);
     assert_eq!(
         wrong.to_string(),
-        "missing or wrong settings: SECRET_KEY, ALGORITHM, SESSION_MAX_DAYS, LOG_LEVEL, BASE_PATH"
+        "missing or wrong settings: LOG_LEVEL, BASE_PATH, SECRET_KEY, ALGORITHM, SESSION_MAX_DAYS"
     );
 }
 
@@ -120,8 +120,8 @@ fn only_one_algorithm_exists() {
 fn origins_are_a_json_list_of_exact_origins() {
     let list = r#"["https://app.example.com","http://localhost:3000"]"#;
     let expected = vec!["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
-    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", list)]).unwrap().cors_origins, CorsOrigins::Only(expected));
-    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]).unwrap().cors_origins, CorsOrigins::Any);
+    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", list)]).unwrap().presentation.cors_origins, CorsOrigins::Only(expected));
+    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]).unwrap().presentation.cors_origins, CorsOrigins::Any);
     let bad = [
         "",
         "*",
@@ -168,4 +168,12 @@ fn few_rounds_are_allowed_and_noticed() {
 #[test]
 fn secrets_do_not_show_in_debug_output() {
     assert!(!format!("{:?}", read(&[]).unwrap()).contains(GOOD_SECRET));
+}
+
+#[test]
+fn how_answers_look_is_known_even_if_other_settings_are_wrong() {
+    let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("LOG_LEVEL", "LOUD")];
+    let presentation = read(&pairs).unwrap_err().presentation;
+    let expected = Presentation { base_path: "/api".into(), app_name: "x".into(), ..Presentation::default() };
+    assert_eq!(presentation, expected);
 }

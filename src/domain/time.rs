@@ -18,6 +18,9 @@ pub const DAY: i64 = 24 * 60 * MINUTE;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than any other: the largest number that travels to D1 exactly, 2^53 - 1 milliseconds.
+    pub const LATEST: Self = Self((1 << 53) - 1);
+
     /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {

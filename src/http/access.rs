@@ -82,7 +82,7 @@ async fn require_operator(request: Request, next: Next) -> Response {
 /// A refusal that says what it thinks of the token.
 fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
     let mut response = refusal.into_response();
-    let challenge = if headers.contains_key(AUTHORIZATION) { Challenge::Rejected } else { Challenge::Absent };
+    let challenge = if bearer_token(headers).is_some() { Challenge::Rejected } else { Challenge::Absent };
     response.extensions_mut().insert(challenge);
     response
 }
@@ -96,8 +96,7 @@ async fn caller(configured: &Configured, headers: &HeaderMap) -> Result<Caller, 
 /// (RFC 9110 §11.1). Two such headers are none: which one would be meant?
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next()?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
     let is_bearer = scheme.eq_ignore_ascii_case("bearer") && values.next().is_none();
     is_bearer.then(|| token.trim()).filter(|token| !token.is_empty())
 }

@@ -7,6 +7,7 @@ use super::body::{FromMembers, JsonBody, json};
 use super::context::Configured;
 use super::members::{Members, Noted};
 use super::refusal::Refusal;
+use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::service::TokenPair;
 use crate::service::refresh;
@@ -32,11 +33,11 @@ impl FromMembers for SignIn {
 }
 
 /// The body of refresh and logout.
-pub(super) struct RefreshToken(String);
+pub(super) struct RefreshToken(Secret);
 
 impl FromMembers for RefreshToken {
     fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.string("refresh_token").map(Self)
+        members.string("refresh_token").map(|text| Self(Secret::new(text)))
     }
 }
 
@@ -94,11 +95,11 @@ pub(super) async fn login(configured: Configured, body: JsonBody<SignIn>) -> Res
 }
 
 pub(super) async fn refresh(configured: Configured, body: JsonBody<RefreshToken>) -> Result<Response, Refusal> {
-    let tokens = refresh::refresh(&configured.service(), &body.0.0).await?;
+    let tokens = refresh::refresh(&configured.service(), body.0.0.expose()).await?;
     Ok(json(200, &TokenPairBody::from(&tokens)))
 }
 
 pub(super) async fn logout(configured: Configured, body: JsonBody<RefreshToken>) -> Result<Response, Refusal> {
-    sign_out(&configured.service(), &body.0.0).await?;
+    sign_out(&configured.service(), body.0.0.expose()).await?;
     Ok(json(200, &MessageBody { message: "Logged out successfully" }))
 }

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
 
@@ -20,8 +20,11 @@ use crate::domain::settings::Settings;
 
 /// A JSON response.
 pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
-    // DTOs are strings, numbers and lists of them: cannot fail to be written.
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    let bytes = match serde_json::to_vec(body) {
+        Ok(bytes) => bytes,
+        Err(error) => return Refusal::internal(error.to_string()).into_response(),
+    };
+    let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

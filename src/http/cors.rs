@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -12,8 +16,22 @@ use crate::domain::settings::CorsOrigins;
 /// How long a browser may remember the answer to a preflight request.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
-/// The layer for these origins; none if there are none, and then no response says anything about CORS.
-pub(super) fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
+/// Puts the rules for these origins in front of a router. Without origins no response speaks of CORS.
+pub(super) fn wrap(router: Router, origins: &CorsOrigins) -> Router {
+    match layer(origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
+}
+
+/// An OPTIONS request that is no preflight (Fetch Standard §3.2.2): the layer would answer it all the same.
+pub(super) fn is_plain_options(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_preflight = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    request.method() == Method::OPTIONS && !is_preflight
+}
+
+fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
     let (origins, with_credentials) = match origins {
         CorsOrigins::Only(list) if list.is_empty() => return None,
         // Every entry was checked to be ASCII when the settings were read.

@@ -13,9 +13,9 @@ use super::refusal::Refusal;
 
 pub(super) async fn json(configured: Configured) -> Result<Response, Refusal> {
     let text = configured.assets().text("/openapi.json").await?;
-    let settings = configured.settings();
-    let title = format!("\"title\":{}", quoted(&settings.app_name));
-    let server = format!("\"servers\":[{{\"url\":{}}}]", quoted(server_url(&settings.base_path)));
+    let presentation = &configured.settings().presentation;
+    let title = format!("\"title\":{}", quoted(&presentation.app_name));
+    let server = format!("\"servers\":[{{\"url\":{}}}]", quoted(server_url(&presentation.base_path)));
     let text =
         text.replacen("\"title\":\"edge-auth\"", &title, 1).replacen("\"servers\":[{\"url\":\"/\"}]", &server, 1);
     Ok(file(text, "application/json"))
@@ -23,10 +23,10 @@ pub(super) async fn json(configured: Configured) -> Result<Response, Refusal> {
 
 pub(super) async fn yaml(configured: Configured) -> Result<Response, Refusal> {
     let text = configured.assets().text("/openapi.yaml").await?;
-    let settings = configured.settings();
+    let presentation = &configured.settings().presentation;
     // A JSON string is a YAML string too (YAML 1.2 §1.3).
-    let title = format!("\n  title: {}\n", quoted(&settings.app_name));
-    let server = format!("\nservers:\n  - url: {}\n", quoted(server_url(&settings.base_path)));
+    let title = format!("\n  title: {}\n", quoted(&presentation.app_name));
+    let server = format!("\nservers:\n  - url: {}\n", quoted(server_url(&presentation.base_path)));
     let text = text.replacen("\n  title: edge-auth\n", &title, 1).replacen("\nservers:\n  - url: /\n", &server, 1);
     Ok(file(text, "application/yaml"))
 }

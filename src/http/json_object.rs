@@ -1,39 +1,49 @@
 //! A JSON text, as far as a request body needs it: an object with its members, or something else.
+//!
+//! Deliberately not `serde_json::Value`: with the `raw_value` feature that type gives a certain member
+//! name a meaning of its own and parses its text anew, with a fresh limit of depth. What a stranger
+//! sends must not have such powers.
+
+use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 
-/// A JSON text: an object whose members are kept, or anything else, which is not.
+/// A JSON text.
 pub(super) enum JsonText {
+    /// An object.
     Object(Object),
+    /// A string.
+    Text(String),
+    /// `null`.
+    Null,
+    /// A number, a boolean or an array.
     Other,
 }
 
-/// The members of an object, in order. Two of the same name are noted, not merged: parsers differ in
-/// which one they believe, and a proxy in front may have checked the other (RFC 8259 §4).
+/// The members of an object. Two of the same name are noted, not merged: parsers differ in which one
+/// they believe, and a proxy in front may have checked the other (RFC 8259 §4).
 #[derive(Default)]
 pub(super) struct Object {
-    members: Vec<(String, Value)>,
+    members: BTreeMap<String, JsonText>,
     pub(super) has_duplicates: bool,
 }
 
 impl Object {
     /// Takes a member out.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        let position = self.members.iter().position(|(member, _)| member == name)?;
-        Some(self.members.swap_remove(position).1)
+    pub(super) fn take(&mut self, name: &str) -> Option<JsonText> {
+        self.members.remove(name)
     }
 }
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonTextVisitor)
+        deserializer.deserialize_any(TextVisitor)
     }
 }
 
-struct JsonTextVisitor;
+struct TextVisitor;
 
-impl<'de> Visitor<'de> for JsonTextVisitor {
+impl<'de> Visitor<'de> for TextVisitor {
     type Value = JsonText;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,16 +52,23 @@ impl<'de> Visitor<'de> for JsonTextVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonText, A::Error> {
         let mut object = Object::default();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            object.has_duplicates |= object.members.iter().any(|(member, _)| *member == name);
-            object.members.push((name, value));
+        while let Some((name, value)) = map.next_entry::<String, JsonText>()? {
+            object.has_duplicates |= object.members.insert(name, value).is_some();
         }
         Ok(JsonText::Object(object))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<JsonText, A::Error> {
-        while seq.next_element::<Value>()?.is_some() {}
+        while seq.next_element::<JsonText>()?.is_some() {}
         Ok(JsonText::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<JsonText, E> {
+        Ok(JsonText::Text(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<JsonText, E> {
+        Ok(JsonText::Null)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<JsonText, E> {
@@ -67,14 +84,6 @@ impl<'de> Visitor<'de> for JsonTextVisitor {
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<JsonText, E> {
         Ok(JsonText::Other)
     }
 }

@@ -1,7 +1,5 @@
 //! The members of a JSON body, read one by one, so that all the faults are reported, not only the first.
 
-use serde_json::Value;
-
 use super::json_object::{JsonText, Object};
 use crate::domain::email::{self, Email, EmailFault};
 use crate::domain::full_name::{self, FullName, FullNameFault};
@@ -54,7 +52,7 @@ impl Members {
     /// A string that must be there.
     pub(super) fn string(&mut self, member: &'static str) -> Result<String, Noted> {
         match self.object.take(member) {
-            Some(Value::String(text)) => Ok(text),
+            Some(JsonText::Text(text)) => Ok(text),
             Some(_) => self.note(member, FaultKind::TypeError, "value must be a string"),
             None => self.note(member, FaultKind::Missing, "field is required"),
         }
@@ -63,8 +61,8 @@ impl Members {
     /// A string that may be absent or null.
     fn optional_string(&mut self, member: &'static str) -> Result<Option<String>, Noted> {
         match self.object.take(member) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            None | Some(JsonText::Null) => Ok(None),
+            Some(JsonText::Text(text)) => Ok(Some(text)),
             Some(_) => self.note(member, FaultKind::TypeError, "value must be a string or null"),
         }
     }

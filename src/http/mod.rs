@@ -30,7 +30,7 @@ use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::domain::request_id::RequestId;
-use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
@@ -62,7 +62,10 @@ pub struct Ports {
 /// The service of one deployment: built once per isolate.
 pub struct App {
     configuration: Result<Arc<Configuration>, WrongSettings>,
+    presentation: Presentation,
     router: Router,
+    /// The same without CORS, for an OPTIONS request that asks for nothing of it.
+    plain_router: Router,
 }
 
 impl App {
@@ -70,21 +73,27 @@ impl App {
     /// setting is needed.
     #[must_use]
     pub fn new(settings: Result<Settings, WrongSettings>) -> Self {
+        let presentation = match &settings {
+            Ok(settings) => settings.presentation.clone(),
+            Err(wrong) => wrong.presentation.clone(),
+        };
         let configuration = settings.map(|settings| {
             let previous = settings.secret_key_previous.as_ref();
             let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
             let tokens = TokenAuthority::new(&settings.secret_key, previous, issuer, audience);
             Arc::new(Configuration { settings, tokens })
         });
-        let router = routes::router(configuration.as_deref().ok().map(|configuration| &configuration.settings));
-        Self { configuration, router }
+        let plain_router = routes::router(&presentation.base_path);
+        let router = cors::wrap(plain_router.clone(), &presentation.cors_origins);
+        Self { configuration, presentation, router, plain_router }
     }
 
     /// Answers one request.
     pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
         let request_id = ports.request_id.clone();
         let span = tracing::info_span!("request", request_id = request_id.as_str());
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, path) = (request.method().clone(), loggable(request.uri().path()));
+        let router = if cors::is_plain_options(&request) { &self.plain_router } else { &self.router };
         let is_https = request.uri().scheme_str() == Some("https");
         let store = ports.store.clone();
         let (started, clock) = (ports.now, ports.clock);
@@ -92,8 +101,8 @@ impl App {
         request.extensions_mut().insert(context);
         async {
             tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
-            let Ok(mut response) = self.router.clone().oneshot(request).await;
-            refusal::render(&mut response, &request_id, self.realm());
+            let Ok(mut response) = router.clone().oneshot(request).await;
+            refusal::render(&mut response, &request_id, &self.presentation.app_name);
             headers::add(&mut response, &request_id, is_https);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
@@ -122,9 +131,22 @@ impl App {
         self.configuration.as_ref().ok().map(|configuration| &configuration.settings)
     }
 
-    fn realm(&self) -> &str {
-        self.settings().map_or("edge-auth", |settings| &settings.app_name)
+    /// What the answers look like.
+    #[must_use]
+    pub const fn presentation(&self) -> &Presentation {
+        &self.presentation
     }
+}
+
+/// A path as it may be logged: what people put into paths by mistake, addresses and tokens, is left out.
+fn loggable(path: &str) -> String {
+    const MAX_SEGMENT: usize = 64;
+    const MAX_PATH: usize = 256;
+    let is_private = |segment: &str| segment.len() > MAX_SEGMENT || segment.contains('@') || segment.contains("%40");
+    let segments = path.split('/').map(|segment| if is_private(segment) { "[redacted]" } else { segment });
+    let path = segments.collect::<Vec<_>>().join("/");
+    // Every path is ASCII: a URL has everything else percent-encoded.
+    if path.len() > MAX_PATH { "[redacted]".to_owned() } else { path }
 }
 
 /// The caller's id, if it brought a harmless one; a new one otherwise.

@@ -7,8 +7,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use super::access::{guarded, method_not_allowed, not_found};
-use super::{auth, cors, description, health, operator, users};
-use crate::domain::settings::Settings;
+use super::{auth, description, health, operator, users};
 
 pub use super::access::Access;
 
@@ -55,14 +54,9 @@ routes! {
     GET  "/openapi.yaml"  getOpenapiYaml Public => description::yaml;
 }
 
-/// The router, under the base path and with the CORS rules of the settings, if there are any.
-pub(super) fn router(settings: Option<&Settings>) -> Router {
+/// The router, under the base path.
+pub(super) fn router(base_path: &str) -> Router {
     let table = table().method_not_allowed_fallback(method_not_allowed);
-    let base_path = settings.map_or("", |settings| settings.base_path.as_str());
     let router = if base_path.is_empty() { table } else { Router::new().nest(base_path, table) };
-    let router = router.fallback(not_found);
-    match settings.and_then(|settings| cors::layer(&settings.cors_origins)) {
-        Some(layer) => router.layer(layer),
-        None => router,
-    }
+    router.fallback(not_found)
 }

@@ -11,7 +11,6 @@ use crate::ports::DbError;
 use crate::store::users::{self, NewUser, UserRow};
 
 /// A checked request to register.
-#[derive(Debug)]
 pub struct Register {
     /// The address to sign in with.
     pub email: Email,

@@ -10,7 +10,6 @@ use crate::store::sessions::{self, HashUpgrade};
 use crate::store::users::{self, CredentialsRow};
 
 /// A request to sign in.
-#[derive(Debug)]
 pub struct SignIn {
     /// The address.
     pub email: Email,

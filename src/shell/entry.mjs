@@ -10,31 +10,34 @@ export * from "../../build/index.js";
 /** How to end each request that Rust has not answered yet. */
 const inFlight = new Set();
 
-addEventListener("error", (event) => {
-  if (event.error instanceof WebAssembly.RuntimeError) {
-    inFlight.forEach((crash) => crash());
-  }
-});
+// Whatever nobody caught came out of the Wasm or its glue: what it was doing will not be finished.
+addEventListener("error", (event) => inFlight.forEach((crash) => crash(event.error)));
 
 export default class extends Service {
-  async fetch(request) {
-    const { promise, resolve } = Promise.withResolvers();
-    inFlight.add(resolve);
+  fetch(request) {
+    const answer = this.#answer(request);
+    // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
+    this.ctx.waitUntil(answer);
+    return answer;
+  }
+
+  async #answer(request) {
+    const { promise, reject } = Promise.withResolvers();
+    inFlight.add(reject);
     try {
-      const crash = promise.then(() => crashed(request));
-      return await Promise.race([super.fetch(request), crash]);
-    } catch {
-      return crashed(request);
+      return await Promise.race([super.fetch(request), promise]);
+    } catch (error) {
+      return crashed(request, error);
     } finally {
-      inFlight.delete(resolve);
+      inFlight.delete(reject);
     }
   }
 }
 
 /** INTERNAL_ERROR, with the request id that Rust noted on the request before it began. */
-function crashed(request) {
+function crashed(request, cause) {
   const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
-  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId });
+  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(cause) });
   const error = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
   const headers = {
     "Cache-Control": "no-store",

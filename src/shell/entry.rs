@@ -40,11 +40,11 @@ fn start() {
 /// Answers one HTTP request.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let raw: JsValue = Clone::clone(&request).into();
-    let request = wire::read(request).await?;
-    let request_id = request_id(&request, entropy);
+    let head = wire::read_head(&request)?;
+    let request_id = request_id(&head, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
-    Reflect::set(&raw, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
+    Reflect::set(&request, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
+    let request = wire::read_body(head, &request).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     // With wrong settings every request is refused before it could ask the database.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
@@ -62,28 +62,26 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 }
 
 fn build(env: &Env) -> App {
-    let settings = read_settings(env);
-    if let Ok(settings) = &settings {
-        MIN_LEVEL.set(settings.log_level);
-        if settings.has_weak_password_hashes() {
-            let iterations = settings.password_iterations;
-            tracing::warn!(target: "app.settings", iterations, "PASSWORD_ITERATIONS is below 100000: for tests only");
-        }
+    let app = App::new(read_settings(env));
+    MIN_LEVEL.set(app.presentation().log_level);
+    if let Some(settings) = app.settings().filter(|settings| settings.has_weak_password_hashes()) {
+        let iterations = settings.password_iterations;
+        tracing::warn!(target: "app.settings", iterations, "PASSWORD_ITERATIONS is below 100000: for tests only");
     }
-    App::new(settings)
+    app
 }
 
 /// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
 fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment::text(env, name));
-    let missing = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().filter(|name| !environment::has(env, name));
-    let missing: Vec<&'static str> = missing.collect();
+    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"];
+    let missing: Vec<&'static str> = bindings.into_iter().filter(|name| !environment::has(env, name)).collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),
-        Ok(_) => Err(WrongSettings(missing)),
-        Err(WrongSettings(mut names)) => {
+        Ok(settings) => Err(WrongSettings { names: missing, presentation: settings.presentation }),
+        Err(WrongSettings { mut names, presentation }) => {
             names.extend(missing);
-            Err(WrongSettings(names))
+            Err(WrongSettings { names, presentation })
         }
     }
 }

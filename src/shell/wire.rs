@@ -31,41 +31,35 @@ const HEADERS: [HeaderName; 7] = [
 /// Stands for a URL that is too long or too odd to be one of ours: no route matches it.
 const UNREADABLE: &str = "/%00";
 
-/// Reads a request.
-pub(super) async fn read(request: web_sys::Request) -> Result<Request<Body>> {
+/// Reads everything about a request but its body: nothing to wait for.
+pub(super) fn read_head(request: &web_sys::Request) -> Result<Request<()>> {
     let headers = request.headers();
-    let method = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::TRACE);
-    let uri = request.url().parse().unwrap_or(Uri::from_static(UNREADABLE));
-    let body = match request.body() {
-        Some(stream) => read_body(stream).await,
-        None => Body::empty(),
-    };
-    let mut converted = Request::new(body);
-    *converted.method_mut() = method;
-    *converted.uri_mut() = uri;
+    let mut head = Request::new(());
+    *head.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::TRACE);
+    *head.uri_mut() = request.url().parse().unwrap_or(Uri::from_static(UNREADABLE));
     for name in HEADERS {
         if let Some(value) = headers.get(name.as_str())?
             && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
         {
-            converted.headers_mut().insert(name, value);
+            head.headers_mut().insert(name, value);
         }
     }
-    Ok(converted)
+    Ok(head)
 }
 
-/// Reads until the body ends, breaks, or is larger than the service accepts; in the last case what was
+/// Reads the body until it ends, breaks, or is larger than the service accepts; in the last case what was
 /// read is passed on, one chunk too long, to be refused where all bodies are judged.
-async fn read_body(stream: web_sys::ReadableStream) -> Body {
-    let Ok(reader) = stream.get_reader().dyn_into::<web_sys::ReadableStreamDefaultReader>() else {
-        return Body::empty();
-    };
+pub(super) async fn read_body(head: Request<()>, request: &web_sys::Request) -> Request<Body> {
     let mut bytes = Vec::new();
-    while bytes.len() <= MAX_BODY_BYTES
-        && let Some(chunk) = next_chunk(&reader).await
-    {
-        bytes.extend_from_slice(&chunk);
+    let reader = request.body().and_then(|stream| stream.get_reader().dyn_into().ok());
+    if let Some(reader) = reader {
+        while bytes.len() <= MAX_BODY_BYTES
+            && let Some(chunk) = next_chunk(&reader).await
+        {
+            bytes.extend_from_slice(&chunk);
+        }
     }
-    Body::from(bytes)
+    head.map(|()| Body::from(bytes))
 }
 
 /// The next chunk; none at the end, or when the client went away.

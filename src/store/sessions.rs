@@ -9,6 +9,7 @@ use super::{Store, boolean, statement};
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::session::{Aftermath, PresentedToken, Rotation, Successor};
 use crate::domain::time::Timestamp;
+use crate::domain::token::TokenClaims;
 use crate::ports::{DbError, Statement, Value};
 
 /// A session to be opened, with its first refresh token.
@@ -57,7 +58,7 @@ const FIRST_TOKEN: &str = "
     INSERT INTO refresh_tokens (jti, session_id, user_id, created_at, expires_at)
     SELECT ?1, id, user_id, ?2, ?3 FROM sessions WHERE id = ?4";
 
-const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3";
+const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3 AND is_active = 1";
 
 /// Marks the presented token as exchanged, if it can be. Of any number of parallel refreshes one finds
 /// `revoked_at IS NULL`.
@@ -158,7 +159,7 @@ pub async fn open(
 /// [`DbError`].
 pub async fn rotate(
     store: &Store,
-    presented: &crate::domain::token::TokenClaims,
+    presented: &TokenClaims,
     proposed: &TokenId,
     rotation: &Rotation,
 ) -> Result<RotationOutcome, DbError> {
@@ -168,7 +169,7 @@ pub async fn rotate(
     let user: Value = presented.user_id.get().into();
     let next: Value = proposed.as_str().into();
     let expires_at: Value = rotation.refresh_expires_at.millis().into();
-    let cutoff: Value = rotation.theft_cutoff.millis().min(MAX_STORED_TIME).into();
+    let cutoff: Value = rotation.theft_cutoff.millis().into();
     let [_, _, ended, aftermath] = store
         .batch([
             statement(EXCHANGE_TOKEN, [now.clone(), next.clone(), jti.clone(), session.clone(), user.clone()]),
@@ -192,9 +193,6 @@ pub async fn end(store: &Store, user_id: UserId, session_id: SessionId, now: Tim
     let [rows] = store.batch([statement(END_SESSION, values)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
 }
-
-/// Numbers travel to D1 as JavaScript numbers: exact up to 2^53 - 1, and later than any stored time.
-const MAX_STORED_TIME: i64 = (1 << 53) - 1;
 
 #[derive(Deserialize)]
 struct IdRow {

@@ -65,6 +65,26 @@ async fn two_members_of_one_name_are_refused_wherever_they_could_be_believed() {
     service.post_text("/auth/refresh", escaped).await.expect_error(422, "VALIDATION_ERROR");
 }
 
+/// With its `raw_value` feature `serde_json::Value` parses the text of such a member anew, as often as it is
+/// nested, each time with a fresh limit of depth.
+#[tokio::test]
+async fn no_member_name_has_a_meaning_of_its_own_to_the_parser() {
+    const NAME: &str = "$serde_json::private::RawValue";
+    let service = Service::new();
+    let disguised = json!({"email": {NAME: format!("\"{EMAIL}\"")}, "password": PASSWORD});
+    let reply = service.post("/auth/register", &disguised).await.expect_error(422, "VALIDATION_ERROR");
+    assert_eq!(reply.faults(), [("email".to_owned(), "type_error".to_owned())]);
+    let escape = |text: &str| text.replace('\\', "\\u005c").replace('"', "\\u0022");
+    let mut bomb = "[".repeat(125);
+    for _ in 0..28 {
+        bomb = format!("{}{{\"{NAME}\":\"{}\"", "[".repeat(125), escape(&bomb));
+    }
+    for path in paths() {
+        let reply = service.post_text(path, format!("{{\"x\":{bomb}")).await.expect_error(422, "VALIDATION_ERROR");
+        assert_eq!(reply.faults(), [("body".to_owned(), "json_invalid".to_owned())]);
+    }
+}
+
 #[tokio::test]
 async fn json_that_is_no_object_is_a_type_error_of_the_body() {
     let service = Service::new();

@@ -36,6 +36,20 @@ async fn wrong_settings_refuse_whatever_needs_them_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn refusals_come_from_the_right_paths_with_the_right_headers_whatever_else_is_wrong() {
+    let origins = r#"["https://app.example.com"]"#;
+    let settings = [("SECRET_KEY", ""), ("BASE_PATH", "/api/v1"), ("BACKEND_CORS_ORIGINS", origins)];
+    let service = Service::with(&settings);
+    service.post("/api/v1/auth/login", &json!({})).await.expect_error(500, "CONFIGURATION_ERROR");
+    service.get("/api/v1/health").await.expect(200);
+    service.get("/health").await.expect_error(404, "NOT_FOUND");
+    assert_eq!(service.logs("Request failed")[0]["cause"], "missing or wrong settings: SECRET_KEY");
+    let request = axum::http::Request::get("/api/v1/users/me").header("Origin", "https://app.example.com");
+    let reply = service.send(request.body(axum::body::Body::empty()).unwrap()).await.expect(500);
+    assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example.com"));
+}
+
+#[tokio::test]
 async fn a_secret_can_be_changed_without_signing_anybody_out() {
     let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
     let tokens = {

@@ -116,6 +116,23 @@ async fn a_path_cannot_forge_a_line() {
 }
 
 #[tokio::test]
+async fn what_people_put_into_paths_by_mistake_is_not_logged() {
+    let service = Service::new();
+    let token = service.register(EMAIL).await.access;
+    let long = "/a".repeat(200);
+    for (path, logged) in [
+        ("/users/ada@example.com".to_owned(), "/users/[redacted]"),
+        ("/users/ada%40example.com/x".to_owned(), "/users/[redacted]/x"),
+        (format!("/auth/refresh/{token}"), "/auth/refresh/[redacted]"),
+        (long, "[redacted]"),
+    ] {
+        service.get(&path).await.expect(404);
+        assert_eq!(service.logs("Request started").last().unwrap()["path"], logged);
+        assert_eq!(service.logs("Request finished").last().unwrap()["path"], logged);
+    }
+}
+
+#[tokio::test]
 async fn the_level_is_a_setting() {
     for (level, expected) in [("INFO", 3), ("WARNING", 1), ("ERROR", 0)] {
         let service = Service::with(&[("LOG_LEVEL", level)]);

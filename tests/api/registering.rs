@@ -122,6 +122,15 @@ async fn every_fault_of_the_body_is_listed() {
 }
 
 #[tokio::test]
+async fn an_address_that_grows_when_it_is_normalised_is_too_long_not_a_fault_of_ours() {
+    let service = Service::new();
+    let domain = format!("{}.{}.{}.{}.com", "d".repeat(58), "d".repeat(58), "d".repeat(58), "d".repeat(52));
+    let email = format!("{}@{domain}", "\u{f73}".repeat(11));
+    let reply = service.post("/auth/register", &json!({"email": email, "password": PASSWORD})).await.expect(422);
+    assert_eq!(reply.faults(), [("email".to_owned(), "string_too_long".to_owned())]);
+}
+
+#[tokio::test]
 async fn the_shortest_password_is_a_setting() {
     let service = Service::with(&[("PASSWORD_MIN_LENGTH", "12")]);
     let reply = service.post("/auth/register", &json!({"email": EMAIL, "password": "elevenchars"})).await;

@@ -160,6 +160,15 @@ async fn listed_origins_may_call_with_credentials_and_others_may_not() {
 }
 
 #[tokio::test]
+async fn an_options_request_that_is_no_preflight_is_judged_like_any_other() {
+    let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["https://app.example.com"]"#)]);
+    for headers in [&[][..], &[("Origin", ORIGIN)], &[("Access-Control-Request-Method", "POST")]] {
+        send(&service, "OPTIONS", "/nowhere", headers).await.expect_error(404, "NOT_FOUND");
+        send(&service, "OPTIONS", "/auth/login", headers).await.expect_error(405, "METHOD_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
 async fn any_origin_may_call_without_credentials() {
     let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]);
     let reply = send(&service, "GET", "/health", &[("Origin", ORIGIN)]).await.expect(200);

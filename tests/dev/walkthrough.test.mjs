@@ -69,7 +69,7 @@ function walkthrough() {
   return steps;
 }
 
-const pattern = (line) => new RegExp(`^${line.split("…").map((part) => RegExp.escape?.(part) ?? escape(part)).join(".+")}$`);
+const pattern = (line) => new RegExp(`^${line.split("…").map((part) => RegExp.escape?.(part) ?? escape(part)).join('[^"]+')}$`);
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 before(async () => {
@@ -77,7 +77,9 @@ before(async () => {
 });
 
 after(async () => {
-  await stopDev(server);
+  if (server) {
+    await stopDev(server);
+  }
   rmSync(state, { recursive: true, force: true });
 });
 

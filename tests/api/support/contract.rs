@@ -55,6 +55,8 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
         assert_eq!(length, reply.text.len().to_string(), "{method} {path}");
     }
     let Some(operation) = operation(method, path) else {
+        // Nothing describes it but the rules for all refusals.
+        check_headers(resolve(&DESCRIPTION["components"]["responses"]["ServerError"]), reply);
         if has_body {
             assert_valid("Error", &json!({"$ref": "#/components/schemas/Error"}), reply);
         }

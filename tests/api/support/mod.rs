@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use edge_auth::domain::breaker::Policy;
-use edge_auth::domain::settings::{LogLevel, Settings};
+use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, request_id};
@@ -95,14 +95,15 @@ impl Service {
             (!value.is_empty()).then(|| value.to_owned())
         });
         let min_level: &'static MinLevel = Box::leak(Box::default());
-        min_level.set(settings.as_ref().map_or(LogLevel::Info, |settings| settings.log_level));
         let logs = Lines::default();
         let writer = logs.clone();
         let layer = JsonLayer::new(move || writer.clone(), clock, min_level);
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
         let policy = settings.as_ref().map_or_else(|_| Policy::default(), |settings| settings.breaker);
         let gate = Arc::new(MachineGate::new(policy));
-        Self { app: App::new(settings), db, port, gate, logs, _logging: logging }
+        let app = App::new(settings);
+        min_level.set(app.presentation().log_level);
+        Self { app, db, port, gate, logs, _logging: logging }
     }
 
     /// Lets time pass.
@@ -129,7 +130,7 @@ impl Service {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let reply = Reply { status: head.status.as_u16(), headers: head.headers, text, body };
-        let base_path = self.app.settings().map_or("", |settings| settings.base_path.as_str());
+        let base_path = self.app.presentation().base_path.as_str();
         contract::check(&method, path.strip_prefix(base_path).unwrap_or_default(), &reply);
         reply
     }

@@ -29,7 +29,12 @@ impl Sqlite {
 
     /// Runs SQL of a test.
     pub fn execute(&self, sql: &str) {
-        self.0.lock().unwrap().execute_batch(sql).unwrap();
+        self.try_execute(sql).unwrap();
+    }
+
+    /// Runs SQL of a test that may be refused, with the engine's words.
+    pub fn try_execute(&self, sql: &str) -> Result<(), String> {
+        self.0.lock().unwrap().execute_batch(sql).map_err(|error| error.to_string())
     }
 
     /// Asks one thing of the tables.

@@ -9,8 +9,8 @@ const SERVE = join(import.meta.dirname, "serve.mjs");
 
 /** Starts `serve.mjs` in a process group of its own: `{origin, kill()}`. The test `t` cleans up after itself. */
 export async function startKillable(t, { state, settings }) {
-  const stdio = ["pipe", "pipe", "inherit"];
-  const child = spawn(process.execPath, [SERVE, state, JSON.stringify(settings)], { detached: true, stdio });
+  const options = { detached: true, stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, TMPDIR: state } };
+  const child = spawn(process.execPath, [SERVE, state, JSON.stringify(settings)], options);
   const exited = once(child, "exit");
   t.after(() => child.stdin.end());
   const origin = await originOf(child);

@@ -1,6 +1,9 @@
 // A database out of reach, as D1 shows it: it does not answer, or it rejects. Only requests that say so get it.
 import Service from "./entry.js";
 
+// The other classes that wrangler.toml names.
+export * from "./entry.js";
+
 const BATCH = {
   silent: () => new Promise(() => {}),
   lost: () => Promise.reject(new Error("D1_ERROR: Network connection lost.")),

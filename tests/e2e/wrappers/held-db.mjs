@@ -2,6 +2,9 @@
 // until another request releases them: so there are requests in flight when a panic happens, for certain.
 import Service from "./entry.js";
 
+// The other classes that wrangler.toml names.
+export * from "./entry.js";
+
 let held = [];
 
 export default class extends Service {

@@ -2,6 +2,9 @@
 // panics in the middle of a request. Only requests that say so get it.
 import Service from "./entry.js";
 
+// The other classes that wrangler.toml names.
+export * from "./entry.js";
+
 export default class extends Service {
   fetch(request) {
     if (request.headers.get("X-Test-Panic")) {
