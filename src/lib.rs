@@ -14,9 +14,9 @@
 //!   │
 //! store     SQL as constants, row structs, one function per question
 //!   │
-//! ports     what the core asks of the world: a database, static files, random bytes
+//! ports     what the core asks of the world: a database, leave to call it, static files, random bytes
 //!
-//! domain    the rules: e-mail, password, token, session, settings, problem      (pure: values in, decision out)
+//! domain    the rules: password, token, session, circuit breaker, settings …    (pure: values in, decision out)
 //! ```
 //!
 //! A request enters at `shell::entry`, becomes an `http` request, and passes [`http::App::respond`], which

@@ -43,22 +43,32 @@ impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (parts, body) = request.into_parts();
-        let configured = Configured::of(&parts)?;
-        let bytes = read_bytes(&parts.headers, body).await?;
-        if !declares_json(&parts.headers) {
-            return Err(Code::UnsupportedMediaType.into());
-        }
-        let mut members = Members::parse(&bytes, configured.normalize())?;
+        let (mut members, configured) = read_members(request).await?;
         let value = T::read(&mut members, configured.settings());
         value.map(Self).map_err(|Noted| Problem::validation(members.into_faults()).into())
     }
 }
 
+async fn read_members(request: Request) -> Result<(Members, Configured), Refusal> {
+    let (parts, body) = request.into_parts();
+    let configured = Configured::of(&parts)?;
+    let bytes = read_bytes(&parts.headers, body).await?;
+    if !declares_json(&parts.headers) {
+        return Err(Code::UnsupportedMediaType.into());
+    }
+    Ok((Members::parse(&bytes, configured.normalize())?, configured))
+}
+
+/// Does `Content-Length` say that the body is larger than the service reads?
+#[must_use]
+pub fn announces_too_much(headers: &HeaderMap) -> bool {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    announced.is_some_and(|length| length > MAX_BODY_BYTES as u64)
+}
+
 /// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
 async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+    if announces_too_much(headers) {
         return Err(Code::PayloadTooLarge.into());
     }
     match Limited::new(body, MAX_BODY_BYTES).collect().await {

@@ -19,6 +19,8 @@ mod refusal;
 pub mod routes;
 mod users;
 
+pub use body::announces_too_much;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -15,7 +15,7 @@ use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Result, web_sys};
 
-use crate::http::MAX_BODY_BYTES;
+use crate::http::{MAX_BODY_BYTES, announces_too_much};
 
 /// The headers that the service looks at: no other comes in.
 const HEADERS: [HeaderName; 7] = [
@@ -48,10 +48,12 @@ pub(super) fn read_head(request: &web_sys::Request) -> Result<Request<()>> {
 }
 
 /// Reads the body until it ends, breaks, or is larger than the service accepts; in the last case what was
-/// read is passed on, one chunk too long, to be refused where all bodies are judged.
+/// read is passed on, one chunk too long, to be refused where all bodies are judged. One that announces
+/// itself as too large is refused there by its announcement: nobody waits for it.
 pub(super) async fn read_body(head: Request<()>, request: &web_sys::Request) -> Request<Body> {
     let mut bytes = Vec::new();
-    let reader = request.body().and_then(|stream| stream.get_reader().dyn_into().ok());
+    let stream = request.body().filter(|_| !announces_too_much(head.headers()));
+    let reader = stream.and_then(|stream| stream.get_reader().dyn_into().ok());
     if let Some(reader) = reader {
         while bytes.len() <= MAX_BODY_BYTES
             && let Some(chunk) = next_chunk(&reader).await

@@ -37,6 +37,34 @@ test("a body over 16 KiB without Content-Length is refused too", async () => {
   }
 });
 
+test("a body that announces itself as too large is refused without waiting for it", async () => {
+  const headers = { "Content-Type": "application/json", "Content-Length": "1000000" };
+  const response = await new Promise((done, fail) => {
+    const sent = request(`${service.origin}/auth/login`, { method: "POST", headers }, done);
+    sent.on("error", fail);
+    sent.flushHeaders();
+  });
+  assert.equal(response.statusCode, 413);
+  response.destroy();
+});
+
+test("JSON in JSON in JSON overflows no stack: neighbours and the next request are served", async () => {
+  // `serde_json::Value` would parse the text of this member anew, with a fresh limit of depth each time.
+  const name = "$serde_json::private::RawValue";
+  const escape = (text) => text.replaceAll("\\", "\\u005c").replaceAll('"', "\\u0022");
+  const nest = (levels) =>
+    "[".repeat(125) + (levels > 0 ? `{"${name}":"${escape(nest(levels - 1))}"` : "");
+  const bomb = `{"x":${nest(28)}`;
+  assert.ok(bomb.length <= MAX);
+  const { access } = await signUp(service);
+  const neighbours = Array.from({ length: 10 }, () => me(service, access));
+  for (const path of ROUTES) {
+    assertEnvelope(await post(service, path, bomb), 422, "VALIDATION_ERROR");
+  }
+  (await Promise.all(neighbours)).forEach((response) => assertSuccess(response, 200));
+  assertSuccess(await me(service, access), 200);
+});
+
 test("a body that never ends is refused as soon as it is too large", async () => {
   const { hostname, port } = new URL(service.origin);
   const headers = { "Content-Type": "application/json" };

@@ -205,13 +205,14 @@ test("an access token is read from the Authorization header only, and the challe
     assertEnvelope(absent, 401, "AUTH_TOKEN_INVALID");
     assert.equal(absent.headers["www-authenticate"], 'Bearer realm="edge-auth"');
   }
-  for (const value of [access, `Bearer${access}`, `Token ${access}`, [`Bearer ${access}`, `Bearer ${access}`]]) {
+  for (const value of ["Bearer x", [`Bearer ${access}`, `Bearer ${access}`]]) {
     assertRejected(await get({ Authorization: value }), "AUTH_TOKEN_INVALID");
   }
-  for (const value of ["", "Bearer", "Bearer ", `Basic ${Buffer.from("ada:lovelace").toString("base64")}`]) {
+  const basic = `Basic ${Buffer.from("ada:lovelace").toString("base64")}`;
+  for (const value of ["", "Bearer", "Bearer ", basic, access, `Bearer${access}`, `Token ${access}`]) {
     const response = await get({ Authorization: value });
     assertEnvelope(response, 401, "AUTH_TOKEN_INVALID");
-    assert.match(response.headers["www-authenticate"], /^Bearer realm="edge-auth"/);
+    assert.equal(response.headers["www-authenticate"], 'Bearer realm="edge-auth"', "no bearer token was sent");
   }
   assertSuccess(await get({ Authorization: `bEARER ${access}` }), 200);
 });

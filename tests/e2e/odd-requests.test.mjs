@@ -141,7 +141,7 @@ test("HEAD declares the length that GET would have sent, also of what is refused
 });
 
 test("no request forges a log line: hostile paths and ids stay inside their fields", async () => {
-  const lines = '%0a{"level":"ERROR","name":"app.auth","message":"forged"}%0d%0a%1b[31m';
+  const lines = '%0a{"level":"ERROR"}%0d%0a%1b[31m';
   const response = await send(service, `/${lines}`, { headers: { "X-Request-ID": '"},{"level":"ERROR' } });
   assertEnvelope(response, 404, "NOT_FOUND");
   assert.match(response.headers["x-request-id"], /^[0-9a-f]{32}$/);
