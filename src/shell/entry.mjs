@@ -62,12 +62,14 @@ const print = console.log.bind(console);
 // `worker` and its glue print plain text when a panic resets the instance: one line of JSON each instead.
 // Rust writes its own lines with `console.debug`, `info`, `warn` and `error`, and they are JSON already.
 const isLine = (args) => args.length === 1 && typeof args[0] === "string" && args[0].startsWith("{");
+// The message of a panic is logged by our own hook, with the id of its request: not once more.
+const isPanic = (args) => args[1] instanceof Error && args[1].message.startsWith("Rust panic");
 for (const [method, level] of Object.entries({ log: "INFO", error: "ERROR" })) {
   const original = console[method].bind(console);
   console[method] = (...args) => {
     if (isLine(args)) {
       original(...args);
-    } else {
+    } else if (!isPanic(args)) {
       log(level, "app.runtime", args.map((arg) => arg?.stack ?? String(arg)).join(" "));
     }
   };
