@@ -23,7 +23,13 @@ pub struct BreakerCopy {
     belief: Belief,
     /// When a question to the breaker was last begun in the background.
     asked_at: Option<Timestamp>,
+    /// Questions begun so far, and the newest of them whose answer is known.
+    begun: Question,
+    settled: Question,
 }
+
+/// Numbers the questions of an isolate in the order in which they were begun.
+pub type Question = u32;
 
 #[derive(Debug, Default)]
 enum Belief {
@@ -81,8 +87,28 @@ impl BreakerCopy {
         Decision { advice, refresh }
     }
 
+    /// A question to the breaker begins. Its answer is to come with this number.
+    pub const fn begin(&mut self) -> Question {
+        self.begun = self.begun.wrapping_add(1);
+        self.begun
+    }
+
+    /// Is this the newest answer so far? One that was overtaken tells of an older state: a refresh that
+    /// set out before a failure was reported must not undo what the report brought back.
+    const fn is_news(&mut self, question: Question) -> bool {
+        // Wrapping, so that the four billionth question is still newer than the one before.
+        let is_news = question.wrapping_sub(self.settled) < Question::MAX / 2;
+        if is_news {
+            self.settled = question;
+        }
+        is_news
+    }
+
     /// The breaker answered. True if it had been out of reach.
-    pub fn learn(&mut self, view: &View, now: Timestamp) -> bool {
+    pub fn learn(&mut self, question: Question, view: &View, now: Timestamp) -> bool {
+        if !self.is_news(question) {
+            return false;
+        }
         let was_alone = matches!(self.belief, Belief::Alone { .. });
         let wait = match view.state {
             State::Closed => 0,
@@ -95,7 +121,10 @@ impl BreakerCopy {
     }
 
     /// The breaker did not answer: decide alone from now on. True if this is news.
-    pub fn lost(&mut self, now: Timestamp) -> bool {
+    pub fn lost(&mut self, question: Question, now: Timestamp) -> bool {
+        if !self.is_news(question) {
+            return false;
+        }
         let breaker = match &mut self.belief {
             Belief::Alone { at, .. } => {
                 *at = now;

@@ -20,6 +20,18 @@ fn view(state: State, retry_after_ms: i64) -> View {
     View { state, forced: false, failure_count: 5, retry_after_ms }
 }
 
+/// A question that is begun and answered at once.
+fn learn(copy: &mut BreakerCopy, view: &View, now: Timestamp) -> bool {
+    let question = copy.begin();
+    copy.learn(question, view, now)
+}
+
+/// A question that is begun and lost at once.
+fn lost(copy: &mut BreakerCopy, now: Timestamp) -> bool {
+    let question = copy.begin();
+    copy.lost(question, now)
+}
+
 fn decision(advice: Advice, refresh: bool) -> Decision {
     Decision { advice, refresh }
 }
@@ -35,7 +47,7 @@ fn the_first_request_goes_and_has_the_breaker_asked_once() {
 #[test]
 fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::Closed, 0), at(0));
+    learn(&mut copy, &view(State::Closed, 0), at(0));
     for millis in [0, 1, FRESH_MS - 1] {
         assert_eq!(copy.decide(at(millis), &POLICY), decision(Advice::Go, false));
     }
@@ -46,7 +58,7 @@ fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
 #[test]
 fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::Open, 30_000), at(0));
+    learn(&mut copy, &view(State::Open, 30_000), at(0));
     assert_eq!(copy.decide(at(10), &POLICY), decision(Advice::Refuse { retry_after_ms: 29_990 }, false));
     let refuse = Advice::Refuse { retry_after_ms: 10_000 };
     assert_eq!(copy.decide(at(20_000), &POLICY), decision(refuse, true), "an operator may have closed it");
@@ -56,7 +68,7 @@ fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
 #[test]
 fn while_another_probes_it_is_asked_again_soon() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::HalfOpen, 30_000), at(0));
+    learn(&mut copy, &view(State::HalfOpen, 30_000), at(0));
     assert_eq!(copy.decide(at(0), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
     assert_eq!(copy.decide(at(1_000), &POLICY).advice, Advice::Ask);
 }
@@ -64,9 +76,9 @@ fn while_another_probes_it_is_asked_again_soon() {
 #[test]
 fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::Closed, 0), at(0));
-    assert!(copy.lost(at(1)), "news");
-    assert!(!copy.lost(at(2)), "no news");
+    learn(&mut copy, &view(State::Closed, 0), at(0));
+    assert!(lost(&mut copy, at(1)), "news");
+    assert!(!lost(&mut copy, at(2)), "no news");
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
     for _ in 0..2 {
         copy.alone().unwrap().failed(at(4), &POLICY);
@@ -74,7 +86,7 @@ fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
     assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
     assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
     assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeAlone(1));
-    assert!(copy.learn(&view(State::Closed, 0), at(30_005)), "it is back");
+    assert!(learn(&mut copy, &view(State::Closed, 0), at(30_005)), "it is back");
     assert!(copy.alone().is_none());
     assert_eq!(copy.decide(at(30_006), &POLICY), decision(Advice::Go, false));
 }
@@ -82,8 +94,8 @@ fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
 #[test]
 fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::Open, 30_000), at(0));
-    copy.lost(at(10_000));
+    learn(&mut copy, &view(State::Open, 30_000), at(0));
+    lost(&mut copy, at(10_000));
     assert_eq!(copy.decide(at(10_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 20_000 });
     assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeAlone(1));
 }
@@ -91,6 +103,19 @@ fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
 #[test]
 fn a_clock_that_goes_backwards_does_not_freeze_the_copy() {
     let mut copy = BreakerCopy::default();
-    copy.learn(&view(State::Closed, 0), at(1_000_000));
+    learn(&mut copy, &view(State::Closed, 0), at(1_000_000));
     assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Go, true));
+}
+
+#[test]
+fn an_answer_that_was_overtaken_changes_nothing() {
+    let mut copy = BreakerCopy::default();
+    let refresh = copy.begin();
+    let report = copy.begin();
+    copy.learn(report, &view(State::Open, 30_000), at(1));
+    assert!(!copy.learn(refresh, &view(State::Closed, 0), at(2)));
+    assert_eq!(copy.decide(at(2), &POLICY).advice, Advice::Refuse { retry_after_ms: 29_999 });
+    assert!(!copy.lost(refresh, at(3)), "nor does an old question that was never answered");
+    assert!(copy.alone().is_none());
+    assert!(lost(&mut copy, at(4)));
 }

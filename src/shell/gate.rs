@@ -49,18 +49,19 @@ impl BreakerGate {
 
     /// Asks the object, for as long as a request can wait, and remembers what it says.
     async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
+        let number = COPY.with_borrow_mut(BreakerCopy::begin);
         let deadline = Delay::from(Duration::from_millis(OBJECT_TIMEOUT_MS));
         let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => None,
         };
         let Some(answer) = answer else {
-            if COPY.with_borrow_mut(|copy| copy.lost(now())) {
+            if COPY.with_borrow_mut(|copy| copy.lost(number, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
             }
             return Err(OutOfReach);
         };
-        if COPY.with_borrow_mut(|copy| copy.learn(&answer.view, now())) {
+        if COPY.with_borrow_mut(|copy| copy.learn(number, &answer.view, now())) {
             tracing::info!(target: "app.breaker", "Circuit breaker is back: this isolate follows it again");
         }
         Ok(answer)
