@@ -34,13 +34,14 @@ NODE_TOOLS := node_modules/.package-lock.json
 WORKER_BUILD := .tools/worker-build-$(WORKER_BUILD_VERSION).done
 WASM_BINDGEN := .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(WORKER_BUILD) $(WASM_BINDGEN)
+CHROMIUM := .tools/chromium.done
 WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
-.PHONY: help setup dev build test lint fmt clean test-rust test-wasm test-e2e test-dev
+.PHONY: help setup dev build test lint fmt clean test-rust test-wasm test-e2e test-pages test-dev
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +54,7 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://1
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint test-rust test-wasm test-e2e test-dev ## Runs every test.
+test: lint test-rust test-wasm test-e2e test-pages test-dev ## Runs every test.
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
@@ -76,6 +77,10 @@ test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAs
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/e2e/*.test.mjs'
+
+test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
+	$(SAY) "The API pages in a browser"
+	@node --test --test-timeout=300000 --test-reporter=spec 'tests/pages/*.test.mjs'
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
@@ -105,6 +110,15 @@ $(NODE_TOOLS): package.json package-lock.json
 INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	cargo install --quiet --root .tools --target-dir .tools/target
 
+# Debian's package; elsewhere a Chromium or Chrome that is named in CHROMIUM_PATH.
+$(CHROMIUM):
+	@mkdir -p .tools
+	@if [ -z "$$CHROMIUM_PATH" ] && ! command -v chromium >/dev/null; then \
+		printf 'Installing Chromium\n'; \
+		$$(command -v sudo) apt-get update -qq && $$(command -v sudo) apt-get install -y -qq chromium >/dev/null; \
+	fi
+	@touch $@
+
 $(WORKER_BUILD): | $(RUST_TOOLS)
 	$(SAY) "Compiling worker-build $(WORKER_BUILD_VERSION) (once, 1 to 5 minutes)"
 	@rm -f .tools/worker-build-*.done
@@ -125,7 +139,7 @@ $(WORKER): $(SOURCES) | $(SETUP)
 	@wasm-opt --strip-debug --strip-producers build/index_bg.wasm -o build/index_bg.wasm
 	@touch $@
 
-$(ASSETS): openapi.yaml scripts/build-assets.mjs | $(NODE_TOOLS)
+$(ASSETS): openapi.yaml scripts/build-assets.mjs $(shell find pages -type f) | $(NODE_TOOLS)
 	@node scripts/build-assets.mjs
 
 # The bundle exactly as it would be deployed.

@@ -1,8 +1,23 @@
-// Makes the static files of the deployment: the API description as it is, and the same as JSON.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// Makes the static files of the deployment: the API description as it is and as JSON, and the pages that show it,
+// with Swagger UI and ReDoc from their npm packages. Nothing is fetched from anywhere, now or by a visitor.
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parse } from "yaml";
 
+rmSync("public", { recursive: true, force: true });
+mkdirSync("public");
+cpSync("pages", "public", { recursive: true });
+for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"]) {
+  copyFileSync(`node_modules/swagger-ui-dist/${name}`, `public/docs/${name}`);
+}
+
+// ReDoc's link to its makers loads their logo from their server. The link stays, the picture is left out.
+const redoc = readFileSync("node_modules/redoc/bundles/redoc.standalone.js", "utf8");
+const parts = redoc.split("https://cdn.redoc.ly/redoc/logo-mini.svg");
+if (parts.length !== 2) {
+  throw new Error("ReDoc's logo was not found where it was: look again at what the bundle loads");
+}
+writeFileSync("public/redoc/redoc.standalone.js", parts.join("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"));
+
 const yaml = readFileSync("openapi.yaml", "utf8");
-mkdirSync("public", { recursive: true });
 writeFileSync("public/openapi.yaml", yaml);
 writeFileSync("public/openapi.json", JSON.stringify(parse(yaml)));

@@ -15,11 +15,13 @@ mod health;
 mod json_object;
 mod members;
 mod operator;
+mod pages;
 mod refusal;
 pub mod routes;
 mod users;
 
 pub use body::announces_too_much;
+pub use pages::PAGES;
 
 use std::sync::Arc;
 
@@ -36,7 +38,7 @@ use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
-use crate::ports::{Assets, Entropy};
+use crate::ports::{AssetStream, Assets, Entropy};
 use crate::store::Store;
 use context::{Configuration, RequestContext};
 
@@ -108,6 +110,7 @@ impl App {
             headers::add(&mut response, &request_id, is_https);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
+                response.extensions_mut().remove::<Arc<AssetStream>>();
             }
             tracing::info!(
                 target: "app.access",

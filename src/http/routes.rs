@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use super::access::{guarded, method_not_allowed, not_found};
-use super::{auth, description, health, operator, users};
+use super::{auth, description, health, operator, pages, users};
 
 pub use super::access::Access;
 
@@ -56,7 +56,12 @@ routes! {
 
 /// The router, under the base path.
 pub(super) fn router(base_path: &str) -> Router {
-    let table = table().method_not_allowed_fallback(method_not_allowed);
-    let router = if base_path.is_empty() { table } else { Router::new().nest(base_path, table) };
-    router.fallback(not_found)
+    let table = table().merge(pages::router());
+    let router = if base_path.is_empty() {
+        table
+    } else {
+        // Nesting covers `/api/v1`, not `/api/v1/`.
+        Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root())
+    };
+    router.method_not_allowed_fallback(method_not_allowed).fallback(not_found)
 }

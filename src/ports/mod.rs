@@ -12,6 +12,7 @@ pub use db::{Db, Rows, Statement, Value};
 pub use db_error::DbError;
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -28,10 +29,17 @@ pub struct AssetError {
     pub cause: String,
 }
 
+/// The content of a static file, in whatever form the adapter that opened it will recognise when it
+/// writes the response. It travels as an `Arc` among the response's extensions.
+pub struct AssetStream(pub Box<dyn Any + Send + Sync>);
+
 /// The static files that are deployed with the service.
 pub trait Assets: Send + Sync {
-    /// Reads one file.
+    /// Reads one file as text.
     fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>>;
+
+    /// Opens one file, to be handed through without being looked at.
+    fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>>;
 }
 
 /// The machine gave no random bytes.

@@ -2,12 +2,12 @@
 
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{Promise, Reflect};
-use worker::send::SendFuture;
+use worker::send::{SendFuture, SendWrapper};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::types::Fetcher;
 use worker::{Env, web_sys};
 
-use crate::ports::{AssetError, Assets, PortFuture};
+use crate::ports::{AssetError, AssetStream, Assets, PortFuture};
 
 /// The files of this deployment.
 ///
@@ -20,23 +20,37 @@ impl DeployedAssets {
         let binding = Reflect::get(env, &JsValue::from_str("ASSETS")).ok();
         Self(binding.filter(JsValue::is_object).map(JsCast::unchecked_into))
     }
+
+    async fn fetch(&self, path: &'static str) -> Result<web_sys::Response, AssetError> {
+        let error = |cause: String| AssetError { path, cause };
+        let fetcher = self.0.as_ref().ok_or_else(|| error("no ASSETS binding".to_owned()))?;
+        // The binding looks at the path only; a host must be there for it to be a URL.
+        let response = settle(fetcher.fetch_with_str(&format!("https://assets.invalid{path}"))).await;
+        let response: web_sys::Response = response.map_err(error)?.unchecked_into();
+        if response.status() == 200 { Ok(response) } else { Err(error(format!("status {}", response.status()))) }
+    }
 }
 
 impl Assets for DeployedAssets {
     fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>> {
         Box::pin(SendFuture::new(async move {
             let error = |cause: String| AssetError { path, cause };
-            let fetcher = self.0.as_ref().ok_or_else(|| error("no ASSETS binding".to_owned()))?;
-            // The binding looks at the path only; a host must be there for it to be a URL.
-            let response = settle(fetcher.fetch_with_str(&format!("https://assets.invalid{path}"))).await;
-            let response: web_sys::Response = response.map_err(error)?.unchecked_into();
-            if response.status() != 200 {
-                return Err(error(format!("status {}", response.status())));
-            }
-            let text = settle(response.text()).await.map_err(error)?;
+            let text = settle(self.fetch(path).await?.text()).await.map_err(error)?;
             text.as_string().ok_or_else(|| error("no text".to_owned()))
         }))
     }
+
+    fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>> {
+        Box::pin(SendFuture::new(async move {
+            let content = SendWrapper::new(self.fetch(path).await?.body());
+            Ok(AssetStream(Box::new(content)))
+        }))
+    }
+}
+
+/// What `stream` put into an [`AssetStream`], for whoever writes the response.
+pub(super) fn content(stream: &AssetStream) -> Option<web_sys::ReadableStream> {
+    stream.0.downcast_ref::<SendWrapper<Option<web_sys::ReadableStream>>>()?.0.clone()
 }
 
 async fn settle(promise: Result<Promise, JsValue>) -> Result<JsValue, String> {

@@ -4,6 +4,8 @@
 //! bytes beyond ASCII or a URL that the `http` crate does not read must not end in the runtime's own
 //! error page, and a body is not read further than the service would look at it.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
@@ -15,7 +17,9 @@ use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Result, web_sys};
 
+use super::assets;
 use crate::http::{MAX_BODY_BYTES, announces_too_much};
+use crate::ports::AssetStream;
 
 /// The headers that the service looks at: no other comes in.
 const HEADERS: [HeaderName; 7] = [
@@ -81,6 +85,9 @@ pub(super) async fn write(response: Response<Body>) -> Result<web_sys::Response>
     let init = web_sys::ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&headers);
+    if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {
+        return Ok(web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)?);
+    }
     // Bodies are complete texts, held in memory: collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = (!bytes.is_empty()).then(|| Uint8Array::from(bytes.as_ref()));

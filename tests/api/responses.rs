@@ -48,8 +48,18 @@ async fn every_response_has_the_security_headers_and_is_not_stored() {
 #[tokio::test]
 async fn paths_that_do_not_exist_are_404_for_every_method() {
     let service = Service::new();
-    let paths =
-        ["/", "/nowhere", "/auth", "/auth/login/", "//auth/login", "/AUTH/LOGIN", "/auth/login%2f", "/users/1", "/%00"];
+    let paths = [
+        "/docs/",
+        "/docs/index.html",
+        "/nowhere",
+        "/auth",
+        "/auth/login/",
+        "//auth/login",
+        "/AUTH/LOGIN",
+        "/auth/login%2f",
+        "/users/1",
+        "/%00",
+    ];
     for path in paths {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
             send(&service, method, path, &[]).await.expect_error(404, "NOT_FOUND");
@@ -113,7 +123,7 @@ async fn a_base_path_moves_every_route() {
     service.get_as("/api/v1/users/me", &tokens.access).await.expect(200);
     assert_eq!(service.logs("Request finished").last().unwrap()["route"], "/api/v1/users/me");
     service.get("/api/v1/health").await.expect(200);
-    for path in ["/health", "/users/me", "/api/v1", "/api/v1/", "/api/v1/nowhere", "/api/health"] {
+    for path in ["/", "/health", "/users/me", "/docs", "/api/v1/nowhere", "/api/health"] {
         service.get(path).await.expect_error(404, "NOT_FOUND");
     }
     send(&service, "DELETE", "/api/v1/health", &[]).await.expect_error(405, "METHOD_NOT_ALLOWED");
@@ -174,4 +184,31 @@ async fn any_origin_may_call_without_credentials() {
     let reply = send(&service, "GET", "/health", &[("Origin", ORIGIN)]).await.expect(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.header("access-control-allow-credentials"), None);
+}
+
+#[tokio::test]
+async fn the_pages_are_served_with_a_policy_that_allows_their_own_files_only() {
+    let service = Service::new();
+    for page in edge_auth::http::PAGES {
+        let reply = service.get(page.path).await.expect(200);
+        assert!(!reply.text.is_empty());
+        let policy = reply.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; "), "{policy}");
+        assert!(!policy.contains("http") && !policy.contains("eval"), "{policy}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        send(&service, "POST", page.path, &[]).await.expect_error(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(send(&service, "HEAD", page.path, &[]).await.expect(200).text, "");
+    }
+}
+
+#[tokio::test]
+async fn the_root_leads_to_the_docs_also_under_a_base_path() {
+    let reply = Service::new().get("/").await.expect(307);
+    assert_eq!(reply.header("location"), Some("/docs"));
+    let service = Service::with(&[("BASE_PATH", "/api/v1")]);
+    for path in ["/api/v1", "/api/v1/"] {
+        let reply = service.get(path).await.expect(307);
+        assert_eq!(reply.header("location"), Some("/api/v1/docs"), "{path}");
+    }
+    service.get("/api/v1/docs").await.expect(200);
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use axum::http::Method;
+use edge_auth::http::PAGES;
 use serde_json::{Value, json};
 
 use super::Reply;
@@ -46,6 +47,10 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Checks status, headers, media type, body and error code.
 #[track_caller]
 pub fn check(method: &Method, path: &str, reply: &Reply) {
+    let is_page = path.is_empty() || path == "/" || PAGES.iter().any(|page| page.path == path);
+    if is_page && reply.status < 400 {
+        return;
+    }
     let is_preflight = *method == Method::OPTIONS && reply.status == 200;
     if is_preflight {
         return;

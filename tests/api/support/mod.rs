@@ -16,7 +16,7 @@ use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, request_id};
-use edge_auth::ports::{AssetError, Assets, Db, NoEntropy, PortFuture};
+use edge_auth::ports::{AssetError, AssetStream, Assets, Db, NoEntropy, PortFuture};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
@@ -60,6 +60,12 @@ impl Assets for PublicFolder {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("public").join(path.trim_start_matches('/'));
         let text = std::fs::read_to_string(file).map_err(|cause| AssetError { path, cause: cause.to_string() });
         Box::pin(std::future::ready(text))
+    }
+
+    fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("public").join(path.trim_start_matches('/'));
+        let bytes = std::fs::read(file).map_err(|cause| AssetError { path, cause: cause.to_string() });
+        Box::pin(std::future::ready(bytes.map(|bytes| AssetStream(Box::new(bytes)))))
     }
 }
 
@@ -126,8 +132,11 @@ impl Service {
         };
         let response = self.app.respond(ports, request).await;
         let (head, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let stream = head.extensions.get::<Arc<AssetStream>>();
+        let text = match stream.and_then(|stream| stream.0.downcast_ref::<Vec<u8>>()) {
+            Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            None => String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+        };
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let reply = Reply { status: head.status.as_u16(), headers: head.headers, text, body };
         let base_path = self.app.presentation().base_path.as_str();

@@ -1,0 +1,132 @@
+// The API pages as a person meets them: in headless Chromium, against the bundle on workerd. Every request that a
+// page makes, every message on its console and every breach of its policy is watched.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+import { startService } from "../e2e/support/service.mjs";
+
+const SHOTS = "dist/screenshots";
+let service;
+let browser;
+let context;
+let complaints;
+
+before(async () => {
+  mkdirSync(SHOTS, { recursive: true });
+  service = await startService({ settings: { APP_NAME: "University login" } });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH || "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+beforeEach(() => {
+  complaints = [];
+});
+
+afterEach(async () => {
+  await context?.close();
+  assert.deepEqual(complaints, [], "no error on the console, no request to another host, no breach of the policy");
+});
+
+/** Opens a page and watches it. */
+async function open(path, options = {}) {
+  context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => complaints.push(`exception: ${error}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.origin !== service.origin) {
+      complaints.push(`request: ${request.url()}`);
+    }
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
+  });
+  const response = await page.goto(service.origin + path);
+  assert.equal(response.status(), 200);
+  return page;
+}
+
+/** Executes an operation as it stands and gives its answer. */
+async function execute(page, operationId) {
+  const operation = page.locator(`[id$="-${operationId}"]`);
+  await operation.locator(".opblock-summary").click();
+  const answered = page.waitForResponse((response) => response.request().resourceType() === "fetch");
+  await operation.locator("button.execute").click();
+  const response = await answered;
+  await operation.locator(".live-responses-table .response-col_status").first().waitFor();
+  return { status: response.status(), body: await response.json() };
+}
+
+test("Swagger UI: every example succeeds as it stands, and a token is taken over without fumbling", async () => {
+  const page = await open("/");
+  assert.equal(new URL(page.url()).pathname, "/docs");
+  await page.locator(".opblock").first().waitFor();
+  assert.equal(await page.title(), "University login");
+  assert.equal((await execute(page, "register")).status, 201);
+  const me = await execute(page, "getCurrentUser");
+  assert.deepEqual([me.status, me.body.email], [200, "ada@example.com"], "authorised by the registration");
+  assert.equal((await execute(page, "login")).status, 200);
+  assert.equal((await execute(page, "refresh")).status, 200, "the example stands for the newest refresh token");
+  assert.equal((await execute(page, "getHealth")).status, 200);
+  await page.screenshot({ path: `${SHOTS}/docs.png` });
+  assert.equal((await execute(page, "logout")).status, 200);
+});
+
+test("Swagger UI: a token can be typed into Authorize", async () => {
+  const registered = await fetch(`${service.origin}/auth/register`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email: "grace@example.com", password: "correct horse battery staple" }),
+  });
+  const { access_token: accessToken } = await registered.json();
+  const page = await open("/docs");
+  await page.locator(".btn.authorize").click();
+  const dialog = page.locator(".modal-ux");
+  const field = dialog.locator(".auth-container", { hasText: "accessToken" });
+  await field.locator("input").fill(accessToken);
+  await field.locator("button[type=submit]").click();
+  await dialog.locator(".btn-done").first().click();
+  const me = await execute(page, "getCurrentUser");
+  assert.deepEqual([me.status, me.body.email], [200, "grace@example.com"]);
+});
+
+test("ReDoc shows every operation", async () => {
+  const page = await open("/redoc");
+  await page.getByRole("heading", { name: "Register a user and sign them in" }).first().waitFor();
+  await page.waitForFunction(() => document.title === "University login");
+  const description = await (await fetch(`${service.origin}/openapi.json`)).json();
+  const summaries = Object.values(description.paths).flatMap((item) => Object.values(item).map(({ summary }) => summary));
+  const text = await page.locator("#redoc").innerText();
+  for (const summary of summaries) {
+    assert.ok(text.includes(summary), summary);
+  }
+  await page.screenshot({ path: `${SHOTS}/redoc.png` });
+});
+
+for (const path of ["/docs", "/redoc"]) {
+  test(`${path} fits a phone, in the dark`, async () => {
+    const page = await open(path, { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+    await page.locator(path === "/docs" ? ".opblock" : "h1").first().waitFor();
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(sideways <= 0, `scrolls sideways by ${sideways} px`);
+    const brightness = await page.evaluate(() => {
+      const style = getComputedStyle(document.documentElement).backgroundColor;
+      return Math.max(...style.match(/\d+/g).slice(0, 3).map(Number));
+    });
+    assert.ok(brightness < 100, "the background is dark");
+    await page.screenshot({ path: `${SHOTS}${path}-phone-dark.png` });
+  });
+}
