@@ -41,7 +41,13 @@ BUNDLE := dist/entry.js
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
-.PHONY: help setup dev build test lint fmt clean test-rust test-wasm test-e2e test-pages test-dev
+# Bytes of Wasm after gzip -9.
+WASM_BUDGET := 330000
+# Of `make migrate-remote`, `make rollback` and `make smoke`.
+ENV ?= production
+URL ?= http://127.0.0.1:$(PORT)
+
+.PHONY: help setup dev build test lint fmt clean deploy-check migrate-remote rollback smoke test-rust test-wasm test-e2e test-pages test-dev
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,13 +60,14 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://1
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint test-rust test-wasm test-e2e test-pages test-dev ## Runs every test.
+test: lint deploy-check test-rust test-wasm test-e2e test-pages test-dev ## Runs every test.
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
 	@cargo clippy --quiet --all-targets -- --deny warnings
 	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
+	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
 fmt: $(RUST_TOOLS) ## Formats the code.
@@ -85,6 +92,19 @@ test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromi
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
+
+deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
+	@node scripts/check-size.mjs $(WASM_BUDGET)
+	@for environment in staging production; do wrangler deploy --dry-run --env $$environment --outdir dist/$$environment >/dev/null; done
+
+migrate-remote: $(NODE_TOOLS) ## Applies migrations to the database of a deployed environment. ENV=production.
+	@CI=true wrangler d1 migrations apply DB --remote --env $(ENV)
+
+rollback: $(NODE_TOOLS) ## Puts the version of a deployed environment that was there before back. ENV=production.
+	@wrangler rollback --env $(ENV) --message 'smoke test failed' --yes
+
+smoke: $(NODE_TOOLS) ## A first check of a running service, which writes nothing. URL=https://...
+	@node scripts/smoke.mjs $(URL)
 
 clean: ## Removes what was built, not the tools and not the data.
 	rm -rf build dist public target

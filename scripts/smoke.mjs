@@ -1,0 +1,40 @@
+// A first check of a deployed service: is it alive, can it reach its database, does it refuse what it should? Writes
+// nothing, so it can be run against production at any time. Usage: node scripts/smoke.mjs https://auth.example.com
+const base = process.argv[2]?.replace(/\/+$/, "");
+if (!base) {
+  console.error("usage: node scripts/smoke.mjs URL");
+  process.exit(2);
+}
+
+const login = {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify({ email: "smoke-test@invalid.example", password: "not the password of anybody" }),
+};
+
+const CHECKS = [
+  { path: "/health", status: 200, expect: ({ status }) => status === "ok" },
+  { path: "/health/ready", status: 200, expect: ({ status }) => status === "ready" },
+  { path: "/openapi.json", status: 200, expect: ({ openapi }) => openapi.startsWith("3.1") },
+  { path: "/users/me", status: 401, expect: ({ error }) => error.code === "AUTH_TOKEN_INVALID" },
+  // The whole way to the database and through the password hash, at its real cost.
+  { path: "/auth/login", init: login, status: 401, expect: ({ error }) => error.code === "AUTH_INVALID_CREDENTIALS" },
+  { path: "/nowhere", status: 404, expect: ({ error }) => error.code === "NOT_FOUND" },
+];
+
+let failures = 0;
+for (const { path, init, status, expect } of CHECKS) {
+  const started = performance.now();
+  let verdict;
+  try {
+    const response = await fetch(base + path, { ...init, signal: AbortSignal.timeout(15_000) });
+    const body = await response.json();
+    const good = response.status === status && expect(body) && response.headers.has("X-Request-ID");
+    verdict = good ? "ok" : `FAILED: ${response.status} ${JSON.stringify(body)}`;
+  } catch (error) {
+    verdict = `FAILED: ${error.cause ?? error}`;
+  }
+  failures += verdict === "ok" ? 0 : 1;
+  console.log(`${path.padEnd(16)} ${Math.round(performance.now() - started)} ms  ${verdict}`);
+}
+process.exit(failures === 0 ? 0 : 1);
