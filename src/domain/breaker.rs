@@ -107,6 +107,9 @@ pub struct View {
     pub failure_count: u32,
     /// Milliseconds until it makes sense to ask again; 0 while closed.
     pub retry_after_ms: i64,
+    /// Grows with every change: tells which of two views is the newer one.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// The machine. It is stored as JSON.
@@ -114,6 +117,8 @@ pub struct View {
 pub struct Breaker {
     mode: Mode,
     round: Round,
+    #[serde(default)]
+    version: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,15 +136,50 @@ enum Mode {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { mode: Mode::Closed { failures: Vec::new() }, round: 0 }
+        Self { mode: Mode::Closed { failures: Vec::new() }, round: 0, version: 0 }
     }
 }
 
 impl Breaker {
-    /// A breaker that was learnt to be open until a moment.
+    /// A breaker that goes on from what another said of itself; `due` is when it was to be asked again.
     #[must_use]
-    pub const fn open_until(until: Timestamp, failure_count: u32) -> Self {
-        Self { mode: Mode::Open { failure_count, until: until.millis() }, round: 0 }
+    pub const fn learnt(view: &View, due: Timestamp) -> Self {
+        let mode = match (view.forced, view.state) {
+            (true, State::Closed) => Mode::Forced { open: false },
+            (true, State::Open | State::HalfOpen) => Mode::Forced { open: true },
+            (false, State::Closed) => Mode::Closed { failures: Vec::new() },
+            (false, State::Open | State::HalfOpen) => {
+                Mode::Open { failure_count: view.failure_count, until: due.millis() }
+            }
+        };
+        Self { mode, round: 0, version: 0 }
+    }
+
+    /// The state that was last entered. Unlike [`Breaker::state`] it does not depend on the moment: an open
+    /// breaker whose time is over becomes half-open when the first probe is let through.
+    #[must_use]
+    pub const fn entered(&self) -> State {
+        match &self.mode {
+            Mode::Closed { .. } | Mode::Forced { open: false } => State::Closed,
+            Mode::Open { .. } | Mode::Forced { open: true } => State::Open,
+            Mode::HalfOpen { .. } => State::HalfOpen,
+        }
+    }
+
+    /// Marks a change, for [`View::version`].
+    pub const fn mark_changed(&mut self) {
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// No wait is longer than the policy says at this moment: the clock may have been set back, or the
+    /// policy changed, since it began.
+    pub fn clamp(&mut self, now: Timestamp, policy: &Policy) {
+        match &mut self.mode {
+            Mode::Open { until, .. } => *until = (*until).min(now.millis().saturating_add(policy.recovery_timeout_ms)),
+            Mode::HalfOpen { leases, .. } => leases.iter_mut().for_each(|end| *end = (*end).min(lease(now, policy))),
+            Mode::Closed { failures } => failures.iter_mut().for_each(|at| *at = (*at).min(now.millis())),
+            Mode::Forced { .. } => {}
+        }
     }
 
     /// The state at this moment. An open breaker whose time is over is half-open: it would let a probe
@@ -171,7 +211,13 @@ impl Breaker {
             Mode::Forced { open: true } => policy.recovery_timeout_ms,
         };
         let forced = matches!(self.mode, Mode::Forced { .. });
-        View { state: self.state(now), forced, failure_count, retry_after_ms: retry_after_ms.max(0) }
+        View {
+            state: self.state(now),
+            forced,
+            failure_count,
+            retry_after_ms: retry_after_ms.max(0),
+            version: self.version,
+        }
     }
 
     /// A request asks whether it may call the database. Every probe let through holds a lease.

@@ -1,7 +1,7 @@
 //! What one isolate knows of the shared breaker, and what it does with that: stale while revalidate.
 //!
 //! ```text
-//!   nothing known ──▶ go, and ask in the background
+//!   nothing known ──▶ ask, once in the life of an isolate
 //!   closed, fresh ──▶ go                           closed, stale ──▶ go, and ask in the background
 //!   open, not due ──▶ refuse at once               open, due ──────▶ ask the breaker: is this the probe?
 //!   breaker out of reach ──▶ the same machine, alone in this isolate, until the breaker answers again
@@ -22,21 +22,23 @@ const RECHECK_MS: i64 = 1_000;
 pub struct BreakerCopy {
     belief: Belief,
     /// When a question to the breaker was last begun in the background.
-    asked_at: Option<Timestamp>,
-    /// Questions begun so far, and the newest of them whose answer is known.
-    begun: Question,
-    settled: Question,
+    refreshed_at: Option<Timestamp>,
+    /// When requests that still wait for leave to probe began to ask.
+    asking: Vec<Timestamp>,
+    /// Answers so far.
+    answers: Answers,
 }
 
-/// Numbers the questions of an isolate in the order in which they were begun.
-pub type Question = u32;
+/// Counts the answers of the breaker. A question that was never answered means something only if nobody
+/// else was answered in the meantime.
+pub type Answers = u32;
 
 #[derive(Debug, Default)]
 enum Belief {
     #[default]
     Unknown,
     /// What the breaker said, and until when it said to stay away.
-    Learnt { state: State, due: Timestamp, failure_count: u32, at: Timestamp },
+    Learnt { view: View, due: Timestamp, at: Timestamp },
     /// It cannot be reached since then.
     Alone { breaker: Breaker, at: Timestamp },
 }
@@ -53,6 +55,8 @@ pub enum Advice {
         /// Milliseconds.
         retry_after_ms: i64,
     },
+    /// Ask the breaker, as the first request of this isolate.
+    Introduce,
     /// Ask the breaker.
     Ask,
 }
@@ -70,43 +74,44 @@ impl BreakerCopy {
     /// A request is about to call the database.
     pub fn decide(&mut self, now: Timestamp, policy: &Policy) -> Decision {
         let (advice, known_at) = match &mut self.belief {
-            Belief::Unknown => (Advice::Go, None),
-            Belief::Learnt { state: State::Closed, at, .. } => (Advice::Go, Some(*at)),
+            Belief::Unknown => return Decision { advice: Advice::Introduce, refresh: false },
+            Belief::Learnt { view, at, .. } if view.state == State::Closed => (Advice::Go, *at),
             Belief::Learnt { due, at, .. } if now < *due => {
-                (Advice::Refuse { retry_after_ms: due.millis() - now.millis() }, Some(*at))
+                (Advice::Refuse { retry_after_ms: due.millis() - now.millis() }, *at)
             }
-            Belief::Learnt { at, .. } => (Advice::Ask, Some(*at)),
-            Belief::Alone { breaker, at } => (alone(breaker, now, policy), Some(*at)),
+            Belief::Learnt { at, .. } => (ask(&mut self.asking, now, policy), *at),
+            Belief::Alone { breaker, at } => (alone(breaker, now, policy), *at),
         };
-        let is_stale = known_at.is_none_or(|at| age(at, now) >= FRESH_MS);
-        let nobody_asks = self.asked_at.is_none_or(|at| age(at, now) >= FRESH_MS);
+        let is_stale = age(known_at, now) >= FRESH_MS;
+        let nobody_asks = self.refreshed_at.is_none_or(|at| age(at, now) >= FRESH_MS);
         let refresh = advice != Advice::Ask && is_stale && nobody_asks;
         if refresh {
-            self.asked_at = Some(now);
+            self.refreshed_at = Some(now);
         }
         Decision { advice, refresh }
     }
 
-    /// A question to the breaker begins. Its answer is to come with this number.
-    pub const fn begin(&mut self) -> Question {
-        self.begun = self.begun.wrapping_add(1);
-        self.begun
+    /// A question to the breaker begins: what to hand to [`BreakerCopy::lost`] if it is never answered.
+    #[must_use]
+    pub const fn begin(&self) -> Answers {
+        self.answers
     }
 
-    /// Is this the newest answer so far? One that was overtaken tells of an older state: a refresh that
-    /// set out before a failure was reported must not undo what the report brought back.
-    const fn is_news(&mut self, question: Question) -> bool {
-        // Wrapping, so that the four billionth question is still newer than the one before.
-        let is_news = question.wrapping_sub(self.settled) < Question::MAX / 2;
-        if is_news {
-            self.settled = question;
-        }
-        is_news
+    /// A request that was to ask for leave has its answer, or will never have one.
+    pub fn asked(&mut self) {
+        self.asking.pop();
     }
 
-    /// The breaker answered. True if it had been out of reach.
-    pub fn learn(&mut self, question: Question, view: &View, now: Timestamp) -> bool {
-        if !self.is_news(question) {
+    /// The breaker answered. True if it had been out of reach. Answers overtake each other, so one that
+    /// tells of an older state than is known is dropped: a refresh that set out before a failure was
+    /// reported must not undo what the report brought back. Unless what is known is stale: storage that
+    /// was lost counts from the beginning again.
+    pub fn learn(&mut self, view: &View, now: Timestamp) -> bool {
+        self.answers = self.answers.wrapping_add(1);
+        if let Belief::Learnt { view: known, at, .. } = &self.belief
+            && view.version < known.version
+            && age(*at, now) < FRESH_MS
+        {
             return false;
         }
         let was_alone = matches!(self.belief, Belief::Alone { .. });
@@ -116,13 +121,14 @@ impl BreakerCopy {
             State::HalfOpen => view.retry_after_ms.min(RECHECK_MS),
         };
         let due = Timestamp::from_millis(now.millis().saturating_add(wait));
-        self.belief = Belief::Learnt { state: view.state, due, failure_count: view.failure_count, at: now };
+        self.belief = Belief::Learnt { view: *view, due, at: now };
         was_alone
     }
 
-    /// The breaker did not answer: decide alone from now on. True if this is news.
-    pub fn lost(&mut self, question: Question, now: Timestamp) -> bool {
-        if !self.is_news(question) {
+    /// The breaker did not answer a question, nor any other since that began: decide alone from now on,
+    /// starting from what it said last. True if this is news.
+    pub fn lost(&mut self, begun: Answers, now: Timestamp) -> bool {
+        if begun != self.answers {
             return false;
         }
         let breaker = match &mut self.belief {
@@ -130,20 +136,46 @@ impl BreakerCopy {
                 *at = now;
                 return false;
             }
-            Belief::Unknown | Belief::Learnt { state: State::Closed, .. } => Breaker::default(),
-            Belief::Learnt { due, failure_count, .. } => Breaker::open_until(*due, *failure_count),
+            Belief::Unknown => Breaker::default(),
+            Belief::Learnt { view, due, .. } => Breaker::learnt(view, *due),
         };
         self.belief = Belief::Alone { breaker, at: now };
         true
     }
 
     /// The breaker of this isolate alone, if it is.
-    pub fn alone(&mut self) -> Option<&mut Breaker> {
+    pub const fn alone(&mut self) -> Option<&mut Breaker> {
         match &mut self.belief {
             Belief::Alone { breaker, .. } => Some(breaker),
             Belief::Unknown | Belief::Learnt { .. } => None,
         }
     }
+
+    /// Is the breaker known to count failures no more, because it is open already?
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(&self.belief, Belief::Learnt { view, .. } if view.state != State::Closed)
+    }
+
+    /// What this isolate believes, for those who ask when the breaker does not answer.
+    #[must_use]
+    pub fn view(&self, now: Timestamp, policy: &Policy) -> View {
+        match &self.belief {
+            Belief::Unknown => Breaker::default().view(now, policy),
+            Belief::Learnt { view, due, .. } => View { retry_after_ms: (due.millis() - now.millis()).max(0), ..*view },
+            Belief::Alone { breaker, .. } => breaker.view(now, policy),
+        }
+    }
+}
+
+/// Only as many ask at once as could get leave: the rest would load the breaker for nothing.
+fn ask(asking: &mut Vec<Timestamp>, now: Timestamp, policy: &Policy) -> Advice {
+    asking.retain(|at| age(*at, now) < RECHECK_MS);
+    if asking.len() >= usize::try_from(policy.max_probes).unwrap_or(usize::MAX) {
+        return Advice::Refuse { retry_after_ms: RECHECK_MS };
+    }
+    asking.push(now);
+    Advice::Ask
 }
 
 fn alone(breaker: &mut Breaker, now: Timestamp, policy: &Policy) -> Advice {

@@ -17,19 +17,13 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn view(state: State, retry_after_ms: i64) -> View {
-    View { state, forced: false, failure_count: 5, retry_after_ms }
-}
-
-/// A question that is begun and answered at once.
-fn learn(copy: &mut BreakerCopy, view: &View, now: Timestamp) -> bool {
-    let question = copy.begin();
-    copy.learn(question, view, now)
+    View { state, forced: false, failure_count: 5, retry_after_ms, version: 0 }
 }
 
 /// A question that is begun and lost at once.
 fn lost(copy: &mut BreakerCopy, now: Timestamp) -> bool {
-    let question = copy.begin();
-    copy.lost(question, now)
+    let begun = copy.begin();
+    copy.lost(begun, now)
 }
 
 fn decision(advice: Advice, refresh: bool) -> Decision {
@@ -37,17 +31,18 @@ fn decision(advice: Advice, refresh: bool) -> Decision {
 }
 
 #[test]
-fn the_first_request_goes_and_has_the_breaker_asked_once() {
+fn the_first_request_asks_and_so_do_its_neighbours_until_somebody_knows() {
     let mut copy = BreakerCopy::default();
-    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Go, true));
-    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::Go, false), "one question is under way");
-    assert_eq!(copy.decide(at(FRESH_MS), &POLICY), decision(Advice::Go, true), "it was lost");
+    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Introduce, false));
+    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::Introduce, false));
+    copy.learn(&view(State::Closed, 0), at(2));
+    assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
 }
 
 #[test]
 fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::Closed, 0), at(0));
+    copy.learn(&view(State::Closed, 0), at(0));
     for millis in [0, 1, FRESH_MS - 1] {
         assert_eq!(copy.decide(at(millis), &POLICY), decision(Advice::Go, false));
     }
@@ -58,7 +53,7 @@ fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
 #[test]
 fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::Open, 30_000), at(0));
+    copy.learn(&view(State::Open, 30_000), at(0));
     assert_eq!(copy.decide(at(10), &POLICY), decision(Advice::Refuse { retry_after_ms: 29_990 }, false));
     let refuse = Advice::Refuse { retry_after_ms: 10_000 };
     assert_eq!(copy.decide(at(20_000), &POLICY), decision(refuse, true), "an operator may have closed it");
@@ -68,7 +63,7 @@ fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
 #[test]
 fn while_another_probes_it_is_asked_again_soon() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::HalfOpen, 30_000), at(0));
+    copy.learn(&view(State::HalfOpen, 30_000), at(0));
     assert_eq!(copy.decide(at(0), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
     assert_eq!(copy.decide(at(1_000), &POLICY).advice, Advice::Ask);
 }
@@ -76,7 +71,7 @@ fn while_another_probes_it_is_asked_again_soon() {
 #[test]
 fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::Closed, 0), at(0));
+    copy.learn(&view(State::Closed, 0), at(0));
     assert!(lost(&mut copy, at(1)), "news");
     assert!(!lost(&mut copy, at(2)), "no news");
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
@@ -86,7 +81,7 @@ fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
     assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
     assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
     assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeAlone(1));
-    assert!(learn(&mut copy, &view(State::Closed, 0), at(30_005)), "it is back");
+    assert!(copy.learn(&view(State::Closed, 0), at(30_005)), "it is back");
     assert!(copy.alone().is_none());
     assert_eq!(copy.decide(at(30_006), &POLICY), decision(Advice::Go, false));
 }
@@ -94,7 +89,7 @@ fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
 #[test]
 fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::Open, 30_000), at(0));
+    copy.learn(&view(State::Open, 30_000), at(0));
     lost(&mut copy, at(10_000));
     assert_eq!(copy.decide(at(10_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 20_000 });
     assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeAlone(1));
@@ -103,19 +98,71 @@ fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
 #[test]
 fn a_clock_that_goes_backwards_does_not_freeze_the_copy() {
     let mut copy = BreakerCopy::default();
-    learn(&mut copy, &view(State::Closed, 0), at(1_000_000));
+    copy.learn(&view(State::Closed, 0), at(1_000_000));
     assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Go, true));
 }
 
 #[test]
-fn an_answer_that_was_overtaken_changes_nothing() {
+fn only_as_many_ask_at_once_as_could_get_leave() {
     let mut copy = BreakerCopy::default();
-    let refresh = copy.begin();
-    let report = copy.begin();
-    copy.learn(report, &view(State::Open, 30_000), at(1));
-    assert!(!copy.learn(refresh, &view(State::Closed, 0), at(2)));
-    assert_eq!(copy.decide(at(2), &POLICY).advice, Advice::Refuse { retry_after_ms: 29_999 });
-    assert!(!copy.lost(refresh, at(3)), "nor does an old question that was never answered");
+    copy.learn(&view(State::Open, 30_000), at(0));
+    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::Ask);
+    for _ in 0..50 {
+        assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
+    }
+    copy.asked();
+    assert_eq!(copy.decide(at(30_001), &POLICY).advice, Advice::Ask);
+    assert_eq!(copy.decide(at(31_001), &POLICY).advice, Advice::Ask, "one that vanished is not waited for");
+    let two = Policy { max_probes: 2, ..POLICY };
+    assert_eq!(copy.decide(at(31_001), &two).advice, Advice::Ask);
+    assert_eq!(copy.decide(at(31_001), &two).advice, Advice::Refuse { retry_after_ms: 1_000 });
+}
+
+#[test]
+fn an_older_view_does_not_replace_a_newer_one_while_that_is_fresh() {
+    let newer = View { version: 7, ..view(State::Open, 30_000) };
+    let older = View { version: 6, ..view(State::Closed, 0) };
+    let mut copy = BreakerCopy::default();
+    copy.learn(&newer, at(0));
+    copy.learn(&older, at(1));
+    assert_eq!(copy.decide(at(1), &POLICY).advice, Advice::Refuse { retry_after_ms: 29_999 });
+    copy.learn(&older, at(FRESH_MS));
+    assert_eq!(copy.decide(at(FRESH_MS), &POLICY).advice, Advice::Go, "storage that was lost counts anew");
+}
+
+#[test]
+fn a_question_that_was_never_answered_means_nothing_if_another_was() {
+    let mut copy = BreakerCopy::default();
+    let begun = copy.begin();
+    copy.learn(&view(State::Closed, 0), at(0));
+    assert!(!copy.lost(begun, at(1)));
     assert!(copy.alone().is_none());
-    assert!(lost(&mut copy, at(4)));
+}
+
+#[test]
+fn what_an_operator_forced_stays_forced_when_the_breaker_is_lost() {
+    for state in [State::Open, State::Closed] {
+        let mut copy = BreakerCopy::default();
+        copy.learn(&View { forced: true, ..view(state, 0) }, at(0));
+        lost(&mut copy, at(1));
+        for _ in 0..10 {
+            copy.alone().unwrap().failed(at(2), &POLICY);
+        }
+        let advice = copy.decide(at(1_000_000), &POLICY).advice;
+        assert_eq!(advice == Advice::Go, state == State::Closed);
+        assert_eq!(copy.view(at(2), &POLICY).state, state);
+    }
+}
+
+#[test]
+fn what_is_believed_can_be_told() {
+    let mut copy = BreakerCopy::default();
+    assert_eq!(copy.view(at(0), &POLICY).state, State::Closed);
+    assert!(!copy.is_open());
+    copy.learn(&view(State::Open, 30_000), at(0));
+    assert!(copy.is_open());
+    assert_eq!(copy.view(at(10_000), &POLICY), view(State::Open, 20_000));
+    lost(&mut copy, at(10_000));
+    assert!(!copy.is_open(), "alone, it counts by itself");
+    assert_eq!(copy.view(at(10_000), &POLICY).state, State::Open);
 }

@@ -1,4 +1,4 @@
-//! The breaker's transitions, one by one and exhaustively; random histories are in `tests/api/properties.rs`.
+//! The breaker's transitions, one by one and exhaustively; random histories are in `tests/api/breaker.rs`.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -36,7 +36,7 @@ fn the_last_failure_of_the_threshold_opens_it() {
     breaker.failed(at(5), &POLICY);
     assert_eq!(breaker.admit(at(5), &POLICY), Admission::Refuse);
     let view = breaker.view(at(5), &POLICY);
-    assert_eq!(view, View { state: State::Open, forced: false, failure_count: 5, retry_after_ms: 30_000 });
+    assert_eq!(view, View { state: State::Open, forced: false, failure_count: 5, retry_after_ms: 30_000, version: 0 });
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn forced_states_hold_until_changed() {
     let mut breaker = Breaker::default();
     breaker.command(Command::Open);
     assert_eq!(breaker.admit(at(1_000_000_000), &POLICY), Admission::Refuse);
-    let view = View { state: State::Open, forced: true, failure_count: 0, retry_after_ms: 30_000 };
+    let view = View { state: State::Open, forced: true, failure_count: 0, retry_after_ms: 30_000, version: 0 };
     assert_eq!(breaker.view(at(0), &POLICY), view);
     breaker.command(Command::Closed);
     for _ in 0..10 {
@@ -163,14 +163,53 @@ fn forced_states_hold_until_changed() {
 fn stored_format_unchanged() {
     let mut breaker = opened(0);
     let stored = |breaker: &Breaker| serde_json::to_string(breaker).unwrap();
-    assert_eq!(stored(&Breaker::default()), r#"{"mode":{"state":"closed","failures":[]},"round":0}"#);
-    assert_eq!(stored(&breaker), r#"{"mode":{"state":"open","failure_count":5,"until":1030000},"round":0}"#);
+    assert_eq!(stored(&Breaker::default()), r#"{"mode":{"state":"closed","failures":[]},"round":0,"version":0}"#);
+    assert_eq!(
+        stored(&breaker),
+        r#"{"mode":{"state":"open","failure_count":5,"until":1030000},"round":0,"version":0}"#
+    );
     breaker.admit(at(30_000), &POLICY);
-    let half_open = r#"{"mode":{"state":"half_open","failure_count":5,"leases":[1060000]},"round":1}"#;
+    let half_open = r#"{"mode":{"state":"half_open","failure_count":5,"leases":[1060000]},"round":1,"version":0}"#;
     assert_eq!(stored(&breaker), half_open);
     assert_eq!(serde_json::from_str::<Breaker>(half_open).unwrap(), breaker);
     breaker.command(Command::Open);
-    assert_eq!(stored(&breaker), r#"{"mode":{"state":"forced","open":true},"round":1}"#);
+    assert_eq!(stored(&breaker), r#"{"mode":{"state":"forced","open":true},"round":1,"version":0}"#);
+}
+
+#[test]
+fn what_an_older_version_stored_can_be_read() {
+    let old = r#"{"mode":{"state":"open","failure_count":5,"until":7},"round":3,"member of a later version":1}"#;
+    assert_eq!(serde_json::from_str::<Breaker>(old).unwrap().entered(), State::Open);
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_lengthen_a_wait() {
+    let mut breaker = opened(3_600_000);
+    breaker.clamp(at(0), &POLICY);
+    assert_eq!(breaker.view(at(0), &POLICY).retry_after_ms, 30_000);
+    assert_eq!(breaker.admit(at(30_000), &POLICY), Admission::Probe(1));
+    breaker.clamp(at(-1_000_000), &POLICY);
+    assert_eq!(breaker.admit(at(-970_000), &POLICY), Admission::Probe(1));
+    let mut closed = Breaker::default();
+    closed.failed(at(3_600_000), &POLICY);
+    closed.clamp(at(0), &POLICY);
+    assert_eq!(closed.view(at(60_000), &POLICY).failure_count, 0);
+}
+
+#[test]
+fn another_goes_on_from_what_was_said() {
+    for (state, forced, expected) in [
+        (State::Closed, false, Admission::Go),
+        (State::Open, false, Admission::Refuse),
+        (State::HalfOpen, false, Admission::Refuse),
+        (State::Closed, true, Admission::Go),
+        (State::Open, true, Admission::Refuse),
+    ] {
+        let view = View { state, forced, failure_count: 5, retry_after_ms: 1, version: 9 };
+        let mut breaker = Breaker::learnt(&view, at(10));
+        assert_eq!(breaker.admit(at(0), &POLICY), expected);
+        assert_eq!(breaker.view(at(0), &POLICY).forced, forced);
+    }
 }
 
 /// Everything that can happen to a breaker, in this order of choices.

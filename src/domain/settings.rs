@@ -13,6 +13,10 @@ use super::time::{DAY, MINUTE};
 /// Fewest bytes of a secret: the output length of SHA-256 (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
+/// Milliseconds after which the circuit breaker's object counts as out of reach. Two such waits and the
+/// database's own deadline bound what a request can wait.
+pub const BREAKER_TIMEOUT_MS: i64 = 500;
+
 /// Least severe log lines that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -142,7 +146,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         // Every setting is read before any `?`, so that all the faults are found.
         let secret_key = self.required("SECRET_KEY", secret);
         let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
-        let operator_key = self.optional("OPERATOR_KEY", secret);
+        let operator_key = self.optional("OPERATOR_KEY", operator_key);
         let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
         let breaker = self.breaker(d1_timeout_ms);
         let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
@@ -191,8 +195,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             failure_window_ms: window? * 1000,
             recovery_timeout_ms: recovery? * 1000,
             max_probes: u32::try_from(probes?).ok()?,
-            // A probe answers within the deadline of a database call, and has a second to say so.
-            probe_timeout_ms: d1_timeout_ms? + 1000,
+            // A probe hears that it is one, calls the database, and says how it went.
+            probe_timeout_ms: d1_timeout_ms? + 2 * BREAKER_TIMEOUT_MS,
         })
     }
 
@@ -253,6 +257,12 @@ fn secret(text: &str) -> Option<Secret> {
     // 32 bytes of one or two letters are a placeholder, whatever they spell.
     let is_repetitive = distinct.len() < 8;
     (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
+}
+
+/// It travels in a header: what a header cannot carry unchanged would never be accepted.
+fn operator_key(text: &str) -> Option<Secret> {
+    let travels = text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    secret(text).filter(|_| travels)
 }
 
 fn cors_origins(text: &str) -> Option<CorsOrigins> {

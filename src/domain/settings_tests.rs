@@ -62,6 +62,9 @@ fn the_secret_is_required_long_and_not_a_sample() {
             assert_eq!(wrong("OPERATOR_KEY", value), ["OPERATOR_KEY"], "{value}");
         }
     }
+    for value in [format!(" {GOOD_SECRET}"), format!("{GOOD_SECRET}é"), format!("{GOOD_SECRET}\n")] {
+        assert_eq!(wrong("OPERATOR_KEY", &value), ["OPERATOR_KEY"], "it would not survive a header");
+    }
     assert!(read(&[("SECRET_KEY_PREVIOUS", "")]).unwrap().secret_key_previous.is_none());
     assert!(read(&[("SECRET_KEY_PREVIOUS", GOOD_SECRET)]).unwrap().secret_key_previous.is_some());
 }

@@ -32,7 +32,7 @@ pub enum DbError {
 /// What the engine says when a statement or its values are at fault, not the engine. Everything that is
 /// not in this table is the database failing: better to count a fault of ours once too often than to
 /// miss that D1 is down.
-const REFUSALS: [&str; 12] = [
+const REFUSALS: [&str; 14] = [
     "no such ",
     "syntax error",
     "constraint failed",
@@ -46,6 +46,9 @@ const REFUSALS: [&str; 12] = [
     "not authorized",
     // Writing is impossible but reading is not: keeping everybody out would make it worse.
     "Exceeded maximum DB size",
+    "Exceeded maximum account storage",
+    // The caller went away.
+    "client disconnected",
 ];
 
 impl DbError {
@@ -109,6 +112,8 @@ mod tests {
             "D1_ERROR: string or blob too big: SQLITE_TOOBIG",
             "D1_ERROR: not authorized: SQLITE_AUTH",
             "D1_ERROR: Exceeded maximum DB size",
+            "D1_ERROR: Exceeded maximum account storage limit",
+            "D1_ERROR: Can't read from request stream because client disconnected.",
             "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
             "D1_COLUMN_NOTFOUND: Column not found (id)",
         ] {

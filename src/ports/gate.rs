@@ -63,7 +63,7 @@ pub trait Gate: Send + Sync {
     /// An operator decides.
     ///
     /// # Errors
-    /// [`OutOfReach`]: then nothing has changed.
+    /// [`OutOfReach`]: it may have been heard all the same; repeating it does no harm.
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>>;
 
     /// Calls to the shared breaker that this request has waited for.

@@ -56,7 +56,7 @@ pub async fn inspect_breaker(ctx: &Context<'_>) -> BreakerReport {
 /// Forces the breaker, or lets it decide by itself again.
 ///
 /// # Errors
-/// `SERVICE_UNAVAILABLE` when the shared breaker is out of reach: then nothing has changed.
+/// `SERVICE_UNAVAILABLE` when the shared breaker did not answer. It may have heard; repeating does no harm.
 pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<BreakerReport, Error> {
     let report = ctx.store.gate().command(command).await;
     report.map_err(|_| Error::BreakerOutOfReach)

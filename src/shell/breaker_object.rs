@@ -14,6 +14,7 @@ use worker::worker_sys::DurableObjectState;
 use worker::{Env, Result, durable, web_sys};
 
 use super::breaker_protocol::{Answer, Question};
+use super::entry::MIN_LEVEL;
 use super::{clock, environment};
 use crate::domain::breaker::{Breaker, Policy};
 use crate::domain::settings::Settings;
@@ -47,6 +48,9 @@ impl CircuitBreaker {
     #[expect(clippy::needless_pass_by_value, reason = "the runtime hands both over")]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let settings = Settings::read(|name| environment::text(&env, name));
+        if let Ok(settings) = &settings {
+            MIN_LEVEL.set(settings.presentation.log_level);
+        }
         let policy = settings.ok().map(|settings| settings.breaker);
         Self { state: state.into(), policy, breaker: RefCell::default() }
     }
@@ -71,6 +75,7 @@ impl CircuitBreaker {
     fn answer(&self, question: Question, now: Timestamp, policy: &Policy) -> Result<Answer> {
         let before = self.load()?;
         let mut breaker = before.clone();
+        breaker.clamp(now, policy);
         let mut admission = None;
         match question {
             Question::Inspect => {}
@@ -81,6 +86,7 @@ impl CircuitBreaker {
             Question::Command(command) => breaker.command(command),
         }
         if breaker != before {
+            breaker.mark_changed();
             self.save(&breaker)?;
             log_transition(&before, &breaker, now, policy);
         }
@@ -94,9 +100,13 @@ impl CircuitBreaker {
         let sql = self.state.storage().sql();
         sql.exec(CREATE, None)?;
         let rows: Vec<MachineRow> = sql.exec(LOAD, None)?.to_array()?;
-        // A text that a later version wrote may not be readable: starting closed finds out soon enough.
-        let stored = rows.first().and_then(|row| serde_json::from_str(&row.machine).ok());
-        let breaker: Breaker = stored.unwrap_or_default();
+        let breaker = rows.first().map_or_else(Breaker::default, |row| {
+            // A text that another version wrote may not be readable: starting closed finds out soon enough.
+            serde_json::from_str(&row.machine).unwrap_or_else(|_| {
+                tracing::error!(target: "app.breaker", "Stored circuit breaker is not readable: it starts closed");
+                Breaker::default()
+            })
+        });
         self.breaker.replace(Some(breaker.clone()));
         Ok(breaker)
     }
@@ -109,10 +119,10 @@ impl CircuitBreaker {
 }
 
 fn log_transition(before: &Breaker, after: &Breaker, now: Timestamp, policy: &Policy) {
-    let (from, to) = (before.view(now, policy), after.view(now, policy));
-    if (from.state, from.forced) != (to.state, to.forced) {
-        let (from, state, forced) = (from.state.as_str(), to.state.as_str(), to.forced);
-        let failure_count = to.failure_count;
-        tracing::warn!(target: "app.breaker", from, to = state, forced, failure_count, "Circuit breaker changed");
+    let (was_forced, view) = (before.view(now, policy).forced, after.view(now, policy));
+    let (from, to) = (before.entered(), after.entered());
+    if (from, was_forced) != (to, view.forced) {
+        let (from, to, forced, failure_count) = (from.as_str(), to.as_str(), view.forced, view.failure_count);
+        tracing::warn!(target: "app.breaker", from, to, forced, failure_count, "Circuit breaker changed");
     }
 }

@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn wire_format_unchanged() {
-        let view = View { state: State::HalfOpen, forced: false, failure_count: 5, retry_after_ms: 30 };
+        let view = View { state: State::HalfOpen, forced: false, failure_count: 5, retry_after_ms: 30, version: 9 };
         let answer = Answer { admission: Some(Admission::Probe(7)), view };
-        let text = r#"{"admission":{"probe":7},"view":{"state":"half_open","forced":false,"failure_count":5,"retry_after_ms":30}}"#;
+        let text = r#"{"admission":{"probe":7},"view":{"state":"half_open","forced":false,"failure_count":5,"retry_after_ms":30,"version":9}}"#;
         assert_eq!(serde_json::to_string(&answer).unwrap(), text);
         assert_eq!(serde_json::from_str::<Answer>(text).unwrap(), answer);
     }

@@ -1,5 +1,6 @@
 //! D1 as the database port: batches, under a deadline.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,17 +12,22 @@ use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::worker_sys::types::D1Database as RawDatabase;
 use worker::{D1Database, Delay, Env};
 
+use super::clock::now;
 use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
 
 /// The database of this deployment.
+///
+/// The deadline is one for all calls of a request together: what the first used up is not there for the
+/// second. Only waiting counts, not the hashing in between.
 pub(super) struct D1 {
     database: Result<D1Database, String>,
     timeout_ms: u32,
+    left_ms: AtomicU32,
 }
 
 impl D1 {
     pub(super) fn new(env: &Env, timeout_ms: u32) -> Self {
-        Self { database: env.d1("DB").map_err(|error| error.to_string()), timeout_ms }
+        Self { database: env.d1("DB").map_err(|error| error.to_string()), timeout_ms, left_ms: timeout_ms.into() }
     }
 }
 
@@ -29,10 +35,19 @@ impl Db for D1 {
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
         Box::pin(SendFuture::new(async move {
             let database = self.database.as_ref().map_err(|error| DbError::Refused(error.clone()))?;
+            let left_ms = self.left_ms.load(Ordering::Relaxed);
+            if left_ms == 0 {
+                return Err(DbError::TimedOut(self.timeout_ms));
+            }
+            let begun = now();
             let query = std::pin::pin!(run(database, &statements));
-            let deadline = Delay::from(Duration::from_millis(self.timeout_ms.into()));
+            let deadline = Delay::from(Duration::from_millis(left_ms.into()));
             match select(query, std::pin::pin!(deadline)).await {
-                Either::Left((answer, _)) => answer,
+                Either::Left((answer, _)) => {
+                    let used_ms = u32::try_from(now().millis() - begun.millis()).unwrap_or(0);
+                    self.left_ms.store(left_ms.saturating_sub(used_ms), Ordering::Relaxed);
+                    answer
+                }
                 Either::Right(_) => Err(DbError::TimedOut(self.timeout_ms)),
             }
         }))

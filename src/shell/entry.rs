@@ -19,7 +19,7 @@ use crate::http::{App, Ports, request_id};
 use crate::ports::NoEntropy;
 use crate::store::Store;
 
-static MIN_LEVEL: MinLevel = MinLevel::new();
+pub(super) static MIN_LEVEL: MinLevel = MinLevel::new();
 
 thread_local! {
     /// Built at the first request of an isolate: the environment is the same for all of them.

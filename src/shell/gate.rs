@@ -16,15 +16,14 @@ use worker::{Context, Delay, Env, ObjectNamespace, web_sys};
 
 use super::breaker_protocol::{Answer, Question};
 use super::clock::now;
-use crate::domain::breaker::{Admission, Breaker, Command, Policy};
+use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
 use crate::domain::breaker_copy::{Advice, BreakerCopy};
 use crate::domain::request_id::RequestId;
+use crate::domain::settings::BREAKER_TIMEOUT_MS;
 use crate::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 
 /// The object's name: one breaker for one database.
 const OBJECT_NAME: &str = "d1";
-/// Milliseconds after which the object counts as out of reach.
-const OBJECT_TIMEOUT_MS: u64 = 1_000;
 
 thread_local! {
     /// What this isolate knows. Never borrowed across an await.
@@ -49,19 +48,19 @@ impl BreakerGate {
 
     /// Asks the object, for as long as a request can wait, and remembers what it says.
     async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
-        let number = COPY.with_borrow_mut(BreakerCopy::begin);
-        let deadline = Delay::from(Duration::from_millis(OBJECT_TIMEOUT_MS));
+        let begun = COPY.with_borrow(BreakerCopy::begin);
+        let deadline = Delay::from(Duration::from_millis(BREAKER_TIMEOUT_MS.unsigned_abs()));
         let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => None,
         };
         let Some(answer) = answer else {
-            if COPY.with_borrow_mut(|copy| copy.lost(number, now())) {
+            if COPY.with_borrow_mut(|copy| copy.lost(begun, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
             }
             return Err(OutOfReach);
         };
-        if COPY.with_borrow_mut(|copy| copy.learn(number, &answer.view, now())) {
+        if COPY.with_borrow_mut(|copy| copy.learn(&answer.view, now())) {
             tracing::info!(target: "app.breaker", "Circuit breaker is back: this isolate follows it again");
         }
         Ok(answer)
@@ -91,44 +90,52 @@ impl BreakerGate {
         self.context.wait_until(refresh.instrument(tracing::Span::current()));
     }
 
-    async fn admission(&self) -> Result<Pass, Refused> {
-        let decision = COPY.with_borrow_mut(|copy| copy.decide(now(), &self.policy));
+    /// What this isolate advises, with what that entails: a refresh, a line in the log.
+    fn decide(&self) -> Advice {
+        let (from, decision) = COPY.with_borrow_mut(|copy| {
+            let from = copy.alone().map(|breaker| breaker.entered());
+            (from, copy.decide(now(), &self.policy))
+        });
         if decision.refresh {
             self.refresh_in_background();
         }
-        match decision.advice {
-            Advice::Ask => self.ask_for_admission().await,
+        if let (Advice::ProbeAlone(_), Some(from)) = (decision.advice, from) {
+            log_alone(from, State::HalfOpen);
+        }
+        decision.advice
+    }
+
+    async fn admission(&self) -> Result<Pass, Refused> {
+        match self.decide() {
+            Advice::Ask => {
+                let answer = self.ask_and_count(Question::Admit).await;
+                COPY.with_borrow_mut(BreakerCopy::asked);
+                self.follow_answer(answer)
+            }
+            // The one question that an isolate asks about a breaker that is closed: a refresh, and logged so.
+            Advice::Introduce => {
+                let answer = self.ask(Question::Admit).await;
+                tracing::debug!(target: "app.breaker", reached = answer.is_ok(), "Circuit breaker copy refreshed");
+                self.follow_answer(answer)
+            }
             advice => follow(advice),
         }
     }
 
-    async fn ask_for_admission(&self) -> Result<Pass, Refused> {
-        let Ok(Answer { admission, view }) = self.ask_and_count(Question::Admit).await else {
-            return follow(COPY.with_borrow_mut(|copy| copy.decide(now(), &self.policy)).advice);
-        };
-        match admission {
-            Some(Admission::Go) => Ok(Pass { probe: None }),
-            Some(Admission::Probe(round)) => Ok(Pass { probe: Some(Probe::Shared(round)) }),
-            Some(Admission::Refuse) | None => Err(Refused { retry_after_ms: view.retry_after_ms }),
+    fn follow_answer(&self, answer: Result<Answer, OutOfReach>) -> Result<Pass, Refused> {
+        match answer.map(|answer| answer.admission) {
+            Ok(Some(Admission::Go)) => Ok(Pass { probe: None }),
+            Ok(Some(Admission::Probe(round))) => Ok(Pass { probe: Some(Probe::Shared(round)) }),
+            Ok(Some(Admission::Refuse) | None) | Err(OutOfReach) => follow(self.decide()),
         }
     }
 
     async fn note(&self, pass: Pass, outcome: Outcome) {
         match (pass.probe, outcome) {
             (None, Outcome::Answered) => {}
-            (None, Outcome::Failed) => {
-                let is_alone = COPY.with_borrow_mut(|copy| copy.alone().is_some());
-                if is_alone || self.ask_and_count(Question::Failed).await.is_err() {
-                    change_alone(|breaker| breaker.failed(now(), &self.policy));
-                }
-            }
-            // If these do not arrive, the lease of the probe ends by itself.
-            (Some(Probe::Shared(round)), Outcome::Answered) => {
-                let _ = self.ask_and_count(Question::ProbeSucceeded(round)).await;
-            }
-            (Some(Probe::Shared(round)), Outcome::Failed) => {
-                let _ = self.ask_and_count(Question::ProbeFailed(round)).await;
-            }
+            (None, Outcome::Failed) => self.note_failure().await,
+            (Some(Probe::Shared(round)), Outcome::Answered) => self.tell(Question::ProbeSucceeded(round)).await,
+            (Some(Probe::Shared(round)), Outcome::Failed) => self.tell(Question::ProbeFailed(round)).await,
             (Some(Probe::Alone(round)), Outcome::Answered) => {
                 change_alone(|breaker| breaker.probe_succeeded(round));
             }
@@ -138,24 +145,48 @@ impl BreakerGate {
         }
     }
 
+    /// An open breaker does not count: a storm of failures must not become a storm of reports.
+    async fn note_failure(&self) {
+        if COPY.with_borrow(BreakerCopy::is_open) {
+            return;
+        }
+        if COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+            self.tell(Question::Failed).await;
+        }
+        change_alone(|breaker| breaker.failed(now(), &self.policy));
+    }
+
+    /// Reports, and once more if the report was lost though the object answers others. What is lost all
+    /// the same costs little: a failure is counted here, and the lease of a probe ends by itself.
+    async fn tell(&self, report: Question) {
+        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+            let _ = self.ask_and_count(report).await;
+        }
+    }
+
     async fn report_state(&self) -> BreakerReport {
         if let Ok(answer) = self.ask_and_count(Question::Inspect).await {
             return BreakerReport { view: answer.view, shared: true };
         }
-        let alone = COPY.with_borrow_mut(|copy| copy.alone().cloned()).unwrap_or_default();
-        BreakerReport { view: alone.view(now(), &self.policy), shared: false }
+        BreakerReport { view: COPY.with_borrow(|copy| copy.view(now(), &self.policy)), shared: false }
     }
 }
 
-/// Tells the breaker of this isolate alone, if it still is alone, and logs what that changed.
+/// Tells the breaker of this isolate alone, if it is alone, and logs what that changed.
 fn change_alone(change: impl FnOnce(&mut Breaker)) {
     let states = COPY.with_borrow_mut(|copy| {
         let breaker = copy.alone()?;
-        let from = breaker.state(now());
+        let from = breaker.entered();
         change(breaker);
-        Some((from, breaker.state(now())))
+        Some((from, breaker.entered()))
     });
-    if let Some((from, to)) = states.filter(|(from, to)| from != to) {
+    if let Some((from, to)) = states {
+        log_alone(from, to);
+    }
+}
+
+fn log_alone(from: State, to: State) {
+    if from != to {
         let (from, to) = (from.as_str(), to.as_str());
         tracing::warn!(target: "app.breaker", from, to, "Circuit breaker of this isolate changed");
     }
@@ -167,8 +198,8 @@ fn follow(advice: Advice) -> Result<Pass, Refused> {
         Advice::Go => Ok(Pass { probe: None }),
         Advice::ProbeAlone(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
         Advice::Refuse { retry_after_ms } => Err(Refused { retry_after_ms }),
-        // Asking has just failed and the isolate decides alone: it never advises to ask.
-        Advice::Ask => Err(Refused { retry_after_ms: 1_000 }),
+        // It was asked a moment ago, and said no or nothing: not again in the same request.
+        Advice::Ask | Advice::Introduce => Err(Refused { retry_after_ms: 1_000 }),
     }
 }
 

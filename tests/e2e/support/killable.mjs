@@ -8,9 +8,9 @@ import { createInterface } from "node:readline";
 const SERVE = join(import.meta.dirname, "serve.mjs");
 
 /** Starts `serve.mjs` in a process group of its own: `{origin, kill()}`. The test `t` cleans up after itself. */
-export async function startKillable(t, { state, settings }) {
+export async function startKillable(t, { state, settings, wrapper = "" }) {
   const options = { detached: true, stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, TMPDIR: state } };
-  const child = spawn(process.execPath, [SERVE, state, JSON.stringify(settings)], options);
+  const child = spawn(process.execPath, [SERVE, state, JSON.stringify(settings), wrapper], options);
   const exited = once(child, "exit");
   t.after(() => child.stdin.end());
   const origin = await originOf(child);

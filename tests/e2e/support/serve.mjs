@@ -1,9 +1,10 @@
-// The service in a process of its own, so that a test can kill it: `node serve.mjs <state folder> <settings>`.
-// Prints `{"origin": …}` when it answers; ends when its standard input does, so that it never outlives the test.
+// The service in a process of its own, so that a test can kill it:
+// `node serve.mjs <state folder> <settings> [<wrapper>]`. Prints `{"origin": …}` when it answers; ends when its
+// standard input does, so that it never outlives the test.
 import { startService } from "./service.mjs";
 
-const [state, settings] = process.argv.slice(2);
-const service = await startService({ state, settings: JSON.parse(settings) });
+const [state, settings, wrapper] = process.argv.slice(2);
+const service = await startService({ state, settings: JSON.parse(settings), wrapper });
 console.log(JSON.stringify({ origin: service.origin }));
 process.stdin.resume();
 process.stdin.on("end", async () => {

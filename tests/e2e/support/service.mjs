@@ -10,6 +10,8 @@ import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wran
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DIST = join(ROOT, "dist");
+/** Of the first Worker; Durable Objects are found under it. */
+export const NAME = "edge-auth";
 
 export const SECRET_KEY = "e2e-5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 /** Quick enough for tests; the cost of the real number is measured, not tested. */
@@ -38,13 +40,15 @@ function modules(wrapper) {
  * @param {string} [options.state] folder of D1's data, to outlive the service
  * @param {string} [options.wrapper] module of the tests to put in front of the Worker
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ * @param {number} [options.isolates] so many isolates of the service share one database and one circuit breaker
  */
-export async function startService({ settings = {}, state, wrapper, migrate = true, port = 0 } = {}) {
+export async function startService({ settings = {}, state, wrapper, migrate = true, port = 0, isolates = 1 } = {}) {
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const bindings = Object.fromEntries(
     Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
   );
+  const worker = { ...workerOptions, name: NAME, modulesRoot: DIST, modules: modules(wrapper), bindings };
   const logs = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(
@@ -59,7 +63,7 @@ export async function startService({ settings = {}, state, wrapper, migrate = tr
         logs.push(line);
         arrivals.emit("line");
       },
-      workers: [{ ...workerOptions, name: "edge-auth", modulesRoot: DIST, modules: modules(wrapper), bindings }],
+      workers: [worker, ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2))],
     }),
   );
   const url = await miniflare.ready;
@@ -67,7 +71,7 @@ export async function startService({ settings = {}, state, wrapper, migrate = tr
   if (migrate) {
     await applyMigrations(db);
   }
-  return {
+  const service = {
     origin: url.origin,
     db,
     folder,
@@ -89,6 +93,21 @@ export async function startService({ settings = {}, state, wrapper, migrate = tr
       }
     },
   };
+  // Of each isolate its own address; the logs are those of all.
+  const origins = Array.from({ length: isolates - 1 }, async (_, index) => {
+    return (await miniflare.unsafeGetDirectURL(`${NAME}-${index + 2}`)).origin;
+  });
+  service.isolates = [service, ...(await Promise.all(origins)).map((origin) => ({ ...service, origin }))];
+  return service;
+}
+
+/** The same Worker once more, at an address of its own: its Durable Objects are those of the first. */
+function further(worker, number) {
+  const objects = Object.entries(worker.durableObjects).map(([binding, object]) => {
+    return [binding, { ...object, scriptName: NAME }];
+  });
+  const unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
+  return { ...worker, name: `${NAME}-${number}`, durableObjects: Object.fromEntries(objects), unsafeDirectSockets };
 }
 
 function parseLine(text) {

@@ -1,0 +1,144 @@
+// The way of the circuit breaker, for every way in which D1 fails: five failures open it, then nothing reaches D1
+// until the recovery time is over, then one request of many does; what that finds closes the breaker or opens it
+// again. At this level, because the count is taken in front of the real D1.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { me, send, signUp } from "./support/client.mjs";
+import { assertSuccess } from "./support/envelope.mjs";
+import {
+  accessLines,
+  assertRefusedAtOnce,
+  assertUnavailable,
+  batches,
+  breakOpen,
+  everyOperation,
+  inspect,
+  oneOfManyProbes,
+  setFaults,
+  startFaulty,
+  untilProbeIsDue,
+} from "./support/faults.mjs";
+import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
+
+const THRESHOLD = 5;
+const RECOVERY_SECONDS = 2;
+// Long enough for fifty requests to be answered while one is held.
+const settings = { D1_TIMEOUT_MS: "2000", BREAKER_RECOVERY_TIMEOUT_SECONDS: String(RECOVERY_SECONDS) };
+
+const FAULTS = [
+  ["answers too late", { kind: "slow", ms: 4000 }, /no answer within 2000 ms/],
+  ["never answers", { kind: "never" }, /no answer within 2000 ms/],
+  ["fails before it does anything", { kind: "before" }, /Network connection lost/],
+  ["fails after it did what it was asked", { kind: "after" }, /Network connection lost/],
+  ["answers with nothing", { kind: "corrupt", answer: "nothing" }, /corrupt answer/],
+  ["answers with too few results", { kind: "corrupt", answer: "too few" }, /corrupt answer/],
+  ["answers with what is no JSON", { kind: "corrupt", answer: "no json" }, /corrupt answer/],
+];
+
+/** It is open: nothing gets through, and what needs no database works. */
+async function assertOpen(service, person, failureCount) {
+  const reached = await batches(service);
+  const refused = await Promise.all([me(service, person.access), ...everyOperation(service)]);
+  assertSuccess(await send(service, "/health"), 200);
+  assert.equal((await send(service, "/openapi.json")).status, 200);
+  const breaker = await inspect(service);
+  assert.deepEqual([breaker.state, breaker.failure_count], ["open", failureCount]);
+  assert.deepEqual([breaker.forced, breaker.shared], [false, true]);
+  assert.equal(await batches(service), reached, "D1 was called");
+  await assertRefusedAtOnce(service, refused);
+  for (const { headers } of refused) {
+    assert.ok(Number(headers["retry-after"]) <= RECOVERY_SECONDS, headers["retry-after"]);
+  }
+}
+
+describe("five failures open the breaker, and one probe decides what follows, when D1", () => {
+  for (const [name, fault, cause] of FAULTS) {
+    test(name, async (t) => {
+      const service = await startFaulty(t, { settings });
+      const person = await signUp(service);
+      const started = await setFaults(service, { db: fault });
+
+      const failed = everyOperation(service, THRESHOLD - 1);
+      (await Promise.all(failed)).forEach(assertUnavailable);
+      const almost = { state: "closed", failure_count: THRESHOLD - 1, retry_after_seconds: 0 };
+      assert.deepEqual(await inspect(service), { ...almost, forced: false, shared: true });
+      const fifth = await me(service, person.access);
+      assertUnavailable(fifth);
+      assert.equal(await batches(service), started.batches + THRESHOLD);
+      await assertOpen(service, person, THRESHOLD);
+      const errors = await logged(service, (line) => line.level === "ERROR" && cause.test(line.cause));
+      assert.equal(errors.length, THRESHOLD, "each failure is logged once, with its cause");
+
+      await untilProbeIsDue(service);
+      const before = await batches(service);
+      const badProbe = await me(service, person.access);
+      assertUnavailable(badProbe);
+      assert.equal(await batches(service), before + 1);
+      await assertOpen(service, person, THRESHOLD + 1);
+
+      await untilProbeIsDue(service);
+      const answers = await oneOfManyProbes([service], () => me(service, person.access));
+      assertSuccess(answers.at(-1), 200);
+      const [probe] = await accessLines(service, [answers.at(-1)]);
+      assert.deepEqual([probe.d1_calls, probe.do_calls], [1, 2], "it asked for leave and said what it found");
+      const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
+      assert.deepEqual(await inspect(service), closed);
+      const afterwards = await Promise.all(Array.from({ length: 20 }, () => me(service, person.access)));
+      afterwards.forEach((response) => assertSuccess(response, 200));
+      (await accessLines(service, afterwards)).forEach((line) => assert.equal(line.do_calls, 0));
+      (await loggedText(service)).forEach(assertLogLine);
+    });
+  }
+});
+
+test("readiness tells the truth about D1 and the breaker, and is itself a probe", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const readiness = async (status) => {
+    const { body, ...response } = await send(service, "/health/ready");
+    assert.equal(response.status, status, response.text);
+    return [body.status, body.checks.database, body.checks.circuit_breaker.state];
+  };
+  assert.deepEqual(await readiness(200), ["ready", "ok", "closed"]);
+  await setFaults(service, { db: { kind: "before" } });
+  for (let failures = 1; failures < THRESHOLD; failures += 1) {
+    assert.deepEqual(await readiness(503), ["degraded", "failing", "closed"]);
+  }
+  assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
+  const reached = await batches(service);
+  assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
+  assert.equal(await batches(service), reached);
+  await untilProbeIsDue(service);
+  assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
+  await setFaults(service, { db: { kind: "ok" } });
+  assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
+  await untilProbeIsDue(service);
+  assert.deepEqual(await readiness(200), ["ready", "ok", "closed"]);
+});
+
+test("with leave for three probes exactly three of fifty parallel requests probe, and one closes it", async (t) => {
+  const service = await startFaulty(t, { settings: { ...settings, BREAKER_HALF_OPEN_MAX_CALLS: "3" } });
+  const person = await signUp(service);
+  await breakOpen(service);
+  await untilProbeIsDue(service);
+  const answers = await oneOfManyProbes([service], () => me(service, person.access), { probes: 3 });
+  answers.slice(-3).forEach((response) => assertSuccess(response, 200));
+  assert.equal((await inspect(service)).state, "closed");
+  assertSuccess(await me(service, person.access), 200);
+});
+
+test("failures that are older than the window do not count", async (t) => {
+  const window = { ...settings, BREAKER_FAILURE_WINDOW_SECONDS: "1" };
+  const service = await startFaulty(t, { settings: window });
+  const person = await signUp(service);
+  await setFaults(service, { db: { kind: "before" } });
+  for (let round = 0; round < 2; round += 1) {
+    const failed = Array.from({ length: THRESHOLD - 1 }, () => me(service, person.access));
+    (await Promise.all(failed)).forEach(assertUnavailable);
+    let breaker;
+    do {
+      breaker = await inspect(service);
+      assert.equal(breaker.state, "closed");
+    } while (breaker.failure_count > 0);
+  }
+});

@@ -1,0 +1,145 @@
+// A minute of a D1 that fails three calls of ten, half of them after it has written, some at once and some by never
+// answering: every request of sixteen clients ends in its proper answer or in a 503 in time, and no write is lost,
+// doubled or halved. The tables are looked at past the service.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { send } from "./support/client.mjs";
+import { assertLinearChains, rows, sessionsWithTwoLiveTokens } from "./support/database.mjs";
+import { counters, setFaults, startFaulty, transitions } from "./support/faults.mjs";
+import { Client } from "./support/flapping-client.mjs";
+import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
+import { decode } from "./support/tokens.mjs";
+
+const MINUTE_MS = 60_000;
+const CLIENTS = 16;
+const D1_TIMEOUT_MS = 500;
+const SEED = 20261120;
+const settings = {
+  D1_TIMEOUT_MS: String(D1_TIMEOUT_MS),
+  BREAKER_RECOVERY_TIMEOUT_SECONDS: "1",
+  REFRESH_REUSE_INTERVAL_SECONDS: "600",
+};
+const PROPER = [200, 201, 401, 409, 503];
+
+/** A linear congruential generator: who does what depends on the seed, when it happens does not. */
+function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Each request was answered properly and in time, and each refusal is explained by an answer that was lost. */
+async function assertAnswers(service, clients) {
+  const lines = await logged(service, (line) => line.message === "Request finished");
+  const byId = new Map(lines.map((line) => [line.request_id, line]));
+  const tries = clients.flatMap((client) => client.tries);
+  assert.equal(new Set(tries.map(({ id }) => id)).size, tries.length);
+  for (const { id, status } of tries) {
+    const line = byId.get(id);
+    assert.equal(line.status_code, status);
+    assert.ok(PROPER.includes(status), JSON.stringify(line));
+    assert.ok(line.duration_ms <= D1_TIMEOUT_MS + 1000, JSON.stringify(line));
+    // A login makes two calls: the breaker may have opened between them.
+    const isFailed = status === 503 && line.d1_calls > 0 && line.route !== "/auth/login";
+    assert.ok(!isFailed || line.do_calls > 0, `not reported: ${JSON.stringify(line)}`);
+  }
+  for (const { kind, lost } of clients.flatMap((client) => client.explained)) {
+    assert.ok(lost.some((id) => byId.get(id).d1_calls > 0), `${kind} refused, though nothing was lost: ${lost}`);
+  }
+  const failures = await logged(service, (line) => line.level === "ERROR" && line.name === "app.errors");
+  failures.forEach((line) => assert.equal(line.status_code ?? 503, 503, JSON.stringify(line)));
+  return tries.map(({ id }) => byId.get(id));
+}
+
+/** The tables hold what the clients were told, and nothing else. */
+async function assertTables(service, clients) {
+  const { db } = service;
+  const found = await assertLinearChains(db);
+  assert.deepEqual(await sessionsWithTwoLiveTokens(db), []);
+  for (const orphans of [
+    "SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM sessions)",
+    "SELECT id FROM sessions WHERE user_id NOT IN (SELECT id FROM users)",
+    "SELECT id FROM sessions WHERE id NOT IN (SELECT session_id FROM refresh_tokens)",
+    "SELECT jti FROM refresh_tokens WHERE session_id NOT IN (SELECT id FROM sessions)",
+    "SELECT t.jti FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id WHERE s.user_id <> t.user_id",
+    "SELECT id FROM sessions WHERE end_reason = 'reuse'",
+  ]) {
+    assert.deepEqual(await rows(db, orphans), [], orphans);
+  }
+  const people = clients.flatMap((client) => client.people);
+  const emails = (await rows(db, "SELECT email FROM users ORDER BY email")).map(({ email }) => email);
+  assert.deepEqual(emails, people.map(({ user }) => user.email).sort());
+  const counts = await rows(
+    db,
+    "SELECT u.email, count(*) AS sessions FROM users AS u JOIN sessions AS s ON s.user_id = u.id GROUP BY u.id",
+  );
+  const sessions = new Map(counts.map((row) => [row.email, row.sessions]));
+  for (const { user, signIns, signInTries } of people) {
+    const count = sessions.get(user.email) - 1;
+    assert.ok(count >= signIns && count <= signInTries, `${count} sessions of ${signIns} to ${signInTries} logins`);
+  }
+  const live = await rows(
+    db,
+    `SELECT s.id, s.end_reason, t.jti FROM sessions AS s JOIN refresh_tokens AS t ON t.session_id = s.id
+     WHERE t.revoked_at IS NULL`,
+  );
+  const newest = new Map(live.map(({ id, ...row }) => [id, row]));
+  for (const { refresh: token, isOver } of clients.flatMap((client) => client.sessions)) {
+    const { sid, jti } = decode(token).claims;
+    assert.deepEqual(newest.get(Number(sid)), { end_reason: isOver ? "logout" : null, jti }, "as handed out last");
+  }
+  return found;
+}
+
+test("a minute of a flapping D1: proper answers or 503 in time, and nothing lost, doubled or halved", async (t) => {
+  const service = await startFaulty(t, { settings });
+  await setFaults(service, { db: { kind: "flapping", probability: 0.3, seed: SEED } });
+  const clients = Array.from({ length: CLIENTS }, (_, index) => {
+    return new Client(service, `client-${index}`, generator(SEED + index));
+  });
+  let isOver = false;
+  const lives = clients.map(async (client) => {
+    while (!isOver) {
+      await client.live();
+    }
+  });
+  const minute = new Promise((resolve) => setTimeout(resolve, MINUTE_MS));
+  // A client that gives up ends the test at once.
+  await Promise.race([minute, Promise.all(lives)]);
+  isOver = true;
+  const { flapped } = await setFaults(service, { db: { kind: "ok" } });
+  // What they are in the middle of, they finish.
+  await Promise.all(lives);
+  let ready;
+  do {
+    ready = await send(service, "/health/ready");
+  } while (ready.status !== 200);
+
+  const lines = await assertAnswers(service, clients);
+  const found = await assertTables(service, clients);
+  await Promise.all(clients.map((client) => client.goOn()));
+  await assertTables(service, clients);
+  (await loggedText(service)).forEach(assertLogLine);
+
+  // It was what it was meant to be.
+  const failed = flapped.before + flapped.never + flapped.after + flapped.silent;
+  const calls = failed + flapped.ok;
+  assert.ok(failed > 0.2 * calls && failed < 0.4 * calls, JSON.stringify(flapped));
+  Object.values(flapped).forEach((number) => assert.ok(number >= 20, JSON.stringify(flapped)));
+  const changes = await transitions(service);
+  assert.ok(changes.filter((change) => change === "half_open → closed").length >= 10, changes.join(", "));
+  assert.ok(changes.filter((change) => change === "half_open → open").length >= 1, changes.join(", "));
+  const refused = lines.filter((line) => line.status_code === 503 && line.d1_calls === 0);
+  assert.ok(refused.length >= 100);
+  const retried = await logged(service, (line) => line.message === "Refreshed" && line.retried);
+  assert.ok(retried.length >= 20);
+  t.diagnostic(`${lines.length} requests, ${refused.length} refused; ${JSON.stringify(flapped)}`);
+  t.diagnostic(`${found.sessions} sessions, ${found.tokens} tokens, ${changes.length} transitions`);
+  const longest = Math.max(...lines.map((line) => line.duration_ms));
+  const explained = clients.flatMap((client) => client.explained).length;
+  t.diagnostic(`${explained} refusals after a lost answer; the longest request took ${longest} ms`);
+  assert.equal((await counters(service)).objectStarts, 1);
+});

@@ -1,0 +1,204 @@
+// The operator's door to the circuit breaker, which must open while D1 is down, and what the breaker says of itself in
+// the log: each change once, under the id of the request that caused it, and never a key.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { me, post, send, signUp } from "./support/client.mjs";
+import { assertEnvelope, assertFaults, assertSuccess } from "./support/envelope.mjs";
+import {
+  accessLines,
+  assertRefusedAtOnce,
+  assertUnavailable,
+  batches,
+  breakerLines,
+  breakOpen,
+  command,
+  everyOperation,
+  inspect,
+  inspection,
+  oneOfManyProbes,
+  OPERATOR_KEY,
+  retryTime,
+  setFaults,
+  startFaulty,
+  untilProbeIsDue,
+} from "./support/faults.mjs";
+import { assertLogLine, loggedText } from "./support/logs.mjs";
+
+const PATH = "/operator/circuit-breaker";
+const DOWN = { db: { kind: "before" } };
+const WHOLE = { db: { kind: "ok" } };
+const settings = { BREAKER_RECOVERY_TIMEOUT_SECONDS: "2", D1_TIMEOUT_MS: "3000" };
+const bearer = (key) => ({ Authorization: `Bearer ${key}` });
+const many = (count, request) => Promise.all(Array.from({ length: count }, request));
+const named = (id) => ({ "X-Request-ID": id });
+
+/** Both operations, with these headers. */
+function both(service, headers) {
+  return [send(service, PATH, { headers }), post(service, PATH, { state: "open" }, headers)];
+}
+
+/** What is logged is well-formed, and holds none of these. */
+async function assertNeverLogged(service, ...secrets) {
+  const lines = await loggedText(service);
+  lines.forEach(assertLogLine);
+  secrets.forEach((secret) => assert.ok(!lines.join("\n").includes(secret), `logged: ${secret}`));
+}
+
+test("forced open refuses everything, whatever D1 does, until it is ordered otherwise", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  const { body, ...ordered } = await command(service, "open");
+  assertSuccess({ body, ...ordered }, 200);
+  const open = { state: "open", failure_count: 0, retry_after_seconds: 2, forced: true, shared: true };
+  assert.deepEqual(body, open);
+  const reached = await batches(service);
+  const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
+  await assertRefusedAtOnce(service, refused);
+  // Twice as long as an open breaker would stay so by itself; those who then ask are told to wait again.
+  for (let round = 0; round < 2; round += 1) {
+    await retryTime(await me(service, access));
+    const answers = await many(10, () => me(service, access));
+    answers.forEach(assertUnavailable);
+    assert.ok((await accessLines(service, answers)).some((line) => line.do_calls === 1), "nobody asked");
+  }
+  assert.equal(await batches(service), reached);
+  assert.deepEqual(await inspect(service), open);
+  assertSuccess(await send(service, "/health"), 200);
+  const readiness = await send(service, "/health/ready");
+  assert.equal(readiness.status, 503);
+  assert.deepEqual(readiness.body.checks, { database: "not_asked", circuit_breaker: open });
+
+  const automatic = await command(service, "automatic");
+  assertSuccess(automatic, 200);
+  const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
+  assert.deepEqual(automatic.body, closed);
+  assertSuccess(await me(service, access), 200);
+});
+
+test("forced closed lets everything through while D1 is down, and never opens; automatic counts again", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  await breakOpen(service);
+  const { body, ...ordered } = await command(service, "closed");
+  assertSuccess({ body, ...ordered }, 200);
+  const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: true, shared: true };
+  assert.deepEqual(body, closed);
+  const reached = await batches(service);
+  (await many(20, () => me(service, access))).forEach(assertUnavailable);
+  assert.equal(await batches(service), reached + 20);
+  assert.deepEqual(await inspect(service), closed);
+
+  assertSuccess(await command(service, "automatic"), 200);
+  (await many(4, () => me(service, access))).forEach(assertUnavailable);
+  assert.deepEqual([(await inspect(service)).state, (await inspect(service)).failure_count], ["closed", 4]);
+  assertUnavailable(await me(service, access));
+  assert.equal((await inspect(service)).state, "open");
+  await setFaults(service, WHOLE);
+  await untilProbeIsDue(service);
+  assertSuccess(await me(service, access), 200);
+});
+
+test("the operator is heard at once while D1 never answers, and asks nothing of it", async (t) => {
+  const service = await startFaulty(t, { settings });
+  await setFaults(service, { db: { kind: "never" } });
+  const stuck = Promise.all(everyOperation(service, 4));
+  const answers = [await inspection(service), await command(service, "open"), await command(service, "automatic")];
+  answers.forEach((response) => assertSuccess(response, 200));
+  for (const line of await accessLines(service, answers)) {
+    assert.deepEqual([line.d1_calls, line.do_calls, line.route], [0, 1, PATH]);
+    assert.ok(line.duration_ms < 1000, `${line.duration_ms} ms`);
+  }
+  (await stuck).forEach(assertUnavailable);
+});
+
+test("without an operator's key there is no such door", async (t) => {
+  const service = await startFaulty(t, { settings: { OPERATOR_KEY: undefined } });
+  const { access } = await signUp(service);
+  for (const headers of [{}, bearer(OPERATOR_KEY), bearer(""), bearer(access)]) {
+    for (const response of await Promise.all(both(service, headers))) {
+      assertEnvelope(response, 404, "NOT_FOUND");
+      assert.equal(response.headers["www-authenticate"], undefined);
+    }
+  }
+  assertSuccess(await me(service, access), 200);
+});
+
+test("another key is refused like another token, and orders nothing", async (t) => {
+  const service = await startFaulty(t);
+  const { access } = await signUp(service);
+  const wrong = "e2e-not-the-operator-9f8e7d6c5b4a39";
+  const cases = [
+    [{}, undefined],
+    [bearer(wrong), /error="invalid_token"/],
+    [bearer(access), /error="invalid_token"/],
+    [bearer(OPERATOR_KEY.slice(0, -1)), /error="invalid_token"/],
+    [bearer(`${OPERATOR_KEY}0`), /error="invalid_token"/],
+    [bearer(OPERATOR_KEY.toUpperCase()), /error="invalid_token"/],
+    [{ Authorization: OPERATOR_KEY }, undefined],
+    [{ Authorization: `Basic ${OPERATOR_KEY}` }, undefined],
+  ];
+  for (const [headers, challenge] of cases) {
+    for (const response of await Promise.all(both(service, headers))) {
+      assertEnvelope(response, 401, "AUTH_TOKEN_INVALID");
+      assert.match(response.headers["www-authenticate"], challenge ?? /^Bearer realm="[^"]+"$/);
+      assert.ok(!response.text.includes(OPERATOR_KEY));
+    }
+  }
+  assert.deepEqual([(await inspect(service)).state, (await inspect(service)).forced], ["closed", false]);
+  assertEnvelope(await me(service, OPERATOR_KEY), 401, "AUTH_TOKEN_INVALID");
+
+  assertFaults(await command(service, "half_open"), "state: value_error");
+  assertFaults(await command(service, undefined), "state: missing");
+  assertFaults(await command(service, 1), "state: type_error");
+  assert.equal((await inspect(service)).forced, false);
+  await assertNeverLogged(service, OPERATOR_KEY, OPERATOR_KEY.slice(0, -1), wrong, access);
+});
+
+test("each transition is logged once, under the id of the request that caused it", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  const ask = (id) => me(service, access, named(id));
+  await setFaults(service, DOWN);
+  for (let failure = 1; failure <= 5; failure += 1) {
+    assertUnavailable(await ask(`failure-${failure}`));
+  }
+  assertUnavailable(await ask("refused"));
+  await untilProbeIsDue(service);
+  assertUnavailable(await ask("bad-probe"));
+  await untilProbeIsDue(service);
+  await setFaults(service, WHOLE);
+  assertSuccess(await ask("good-probe"), 200);
+  for (const [id, state] of Object.entries({ "order-1": "open", "order-2": "closed", "order-3": "automatic" })) {
+    assertSuccess(await command(service, state, named(id)), 200);
+  }
+  assertSuccess(await command(service, "automatic", named("order-4")), 200);
+
+  const lines = await breakerLines(service);
+  lines.forEach((line) => assert.deepEqual([line.level, line.message], ["WARNING", "Circuit breaker changed"]));
+  const story = lines.map((line) => {
+    return `${line.request_id}: ${line.from} → ${line.to}, ${line.failure_count}${line.forced ? ", forced" : ""}`;
+  });
+  assert.deepEqual(story, [
+    "failure-5: closed → open, 5",
+    "bad-probe: open → half_open, 5",
+    "bad-probe: half_open → open, 6",
+    "good-probe: open → half_open, 6",
+    "good-probe: half_open → closed, 0",
+    "order-1: closed → open, 0, forced",
+    "order-2: open → closed, 0, forced",
+    "order-3: closed → closed, 0",
+  ]);
+  await assertNeverLogged(service, OPERATOR_KEY, access);
+});
+
+test("many probes in parallel log one transition, under the id of the one that probed", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  await breakOpen(service);
+  await untilProbeIsDue(service);
+  const answers = await oneOfManyProbes([service], () => me(service, access));
+  assertSuccess(answers.at(-1), 200);
+  const closings = (await breakerLines(service)).filter((line) => line.to === "closed");
+  assert.deepEqual(closings.map((line) => line.request_id), [answers.at(-1).headers["x-request-id"]]);
+});

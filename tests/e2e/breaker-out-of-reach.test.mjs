@@ -1,0 +1,203 @@
+// The Durable Object does not answer: each isolate falls back to a breaker of its own, says so once, and follows the
+// shared one again when it is back. Nobody waits for it while D1 is well.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { me, send, signUp } from "./support/client.mjs";
+import { assertSuccess } from "./support/envelope.mjs";
+import {
+  accessLines,
+  assertRefusedAtOnce,
+  assertUnavailable,
+  batches,
+  breakerLines,
+  breakOpen,
+  command,
+  everyOperation,
+  inspect,
+  inspection,
+  oneOfManyProbes,
+  retryTime,
+  setFaults,
+  startFaulty,
+  untilProbeIsDue,
+} from "./support/faults.mjs";
+import { assertLogLine, loggedText } from "./support/logs.mjs";
+
+const OBJECT_TIMEOUT_MS = 500;
+const D1_TIMEOUT_MS = 2000;
+const settings = { D1_TIMEOUT_MS: String(D1_TIMEOUT_MS), BREAKER_RECOVERY_TIMEOUT_SECONDS: "3" };
+const WHOLE = { kind: "ok" };
+const LOST = "Circuit breaker is out of reach: this isolate decides alone";
+const BACK = "Circuit breaker is back: this isolate follows it again";
+const OWN = "Circuit breaker of this isolate changed";
+
+const FAULTS = [
+  ["cannot be named", { kind: "throws" }],
+  ["loses its connection", { kind: "rejects" }],
+  ["never answers", { kind: "never" }],
+  ["answers too late", { kind: "slow", ms: 2 * OBJECT_TIMEOUT_MS }],
+  ["answers nonsense", { kind: "nonsense" }],
+];
+const many = (count, request) => Promise.all(Array.from({ length: count }, request));
+
+/** What was logged about the breaker: the messages, and the states where they changed. */
+async function story(service) {
+  const lines = await breakerLines(service);
+  return lines.map(({ level, message, from, to }) => `${level} ${message}${from ? `: ${from} → ${to}` : ""}`);
+}
+
+/** Asks until this was logged: every answer is good, for D1 is well. */
+async function untilLogged(service, message, access) {
+  while (service.logs((line) => line.message === message).length === 0) {
+    assertSuccess(await me(service, access), 200);
+  }
+}
+
+describe("an isolate decides alone, and says so once, when the object", () => {
+  for (const [name, fault] of FAULTS) {
+    test(name, async (t) => {
+      const service = await startFaulty(t, { settings });
+      await setFaults(service, { breaker: fault });
+      const { access } = await signUp(service);
+      const healthy = await many(50, () => me(service, access));
+      healthy.forEach((response) => assertSuccess(response, 200));
+      await service.logged((line) => line.message === LOST);
+      for (const line of await accessLines(service, healthy)) {
+        assert.equal(line.do_calls, 0, "it waited for the object");
+        assert.ok(line.duration_ms < OBJECT_TIMEOUT_MS, `${line.duration_ms} ms`);
+      }
+
+      await setFaults(service, { db: { kind: "before" } });
+      const failed = [...(await Promise.all(everyOperation(service, 4))), await me(service, access)];
+      failed.forEach(assertUnavailable);
+      const reached = await batches(service);
+      const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
+      assert.equal(await batches(service), reached);
+      await assertRefusedAtOnce(service, refused);
+      (await accessLines(service, failed)).forEach((line) => assert.equal(line.do_calls, 0, "it is known to be lost"));
+      const { retry_after_seconds: seconds, ...alone } = await inspect(service);
+      assert.deepEqual(alone, { state: "open", failure_count: 5, forced: false, shared: false });
+      assert.ok(seconds >= 1 && seconds <= 3, seconds);
+      // An answer that is late says nothing of what was done: this order would change nothing.
+      assertUnavailable(await command(service, fault.kind === "slow" ? "automatic" : "closed"));
+      assert.equal((await inspect(service)).shared, false);
+
+      await untilProbeIsDue(service);
+      const answers = await oneOfManyProbes([service], () => me(service, access));
+      assertSuccess(answers.at(-1), 200);
+      const { status, body: { checks } } = await send(service, "/health/ready");
+      assert.deepEqual([status, checks.database, checks.circuit_breaker.shared], [200, "ok", false]);
+      (await many(20, () => me(service, access))).forEach((response) => assertSuccess(response, 200));
+      // That it became half-open is told below.
+      const lonely = [`WARNING ${LOST}`, `WARNING ${OWN}: closed → open`, `WARNING ${OWN}: half_open → closed`];
+      assert.deepEqual((await story(service)).filter((line) => !line.endsWith("→ half_open")), lonely);
+
+      await setFaults(service, { breaker: WHOLE });
+      await untilLogged(service, BACK, access);
+      assert.equal((await story(service)).at(-1), `INFO ${BACK}`);
+      const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
+      assert.deepEqual(await inspect(service), closed);
+      assertSuccess(await command(service, "automatic"), 200);
+      (await loggedText(service)).forEach(assertLogLine);
+    });
+  }
+});
+
+test("an object that is slow but answers in time is followed, and nobody waits for it", async (t) => {
+  const service = await startFaulty(t, { settings: { ...settings, LOG_LEVEL: "DEBUG" } });
+  await setFaults(service, { breaker: { kind: "slow", ms: 300 } });
+  const { access } = await signUp(service);
+  const healthy = await many(50, () => me(service, access));
+  healthy.forEach((response) => assertSuccess(response, 200));
+  (await accessLines(service, healthy)).forEach((line) => assert.equal(line.do_calls, 0));
+  await service.logged((line) => line.message === "Circuit breaker copy refreshed" && line.reached);
+  await breakOpen(service);
+  const reached = await batches(service);
+  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  assert.equal(await batches(service), reached);
+  assert.deepEqual([(await inspect(service)).state, (await inspect(service)).shared], ["open", true]);
+  assert.ok(!(await story(service)).some((line) => line.includes(LOST)));
+});
+
+test("the object is lost while the breaker is open: it stays open here until its time, then one probes", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  await breakOpen(service);
+  await setFaults(service, { breaker: { kind: "never" } });
+  const reached = await batches(service);
+  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  // Nobody looks at it meanwhile: that it is lost is found out by those who ask for the probe.
+  await setFaults(service, { db: { kind: "held" } });
+  await retryTime(await me(service, access));
+  assert.equal(await batches(service), reached);
+  const answers = await oneOfManyProbes([service], () => me(service, access));
+  assertSuccess(answers.at(-1), 200);
+  const lines = await accessLines(service, answers);
+  for (const line of lines) {
+    assert.ok(line.duration_ms < D1_TIMEOUT_MS + OBJECT_TIMEOUT_MS, JSON.stringify(line));
+  }
+  assert.equal(lines.reduce((sum, line) => sum + line.do_calls, 0), 1, "one asked for all of them");
+  assert.equal(await batches(service), reached + 1);
+  assert.equal((await story(service)).filter((line) => line === `WARNING ${LOST}`).length, 1);
+  assertSuccess(await me(service, access), 200);
+
+  // The shared breaker has waited for a probe all the while: this isolate is it.
+  await setFaults(service, { breaker: WHOLE });
+  const found = (await inspection(service)).body;
+  assert.deepEqual([found.state, found.shared], ["half_open", true]);
+  assertSuccess(await me(service, access), 200);
+  assert.equal((await inspect(service)).state, "closed");
+});
+
+test("an answer of the object that others have overtaken does not undo what was learnt since", async (t) => {
+  const service = await startFaulty(t, { settings: { ...settings, LOG_LEVEL: "DEBUG" } });
+  // The very first request asks how the breaker is: closed, which is known a moment later.
+  await setFaults(service, { breaker: { kind: "slow", ms: OBJECT_TIMEOUT_MS - 200 } });
+  const { access } = await signUp(service);
+  await setFaults(service, { breaker: WHOLE });
+  await breakOpen(service);
+  await service.logged((line) => line.message === "Circuit breaker copy refreshed");
+  const reached = await batches(service);
+  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  assert.equal(await batches(service), reached);
+});
+
+test("with D1 and the object both silent, nobody waits longer than for one after the other", async (t) => {
+  const service = await startFaulty(t, { settings });
+  const { access } = await signUp(service);
+  await setFaults(service, { db: { kind: "never" }, breaker: { kind: "never" } });
+  const failed = await many(5, () => me(service, access));
+  failed.forEach(assertUnavailable);
+  const lines = await accessLines(service, failed);
+  for (const line of lines) {
+    assert.ok(line.duration_ms >= D1_TIMEOUT_MS && line.duration_ms < D1_TIMEOUT_MS + OBJECT_TIMEOUT_MS + 200);
+  }
+  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  assert.equal((await inspect(service)).failure_count, 5);
+});
+
+test("each change of an isolate's own breaker is logged, under the id of the request that caused it", async (t) => {
+  const service = await startFaulty(t, { settings });
+  await setFaults(service, { breaker: { kind: "rejects" } });
+  const { access } = await signUp(service);
+  const ask = (id) => me(service, access, { "X-Request-ID": id });
+  await service.logged((line) => line.message === LOST);
+  await setFaults(service, { db: { kind: "before" } });
+  for (let failure = 1; failure <= 5; failure += 1) {
+    assertUnavailable(await ask(`failure-${failure}`));
+  }
+  await untilProbeIsDue(service);
+  assertUnavailable(await ask("bad-probe"));
+  await untilProbeIsDue(service);
+  await setFaults(service, { db: WHOLE });
+  assertSuccess(await ask("good-probe"), 200);
+  const lines = (await breakerLines(service)).filter((line) => line.message === OWN);
+  assert.deepEqual(lines.map(({ request_id: id, from, to }) => `${id}: ${from} → ${to}`), [
+    "failure-5: closed → open",
+    "bad-probe: open → half_open",
+    "bad-probe: half_open → open",
+    "good-probe: open → half_open",
+    "good-probe: half_open → closed",
+  ]);
+});

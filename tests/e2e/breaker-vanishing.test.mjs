@@ -1,0 +1,125 @@
+// Whoever should have reported to the breaker is gone: a probe whose client hung up, whose isolate crashed or was
+// killed; clients that do not wait as long as the service does. No state of the breaker may depend on their word.
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { describe, test } from "node:test";
+
+import { me, signUp } from "./support/client.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import {
+  assertUnavailable,
+  batches,
+  breakOpen,
+  inspect,
+  OPERATOR_KEY,
+  setFaults,
+  startFaulty,
+  untilProbeIsDue,
+  WRAPPER,
+} from "./support/faults.mjs";
+import { startKillable } from "./support/killable.mjs";
+import { startService } from "./support/service.mjs";
+import { stateFolder } from "./support/start.mjs";
+
+const WHOLE = { db: { kind: "ok" } };
+const SILENT = { db: { kind: "never" } };
+
+/** Asks who I am, and hangs up as soon as D1 was asked: with a reset, as a phone that lost its network. */
+async function hangUp(service, access) {
+  const before = await batches(service);
+  const outgoing = request(`${service.origin}/users/me`, { headers: { Authorization: `Bearer ${access}` } });
+  const closed = new Promise((resolve) => outgoing.on("close", resolve));
+  outgoing.on("error", () => {});
+  outgoing.end();
+  while ((await batches(service)) === before);
+  outgoing.socket.resetAndDestroy();
+  await closed;
+}
+
+/** Asks until somebody is let through, well: who is not, is refused. Exactly one call of D1; when it was made. */
+async function untilNextProbe(service, access) {
+  const before = await batches(service);
+  for (;;) {
+    const response = await me(service, access);
+    const now = Date.now();
+    if (response.status === 200) {
+      assert.equal(await batches(service), before + 1, "the first that D1 was asked was answered well");
+      return now;
+    }
+    assertUnavailable(response);
+  }
+}
+
+describe("the next one probes when the probe", () => {
+  const settings = { D1_TIMEOUT_MS: "1000", BREAKER_RECOVERY_TIMEOUT_SECONDS: "1" };
+  // It may answer for as long as D1 may take, and has a second to say so.
+  const LEASE_MS = 2000;
+
+  test("never gets an answer and its client hangs up", async (t) => {
+    const service = await startFaulty(t, { settings });
+    const { access } = await signUp(service);
+    await breakOpen(service);
+    await untilProbeIsDue(service);
+    await setFaults(service, SILENT);
+    const probing = Date.now();
+    await hangUp(service, access);
+    await setFaults(service, WHOLE);
+    const probed = await untilNextProbe(service, access);
+    assert.ok(probed - probing >= LEASE_MS, `${probed - probing} ms after the first`);
+    assert.equal((await inspect(service)).state, "closed");
+  });
+
+  test("crashes its isolate, which takes the object's instance with it", async (t) => {
+    const service = await startFaulty(t, { settings });
+    const { access } = await signUp(service);
+    await breakOpen(service);
+    await untilProbeIsDue(service);
+    await setFaults(service, { db: { kind: "panic" } });
+    const probing = Date.now();
+    assertEnvelope(await me(service, access), 500, "INTERNAL_ERROR");
+    await setFaults(service, WHOLE);
+    const breaker = await inspect(service);
+    assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
+    const probed = await untilNextProbe(service, access);
+    assert.ok(probed - probing >= LEASE_MS, `${probed - probing} ms after the first`);
+    assert.equal((await inspect(service)).state, "closed");
+  });
+
+  test("is killed with everything else", async (t) => {
+    // Longer than a start takes, so that the lease has not ended by then.
+    const slow = { ...settings, D1_TIMEOUT_MS: "7000" };
+    const options = { state: stateFolder(t), settings: { OPERATOR_KEY, ...slow }, wrapper: WRAPPER };
+    const mortal = await startKillable(t, options);
+    const { access } = await signUp(mortal);
+    await breakOpen(mortal);
+    await untilProbeIsDue(mortal);
+    const { batches: before } = await setFaults(mortal, { db: { kind: "held" } });
+    const probing = Date.now();
+    const probe = assert.rejects(me(mortal, access));
+    while ((await batches(mortal)) === before);
+    await mortal.kill();
+    await probe;
+
+    const service = await startService(options);
+    t.after(() => service.stop());
+    const breaker = await inspect(service);
+    assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
+    assert.ok(breaker.retry_after_seconds > 1 && breaker.retry_after_seconds <= 8, breaker.retry_after_seconds);
+    const probed = await untilNextProbe(service, access);
+    assert.ok(probed - probing >= 8000, `${probed - probing} ms after the first`);
+    assert.equal((await inspect(service)).state, "closed");
+  });
+});
+
+test("five clients that hang up before D1 was late open the breaker all the same", async (t) => {
+  const service = await startFaulty(t, { settings: { D1_TIMEOUT_MS: "1000" } });
+  const { access } = await signUp(service);
+  await setFaults(service, SILENT);
+  for (let failures = 0; failures < 5; failures += 1) {
+    await hangUp(service, access);
+  }
+  // Somebody who came later and waits: D1 was late for all the others before.
+  assertUnavailable(await me(service, access));
+  const breaker = await inspect(service);
+  assert.deepEqual([breaker.state, breaker.failure_count], ["open", 5]);
+});

@@ -1,0 +1,144 @@
+// The real database and the real circuit breaker's object, with faults in front of them that a test chooses while
+// the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional; `skip`
+// in `db` lets so many calls through first. It answers what has been counted. One state per isolate: the module's.
+import Service, { CircuitBreaker as Breaker } from "./entry.js";
+
+// The other classes that wrangler.toml names.
+export * from "./entry.js";
+
+const faults = { db: { kind: "ok" }, breaker: { kind: "ok" } };
+/** Calls of the service, whatever became of them; the fate of each that flapped; starts of the object. */
+const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0 };
+let held = [];
+
+const never = () => new Promise(() => {});
+const lost = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
+const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** `run` asks the real database. */
+const DB = {
+  ok: (run) => run(),
+  /** Does it, and answers after so many milliseconds. */
+  async slow(run, { ms }) {
+    const answer = await run();
+    await after(ms);
+    return answer;
+  },
+  never,
+  /** Fails before anything is written. */
+  before: lost,
+  /** Fails when everything is written. */
+  after: (run) => run().then(lost),
+  /** Writes everything, and never says so. */
+  silent: (run) => run().then(never),
+  /** Does it, and answers with something that is no answer. */
+  async corrupt(run, { answer }) {
+    const results = await run();
+    return { nothing: undefined, "too few": results.slice(1), "no json": [{ results: [1n] }] }[answer];
+  },
+  /** Does it, and answers when the test says so. */
+  async held(run) {
+    const answer = await run();
+    const { promise, resolve } = Promise.withResolvers();
+    held.push(resolve);
+    await promise;
+    return answer;
+  },
+  /** `prepare` throws, which a real one never does: the Wasm panics, and this is never reached. */
+  panic: never,
+  /** A share of all calls fails, each way equally often. */
+  flapping(run, { probability, random }) {
+    const ways = ["before", "never", "after", "silent"];
+    const way = random() < probability ? ways[Math.floor(random() * ways.length)] : "ok";
+    counted.flapped[way] = (counted.flapped[way] ?? 0) + 1;
+    return DB[way](run);
+  },
+};
+
+/** `run` asks the real object. */
+const BREAKER = {
+  ok: DB.ok,
+  slow: DB.slow,
+  never,
+  rejects: () => Promise.reject(new Error("Network connection lost.")),
+  /** Answers, but not with what was asked for. */
+  nonsense: async () => new Response("error code: 1101"),
+  /** `getByName` throws, so this is never reached. */
+  throws: never,
+};
+
+/** Mulberry32: numbers in [0, 1) that depend on the seed only. */
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function database(real) {
+  const prepare = (sql) => {
+    if (faults.db.kind === "panic") {
+      throw new Error("prepare failed");
+    }
+    return real.prepare(sql);
+  };
+  const batch = (statements) => {
+    counted.batches += 1;
+    if (faults.db.skip > 0) {
+      faults.db.skip -= 1;
+      return real.batch(statements);
+    }
+    return DB[faults.db.kind](() => real.batch(statements), faults.db);
+  };
+  return Object.create(real, { prepare: { value: prepare }, batch: { value: batch } });
+}
+
+function namespace(real) {
+  const getByName = (name) => {
+    if (faults.breaker.kind === "throws") {
+      throw new Error("Network connection lost.");
+    }
+    const stub = real.getByName(name);
+    const fetch = (url) => {
+      const [question] = new URL(url).pathname.slice(1).split("/");
+      counted.fetches[question] = (counted.fetches[question] ?? 0) + 1;
+      return BREAKER[faults.breaker.kind](() => stub.fetch(url), faults.breaker);
+    };
+    return Object.create(stub, { fetch: { value: fetch } });
+  };
+  return Object.create(real, { getByName: { value: getByName } });
+}
+
+async function control(request) {
+  const { db, breaker, release } = request.method === "POST" ? await request.json() : {};
+  if (db) {
+    faults.db = { ...db, random: generator(db.seed) };
+  }
+  faults.breaker = breaker ?? faults.breaker;
+  if (release) {
+    held.forEach((answer) => answer());
+    held = [];
+  }
+  return Response.json(counted);
+}
+
+export class CircuitBreaker extends Breaker {
+  constructor(state, env) {
+    super(state, env);
+    counted.objectStarts += 1;
+  }
+}
+
+export default class extends Service {
+  fetch(request) {
+    if (new URL(request.url).pathname === "/__faults") {
+      return control(request);
+    }
+    const { DB: db, CIRCUIT_BREAKER: breaker } = this.env;
+    this.env = { ...this.env, DB: database(db), CIRCUIT_BREAKER: namespace(breaker) };
+    return super.fetch(request);
+  }
+}
