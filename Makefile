@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine: `make dev` and `make test`. `make help` lists the rest.
 #
 # Each tool is installed at a pinned version into the project's own folders (.tools, node_modules), by a rule
-# that runs again only when its inputs change. Needed beforehand: rustup, Node >= 20 with npm, make, a C compiler.
+# that runs again only when its inputs change. Needed beforehand: rustup, Node >= 20 with npm, Python >= 3.11, make,
+# a C compiler.
 
 SHELL := /bin/bash
 # No `-u`: started by wrangler, bash may read the system start-up files, which use unset variables.
@@ -24,6 +25,8 @@ WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Car
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # worker-build downloads these itself unless it is told where they are.
 export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
 export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
@@ -35,6 +38,7 @@ WORKER_BUILD := .tools/worker-build-$(WORKER_BUILD_VERSION).done
 WASM_BINDGEN := .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(WORKER_BUILD) $(WASM_BINDGEN)
 CHROMIUM := .tools/chromium.done
+PYTHON_TOOLS := .tools/python/requirements.done
 WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
@@ -47,10 +51,11 @@ WASM_BUDGET := 330000
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev build test lint fmt clean deploy-check migrate-remote rollback smoke test-rust test-wasm test-e2e test-pages test-dev
+.PHONY: help setup dev build test lint lint-api fmt clean deploy-check migrate-remote rollback smoke
+.PHONY: test-rust test-wasm test-e2e test-pages test-contract test-dev
 
 help: ## Lists the targets.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
@@ -60,7 +65,7 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://1
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint deploy-check test-rust test-wasm test-e2e test-pages test-dev ## Runs every test.
+test: lint lint-api deploy-check test-rust test-wasm test-e2e test-pages test-contract test-dev ## Runs every test.
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
@@ -69,6 +74,11 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
+
+lint-api: $(NODE_TOOLS) ## Checks openapi.yaml by Redocly's and Spectral's recommended rules; a warning is an error.
+	$(SAY) "Rules for the API description"
+	@redocly lint openapi.yaml
+	@spectral lint --quiet --fail-severity=hint openapi.yaml
 
 fmt: $(RUST_TOOLS) ## Formats the code.
 	@cargo fmt
@@ -88,6 +98,10 @@ test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
 	$(SAY) "The API pages in a browser"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/pages/*.test.mjs'
+
+test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service: Schemathesis, and generated clients.
+	$(SAY) "The API description against the service"
+	@node --test --test-timeout=300000 --test-reporter=spec 'tests/contract/*.test.mjs'
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
@@ -137,6 +151,14 @@ $(CHROMIUM):
 		printf 'Installing Chromium\n'; \
 		$$(command -v sudo) apt-get update -qq && $$(command -v sudo) apt-get install -y -qq chromium >/dev/null; \
 	fi
+	@touch $@
+
+$(PYTHON_TOOLS): tests/contract/requirements.txt
+	$(SAY) "Installing Schemathesis and the generator of Python clients"
+	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
+	@rm -rf .tools/python
+	@python3 -m venv .tools/python
+	@.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(WORKER_BUILD): | $(RUST_TOOLS)

@@ -1,0 +1,35 @@
+// Schemathesis against the deployed bundle on workerd: it makes requests from the description, good ones and bad
+// ones, one by one and along the description's links, and holds every answer against it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+
+import { newUser, register } from "../e2e/support/client.mjs";
+import { startService } from "../e2e/support/service.mjs";
+
+const OPERATOR_KEY = "contract-9d4c1b7e2f6a4835b0d7e8c1a2f3b4d5";
+
+test("no answer departs from the description", async (t) => {
+  const service = await startService({ settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "1" } });
+  t.after(() => service.stop());
+  const signedUp = async () => (await register(service, newUser())).body;
+  const [user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp()];
+  const options = ["--config-file", "tests/contract/schemathesis.toml"];
+  const env = {
+    ...process.env,
+    ACCESS_TOKEN: user.access_token,
+    TOKEN_TO_REFRESH: refreshing.refresh_token,
+    TOKEN_TO_LOG_OUT: leaving.refresh_token,
+    OPERATOR_KEY,
+    PYTHONPATH: "tests/contract",
+    PYTHONDONTWRITEBYTECODE: "1",
+  };
+  const run = spawn(
+    ".tools/python/bin/st",
+    [...options, "run", "--checks", "all", "--url", service.origin, "public/openapi.json"],
+    { env, stdio: "inherit" },
+  );
+  const [status] = await once(run, "exit");
+  assert.equal(status, 0);
+});
