@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { send } from "./support/client.mjs";
 import { assertLinearChains, rows, sessionsWithTwoLiveTokens } from "./support/database.mjs";
-import { counters, setFaults, startFaulty, transitions } from "./support/faults.mjs";
+import { counters, setFaults, startFaulty, transitions, until } from "./support/faults.mjs";
 import { Client } from "./support/flapping-client.mjs";
 import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
 import { decode } from "./support/tokens.mjs";
@@ -113,10 +113,7 @@ test("a minute of a flapping D1: proper answers or 503 in time, and nothing lost
   const { flapped } = await setFaults(service, { db: { kind: "ok" } });
   // What they are in the middle of, they finish.
   await Promise.all(lives);
-  let ready;
-  do {
-    ready = await send(service, "/health/ready");
-  } while (ready.status !== 200);
+  await until("it is ready again", async () => (await send(service, "/health/ready")).status === 200);
 
   const lines = await assertAnswers(service, clients);
   const found = await assertTables(service, clients);

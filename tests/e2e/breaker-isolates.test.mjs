@@ -17,6 +17,7 @@ import {
   setFaults,
   startFaulty,
   transitions,
+  until,
   untilProbeIsDue,
 } from "./support/faults.mjs";
 
@@ -34,14 +35,12 @@ async function startTwo(t, settings) {
   return { service, here, there, ask };
 }
 
-/** Asks there until the answer is this; gives that answer, and how many were different. */
-async function until(status, isolate, ask) {
-  for (let others = 0; ; others += 1) {
+/** Asks there until the answer is this; gives that answer. */
+function untilAnswered(status, isolate, ask) {
+  return until(`an answer ${status}`, async () => {
     const response = await ask(isolate);
-    if (response.status === status) {
-      return { response, others };
-    }
-  }
+    return response.status === status && response;
+  });
 }
 
 test("failures of two isolates add up, and the fifth opens the breaker for both", async (t) => {
@@ -73,7 +72,7 @@ test("an isolate for which D1 is well learns within seconds that it is down else
   const { service, here, there, ask } = await startTwo(t, { BREAKER_RECOVERY_TIMEOUT_SECONDS: "30" });
   await breakOpen(here);
   const opened = Date.now();
-  const { response } = await until(503, there, ask);
+  const response = await untilAnswered(503, there, ask);
   assert.ok(Date.now() - opened < 6000, "fresh for five seconds, and a moment to ask");
   const reached = await batches(there);
   await assertRefusedAtOnce(service, [response, await ask(there), await ask(there)]);
@@ -87,7 +86,7 @@ test("an operator's order to one isolate is followed by the other within seconds
   for (const [state, status] of [["open", 503], ["closed", 200]]) {
     const ordered = Date.now();
     assertSuccess(await command(here, state), 200);
-    await until(status, there, ask);
+    await untilAnswered(status, there, ask);
     assert.ok(Date.now() - ordered < 6000, "fresh for five seconds, and a moment to ask");
   }
 });
@@ -103,8 +102,8 @@ test("a good probe of one isolate closes the breaker for the other", async (t) =
   assertSuccess(await ask(here), 200);
   assert.equal((await inspect(here)).state, "closed");
 
-  const { response, others } = await until(200, there, ask);
-  assert.equal(await batches(there), reached + 1, `${others} were refused before`);
+  const response = await untilAnswered(200, there, ask);
+  assert.equal(await batches(there), reached + 1, "those before were refused");
   const [line] = await accessLines(here, [response]);
   assert.equal(line.do_calls, 1, "it asked whether it is the probe, and needed not to report that it is none");
   const afterwards = await Promise.all(Array.from({ length: 20 }, () => ask(there)));
@@ -139,7 +138,7 @@ test("of fifty parallel requests to two isolates exactly one probes", async (t) 
     await untilProbeIsDue(there);
     const answers = await oneOfManyProbes([here, there], ask);
     assertSuccess(answers.at(-1), 200);
-    await Promise.all([here, there].map((isolate) => until(200, isolate, ask)));
+    await Promise.all([here, there].map((isolate) => untilAnswered(200, isolate, ask)));
     await Promise.all([setFaults(here, BROKEN), setFaults(there, BROKEN)]);
     const failed = Array.from({ length: 6 }, (_, index) => ask([here, there][index % 2]));
     (await Promise.all(failed)).forEach(assertUnavailable);

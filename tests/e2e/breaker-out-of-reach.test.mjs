@@ -20,6 +20,7 @@ import {
   retryTime,
   setFaults,
   startFaulty,
+  until,
   untilProbeIsDue,
 } from "./support/faults.mjs";
 import { assertLogLine, loggedText } from "./support/logs.mjs";
@@ -48,13 +49,14 @@ async function story(service) {
 }
 
 /** Asks until this was logged: every answer is good, for D1 is well. */
-async function untilLogged(service, message, access) {
-  while (service.logs((line) => line.message === message).length === 0) {
+function untilLogged(service, message, access) {
+  return until(message, async () => {
     assertSuccess(await me(service, access), 200);
-  }
+    return service.logs((line) => line.message === message).length > 0;
+  });
 }
 
-describe("an isolate decides alone, and says so once, when the object", () => {
+describe("an isolate decides alone, and says so once, when the object", { concurrency: 3 }, () => {
   for (const [name, fault] of FAULTS) {
     test(name, async (t) => {
       const service = await startFaulty(t, { settings });

@@ -18,6 +18,7 @@ import {
   OPERATOR_KEY,
   setFaults,
   startFaulty,
+  untilCalled,
   untilProbeIsDue,
   WRAPPER,
 } from "./support/faults.mjs";
@@ -66,7 +67,7 @@ describe("when the object is evicted,", () => {
     await untilProbeIsDue(service);
     const { batches: before } = await setFaults(service, { db: { kind: "held" } });
     const probe = me(service, access);
-    while ((await batches(service)) === before);
+    await untilCalled(service, before);
     assert.equal((await evict(service)).state, "half_open");
     const others = await Promise.all(Array.from({ length: 20 }, () => me(service, access)));
     others.forEach(assertUnavailable);

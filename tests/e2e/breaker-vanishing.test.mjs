@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { describe, test } from "node:test";
 
 import { me, signUp } from "./support/client.mjs";
-import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { assertEnvelope } from "./support/envelope.mjs";
 import {
   assertUnavailable,
   batches,
@@ -14,6 +14,8 @@ import {
   OPERATOR_KEY,
   setFaults,
   startFaulty,
+  until,
+  untilCalled,
   untilProbeIsDue,
   WRAPPER,
 } from "./support/faults.mjs";
@@ -31,7 +33,7 @@ async function hangUp(service, access) {
   const closed = new Promise((resolve) => outgoing.on("close", resolve));
   outgoing.on("error", () => {});
   outgoing.end();
-  while ((await batches(service)) === before);
+  await untilCalled(service, before);
   outgoing.socket.resetAndDestroy();
   await closed;
 }
@@ -39,15 +41,13 @@ async function hangUp(service, access) {
 /** Asks until somebody is let through, well: who is not, is refused. Exactly one call of D1; when it was made. */
 async function untilNextProbe(service, access) {
   const before = await batches(service);
-  for (;;) {
+  const probed = await until("somebody may probe", async () => {
     const response = await me(service, access);
     const now = Date.now();
-    if (response.status === 200) {
-      assert.equal(await batches(service), before + 1, "the first that D1 was asked was answered well");
-      return now;
-    }
-    assertUnavailable(response);
-  }
+    return response.status === 200 ? now : void assertUnavailable(response);
+  });
+  assert.equal(await batches(service), before + 1, "the first that D1 was asked was answered well");
+  return probed;
 }
 
 describe("the next one probes when the probe", () => {
@@ -96,7 +96,7 @@ describe("the next one probes when the probe", () => {
     const { batches: before } = await setFaults(mortal, { db: { kind: "held" } });
     const probing = Date.now();
     const probe = assert.rejects(me(mortal, access));
-    while ((await batches(mortal)) === before);
+    await untilCalled(mortal, before);
     await mortal.kill();
     await probe;
 

@@ -9,6 +9,10 @@ import { forge } from "./tokens.mjs";
 
 export const WRAPPER = "tests/e2e/wrappers/faulty-bindings.mjs";
 export const OPERATOR_KEY = "e2e-operator-71c0d4f2a9b84e35d6c7";
+/** Between two looks at the same thing: leaves the processor to the service, decides nothing. */
+const PAUSE_MS = 20;
+/** Nothing that is waited for takes so long: a test fails then, instead of hanging. */
+const PATIENCE_MS = 60_000;
 const AUTHORIZED = { Authorization: `Bearer ${OPERATOR_KEY}` };
 
 /** A service of the test `t` whose bindings can be made to fail. */
@@ -43,21 +47,31 @@ export function command(service, state, headers) {
   return post(service, "/operator/circuit-breaker", { state }, { ...AUTHORIZED, ...headers });
 }
 
-/** Looks at the breaker, which lets nothing through to the database, until it says this; gives its last words. */
-export async function untilBreaker(service, isAwaited) {
-  let breaker;
-  do {
-    breaker = await inspect(service);
-  } while (!isAwaited(breaker));
-  return breaker;
+/** Looks again and again until there is something, and gives that. */
+export async function until(what, look) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await look();
+    if (found) {
+      return found;
+    }
+    assert.ok(Date.now() < end, `waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
 }
 
-/** Waits until the time of an open breaker is over: the next request is the probe. */
+/** Waits until the time of an open breaker is over: the next request is the probe. Looking lets nothing through. */
 export function untilProbeIsDue(service) {
-  return untilBreaker(service, ({ state }) => {
+  return until("the recovery time is over", async () => {
+    const { state } = await inspect(service);
     assert.notEqual(state, "closed", "nobody has probed yet");
     return state === "half_open";
   });
+}
+
+/** Waits until the service has called D1 more often than so. */
+export function untilCalled(service, before) {
+  return until("D1 is called", async () => (await batches(service)) > before);
 }
 
 const OPERATIONS = [
@@ -141,13 +155,15 @@ export async function oneOfManyProbes(services, request, { count = 50, probes = 
     }
   });
   await othersAnswered;
-  // Those who are to probe may still be asking whether they may, when all the others have been refused.
-  let calls;
-  do {
+  const calledSince = async () => {
     const reached = await Promise.all(services.map(batches));
-    calls = reached.map((now, index) => now - before[index].batches);
-  } while (calls.reduce((sum, number) => sum + number) < probes);
-  assert.equal(calls.reduce((sum, number) => sum + number), probes, `probes per isolate: ${calls}`);
+    return reached.map((now, index) => now - before[index].batches);
+  };
+  const total = (calls) => calls.reduce((sum, number) => sum + number);
+  // Those who are to probe may still be asking whether they may, when all the others have been refused.
+  await until("somebody probes", async () => total(await calledSince()) >= probes);
+  const calls = await calledSince();
+  assert.equal(total(calls), probes, `probes per isolate: ${calls}`);
   answers.forEach(assertUnavailable);
   await Promise.all(services.map((service) => setFaults(service, { db: { kind: "ok" }, release: true })));
   await Promise.all(all);

@@ -1,6 +1,6 @@
 // The real database and the real circuit breaker's object, with faults in front of them that a test chooses while
-// the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional; `skip`
-// in `db` lets so many calls through first. It answers what has been counted. One state per isolate: the module's.
+// the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional;
+// `skip` in `db` lets so many calls through first. It answers what has been counted. Each isolate has its own state.
 import Service, { CircuitBreaker as Breaker } from "./entry.js";
 
 // The other classes that wrangler.toml names.
