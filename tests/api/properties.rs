@@ -8,21 +8,12 @@ use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::token::{TokenAuthority, TokenClaims, TokenKind};
-use edge_auth::domain::unicode::NormalForm;
 use proptest::prelude::*;
 
-use crate::support::Service;
-
-fn normalize(text: &str, form: NormalForm) -> String {
-    use unicode_normalization::UnicodeNormalization as _;
-    match form {
-        NormalForm::Nfc => text.nfc().collect(),
-        NormalForm::Nfkc => text.nfkc().collect(),
-    }
-}
+use crate::support::{SECRET, Service, normalize};
 
 fn authority() -> TokenAuthority {
-    TokenAuthority::new(&Secret::new("5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7"), None, "issuer", "audience")
+    TokenAuthority::new(&Secret::new(SECRET), None, "issuer", "audience")
 }
 
 proptest! {

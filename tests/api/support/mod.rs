@@ -44,7 +44,7 @@ fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
     getrandom::fill(bytes).map_err(|_| NoEntropy)
 }
 
-fn normalize(text: &str, form: NormalForm) -> String {
+pub fn normalize(text: &str, form: NormalForm) -> String {
     use unicode_normalization::UnicodeNormalization as _;
     match form {
         NormalForm::Nfc => text.nfc().collect(),
