@@ -55,6 +55,16 @@ integer_id! {
     SessionId
 }
 
+integer_id! {
+    /// Identifies an audit event. Grows with time.
+    EventId
+}
+
+impl EventId {
+    /// Beyond every other.
+    pub const END: Self = Self(MAX_SAFE_INTEGER);
+}
+
 impl SessionId {
     /// Makes an id from random bytes: 53 of their 64 bits.
     #[must_use]

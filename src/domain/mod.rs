@@ -3,18 +3,23 @@
 //! Nothing here waits, reads a clock, draws randomness or knows HTTP, SQL or Workers. Time and random
 //! bytes come in as arguments, so that every rule can be tested by calling it.
 
+pub mod audit;
 pub mod breaker;
 pub mod breaker_copy;
+pub mod client;
 pub mod email;
 pub mod full_name;
 pub mod ids;
+pub mod limits;
 pub mod password;
 pub mod password_hash;
 pub mod problem;
 pub mod request_id;
 pub mod secret;
 pub mod session;
+mod setting_values;
 pub mod settings;
+pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod unicode;

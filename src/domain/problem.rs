@@ -102,10 +102,32 @@ impl Code {
     }
 }
 
-/// One fault of a request body.
+/// The part of a request that a fault is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The body.
+    Body,
+    /// The query string.
+    Query,
+}
+
+impl Place {
+    /// The first element of `loc`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Query => "query",
+        }
+    }
+}
+
+/// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Where: the member's name, or nothing for the body as a whole.
+    /// In which part.
+    pub place: Place,
+    /// Where in it: the member's name, or nothing for the body as a whole.
     pub member: Option<&'static str>,
     /// What kind.
     pub kind: FaultKind,
@@ -117,13 +139,19 @@ impl Fault {
     /// A fault of one member.
     #[must_use]
     pub fn of(member: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { member: Some(member), kind, message: message.into() }
+        Self { place: Place::Body, member: Some(member), kind, message: message.into() }
+    }
+
+    /// A fault of one parameter of the query string.
+    #[must_use]
+    pub fn of_query(parameter: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { place: Place::Query, member: Some(parameter), kind, message: message.into() }
     }
 
     /// A fault of the body as a whole.
     #[must_use]
     pub fn of_body(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { member: None, kind, message: message.into() }
+        Self { place: Place::Body, member: None, kind, message: message.into() }
     }
 }
 
@@ -144,11 +172,13 @@ pub enum FaultKind {
     StringTooShort,
     /// More characters than allowed.
     StringTooLong,
+    /// A password that many people have, or that the account itself suggests.
+    PasswordCommon,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::JsonInvalid,
         Self::TypeError,
@@ -156,6 +186,7 @@ impl FaultKind {
         Self::Email,
         Self::StringTooShort,
         Self::StringTooLong,
+        Self::PasswordCommon,
     ];
 
     /// The text of `type`.
@@ -169,6 +200,7 @@ impl FaultKind {
             Self::Email => "value_error.email",
             Self::StringTooShort => "string_too_short",
             Self::StringTooLong => "string_too_long",
+            Self::PasswordCommon => "password_common",
         }
     }
 }
@@ -210,11 +242,23 @@ impl Problem {
         }
     }
 
+    /// Too many requests; try again after so many milliseconds.
+    #[must_use]
+    pub fn rate_limited(wait_ms: i64) -> Self {
+        Self { retry_after_seconds: Some(whole_seconds(wait_ms)), ..Code::RateLimited.into() }
+    }
+
     /// The message for people.
     #[must_use]
     pub fn message(&self) -> &'static str {
         self.message.unwrap_or_else(|| self.code.message())
     }
+}
+
+/// Whole seconds, rounded up, and at least one: "at once" would be an invitation to a storm.
+#[must_use]
+pub fn whole_seconds(millis: i64) -> u32 {
+    u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(1).max(1)
 }
 
 impl From<Code> for Problem {

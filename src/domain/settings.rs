@@ -8,10 +8,8 @@ use super::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
 use super::password_hash::{MAX_ROUNDS, WEAK_ROUNDS};
 use super::secret::Secret;
 use super::session::Lifetimes;
+use super::setting_values::{base_path, cors_origins, integer, line, log_level, operator_key, secret, switch};
 use super::time::{DAY, MINUTE};
-
-/// Fewest bytes of a secret: the output length of SHA-256 (RFC 7518 §3.2).
-const MIN_SECRET_BYTES: usize = 32;
 
 /// Milliseconds after which the circuit breaker's object counts as out of reach. Two such waits and the
 /// database's own deadline bound what a request can wait.
@@ -87,6 +85,12 @@ pub struct Settings {
     pub password_min_length: usize,
     /// Milliseconds after which the database counts as not answering.
     pub d1_timeout_ms: u32,
+    /// Are there limits per client address? The throttle per account does not depend on it.
+    pub rate_limiting: bool,
+    /// Registrations per client address and hour.
+    pub registrations_per_hour: i64,
+    /// Days after which audit events are removed.
+    pub audit_retention_days: i64,
     /// What the answers look like.
     pub presentation: Presentation,
 }
@@ -154,6 +158,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
         let lifetimes = self.lifetimes();
         let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
+        let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
+        let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
         algorithm?;
@@ -168,6 +175,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             password_iterations: u32::try_from(iterations?).ok()?,
             password_min_length: usize::try_from(min_length?).ok()?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
+            rate_limiting: rate_limiting?,
+            registrations_per_hour: registrations?,
+            audit_retention_days: audit_retention_days?,
             presentation,
         })
     }
@@ -224,80 +234,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         value
     }
-}
-
-fn integer(text: &str, min: i64, max: i64) -> Option<i64> {
-    text.parse().ok().filter(|value| (min..=max).contains(value))
-}
-
-/// One line of displayable text.
-fn line(text: &str) -> Option<String> {
-    let fits = !text.trim().is_empty() && text.len() <= 200;
-    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
-}
-
-/// A secret must be long, and must not be one that was printed in a manual.
-fn secret(text: &str) -> Option<Secret> {
-    const SAMPLES: [&str; 9] = [
-        "change-me",
-        "change_me",
-        "changeme",
-        "change-this",
-        "changethis",
-        "your-secret",
-        "your_secret",
-        "replace-me",
-        "example",
-    ];
-    let lower = text.to_ascii_lowercase();
-    let is_sample = SAMPLES.iter().any(|sample| lower.contains(sample));
-    let mut distinct: Vec<u8> = text.bytes().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    // 32 bytes of one or two letters are a placeholder, whatever they spell.
-    let is_repetitive = distinct.len() < 8;
-    (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
-}
-
-/// It travels in a header: what a header cannot carry unchanged would never be accepted.
-fn operator_key(text: &str) -> Option<Secret> {
-    let travels = text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    secret(text).filter(|_| travels)
-}
-
-fn cors_origins(text: &str) -> Option<CorsOrigins> {
-    let origins: Vec<String> = serde_json::from_str(text).ok()?;
-    if origins == ["*"] {
-        return Some(CorsOrigins::Any);
-    }
-    origins.iter().all(|origin| is_origin(origin)).then_some(CorsOrigins::Only(origins))
-}
-
-/// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): lower case, no path, no slash at the end.
-fn is_origin(text: &str) -> bool {
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']')
-    };
-    text.strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
-}
-
-fn log_level(text: &str) -> Option<LogLevel> {
-    match text {
-        "DEBUG" => Some(LogLevel::Debug),
-        "INFO" => Some(LogLevel::Info),
-        "WARNING" => Some(LogLevel::Warning),
-        "ERROR" => Some(LogLevel::Error),
-        _ => None,
-    }
-}
-
-fn base_path(text: &str) -> Option<String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let segment = |segment: &str| !segment.is_empty() && segment.bytes().all(allowed);
-    let valid = text.is_empty() || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment));
-    valid.then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use axum::routing::MethodRouter;
 
 use super::context::Configured;
 use super::refusal::{Challenge, Refusal};
-use crate::domain::problem::Code;
+use crate::domain::limits::{DOOR_PERIOD_MS, Door};
+use crate::domain::problem::{Code, Problem};
 use crate::service::caller::{Caller, authenticate};
 use crate::service::operations::authenticate_operator;
 
@@ -33,14 +34,32 @@ pub(crate) fn route_of(response: &Response) -> &str {
     response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
 }
 
-/// Puts the rule in front of a handler.
-pub(super) fn guarded(access: Access, handler: MethodRouter) -> MethodRouter {
+/// Puts the rule in front of a handler, and the limit per client address in front of the rule.
+pub(super) fn guarded(access: Access, door: Option<Door>, handler: MethodRouter) -> MethodRouter {
     let handler = match access {
         Access::Public => handler,
         Access::User => handler.route_layer(from_fn(require_user)),
         Access::Operator => handler.route_layer(from_fn(require_operator)),
     };
+    let handler = match door {
+        None => handler,
+        Some(door) => handler.route_layer(from_fn(move |request, next| limited(door, request, next))),
+    };
     handler.layer(from_fn(note_route))
+}
+
+/// Turns a client away that comes too often: before anything is read, hashed or asked of the database.
+async fn limited(door: Door, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let configured = match Configured::of(&parts) {
+        Ok(configured) => configured,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let is_limited = configured.settings().rate_limiting;
+    if is_limited && !configured.limiter().admit(door, configured.client().network()).await {
+        return Refusal::from(Problem::rate_limited(DOOR_PERIOD_MS)).into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn note_route(request: Request, next: Next) -> Response {
@@ -61,7 +80,10 @@ async fn require_user(request: Request, next: Next) -> Response {
     match caller(&configured, &parts.headers).await {
         Ok(caller) => {
             parts.extensions.insert(caller);
-            next.run(Request::from_parts(parts, body)).await
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            // The handler may refuse a password: still a 401 of a route that takes a token.
+            response.extensions_mut().insert(Challenge::Rejected);
+            response
         }
         Err(refusal) => refused(refusal, &parts.headers),
     }

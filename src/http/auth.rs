@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use super::body::{FromMembers, JsonBody, json};
+use super::body::{FromMembers, JsonBody, MessageBody, json};
 use super::context::Configured;
 use super::members::{Members, Noted};
 use super::refusal::Refusal;
@@ -69,11 +69,6 @@ struct RegisteredBody<'a> {
     created_at: String,
     #[serde(flatten)]
     tokens: TokenPairBody<'a>,
-}
-
-#[derive(Serialize)]
-struct MessageBody {
-    message: &'static str,
 }
 
 pub(super) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {

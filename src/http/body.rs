@@ -30,6 +30,19 @@ pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
     response
 }
 
+/// Success with nothing to say.
+pub(super) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Success in a word.
+#[derive(Serialize)]
+pub(super) struct MessageBody {
+    pub(super) message: &'static str,
+}
+
 /// What an operation reads from the members of its body.
 pub(super) trait FromMembers: Sized {
     /// Reads every member before it gives up, so that all the faults are noted.

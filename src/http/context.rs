@@ -7,13 +7,15 @@ use axum::http::request::Parts;
 
 use super::Ports;
 use super::refusal::Refusal;
+use crate::domain::client::Client;
 use crate::domain::problem::Code;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
-use crate::ports::Assets;
+use crate::ports::{Assets, Limiter};
 use crate::service;
 use crate::service::caller::Caller;
+use crate::store::audit::Origin;
 
 /// The settings and what is made from them once.
 pub(crate) struct Configuration {
@@ -62,6 +64,14 @@ impl Configured {
         self.ports.assets.as_ref()
     }
 
+    pub(crate) fn limiter(&self) -> &dyn Limiter {
+        self.ports.limiter.as_ref()
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.ports.client
+    }
+
     pub(crate) fn normalize(&self) -> Normalize {
         self.ports.normalize
     }
@@ -71,7 +81,7 @@ impl Configured {
             settings: &self.configuration.settings,
             tokens: &self.configuration.tokens,
             store: &self.ports.store,
-            now: self.ports.now,
+            origin: Origin { now: self.ports.now, client: &self.ports.client, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
         }
     }

@@ -11,6 +11,12 @@ use crate::domain::request_id::RequestId;
 /// Names the request, in both directions.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The client's address, written by the edge itself.
+pub(crate) const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// What the client says it is.
+pub(crate) const USER_AGENT: HeaderName = axum::http::header::USER_AGENT;
+
 /// Adds them. A response that says nothing about caching must not be kept: it may hold tokens or what
 /// they open (RFC 6749 §5.1).
 pub(crate) fn add(response: &mut Response, request_id: &RequestId, is_https: bool) {

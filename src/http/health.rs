@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::body::json;
 use super::context::Configured;
-use super::refusal::seconds;
 use crate::domain::breaker::State;
+use crate::domain::problem::whole_seconds;
 use crate::ports::BreakerReport;
 use crate::service::operations::{DatabaseCheck, readiness};
 
@@ -42,7 +42,7 @@ impl From<BreakerReport> for BreakerBody {
         Self {
             state: view.state.as_str(),
             failure_count: view.failure_count,
-            retry_after_seconds: if view.state == State::Closed { 0 } else { seconds(view.retry_after_ms) },
+            retry_after_seconds: if view.state == State::Closed { 0 } else { whole_seconds(view.retry_after_ms) },
             forced: view.forced,
             shared,
         }

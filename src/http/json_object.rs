@@ -29,6 +29,11 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// Is there such a member?
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// Takes a member out.
     pub(super) fn take(&mut self, name: &str) -> Option<JsonText> {
         self.members.remove(name)

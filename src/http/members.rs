@@ -44,6 +44,11 @@ impl Members {
         self.faults
     }
 
+    /// Is there such a member, be it null?
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.object.has(member)
+    }
+
     fn note<T>(&mut self, member: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Noted> {
         self.faults.push(Fault::of(member, kind, message));
         Err(Noted)

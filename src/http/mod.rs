@@ -10,14 +10,18 @@ mod body;
 mod context;
 mod cors;
 mod description;
+mod export;
 mod headers;
 mod health;
 mod json_object;
 mod members;
 mod operator;
 mod pages;
+mod path;
+mod query;
 mod refusal;
 pub mod routes;
+mod sessions;
 mod users;
 
 pub use body::announces_too_much;
@@ -33,12 +37,13 @@ use axum::response::Response;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use crate::domain::client::Client;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
-use crate::ports::{AssetStream, Assets, Entropy};
+use crate::ports::{AssetStream, Assets, Entropy, Limiter};
 use crate::store::Store;
 use context::{Configuration, RequestContext};
 
@@ -55,6 +60,10 @@ pub struct Ports {
     pub entropy: Entropy,
     /// Unicode normal forms.
     pub normalize: Normalize,
+    /// Counts requests per client address.
+    pub limiter: Arc<dyn Limiter>,
+    /// Who sends the request.
+    pub client: Client,
     /// Names the request, in its answer and in its log lines.
     pub request_id: RequestId,
     /// The one moment at which this request is judged.
@@ -152,6 +161,13 @@ fn loggable(path: &str) -> String {
     let path = segments.collect::<Vec<_>>().join("/");
     // Every path is ASCII: a URL has everything else percent-encoded.
     if path.len() > MAX_PATH { "[redacted]".to_owned() } else { path }
+}
+
+/// What the edge says of who sent a request.
+#[must_use]
+pub fn client<B>(request: &axum::http::Request<B>) -> Client {
+    let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Client::new(header(headers::CONNECTING_IP).as_deref(), header(headers::USER_AGENT).as_deref())
 }
 
 /// The caller's id, if it brought a harmless one; a new one otherwise.

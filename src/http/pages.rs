@@ -52,13 +52,13 @@ pub(super) fn router() -> Router {
     let router = Router::new().route("/", root());
     PAGES.iter().fold(router, |router, page| {
         let handler = move |configured: Configured| show(configured, page);
-        router.route(page.path, guarded(Access::Public, get(handler)))
+        router.route(page.path, guarded(Access::Public, None, get(handler)))
     })
 }
 
 /// What stands at the root of the service.
 pub(super) fn root() -> MethodRouter {
-    guarded(Access::Public, get(to_docs))
+    guarded(Access::Public, None, get(to_docs))
 }
 
 async fn show(configured: Configured, page: &'static Page) -> Result<Response, Refusal> {

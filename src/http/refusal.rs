@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::domain::problem::{Code, Fault, Problem};
+use crate::domain::problem::{Code, Fault, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::WrongSettings;
 use crate::ports::{AssetError, DbError};
@@ -32,6 +32,8 @@ pub(crate) enum Challenge {
     Absent,
     /// One was sent, and is not good.
     Rejected,
+    /// One was sent, and is good: something else was not.
+    Accepted,
 }
 
 impl Refusal {
@@ -71,7 +73,7 @@ impl From<service::Error> for Refusal {
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
             service::Error::Database(DbError::NotAsked(refused)) => {
-                Problem::unavailable(seconds(refused.retry_after_ms))
+                Problem::unavailable(whole_seconds(refused.retry_after_ms))
             }
             service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
@@ -93,11 +95,6 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// Whole seconds, rounded up, and at least one: "at once" would be an invitation to a storm.
-pub(crate) fn seconds(millis: i64) -> u32 {
-    u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(1).max(1)
 }
 
 #[derive(Serialize)]
@@ -129,7 +126,7 @@ struct FaultBody {
 
 impl From<Fault> for FaultBody {
     fn from(fault: Fault) -> Self {
-        let loc = std::iter::once("body").chain(fault.member).collect();
+        let loc = std::iter::once(fault.place.as_str()).chain(fault.member).collect();
         Self { loc, msg: fault.message, kind: fault.kind.as_str() }
     }
 }
@@ -146,6 +143,9 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
     if response.status() == StatusCode::UNAUTHORIZED
         && let Some(challenge) = response.extensions().get::<Challenge>().copied()
     {
+        // A password that was asked for beside a good token says nothing about the token.
+        let is_password = problem.code == Code::InvalidCredentials;
+        let challenge = if is_password { Challenge::Accepted } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }
     let (code, message) = (problem.code.as_str(), problem.message());
@@ -174,7 +174,7 @@ fn log(problem: &Problem, cause: Option<&str>) {
 fn challenge_header(challenge: Challenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {
-        Challenge::Absent => "",
+        Challenge::Absent | Challenge::Accepted => "",
         Challenge::Rejected => ", error=\"invalid_token\"",
     };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))

@@ -1,4 +1,4 @@
-//! THE table of routes: method, path, `operationId`, who may call, handler.
+//! THE table of routes: method, path, `operationId`, who may call, how often from one address, handler.
 //!
 //! The router is built from it, so a route cannot exist without saying who may call it; the tests
 //! compare it with `openapi.yaml`, line by line.
@@ -7,7 +7,8 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use super::access::{guarded, method_not_allowed, not_found};
-use super::{auth, description, health, operator, pages, users};
+use super::{auth, description, export, health, operator, pages, sessions, users};
+use crate::domain::limits::Door;
 
 pub use super::access::Access;
 
@@ -22,36 +23,59 @@ pub struct Route {
     pub operation_id: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Whose limit per client address it has, if it has one.
+    pub door: Option<Door>,
+}
+
+macro_rules! door {
+    () => {
+        None
+    };
+    ($door:ident) => {
+        Some(Door::$door)
+    };
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $operation_id:ident $access:ident => $handler:path;)*) => {
+    ($($method:ident $path:literal $operation_id:ident $access:ident [$($door:ident)?] => $handler:path;)*) => {
         /// Every route of the service.
         pub const ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             operation_id: stringify!($operation_id),
             access: Access::$access,
+            door: door!($($door)?),
         }),*];
 
         fn table() -> Router {
-            Router::new()$(.route($path, guarded(Access::$access, on(MethodFilter::$method, $handler))))*
+            Router::new()$(.route($path, guarded(
+                Access::$access,
+                door!($($door)?),
+                on(MethodFilter::$method, $handler),
+            )))*
         }
     };
 }
 
 routes! {
-    POST "/auth/register" register       Public => auth::register;
-    POST "/auth/login"    login          Public => auth::login;
-    POST "/auth/refresh"  refresh        Public => auth::refresh;
-    POST "/auth/logout"   logout         Public => auth::logout;
-    GET  "/users/me"      getCurrentUser User   => users::me;
-    GET  "/health"        getHealth      Public => health::health;
-    GET  "/health/ready"  getReadiness   Public => health::ready;
-    GET  "/operator/circuit-breaker" getCircuitBreaker Operator => operator::inspect;
-    POST "/operator/circuit-breaker" setCircuitBreaker Operator => operator::command;
-    GET  "/openapi.json"  getOpenapiJson Public => description::json;
-    GET  "/openapi.yaml"  getOpenapiYaml Public => description::yaml;
+    POST   "/auth/register"      register        Public [Register] => auth::register;
+    POST   "/auth/login"         login           Public [Login]    => auth::login;
+    POST   "/auth/refresh"       refresh         Public [Refresh]  => auth::refresh;
+    POST   "/auth/logout"        logout          Public []         => auth::logout;
+    POST   "/auth/logout-all"    logoutAll       User   []         => sessions::end_all;
+    GET    "/auth/sessions"      listSessions    User   []         => sessions::list;
+    DELETE "/auth/sessions/{id}" endSession      User   []         => sessions::end;
+    GET    "/users/me"           getCurrentUser  User   []         => users::me;
+    PATCH  "/users/me"           updateProfile   User   []         => users::update;
+    DELETE "/users/me"           deleteAccount   User   [Login]    => users::delete;
+    PUT    "/users/me/password"  changePassword  User   [Login]    => users::change_password;
+    GET    "/users/me/export"    exportData      User   []         => export::export;
+    GET    "/health"             getHealth       Public []         => health::health;
+    GET    "/health/ready"       getReadiness    Public [Ready]    => health::ready;
+    GET    "/operator/circuit-breaker" getCircuitBreaker Operator [] => operator::inspect;
+    POST   "/operator/circuit-breaker" setCircuitBreaker Operator [] => operator::command;
+    GET    "/openapi.json"       getOpenapiJson  Public []         => description::json;
+    GET    "/openapi.yaml"       getOpenapiYaml  Public []         => description::yaml;
 }
 
 /// The router, under the base path.

@@ -1,14 +1,51 @@
-//! `/users`: what users see of themselves.
+//! `/users`: what users see of themselves, and may change.
 
 use axum::response::Response;
 use serde::Serialize;
 
-use super::body::json;
-use super::context::SignedIn;
-use crate::service::caller::Caller;
+use super::body::{FromMembers, JsonBody, MessageBody, json, no_content};
+use super::context::{Configured, SignedIn};
+use super::members::{Members, Noted};
+use super::refusal::Refusal;
+use crate::domain::password::Password;
+use crate::domain::settings::Settings;
+use crate::service::profile::ProfileChange;
+use crate::service::{change_password as password_change, delete_account, profile};
+use crate::store::users::UserRow;
+
+impl FromMembers for ProfileChange {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let is_named = members.has("full_name");
+        let full_name = members.full_name("full_name")?;
+        Ok(Self { full_name: is_named.then_some(full_name) })
+    }
+}
+
+/// The body of a change of password.
+pub(super) struct PasswordChange {
+    current: Password,
+    new: Password,
+}
+
+impl FromMembers for PasswordChange {
+    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
+        let current = members.presented_password("current_password");
+        let new = members.new_password("new_password", settings.password_min_length);
+        Ok(Self { current: current?, new: new? })
+    }
+}
+
+/// The body of a deletion.
+pub(super) struct ProofOfPassword(Password);
+
+impl FromMembers for ProofOfPassword {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        members.presented_password("password").map(Self)
+    }
+}
 
 #[derive(Serialize)]
-struct UserBody<'a> {
+pub(super) struct UserBody<'a> {
     id: i64,
     email: &'a str,
     full_name: Option<&'a str>,
@@ -21,14 +58,46 @@ struct UserBody<'a> {
 #[derive(Serialize)]
 struct RoleBody {}
 
-pub(super) async fn me(SignedIn(Caller { user, .. }): SignedIn) -> Response {
-    let body = UserBody {
-        id: user.id.get(),
-        email: &user.email,
-        full_name: user.full_name.as_deref(),
-        is_active: user.is_active,
-        created_at: user.created_at.rfc3339(),
-        roles: [],
-    };
-    json(200, &body)
+impl<'a> From<&'a UserRow> for UserBody<'a> {
+    fn from(user: &'a UserRow) -> Self {
+        Self {
+            id: user.id.get(),
+            email: &user.email,
+            full_name: user.full_name.as_deref(),
+            is_active: user.is_active,
+            created_at: user.created_at.rfc3339(),
+            roles: [],
+        }
+    }
+}
+
+pub(super) async fn me(SignedIn(caller): SignedIn) -> Response {
+    json(200, &UserBody::from(&caller.user))
+}
+
+pub(super) async fn update(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<ProfileChange>,
+) -> Result<Response, Refusal> {
+    let user = profile::change(&configured.service(), &caller, &body).await?;
+    Ok(json(200, &UserBody::from(&user)))
+}
+
+pub(super) async fn change_password(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<PasswordChange>,
+) -> Result<Response, Refusal> {
+    password_change::change_password(&configured.service(), &caller, &body.current, &body.new).await?;
+    Ok(json(200, &MessageBody { message: "Password changed" }))
+}
+
+pub(super) async fn delete(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<ProofOfPassword>,
+) -> Result<Response, Refusal> {
+    delete_account::delete_account(&configured.service(), &caller, &body.0).await?;
+    Ok(no_content())
 }

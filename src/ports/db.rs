@@ -29,6 +29,12 @@ impl From<&str> for Value {
     }
 }
 
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::from)
+    }
+}
+
 impl From<Option<&str>> for Value {
     fn from(value: Option<&str>) -> Self {
         value.map_or(Self::Null, Self::from)

@@ -1,4 +1,4 @@
-//! What the core asks of the world: a database, leave to call it, static files, random bytes.
+//! What the core asks of the world: a database, leave to call it, static files, limits, random bytes.
 //!
 //! Each port has two real implementations: the Workers runtime's in `shell`, and a native one in the
 //! tests (`SQLite` itself, the breaker's machine, the file system). Time is no port: one `now` per request
@@ -15,6 +15,8 @@ pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+
+use crate::domain::limits::Door;
 
 /// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -40,6 +42,13 @@ pub trait Assets: Send + Sync {
 
     /// Opens one file, to be handed through without being looked at.
     fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>>;
+}
+
+/// Counts requests by key, each door on its own, and says when there are too many.
+pub trait Limiter: Send + Sync {
+    /// May one more come in? Counts it, if so. A limiter that cannot say lets everybody in: it protects the
+    /// service, and must not be what takes it down.
+    fn admit(&self, door: Door, key: String) -> PortFuture<'_, bool>;
 }
 
 /// The machine gave no random bytes.

@@ -21,11 +21,11 @@ pub struct Caller {
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`]
 /// otherwise.
 pub async fn authenticate(ctx: &Context<'_>, access_token: &str) -> Result<Caller, Error> {
-    let claims = ctx.tokens.verify(TokenKind::Access, access_token, ctx.now).map_err(|fault| match fault {
+    let claims = ctx.tokens.verify(TokenKind::Access, access_token, ctx.now()).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
-    let row = users::caller(ctx.store, claims.user_id, claims.session_id, ctx.now).await?;
+    let row = users::caller(ctx.store, claims.user_id, claims.session_id, ctx.now()).await?;
     let row = row.ok_or(Code::TokenInvalid)?;
     if !row.user.is_active {
         return Err(Code::InactiveUser.into());

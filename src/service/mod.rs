@@ -3,9 +3,16 @@
 //! Each use case documents its round trips to the database, and a test holds it to them.
 
 pub mod caller;
+pub mod change_password;
+pub mod clean_up;
+pub mod delete_account;
+pub mod export;
 pub mod operations;
+pub mod profile;
+mod proof;
 pub mod refresh;
 pub mod register;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 mod tokens;
@@ -13,13 +20,15 @@ mod tokens;
 pub use tokens::TokenPair;
 
 use crate::domain::ids::{SessionId, TokenId};
-use crate::domain::password_hash::{MalformedHash, SALT_LENGTH};
+use crate::domain::password::Password;
+use crate::domain::password_hash::{MalformedHash, PasswordHash, SALT_LENGTH};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
 use crate::ports::{DbError, Entropy, NoEntropy};
 use crate::store::Store;
+use crate::store::audit::Origin;
 
 /// What a use case works with.
 pub struct Context<'a> {
@@ -29,13 +38,17 @@ pub struct Context<'a> {
     pub tokens: &'a TokenAuthority,
     /// The database.
     pub store: &'a Store,
-    /// The moment of the request.
-    pub now: Timestamp,
+    /// The moment of the request, who sent it, and its name.
+    pub origin: Origin<'a>,
     /// Random bytes.
     pub entropy: Entropy,
 }
 
 impl Context<'_> {
+    const fn now(&self) -> Timestamp {
+        self.origin.now
+    }
+
     fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
         let mut bytes = [0; N];
         (self.entropy)(&mut bytes)?;
@@ -52,6 +65,12 @@ impl Context<'_> {
 
     fn new_salt(&self) -> Result<[u8; SALT_LENGTH], Error> {
         self.random()
+    }
+
+    /// Hashes a password that is to be stored.
+    fn hash(&self, password: &Password) -> Result<String, Error> {
+        let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_iterations);
+        hash.to_phc().map_err(Error::NewHash)
     }
 }
 

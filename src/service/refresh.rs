@@ -4,7 +4,7 @@ use super::{Context, Error, TokenPair, tokens};
 use crate::domain::problem::Code;
 use crate::domain::session::{Conclusion, conclude};
 use crate::domain::token::{TokenFault, TokenKind};
-use crate::store::sessions;
+use crate::store::rotation;
 
 /// Exchanges a refresh token.
 ///
@@ -15,13 +15,13 @@ use crate::store::sessions;
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`]
 /// otherwise.
 pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair, Error> {
-    let presented = ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now).map_err(|fault| match fault {
+    let presented = ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
     let proposed = ctx.new_token_id()?;
-    let rotation = ctx.settings.lifetimes.rotation(ctx.now);
-    let outcome = sessions::rotate(ctx.store, &presented, &proposed, &rotation).await?;
+    let rotation = ctx.settings.lifetimes.rotation(ctx.now());
+    let outcome = rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.origin).await?;
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
     if outcome.ended_session {
         tracing::warn!(target: "app.auth", user_id, session_id, "Refresh token reuse detected: session ended");

@@ -4,11 +4,14 @@ use super::tokens::Opening;
 use super::{Context, Error, TokenPair};
 use crate::domain::email::Email;
 use crate::domain::full_name::FullName;
+use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::password::Password;
-use crate::domain::password_hash::PasswordHash;
 use crate::domain::problem::Problem;
-use crate::ports::DbError;
-use crate::store::users::{self, NewUser, UserRow};
+use crate::domain::time::Timestamp;
+use crate::store::users::{self, NewUser, Registration, RegistrationLimit, UserRow};
+
+/// More attempts than a network can make: what the database counts up to when limits are off.
+const UNLIMITED: i64 = (1 << 53) - 1;
 
 /// A checked request to register.
 pub struct Register {
@@ -36,24 +39,30 @@ pub struct Registered {
 /// client signs in instead: nothing is written twice.
 ///
 /// # Errors
-/// `CONFLICT` when the address is taken; [`Error`] otherwise.
+/// `CONFLICT` when the address is taken; `RATE_LIMITED` after too many from one network within an hour,
+/// which is said before the address is looked at; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
-    let rounds = ctx.settings.password_iterations;
-    let hash = PasswordHash::derive(&command.password, &ctx.new_salt()?, rounds);
-    let password_hash = hash.to_phc().map_err(Error::NewHash)?;
+    let password_hash = ctx.hash(&command.password)?;
     let opening = Opening::draw(ctx)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
-    let user = users::register(ctx.store, &user, &opening.as_row()).await.map_err(explain)?;
+    let network = ctx.origin.client.network();
+    let limit = limit(ctx, &network);
+    let user = match users::register(ctx.store, &user, &opening.as_row(ctx.origin), limit).await? {
+        Registration::Created(user) => user,
+        Registration::EmailTaken => return Err(Error::Refused(Problem::conflict("Email is already registered"))),
+        Registration::TooMany { window_started_at } => {
+            let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
+            return Err(Error::Refused(Problem::rate_limited(wait_ms)));
+        }
+    };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
     let tokens = opening.issue(ctx, user.id)?;
     Ok(Registered { user, tokens })
 }
 
-fn explain(error: DbError) -> Error {
-    match error {
-        DbError::Unique(column) if column == "users.email" => {
-            Error::Refused(Problem::conflict("Email is already registered"))
-        }
-        other => Error::Database(other),
-    }
+fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {
+    let settings = ctx.settings;
+    let attempts = if settings.rate_limiting { settings.registrations_per_hour } else { UNLIMITED };
+    let window_cutoff = Timestamp::from_millis(ctx.now().millis() - REGISTRATION_WINDOW_MS);
+    RegistrationLimit { network, attempts, window_cutoff }
 }

@@ -13,11 +13,11 @@ use crate::store::sessions;
 /// # Errors
 /// `AUTH_TOKEN_INVALID` for a token that is not ours; [`Error`] otherwise.
 pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Error> {
-    let presented = match ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now) {
+    let presented = match ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()) {
         Ok(claims) | Err(TokenFault::Expired(claims)) => claims,
         Err(TokenFault::Invalid) => return Err(Code::TokenInvalid.into()),
     };
-    let ended = sessions::end(ctx.store, presented.user_id, presented.session_id, ctx.now).await?;
+    let ended = sessions::sign_out(ctx.store, presented.user_id, presented.session_id, ctx.origin).await?;
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, session_was_live = ended, "Signed out");
     Ok(())

@@ -6,6 +6,7 @@ use crate::domain::secret::Secret;
 use crate::domain::session::Successor;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenClaims, TokenKind};
+use crate::store::audit::Origin;
 use crate::store::sessions::NewSession;
 
 /// An access token and the refresh token to replace it with.
@@ -28,16 +29,16 @@ pub(super) struct Opening {
 
 impl Opening {
     pub(super) fn draw(ctx: &Context<'_>) -> Result<Self, Error> {
-        let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now);
-        let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now, session_expires_at);
-        let refresh = Successor { id: ctx.new_token_id()?, issued_at: ctx.now, expires_at };
+        let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
+        let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
+        let refresh = Successor { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
         Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
-    pub(super) const fn as_row(&self) -> NewSession<'_> {
+    pub(super) const fn as_row<'a>(&'a self, origin: Origin<'a>) -> NewSession<'a> {
         NewSession {
             id: self.session_id,
-            now: self.refresh.issued_at,
+            origin,
             expires_at: self.session_expires_at,
             token_id: &self.refresh.id,
             token_expires_at: self.refresh.expires_at,
@@ -57,13 +58,13 @@ pub(super) fn issue(
     refresh: Successor,
     session_expires_at: Timestamp,
 ) -> Result<TokenPair, Error> {
-    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now, session_expires_at);
+    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session_expires_at);
     let sign = |kind, id: TokenId, issued_at, expires_at| {
         ctx.tokens.sign(kind, &TokenClaims { id, user_id, session_id, issued_at, expires_at })
     };
     Ok(TokenPair {
-        access_token: sign(TokenKind::Access, ctx.new_token_id()?, ctx.now, access_expires_at)?,
+        access_token: sign(TokenKind::Access, ctx.new_token_id()?, ctx.now(), access_expires_at)?,
         refresh_token: sign(TokenKind::Refresh, refresh.id, refresh.issued_at, refresh.expires_at)?,
-        expires_in: access_expires_at.seconds() - ctx.now.seconds(),
+        expires_in: access_expires_at.seconds() - ctx.now().seconds(),
     })
 }

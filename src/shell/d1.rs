@@ -17,17 +17,25 @@ use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
 
 /// The database of this deployment.
 ///
-/// The deadline is one for all calls of a request together: what the first used up is not there for the
-/// second. Only waiting counts, not the hashing in between.
+/// The deadline of a request is one for all its calls together: what the first used up is not there for the
+/// second. Only waiting counts, not the hashing in between. Where nobody waits, each call has its own.
 pub(super) struct D1 {
     database: Result<D1Database, String>,
     timeout_ms: u32,
     left_ms: AtomicU32,
+    is_shared: bool,
 }
 
 impl D1 {
-    pub(super) fn new(env: &Env, timeout_ms: u32) -> Self {
-        Self { database: env.d1("DB").map_err(|error| error.to_string()), timeout_ms, left_ms: timeout_ms.into() }
+    /// With one deadline for all calls together.
+    pub(super) fn for_request(env: &Env, timeout_ms: u32) -> Self {
+        let database = env.d1("DB").map_err(|error| error.to_string());
+        Self { database, timeout_ms, left_ms: timeout_ms.into(), is_shared: true }
+    }
+
+    /// With a deadline for each call.
+    pub(super) fn for_task(env: &Env, timeout_ms: u32) -> Self {
+        Self { is_shared: false, ..Self::for_request(env, timeout_ms) }
     }
 }
 
@@ -44,7 +52,8 @@ impl Db for D1 {
             let deadline = Delay::from(Duration::from_millis(left_ms.into()));
             match select(query, std::pin::pin!(deadline)).await {
                 Either::Left((answer, _)) => {
-                    let used_ms = u32::try_from(now().millis() - begun.millis()).unwrap_or(0);
+                    let used_ms = if self.is_shared { now().millis() - begun.millis() } else { 0 };
+                    let used_ms = u32::try_from(used_ms).unwrap_or(0);
                     self.left_ms.store(left_ms.saturating_sub(used_ms), Ordering::Relaxed);
                     answer
                 }

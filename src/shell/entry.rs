@@ -1,22 +1,29 @@
 //! Entry points: where the runtime calls in.
 
 use std::cell::OnceCell;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use worker::js_sys::Reflect;
-use worker::wasm_bindgen::JsValue;
-use worker::{Context, Env, Result, event, web_sys};
+use worker::js_sys::futures::future_to_promise;
+use worker::js_sys::{Promise, Reflect};
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::wasm_bindgen::{self, JsValue};
+use worker::{Context, Env, Result, event, web_sys, worker_sys};
 
 use super::clock::now;
 use super::gate::BreakerGate;
 use super::logging::{JsonLayer, MinLevel};
 use super::unicode::normalize;
-use super::{assets::DeployedAssets, d1::D1, environment, wire};
+use super::{assets::DeployedAssets, d1::D1, environment, limiter::DoorLimiter, wire};
+use crate::domain::limits::Door;
+use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
-use crate::http::{App, Ports, request_id};
+use crate::http::{App, Ports, client, request_id};
 use crate::ports::NoEntropy;
+use crate::service;
 use crate::store::Store;
 
 pub(super) static MIN_LEVEL: MinLevel = MinLevel::new();
@@ -44,21 +51,55 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let request_id = request_id(&head, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
     Reflect::set(&request, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
+    let client = client(&head);
     let request = wire::read_body(head, &request).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     // With wrong settings every request is refused before it could ask the database.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), context);
     let ports = Ports {
-        store: Store::new(Arc::new(D1::new(&env, d1_timeout_ms.unwrap_or_default())), Arc::new(gate)),
+        store: Store::new(Arc::new(D1::for_request(&env, d1_timeout_ms.unwrap_or_default())), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
         normalize,
+        limiter: Arc::new(DoorLimiter::new(&env)),
+        client,
         request_id,
         now: now(),
         clock: now,
     };
     wire::write(app.respond(ports, request).await).await
+}
+
+/// Cleans up, when the timer of wrangler.toml says so. Nobody waits for it: what goes wrong is logged, and the
+/// next run goes on where this one stopped.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
+pub fn scheduled(_: JsValue, env: Env, context: worker_sys::Context) -> Promise {
+    future_to_promise(AssertUnwindSafe(async move {
+        clean_up(&env, context).await;
+        Ok(JsValue::UNDEFINED)
+    }))
+}
+
+async fn clean_up(env: &Env, context: worker_sys::Context) {
+    let mut bytes = [0; 16];
+    // Without entropy the id is not unique, but the run still has its log lines.
+    let _ = entropy(&mut bytes);
+    let request_id = RequestId::from_random(bytes);
+    let span = tracing::info_span!("scheduled", request_id = request_id.as_str());
+    let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(env)))));
+    async {
+        let Some(settings) = app.settings() else {
+            tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
+            return;
+        };
+        let gate = BreakerGate::new(env, settings.breaker, request_id, Context::new(context));
+        let store = Store::new(Arc::new(D1::for_task(env, settings.d1_timeout_ms)), Arc::new(gate));
+        service::clean_up::run(&store, now(), settings.audit_retention_days).await;
+    }
+    .instrument(span)
+    .await;
 }
 
 fn build(env: &Env) -> App {
@@ -74,8 +115,11 @@ fn build(env: &Env) -> App {
 /// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
 fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment::text(env, name));
-    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"];
-    let missing: Vec<&'static str> = bindings.into_iter().filter(|name| !environment::has(env, name)).collect();
+    let limiters = Door::ALL.map(Door::binding);
+    // Without limits, nobody asks a limiter.
+    let limiters = limiters.into_iter().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
+    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);
+    let missing: Vec<&'static str> = bindings.filter(|name| !environment::has(env, name)).collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),
         Ok(settings) => Err(WrongSettings { names: missing, presentation: settings.presentation }),

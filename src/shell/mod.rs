@@ -21,6 +21,8 @@ mod environment;
 #[cfg(target_arch = "wasm32")]
 mod gate;
 #[cfg(target_arch = "wasm32")]
+mod limiter;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
 #[cfg(target_arch = "wasm32")]
 mod wire;

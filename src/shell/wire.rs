@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
+    USER_AGENT,
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
@@ -22,13 +23,15 @@ use crate::http::{MAX_BODY_BYTES, announces_too_much};
 use crate::ports::AssetStream;
 
 /// The headers that the service looks at: no other comes in.
-const HEADERS: [HeaderName; 7] = [
+const HEADERS: [HeaderName; 9] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION,
     CONTENT_LENGTH,
     CONTENT_TYPE,
     ORIGIN,
+    USER_AGENT,
+    HeaderName::from_static("cf-connecting-ip"),
     HeaderName::from_static("x-request-id"),
 ];
 

@@ -3,14 +3,20 @@
 //! Nothing here decides. Where several requests race, the guard is part of the statement, so that the
 //! database decides once; what its answer means is for `domain` and `service` to say.
 
+pub mod audit;
+pub mod clean_up;
+pub mod credentials;
+pub mod erasure;
+pub mod export;
 pub mod health;
+pub mod rotation;
 pub mod sessions;
 pub mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde::{Deserialize as _, Deserializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement, Value};
 
@@ -42,21 +48,32 @@ impl Store {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Runs statements atomically, in one round trip, if the circuit breaker lets it. An answer with
-    /// another number of results than statements is no answer: found out here, once, so that no query
-    /// has to think of it.
+    /// Runs statements atomically, in one round trip, if the circuit breaker lets it.
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Rows; N], DbError> {
+        self.batch_of(statements.into()).await?.try_into().map_err(|_| DbError::Corrupt("lost results".to_owned()))
+    }
+
+    /// The same for a number of statements that depends on the case. An answer with another number of
+    /// results than statements is no answer: found out here, once, so that no query has to think of it.
+    async fn batch_of(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DbError> {
         let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let answer = self.db.batch(statements.into()).await.and_then(|results| {
-            results
-                .try_into()
-                .map_err(|results: Vec<Rows>| DbError::Corrupt(format!("{} results for {N} statements", results.len())))
+        let expected = statements.len();
+        let answer = self.db.batch(statements).await.and_then(|results| match results.len() {
+            found if found == expected => Ok(results),
+            found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
         });
         let failed = answer.as_ref().is_err_and(DbError::is_failure);
         self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
         answer
     }
+}
+
+/// A row of which only matters that it is there.
+#[derive(Deserialize)]
+struct IdRow {
+    #[serde(rename = "id")]
+    _id: i64,
 }
 
 /// A statement with its values.

@@ -1,230 +1,237 @@
-//! Sessions and their refresh tokens: opening, rotating, ending.
+//! Sessions: opening, listing, ending. How a session's refresh tokens replace each other is `rotation`'s.
 //!
 //! D1 has no interactive transactions, but a batch is atomic and batches are serialized. So every
 //! statement that must only run if an earlier one of its batch did something carries the same guard.
 
 use serde::Deserialize;
 
-use super::{Store, boolean, statement};
+use super::audit::{Event, Origin, record_if_changed, record_if_unchanged};
+use super::credentials::CredentialsRow;
+use super::{IdRow, Store, statement};
+use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId, UserId};
-use crate::domain::session::{Aftermath, PresentedToken, Rotation, Successor};
+use crate::domain::limits::MAX_SESSIONS;
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenClaims;
-use crate::ports::{DbError, Statement, Value};
+use crate::ports::{DbError, Statement};
 
 /// A session to be opened, with its first refresh token.
 pub struct NewSession<'a> {
     /// Its id, drawn at random.
     pub id: SessionId,
-    /// The moment of the request.
-    pub now: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
     /// The id of the first refresh token.
     pub token_id: &'a TokenId,
     /// When that token expires.
     pub token_expires_at: Timestamp,
+    /// The request that opens it.
+    pub origin: Origin<'a>,
 }
 
-impl NewSession<'_> {
-    pub(super) fn values(&self) -> [Value; 3] {
-        [self.id.get().into(), self.now.millis().into(), self.expires_at.millis().into()]
-    }
-}
-
-/// A password hash to be replaced by a stronger one of the same password.
-pub struct HashUpgrade<'a> {
-    /// What was read.
-    pub old: &'a str,
-    /// What takes its place.
-    pub new: &'a str,
-}
-
-/// What a refresh did, and whether it ended the session for theft.
-#[derive(Debug)]
-pub struct RotationOutcome {
-    /// What the database says now; nothing if there is no such user.
-    pub aftermath: Option<Aftermath>,
-    /// Did this very request end the session?
-    pub ended_session: bool,
+/// A live session, as its owner sees it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SessionRow {
+    /// Identifies it.
+    pub id: SessionId,
+    /// When it was signed in to.
+    pub created_at: Timestamp,
+    /// When it was signed in to or refreshed last.
+    pub last_used_at: Timestamp,
+    /// When it ends, if it is not refreshed before.
+    pub expires_at: Timestamp,
+    /// From where it was used last.
+    pub ip: Option<String>,
+    /// With what it was used last.
+    pub user_agent: Option<String>,
 }
 
 const OPEN_SESSION: &str = "
-    INSERT INTO sessions (id, user_id, created_at, expires_at)
-    SELECT ?1, id, ?2, ?3 FROM users WHERE id = ?4 AND is_active = 1
+    INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
+    SELECT ?1, id, ?2, ?3, ?2, ?4, ?5 FROM users
+    WHERE id = ?6 AND is_active = 1 AND password_version = ?7 AND blocked_until <= ?2
     RETURNING id";
 
 const FIRST_TOKEN: &str = "
-    INSERT INTO refresh_tokens (jti, session_id, user_id, created_at, expires_at)
-    SELECT ?1, id, user_id, ?2, ?3 FROM sessions WHERE id = ?4";
+    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
+    SELECT ?1, id, ?2, ?3 FROM sessions WHERE id = ?4";
+
+/// A success forgives the failures before it.
+const RESET_THROTTLE: &str = "
+    UPDATE users SET failed_sign_ins = 0, blocked_until = 0
+    WHERE id = ?1 AND failed_sign_ins > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?2)";
+
+const END_OLDEST: &str = "
+    UPDATE sessions SET ended_at = ?1, end_reason = 'limit'
+    WHERE id IN (
+        SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?3
+    )";
 
 const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3 AND is_active = 1";
 
-/// Marks the presented token as exchanged, if it can be. Of any number of parallel refreshes one finds
-/// `revoked_at IS NULL`.
-const EXCHANGE_TOKEN: &str = "
-    UPDATE refresh_tokens SET revoked_at = ?1, successor_jti = ?2
-    WHERE jti = ?3 AND session_id = ?4 AND user_id = ?5 AND revoked_at IS NULL AND expires_at > ?1
-      AND EXISTS (
-          SELECT 1 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
-          WHERE s.id = ?4 AND s.ended_at IS NULL AND s.expires_at > ?1 AND u.is_active = 1
-      )";
+const SELECT_LIVE: &str = "
+    SELECT s.id, s.created_at, s.last_used_at, coalesce(t.expires_at, s.expires_at) AS expires_at, s.ip, s.user_agent
+    FROM sessions AS s
+    LEFT JOIN refresh_tokens AS t ON t.session_id = s.id AND t.revoked_at IS NULL
+    WHERE s.user_id = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND (t.expires_at > ?2 OR s.id = ?3)
+    ORDER BY s.created_at DESC, s.id DESC";
 
-/// Adds the successor, if the exchange was this request's: only then does the old token name it.
-const ADD_SUCCESSOR: &str = "
-    INSERT INTO refresh_tokens (jti, session_id, user_id, created_at, expires_at)
-    SELECT t.successor_jti, t.session_id, t.user_id, ?1, min(?2, s.expires_at)
-    FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
-    WHERE t.jti = ?3 AND t.successor_jti = ?4";
-
-/// Ends the session, if the presented token was exchanged longer ago than a retry takes.
-const END_FOR_REUSE: &str = "
-    UPDATE sessions SET ended_at = ?1, end_reason = 'reuse'
-    WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL
-      AND EXISTS (
-          SELECT 1 FROM refresh_tokens AS t
-          WHERE t.jti = ?4 AND t.session_id = ?2 AND t.successor_jti <> ?5 AND t.revoked_at <= ?6
-      )
-    RETURNING id";
-
-const SELECT_AFTERMATH: &str = "
-    SELECT u.is_active, t.revoked_at,
-           (s.ended_at IS NOT NULL OR s.expires_at <= ?4) AS session_is_over,
-           s.expires_at AS session_expires_at,
-           n.jti AS successor_jti, n.created_at AS successor_created_at, n.expires_at AS successor_expires_at
-    FROM users AS u
-    LEFT JOIN refresh_tokens AS t ON t.jti = ?2 AND t.session_id = ?3 AND t.user_id = u.id
-    LEFT JOIN sessions AS s ON s.id = t.session_id
-    LEFT JOIN refresh_tokens AS n ON n.jti = t.successor_jti
-    WHERE u.id = ?1";
-
-const END_SESSION: &str = "
+const SIGN_OUT: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'logout'
     WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL
     RETURNING id";
+
+const END_ONE: &str = "
+    UPDATE sessions SET ended_at = ?1, end_reason = 'revoked'
+    WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL AND expires_at > ?1
+    RETURNING id";
+
+const END_ALL: &str = "
+    UPDATE sessions SET ended_at = ?1, end_reason = 'logout_all'
+    WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1
+    RETURNING id";
+
+const END_OTHERS: &str = "
+    UPDATE sessions SET ended_at = ?1, end_reason = 'password_changed'
+    WHERE user_id = ?2 AND ended_at IS NULL AND id <> ?3
+      AND EXISTS (SELECT 1 FROM users WHERE id = ?2 AND password_hash = ?4)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     OPEN_SESSION,
     FIRST_TOKEN,
+    RESET_THROTTLE,
+    END_OLDEST,
     UPGRADE_HASH,
-    EXCHANGE_TOKEN,
-    ADD_SUCCESSOR,
-    END_FOR_REUSE,
-    SELECT_AFTERMATH,
-    END_SESSION,
+    SELECT_LIVE,
+    SIGN_OUT,
+    END_ONE,
+    END_ALL,
+    END_OTHERS,
 ];
 
 pub(super) fn first_token(session: &NewSession<'_>) -> Statement {
     let values = [
         session.token_id.as_str().into(),
-        session.now.millis().into(),
+        session.origin.now.millis().into(),
         session.token_expires_at.millis().into(),
         session.id.get().into(),
     ];
     statement(FIRST_TOKEN, values)
 }
 
-/// Opens a session for a user who proved who they are, and upgrades the stored hash on the way.
-/// False if the account was disabled or erased since it was read: then nothing is opened.
+/// Opens a session for a user who proved who they are, and replaces the stored hash by a stronger one of the
+/// same password, if there is one. False if the account was disabled or erased, its password changed, or
+/// guesses at it have begun a wait, since it was read: then nothing is opened.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn open(
     store: &Store,
-    user_id: UserId,
+    user: &CredentialsRow,
     session: &NewSession<'_>,
-    upgrade: Option<HashUpgrade<'_>>,
+    stronger_hash: Option<&str>,
 ) -> Result<bool, DbError> {
-    let [id, created_at, expires_at] = session.values();
-    let open = statement(OPEN_SESSION, [id, created_at, expires_at, user_id.get().into()]);
-    let first_token = first_token(session);
-    let opened = match upgrade {
-        None => {
-            let [opened, _] = store.batch([open, first_token]).await?;
-            opened
-        }
-        Some(HashUpgrade { old, new }) => {
-            let upgrade = statement(UPGRADE_HASH, [new.into(), user_id.get().into(), old.into()]);
-            let [opened, _, _] = store.batch([open, first_token, upgrade]).await?;
-            opened
-        }
-    };
+    let (origin, user_id, now) = (session.origin, user.id, session.origin.now.millis());
+    let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
+    let mut statements = vec![
+        open_statement(user, session),
+        record_if_changed(origin, signed_in.in_session(session.id)),
+        record_if_unchanged(origin, refused.because(Reason::Overtaken)),
+        first_token(session),
+        statement(RESET_THROTTLE, [user_id.get().into(), session.id.get().into()]),
+        statement(END_OLDEST, [now.into(), user_id.get().into(), MAX_SESSIONS.into()]),
+        record_if_changed(origin, Event::of(EventType::SessionEnded, user_id).because(Reason::Limit)),
+    ];
+    if let Some(stronger) = stronger_hash {
+        let values = [stronger.into(), user_id.get().into(), user.password_hash.as_str().into()];
+        statements.push(statement(UPGRADE_HASH, values));
+    }
+    let results = store.batch_of(statements).await?;
+    let opened = results.first().ok_or_else(|| DbError::Corrupt("no results".to_owned()))?;
     Ok(!opened.all::<IdRow>()?.is_empty())
 }
 
-/// Exchanges a refresh token for its successor, or finds out why not: one batch, one round trip.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn rotate(
-    store: &Store,
-    presented: &TokenClaims,
-    proposed: &TokenId,
-    rotation: &Rotation,
-) -> Result<RotationOutcome, DbError> {
-    let now: Value = rotation.now.millis().into();
-    let jti: Value = presented.id.as_str().into();
-    let session: Value = presented.session_id.get().into();
-    let user: Value = presented.user_id.get().into();
-    let next: Value = proposed.as_str().into();
-    let expires_at: Value = rotation.refresh_expires_at.millis().into();
-    let cutoff: Value = rotation.theft_cutoff.millis().into();
-    let [_, _, ended, aftermath] = store
-        .batch([
-            statement(EXCHANGE_TOKEN, [now.clone(), next.clone(), jti.clone(), session.clone(), user.clone()]),
-            statement(ADD_SUCCESSOR, [now.clone(), expires_at, jti.clone(), next.clone()]),
-            statement(END_FOR_REUSE, [now.clone(), session.clone(), user.clone(), jti.clone(), next, cutoff]),
-            statement(SELECT_AFTERMATH, [user, jti, session, now]),
-        ])
-        .await?;
-    Ok(RotationOutcome {
-        aftermath: aftermath.first::<AftermathRow>()?.map(Aftermath::from),
-        ended_session: !ended.all::<IdRow>()?.is_empty(),
-    })
+fn open_statement(user: &CredentialsRow, session: &NewSession<'_>) -> Statement {
+    let values = [
+        session.id.get().into(),
+        session.origin.now.millis().into(),
+        session.expires_at.millis().into(),
+        session.origin.client.ip().as_deref().into(),
+        session.origin.client.user_agent().into(),
+        user.id.get().into(),
+        user.password_version.into(),
+    ];
+    statement(OPEN_SESSION, values)
 }
 
-/// Ends a session on its owner's wish. False if it was over already, or never was.
+/// The sessions of a user that can still be used, newest first; `current` also when its refresh token has
+/// expired.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn end(store: &Store, user_id: UserId, session_id: SessionId, now: Timestamp) -> Result<bool, DbError> {
-    let values = [now.millis().into(), session_id.get().into(), user_id.get().into()];
-    let [rows] = store.batch([statement(END_SESSION, values)]).await?;
+pub async fn live(
+    store: &Store,
+    user_id: UserId,
+    current: SessionId,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, DbError> {
+    let values = [user_id.get().into(), now.millis().into(), current.get().into()];
+    let [rows] = store.batch([statement(SELECT_LIVE, values)]).await?;
+    rows.all()
+}
+
+/// Ends a session with its refresh token. False if it was over already, or never was.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn sign_out(
+    store: &Store,
+    user_id: UserId,
+    session_id: SessionId,
+    origin: Origin<'_>,
+) -> Result<bool, DbError> {
+    end(store, SIGN_OUT, EventType::SignedOut, user_id, session_id, origin).await
+}
+
+/// Ends one session of a user by its id. False if they have no such live session.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn end_one(
+    store: &Store,
+    user_id: UserId,
+    session_id: SessionId,
+    origin: Origin<'_>,
+) -> Result<bool, DbError> {
+    end(store, END_ONE, EventType::SessionEnded, user_id, session_id, origin).await
+}
+
+async fn end(
+    store: &Store,
+    sql: &'static str,
+    event_type: EventType,
+    user_id: UserId,
+    session_id: SessionId,
+    origin: Origin<'_>,
+) -> Result<bool, DbError> {
+    let end = statement(sql, [origin.now.millis().into(), session_id.get().into(), user_id.get().into()]);
+    let event = Event::of(event_type, user_id).in_session(session_id);
+    let [rows, _] = store.batch([end, record_if_changed(origin, event)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
 }
 
-#[derive(Deserialize)]
-struct IdRow {
-    #[serde(rename = "id")]
-    _id: i64,
+/// Ends every session of a user; says how many there were.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn end_all(store: &Store, user_id: UserId, origin: Origin<'_>) -> Result<usize, DbError> {
+    let end = statement(END_ALL, [origin.now.millis().into(), user_id.get().into()]);
+    let event = Event::of(EventType::SessionsEnded, user_id);
+    let [rows, _] = store.batch([end, record_if_changed(origin, event)]).await?;
+    Ok(rows.all::<IdRow>()?.len())
 }
 
-/// One row of [`SELECT_AFTERMATH`]: the user always, the rest if it is still on file.
-#[derive(Deserialize)]
-struct AftermathRow {
-    #[serde(deserialize_with = "boolean")]
-    is_active: bool,
-    revoked_at: Option<Timestamp>,
-    session_is_over: Option<i64>,
-    session_expires_at: Option<Timestamp>,
-    successor_jti: Option<TokenId>,
-    successor_created_at: Option<Timestamp>,
-    successor_expires_at: Option<Timestamp>,
-}
-
-impl From<AftermathRow> for Aftermath {
-    fn from(row: AftermathRow) -> Self {
-        let successor = match (row.successor_jti, row.successor_created_at, row.successor_expires_at) {
-            (Some(id), Some(issued_at), Some(expires_at)) => Some(Successor { id, issued_at, expires_at }),
-            _ => None,
-        };
-        let token = row.session_expires_at.map(|session_expires_at| PresentedToken {
-            session_is_over: row.session_is_over == Some(1),
-            session_expires_at,
-            rotated_at: row.revoked_at,
-            successor,
-        });
-        Self { user_is_active: row.is_active, token }
-    }
+/// Ends every session of a user but one, if the password is now the one with this hash.
+pub(super) fn end_others(user_id: UserId, staying: SessionId, hash: &str, now: Timestamp) -> Statement {
+    statement(END_OTHERS, [now.millis().into(), user_id.get().into(), staying.get().into(), hash.into()])
 }

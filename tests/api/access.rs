@@ -77,9 +77,8 @@ async fn two_authorization_headers_are_none() {
 async fn the_name_of_the_scheme_has_no_case() {
     let (service, tokens) = signed_in().await;
     for scheme in ["Bearer", "bearer", "BEARER"] {
-        for reply in ask_all(&service, &[&format!("{scheme} {}", tokens.access)]).await {
-            assert!(reply.status < 300, "{reply:?}");
-        }
+        let request = Request::get("/users/me").header("Authorization", format!("{scheme} {}", tokens.access));
+        service.send(request.body(Body::empty()).unwrap()).await.expect(200);
     }
 }
 
@@ -97,9 +96,7 @@ async fn an_access_token_expires() {
     let (service, tokens) = signed_in().await;
     let authorization = format!("Bearer {}", tokens.access);
     service.advance(899);
-    for reply in ask_all(&service, &[&authorization]).await {
-        assert!(reply.status < 300, "{reply:?}");
-    }
+    service.me(&tokens.access).await.expect(200);
     service.advance(1);
     for reply in ask_all(&service, &[&authorization]).await {
         let reply = reply.expect_error(401, "AUTH_TOKEN_EXPIRED");
@@ -131,7 +128,7 @@ async fn a_disabled_user_is_refused_on_the_next_request() {
 #[tokio::test]
 async fn an_erased_user_is_unknown() {
     let (service, tokens) = signed_in().await;
-    service.db.execute("DELETE FROM users");
+    service.delete_account(&tokens.access).await;
     for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
         reply.expect_error(401, "AUTH_TOKEN_INVALID");
     }

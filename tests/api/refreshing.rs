@@ -123,7 +123,7 @@ async fn tokens_that_are_not_ours_are_invalid_and_those_no_longer_on_file_revoke
     }
     service.db.execute("DELETE FROM refresh_tokens");
     service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
-    service.db.execute("DELETE FROM users");
+    service.delete_account(&tokens.access).await;
     service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_INVALID");
 }
 
@@ -131,7 +131,7 @@ async fn tokens_that_are_not_ours_are_invalid_and_those_no_longer_on_file_revoke
 async fn an_erased_user_is_not_mistaken_for_the_next_one() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
-    service.db.execute("DELETE FROM users");
+    service.delete_account(&tokens.access).await;
     service.register("eve@example.com").await;
     service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
     assert_eq!(service.db.one::<i64>("SELECT max(id) FROM users"), 2, "ids are not given out twice");

@@ -75,7 +75,7 @@ async fn other_methods_of_a_path_are_405_with_allow() {
         ("DELETE", "/auth/register", "POST"),
         ("HEAD", "/auth/refresh", "POST"),
         ("OPTIONS", "/auth/logout", "POST"),
-        ("POST", "/users/me", "GET,HEAD"),
+        ("POST", "/users/me", "GET,HEAD,PATCH,DELETE"),
         ("PUT", "/health", "GET,HEAD"),
         ("BREW", "/openapi.json", "GET,HEAD"),
     ] {

@@ -24,7 +24,7 @@ async fn a_wrong_password_and_an_unknown_address_are_the_same_answer() {
     let mut answers = Vec::new();
     for (email, password) in [(EMAIL, "wrong password"), ("nobody@example.com", PASSWORD), (EMAIL, "")] {
         let reply = service.login(email, password).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-        assert_eq!(service.last_d1_calls(), 1);
+        assert_eq!(service.last_d1_calls(), 2);
         let mut headers = reply.headers.clone();
         headers.remove("x-request-id");
         answers.push((headers, reply.body["error"].clone()));

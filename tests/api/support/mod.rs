@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod gate;
+pub mod limiter;
 pub mod sqlite;
 
 use std::cell::Cell;
@@ -15,12 +16,13 @@ use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
-use edge_auth::http::{App, Ports, request_id};
-use edge_auth::ports::{AssetError, AssetStream, Assets, Db, NoEntropy, PortFuture};
+use edge_auth::http::{App, Ports, client, request_id};
+use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Limiter, NoEntropy, PortFuture};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
 use http_body_util::BodyExt as _;
+use limiter::WindowLimiter;
 use serde_json::{Value, json};
 use sqlite::Sqlite;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -76,6 +78,7 @@ pub struct Service {
     /// What the service talks to: `db`, or something of a test in front of it.
     port: Arc<dyn Db>,
     gate: Arc<MachineGate>,
+    limiter: Arc<WindowLimiter>,
     logs: Lines,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -95,7 +98,7 @@ impl Service {
     /// On this database, reached through this port. An empty value unsets a setting.
     pub fn on(db: Arc<Sqlite>, port: Arc<dyn Db>, settings: &[(&str, &str)]) -> Self {
         NOW.set(START);
-        let base = [("SECRET_KEY", SECRET), ("PASSWORD_ITERATIONS", "10")];
+        let base = [("SECRET_KEY", SECRET), ("PASSWORD_ITERATIONS", "10"), ("RATE_LIMITING", "off")];
         let settings = Settings::read(|name| {
             let value = settings.iter().chain(&base).find(|(key, _)| *key == name)?.1;
             (!value.is_empty()).then(|| value.to_owned())
@@ -109,7 +112,8 @@ impl Service {
         let gate = Arc::new(MachineGate::new(policy));
         let app = App::new(settings);
         min_level.set(app.presentation().log_level);
-        Self { app, db, port, gate, logs, _logging: logging }
+        let limiter = Arc::default();
+        Self { app, db, port, gate, limiter, logs, _logging: logging }
     }
 
     /// Lets time pass.
@@ -126,6 +130,8 @@ impl Service {
             assets: Arc::new(PublicFolder),
             entropy,
             normalize,
+            limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
+            client: client(&request),
             request_id: request_id(&request, entropy),
             now: NOW.get(),
             clock,
@@ -163,6 +169,23 @@ impl Service {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// Sends a request with a JSON body, or none, for somebody who is signed in.
+    pub async fn call(&self, method: &str, path: &str, access_token: &str, body: Option<&Value>) -> Reply {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("Authorization", format!("Bearer {access_token}"));
+        let request = match body {
+            None => request.body(Body::empty()),
+            Some(body) => request.header("Content-Type", "application/json").body(Body::from(body.to_string())),
+        };
+        self.send(request.unwrap()).await
+    }
+
+    /// Posts as a client with this address.
+    pub async fn post_from(&self, ip: &str, path: &str, body: &Value) -> Reply {
+        let request = Request::post(path).header("Content-Type", "application/json").header("CF-Connecting-IP", ip);
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     pub async fn register(&self, email: &str) -> Tokens {
         let reply = self.post("/auth/register", &json!({"email": email, "password": PASSWORD})).await;
         reply.expect(201).tokens()
@@ -178,6 +201,11 @@ impl Service {
 
     pub async fn logout(&self, refresh_token: &str) -> Reply {
         self.post("/auth/logout", &json!({"refresh_token": refresh_token})).await
+    }
+
+    pub async fn delete_account(&self, access_token: &str) {
+        let body = json!({"password": PASSWORD});
+        self.call("DELETE", "/users/me", access_token, Some(&body)).await.expect(204);
     }
 
     pub async fn me(&self, access_token: &str) -> Reply {

@@ -1,0 +1,108 @@
+//! Who is on the other end of a connection, as far as the network says: address and user agent.
+//!
+//! The address is the one that the edge itself noted (`CF-Connecting-IP`). Headers in which a client or a
+//! proxy names addresses (`X-Forwarded-For`, `Forwarded`) are not looked at: anybody can write them.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Longest user agent that is kept, in code points.
+const MAX_USER_AGENT: usize = 256;
+
+/// Stands for every client whose address is not known: they share their limits.
+const UNKNOWN_NETWORK: &str = "unknown";
+
+/// Address and user agent of a client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    address: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+impl Client {
+    /// Reads the two headers. What is no address is none; a user agent is free text: its control characters
+    /// are dropped, and what is too long is cut.
+    #[must_use]
+    pub fn new(connecting_ip: Option<&str>, user_agent: Option<&str>) -> Self {
+        let address = connecting_ip.and_then(|text| text.trim().parse().ok()).map(|address: IpAddr| {
+            // An IPv4 address in IPv6 notation is the same client as without it.
+            address.to_canonical()
+        });
+        let user_agent = user_agent.map(printable).filter(|text| !text.is_empty());
+        Self { address, user_agent }
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn ip(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+
+    /// The user agent, as far as it is kept.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// What limits count by: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets
+    /// (RFC 6177 §2): a limit per address would have 2^64 ways around it.
+    #[must_use]
+    pub fn network(&self) -> String {
+        match self.address {
+            None => UNKNOWN_NETWORK.to_owned(),
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) => {
+                let prefix = u128::from(address) & (u128::MAX << 64);
+                format!("{}/64", Ipv6Addr::from(prefix))
+            }
+        }
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn network(ip: &str) -> String {
+        Client::new(Some(ip), None).network()
+    }
+
+    #[test]
+    fn ipv6_counts_by_64_bits() {
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:DB8:1:2::"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::1"), "::/64");
+    }
+
+    #[test]
+    fn ipv4_counts_by_address_in_either_notation() {
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(Client::new(Some("::ffff:192.0.2.7"), None).ip().as_deref(), Some("192.0.2.7"));
+        assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_one_network_together() {
+        for text in ["", "unknown", "192.0.2.7, 198.51.100.1", "192.0.2.7:443", "192.0.2", "fe80::1%eth0", "[::1]"] {
+            let client = Client::new(Some(text), None);
+            assert_eq!((client.ip(), client.network()), (None, "unknown".to_owned()), "{text}");
+        }
+        assert_eq!(Client::default().network(), "unknown");
+    }
+
+    #[test]
+    fn a_user_agent_is_kept_printable_and_short() {
+        let kept = |text: &str| Client::new(None, Some(text)).user_agent().map(str::to_owned);
+        assert_eq!(kept("curl/8.5.0").as_deref(), Some("curl/8.5.0"));
+        assert_eq!(kept("a\u{0}b\r\nc\u{85}").as_deref(), Some("abc"));
+        assert_eq!(kept(&"é".repeat(300)).unwrap().chars().count(), MAX_USER_AGENT);
+        assert_eq!(kept("  "), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! `/users/me/export`: all that is stored about a user, for the user (GDPR, article 15).
+
+use axum::response::Response;
+use serde::Serialize;
+
+use super::body::json;
+use super::context::{Configured, SignedIn};
+use super::query::EventCursor;
+use super::refusal::Refusal;
+use super::users::UserBody;
+use crate::domain::ids::SessionId;
+use crate::domain::time::Timestamp;
+use crate::service::export;
+use crate::store::export::{EventRow, StoredSessionRow};
+
+#[derive(Serialize)]
+struct ExportBody<'a> {
+    user: UserBody<'a>,
+    sessions: Vec<StoredSessionBody<'a>>,
+    audit_events: Vec<EventBody<'a>>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StoredSessionBody<'a> {
+    id: i64,
+    created_at: String,
+    last_used_at: String,
+    expires_at: String,
+    ended_at: Option<String>,
+    end_reason: Option<&'a str>,
+    ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+}
+
+impl<'a> From<&'a StoredSessionRow> for StoredSessionBody<'a> {
+    fn from(row: &'a StoredSessionRow) -> Self {
+        Self {
+            id: row.id.get(),
+            created_at: row.created_at.rfc3339(),
+            last_used_at: row.last_used_at.rfc3339(),
+            expires_at: row.expires_at.rfc3339(),
+            ended_at: row.ended_at.map(Timestamp::rfc3339),
+            end_reason: row.end_reason.as_deref(),
+            ip: row.ip.as_deref(),
+            user_agent: row.user_agent.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EventBody<'a> {
+    id: i64,
+    created_at: String,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    reason: Option<&'a str>,
+    session_id: Option<i64>,
+    ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl<'a> From<&'a EventRow> for EventBody<'a> {
+    fn from(row: &'a EventRow) -> Self {
+        Self {
+            id: row.id.get(),
+            created_at: row.created_at.rfc3339(),
+            event_type: &row.event_type,
+            reason: row.reason.as_deref(),
+            session_id: row.session_id.map(SessionId::get),
+            ip: row.ip.as_deref(),
+            user_agent: row.user_agent.as_deref(),
+            request_id: &row.request_id,
+        }
+    }
+}
+
+pub(super) async fn export(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    EventCursor(before): EventCursor,
+) -> Result<Response, Refusal> {
+    let page = export::export(&configured.service(), &caller, before).await?;
+    let body = ExportBody {
+        user: UserBody::from(&caller.user),
+        sessions: page.sessions.iter().map(StoredSessionBody::from).collect(),
+        audit_events: page.events.iter().map(EventBody::from).collect(),
+        next_cursor: page.next.map(|id| id.to_string()),
+    };
+    Ok(json(200, &body))
+}

@@ -1,0 +1,38 @@
+//! Ids in paths.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+
+use super::refusal::Refusal;
+use crate::domain::ids::SessionId;
+use crate::domain::problem::Code;
+
+/// An identifier that a path can name.
+pub(super) trait PathId: Sized {
+    /// The name of the parameter.
+    const NAME: &'static str;
+
+    /// Reads its only spelling.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl PathId for SessionId {
+    const NAME: &'static str = "id";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+/// The id in the path. What is no id names nothing: 404, as for an id that nobody has.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Code::NotFound)?;
+        let text = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, value)| value);
+        text.and_then(T::parse).map(Self).ok_or_else(|| Code::NotFound.into())
+    }
+}

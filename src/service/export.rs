@@ -1,0 +1,30 @@
+//! All that is stored about a user, for the user. Database round trips: 1, after the caller's.
+
+use super::caller::Caller;
+use super::{Context, Error};
+use crate::domain::ids::EventId;
+use crate::store::export::{self, EventRow, PAGE, StoredSessionRow};
+
+/// One page of what is stored about a user. No secrets: no hash, and tokens are not stored at all.
+pub struct Export {
+    /// Sessions that are still on file.
+    pub sessions: Vec<StoredSessionRow>,
+    /// Audit events, newest first.
+    pub events: Vec<EventRow>,
+    /// The next page begins below this event; none if this was the last.
+    pub next: Option<EventId>,
+}
+
+/// Exports one page: from the newest event, or from where the last page ended.
+///
+/// # Errors
+/// [`Error`].
+pub async fn export(ctx: &Context<'_>, caller: &Caller, before: Option<EventId>) -> Result<Export, Error> {
+    let page = export::page(ctx.store, caller.user.id, before.unwrap_or(EventId::END), ctx.origin).await?;
+    let mut events = page.events;
+    let has_more = events.len() > PAGE;
+    events.truncate(PAGE);
+    let next = events.last().map(|event| event.id).filter(|_| has_more);
+    tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");
+    Ok(Export { sessions: page.sessions, events, next })
+}

@@ -1,0 +1,49 @@
+//! Checking a password: for a sign-in, and wherever somebody who is signed in must prove it once more.
+//!
+//! Every refusal takes the same way, after the same work, and is answered alike: an unknown address, a wrong
+//! password, an account that the throttle keeps closed. Database round trips: the refusal's own, 1.
+
+use super::{Context, Error};
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::password::Password;
+use crate::domain::password_hash::{PasswordHash, verify_with_equal_work};
+use crate::domain::problem::Code;
+use crate::store::audit::Event;
+use crate::store::credentials::{self, Account, CredentialsRow};
+
+/// Somebody whose password was right, and may be used at this moment.
+pub(super) struct Proven<'a> {
+    pub(super) user: &'a CredentialsRow,
+    pub(super) hash: PasswordHash,
+}
+
+/// Checks a password against what is on file; a refusal is counted and written down as this type of event.
+///
+/// # Errors
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+pub(super) async fn prove<'a>(
+    ctx: &Context<'_>,
+    account: &'a Account,
+    password: &Password,
+    refused_as: EventType,
+) -> Result<Proven<'a>, Error> {
+    let hash = account.credentials.as_ref().map(read_hash).transpose()?;
+    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_iterations);
+    let reason = match (&account.credentials, hash) {
+        _ if account.throttle.is_blocked(ctx.now()) => Reason::Throttled,
+        (Some(user), Some(hash)) if matches => return Ok(Proven { user, hash }),
+        (Some(_), _) => Reason::WrongPassword,
+        (None, _) => Reason::UnknownUser,
+    };
+    let user_id = account.credentials.as_ref().map(|user| user.id);
+    let event = Event { event_type: refused_as, reason: Some(reason), user_id, session_id: None };
+    // During a wait nothing is counted, or who hammers on an account would keep it closed for good.
+    let was_guess = reason != Reason::Throttled;
+    credentials::refuse(ctx.store, account, was_guess, ctx.origin, event).await?;
+    Err(Code::InvalidCredentials.into())
+}
+
+fn read_hash(user: &CredentialsRow) -> Result<PasswordHash, Error> {
+    let user_id = user.id.get();
+    PasswordHash::parse(&user.password_hash).map_err(|cause| Error::StoredHash { user_id, cause })
+}

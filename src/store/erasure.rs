@@ -1,0 +1,127 @@
+//! The end of an account: everything personal goes, a bounded number of rows at a time.
+//!
+//! A user may have hundreds of thousands of tokens and events. To delete them in one statement would hold the
+//! database up for everybody, and somebody could do that on purpose. So the user's row loses everything
+//! personal at once, which ends every session and frees the address; what points to it follows in steps: the
+//! first with the erasure itself, which is enough for nearly everybody, further ones by the clean-up. The row
+//! itself goes last.
+
+use serde::Deserialize;
+
+use super::audit::{Event, Origin, record_if_changed, record_if_unchanged};
+use super::credentials::CredentialsRow;
+use super::{IdRow, Store, statement};
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::client::Client;
+use crate::domain::ids::UserId;
+use crate::ports::{DbError, Statement};
+
+/// Rows of each table in one step.
+const STEP: i64 = 1000;
+
+/// Only with the password that was proven, and only while it may be used. No address parses to the new one.
+const ERASE_USER: &str = "
+    UPDATE users
+    SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
+        password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
+    WHERE id = ?1 AND password_version = ?2 AND is_active = 1 AND blocked_until <= ?3
+    RETURNING id";
+
+const DELETE_TOKENS: &str = "
+    DELETE FROM refresh_tokens WHERE jti IN (
+        SELECT t.jti FROM users AS u
+        JOIN sessions AS s ON s.user_id = u.id
+        JOIN refresh_tokens AS t ON t.session_id = s.id
+        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
+    )";
+
+const DELETE_SESSIONS: &str = "
+    DELETE FROM sessions WHERE id IN (
+        SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
+        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = s.id)
+        LIMIT ?2
+    )";
+
+const STRIP_EVENTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
+        WHERE u.id = ?1 ORDER BY e.id LIMIT ?2
+    )";
+
+const ADVANCE: &str = "
+    UPDATE users SET erasure_cursor = coalesce((
+        SELECT max(id) FROM (
+            SELECT e.id FROM audit_events AS e
+            WHERE e.user_id = users.id AND e.id > users.erasure_cursor ORDER BY e.id LIMIT ?2
+        )
+    ), erasure_cursor)
+    WHERE id = ?1 AND erasure_cursor IS NOT NULL";
+
+const DELETE_USER: &str = "
+    DELETE FROM users
+    WHERE id = ?1 AND erasure_cursor IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.user_id = users.id)
+      AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor)
+    RETURNING id";
+
+const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT ?1";
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] =
+    &[ERASE_USER, DELETE_TOKENS, DELETE_SESSIONS, STRIP_EVENTS, ADVANCE, DELETE_USER, SELECT_ERASED];
+
+/// Erases a user who proved their password. False if that proof no longer holds: then nothing changed.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn erase(store: &Store, proven: &CredentialsRow, origin: Origin<'_>) -> Result<bool, DbError> {
+    let values = [proven.id.get().into(), proven.password_version.into(), origin.now.millis().into()];
+    // Of the erasure itself, too, nothing is kept but that it happened.
+    let nobody = Client::default();
+    let anonymous = Origin { client: &nobody, ..origin };
+    let refused = Event::of(EventType::DeletionRefused, proven.id).because(Reason::Overtaken);
+    let mut statements = vec![
+        statement(ERASE_USER, values),
+        record_if_changed(anonymous, Event::of(EventType::Deleted, proven.id)),
+        record_if_unchanged(origin, refused),
+    ];
+    statements.extend(step_statements(proven.id));
+    let results = store.batch_of(statements).await?;
+    let erased = results.first().ok_or_else(|| DbError::Corrupt("no results".to_owned()))?;
+    Ok(!erased.all::<IdRow>()?.is_empty())
+}
+
+#[derive(Deserialize)]
+struct ErasedRow {
+    id: UserId,
+}
+
+/// Erased users of whom something is left.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn unfinished(store: &Store, limit: i64) -> Result<Vec<UserId>, DbError> {
+    let [rows] = store.batch([statement(SELECT_ERASED, [limit.into()])]).await?;
+    Ok(rows.all::<ErasedRow>()?.into_iter().map(|row| row.id).collect())
+}
+
+/// One more step. True if nothing is left of the user now.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
+    let [.., deleted] = store.batch(step_statements(user_id)).await?;
+    Ok(!deleted.all::<IdRow>()?.is_empty())
+}
+
+fn step_statements(user_id: UserId) -> [Statement; 5] {
+    let id = user_id.get();
+    [
+        statement(DELETE_TOKENS, [id.into(), STEP.into()]),
+        statement(DELETE_SESSIONS, [id.into(), STEP.into()]),
+        statement(STRIP_EVENTS, [id.into(), STEP.into()]),
+        statement(ADVANCE, [id.into(), STEP.into()]),
+        statement(DELETE_USER, [id.into()]),
+    ]
+}
