@@ -6,7 +6,7 @@
 
 use email_address::{EmailAddress, Options};
 
-use super::unicode::{NormalForm, Normalize, normalized};
+use super::unicode::{NormalForm, Normalize, fold_case, normalized};
 
 /// Longest address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
 pub const MAX_LENGTH: usize = 254;
@@ -49,12 +49,6 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Lower case, letter by letter: what a letter becomes must not depend on its place in the word, as it
-/// does for the Greek sigma.
-fn fold_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// Characters that show nothing or turn the direction of text (Unicode's `Default_Ignorable_Code_Point`

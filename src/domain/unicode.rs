@@ -1,7 +1,8 @@
-//! Unicode normalisation (UAX #15), as an argument.
+//! What makes two spellings of a text the same: Unicode normalisation (UAX #15), as an argument, and case.
 //!
-//! Its tables weigh 115 kB, and the runtime of every Worker has them already. So the rules here take a
-//! function: in the Worker it is JavaScript's `String.prototype.normalize`, in the native tests a crate.
+//! The tables of normalisation weigh 115 kB, and the runtime of every Worker has them already. So the rules
+//! here take a function: in the Worker it is JavaScript's `String.prototype.normalize`, in the native tests
+//! a crate. Lower case is the standard library's.
 
 /// The two normal forms that the service uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,12 @@ pub type Normalize = fn(&str, NormalForm) -> String;
 /// Brings a text into a normal form; ASCII is in all of them.
 pub(super) fn normalized(text: &str, form: NormalForm, normalize: Normalize) -> String {
     if text.is_ascii() { text.to_owned() } else { normalize(text, form) }
+}
+
+/// Lower case, letter by letter: what a letter becomes must not depend on its place in the word, as it
+/// does for the Greek sigma.
+pub(super) fn fold_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// The implementation for the unit tests of each target.
