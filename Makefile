@@ -51,11 +51,11 @@ WASM_BUDGET := 330000
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev build test lint lint-api fmt clean deploy-check migrate-remote rollback smoke
+.PHONY: help setup dev build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-pages test-contract test-dev
 
 help: ## Lists the targets.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
@@ -83,9 +83,14 @@ lint-api: $(NODE_TOOLS) ## Checks openapi.yaml by Redocly's and Spectral's recom
 fmt: $(RUST_TOOLS) ## Formats the code.
 	@cargo fmt
 
-test-rust: $(RUST_TOOLS) $(ASSETS) ## Domain and API tests, natively.
+common-passwords: $(RUST_TOOLS) $(NODE_TOOLS) ## Makes the filter of common passwords anew from its list.
+	@cargo run --quiet --example common_passwords
+
+test-rust: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## Domain and API tests, natively.
 	$(SAY) "Domain and API tests (native)"
 	@cargo test --quiet
+	$(SAY) "The filter of common passwords against its list"
+	@cargo run --quiet --example common_passwords -- --check
 
 test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAssembly.
 	$(SAY) "Domain tests (WebAssembly)"

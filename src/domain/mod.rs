@@ -7,6 +7,7 @@ pub mod audit;
 pub mod breaker;
 pub mod breaker_copy;
 pub mod client;
+pub mod common_password;
 pub mod email;
 pub mod full_name;
 pub mod ids;

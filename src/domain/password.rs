@@ -1,7 +1,7 @@
 //! Passwords as people type them, and the policy for choosing one.
 //!
 //! NIST SP 800-63B §3.1.1: length counted in code points after normalisation, no composition rules,
-//! nothing truncated. Hashing is `password_hash`'s.
+//! nothing truncated. Hashing is `password_hash`'s, and what everybody chooses is `common_password`'s.
 
 use super::secret::Secret;
 use super::unicode::{NormalForm, Normalize, normalized};
@@ -37,10 +37,9 @@ impl Password {
     /// Says which rule of [`PasswordFault`] the text breaks.
     pub fn choose(text: &str, min_length: usize, normalize: Normalize) -> Result<Self, PasswordFault> {
         let password = Self::presented(text, normalize);
-        let length = password.0.expose().chars().count();
-        match length {
-            _ if length < min_length => Err(PasswordFault::TooShort),
-            _ if length > MAX_LENGTH => Err(PasswordFault::TooLong),
+        match password.length() {
+            length if length < min_length => Err(PasswordFault::TooShort),
+            length if length > MAX_LENGTH => Err(PasswordFault::TooLong),
             _ => Ok(password),
         }
     }
@@ -48,7 +47,18 @@ impl Password {
     /// The bytes to hash.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.expose().as_bytes()
+        self.as_str().as_bytes()
+    }
+
+    /// Its length in code points.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.as_str().chars().count()
+    }
+
+    /// The text, for the rules about what it may be.
+    pub(super) fn as_str(&self) -> &str {
+        self.0.expose()
     }
 }
 
