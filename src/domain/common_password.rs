@@ -1,4 +1,4 @@
-//! Passwords that an attacker tries first: the common ones.
+//! Passwords that an attacker tries first: the common ones, and those made of the account's own names.
 //!
 //! NIST SP 800-63B §3.1.1.2 has a chosen password compared with a blocklist, whole, and names as its contents
 //! what earlier breaches brought to light and the names of the user and the service. Upper and lower case
@@ -13,12 +13,16 @@
 use sha2::{Digest as _, Sha256};
 use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, FilterRef as _};
 
+use super::email::Email;
 use super::password::Password;
-use super::unicode::fold_case;
+use super::unicode::{NormalForm, Normalize, fold_case, normalized};
 
 /// The shortest password in the filter, in code points. A service that allows shorter ones gets no answer
 /// from [`is_common`] about those.
 pub const MIN_LENGTH: usize = 8;
+
+/// This many digits and signs behind a name make no password of it.
+const MAX_SUFFIX: usize = 4;
 
 /// The filter reads 16-bit numbers in place, so their address must be even.
 #[repr(C, align(2))]
@@ -44,6 +48,24 @@ pub fn key(password: &Password) -> u64 {
     hash.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
+/// Is this the e-mail address, the part of it before the `@`, or the service's name, as it is or with up to
+/// four ASCII digits and punctuation characters behind it?
+#[must_use]
+pub fn is_guessable_from(password: &Password, email: &Email, app_name: &str, normalize: Normalize) -> bool {
+    let password = fold_case(password.as_str());
+    let address = email.as_str();
+    let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);
+    [address, local_part, app_name].into_iter().any(|name| {
+        // An address is kept in NFC; passwords are in NFKC.
+        let name = fold_case(&normalized(name, NormalForm::Nfkc, normalize));
+        password.strip_prefix(&name).is_some_and(is_short_suffix)
+    })
+}
+
+fn is_short_suffix(text: &str) -> bool {
+    text.len() <= MAX_SUFFIX && text.chars().all(|c| c.is_ascii_digit() || c.is_ascii_punctuation())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +77,12 @@ mod tests {
 
     fn is_common(text: &str) -> bool {
         super::is_common(&Password::presented(text, normalize))
+    }
+
+    /// Is this refused to ada.l@example.com at the service "Edge Auth"?
+    fn is_guessable(text: &str) -> bool {
+        let email = Email::parse("Ada.L@Example.com", normalize).unwrap();
+        is_guessable_from(&Password::presented(text, normalize), &email, "Edge Auth", normalize)
     }
 
     #[test]
@@ -138,5 +166,38 @@ mod tests {
         assert_eq!(FILE.0.len(), 77_844);
         assert_eq!(hex(&Sha256::digest(&FILE.0)), "8b34713752f363d9e302281aff2b6c00e04b15904951fa1332a1b747b133f191");
         assert_eq!(key(&Password::presented("PassWord", normalize)), 0x5e88_4898_da28_0471);
+    }
+
+    #[test]
+    fn the_names_of_the_account_and_the_service_are_guessable() {
+        for text in
+            ["ada.l@example.com", "ADA.L@EXAMPLE.COM", "ada.l", "Ada.L", "edge auth", "Edge Auth", "ｅｄｇｅ　ａｕｔｈ"]
+        {
+            assert!(is_guessable(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn up_to_four_digits_and_signs_behind_a_name_do_not_help() {
+        for text in ["ada.l1", "Ada.L1815", "ada.l!?#~", "ada.l@example.com2026", "EDGE AUTH_1"] {
+            assert!(is_guessable(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_anything_else_is_not_guessable() {
+        for text in
+            ["ada.l18150", "ada.l!!!!!", "ada.lx", "ada.l ", "ada.l١", "xada.l", "1ada.l", "edge authentic", "ada"]
+        {
+            assert!(!is_guessable(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn compatibility_forms_in_an_address_are_seen_through() {
+        let email = Email::parse("ﬁnnｂar@example.com", normalize).unwrap();
+        for text in ["finnbar", "FINNBAR99", "ﬁnnｂar"] {
+            assert!(is_guessable_from(&Password::presented(text, normalize), &email, "edge-auth", normalize), "{text}");
+        }
     }
 }
