@@ -13,13 +13,17 @@
 use sha2::{Digest as _, Sha256};
 use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, FilterRef as _};
 
-use super::email::Email;
 use super::password::Password;
 use super::unicode::{NormalForm, Normalize, fold_case, normalized};
 
 /// The shortest password in the filter, in code points. A service that allows shorter ones gets no answer
 /// from [`is_common`] about those.
 pub const MIN_LENGTH: usize = 8;
+
+/// What is said of a password in the filter.
+pub const COMMON: &str = "value is one of the most common passwords";
+/// What is said of a password made of names.
+pub const GUESSABLE: &str = "value must not be made of the e-mail address or of the name of this service";
 
 /// This many digits and signs behind a name make no password of it.
 const MAX_SUFFIX: usize = 4;
@@ -51,9 +55,8 @@ pub fn key(password: &Password) -> u64 {
 /// Is this the e-mail address, the part of it before the `@`, or the service's name, as it is or with up to
 /// four ASCII digits and punctuation characters behind it?
 #[must_use]
-pub fn is_guessable_from(password: &Password, email: &Email, app_name: &str, normalize: Normalize) -> bool {
+pub fn is_guessable_from(password: &Password, address: &str, app_name: &str, normalize: Normalize) -> bool {
     let password = fold_case(password.as_str());
-    let address = email.as_str();
     let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);
     [address, local_part, app_name].into_iter().any(|name| {
         // An address is kept in NFC; passwords are in NFKC.
@@ -72,6 +75,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use crate::domain::email::Email;
     use crate::domain::ids::hex;
     use crate::domain::unicode::for_tests::normalize;
 
@@ -82,7 +86,7 @@ mod tests {
     /// Is this refused to ada.l@example.com at the service "Edge Auth"?
     fn is_guessable(text: &str) -> bool {
         let email = Email::parse("Ada.L@Example.com", normalize).unwrap();
-        is_guessable_from(&Password::presented(text, normalize), &email, "Edge Auth", normalize)
+        is_guessable_from(&Password::presented(text, normalize), email.as_str(), "Edge Auth", normalize)
     }
 
     #[test]
@@ -197,7 +201,10 @@ mod tests {
     fn compatibility_forms_in_an_address_are_seen_through() {
         let email = Email::parse("ﬁnnｂar@example.com", normalize).unwrap();
         for text in ["finnbar", "FINNBAR99", "ﬁnnｂar"] {
-            assert!(is_guessable_from(&Password::presented(text, normalize), &email, "edge-auth", normalize), "{text}");
+            assert!(
+                is_guessable_from(&Password::presented(text, normalize), email.as_str(), "edge-auth", normalize),
+                "{text}"
+            );
         }
     }
 }

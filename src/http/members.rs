@@ -1,6 +1,7 @@
 //! The members of a JSON body, read one by one, so that all the faults are reported, not only the first.
 
 use super::json_object::{JsonText, Object};
+use crate::domain::common_password::{COMMON, GUESSABLE, is_common, is_guessable_from};
 use crate::domain::email::{self, Email, EmailFault};
 use crate::domain::full_name::{self, FullName, FullNameFault};
 use crate::domain::password::{self, Password, PasswordFault};
@@ -96,6 +97,7 @@ impl Members {
     pub(super) fn new_password(&mut self, member: &'static str, min_length: usize) -> Result<Password, Noted> {
         let text = self.string(member)?;
         match Password::choose(&text, min_length, self.normalize) {
+            Ok(password) if is_common(&password) => self.note(member, FaultKind::PasswordCommon, COMMON),
             Ok(password) => Ok(password),
             Err(PasswordFault::TooLong) => self.too_long(member, password::MAX_LENGTH),
             Err(PasswordFault::TooShort) => {
@@ -103,6 +105,20 @@ impl Members {
                 self.note(member, FaultKind::StringTooShort, message)
             }
         }
+    }
+
+    /// Notes a password that the account's own address or the service's name suggests.
+    pub(super) fn refuse_guessable(
+        &mut self,
+        member: &'static str,
+        password: &Password,
+        email: &Email,
+        app_name: &str,
+    ) -> Result<(), Noted> {
+        if is_guessable_from(password, email.as_str(), app_name, self.normalize) {
+            return self.note(member, FaultKind::PasswordCommon, GUESSABLE);
+        }
+        Ok(())
     }
 
     /// A password that somebody presents.
