@@ -7,11 +7,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 
 mod access;
+mod account;
 mod bodies;
 mod breaker;
+mod clean_up;
 mod configuration;
 mod contract;
 mod failures;
+mod limits;
 mod logs;
 mod migrations;
 mod properties;
@@ -19,6 +22,8 @@ mod refreshing;
 mod registering;
 mod responses;
 mod session_model;
+mod sessions;
 mod signing_in;
 mod signing_out;
 mod support;
+mod throttle;

@@ -17,7 +17,7 @@ use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, client, request_id};
-use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Limiter, NoEntropy, PortFuture};
+use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Gate, Limiter, NoEntropy, PortFuture};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
@@ -114,6 +114,11 @@ impl Service {
         min_level.set(app.presentation().log_level);
         let limiter = Arc::default();
         Self { app, db, port, gate, limiter, logs, _logging: logging }
+    }
+
+    /// The circuit breaker in front of the database.
+    pub fn gate(&self) -> Arc<dyn Gate> {
+        self.gate.clone()
     }
 
     /// Lets time pass.

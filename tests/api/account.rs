@@ -1,0 +1,181 @@
+//! What users do with their own account: profile, password, export, the end of it.
+
+use serde_json::{Value, json};
+
+use crate::support::{EMAIL, PASSWORD, Service, Tokens};
+
+const NEW_PASSWORD: &str = "an entirely new passphrase";
+
+async fn change_password(service: &Service, tokens: &Tokens, current: &str, new: &str) -> crate::support::Reply {
+    let body = json!({"current_password": current, "new_password": new});
+    service.call("PUT", "/users/me/password", &tokens.access, Some(&body)).await
+}
+
+#[tokio::test]
+async fn a_name_is_changed_removed_or_left_alone() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let steps = [
+        (json!({"full_name": " Ada King "}), json!("Ada King")),
+        (json!({}), json!("Ada King")),
+        (json!({"full_name": null}), json!(null)),
+        (json!({"full_name": "Ada", "id": 7, "email": "eve@example.com", "is_active": false}), json!("Ada")),
+        (json!({"full_name": "  "}), json!(null)),
+    ];
+    for (body, name) in steps {
+        let reply = service.call("PATCH", "/users/me", &tokens.access, Some(&body)).await.expect(200);
+        assert_eq!(reply.body["full_name"], name, "{body}");
+        assert_eq!(service.me(&tokens.access).await.body, reply.body);
+        assert_eq!((&reply.body["id"], &reply.body["email"]), (&json!(1), &json!(EMAIL)));
+    }
+    let wrong = json!({"full_name": "a\nb"});
+    let reply = service.call("PATCH", "/users/me", &tokens.access, Some(&wrong)).await.expect(422);
+    assert_eq!(reply.faults(), [("full_name".to_owned(), "value_error".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_all_other_sessions() {
+    let service = Service::new();
+    let other = service.register(EMAIL).await;
+    let mine = service.login(EMAIL, PASSWORD).await.tokens();
+    change_password(&service, &mine, PASSWORD, NEW_PASSWORD).await.expect(200);
+    assert_eq!(service.last_d1_calls(), 3);
+    service.me(&other.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&other.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.me(&mine.access).await.expect(200);
+    service.refresh(&mine.refresh).await.expect(200);
+    service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.login(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_changes_nothing() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let other = service.login(EMAIL, PASSWORD).await.tokens();
+    change_password(&service, &tokens, "wrong", NEW_PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.me(&other.access).await.expect(200);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_rules_for_a_new_password_are_those_of_registering() {
+    let service = Service::new();
+    let tokens = service.register("ada.lovelace@example.com").await;
+    let cases = [
+        ("short", "string_too_short"),
+        ("password123", "password_common"),
+        ("PassWord123", "password_common"),
+        ("ｐａｓｓｗｏｒｄ１２３", "password_common"),
+        ("Ada.Lovelace1", "password_common"),
+        ("ada.lovelace@example.com", "password_common"),
+        ("edge-auth2026", "password_common"),
+    ];
+    for (password, kind) in cases {
+        let reply = change_password(&service, &tokens, PASSWORD, password).await.expect(422);
+        assert_eq!(reply.faults(), [("new_password".to_owned(), kind.to_owned())], "{password}");
+        let body = json!({"email": "ada.lovelace@example.com", "password": password});
+        let reply = service.post("/auth/register", &body).await.expect(422);
+        assert_eq!(reply.faults(), [("password".to_owned(), kind.to_owned())], "{password}");
+    }
+    let reply = service.call("PUT", "/users/me/password", &tokens.access, Some(&json!({"new_password": 1}))).await;
+    assert_eq!(reply.expect(422).faults().len(), 2, "every fault is listed");
+}
+
+#[tokio::test]
+async fn a_common_password_and_a_bad_address_are_both_said() {
+    let service = Service::new();
+    let reply = service.post("/auth/register", &json!({"email": "nobody", "password": "password123"})).await;
+    let faults = reply.expect(422).faults();
+    let expected = [("email", "value_error.email"), ("password", "password_common")];
+    assert_eq!(faults, expected.map(|(member, kind)| (member.to_owned(), kind.to_owned())));
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_its_id_in_the_audit_and_nothing_else() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let body = json!({"refresh_token": tokens.refresh});
+    let tokens = service.post_from("192.0.2.77", "/auth/refresh", &body).await.tokens();
+    service.call("PATCH", "/users/me", &tokens.access, Some(&json!({"full_name": "Ada King"}))).await.expect(200);
+    service.delete_account(&tokens.access).await;
+    assert_eq!(service.last_d1_calls(), 3);
+    for table in ["users", "sessions", "refresh_tokens"] {
+        assert_eq!(service.db.one::<i64>(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+    }
+    let events = service.db.rows("SELECT * FROM audit_events");
+    assert!(events.len() >= 4 && events.iter().all(|event| event["user_id"] == 1), "{events:?}");
+    let text = serde_json::to_string(&events).unwrap();
+    for personal in ["192.0.2.77", EMAIL, "Ada", "pbkdf2"] {
+        assert!(!text.contains(personal), "{personal}");
+    }
+    service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    let again = service.post("/auth/register", &json!({"email": EMAIL, "password": PASSWORD})).await.expect(201);
+    assert_eq!(again.body["id"], 2);
+}
+
+#[tokio::test]
+async fn a_wrong_password_deletes_nothing() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let wrong = json!({"password": "wrong"});
+    service.call("DELETE", "/users/me", &tokens.access, Some(&wrong)).await.expect(401);
+    service.call("DELETE", "/users/me", &tokens.access, Some(&json!({}))).await.expect(422);
+    service.call("DELETE", "/users/me", &tokens.access, None).await.expect(415);
+    service.me(&tokens.access).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_export_holds_what_is_stored_and_no_secret() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    service.register("eve@example.com").await;
+    service.login(EMAIL, "wrong").await.expect(401);
+    let reply = service.get_as("/users/me/export", &tokens.access).await.expect(200);
+    assert_eq!(service.last_d1_calls(), 2);
+    assert_eq!(reply.body["user"], service.me(&tokens.access).await.body);
+    assert_eq!(reply.body["sessions"].as_array().unwrap().len(), 1);
+    let events = reply.body["audit_events"].as_array().unwrap();
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["sign_in_refused", "registered"]);
+    assert_eq!(reply.body["next_cursor"], Value::Null);
+    for secret in ["pbkdf2", &tokens.refresh, &tokens.access, "password_hash"] {
+        assert!(!reply.text.contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn a_long_export_comes_in_pages_without_gap_or_repetition() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let eve = service.register("eve@example.com").await;
+    service.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+         INSERT INTO audit_events (created_at, type, user_id, request_id)
+         SELECT i, 'refreshed', 1 + i % 2, 'r' || i FROM n",
+    );
+    let expected: i64 = service.db.one("SELECT count(*) FROM audit_events WHERE user_id = 1");
+    let mut ids = Vec::new();
+    let mut path = "/users/me/export".to_owned();
+    loop {
+        let reply = service.get_as(&path, &tokens.access).await.expect(200);
+        let events = reply.body["audit_events"].as_array().unwrap();
+        assert!(events.len() <= 1000);
+        ids.extend(events.iter().map(|event| event["id"].as_i64().unwrap()));
+        let Some(cursor) = reply.body["next_cursor"].as_str() else { break };
+        path = format!("/users/me/export?cursor={cursor}");
+    }
+    assert!(ids.windows(2).all(|pair| pair[0] > pair[1]));
+    assert_eq!(i64::try_from(ids.len()).unwrap(), expected, "asking adds events, above the first page");
+    // A cursor is a place in time, not a key: with Ada's cursor Eve sees her own.
+    let reply = service.get_as(&path, &eve.access).await.expect(200);
+    let requests = reply.body["audit_events"].as_array().unwrap();
+    let is_eves = |event: &Value| event["request_id"].as_str().unwrap()[1..].parse::<i64>().unwrap() % 2 == 1;
+    assert!(!requests.is_empty() && requests.iter().filter(|event| event["type"] == "refreshed").all(is_eves));
+    for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20"] {
+        let reply = service.get_as(&format!("/users/me/export?cursor={cursor}"), &tokens.access).await.expect(422);
+        assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", "cursor"]), "{cursor}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Cleaning up: what goes, what stays, and that it goes on where it was cut off.
+
+use std::sync::Arc;
+
+use edge_auth::domain::breaker::Command;
+use edge_auth::domain::time::{DAY, Timestamp};
+use edge_auth::ports::Db;
+use edge_auth::service::clean_up::{Removed, clean_up};
+use edge_auth::store::{Store, erasure};
+
+use crate::support::{EMAIL, PASSWORD, Service, clock};
+
+const RETENTION_DAYS: i64 = 90;
+
+async fn run(service: &Service) -> Removed {
+    clean_up(&store(service), clock(), RETENTION_DAYS).await.unwrap()
+}
+
+fn store(service: &Service) -> Store {
+    Store::new(Arc::clone(&service.db) as Arc<dyn Db>, service.gate())
+}
+
+fn count(service: &Service, table: &str) -> i64 {
+    service.db.one(&format!("SELECT count(*) FROM {table}"))
+}
+
+#[tokio::test]
+async fn a_fresh_database_has_nothing_to_clean() {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    assert_eq!(run(&service).await, Removed::default());
+    assert_eq!(count(&service, "refresh_tokens"), 1);
+}
+
+#[tokio::test]
+async fn ended_sessions_go_with_their_tokens_and_live_ones_stay() {
+    let service = Service::new();
+    let ended = service.register(EMAIL).await;
+    let live = service.login(EMAIL, PASSWORD).await.tokens();
+    let ended = service.refresh(&ended.refresh).await.tokens();
+    service.logout(&ended.refresh).await.expect(200);
+    let next = service.refresh(&live.refresh).await.tokens();
+    let removed = run(&service).await;
+    assert_eq!((removed.refresh_tokens, removed.sessions), (2, 1));
+    assert_eq!((count(&service, "sessions"), count(&service, "refresh_tokens")), (1, 2));
+    // For the owner of the ended session nothing has changed …
+    service.me(&ended.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&ended.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.logout(&ended.refresh).await.expect(200);
+    // … and a theft from the live one is still found out: its old token is kept until it expires.
+    service.refresh(&live.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.me(&next.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+}
+
+#[tokio::test]
+async fn expired_tokens_go_to_the_millisecond() {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    service.advance(7 * DAY - 1);
+    assert_eq!(run(&service).await.refresh_tokens, 0);
+    service.advance(1);
+    assert_eq!(run(&service).await.refresh_tokens, 1);
+    assert_eq!(count(&service, "sessions"), 1, "its absolute end is yet to come");
+    service.advance(23 * DAY);
+    assert_eq!(run(&service).await.sessions, 1);
+}
+
+#[tokio::test]
+async fn audit_events_and_counts_go_when_their_time_is_over() {
+    let service = Service::with(&[("RATE_LIMITING", "on")]);
+    service.register(EMAIL).await;
+    service.advance(3599);
+    assert_eq!(run(&service).await.registration_counts, 0);
+    service.advance(1);
+    assert_eq!(run(&service).await.registration_counts, 1);
+    service.advance(RETENTION_DAYS * DAY - 3601);
+    assert_eq!(run(&service).await.audit_events, 0);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    service.advance(1);
+    assert_eq!(run(&service).await.audit_events, 1);
+    assert_eq!(count(&service, "audit_events"), 1);
+}
+
+#[tokio::test]
+async fn many_rows_go_in_steps_and_the_next_run_goes_on() {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    let live: String = service.db.one("SELECT jti FROM refresh_tokens");
+    service.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 160000)
+         INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
+         SELECT lower(hex(randomblob(16))), (SELECT id FROM sessions), 1, 2, 1, 's' || i FROM n",
+    );
+    let first = run(&service).await.refresh_tokens;
+    assert!(first < 160_000, "one run is bounded: {first}");
+    let mut removed = first;
+    while removed < 160_000 {
+        let more = run(&service).await.refresh_tokens;
+        assert!(more > 0, "it goes on where it stopped: {removed}");
+        removed += more;
+    }
+    assert_eq!(service.db.one::<String>("SELECT jti FROM refresh_tokens"), live);
+}
+
+#[tokio::test]
+async fn an_erasure_of_many_rows_is_finished_later() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    service.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+         INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
+         SELECT lower(hex(randomblob(16))), (SELECT id FROM sessions), 1, 1900000000000, 1, 's' || i FROM n",
+    );
+    service.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4500)
+         INSERT INTO audit_events (created_at, type, user_id, ip, user_agent, request_id)
+         SELECT 1799999999999, 'refreshed', 1, '192.0.2.7', 'agent', 'r' FROM n",
+    );
+    service.delete_account(&tokens.access).await;
+    assert_eq!(service.db.one::<String>("SELECT email || password_hash FROM users"), "erased:1");
+    service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.register(EMAIL).await;
+    assert_eq!(erasure::unfinished(&store(&service), 10).await.unwrap().len(), 1);
+    assert_eq!(run(&service).await.users, 1);
+    let left = "SELECT count(*) FROM audit_events WHERE user_id = 1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)";
+    assert_eq!(service.db.one::<i64>(left), 0);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE id = 1"), 0);
+    assert_eq!((count(&service, "users"), count(&service, "sessions")), (1, 1), "the new account is untouched");
+}
+
+#[tokio::test]
+async fn a_clean_up_with_an_open_breaker_asks_nothing() {
+    let service = Service::new();
+    service.gate().command(Command::Open).await.unwrap();
+    let error = clean_up(&store(&service), Timestamp::from_millis(0), RETENTION_DAYS).await.unwrap_err();
+    assert!(matches!(error, edge_auth::ports::DbError::NotAsked(_)), "{error}");
+}

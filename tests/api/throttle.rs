@@ -1,0 +1,180 @@
+//! The throttle per account: what a number of wrong passwords leads to, to the millisecond.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use edge_auth::domain::throttle::wait_ms;
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use serde_json::json;
+
+use crate::support::sqlite::Sqlite;
+use crate::support::{EMAIL, PASSWORD, Reply, Service};
+
+const WRONG: &str = "not the password of anybody";
+
+async fn fail(service: &Service, times: usize) {
+    for _ in 0..times {
+        service.login(EMAIL, WRONG).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+}
+
+fn failures(service: &Service) -> i64 {
+    service.db.one("SELECT failed_sign_ins FROM users")
+}
+
+async fn registered() -> Service {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    service
+}
+
+/// Everything of an answer that could tell one refusal from another.
+fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
+    let headers = reply.headers.iter().filter(|(name, _)| *name != "x-request-id");
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (reply.status, headers.collect(), reply.body["error"].to_string())
+}
+
+#[tokio::test]
+async fn five_wrong_passwords_have_no_consequence() {
+    let service = registered().await;
+    fail(&service, 5).await;
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(failures(&service), 0, "a success forgives them");
+    fail(&service, 5).await;
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn from_the_sixth_on_each_doubles_the_wait_up_to_a_quarter_of_an_hour() {
+    let service = registered().await;
+    fail(&service, 5).await;
+    for count in 6..=18 {
+        fail(&service, 1).await;
+        let blocked_until: i64 = service.db.one("SELECT blocked_until FROM users");
+        let now = crate::support::clock().millis();
+        assert_eq!(blocked_until - now, wait_ms(count), "the SQL counts as the rule says");
+        let wait = wait_ms(count) / 1000;
+        service.advance(wait - 1);
+        service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        service.advance(1);
+    }
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(failures(&service), 0);
+}
+
+#[tokio::test]
+async fn what_is_tried_during_a_wait_neither_counts_nor_lengthens_it() {
+    let service = registered().await;
+    fail(&service, 7).await;
+    assert_eq!(failures(&service), 6, "the seventh came during the wait of the sixth");
+    let until = |service: &Service| service.db.one::<i64>("SELECT blocked_until FROM users");
+    let before = until(&service);
+    fail(&service, 20).await;
+    service.login(EMAIL, PASSWORD).await.expect(401);
+    assert_eq!((failures(&service), until(&service)), (6, before));
+    service.advance(1);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_throttled_answer_looks_like_any_wrong_password() {
+    let service = registered().await;
+    let wrong = service.login(EMAIL, WRONG).await;
+    let unknown = service.login("nobody@example.com", WRONG).await;
+    fail(&service, 6).await;
+    let throttled = service.login(EMAIL, PASSWORD).await;
+    let reasons = service.db.rows("SELECT reason FROM audit_events WHERE type = 'sign_in_refused' ORDER BY id");
+    assert_eq!(reasons.last().unwrap()["reason"], "throttled");
+    assert_eq!(service.last_d1_calls(), 2);
+    assert_eq!(seen(&wrong), seen(&unknown));
+    assert_eq!(seen(&wrong), seen(&throttled));
+}
+
+#[tokio::test]
+async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
+    let service = registered().await;
+    for number in 0..1500 {
+        service.login(&format!("nobody-{number}@example.com"), WRONG).await.expect(401);
+    }
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM unknown_sign_ins"), 1024);
+    let counted = "SELECT sum(failed_sign_ins) FROM unknown_sign_ins";
+    assert_eq!(service.db.one::<i64>(counted), 1500);
+    assert_eq!(failures(&service), 0, "they are nobody's");
+    for _ in 0..7 {
+        service.login("nobody-7@example.com", WRONG).await.expect(401);
+    }
+    let last = &service.db.rows("SELECT reason, user_id FROM audit_events ORDER BY id DESC LIMIT 1")[0];
+    assert_eq!((&last["reason"], &last["user_id"]), (&json!("throttled"), &json!(null)));
+}
+
+#[tokio::test]
+async fn guesses_at_the_current_password_count_like_guesses_at_the_door() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let change = json!({"current_password": WRONG, "new_password": "a password of my own"});
+    let deletion = json!({"password": WRONG});
+    for _ in 0..3 {
+        let reply = service.call("PUT", "/users/me/password", &tokens.access, Some(&change)).await;
+        let reply = reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\""), "the token is good");
+        assert_eq!(service.last_d1_calls(), 3);
+        service.call("DELETE", "/users/me", &tokens.access, Some(&deletion)).await.expect(401);
+    }
+    assert_eq!(failures(&service), 6);
+    service.login(EMAIL, PASSWORD).await.expect(401);
+    let right = json!({"current_password": PASSWORD, "new_password": "a password of my own"});
+    service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(401);
+    service.call("DELETE", "/users/me", &tokens.access, Some(&json!({"password": PASSWORD}))).await.expect(401);
+    service.advance(1);
+    service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(200);
+    assert_eq!(failures(&service), 0);
+}
+
+/// Runs this SQL before the batch of this number: what others write between a read and its write.
+struct Overtaking {
+    db: Arc<Sqlite>,
+    at: usize,
+    sql: &'static str,
+    batches: AtomicUsize,
+}
+
+impl Db for Overtaking {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        if self.batches.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+            self.db.execute(self.sql);
+        }
+        self.db.batch(statements)
+    }
+}
+
+/// A registered user, and a service whose second batch is overtaken.
+async fn overtaken_by(sql: &'static str) -> Service {
+    let db = Arc::new(Sqlite::migrated());
+    Service::on(db.clone(), db.clone(), &[]).register(EMAIL).await;
+    let port = Overtaking { db: db.clone(), at: 2, sql, batches: AtomicUsize::new(0) };
+    Service::on(db, Arc::new(port), &[])
+}
+
+#[tokio::test]
+async fn a_right_password_that_was_overtaken_opens_nothing() {
+    for sql in [
+        "UPDATE users SET failed_sign_ins = 6, blocked_until = 1800000001000",
+        "UPDATE users SET password_version = 2, password_hash = 'another'",
+        "UPDATE users SET is_active = 0",
+    ] {
+        let service = overtaken_by(sql).await;
+        service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(service.last_d1_calls(), 2);
+        assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions"), 1, "only that of the registration");
+        let last = &service.db.rows("SELECT type, reason FROM audit_events ORDER BY id DESC LIMIT 1")[0];
+        assert_eq!((&last["type"], &last["reason"]), (&json!("sign_in_refused"), &json!("overtaken")), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_only_another_login_overtook_succeeds() {
+    // The other one replaced the hash by a stronger one: the password is still the same.
+    let service = overtaken_by("UPDATE users SET password_hash = replace(password_hash, 'i=10', 'i=11')").await;
+    service.login(EMAIL, PASSWORD).await.expect(200);
+}
