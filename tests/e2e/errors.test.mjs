@@ -239,10 +239,11 @@ test("an unknown path is NOT_FOUND, whatever the method", async () => {
 
 test("a known path with another method is METHOD_NOT_ALLOWED with Allow", async () => {
   const posts = ["/auth/register", "/auth/login", "/auth/refresh", "/auth/logout"];
-  const gets = ["/users/me", "/health", "/openapi.json", "/openapi.yaml"];
+  const gets = ["/auth/sessions", "/users/me/export", "/health", "/openapi.json", "/openapi.yaml"];
   for (const [paths, allow, methods] of [
     [posts, ["POST"], ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]],
     [gets, ["GET", "HEAD"], ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]],
+    [["/users/me"], ["DELETE", "GET", "HEAD", "PATCH"], ["POST", "PUT", "OPTIONS", "TRACE"]],
   ]) {
     for (const [path, method] of paths.flatMap((path) => methods.map((method) => [path, method]))) {
       const response = await send(service, path, { method });

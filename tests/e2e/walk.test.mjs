@@ -152,8 +152,8 @@ test("each operation makes exactly the calls to D1 that it needs, and none to a 
   await calls(registered, 201, 1, "register");
   await calls(refreshed, 200, 1, "refresh");
   await calls(await login(service, user), 200, 2, "login");
-  await calls(await login(service, { ...user, password: "wrong password" }), 401, 1, "login with a wrong password");
-  await calls(await login(service, newUser()), 401, 1, "login of an unknown address");
+  await calls(await login(service, { ...user, password: "wrong password" }), 401, 2, "login with a wrong password");
+  await calls(await login(service, newUser()), 401, 2, "login of an unknown address");
   await calls(await me(service, refreshed.body.access_token), 200, 1, "me");
   await calls(await refresh(service, registered.body.refresh_token), 401, 1, "reuse");
   await calls(await me(service, refreshed.body.access_token), 401, 1, "me of an ended session");
