@@ -39,11 +39,19 @@ pub enum EventType {
     Deleted,
     /// They did not: the password was wrong, or refused.
     DeletionRefused,
+    /// The user was given a role.
+    RoleGranted,
+    /// A role was taken from them.
+    RoleRemoved,
+    /// An administrator disabled the account, and all its sessions ended.
+    Disabled,
+    /// An administrator enabled it again.
+    Enabled,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -60,7 +68,17 @@ impl EventType {
         Self::Exported,
         Self::Deleted,
         Self::DeletionRefused,
+        Self::RoleGranted,
+        Self::RoleRemoved,
+        Self::Disabled,
+        Self::Enabled,
     ];
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == text)
+    }
 
     /// The name, as stored and shown.
     #[must_use]
@@ -82,6 +100,10 @@ impl EventType {
             Self::Exported => "exported",
             Self::Deleted => "deleted",
             Self::DeletionRefused => "deletion_refused",
+            Self::RoleGranted => "role_granted",
+            Self::RoleRemoved => "role_removed",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
         }
     }
 }
@@ -104,6 +126,8 @@ pub enum Reason {
     Overtaken,
     /// The account is disabled.
     Disabled,
+    /// The user administers something that nobody else does.
+    LastAdministrator,
     /// The token or its session was ended, or is no longer on file.
     Revoked,
     /// The same token again within the retry interval.
@@ -124,6 +148,7 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::Overtaken => "overtaken",
             Self::Disabled => "disabled",
+            Self::LastAdministrator => "last_administrator",
             Self::Revoked => "revoked",
             Self::Retry => "retry",
             Self::Limit => "limit",
@@ -142,7 +167,8 @@ mod tests {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
-                      password_change_refused exported deleted deletion_refused";
+                      password_change_refused exported deleted deletion_refused role_granted role_removed \
+                      disabled enabled";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -56,6 +56,31 @@ integer_id! {
 }
 
 integer_id! {
+    /// Identifies a university.
+    UniversityId
+}
+
+integer_id! {
+    /// Identifies a department.
+    DepartmentId
+}
+
+integer_id! {
+    /// Identifies a grant: a role of somebody somewhere.
+    GrantId
+}
+
+integer_id! {
+    /// Identifies a course.
+    CourseId
+}
+
+integer_id! {
+    /// Identifies an enrolment.
+    EnrollmentId
+}
+
+integer_id! {
     /// Identifies an audit event. Grows with time.
     EventId
 }

@@ -231,6 +231,12 @@ impl Problem {
         Self { code: Code::Conflict, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
     }
 
+    /// Not allowed, in words.
+    #[must_use]
+    pub const fn forbidden(message: &'static str) -> Self {
+        Self { code: Code::Forbidden, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
+    }
+
     /// The database does not answer; try again after so many seconds.
     #[must_use]
     pub const fn unavailable(retry_after_seconds: u32) -> Self {

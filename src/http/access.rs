@@ -1,29 +1,63 @@
 //! Who may call a route: the rule that each line of the route table names.
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 
 use super::context::Configured;
 use super::refusal::{Challenge, Refusal};
+use crate::domain::ids::{CourseId, EnrollmentId, UniversityId};
 use crate::domain::limits::{DOOR_PERIOD_MS, Door};
 use crate::domain::problem::{Code, Problem};
-use crate::service::caller::{Caller, authenticate};
+use crate::domain::rbac::Permission;
+use crate::service::caller::{Caller, authenticate, authorize};
 use crate::service::operations::authenticate_operator;
+use crate::store::resources::{ResourceRow, Target};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anybody.
     Public,
+    /// Anybody; who is signed in is known. A token that is not good counts as none.
+    OptionalUser,
     /// An active user with a valid access token and a live session.
     User,
+    /// Such a user with this permission on what the path names.
+    Permit(Permission, Scope),
     /// Who holds the operator's key. Asks nothing of the database: it must work while that is down.
     Operator,
+}
+
+/// What a path names, by its `id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing: it is about the service itself.
+    Platform,
+    /// A university.
+    University,
+    /// A course.
+    Course,
+    /// An enrolment.
+    Enrollment,
+}
+
+impl Scope {
+    /// What is named; nothing, if that is no id.
+    fn target(self, id: Option<&str>) -> Option<Option<Target>> {
+        let id = id.unwrap_or_default();
+        match self {
+            Self::Platform => Some(None),
+            Self::University => UniversityId::parse(id).map(|id| Some(Target::University(id))),
+            Self::Course => CourseId::parse(id).map(|id| Some(Target::Course(id))),
+            Self::Enrollment => EnrollmentId::parse(id).map(|id| Some(Target::Enrollment(id))),
+        }
+    }
 }
 
 /// The path pattern that a request matched, for the access log.
@@ -38,7 +72,11 @@ pub(crate) fn route_of(response: &Response) -> &str {
 pub(super) fn guarded(access: Access, door: Option<Door>, handler: MethodRouter) -> MethodRouter {
     let handler = match access {
         Access::Public => handler,
+        Access::OptionalUser => handler.route_layer(from_fn(note_user)),
         Access::User => handler.route_layer(from_fn(require_user)),
+        Access::Permit(permission, scope) => {
+            handler.route_layer(from_fn(move |request, next| require_permission(permission, scope, request, next)))
+        }
         Access::Operator => handler.route_layer(from_fn(require_operator)),
     };
     let handler = match door {
@@ -71,22 +109,77 @@ async fn note_route(request: Request, next: Next) -> Response {
     response
 }
 
+/// What the path names, as the access rule found it.
+#[derive(Clone, Copy)]
+pub(super) struct Found(pub(super) ResourceRow);
+
 async fn require_user(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let configured = match Configured::of(&parts) {
-        Ok(configured) => configured,
-        Err(refusal) => return refusal.into_response(),
-    };
-    match caller(&configured, &parts.headers).await {
+    match user(&parts).await {
         Ok(caller) => {
             parts.extensions.insert(caller);
-            let mut response = next.run(Request::from_parts(parts, body)).await;
-            // The handler may refuse a password: still a 401 of a route that takes a token.
-            response.extensions_mut().insert(Challenge::Rejected);
-            response
+            answered(next.run(Request::from_parts(parts, body)).await)
         }
         Err(refusal) => refused(refusal, &parts.headers),
     }
+}
+
+async fn user(parts: &Parts) -> Result<Caller, Refusal> {
+    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
+    let configured = Configured::of(parts)?;
+    Ok(authenticate(&configured.service(), token?).await?)
+}
+
+/// A token that is not good counts as none; a database that does not answer does not.
+async fn note_user(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if bearer_token(&parts.headers).is_some() {
+        match user(&parts).await {
+            Ok(caller) => drop(parts.extensions.insert(caller)),
+            Err(refusal) if refusal.is_ours() => return refusal.into_response(),
+            Err(_) => {}
+        }
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+async fn require_permission(permission: Permission, scope: Scope, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match permitted(permission, scope, &mut parts).await {
+        Ok((caller, found)) => {
+            parts.extensions.insert(caller);
+            if let Some(found) = found {
+                parts.extensions.insert(Found(found));
+            }
+            answered(next.run(Request::from_parts(parts, body)).await)
+        }
+        Err(refusal) => refused(refusal, &parts.headers),
+    }
+}
+
+async fn permitted(
+    permission: Permission,
+    scope: Scope,
+    parts: &mut Parts,
+) -> Result<(Caller, Option<ResourceRow>), Refusal> {
+    let params = RawPathParams::from_request_parts(parts, &()).await;
+    let params = params.map_err(|_| Code::NotFound);
+    let id = params.as_ref().ok().and_then(|params| params.iter().find(|(name, _)| *name == "id"));
+    let target = scope.target(id.map(|(_, value)| value));
+    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
+    let configured = Configured::of(parts)?;
+    let Some(target) = target else {
+        // Who asks comes before what for: a stranger is told to sign in, whatever the path says.
+        authenticate(&configured.service(), token?).await?;
+        return Err(Code::NotFound.into());
+    };
+    Ok(authorize(&configured.service(), token?, permission, target).await?)
+}
+
+/// The answer of a handler behind a token: it may refuse a password, which is still a 401 of such a route.
+fn answered(mut response: Response) -> Response {
+    response.extensions_mut().insert(Challenge::Rejected);
+    response
 }
 
 async fn require_operator(request: Request, next: Next) -> Response {
@@ -107,11 +200,6 @@ fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
     let challenge = if bearer_token(headers).is_some() { Challenge::Rejected } else { Challenge::Absent };
     response.extensions_mut().insert(challenge);
     response
-}
-
-async fn caller(configured: &Configured, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let token = bearer_token(headers).ok_or(Code::TokenInvalid)?;
-    Ok(authenticate(&configured.service(), token).await?)
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case

@@ -96,6 +96,17 @@ impl<S: Sync> FromRequestParts<S> for Configured {
     }
 }
 
+/// The caller, if there is one, of a route that takes either.
+pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
+
+impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        Ok(Self(parts.extensions.get().cloned()))
+    }
+}
+
 /// The caller, checked by the route's access rule. A route without one has no caller: a handler that
 /// asks for one all the same is refused rather than trusted.
 pub(crate) struct SignedIn(pub(crate) Caller);

@@ -83,7 +83,7 @@ pub(super) async fn export(
 ) -> Result<Response, Refusal> {
     let page = export::export(&configured.service(), &caller, before).await?;
     let body = ExportBody {
-        user: UserBody::from(&caller.user),
+        user: UserBody::new(&caller.user, &caller.grants),
         sessions: page.sessions.iter().map(StoredSessionBody::from).collect(),
         audit_events: page.events.iter().map(EventBody::from).collect(),
         next_cursor: page.next.map(|id| id.to_string()),

@@ -16,7 +16,11 @@ pub(super) enum JsonText {
     Text(String),
     /// `null`.
     Null,
-    /// A number, a boolean or an array.
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer that 64 bits hold.
+    Integer(i64),
+    /// Another number, or an array.
     Other,
 }
 
@@ -76,16 +80,16 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(JsonText::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<JsonText, E> {
+        Ok(JsonText::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
+    fn visit_i64<E>(self, value: i64) -> Result<JsonText, E> {
+        Ok(JsonText::Integer(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
+    fn visit_u64<E>(self, value: u64) -> Result<JsonText, E> {
+        Ok(i64::try_from(value).map_or(JsonText::Other, JsonText::Integer))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<JsonText, E> {

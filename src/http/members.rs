@@ -4,6 +4,7 @@ use super::json_object::{JsonText, Object};
 use crate::domain::common_password::{COMMON, GUESSABLE, is_common, is_guessable_from};
 use crate::domain::email::{self, Email, EmailFault};
 use crate::domain::full_name::{self, FullName, FullNameFault};
+use crate::domain::label::{Label, LabelFault, Slug};
 use crate::domain::password::{self, Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::unicode::Normalize;
@@ -45,11 +46,6 @@ impl Members {
         self.faults
     }
 
-    /// Is there such a member, be it null?
-    pub(super) fn has(&self, member: &str) -> bool {
-        self.object.has(member)
-    }
-
     fn note<T>(&mut self, member: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Noted> {
         self.faults.push(Fault::of(member, kind, message));
         Err(Noted)
@@ -71,6 +67,81 @@ impl Members {
             Some(JsonText::Text(text)) => Ok(Some(text)),
             Some(_) => self.note(member, FaultKind::TypeError, "value must be a string or null"),
         }
+    }
+
+    /// `true` or `false`, which must be there.
+    pub(super) fn boolean(&mut self, member: &'static str) -> Result<bool, Noted> {
+        match self.object.take(member) {
+            Some(JsonText::Bool(value)) => Ok(value),
+            Some(_) => self.note(member, FaultKind::TypeError, "value must be true or false"),
+            None => self.note(member, FaultKind::Missing, "field is required"),
+        }
+    }
+
+    /// An id that may be absent or null.
+    pub(super) fn optional_id<T>(
+        &mut self,
+        member: &'static str,
+        new: impl Fn(i64) -> Option<T>,
+    ) -> Result<Option<T>, Noted> {
+        let value = match self.object.take(member) {
+            None | Some(JsonText::Null) => return Ok(None),
+            Some(JsonText::Integer(value)) => value,
+            Some(_) => return self.note(member, FaultKind::TypeError, "value must be an integer or null"),
+        };
+        match new(value) {
+            Some(id) => Ok(Some(id)),
+            None => self.note(member, FaultKind::ValueError, "value must be the id of something: a positive integer"),
+        }
+    }
+
+    /// What `read` gives for a member that is there; nothing for one that is absent.
+    pub(super) fn if_named<T>(
+        &mut self,
+        member: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, Noted>,
+    ) -> Result<Option<T>, Noted> {
+        if self.object.has(member) { read(self, member).map(Some) } else { Ok(None) }
+    }
+
+    /// The name of something.
+    pub(super) fn label(&mut self, member: &'static str, max_length: usize) -> Result<Label, Noted> {
+        let text = self.string(member)?;
+        match Label::parse(&text, max_length) {
+            Ok(label) => Ok(label),
+            Err(LabelFault::Blank) => {
+                self.note(member, FaultKind::StringTooShort, "value must have at least 1 character")
+            }
+            Err(LabelFault::TooLong) => self.too_long(member, max_length),
+            Err(LabelFault::ControlCharacter) => self.control_character(member),
+        }
+    }
+
+    /// A slug.
+    pub(super) fn slug(&mut self, member: &'static str) -> Result<Slug, Noted> {
+        let text = self.string(member)?;
+        match Slug::parse(&text) {
+            Some(slug) => Ok(slug),
+            None => {
+                let message = "value must be words of lower-case letters and digits with hyphens between, \
+                               63 characters at most";
+                self.note(member, FaultKind::ValueError, message)
+            }
+        }
+    }
+
+    /// Notes that a member is required.
+    pub(super) fn refuse_missing<T>(&mut self, member: &'static str) -> Result<T, Noted> {
+        self.note(member, FaultKind::Missing, "field is required")
+    }
+
+    /// Notes that a member has a value that cannot be.
+    pub(super) fn refuse_value<T>(&mut self, member: &'static str, message: &str) -> Result<T, Noted> {
+        self.note(member, FaultKind::ValueError, message)
+    }
+
+    fn control_character<T>(&mut self, member: &'static str) -> Result<T, Noted> {
+        self.note(member, FaultKind::ValueError, "value must not contain control characters")
     }
 
     /// One of several words.
@@ -135,9 +206,7 @@ impl Members {
         match FullName::parse(&text) {
             Ok(name) => Ok(name),
             Err(FullNameFault::TooLong) => self.too_long(member, full_name::MAX_LENGTH),
-            Err(FullNameFault::ControlCharacter) => {
-                self.note(member, FaultKind::ValueError, "value must not contain control characters")
-            }
+            Err(FullNameFault::ControlCharacter) => self.control_character(member),
         }
     }
 

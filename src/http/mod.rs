@@ -5,10 +5,12 @@
 //! which adds what all responses have.
 
 mod access;
+mod admin;
 mod auth;
 mod body;
 mod context;
 mod cors;
+mod courses;
 mod description;
 mod export;
 mod headers;
@@ -20,8 +22,10 @@ mod pages;
 mod path;
 mod query;
 mod refusal;
+mod roles;
 pub mod routes;
 mod sessions;
+mod universities;
 mod users;
 
 pub use body::announces_too_much;

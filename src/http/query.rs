@@ -1,33 +1,141 @@
-//! Parameters of the query string.
+//! Parameters of the query string: filters, and the page of a list.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use serde::Serialize;
 
+use super::context::Configured;
 use super::refusal::Refusal;
-use crate::domain::ids::EventId;
+use crate::domain::audit::EventType;
+use crate::domain::email::Email;
+use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
+use crate::store::administration::{EventFilter, UserFilter};
+use crate::store::page::{Page, PageRequest};
 
-/// Longest cursor, in digits: what the description says of it, and more events than there will be.
+/// Longest cursor, in digits: what the description says of it, and more rows than there will be.
 const MAX_CURSOR: usize = 15;
+/// Items on a page, unless the request says otherwise, and at most.
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
 
-/// The event below which a page begins: `?cursor=`, as an answer before gave it; none for the first page.
-pub(super) struct EventCursor(pub(super) Option<EventId>);
+/// The parameters of a request, and the faults found so far.
+struct Query<'a> {
+    text: &'a str,
+    faults: Vec<Fault>,
+}
 
-impl<S: Sync> FromRequestParts<S> for EventCursor {
-    type Rejection = Refusal;
+impl<'a> Query<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        Self { text: parts.uri.query().unwrap_or_default(), faults: Vec::new() }
+    }
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let Some(text) = parameter(parts.uri.query().unwrap_or_default(), "cursor") else {
-            return Ok(Self(None));
-        };
+    /// What `parse` makes of the first value of a parameter; nothing, if it is not there.
+    fn read<T>(&mut self, name: &'static str, message: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let encoded = self.text.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+        let value = decoded(encoded).and_then(|text| parse(&text));
+        if value.is_none() {
+            self.faults.push(Fault::of_query(name, FaultKind::ValueError, message));
+        }
+        value
+    }
+
+    fn cursor(&mut self) -> Option<i64> {
         let message = "value must be a next_cursor of this operation";
-        let fault = || Fault::of_query("cursor", FaultKind::ValueError, message);
-        let id = EventId::parse(text).filter(|_| text.len() <= MAX_CURSOR);
-        id.map(|id| Self(Some(id))).ok_or_else(|| Problem::validation(vec![fault()]).into())
+        let parse = |text: &str| EventId::parse(text).filter(|_| text.len() <= MAX_CURSOR);
+        self.read("cursor", message, parse).map(EventId::get)
+    }
+
+    fn page(&mut self) -> PageRequest {
+        let parse = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = self.read("limit", "value must be an integer from 1 to 100", parse);
+        PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), after: self.cursor() }
+    }
+
+    /// Every fault at once, if there is one.
+    fn finish<T>(self, value: T) -> Result<T, Refusal> {
+        if self.faults.is_empty() { Ok(value) } else { Err(Problem::validation(self.faults).into()) }
     }
 }
 
-/// The first value of a parameter, as it was sent.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+/// Undoes percent-encoding; nothing, if what comes out is no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+macro_rules! from_query {
+    ($name:ident, $read:expr) => {
+        impl<S: Sync> FromRequestParts<S> for $name {
+            type Rejection = Refusal;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+                let mut query = Query::of(parts);
+                let read: fn(&mut Query<'_>, &Parts) -> Result<Self, Refusal> = $read;
+                let value = read(&mut query, parts)?;
+                query.finish(value)
+            }
+        }
+    };
+}
+
+/// The event below which a page of the export begins: `?cursor=`.
+pub(super) struct EventCursor(pub(super) Option<EventId>);
+
+from_query!(EventCursor, |query, _| Ok(Self(query.cursor().and_then(EventId::new))));
+
+/// `?limit=` and `?cursor=` of a list.
+pub(super) struct Paging(pub(super) PageRequest);
+
+from_query!(Paging, |query, _| Ok(Self(query.page())));
+
+/// The filters of the list of users.
+pub(super) struct UserQuery(pub(super) UserFilter, pub(super) PageRequest);
+
+from_query!(UserQuery, |query, parts| {
+    let normalize = Configured::of(parts)?.normalize();
+    let parse_email = |text: &str| Email::parse(text, normalize).ok();
+    let email = query.read("email", "value is not a valid email address", parse_email);
+    let parse_boolean = |text: &str| text.parse().ok();
+    let is_active = query.read("is_active", "value must be true or false", parse_boolean);
+    Ok(Self(UserFilter { email, is_active }, query.page()))
+});
+
+/// The filters of the list of events.
+pub(super) struct EventQuery(pub(super) EventFilter, pub(super) PageRequest);
+
+from_query!(EventQuery, |query, _| {
+    let user_id = query.read("user_id", "value must be the id of something: a positive integer", UserId::parse);
+    let event_type = query.read("type", "value must be the type of an event", EventType::parse);
+    Ok(Self(EventFilter { user_id, event_type }, query.page()))
+});
+
+/// A page of a list.
+#[derive(Serialize)]
+pub(super) struct PageBody<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl<T> PageBody<T> {
+    /// Items that are written already.
+    pub(super) fn of(items: Vec<T>, next: Option<i64>) -> Self {
+        Self { items, next_cursor: next.map(|id| id.to_string()) }
+    }
+
+    /// Each row as `body` shows it.
+    pub(super) fn new<'a, R>(page: &'a Page<R>, body: impl Fn(&'a R) -> T) -> Self {
+        Self::of(page.items.iter().map(body).collect(), page.next)
+    }
 }

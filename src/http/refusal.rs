@@ -37,6 +37,11 @@ pub(crate) enum Challenge {
 }
 
 impl Refusal {
+    /// Is it a fault of ours, not of the request?
+    pub(crate) const fn is_ours(&self) -> bool {
+        self.problem.code.status() >= 500
+    }
+
     /// A fault of ours, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self { problem: Code::Internal.into(), cause: Some(cause.into()) }

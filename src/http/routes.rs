@@ -7,10 +7,11 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use super::access::{guarded, method_not_allowed, not_found};
-use super::{auth, description, export, health, operator, pages, sessions, users};
+use super::{admin, auth, courses, description, export, health, operator, pages, roles, sessions, universities, users};
 use crate::domain::limits::Door;
+use crate::domain::rbac::Permission;
 
-pub use super::access::Access;
+pub use super::access::{Access, Scope};
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +37,32 @@ macro_rules! door {
     };
 }
 
+macro_rules! access {
+    (Permit($permission:ident on $scope:ident)) => {
+        Access::Permit(Permission::$permission, Scope::$scope)
+    };
+    ($access:ident) => {
+        Access::$access
+    };
+}
+
 macro_rules! routes {
-    ($($method:ident $path:literal $operation_id:ident $access:ident [$($door:ident)?] => $handler:path;)*) => {
+    ($(
+        $method:ident $path:literal $operation_id:ident
+        $access:ident $(($permission:ident on $scope:ident))? [$($door:ident)?] => $handler:path;
+    )*) => {
         /// Every route of the service.
         pub const ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             operation_id: stringify!($operation_id),
-            access: Access::$access,
+            access: access!($access $(($permission on $scope))?),
             door: door!($($door)?),
         }),*];
 
         fn table() -> Router {
             Router::new()$(.route($path, guarded(
-                Access::$access,
+                access!($access $(($permission on $scope))?),
                 door!($($door)?),
                 on(MethodFilter::$method, $handler),
             )))*
@@ -70,6 +83,47 @@ routes! {
     DELETE "/users/me"           deleteAccount   User   [Login]    => users::delete;
     PUT    "/users/me/password"  changePassword  User   [Login]    => users::change_password;
     GET    "/users/me/export"    exportData      User   []         => export::export;
+
+    GET    "/universities"       listUniversities  User [] => universities::list;
+    POST   "/universities"       createUniversity  Permit(ManageUniversities on Platform)   [] => universities::create;
+    GET    "/universities/{id}"  getUniversity     Permit(ViewUniversity on University)     [] => universities::find;
+    PATCH  "/universities/{id}"  updateUniversity  Permit(ManageUniversities on University) [] => universities::update;
+    DELETE "/universities/{id}"  deleteUniversity  Permit(ManageUniversities on University) [] => universities::delete;
+    GET    "/universities/{id}/departments" listDepartments
+        Permit(ViewUniversity on University) [] => universities::departments;
+    POST   "/universities/{id}/departments" createDepartment
+        Permit(ManageDepartments on University) [] => universities::create_department;
+    DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
+        Permit(ManageDepartments on University) [] => universities::delete_department;
+
+    // Which roles, and in which departments, is decided by what the body or the grant says.
+    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] => roles::list;
+    POST   "/universities/{id}/roles" grantRole   Permit(ViewUniversity on University) [] => roles::grant;
+    DELETE "/universities/{id}/roles/{grant_id}" removeRole
+        Permit(ViewUniversity on University) [] => roles::remove;
+
+    GET    "/universities/{id}/courses" listUniversityCourses
+        Permit(ViewUniversity on University) [] => courses::of_university;
+    POST   "/universities/{id}/courses" createCourse
+        Permit(ViewUniversity on University) [] => courses::create;
+    GET    "/courses"            listCourses       OptionalUser [] => courses::list;
+    GET    "/courses/{id}"       getCourse         OptionalUser [] => courses::find;
+    PATCH  "/courses/{id}"       updateCourse      Permit(ManageCourses on Course) [] => courses::update;
+    DELETE "/courses/{id}"       deleteCourse      Permit(ManageCourses on Course) [] => courses::delete;
+    GET    "/courses/{id}/enrollments" listEnrollments Permit(ViewEnrollments on Course) [] => courses::participants;
+    POST   "/courses/{id}/enrollments" enroll          Permit(Enroll on Course)          [] => courses::enroll;
+    GET    "/enrollments/{id}"   getEnrollment  Permit(ViewEnrollment on Enrollment) [] => courses::enrollment;
+    DELETE "/enrollments/{id}"   endEnrollment  Permit(EndEnrollment on Enrollment)  [] => courses::end_enrollment;
+    POST   "/authz/check"        checkPermission User [] => roles::check;
+
+    GET    "/admin/users"        adminListUsers    Permit(Administer on Platform) [] => admin::users;
+    GET    "/admin/users/{id}"   adminGetUser      Permit(Administer on Platform) [] => admin::user;
+    PATCH  "/admin/users/{id}"   adminUpdateUser   Permit(Administer on Platform) [] => admin::change;
+    DELETE "/admin/users/{id}"   adminDeleteUser   Permit(Administer on Platform) [] => admin::delete;
+    POST   "/admin/users/{id}/logout"   adminEndSessions  Permit(Administer on Platform) [] => admin::end_sessions;
+    GET    "/admin/users/{id}/sessions" adminListSessions Permit(Administer on Platform) [] => admin::sessions;
+    GET    "/admin/audit-events" adminListEvents   Permit(Administer on Platform) [] => admin::events;
+
     GET    "/health"             getHealth       Public []         => health::health;
     GET    "/health/ready"       getReadiness    Public [Ready]    => health::ready;
     GET    "/operator/circuit-breaker" getCircuitBreaker Operator [] => operator::inspect;

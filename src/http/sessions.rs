@@ -12,8 +12,15 @@ use crate::service::sessions;
 use crate::store::sessions::SessionRow;
 
 #[derive(Serialize)]
-struct SessionsBody<'a> {
+pub(super) struct SessionsBody<'a> {
     sessions: Vec<SessionBody<'a>>,
+}
+
+impl<'a> SessionsBody<'a> {
+    /// `current` is the session that asks.
+    pub(super) fn new(rows: &'a [SessionRow], current: SessionId) -> Self {
+        Self { sessions: rows.iter().map(|row| SessionBody::new(row, current)).collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -42,15 +49,14 @@ impl<'a> SessionBody<'a> {
 }
 
 #[derive(Serialize)]
-struct EndedBody {
-    message: &'static str,
-    sessions_ended: usize,
+pub(super) struct EndedBody {
+    pub(super) message: &'static str,
+    pub(super) sessions_ended: usize,
 }
 
 pub(super) async fn list(configured: Configured, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
     let rows = sessions::list(&configured.service(), &caller).await?;
-    let sessions = rows.iter().map(|row| SessionBody::new(row, caller.session_id)).collect();
-    Ok(json(200, &SessionsBody { sessions }))
+    Ok(json(200, &SessionsBody::new(&rows, caller.session_id)))
 }
 
 pub(super) async fn end(

@@ -7,7 +7,9 @@ use super::body::{FromMembers, JsonBody, MessageBody, json, no_content};
 use super::context::{Configured, SignedIn};
 use super::members::{Members, Noted};
 use super::refusal::Refusal;
+use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
+use crate::domain::rbac::Grant;
 use crate::domain::settings::Settings;
 use crate::service::profile::ProfileChange;
 use crate::service::{change_password as password_change, delete_account, profile};
@@ -15,9 +17,7 @@ use crate::store::users::UserRow;
 
 impl FromMembers for ProfileChange {
     fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let is_named = members.has("full_name");
-        let full_name = members.full_name("full_name")?;
-        Ok(Self { full_name: is_named.then_some(full_name) })
+        members.if_named("full_name", Members::full_name).map(|full_name| Self { full_name })
     }
 }
 
@@ -51,28 +51,42 @@ pub(super) struct UserBody<'a> {
     full_name: Option<&'a str>,
     is_active: bool,
     created_at: String,
-    roles: [RoleBody; 0],
+    roles: Vec<RoleBody>,
 }
 
-/// A role in a university. There are no universities yet, so nobody has one.
+/// A role in a university, or everywhere.
 #[derive(Serialize)]
-struct RoleBody {}
+struct RoleBody {
+    university_id: Option<i64>,
+    department_id: Option<i64>,
+    role: &'static str,
+}
 
-impl<'a> From<&'a UserRow> for UserBody<'a> {
-    fn from(user: &'a UserRow) -> Self {
+impl From<&Grant> for RoleBody {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            university_id: grant.university_id.map(UniversityId::get),
+            department_id: grant.department_id.map(DepartmentId::get),
+            role: grant.role.as_str(),
+        }
+    }
+}
+
+impl<'a> UserBody<'a> {
+    pub(super) fn new(user: &'a UserRow, grants: &[Grant]) -> Self {
         Self {
             id: user.id.get(),
             email: &user.email,
             full_name: user.full_name.as_deref(),
             is_active: user.is_active,
             created_at: user.created_at.rfc3339(),
-            roles: [],
+            roles: grants.iter().map(RoleBody::from).collect(),
         }
     }
 }
 
 pub(super) async fn me(SignedIn(caller): SignedIn) -> Response {
-    json(200, &UserBody::from(&caller.user))
+    json(200, &UserBody::new(&caller.user, &caller.grants))
 }
 
 pub(super) async fn update(
@@ -81,7 +95,7 @@ pub(super) async fn update(
     JsonBody(body): JsonBody<ProfileChange>,
 ) -> Result<Response, Refusal> {
     let user = profile::change(&configured.service(), &caller, &body).await?;
-    Ok(json(200, &UserBody::from(&user)))
+    Ok(json(200, &UserBody::new(&user, &caller.grants)))
 }
 
 pub(super) async fn change_password(

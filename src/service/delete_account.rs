@@ -5,18 +5,24 @@ use super::proof::prove;
 use super::{Context, Error};
 use crate::domain::audit::EventType;
 use crate::domain::password::Password;
-use crate::domain::problem::Code;
-use crate::store::{credentials, erasure};
+use crate::domain::problem::{Code, Problem};
+use crate::store::credentials;
+use crate::store::erasure::{self, ErasedBy, Erasure};
+
+/// What a last administrator is told.
+pub(super) const SOLE_ADMINISTRATOR: &str = "The last administrator cannot be removed";
 
 /// Erases the caller: account, sessions, tokens; audit events keep the id only.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+/// `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
 pub async fn delete_account(ctx: &Context<'_>, caller: &Caller, password: &Password) -> Result<(), Error> {
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let proven = prove(ctx, &account, password, EventType::DeletionRefused).await?;
-    if !erasure::erase(ctx.store, proven.user, ctx.origin).await? {
-        return Err(Code::InvalidCredentials.into());
+    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(proven.user), ctx.origin).await? {
+        Erasure::Erased => {}
+        Erasure::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Erasure::Nothing => return Err(Code::InvalidCredentials.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Account deleted");
     Ok(())

@@ -2,9 +2,12 @@
 //!
 //! Each use case documents its round trips to the database, and a test holds it to them.
 
+pub mod administration;
+pub mod authz;
 pub mod caller;
 pub mod change_password;
 pub mod clean_up;
+pub mod courses;
 pub mod delete_account;
 pub mod export;
 pub mod operations;
@@ -12,10 +15,12 @@ pub mod profile;
 mod proof;
 pub mod refresh;
 pub mod register;
+pub mod roles;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 mod tokens;
+pub mod universities;
 
 pub use tokens::TokenPair;
 

@@ -36,7 +36,7 @@ pub(super) async fn prove<'a>(
         (None, _) => Reason::UnknownUser,
     };
     let user_id = account.credentials.as_ref().map(|user| user.id);
-    let event = Event { event_type: refused_as, reason: Some(reason), user_id, session_id: None };
+    let event = Event::of(refused_as, user_id).because(reason);
     // During a wait nothing is counted, or who hammers on an account would keep it closed for good.
     let was_guess = reason != Reason::Throttled;
     credentials::refuse(ctx.store, account, was_guess, ctx.origin, event).await?;

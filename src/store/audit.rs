@@ -3,7 +3,8 @@
 use super::statement;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::client::Client;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{SessionId, UniversityId, UserId};
+use crate::domain::rbac::Role;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, Value};
@@ -22,27 +23,29 @@ pub struct Origin<'a> {
 /// What happened to whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
-    /// What.
-    pub event_type: EventType,
-    /// Why it was refused, or how it came about.
-    pub reason: Option<Reason>,
+    event_type: EventType,
+    /// Why it was refused, how it came about, or which role it is about.
+    reason: Option<&'static str>,
     /// To whom; nobody, if no account is concerned.
-    pub user_id: Option<UserId>,
-    /// Which session, if it is about one.
-    pub session_id: Option<SessionId>,
+    user_id: Option<UserId>,
+    session_id: Option<SessionId>,
+    /// Who did it, if not the user themselves.
+    actor_id: Option<UserId>,
+    university_id: Option<UniversityId>,
 }
 
 impl Event {
-    /// Something that happened to a user.
+    /// Something that happened to a user, or to an account that nobody has.
     #[must_use]
-    pub const fn of(event_type: EventType, user_id: UserId) -> Self {
-        Self { event_type, reason: None, user_id: Some(user_id), session_id: None }
+    pub fn of(event_type: EventType, user_id: impl Into<Option<UserId>>) -> Self {
+        let user_id = user_id.into();
+        Self { event_type, reason: None, user_id, session_id: None, actor_id: None, university_id: None }
     }
 
     /// With a reason.
     #[must_use]
     pub const fn because(self, reason: Reason) -> Self {
-        Self { reason: Some(reason), ..self }
+        Self { reason: Some(reason.as_str()), ..self }
     }
 
     /// About one session.
@@ -50,21 +53,36 @@ impl Event {
     pub const fn in_session(self, session_id: SessionId) -> Self {
         Self { session_id: Some(session_id), ..self }
     }
+
+    /// Done by somebody else.
+    #[must_use]
+    pub const fn by(self, actor_id: UserId) -> Self {
+        Self { actor_id: Some(actor_id), ..self }
+    }
+
+    /// About a role.
+    #[must_use]
+    pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
+        Self { reason: Some(role.as_str()), university_id, ..self }
+    }
 }
 
 const RECORD: &str = "
-    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO audit_events
+        (created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 /// Only if the statement before it in the batch changed something.
 const RECORD_IF_CHANGED: &str = "
-    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE changes() > 0";
+    INSERT INTO audit_events
+        (created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE changes() > 0";
 
 /// Only if the statement before it in the batch changed nothing.
 const RECORD_IF_UNCHANGED: &str = "
-    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE changes() = 0";
+    INSERT INTO audit_events
+        (created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE changes() = 0";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, RECORD_IF_CHANGED, RECORD_IF_UNCHANGED];
@@ -84,13 +102,15 @@ pub(super) fn record_if_unchanged(origin: Origin<'_>, event: Event) -> Statement
     statement(RECORD_IF_UNCHANGED, values(origin, event))
 }
 
-fn values(origin: Origin<'_>, event: Event) -> [Value; 8] {
+fn values(origin: Origin<'_>, event: Event) -> [Value; 10] {
     [
         origin.now.millis().into(),
         event.event_type.as_str().into(),
-        event.reason.map(Reason::as_str).into(),
+        event.reason.into(),
         event.user_id.map(UserId::get).into(),
         event.session_id.map(SessionId::get).into(),
+        event.actor_id.map(UserId::get).into(),
+        event.university_id.map(UniversityId::get).into(),
         origin.client.ip().as_deref().into(),
         origin.client.user_agent().into(),
         origin.request_id.as_str().into(),

@@ -19,13 +19,42 @@ use crate::ports::{DbError, Statement};
 /// Rows of each table in one step.
 const STEP: i64 = 1000;
 
-/// Only with the password that was proven, and only while it may be used. No address parses to the new one.
+/// With a password version (?2): only if it is still that one, and may be used. Whoever is the only active
+/// administrator of something stays. No address parses to the new one.
 const ERASE_USER: &str = "
     UPDATE users
     SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
         password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
-    WHERE id = ?1 AND password_version = ?2 AND is_active = 1 AND blocked_until <= ?3
+    WHERE id = ?1 AND erasure_cursor IS NULL
+      AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND blocked_until <= ?3))
+      AND NOT EXISTS (
+          SELECT 1 FROM user_university_roles AS g
+          WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
+              SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
+              WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> ?1 AND u.is_active = 1
+          )
+      )
     RETURNING id";
+
+/// Asked after [`ERASE_USER`], if that did nothing: does the user hold back because they alone administer something?
+const SELECT_SOLE_ADMINISTRATOR: &str = "
+    SELECT g.id FROM user_university_roles AS g
+    WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
+        SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
+        WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> ?1 AND u.is_active = 1
+    )
+    LIMIT 1";
+
+/// At most as many as one user may have.
+const DELETE_ROLES: &str = "
+    DELETE FROM user_university_roles
+    WHERE user_id = (SELECT id FROM users WHERE id = ?1 AND erasure_cursor IS NOT NULL)";
+
+const DELETE_ENROLLMENTS: &str = "
+    DELETE FROM enrollments WHERE id IN (
+        SELECT e.id FROM users AS u JOIN enrollments AS e ON e.user_id = u.id
+        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
+    )";
 
 const DELETE_TOKENS: &str = "
     DELETE FROM refresh_tokens WHERE jti IN (
@@ -62,34 +91,79 @@ const DELETE_USER: &str = "
     DELETE FROM users
     WHERE id = ?1 AND erasure_cursor IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.user_id = users.id)
+      AND NOT EXISTS (SELECT 1 FROM user_university_roles AS g WHERE g.user_id = users.id)
+      AND NOT EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = users.id)
       AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor)
     RETURNING id";
 
 const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT ?1";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[ERASE_USER, DELETE_TOKENS, DELETE_SESSIONS, STRIP_EVENTS, ADVANCE, DELETE_USER, SELECT_ERASED];
+pub const STATEMENTS: &[&str] = &[
+    ERASE_USER,
+    SELECT_SOLE_ADMINISTRATOR,
+    DELETE_ROLES,
+    DELETE_ENROLLMENTS,
+    DELETE_TOKENS,
+    DELETE_SESSIONS,
+    STRIP_EVENTS,
+    ADVANCE,
+    DELETE_USER,
+    SELECT_ERASED,
+];
 
-/// Erases a user who proved their password. False if that proof no longer holds: then nothing changed.
+/// How an erasure ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasure {
+    /// The account is gone.
+    Erased,
+    /// They alone administer something.
+    SoleAdministrator,
+    /// The proof no longer holds, or there is no such user.
+    Nothing,
+}
+
+/// Who wants a user to be erased.
+#[derive(Clone, Copy)]
+pub enum ErasedBy<'a> {
+    /// The user, who proved their password.
+    Owner(&'a CredentialsRow),
+    /// An administrator.
+    Administrator(UserId),
+}
+
+/// Erases a user.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn erase(store: &Store, proven: &CredentialsRow, origin: Origin<'_>) -> Result<bool, DbError> {
-    let values = [proven.id.get().into(), proven.password_version.into(), origin.now.millis().into()];
+pub async fn erase(store: &Store, user_id: UserId, by: ErasedBy<'_>, origin: Origin<'_>) -> Result<Erasure, DbError> {
+    let (version, event) = match by {
+        ErasedBy::Owner(proven) => (Some(proven.password_version), Event::of(EventType::Deleted, user_id)),
+        ErasedBy::Administrator(actor) => (None, Event::of(EventType::Deleted, user_id).by(actor)),
+    };
+    let values = [user_id.get().into(), version.into(), origin.now.millis().into()];
     // Of the erasure itself, too, nothing is kept but that it happened.
     let nobody = Client::default();
     let anonymous = Origin { client: &nobody, ..origin };
-    let refused = Event::of(EventType::DeletionRefused, proven.id).because(Reason::Overtaken);
     let mut statements = vec![
         statement(ERASE_USER, values),
-        record_if_changed(anonymous, Event::of(EventType::Deleted, proven.id)),
-        record_if_unchanged(origin, refused),
+        record_if_changed(anonymous, event),
+        statement(SELECT_SOLE_ADMINISTRATOR, [user_id.get().into()]),
     ];
-    statements.extend(step_statements(proven.id));
+    if version.is_some() {
+        let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
+        statements.push(record_if_unchanged(origin, refused));
+    }
+    statements.extend(step_statements(user_id));
     let results = store.batch_of(statements).await?;
-    let erased = results.first().ok_or_else(|| DbError::Corrupt("no results".to_owned()))?;
-    Ok(!erased.all::<IdRow>()?.is_empty())
+    let [erased, _, sole, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    Ok(match (erased.all::<IdRow>()?.is_empty(), sole.all::<IdRow>()?.is_empty()) {
+        (false, _) => Erasure::Erased,
+        (true, false) => Erasure::SoleAdministrator,
+        (true, true) => Erasure::Nothing,
+    })
 }
 
 #[derive(Deserialize)]
@@ -115,9 +189,11 @@ pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
     Ok(!deleted.all::<IdRow>()?.is_empty())
 }
 
-fn step_statements(user_id: UserId) -> [Statement; 5] {
+fn step_statements(user_id: UserId) -> [Statement; 7] {
     let id = user_id.get();
     [
+        statement(DELETE_ROLES, [id.into()]),
+        statement(DELETE_ENROLLMENTS, [id.into(), STEP.into()]),
         statement(DELETE_TOKENS, [id.into(), STEP.into()]),
         statement(DELETE_SESSIONS, [id.into(), STEP.into()]),
         statement(STRIP_EVENTS, [id.into(), STEP.into()]),

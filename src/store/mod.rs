@@ -3,14 +3,22 @@
 //! Nothing here decides. Where several requests race, the guard is part of the statement, so that the
 //! database decides once; what its answer means is for `domain` and `service` to say.
 
+pub mod administration;
 pub mod audit;
 pub mod clean_up;
+pub mod courses;
 pub mod credentials;
+pub mod departments;
+pub mod enrollments;
 pub mod erasure;
 pub mod export;
 pub mod health;
+pub mod page;
+pub mod resources;
+pub mod roles;
 pub mod rotation;
 pub mod sessions;
+pub mod universities;
 pub mod users;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::MAX_SESSIONS;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement};
+use crate::ports::{DbError, Statement, Value};
 
 /// A session to be opened, with its first refresh token.
 pub struct NewSession<'a> {
@@ -75,6 +75,8 @@ const SELECT_LIVE: &str = "
     WHERE s.user_id = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND (t.expires_at > ?2 OR s.id = ?3)
     ORDER BY s.created_at DESC, s.id DESC";
 
+const SELECT_OWNER: &str = "SELECT id FROM users WHERE id = ?1 AND erasure_cursor IS NULL";
+
 const SIGN_OUT: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'logout'
     WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL
@@ -103,6 +105,7 @@ pub const STATEMENTS: &[&str] = &[
     END_OLDEST,
     UPGRADE_HASH,
     SELECT_LIVE,
+    SELECT_OWNER,
     SIGN_OUT,
     END_ONE,
     END_ALL,
@@ -178,6 +181,18 @@ pub async fn live(
     let values = [user_id.get().into(), now.millis().into(), current.get().into()];
     let [rows] = store.batch([statement(SELECT_LIVE, values)]).await?;
     rows.all()
+}
+
+/// The live sessions of somebody. Nothing, if there is no such user.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn live_of(store: &Store, user_id: UserId, now: Timestamp) -> Result<Option<Vec<SessionRow>>, DbError> {
+    let values = [user_id.get().into(), now.millis().into(), Value::Null];
+    let present = statement(SELECT_OWNER, [user_id.get().into()]);
+    let [rows, owners] = store.batch([statement(SELECT_LIVE, values), present]).await?;
+    let is_there = !owners.all::<IdRow>()?.is_empty();
+    Ok(is_there.then_some(rows.all()?))
 }
 
 /// Ends a session with its refresh token. False if it was over already, or never was.

@@ -3,14 +3,16 @@
 use serde::Deserialize;
 
 use super::audit::{Event, Origin, record_if_changed};
+use super::resources::{self, ResourceRow, Target};
 use super::sessions::{NewSession, first_token};
-use super::{Store, boolean, statement};
+use super::{Store, boolean, roles, statement};
 use crate::domain::audit::EventType;
 use crate::domain::email::Email;
 use crate::domain::full_name::FullName;
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::rbac::Grant;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Value};
+use crate::ports::{DbError, Rows, Value};
 
 /// What is shown of a user.
 #[derive(Debug, Clone, Deserialize)]
@@ -172,7 +174,18 @@ pub async fn register(
     })
 }
 
-/// Who calls, and is their session alive? One statement, made for every request with an access token.
+/// What one read says of a request with an access token.
+pub struct CallerRead {
+    /// Who calls, if they are still on file.
+    pub caller: Option<CallerRow>,
+    /// Their roles.
+    pub grants: Vec<Grant>,
+    /// What the path names, if it exists.
+    pub resource: Option<ResourceRow>,
+}
+
+/// Who calls, is their session alive, what are their roles, and what does the path name? One read, made for
+/// every request with an access token.
 ///
 /// # Errors
 /// [`DbError`].
@@ -180,11 +193,18 @@ pub async fn caller(
     store: &Store,
     user_id: UserId,
     session_id: SessionId,
+    target: Option<Target>,
     now: Timestamp,
-) -> Result<Option<CallerRow>, DbError> {
+) -> Result<CallerRead, DbError> {
     let values = [user_id.get().into(), session_id.get().into(), now.millis().into()];
-    let [rows] = store.batch([statement(SELECT_CALLER, values)]).await?;
-    rows.first()
+    let mut statements = vec![statement(SELECT_CALLER, values), roles::of_user(user_id)];
+    statements.extend(target.map(resources::lookup));
+    let results = store.batch_of(statements).await?;
+    let [caller, grants, resource @ ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let resource = resource.first().map(Rows::first).transpose()?.flatten();
+    Ok(CallerRead { caller: caller.first()?, grants: roles::read(grants)?, resource })
 }
 
 /// Gives an active user another name, or none. Nothing if they are gone or disabled by now.

@@ -1,0 +1,147 @@
+//! The table of permissions, written out once more in the form of the contract, and the rules around it.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn id<T>(new: fn(i64) -> Option<T>, value: i64) -> T {
+    new(value).unwrap()
+}
+
+fn university(value: i64) -> UniversityId {
+    id(UniversityId::new, value)
+}
+
+fn department(value: i64) -> DepartmentId {
+    id(DepartmentId::new, value)
+}
+
+fn user(value: i64) -> UserId {
+    id(UserId::new, value)
+}
+
+/// A grant in university 1, or everywhere.
+fn grant(role: Role, in_department: Option<i64>) -> Grant {
+    let university_id = (role != PlatformAdmin).then(|| university(1));
+    Grant { id: id(GrantId::new, 1), role, university_id, department_id: in_department.map(department) }
+}
+
+fn may(grant: Grant, permission: Permission, resource: &Resource) -> bool {
+    decide(user(7), &[grant], permission, resource).is_ok()
+}
+
+/// Everything about one role, university-wide, on a thing in its own university: one letter per permission, in
+/// the order of the table. `y`es, `n`o.
+#[test]
+fn each_role_may_what_the_contract_says() {
+    let table = [
+        // universities platform view departments roles S T I D U P courses view enroll list view end
+        (Student, "n n y n n nnnnnn n y y n n n"),
+        (Ta, "n n y n n nnnnnn n y n y y n"),
+        (Instructor, "n n y n n nnnnnn n y n y y n"),
+        (DepartmentAdmin, "n n y n y yyynnn y y n y y y"),
+        (UniversityAdmin, "n n y y y yyyyyn y y n y y y"),
+        (PlatformAdmin, "y y y y y yyyyyy y y n y y y"),
+    ];
+    for (role, expected) in table {
+        // A department's administrator is looked at inside that department.
+        let narrowed = (role == DepartmentAdmin).then_some(4);
+        let resource = Resource::within(university(1), narrowed.map(department));
+        let found: String = Permission::all()
+            .map(|(_, permission)| if may(grant(role, narrowed), permission, &resource) { 'y' } else { 'n' })
+            .collect();
+        assert_eq!(found, expected.replace(' ', ""), "{role:?}");
+    }
+}
+
+#[test]
+fn a_department_narrows_a_role() {
+    let inside = Resource::within(university(1), Some(department(4)));
+    let beside = Resource::within(university(1), Some(department(5)));
+    let above = Resource::university(university(1));
+    for (role, permission) in [
+        (DepartmentAdmin, Permission::ManageCourses),
+        (DepartmentAdmin, Permission::Grant(Student)),
+        (Instructor, Permission::ViewEnrollments),
+        (Student, Permission::Enroll),
+    ] {
+        assert!(may(grant(role, Some(4)), permission, &inside), "{role:?}");
+        for resource in [beside, above] {
+            let refused = decide(user(7), &[grant(role, Some(4))], permission, &resource);
+            assert_eq!(refused, Err(Refusal::Forbidden), "{role:?}");
+        }
+    }
+    assert!(may(grant(Instructor, None), Permission::ViewEnrollments, &beside), "without one it covers all");
+    assert!(may(grant(Student, Some(4)), Permission::ViewCourse, &beside), "seeing is not narrowed");
+}
+
+#[test]
+fn another_university_does_not_exist() {
+    let elsewhere = Resource { university_id: Some(university(2)), department_id: None, owner: Some(user(8)) };
+    for (_, permission) in Permission::all() {
+        for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
+            let refused = decide(user(7), &[grant(role, None)], permission, &elsewhere);
+            assert_eq!(refused, Err(Refusal::Invisible), "{role:?} {permission:?}");
+        }
+        assert_eq!(decide(user(7), &[], permission, &elsewhere), Err(Refusal::Invisible));
+    }
+}
+
+#[test]
+fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
+    let service = Resource::default();
+    for permission in [Permission::Administer, Permission::ManageUniversities] {
+        assert_eq!(decide(user(7), &[], permission, &service), Err(Refusal::Forbidden));
+        let refused = decide(user(7), &[grant(UniversityAdmin, None)], permission, &service);
+        assert_eq!(refused, Err(Refusal::Forbidden));
+        assert!(may(grant(PlatformAdmin, None), permission, &service));
+    }
+}
+
+#[test]
+fn what_somebody_owns_is_theirs_without_any_role() {
+    let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
+    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment] {
+        assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
+        assert_eq!(decide(user(8), &[], permission, &mine), Err(Refusal::Invisible));
+        assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Refusal::Forbidden));
+    }
+    assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Refusal::Invisible));
+}
+
+#[test]
+fn the_least_powerful_grant_that_allows_it_is_named() {
+    let grants = [grant(PlatformAdmin, None), grant(UniversityAdmin, None), grant(Instructor, None)];
+    let course = Resource::university(university(1));
+    let allowed = decide(user(7), &grants, Permission::ViewEnrollments, &course);
+    assert_eq!(allowed, Ok(AllowedBy::Grant(grant(Instructor, None))));
+}
+
+#[test]
+fn nobody_grants_a_role_above_their_own() {
+    for role in Role::ALL {
+        for wanted in Role::ALL.into_iter().filter(|wanted| *wanted > role) {
+            let department = (role == DepartmentAdmin).then_some(4);
+            let resource = Resource::within(university(1), department.map(self::department));
+            assert!(!may(grant(role, department), Permission::Grant(wanted), &resource), "{role:?} {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn every_permission_has_one_row_and_one_name() {
+    let names: std::collections::BTreeSet<_> = Permission::all().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), Permission::all().count());
+    for role in Role::ALL {
+        assert_eq!(Permission::all().filter(|(_, permission)| *permission == Permission::Grant(role)).count(), 1);
+        assert_eq!(Role::parse(role.as_str()), Some(role));
+    }
+    assert_eq!(Role::parse("student"), None);
+}
+
+#[test]
+fn departments_are_those_of_the_narrowed_grants_here() {
+    let elsewhere = Grant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
+    let grants = [grant(DepartmentAdmin, Some(4)), grant(Student, Some(5)), elsewhere];
+    assert_eq!(departments_with(&grants, Permission::ViewRoles, university(1)), [department(4)]);
+}

@@ -1,0 +1,99 @@
+//! Roles in a university: who has which, giving, taking. Database round trips after the caller's: 1; taking 2.
+
+use super::caller::Caller;
+use super::delete_account::SOLE_ADMINISTRATOR;
+use super::{Context, Error};
+use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
+use crate::domain::problem::{Code, Fault, FaultKind, Problem};
+use crate::domain::rbac::{Permission, Resource, Role, departments_with};
+use crate::store::page::{Page, PageRequest};
+use crate::store::roles::{self, GrantRow, Grantee, Granting, NewGrant, Removal};
+
+/// A role to be given.
+pub struct GrantRole {
+    /// To whom.
+    pub grantee: Grantee,
+    /// Which.
+    pub role: Role,
+    /// Narrowed to this department.
+    pub department_id: Option<DepartmentId>,
+}
+
+/// Who has which role; an administrator of departments sees those of their departments.
+///
+/// # Errors
+/// `FORBIDDEN`; [`Error`] otherwise.
+pub async fn list(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    page: PageRequest,
+) -> Result<Page<GrantRow>, Error> {
+    let everywhere = caller.may(Permission::ViewRoles, &Resource::university(university_id));
+    let Err(refused) = everywhere else {
+        return Ok(roles::of_university(ctx.store, university_id, None, page).await?);
+    };
+    let departments = departments_with(&caller.grants, Permission::ViewRoles, university_id);
+    if departments.is_empty() {
+        return Err(refused);
+    }
+    Ok(roles::of_university(ctx.store, university_id, Some(&departments), page).await?)
+}
+
+/// Gives somebody a role: none above the caller's own, and nowhere else than the caller may.
+///
+/// # Errors
+/// `FORBIDDEN`; `VALIDATION_ERROR` for a department that the university has not; `NOT_FOUND` for an unknown
+/// user; `CONFLICT` when they have it already, or too many; [`Error`] otherwise.
+pub async fn grant(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    command: &GrantRole,
+) -> Result<GrantRow, Error> {
+    let role = command.role;
+    caller.may(Permission::Grant(role), &Resource::within(university_id, command.department_id))?;
+    let place = (role != Role::PlatformAdmin).then_some(university_id);
+    let new = NewGrant { role, university_id: place, department_id: command.department_id };
+    let granted = roles::grant(ctx.store, &command.grantee, new, caller.user.id, ctx.origin).await?;
+    let row = match granted {
+        Granting::Granted(row) => row,
+        Granting::NoSuchUser => return Err(Code::NotFound.into()),
+        Granting::NoSuchDepartment => return Err(no_such_department()),
+        Granting::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
+        Granting::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
+    };
+    let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
+    tracing::info!(target: "app.authz", user_id, actor_id, role = role.as_str(), grant_id = row.id.get(), "Role granted");
+    Ok(row)
+}
+
+/// What is said of a department that is not the university's.
+pub(super) fn no_such_department() -> Error {
+    let message = "the university has no such department";
+    Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
+}
+
+/// Takes a role away: one that the caller could have given.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
+pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: UniversityId, id: GrantId) -> Result<(), Error> {
+    let row = roles::find(ctx.store, university_id, id).await?.ok_or(Code::NotFound)?;
+    let grant = row.grant()?;
+    if grant.role == Role::PlatformAdmin {
+        // It belongs to no university: who may not remove it does not learn of it either.
+        let may = caller.may(Permission::Grant(grant.role), &Resource::default());
+        may.map_err(|_| Error::from(Code::NotFound))?;
+    } else {
+        caller.may(Permission::Grant(grant.role), &Resource::within(university_id, grant.department_id))?;
+    }
+    match roles::remove(ctx.store, &row, grant.role, caller.user.id, ctx.origin).await? {
+        Removal::Removed => {}
+        Removal::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Removal::Missing => return Err(Code::NotFound.into()),
+    }
+    let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
+    tracing::info!(target: "app.authz", user_id, actor_id, role = grant.role.as_str(), grant_id = id.get(), "Role removed");
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Enrolments: who takes which course.
+
+use serde::Deserialize;
+
+use super::page::{Page, PageRequest};
+use super::{IdRow, Store, statement};
+use crate::domain::ids::{CourseId, EnrollmentId, UserId};
+use crate::domain::time::Timestamp;
+use crate::ports::DbError;
+
+/// An enrolment.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub struct EnrollmentRow {
+    /// Identifies it.
+    pub id: EnrollmentId,
+    /// In what.
+    pub course_id: CourseId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// An enrolment, as those see it who teach the course.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub struct ParticipantRow {
+    /// The enrolment.
+    #[serde(flatten)]
+    pub enrollment: EnrollmentRow,
+    /// The participant's address.
+    pub email: String,
+    /// Their name, if they gave one.
+    pub full_name: Option<String>,
+}
+
+/// The constraint decides when one user enrols twice at the same time.
+const INSERT: &str = "
+    INSERT INTO enrollments (course_id, user_id, created_at)
+    SELECT id, ?2, ?3 FROM courses WHERE id = ?1 AND is_public = 1
+    ON CONFLICT (user_id, course_id) DO NOTHING
+    RETURNING id, course_id, user_id, created_at";
+
+const SELECT: &str = "SELECT id, course_id, user_id, created_at FROM enrollments WHERE id = ?1";
+
+const SELECT_OF_COURSE: &str = "
+    SELECT e.id, e.course_id, e.user_id, e.created_at, u.email, u.full_name
+    FROM enrollments AS e JOIN users AS u ON u.id = e.user_id
+    WHERE e.course_id = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3";
+
+const DELETE: &str = "DELETE FROM enrollments WHERE id = ?1 RETURNING id";
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT, SELECT_OF_COURSE, DELETE];
+
+/// Enrols a user in a public course. Nothing, if they are enrolled already.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn create(
+    store: &Store,
+    course_id: CourseId,
+    user_id: UserId,
+    now: Timestamp,
+) -> Result<Option<EnrollmentRow>, DbError> {
+    let values = [course_id.get().into(), user_id.get().into(), now.millis().into()];
+    let [rows] = store.batch([statement(INSERT, values)]).await?;
+    rows.first()
+}
+
+/// One enrolment.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find(store: &Store, id: EnrollmentId) -> Result<Option<EnrollmentRow>, DbError> {
+    let [rows] = store.batch([statement(SELECT, [id.get().into()])]).await?;
+    rows.first()
+}
+
+/// Who is enrolled in a course.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_course(store: &Store, course_id: CourseId, page: PageRequest) -> Result<Page<ParticipantRow>, DbError> {
+    let values = [course_id.get().into(), page.after.unwrap_or(0).into(), page.rows().into()];
+    let [rows] = store.batch([statement(SELECT_OF_COURSE, values)]).await?;
+    Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get()))
+}
+
+/// Ends an enrolment. False if it was ended already.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn delete(store: &Store, id: EnrollmentId) -> Result<bool, DbError> {
+    let [rows] = store.batch([statement(DELETE, [id.get().into()])]).await?;
+    Ok(!rows.all::<IdRow>()?.is_empty())
+}
