@@ -107,19 +107,35 @@ impl PasswordHash {
 
 /// Compares a presented password with what is stored for an address, if anything is.
 ///
-/// A wrong password costs `rounds` whether the address is unknown, known, or known with an old hash of
-/// fewer rounds: time must not tell an attacker which addresses have accounts (OWASP Authentication
-/// Cheat Sheet, "Authentication Responses"). Only who knows the password sees a difference.
+/// Whatever will be refused costs `rounds`: a wrong password whether the address is unknown, known, or known with
+/// an old hash of fewer rounds, and with `is_refused` the right one too. Time must not tell an attacker which
+/// addresses have accounts, nor during a wait which password is right (OWASP Authentication Cheat Sheet,
+/// "Authentication Responses").
 #[must_use]
-pub fn verify_with_equal_work(stored: Option<&PasswordHash>, password: &Password, rounds: u32) -> bool {
+pub fn verify_with_equal_work(
+    stored: Option<&PasswordHash>,
+    password: &Password,
+    rounds: u32,
+    is_refused: bool,
+) -> bool {
     let matches = stored.is_some_and(|hash| hash.verify(password));
-    let done = stored.map_or(0, |hash| hash.rounds);
-    if !matches && done < rounds {
-        let burnt = PasswordHash::derive(password, &[0; SALT_LENGTH], rounds - done);
+    if is_refused || !matches {
+        burn(password, rounds.saturating_sub(stored.map_or(0, |hash| hash.rounds)));
+    }
+    matches
+}
+
+/// Does the work that an old hash saved, for a right password that is refused after all.
+pub fn burn_missing_rounds(hash: &PasswordHash, password: &Password, rounds: u32) {
+    burn(password, rounds.saturating_sub(hash.rounds));
+}
+
+fn burn(password: &Password, rounds: u32) {
+    if rounds > 0 {
+        let burnt = PasswordHash::derive(password, &[0; SALT_LENGTH], rounds);
         // Without a use of the result the optimiser may remove the work.
         std::hint::black_box(burnt);
     }
-    matches
 }
 
 #[cfg(test)]
@@ -197,9 +213,11 @@ mod tests {
     fn equal_work_gives_the_same_verdict_as_verify() {
         let stored = PasswordHash::derive(&password("right"), SALT, 10);
         for rounds in [1, 10, 20] {
-            assert!(verify_with_equal_work(Some(&stored), &password("right"), rounds));
-            assert!(!verify_with_equal_work(Some(&stored), &password("wrong"), rounds));
-            assert!(!verify_with_equal_work(None, &password("right"), rounds));
+            for is_refused in [false, true] {
+                assert!(verify_with_equal_work(Some(&stored), &password("right"), rounds, is_refused));
+                assert!(!verify_with_equal_work(Some(&stored), &password("wrong"), rounds, is_refused));
+                assert!(!verify_with_equal_work(None, &password("right"), rounds, is_refused));
+            }
         }
     }
 

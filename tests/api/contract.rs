@@ -37,7 +37,10 @@ fn the_description_asks_for_a_token_exactly_where_the_table_does() {
         let route = ROUTES.iter().find(|route| route.method == method && route.path == path).unwrap();
         let (scheme, unauthorized) = match route.access {
             Access::Public => (json!(null), Value::Null),
-            Access::User => (json!([{"accessToken": []}]), "#/components/responses/Unauthorized".into()),
+            Access::OptionalUser => continue,
+            Access::User | Access::Permit(..) => {
+                (json!([{"accessToken": []}]), "#/components/responses/Unauthorized".into())
+            }
             Access::Operator => (json!([{"operatorKey": []}]), "#/components/responses/OperatorUnauthorized".into()),
         };
         assert_eq!(operation["security"], scheme, "{method} {path}");

@@ -19,7 +19,7 @@ const LISTS: [(&str, &[&str]); 8] = [
 /// Scans that end: of a row made up, of the rows of an inner query, of the beginning of a table in the order of
 /// its key, and of an index that holds only what is looked for.
 fn is_bounded(detail: &str, sql: &str) -> bool {
-    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery");
+    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT ?1");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";
     is_inner || is_beginning || is_partial
