@@ -46,7 +46,7 @@ SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
 # Bytes of Wasm after gzip -9.
-WASM_BUDGET := 440000
+WASM_BUDGET := 520000
 # Of `make migrate-remote`, `make rollback` and `make smoke`.
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)

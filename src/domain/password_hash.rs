@@ -4,17 +4,16 @@
 //! (Password Storage Cheat Sheet). A string may come from an older setting or from another system, so
 //! the rounds are read from it, within bounds: a hash that would run for minutes is refused, not run.
 
-use pbkdf2::pbkdf2_hmac_array;
 use phc::{Ident, Output, ParamsString, PasswordHash as PhcHash, Salt};
-use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::password::Password;
+use super::pbkdf2;
 
 /// Bytes of salt for a new hash (NIST SP 800-132 §5.1 asks for at least 16).
 pub const SALT_LENGTH: usize = 16;
 /// Bytes of the derived key: SHA-256's own length; more would cost the defender only.
-const HASH_LENGTH: usize = 32;
+const HASH_LENGTH: usize = pbkdf2::LENGTH;
 /// Below this many rounds the service warns: such hashes are for tests.
 pub const WEAK_ROUNDS: u32 = 100_000;
 /// More rounds than this are refused: they would exhaust a request's CPU time.
@@ -45,7 +44,7 @@ impl PasswordHash {
     /// Hashes a password.
     #[must_use]
     pub fn derive(password: &Password, salt: &[u8], rounds: u32) -> Self {
-        let hash = pbkdf2_hmac_array::<Sha256, HASH_LENGTH>(password.as_bytes(), salt, rounds);
+        let hash = pbkdf2::derive(password.as_bytes(), salt, rounds);
         Self { rounds, salt: salt.to_vec(), hash }
     }
 
