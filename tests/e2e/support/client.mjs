@@ -22,7 +22,14 @@ export function newUser() {
  * @param {string|Buffer|Array<string|Buffer>} [options.body] a list is sent chunked, without Content-Length
  * @returns {Promise<{status: number, headers: Record<string, string>, text: string, body: any}>}
  */
-export function send(service, path, { method = "GET", headers = {}, body } = {}) {
+export async function send(service, path, { method = "GET", headers = {}, body } = {}) {
+  const response = await exchange(service, path, { method, headers, body });
+  // Who watches the service (watched.mjs) learns what went over the wire.
+  service.witness?.({ path, headers, body, response });
+  return response;
+}
+
+function exchange(service, path, { method, headers, body }) {
   const { hostname, port } = new URL(service.origin);
   const isChunked = Array.isArray(body);
   const length = isChunked || body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
@@ -64,9 +71,44 @@ export const logout = (service, token, headers) => post(service, "/auth/logout",
 export const me = (service, token, headers = {}) =>
   send(service, "/users/me", { headers: { Authorization: `Bearer ${token}`, ...headers } });
 
+/** One request of somebody who is signed in; a value goes as JSON. */
+export function asUser(service, access, method, path, value, headers = {}) {
+  const json = value === undefined ? {} : JSON_BODY;
+  const body = value === undefined ? undefined : JSON.stringify(value);
+  return send(service, path, { method, headers: { Authorization: `Bearer ${access}`, ...json, ...headers }, body });
+}
+
+export const listSessions = (service, access, headers) =>
+  asUser(service, access, "GET", "/auth/sessions", undefined, headers);
+export const endSession = (service, access, id, headers) =>
+  asUser(service, access, "DELETE", `/auth/sessions/${id}`, undefined, headers);
+export const logoutAll = (service, access, headers) =>
+  asUser(service, access, "POST", "/auth/logout-all", undefined, headers);
+export const updateProfile = (service, access, change, headers) =>
+  asUser(service, access, "PATCH", "/users/me", change, headers);
+export const changePassword = (service, access, current_password, new_password, headers) =>
+  asUser(service, access, "PUT", "/users/me/password", { current_password, new_password }, headers);
+export const deleteAccount = (service, access, password, headers) =>
+  asUser(service, access, "DELETE", "/users/me", { password }, headers);
+export const exportData = (service, access, query = "", headers = {}) =>
+  asUser(service, access, "GET", `/users/me/export${query}`, undefined, headers);
+
+/** The headers of a client with this address, and perhaps a user agent. */
+export function from(ip, userAgent) {
+  return { "CF-Connecting-IP": ip, ...(userAgent === undefined ? {} : { "User-Agent": userAgent }) };
+}
+
+let networks = 0;
+
+/** An address that no other test of the file has: another network each time. */
+export function newIp() {
+  networks += 1;
+  return `198.18.${networks >> 8}.${networks & 255}`;
+}
+
 /** A registered user with the tokens of their first session: `{user, id, access, refresh}`. */
-export async function signUp(service, user = newUser()) {
-  const { status, text, body } = await register(service, user);
+export async function signUp(service, user = newUser(), headers = {}) {
+  const { status, text, body } = await register(service, user, headers);
   if (status !== 201) {
     throw new Error(`could not register: ${status} ${text}`);
   }
