@@ -4,42 +4,33 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { changePassword, deleteAccount, login, me, newUser, send, signUp } from "./support/client.mjs";
+import { changePassword, deleteAccount, login, me, newUser, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
+import { HELD, holder } from "./support/held.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const MANY = 50;
 const FREE = 5;
 const WRONG = "an entirely wrong passphrase";
-/** The answer to the first question of a request, what is on file, is kept back. */
-const HOLD_THE_READ = { "X-Test-Hold": "1", "X-Test-Hold-Only": "1" };
-const isHeld = (line) => line.message === "Answer held back";
 
 let service;
-let held = 0;
+let hold;
 before(async () => {
-  const settings = { D1_TIMEOUT_MS: "60000" };
-  service = await startWatched({ wrapper: "tests/e2e/wrappers/held-db.mjs", settings });
+  service = await startWatched(HELD);
+  hold = holder(service);
 });
 after(() => service.end());
 
-/** Starts all of them, and lets them go on when each has read what is on file: none has written anything yet. */
-async function allAtOnce(requests) {
-  const answers = requests.map((start) => start(HOLD_THE_READ));
-  held += requests.length;
-  await service.logged(isHeld, held);
-  assertSuccess(await send(service, "/health", { headers: { "X-Test-Release": "1" } }), 200);
-  return Promise.all(answers);
-}
-
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
-const wrongGuess = (user) => (headers) => login(service, { ...user, password: WRONG }, headers);
+const wrong = (user) => ({ ...user, password: WRONG });
+/** A guess that is stopped between what it reads and what it writes. */
+const guess = (user) => (at) => login(service, user, at(1));
 const counted = async (id) => (await userRow(service.db, id)).failed_sign_ins;
 
 test("fifty wrong guesses at the same time count fifty, and the right one afterwards is refused", async () => {
   const { user, id } = await signUp(service);
-  const answers = await allAtOnce(times(MANY, () => wrongGuess(user)));
+  const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   assert.equal(new Set(answers.map((answer) => JSON.stringify(said(answer)))).size, 1);
   const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
@@ -58,7 +49,7 @@ test("fifty guesses at an address without an account count fifty in the row that
     return (await rows(service.db, sql))[0];
   };
   const [before, stranger] = [await total(), newUser()];
-  const answers = await allAtOnce(times(MANY, () => wrongGuess(stranger)));
+  const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(stranger))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   assert.deepEqual(await total(), { total: before.total + MANY, blocked: before.blocked + 1 });
 });
@@ -66,13 +57,12 @@ test("fifty guesses at an address without an account count fifty in the row that
 test("fifty guesses at three doors at the same time count fifty together", async () => {
   const { user, id, access } = await signUp(service);
   // These two read the caller first; what is on file about the password is their second question.
-  const second = { "X-Test-Hold": "1", "X-Test-Hold-Only": "2" };
   const doors = [
-    wrongGuess(user),
-    () => changePassword(service, access, WRONG, "a passphrase of the thief", second),
-    () => deleteAccount(service, access, WRONG, second),
+    guess(wrong(user)),
+    (at) => changePassword(service, access, WRONG, "a passphrase of the thief", at(2)),
+    (at) => deleteAccount(service, access, WRONG, at(2)),
   ];
-  const answers = await allAtOnce(times(MANY, (index) => doors[index % doors.length]));
+  const answers = await hold.allAtOnce(...times(MANY, (index) => doors[index % doors.length]));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   assert.equal(await counted(id), MANY);
   assertSuccess(await me(service, access), 200);
@@ -80,14 +70,14 @@ test("fifty guesses at three doors at the same time count fifty together", async
 
 test("guesses that arrive in one burst are each counted, or refused by the wait that others began", async () => {
   const { user, id } = await signUp(service);
-  const answers = await Promise.all(times(MANY, () => wrongGuess(user)()));
+  const answers = await Promise.all(times(MANY, () => login(service, wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   const [, ...events] = inShort(await eventsOf(service.db, id));
   assert.equal(events.length, MANY);
-  const wrong = events.filter((event) => event === "sign_in_refused wrong_password").length;
-  assert.equal(wrong + events.filter((event) => event === "sign_in_refused throttled").length, MANY);
-  assert.equal(await counted(id), wrong);
-  assert.ok(wrong > FREE);
+  const counting = events.filter((event) => event === "sign_in_refused wrong_password").length;
+  assert.equal(counting + events.filter((event) => event === "sign_in_refused throttled").length, MANY);
+  assert.equal(await counted(id), counting);
+  assert.ok(counting > FREE);
 });
 
 /**
@@ -118,8 +108,8 @@ describe("the right password among fifty guesses of one moment", () => {
   /** The right one won before a wait began, or it is answered like a wrong one and has opened nothing. */
   async function assertJust({ user, id }, answers, position) {
     const right = answers[position];
-    const wrong = answers.filter((answer) => answer !== right);
-    wrong.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+    const others = answers.filter((answer) => answer !== right);
+    others.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
     const [, ...events] = await eventsOf(service.db, id);
     assert.equal(events.length, MANY, "one event each");
     const { failures, blockedUntil } = replay(events);
@@ -133,44 +123,38 @@ describe("the right password among fifty guesses of one moment", () => {
       assertSuccess(await me(service, right.body.access_token), 200);
     } else {
       assert.deepEqual(signedIn, []);
-      assert.deepEqual(said(right), said(wrong[0]));
+      assert.deepEqual(said(right), said(others[0]));
     }
-    assertEnvelope(await wrongGuess(user)(), 401, "AUTH_INVALID_CREDENTIALS");
+    assertEnvelope(await login(service, wrong(user)), 401, "AUTH_INVALID_CREDENTIALS");
     return inShort(events).indexOf("signed_in");
   }
 
   for (const position of [0, 3, 12, 49]) {
-    const guesses = ({ user }) => {
-      const right = (headers) => login(service, user, headers);
-      return times(MANY, (index) => (index === position ? right : wrongGuess(user)));
-    };
+    const guesses = ({ user }) => times(MANY, (index) => (index === position ? user : wrong(user)));
 
     test(`sent as number ${position + 1}, before any was written: wins after the free failures at most`, async () => {
       const person = await signUp(service);
-      const place = await assertJust(person, await allAtOnce(guesses(person)), position);
+      const place = await assertJust(person, await hold.allAtOnce(...guesses(person).map(guess)), position);
       assert.ok(place <= FREE, `found after ${place} wrong guesses`);
     });
 
     test(`sent as number ${position + 1} of a burst: opens a session only outside of a wait`, async () => {
       const person = await signUp(service);
-      const answers = await Promise.all(guesses(person).map((start) => start({})));
+      const answers = await Promise.all(guesses(person).map((user) => login(service, user)));
       await assertJust(person, answers, position);
     });
   }
 
   test("read before six wrong ones were written, and written after them: opens nothing", async () => {
     const person = await signUp(service);
-    const right = login(service, person.user, HOLD_THE_READ);
-    held += 1;
-    await service.logged(isHeld, held);
-    const wrong = [];
+    const [right] = await hold.stop(guess(person.user));
+    const refused = [];
     for (let failure = 1; failure <= FREE + 1; failure += 1) {
-      wrong.push(await wrongGuess(person.user)());
+      refused.push(await login(service, wrong(person.user)));
     }
-    await send(service, "/health", { headers: { "X-Test-Release": "1" } });
-    const refused = await right;
-    assertEnvelope(refused, 401, "AUTH_INVALID_CREDENTIALS");
-    assert.deepEqual(said(refused), said(wrong[0]));
+    await hold.release();
+    assertEnvelope(await right, 401, "AUTH_INVALID_CREDENTIALS");
+    assert.deepEqual(said(await right), said(refused[0]));
     assert.equal((await liveSessions(service.db, person.id)).length, 1);
     assert.equal(await counted(person.id), FREE + 1, "a right password is no failure");
     assert.deepEqual(inShort((await eventsOf(service.db, person.id)).slice(-1)), ["sign_in_refused overtaken"]);
@@ -178,13 +162,11 @@ describe("the right password among fifty guesses of one moment", () => {
 
   test("read before five wrong ones were written, and written after them: opens a session", async () => {
     const person = await signUp(service);
-    const right = login(service, person.user, HOLD_THE_READ);
-    held += 1;
-    await service.logged(isHeld, held);
+    const [right] = await hold.stop(guess(person.user));
     for (let failure = 1; failure <= FREE; failure += 1) {
-      await wrongGuess(person.user)();
+      await login(service, wrong(person.user));
     }
-    await send(service, "/health", { headers: { "X-Test-Release": "1" } });
+    await hold.release();
     assertSuccess(await right, 200);
     assert.equal(await counted(person.id), 0);
   });
