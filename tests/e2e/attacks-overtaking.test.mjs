@@ -143,7 +143,7 @@ test("a sign-in that began before the account was disabled opens nothing, and sa
   assert.equal((await liveIds(id)).length, 1);
 });
 
-test("a sign-in and a sign-out everywhere at the same time: what was opened later lives, the rest does not", async () => {
+test("a sign-in overtaken by a sign-out everywhere opens a session that lives; the others are over", async () => {
   const { user, id, access } = await signUp(service);
   const [late] = await hold.stop((at) => login(service, user, at(1)));
   const ended = await logoutAll(service, access);
