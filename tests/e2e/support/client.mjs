@@ -106,6 +106,12 @@ export function newIp() {
   return `198.18.${networks >> 8}.${networks & 255}`;
 }
 
+/** The first half of an IPv6 address, what one customer gets: another one each time. */
+export function newPrefix() {
+  networks += 1;
+  return `2001:db8:${(networks >> 8).toString(16)}:${(networks & 255).toString(16)}`;
+}
+
 /** A registered user with the tokens of their first session: `{user, id, access, refresh}`. */
 export async function signUp(service, user = newUser(), headers = {}) {
   const { status, text, body } = await register(service, user, headers);
