@@ -112,7 +112,7 @@ test("who forges addresses registers no more often, and uses up nobody else's li
   assertSuccess(await register(service, newUser(), from(victim)), 201);
 });
 
-test("who tries one password on five hundred accounts is stopped after thirty, before the one that has it", async () => {
+test("who tries one password on five hundred accounts is stopped before the one that has it", async () => {
   const password = "the password of the season 2026";
   const [hasAnother, hasIt] = await Promise.all([
     signUp(service, newUser(), from(newIp())),
