@@ -3,11 +3,11 @@
 // calls of D1. Each try has an account of its own, so that no try changes what the next one finds. How it is judged,
 // and why that holds on a busy machine, says support/timing.mjs. Controls that do differ show that it would be seen.
 import assert from "node:assert/strict";
-import { pbkdf2Sync } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 
 import { login, post } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
+import { phc } from "./support/hashes.mjs";
 import { DIFFERENT, distance, measure, table } from "./support/timing.mjs";
 import { startWatched } from "./support/watched.mjs";
 
@@ -56,12 +56,6 @@ before(async () => {
 after(() => service.end());
 
 const address = (kind, round) => `kind-${kind}-round-${round}@mail.example`;
-
-function phc(password, rounds) {
-  const salt = Buffer.from("0123456789abcdef");
-  const base64 = (bytes) => bytes.toString("base64").replace(/=+$/, "");
-  return `$pbkdf2-sha256$i=${rounds},l=32$${base64(salt)}$${base64(pbkdf2Sync(password, salt, rounds, 32, "sha256"))}`;
-}
 
 /** One account for each round. */
 function addAccounts(kind, { rounds = ITERATIONS, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {

@@ -1,5 +1,6 @@
 // A client of the service that hides nothing: paths and headers are sent as given, answers come back as they are.
 import { request } from "node:http";
+import { connect } from "node:net";
 
 const JSON_BODY = { "Content-Type": "application/json" };
 let users = 0;
@@ -42,8 +43,21 @@ function exchange(service, path, { method, headers, body }) {
     });
     outgoing.on("error", reject);
     const pieces = isChunked ? body : [body ?? ""];
-    pieces.filter((piece) => piece.length > 0).forEach((piece) => outgoing.write(piece));
+    // Bytes: with a text as its first piece, Node would write the headers in UTF-8, too, instead of Latin-1.
+    pieces.filter((piece) => piece.length > 0).forEach((piece) => outgoing.write(Buffer.from(piece)));
     outgoing.end();
+  });
+}
+
+/** Sends bytes as they are, which no client of Node would; gives all that comes back until the connection closes. */
+export function sendBytes(service, bytes) {
+  const { hostname, port } = new URL(service.origin);
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    const socket = connect({ host: hostname, port }, () => socket.write(bytes));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
   });
 }
 
