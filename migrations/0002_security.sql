@@ -9,6 +9,10 @@ ALTER TABLE users ADD COLUMN password_version INTEGER NOT NULL DEFAULT 1;
 -- Wrong passwords in a row, and until when even the right one is refused.
 ALTER TABLE users ADD COLUMN failed_sign_ins INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN blocked_until INTEGER NOT NULL DEFAULT 0;
+-- The same for passwords that somebody who is signed in is asked for once more: guesses at the door must not keep the
+-- owner from changing the password, nor guesses with a stolen token keep them out.
+ALTER TABLE users ADD COLUMN failed_proofs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN proofs_blocked_until INTEGER NOT NULL DEFAULT 0;
 -- Not null: the user was erased, and nothing personal is left in this row. It stays until the rows that point to
 -- it are gone, a bounded number at a time; audit events up to this id have been stripped.
 ALTER TABLE users ADD COLUMN erasure_cursor INTEGER;

@@ -77,5 +77,8 @@ ALTER TABLE audit_events ADD COLUMN university_id INTEGER;
 -- Administrators read by type. Refreshes are most of all events, and nobody looks for them among everybody's.
 CREATE INDEX audit_events_by_type ON audit_events (type) WHERE type <> 'refreshed';
 
+-- What an administrator did, for their own erasure.
+CREATE INDEX audit_events_by_actor ON audit_events (actor_id) WHERE actor_id IS NOT NULL;
+
 -- Administrators look for disabled accounts among the others.
 CREATE INDEX users_inactive ON users (id) WHERE is_active = 0;

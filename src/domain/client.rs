@@ -43,8 +43,8 @@ impl Client {
         self.user_agent.as_deref()
     }
 
-    /// What limits count by: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets
-    /// (RFC 6177 §2): a limit per address would have 2^64 ways around it.
+    /// What limits count by: an IPv4 address, or the /64 of an IPv6 address, the least that a customer
+    /// gets: a limit per address would have 2^64 ways around it. Who has a shorter prefix has as many limits as /64s.
     #[must_use]
     pub fn network(&self) -> String {
         match self.address {

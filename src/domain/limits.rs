@@ -14,13 +14,15 @@ pub enum Door {
     Login,
     /// Exchanging refresh tokens.
     Refresh,
+    /// Changing one's profile, and exporting one's data: each leaves an event, and an export is a large read.
+    Account,
     /// The readiness check: it asks the database, and takes no token.
     Ready,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 4] = [Self::Register, Self::Login, Self::Refresh, Self::Ready];
+    pub const ALL: [Self; 5] = [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::Ready];
 
     /// The name of its binding.
     #[must_use]
@@ -29,6 +31,7 @@ impl Door {
             Self::Register => "REGISTER_LIMITER",
             Self::Login => "LOGIN_LIMITER",
             Self::Refresh => "REFRESH_LIMITER",
+            Self::Account => "ACCOUNT_LIMITER",
             Self::Ready => "READY_LIMITER",
         }
     }

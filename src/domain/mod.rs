@@ -15,6 +15,7 @@ pub mod label;
 pub mod limits;
 pub mod password;
 pub mod password_hash;
+pub mod pbkdf2;
 pub mod problem;
 pub mod rbac;
 pub mod request_id;

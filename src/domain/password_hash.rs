@@ -4,17 +4,16 @@
 //! (Password Storage Cheat Sheet). A string may come from an older setting or from another system, so
 //! the rounds are read from it, within bounds: a hash that would run for minutes is refused, not run.
 
-use pbkdf2::pbkdf2_hmac_array;
 use phc::{Ident, Output, ParamsString, PasswordHash as PhcHash, Salt};
-use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::password::Password;
+use super::pbkdf2;
 
 /// Bytes of salt for a new hash (NIST SP 800-132 §5.1 asks for at least 16).
 pub const SALT_LENGTH: usize = 16;
 /// Bytes of the derived key: SHA-256's own length; more would cost the defender only.
-const HASH_LENGTH: usize = 32;
+const HASH_LENGTH: usize = pbkdf2::LENGTH;
 /// Below this many rounds the service warns: such hashes are for tests.
 pub const WEAK_ROUNDS: u32 = 100_000;
 /// More rounds than this are refused: they would exhaust a request's CPU time.
@@ -45,7 +44,7 @@ impl PasswordHash {
     /// Hashes a password.
     #[must_use]
     pub fn derive(password: &Password, salt: &[u8], rounds: u32) -> Self {
-        let hash = pbkdf2_hmac_array::<Sha256, HASH_LENGTH>(password.as_bytes(), salt, rounds);
+        let hash = pbkdf2::derive(password.as_bytes(), salt, rounds);
         Self { rounds, salt: salt.to_vec(), hash }
     }
 
@@ -107,19 +106,35 @@ impl PasswordHash {
 
 /// Compares a presented password with what is stored for an address, if anything is.
 ///
-/// A wrong password costs `rounds` whether the address is unknown, known, or known with an old hash of
-/// fewer rounds: time must not tell an attacker which addresses have accounts (OWASP Authentication
-/// Cheat Sheet, "Authentication Responses"). Only who knows the password sees a difference.
+/// Whatever will be refused costs `rounds`: a wrong password whether the address is unknown, known, or known with
+/// an old hash of fewer rounds, and with `is_refused` the right one too. Time must not tell an attacker which
+/// addresses have accounts, nor during a wait which password is right (OWASP Authentication Cheat Sheet,
+/// "Authentication Responses").
 #[must_use]
-pub fn verify_with_equal_work(stored: Option<&PasswordHash>, password: &Password, rounds: u32) -> bool {
+pub fn verify_with_equal_work(
+    stored: Option<&PasswordHash>,
+    password: &Password,
+    rounds: u32,
+    is_refused: bool,
+) -> bool {
     let matches = stored.is_some_and(|hash| hash.verify(password));
-    let done = stored.map_or(0, |hash| hash.rounds);
-    if !matches && done < rounds {
-        let burnt = PasswordHash::derive(password, &[0; SALT_LENGTH], rounds - done);
+    if is_refused || !matches {
+        burn(password, rounds.saturating_sub(stored.map_or(0, |hash| hash.rounds)));
+    }
+    matches
+}
+
+/// Does the work that an old hash saved, for a right password that is refused after all.
+pub fn burn_missing_rounds(hash: &PasswordHash, password: &Password, rounds: u32) {
+    burn(password, rounds.saturating_sub(hash.rounds));
+}
+
+fn burn(password: &Password, rounds: u32) {
+    if rounds > 0 {
+        let burnt = PasswordHash::derive(password, &[0; SALT_LENGTH], rounds);
         // Without a use of the result the optimiser may remove the work.
         std::hint::black_box(burnt);
     }
-    matches
 }
 
 #[cfg(test)]
@@ -197,9 +212,11 @@ mod tests {
     fn equal_work_gives_the_same_verdict_as_verify() {
         let stored = PasswordHash::derive(&password("right"), SALT, 10);
         for rounds in [1, 10, 20] {
-            assert!(verify_with_equal_work(Some(&stored), &password("right"), rounds));
-            assert!(!verify_with_equal_work(Some(&stored), &password("wrong"), rounds));
-            assert!(!verify_with_equal_work(None, &password("right"), rounds));
+            for is_refused in [false, true] {
+                assert!(verify_with_equal_work(Some(&stored), &password("right"), rounds, is_refused));
+                assert!(!verify_with_equal_work(Some(&stored), &password("wrong"), rounds, is_refused));
+                assert!(!verify_with_equal_work(None, &password("right"), rounds, is_refused));
+            }
         }
     }
 

@@ -155,7 +155,7 @@ impl Fault {
     }
 }
 
-/// The kinds of faults of a body, as clients read them in `type`.
+/// The kinds of faults, as clients read them in `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// A required member is absent.

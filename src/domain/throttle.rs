@@ -6,8 +6,10 @@
 //! ```
 //!
 //! During the wait every password, also the right one, gets the answer of a wrong one (OWASP Authentication
-//! Cheat Sheet, "Account Lockout"), and does not lengthen it: who hammers on an account keeps it closed for
-//! 15 minutes at a time, never for good. A success resets the count.
+//! Cheat Sheet, "Account Lockout"), and does not lengthen it. A success resets the count. No account is closed for
+//! good: who hammers on one keeps new sign-ins to it out for as long as they go on, at one guess per 15 minutes;
+//! whoever is signed in stays so, and can still change the password, because what somebody who is signed in is
+//! asked for is counted apart.
 //!
 //! Like a refresh, a sign-in is decided twice by the same numbers: by what was read before the password was
 //! hashed, and by the guards of the SQL when the outcome is written. Wrong guesses that were all under way at

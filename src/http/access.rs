@@ -48,15 +48,19 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What is named; nothing, if that is no id.
-    fn target(self, id: Option<&str>) -> Option<Option<Target>> {
+    /// What is named, if it must be.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for what is no id.
+    fn target(self, id: Option<&str>) -> Result<Option<Target>, Code> {
         let id = id.unwrap_or_default();
-        match self {
-            Self::Platform => Some(None),
-            Self::University => UniversityId::parse(id).map(|id| Some(Target::University(id))),
-            Self::Course => CourseId::parse(id).map(|id| Some(Target::Course(id))),
-            Self::Enrollment => EnrollmentId::parse(id).map(|id| Some(Target::Enrollment(id))),
-        }
+        let target = match self {
+            Self::Platform => return Ok(None),
+            Self::University => UniversityId::parse(id).map(Target::University),
+            Self::Course => CourseId::parse(id).map(Target::Course),
+            Self::Enrollment => EnrollmentId::parse(id).map(Target::Enrollment),
+        };
+        target.map(Some).ok_or(Code::NotFound)
     }
 }
 
@@ -168,12 +172,12 @@ async fn permitted(
     let target = scope.target(id.map(|(_, value)| value));
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
     let configured = Configured::of(parts)?;
-    let Some(target) = target else {
+    let service = configured.service();
+    match target {
+        Ok(target) => Ok(authorize(&service, token?, permission, target).await?),
         // Who asks comes before what for: a stranger is told to sign in, whatever the path says.
-        authenticate(&configured.service(), token?).await?;
-        return Err(Code::NotFound.into());
-    };
-    Ok(authorize(&configured.service(), token?, permission, target).await?)
+        Err(code) => authenticate(&service, token?).await.map_or_else(|error| Err(error.into()), |_| Err(code.into())),
+    }
 }
 
 /// The answer of a handler behind a token: it may refuse a password, which is still a 401 of such a route.

@@ -21,7 +21,7 @@ impl FromMembers for Register {
         let password = members.new_password("password", settings.password_min_length);
         let full_name = members.full_name("full_name");
         if let (Ok(email), Ok(password)) = (&email, &password) {
-            members.refuse_guessable("password", password, email, &settings.presentation.app_name)?;
+            members.refuse_guessable("password", password, Some(email), &settings.presentation.app_name)?;
         }
         Ok(Self { email: email?, password: password?, full_name: full_name? })
     }

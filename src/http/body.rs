@@ -17,6 +17,7 @@ use super::members::{Members, Noted, json_invalid};
 use super::refusal::Refusal;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::settings::Settings;
+use crate::service::caller::Caller;
 
 /// A JSON response.
 pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
@@ -69,7 +70,8 @@ async fn read_members(request: Request) -> Result<(Members, Configured), Refusal
     if !declares_json(&parts.headers) {
         return Err(Code::UnsupportedMediaType.into());
     }
-    Ok((Members::parse(&bytes, configured.normalize())?, configured))
+    let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
+    Ok((Members::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
 
 /// Does `Content-Length` say that the body is larger than the service reads?

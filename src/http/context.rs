@@ -83,7 +83,6 @@ impl Configured {
             store: &self.ports.store,
             origin: Origin { now: self.ports.now, client: &self.ports.client, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
-            normalize: self.ports.normalize,
         }
     }
 }

@@ -22,11 +22,13 @@ pub(super) struct Members {
     object: Object,
     faults: Vec<Fault>,
     normalize: Normalize,
+    /// Of who sends the body, if they are signed in.
+    caller_address: Option<String>,
 }
 
 impl Members {
     /// Reads a JSON object.
-    pub(super) fn parse(bytes: &[u8], normalize: Normalize) -> Result<Self, Problem> {
+    pub(super) fn parse(bytes: &[u8], normalize: Normalize, caller_address: Option<String>) -> Result<Self, Problem> {
         let parsed = serde_json::from_slice::<JsonText>(bytes).map_err(|error| {
             // The parser's own text may quote the body; its place is enough.
             json_invalid(&format!("body is not valid JSON (line {}, column {})", error.line(), error.column()))
@@ -38,7 +40,7 @@ impl Members {
         if object.has_duplicates {
             return Err(json_invalid("body has two members of the same name"));
         }
-        Ok(Self { object, faults: Vec::new(), normalize })
+        Ok(Self { object, faults: Vec::new(), normalize, caller_address })
     }
 
     /// Every fault that was noted.
@@ -120,14 +122,9 @@ impl Members {
     /// A slug.
     pub(super) fn slug(&mut self, member: &'static str) -> Result<Slug, Noted> {
         let text = self.string(member)?;
-        match Slug::parse(&text) {
-            Some(slug) => Ok(slug),
-            None => {
-                let message = "value must be words of lower-case letters and digits with hyphens between, \
-                               63 characters at most";
-                self.note(member, FaultKind::ValueError, message)
-            }
-        }
+        let message =
+            "value must be words of lower-case letters and digits with hyphens between, 63 characters at most";
+        Slug::parse(&text).map_or_else(|| self.note(member, FaultKind::ValueError, message), Ok)
     }
 
     /// Notes that a member is required.
@@ -178,15 +175,16 @@ impl Members {
         }
     }
 
-    /// Notes a password that the account's own address or the service's name suggests.
+    /// Notes a password that the address or the service's name suggests. Without an address, that of the caller.
     pub(super) fn refuse_guessable(
         &mut self,
         member: &'static str,
         password: &Password,
-        email: &Email,
+        email: Option<&Email>,
         app_name: &str,
     ) -> Result<(), Noted> {
-        if is_guessable_from(password, email.as_str(), app_name, self.normalize) {
+        let address = email.map(Email::as_str).or(self.caller_address.as_deref()).unwrap_or_default();
+        if is_guessable_from(password, address, app_name, self.normalize) {
             return self.note(member, FaultKind::PasswordCommon, GUESSABLE);
         }
         Ok(())

@@ -79,10 +79,10 @@ routes! {
     GET    "/auth/sessions"      listSessions    User   []         => sessions::list;
     DELETE "/auth/sessions/{id}" endSession      User   []         => sessions::end;
     GET    "/users/me"           getCurrentUser  User   []         => users::me;
-    PATCH  "/users/me"           updateProfile   User   []         => users::update;
+    PATCH  "/users/me"           updateProfile   User   [Account]  => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login]    => users::delete;
     PUT    "/users/me/password"  changePassword  User   [Login]    => users::change_password;
-    GET    "/users/me/export"    exportData      User   []         => export::export;
+    GET    "/users/me/export"    exportData      User   [Account]  => export::export;
 
     GET    "/universities"       listUniversities  User [] => universities::list;
     POST   "/universities"       createUniversity  Permit(ManageUniversities on Platform)   [] => universities::create;

@@ -31,6 +31,9 @@ impl FromMembers for PasswordChange {
     fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
         let current = members.presented_password("current_password");
         let new = members.new_password("new_password", settings.password_min_length);
+        if let Ok(new) = &new {
+            members.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
+        }
         Ok(Self { current: current?, new: new? })
     }
 }

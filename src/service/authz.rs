@@ -72,14 +72,9 @@ fn describe(allowed: AllowedBy) -> String {
     match allowed {
         AllowedBy::Ownership => "owner".to_owned(),
         AllowedBy::Grant(grant) => {
-            let mut reason = format!("{} by grant {}", grant.role.as_str(), grant.id);
-            if let Some(university) = grant.university_id {
-                reason.push_str(&format!(" in university {university}"));
-            }
-            if let Some(department) = grant.department_id {
-                reason.push_str(&format!(", department {department}"));
-            }
-            reason
+            let university = grant.university_id.map(|id| format!(" in university {id}")).unwrap_or_default();
+            let department = grant.department_id.map(|id| format!(", department {id}")).unwrap_or_default();
+            format!("{} by grant {}{university}{department}", grant.role.as_str(), grant.id)
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) const SOLE_ADMINISTRATOR: &str = "The last administrator cannot be re
 /// `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
 pub async fn delete_account(ctx: &Context<'_>, caller: &Caller, password: &Password) -> Result<(), Error> {
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
-    let proven = prove(ctx, &account, password, EventType::DeletionRefused).await?;
+    let proven = prove(ctx, &account, password, EventType::DeletionRefused, Some(caller.session_id)).await?;
     match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(proven.user), ctx.origin).await? {
         Erasure::Erased => {}
         Erasure::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),

@@ -5,9 +5,10 @@ use super::{Context, Error};
 use crate::domain::ids::EventId;
 use crate::store::export::{self, EventRow, PAGE, StoredSessionRow};
 
-/// One page of what is stored about a user. No secrets: no hash, and tokens are not stored at all.
+/// One page of what is stored about a user. No secrets: no hash; of tokens, only ids are stored, and the times of
+/// their sessions say the rest.
 pub struct Export {
-    /// Sessions that are still on file.
+    /// Sessions that are still on file, on the first page.
     pub sessions: Vec<StoredSessionRow>,
     /// Audit events, newest first.
     pub events: Vec<EventRow>,
@@ -20,7 +21,7 @@ pub struct Export {
 /// # Errors
 /// [`Error`].
 pub async fn export(ctx: &Context<'_>, caller: &Caller, before: Option<EventId>) -> Result<Export, Error> {
-    let page = export::page(ctx.store, caller.user.id, before.unwrap_or(EventId::END), ctx.origin).await?;
+    let page = export::page(ctx.store, caller.user.id, before, ctx.origin).await?;
     let mut events = page.events;
     let has_more = events.len() > PAGE;
     events.truncate(PAGE);

@@ -31,7 +31,6 @@ use crate::domain::problem::{Code, Problem};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
-use crate::domain::unicode::Normalize;
 use crate::ports::{DbError, Entropy, NoEntropy};
 use crate::store::Store;
 use crate::store::audit::Origin;
@@ -48,8 +47,6 @@ pub struct Context<'a> {
     pub origin: Origin<'a>,
     /// Random bytes.
     pub entropy: Entropy,
-    /// Unicode normal forms.
-    pub normalize: Normalize,
 }
 
 impl Context<'_> {

@@ -15,13 +15,17 @@ pub struct ProfileChange {
 /// Changes the caller's profile.
 ///
 /// # Errors
-/// `AUTH_INACTIVE_USER` when the account was disabled a moment ago; [`Error`] otherwise.
+/// `AUTH_INACTIVE_USER` and `AUTH_TOKEN_INVALID` when the account was disabled or erased a moment ago; [`Error`]
+/// otherwise.
 pub async fn change(ctx: &Context<'_>, caller: &Caller, change: &ProfileChange) -> Result<UserRow, Error> {
     let Some(full_name) = &change.full_name else {
         return Ok(caller.user.clone());
     };
     let user = users::set_full_name(ctx.store, caller.user.id, full_name.as_ref(), ctx.origin).await?;
-    let user = user.ok_or(Code::InactiveUser)?;
+    let user = user.ok_or(Code::TokenInvalid)?;
+    if !user.is_active {
+        return Err(Code::InactiveUser.into());
+    }
     tracing::info!(target: "app.auth", user_id = user.id.get(), "Profile changed");
     Ok(user)
 }

@@ -5,6 +5,7 @@
 
 use super::{Context, Error};
 use crate::domain::audit::{EventType, Reason};
+use crate::domain::ids::SessionId;
 use crate::domain::password::Password;
 use crate::domain::password_hash::{PasswordHash, verify_with_equal_work};
 use crate::domain::problem::Code;
@@ -26,18 +27,20 @@ pub(super) async fn prove<'a>(
     account: &'a Account,
     password: &Password,
     refused_as: EventType,
+    session_id: Option<SessionId>,
 ) -> Result<Proven<'a>, Error> {
     let hash = account.credentials.as_ref().map(read_hash).transpose()?;
-    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_iterations);
+    let is_blocked = account.throttle.is_blocked(ctx.now());
+    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_iterations, is_blocked);
     let reason = match (&account.credentials, hash) {
-        _ if account.throttle.is_blocked(ctx.now()) => Reason::Throttled,
+        _ if is_blocked => Reason::Throttled,
         (Some(user), Some(hash)) if matches => return Ok(Proven { user, hash }),
         (Some(_), _) => Reason::WrongPassword,
         (None, _) => Reason::UnknownUser,
     };
     let user_id = account.credentials.as_ref().map(|user| user.id);
-    let event = Event::of(refused_as, user_id).because(reason);
-    // During a wait nothing is counted, or who hammers on an account would keep it closed for good.
+    let event = Event::of(refused_as, user_id).because(reason).within(session_id);
+    // During a wait nothing is counted, or hammering on an account would lengthen it without end.
     let was_guess = reason != Reason::Throttled;
     credentials::refuse(ctx.store, account, was_guess, ctx.origin, event).await?;
     Err(Code::InvalidCredentials.into())

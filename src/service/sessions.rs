@@ -33,7 +33,7 @@ pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> R
 /// [`Error`].
 pub async fn end_all(ctx: &Context<'_>, caller: &Caller) -> Result<usize, Error> {
     let user_id = caller.user.id;
-    let sessions_ended = sessions::end_all(ctx.store, user_id, ctx.origin).await?;
+    let sessions_ended = sessions::end_all(ctx.store, user_id, caller.session_id, ctx.origin).await?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), sessions_ended, "Signed out everywhere");
     Ok(sessions_ended)
 }

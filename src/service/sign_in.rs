@@ -1,11 +1,12 @@
-//! Sign in: a password for a session. Database round trips: 2.
+//! Sign in: a password for a session. Database round trips: 2; 3 when the stored hash is replaced by a stronger one.
 
-use super::proof::{Proven, prove};
+use super::proof::prove;
 use super::tokens::Opening;
 use super::{Context, Error, TokenPair};
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::email::Email;
 use crate::domain::password::Password;
+use crate::domain::password_hash::burn_missing_rounds;
 use crate::domain::problem::Code;
 use crate::domain::throttle::unknown_slot;
 use crate::store::audit::Event;
@@ -30,26 +31,26 @@ pub struct SignIn {
 /// `AUTH_INVALID_CREDENTIALS`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn sign_in(ctx: &Context<'_>, command: &SignIn) -> Result<TokenPair, Error> {
     let account = credentials::by_email(ctx.store, &command.email, unknown_slot(&command.email)).await?;
-    let proven = prove(ctx, &account, &command.password, EventType::SignInRefused).await?;
+    let proven = prove(ctx, &account, &command.password, EventType::SignInRefused, None).await?;
     let user = proven.user;
     if !user.is_active {
         let event = Event::of(EventType::SignInRefused, user.id).because(Reason::Disabled);
         credentials::refuse(ctx.store, &account, false, ctx.origin, event).await?;
         return Err(Code::InactiveUser.into());
     }
-    let stronger = stronger_hash(ctx, &proven, &command.password)?;
     let opening = Opening::draw(ctx)?;
-    if !sessions::open(ctx.store, user, &opening.as_row(ctx.origin), stronger.as_deref()).await? {
-        // Disabled, erased, throttled, or given another password between the read and the write.
+    if !sessions::open(ctx.store, user, &opening.as_row(ctx.origin)).await? {
+        // Disabled, erased, throttled, or given another password between the read and the write. Nothing may tell
+        // that the password was right.
+        burn_missing_rounds(&proven.hash, &command.password, ctx.settings.password_iterations);
         return Err(Code::InvalidCredentials.into());
     }
+    let hash_upgraded = proven.hash.is_weaker_than(ctx.settings.password_iterations);
+    if hash_upgraded {
+        // The password is known only now: the one moment when an old hash can be replaced.
+        credentials::upgrade_hash(ctx.store, user, &ctx.hash(&command.password)?).await?;
+    }
     let (user_id, session_id) = (user.id.get(), opening.session_id.get());
-    tracing::info!(target: "app.auth", user_id, session_id, hash_upgraded = stronger.is_some(), "Signed in");
+    tracing::info!(target: "app.auth", user_id, session_id, hash_upgraded, "Signed in");
     opening.issue(ctx, user.id)
-}
-
-/// The password is known only now: the one moment when an old hash can be replaced.
-fn stronger_hash(ctx: &Context<'_>, proven: &Proven<'_>, password: &Password) -> Result<Option<String>, Error> {
-    let is_weaker = proven.hash.is_weaker_than(ctx.settings.password_iterations);
-    is_weaker.then(|| ctx.hash(password)).transpose()
 }

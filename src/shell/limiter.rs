@@ -1,14 +1,21 @@
 //! Limits at the door: the platform's rate-limit bindings, which count where the request arrives.
 
-use worker::Env;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{Object, Reflect};
 use worker::send::SendFuture;
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::worker_sys::RateLimiter;
+use worker::{Delay, Env};
 
 use crate::domain::limits::Door;
 use crate::ports::{Limiter, PortFuture};
+
+/// It counts in the memory of the machine: longer than this, something is wrong with it.
+const DEADLINE: Duration = Duration::from_millis(250);
 
 /// The limiters of this deployment.
 pub(super) struct DoorLimiter {
@@ -24,11 +31,14 @@ impl DoorLimiter {
 impl Limiter for DoorLimiter {
     fn admit(&self, door: Door, key: String) -> PortFuture<'_, bool> {
         Box::pin(SendFuture::new(async move {
-            ask(&self.env, door, &key).await.unwrap_or_else(|cause| {
-                let cause = format!("{cause:?}");
-                tracing::error!(target: "app.errors", limiter = door.binding(), cause, "Rate limiter does not answer");
-                true
-            })
+            let answer = pin!(ask(&self.env, door, &key));
+            let cause = match select(answer, pin!(Delay::from(DEADLINE))).await {
+                Either::Left((Ok(admitted), _)) => return admitted,
+                Either::Left((Err(cause), _)) => format!("{cause:?}"),
+                Either::Right(_) => "no answer in time".to_owned(),
+            };
+            tracing::error!(target: "app.errors", limiter = door.binding(), cause, "Rate limiter does not answer");
+            true
         }))
     }
 }

@@ -27,6 +27,17 @@ pub enum Walk {
     RegistrationCounts,
 }
 
+impl Walk {
+    /// Statements of one step.
+    #[must_use]
+    pub const fn statements(self) -> u32 {
+        match self {
+            Self::RefreshTokens | Self::Sessions => 3,
+            Self::AuditEvents | Self::RegistrationCounts => 2,
+        }
+    }
+}
+
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::audit::{Event, Origin, record, record_if_changed, record_if_unchanged};
+use super::audit::{Event, Origin, record, record_outcome};
 use super::sessions::end_others;
 use super::{IdRow, Store, boolean, statement};
 use crate::domain::audit::{EventType, Reason};
@@ -39,7 +39,11 @@ pub struct Account {
 /// Where wrong passwords are counted.
 #[derive(Clone, Copy)]
 enum Counter {
+    /// Of an account, at the door.
     User(UserId),
+    /// Of an account, by somebody who is signed in to it.
+    Proof(UserId),
+    /// Of addresses without an account.
     Unknown(i64),
 }
 
@@ -47,7 +51,7 @@ const SELECT_BY_EMAIL: &str = "
     SELECT id, password_hash, password_version, is_active, blocked_until FROM users WHERE email = ?1";
 
 const SELECT_BY_ID: &str = "
-    SELECT id, password_hash, password_version, is_active, blocked_until FROM users
+    SELECT id, password_hash, password_version, is_active, proofs_blocked_until AS blocked_until FROM users
     WHERE id = ?1 AND erasure_cursor IS NULL";
 
 const SELECT_UNKNOWN: &str = "SELECT blocked_until FROM unknown_sign_ins WHERE slot = ?1";
@@ -63,6 +67,15 @@ const COUNT_FAILURE: &str = "
         END
     WHERE id = ?1";
 
+const COUNT_FAILED_PROOF: &str = "
+    UPDATE users
+    SET failed_proofs = failed_proofs + ?2,
+        proofs_blocked_until = CASE
+            WHEN ?2 = 0 OR failed_proofs + ?2 <= ?4 THEN proofs_blocked_until
+            ELSE max(proofs_blocked_until, ?3 + min(?5 << min(failed_proofs + ?2 - ?4 - 1, ?7), ?6))
+        END
+    WHERE id = ?1";
+
 const COUNT_UNKNOWN_FAILURE: &str = "
     UPDATE unknown_sign_ins
     SET failed_sign_ins = failed_sign_ins + ?2,
@@ -75,13 +88,25 @@ const COUNT_UNKNOWN_FAILURE: &str = "
 /// Only with the password that was proven, and only while it may be used.
 const CHANGE_PASSWORD: &str = "
     UPDATE users
-    SET password_hash = ?1, password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
-    WHERE id = ?2 AND password_version = ?3 AND is_active = 1 AND blocked_until <= ?4
+    SET password_hash = ?1, password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0,
+        failed_proofs = 0, proofs_blocked_until = 0
+    WHERE id = ?2 AND password_version = ?3 AND is_active = 1 AND proofs_blocked_until <= ?4
     RETURNING id";
 
+/// The same password under more rounds.
+const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3 AND is_active = 1";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_BY_EMAIL, SELECT_BY_ID, SELECT_UNKNOWN, COUNT_FAILURE, COUNT_UNKNOWN_FAILURE, CHANGE_PASSWORD];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_BY_EMAIL,
+    SELECT_BY_ID,
+    SELECT_UNKNOWN,
+    COUNT_FAILURE,
+    COUNT_FAILED_PROOF,
+    COUNT_UNKNOWN_FAILURE,
+    CHANGE_PASSWORD,
+    UPGRADE_HASH,
+];
 
 #[derive(Deserialize)]
 struct ThrottleRow {
@@ -98,7 +123,7 @@ pub async fn by_email(store: &Store, email: &Email, unknown_slot: i64) -> Result
     let credentials = users.first::<CredentialsRow>()?;
     let unknown = unknown.first::<ThrottleRow>()?.ok_or_else(|| missing("unknown_sign_ins"))?;
     Ok(match credentials {
-        Some(row) => row.into(),
+        Some(row) => Account::of(row, Counter::User),
         None => Account {
             credentials: None,
             throttle: Throttle { blocked_until: unknown.blocked_until },
@@ -113,12 +138,12 @@ pub async fn by_email(store: &Store, email: &Email, unknown_slot: i64) -> Result
 /// [`DbError`].
 pub async fn by_id(store: &Store, user_id: UserId) -> Result<Option<Account>, DbError> {
     let [rows] = store.batch([statement(SELECT_BY_ID, [user_id.get().into()])]).await?;
-    Ok(rows.first::<CredentialsRow>()?.map(Account::from))
+    Ok(rows.first()?.map(|row| Account::of(row, Counter::Proof)))
 }
 
-impl From<CredentialsRow> for Account {
-    fn from(row: CredentialsRow) -> Self {
-        let (throttle, counter) = (Throttle { blocked_until: row.blocked_until }, Counter::User(row.id));
+impl Account {
+    fn of(row: CredentialsRow, counter: fn(UserId) -> Counter) -> Self {
+        let (throttle, counter) = (Throttle { blocked_until: row.blocked_until }, counter(row.id));
         Self { credentials: Some(row), throttle, counter }
     }
 }
@@ -143,6 +168,7 @@ pub async fn refuse(
 fn count_failure(account: &Account, failures: i64, now: Timestamp) -> Statement {
     let (sql, key) = match account.counter {
         Counter::User(id) => (COUNT_FAILURE, id.get()),
+        Counter::Proof(id) => (COUNT_FAILED_PROOF, id.get()),
         Counter::Unknown(slot) => (COUNT_UNKNOWN_FAILURE, slot),
     };
     let numbers = [key, failures, now.millis(), FREE_FAILURES, FIRST_WAIT_MS, MAX_WAIT_MS, MAX_DOUBLINGS];
@@ -169,12 +195,21 @@ pub async fn change_password(
     let [rows, ..] = store
         .batch([
             change,
-            record_if_changed(origin, changed),
-            record_if_unchanged(origin, refused.because(Reason::Overtaken)),
+            record_outcome(origin, changed, refused.because(Reason::Overtaken)),
             end_others(proven.id, staying, new_hash, origin.now),
         ])
         .await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
+}
+
+/// Replaces a hash by a stronger one of the same password, unless it was replaced meanwhile.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn upgrade_hash(store: &Store, user: &CredentialsRow, stronger: &str) -> Result<(), DbError> {
+    let values = [stronger.into(), user.id.get().into(), user.password_hash.as_str().into()];
+    let [_] = store.batch([statement(UPGRADE_HASH, values)]).await?;
+    Ok(())
 }
 
 fn missing(table: &str) -> DbError {

@@ -8,16 +8,17 @@
 
 use serde::Deserialize;
 
-use super::audit::{Event, Origin, record_if_changed, record_if_unchanged};
+use super::audit::{Event, Origin, record_if_changed, record_outcome};
 use super::credentials::CredentialsRow;
 use super::{IdRow, Store, statement};
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::client::Client;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Statement};
 
 /// Rows of each table in one step.
 const STEP: i64 = 1000;
+/// Statements of one step.
+pub const STATEMENTS_PER_STEP: u32 = 8;
 
 /// With a password version (?2): only if it is still that one, and may be used. Whoever is the only active
 /// administrator of something stays. No address parses to the new one.
@@ -26,7 +27,7 @@ const ERASE_USER: &str = "
     SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
         password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
     WHERE id = ?1 AND erasure_cursor IS NULL
-      AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND blocked_until <= ?3))
+      AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND proofs_blocked_until <= ?3))
       AND NOT EXISTS (
           SELECT 1 FROM user_university_roles AS g
           WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
@@ -61,21 +62,29 @@ const DELETE_TOKENS: &str = "
         SELECT t.jti FROM users AS u
         JOIN sessions AS s ON s.user_id = u.id
         JOIN refresh_tokens AS t ON t.session_id = s.id
-        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
+        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL ORDER BY s.ended_at, s.created_at LIMIT ?2
     )";
 
 const DELETE_SESSIONS: &str = "
     DELETE FROM sessions WHERE id IN (
-        SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
-        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = s.id)
-        LIMIT ?2
+        SELECT id FROM (
+            SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
+            WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL ORDER BY s.ended_at, s.created_at LIMIT ?2
+        ) AS first
+        WHERE NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = first.id)
     )";
 
 const STRIP_EVENTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE id IN (
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
         SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
         WHERE u.id = ?1 ORDER BY e.id LIMIT ?2
+    )";
+
+/// What the user did to others, as an administrator.
+const STRIP_ACTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.request_id <> ''
+        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
     )";
 
 const ADVANCE: &str = "
@@ -94,6 +103,7 @@ const DELETE_USER: &str = "
       AND NOT EXISTS (SELECT 1 FROM user_university_roles AS g WHERE g.user_id = users.id)
       AND NOT EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = users.id)
       AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor)
+      AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> '')
     RETURNING id";
 
 const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT ?1";
@@ -107,6 +117,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_TOKENS,
     DELETE_SESSIONS,
     STRIP_EVENTS,
+    STRIP_ACTS,
     ADVANCE,
     DELETE_USER,
     SELECT_ERASED,
@@ -142,18 +153,13 @@ pub async fn erase(store: &Store, user_id: UserId, by: ErasedBy<'_>, origin: Ori
         ErasedBy::Administrator(actor) => (None, Event::of(EventType::Deleted, user_id).by(actor)),
     };
     let values = [user_id.get().into(), version.into(), origin.now.millis().into()];
-    // Of the erasure itself, too, nothing is kept but that it happened.
-    let nobody = Client::default();
-    let anonymous = Origin { client: &nobody, ..origin };
-    let mut statements = vec![
-        statement(ERASE_USER, values),
-        record_if_changed(anonymous, event),
-        statement(SELECT_SOLE_ADMINISTRATOR, [user_id.get().into()]),
-    ];
-    if version.is_some() {
-        let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
-        statements.push(record_if_unchanged(origin, refused));
-    }
+    let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
+    let recorded = match by {
+        ErasedBy::Owner(_) => record_outcome(origin, event, refused),
+        ErasedBy::Administrator(_) => record_if_changed(origin, event),
+    };
+    let sole = statement(SELECT_SOLE_ADMINISTRATOR, [user_id.get().into()]);
+    let mut statements = vec![statement(ERASE_USER, values), recorded, sole];
     statements.extend(step_statements(user_id));
     let results = store.batch_of(statements).await?;
     let [erased, _, sole, ..] = results.as_slice() else {
@@ -189,7 +195,7 @@ pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
     Ok(!deleted.all::<IdRow>()?.is_empty())
 }
 
-fn step_statements(user_id: UserId) -> [Statement; 7] {
+fn step_statements(user_id: UserId) -> [Statement; STATEMENTS_PER_STEP as usize] {
     let id = user_id.get();
     [
         statement(DELETE_ROLES, [id.into()]),
@@ -197,6 +203,7 @@ fn step_statements(user_id: UserId) -> [Statement; 7] {
         statement(DELETE_TOKENS, [id.into(), STEP.into()]),
         statement(DELETE_SESSIONS, [id.into(), STEP.into()]),
         statement(STRIP_EVENTS, [id.into(), STEP.into()]),
+        statement(STRIP_ACTS, [id.into(), STEP.into()]),
         statement(ADVANCE, [id.into(), STEP.into()]),
         statement(DELETE_USER, [id.into()]),
     ]

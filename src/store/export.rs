@@ -59,7 +59,7 @@ pub struct EventRow {
 
 /// One page of an export: the sessions, and events older than the last page's.
 pub struct ExportPage {
-    /// Every session that is still on file, newest first.
+    /// On the first page: the live sessions, then those that are over and still on file.
     pub sessions: Vec<StoredSessionRow>,
     /// At most [`PAGE`] events and one more, newest first.
     pub events: Vec<EventRow>,
@@ -67,7 +67,7 @@ pub struct ExportPage {
 
 const SELECT_SESSIONS: &str = "
     SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
-    FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC LIMIT ?2";
+    FROM sessions WHERE user_id = ?1 ORDER BY ended_at, created_at LIMIT ?2";
 
 const SELECT_EVENTS: &str = "
     SELECT id, created_at, type, reason, session_id, ip, user_agent, request_id
@@ -76,15 +76,25 @@ const SELECT_EVENTS: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_SESSIONS, SELECT_EVENTS];
 
-/// Reads one page, and notes that it was asked for.
+/// Reads one page. The first one, without `before`, notes that it was asked for.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn page(store: &Store, user_id: UserId, before: EventId, origin: Origin<'_>) -> Result<ExportPage, DbError> {
+pub async fn page(
+    store: &Store,
+    user_id: UserId,
+    before: Option<EventId>,
+    origin: Origin<'_>,
+) -> Result<ExportPage, DbError> {
     let id = user_id.get();
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
     let sessions = statement(SELECT_SESSIONS, [id.into(), MAX_SESSIONS.into()]);
-    let events = statement(SELECT_EVENTS, [id.into(), before.get().into(), limit.into()]);
+    let from = before.unwrap_or(EventId::END).get();
+    let events = statement(SELECT_EVENTS, [id.into(), from.into(), limit.into()]);
+    if before.is_some() {
+        let [events] = store.batch([events]).await?;
+        return Ok(ExportPage { sessions: Vec::new(), events: events.all()? });
+    }
     let noted = record(origin, Event::of(EventType::Exported, user_id));
     let [sessions, events, _] = store.batch([sessions, events, noted]).await?;
     Ok(ExportPage { sessions: sessions.all()?, events: events.all()? })

@@ -224,12 +224,12 @@ pub async fn grant(
     let request_id = origin.request_id.as_str().into();
     let record = [a, b, university(), role(), now(), actor.get().into(), ip, agent, request_id];
     let [a, b] = who();
-    let granted = statement(SELECT_GRANTED, [a, b, university(), role(), department()]);
+    let select = statement(SELECT_GRANTED, [a, b, university(), role(), department()]);
     let [a, b] = who();
     let circumstances = statement(SELECT_CIRCUMSTANCES, [a, b, university(), department()]);
-    let [inserted, _, granted, circumstances] =
-        store.batch([insert, statement(RECORD_GRANT, record), granted, circumstances]).await?;
-    let row: Option<GrantRow> = granted.first()?;
+    let [inserted, _, found, circumstances] =
+        store.batch([insert, statement(RECORD_GRANT, record), select, circumstances]).await?;
+    let row: Option<GrantRow> = found.first()?;
     let circumstances: Option<CircumstancesRow> = circumstances.first()?;
     let circumstances = circumstances.ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))?;
     Ok(match (row, inserted.all::<IdRow>()?.is_empty()) {

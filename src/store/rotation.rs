@@ -38,7 +38,7 @@ const ADD_SUCCESSOR: &str = "
 
 /// Notes from where the session is used, if the exchange was this request's.
 const NOTE_USE: &str = "
-    UPDATE sessions SET last_used_at = ?1, ip = coalesce(?2, ip), user_agent = coalesce(?3, user_agent)
+    UPDATE sessions SET last_used_at = ?1, ip = ?2, user_agent = ?3
     WHERE id = ?4 AND EXISTS (SELECT 1 FROM refresh_tokens WHERE jti = ?5 AND successor_jti = ?6)";
 
 /// Ends the session, if the presented token was exchanged longer ago than a retry takes.

@@ -5,9 +5,9 @@
 
 use serde::Deserialize;
 
-use super::audit::{Event, Origin, record_if_changed, record_if_unchanged};
+use super::audit::{Event, Origin, record_if_changed, record_outcome};
 use super::credentials::CredentialsRow;
-use super::{IdRow, Store, statement};
+use super::{IdRow, Store, boolean, statement};
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::MAX_SESSIONS;
@@ -64,9 +64,14 @@ const END_OLDEST: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'limit'
     WHERE id IN (
         SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?3
-    )";
+    )
+    AND EXISTS (SELECT 1 FROM sessions WHERE id = ?4)";
 
-const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3 AND is_active = 1";
+/// One event for each session that made room.
+const RECORD_OLDEST: &str = "
+    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
+    SELECT ?1, 'session_ended', 'limit', user_id, id, ?3, ?4, ?5 FROM sessions
+    WHERE user_id = ?2 AND ended_at = ?1 AND end_reason = 'limit'";
 
 const SELECT_LIVE: &str = "
     SELECT s.id, s.created_at, s.last_used_at, coalesce(t.expires_at, s.expires_at) AS expires_at, s.ip, s.user_agent
@@ -87,10 +92,14 @@ const END_ONE: &str = "
     WHERE id = ?2 AND user_id = ?3 AND ended_at IS NULL AND expires_at > ?1
     RETURNING id";
 
+/// Counted as the list shows them: one whose refresh token has expired ends too, but nobody could use it.
 const END_ALL: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'logout_all'
     WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1
-    RETURNING id";
+    RETURNING id = ?3 OR EXISTS (
+        SELECT 1 FROM refresh_tokens AS t
+        WHERE t.session_id = sessions.id AND t.revoked_at IS NULL AND t.expires_at > ?1
+    ) AS was_usable";
 
 const END_OTHERS: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'password_changed'
@@ -103,7 +112,7 @@ pub const STATEMENTS: &[&str] = &[
     FIRST_TOKEN,
     RESET_THROTTLE,
     END_OLDEST,
-    UPGRADE_HASH,
+    RECORD_OLDEST,
     SELECT_LIVE,
     SELECT_OWNER,
     SIGN_OUT,
@@ -122,35 +131,26 @@ pub(super) fn first_token(session: &NewSession<'_>) -> Statement {
     statement(FIRST_TOKEN, values)
 }
 
-/// Opens a session for a user who proved who they are, and replaces the stored hash by a stronger one of the
-/// same password, if there is one. False if the account was disabled or erased, its password changed, or
+/// Opens a session for a user who proved who they are. False if the account was disabled or erased, its password changed, or
 /// guesses at it have begun a wait, since it was read: then nothing is opened.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn open(
-    store: &Store,
-    user: &CredentialsRow,
-    session: &NewSession<'_>,
-    stronger_hash: Option<&str>,
-) -> Result<bool, DbError> {
+pub async fn open(store: &Store, user: &CredentialsRow, session: &NewSession<'_>) -> Result<bool, DbError> {
     let (origin, user_id, now) = (session.origin, user.id, session.origin.now.millis());
     let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
-    let mut statements = vec![
-        open_statement(user, session),
-        record_if_changed(origin, signed_in.in_session(session.id)),
-        record_if_unchanged(origin, refused.because(Reason::Overtaken)),
-        first_token(session),
-        statement(RESET_THROTTLE, [user_id.get().into(), session.id.get().into()]),
-        statement(END_OLDEST, [now.into(), user_id.get().into(), MAX_SESSIONS.into()]),
-        record_if_changed(origin, Event::of(EventType::SessionEnded, user_id).because(Reason::Limit)),
-    ];
-    if let Some(stronger) = stronger_hash {
-        let values = [stronger.into(), user_id.get().into(), user.password_hash.as_str().into()];
-        statements.push(statement(UPGRADE_HASH, values));
-    }
-    let results = store.batch_of(statements).await?;
-    let opened = results.first().ok_or_else(|| DbError::Corrupt("no results".to_owned()))?;
+    let (id, ip) = (session.id.get(), origin.client.ip());
+    let (agent, request_id) = (origin.client.user_agent().into(), origin.request_id.as_str().into());
+    let [opened, ..] = store
+        .batch([
+            open_statement(user, session),
+            record_outcome(origin, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
+            first_token(session),
+            statement(RESET_THROTTLE, [user_id.get().into(), id.into()]),
+            statement(END_OLDEST, [now.into(), user_id.get().into(), MAX_SESSIONS.into(), id.into()]),
+            statement(RECORD_OLDEST, [now.into(), user_id.get().into(), ip.as_deref().into(), agent, request_id]),
+        ])
+        .await?;
     Ok(!opened.all::<IdRow>()?.is_empty())
 }
 
@@ -235,15 +235,21 @@ async fn end(
     Ok(!rows.all::<IdRow>()?.is_empty())
 }
 
+#[derive(Deserialize)]
+struct EndedRow {
+    #[serde(deserialize_with = "boolean")]
+    was_usable: bool,
+}
+
 /// Ends every session of a user; says how many there were.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn end_all(store: &Store, user_id: UserId, origin: Origin<'_>) -> Result<usize, DbError> {
-    let end = statement(END_ALL, [origin.now.millis().into(), user_id.get().into()]);
+pub async fn end_all(store: &Store, user_id: UserId, current: SessionId, origin: Origin<'_>) -> Result<usize, DbError> {
+    let end = statement(END_ALL, [origin.now.millis().into(), user_id.get().into(), current.get().into()]);
     let event = Event::of(EventType::SessionsEnded, user_id);
     let [rows, _] = store.batch([end, record_if_changed(origin, event)]).await?;
-    Ok(rows.all::<IdRow>()?.len())
+    Ok(rows.all::<EndedRow>()?.iter().filter(|row| row.was_usable).count())
 }
 
 /// Ends every session of a user but one, if the password is now the one with this hash.

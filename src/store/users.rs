@@ -102,7 +102,7 @@ const RECORD_REGISTRATION: &str = "
            CASE WHEN s.id IS NOT NULL THEN NULL WHEN c.attempts > ?2 THEN 'rate_limited' ELSE 'email_taken' END,
            u.id, s.id, ?3, ?4, ?5
     FROM registration_counts AS c
-    LEFT JOIN users AS u ON u.email = ?6
+    LEFT JOIN users AS u ON u.email = ?6 AND c.attempts <= ?2
     LEFT JOIN sessions AS s ON s.id = ?7 AND s.user_id = u.id
     WHERE c.network = ?8";
 
@@ -116,12 +116,21 @@ const SELECT_CALLER: &str = "
     WHERE u.id = ?1 AND u.erasure_cursor IS NULL";
 
 const SET_FULL_NAME: &str = "
-    UPDATE users SET full_name = ?2 WHERE id = ?1 AND is_active = 1
-    RETURNING id, email, full_name, is_active, created_at";
+    UPDATE users SET full_name = ?2 WHERE id = ?1 AND is_active = 1 AND full_name IS NOT ?2";
+
+const SELECT_USER: &str = "
+    SELECT id, email, full_name, is_active, created_at FROM users WHERE id = ?1 AND erasure_cursor IS NULL";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[COUNT_REGISTRATION, INSERT_USER, OPEN_SESSION_OF_NEW_USER, RECORD_REGISTRATION, SELECT_CALLER, SET_FULL_NAME];
+pub const STATEMENTS: &[&str] = &[
+    COUNT_REGISTRATION,
+    INSERT_USER,
+    OPEN_SESSION_OF_NEW_USER,
+    RECORD_REGISTRATION,
+    SELECT_CALLER,
+    SET_FULL_NAME,
+    SELECT_USER,
+];
 
 #[derive(Deserialize)]
 struct CountRow {
@@ -207,7 +216,7 @@ pub async fn caller(
     Ok(CallerRead { caller: caller.first()?, grants: roles::read(grants)?, resource })
 }
 
-/// Gives an active user another name, or none. Nothing if they are gone or disabled by now.
+/// Gives an active user another name, or none, and says what is on file then. Nothing, if they are gone.
 ///
 /// # Errors
 /// [`DbError`].
@@ -219,6 +228,6 @@ pub async fn set_full_name(
 ) -> Result<Option<UserRow>, DbError> {
     let set = statement(SET_FULL_NAME, [user_id.get().into(), full_name.map(FullName::as_str).into()]);
     let changed = record_if_changed(origin, Event::of(EventType::ProfileChanged, user_id));
-    let [users, _] = store.batch([set, changed]).await?;
+    let [_, _, users] = store.batch([set, changed, statement(SELECT_USER, [user_id.get().into()])]).await?;
     users.first()
 }

@@ -29,7 +29,7 @@ const LISTS: [(&str, &[&str]); 15] = [
 /// Scans that end: of a row made up, of the rows of an inner query, of a list that the statement is given, of the
 /// beginning of a table in the order of its key, and of an index that holds only what is looked for.
 fn is_bounded(detail: &str, sql: &str) -> bool {
-    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery");
+    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
     let is_given = detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT ?1");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";

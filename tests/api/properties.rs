@@ -18,6 +18,15 @@ fn authority() -> TokenAuthority {
 
 proptest! {
     #[test]
+    fn pbkdf2_is_what_the_crate_says_it_is(
+        password in prop::collection::vec(any::<u8>(), 0..200), salt in prop::collection::vec(any::<u8>(), 0..200),
+        rounds in 1_u32..50,
+    ) {
+        let expected = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(&password, &salt, rounds);
+        prop_assert_eq!(edge_auth::domain::pbkdf2::derive(&password, &salt, rounds), expected);
+    }
+
+    #[test]
     fn a_token_is_believed_if_and_only_if_it_was_signed(
         user in 1_i64..1 << 53, session in any::<[u8; 8]>(), id in any::<[u8; 16]>(), life in 1_i64..100_000,
         position in any::<prop::sample::Index>(), replacement in "[A-Za-z0-9_.=-]",

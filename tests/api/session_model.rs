@@ -185,8 +185,13 @@ async fn apply(service: &Service, model: &mut Model, step: &Step) {
         }
         Step::Refresh { session, back } => {
             let (session, place) = locate(model, session, back);
+            let was_ended = model.sessions[session].ended;
+            let events = event_count(service);
             let reply = service.refresh(&model.sessions[session].tokens[place].real.refresh).await;
-            match model.refresh(session, place) {
+            let answer = model.refresh(session, place);
+            let is_theft = model.sessions[session].ended && !was_ended;
+            assert_recorded(service, events, &answer, is_theft);
+            match answer {
                 Answer::New => {
                     let token = model.token(model.sessions[session].expires_at, reply.expect(200).tokens());
                     model.sessions[session].tokens.push(token);
@@ -212,6 +217,28 @@ async fn apply(service: &Service, model: &mut Model, step: &Step) {
                 _ => drop(reply.expect(200)),
             }
         }
+    }
+}
+
+fn event_count(service: &Service) -> i64 {
+    service.db.one("SELECT count(*) FROM audit_events")
+}
+
+/// The audit says of a refresh what its answer says.
+fn assert_recorded(service: &Service, before: i64, answer: &Answer, is_theft: bool) {
+    let expected = match answer {
+        _ if is_theft => Some(("reuse_detected", None)),
+        Answer::New => Some(("refreshed", None)),
+        Answer::Again(_) => Some(("refreshed", Some("retry"))),
+        Answer::Refused(_, "AUTH_TOKEN_REVOKED") => Some(("refresh_refused", Some("revoked"))),
+        Answer::Refused(_, "AUTH_INACTIVE_USER") => Some(("refresh_refused", Some("disabled"))),
+        // Refused without asking the database.
+        Answer::Refused(..) | Answer::Ok => None,
+    };
+    assert_eq!(event_count(service) - before, i64::from(expected.is_some()), "{answer:?}");
+    if let Some((kind, reason)) = expected {
+        let last = &service.db.rows("SELECT type, reason FROM audit_events ORDER BY id DESC LIMIT 1")[0];
+        assert_eq!((last["type"].as_str(), last["reason"].as_str()), (Some(kind), reason), "{answer:?}");
     }
 }
 

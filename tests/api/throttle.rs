@@ -8,7 +8,7 @@ use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::json;
 
 use crate::support::sqlite::Sqlite;
-use crate::support::{EMAIL, PASSWORD, Reply, Service};
+use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
 const WRONG: &str = "not the password of anybody";
 
@@ -109,7 +109,7 @@ async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
 }
 
 #[tokio::test]
-async fn guesses_at_the_current_password_count_like_guesses_at_the_door() {
+async fn guesses_at_the_current_password_are_throttled_on_their_own() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let change = json!({"current_password": WRONG, "new_password": "a password of my own"});
@@ -121,14 +121,20 @@ async fn guesses_at_the_current_password_count_like_guesses_at_the_door() {
         assert_eq!(service.last_d1_calls(), 3);
         service.call("DELETE", "/users/me", &tokens.access, Some(&deletion)).await.expect(401);
     }
-    assert_eq!(failures(&service), 6);
-    service.login(EMAIL, PASSWORD).await.expect(401);
+    assert_eq!(service.db.one::<i64>("SELECT failed_proofs FROM users"), 6);
     let right = json!({"current_password": PASSWORD, "new_password": "a password of my own"});
     service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(401);
     service.call("DELETE", "/users/me", &tokens.access, Some(&json!({"password": PASSWORD}))).await.expect(401);
-    service.advance(1);
-    service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(200);
+    // Whoever guesses with a stolen token does not keep the owner out …
     assert_eq!(failures(&service), 0);
+    service.login(EMAIL, PASSWORD).await.expect(200);
+    service.advance(1);
+    // … nor does whoever guesses at the door keep the owner from changing the password.
+    fail(&service, 9).await;
+    service.login(EMAIL, PASSWORD).await.expect(401);
+    service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(200);
+    assert_eq!(service.db.one::<i64>("SELECT failed_proofs + failed_sign_ins FROM users"), 0);
+    service.login(EMAIL, "a password of my own").await.expect(200);
 }
 
 /// Runs this SQL before the batch of this number: what others write between a read and its write.
@@ -148,12 +154,12 @@ impl Db for Overtaking {
     }
 }
 
-/// A registered user, and a service whose second batch is overtaken.
-async fn overtaken_by(sql: &'static str) -> Service {
+/// A registered user, and a service whose batch of this number is overtaken.
+async fn overtaken_by(sql: &'static str, at: usize) -> (Service, Tokens) {
     let db = Arc::new(Sqlite::migrated());
-    Service::on(db.clone(), db.clone(), &[]).register(EMAIL).await;
-    let port = Overtaking { db: db.clone(), at: 2, sql, batches: AtomicUsize::new(0) };
-    Service::on(db, Arc::new(port), &[])
+    let tokens = Service::on(db.clone(), db.clone(), &[]).register(EMAIL).await;
+    let port = Overtaking { db: db.clone(), at, sql, batches: AtomicUsize::new(0) };
+    (Service::on(db, Arc::new(port), &[]), tokens)
 }
 
 #[tokio::test]
@@ -163,7 +169,7 @@ async fn a_right_password_that_was_overtaken_opens_nothing() {
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {
-        let service = overtaken_by(sql).await;
+        let (service, _) = overtaken_by(sql, 2).await;
         service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         assert_eq!(service.last_d1_calls(), 2);
         assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions"), 1, "only that of the registration");
@@ -175,6 +181,51 @@ async fn a_right_password_that_was_overtaken_opens_nothing() {
 #[tokio::test]
 async fn a_login_that_only_another_login_overtook_succeeds() {
     // The other one replaced the hash by a stronger one: the password is still the same.
-    let service = overtaken_by("UPDATE users SET password_hash = replace(password_hash, 'i=10', 'i=11')").await;
+    let upgrade = "UPDATE users SET password_hash = replace(password_hash, 'i=10', 'i=11')";
+    let (service, _) = overtaken_by(upgrade, 2).await;
     service.login(EMAIL, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_proof_that_was_overtaken_changes_and_deletes_nothing() {
+    for sql in [
+        "UPDATE users SET failed_proofs = 6, proofs_blocked_until = 1800000001000",
+        "UPDATE users SET password_version = 2, password_hash = 'another'",
+        "UPDATE users SET is_active = 0",
+    ] {
+        let change = json!({"current_password": PASSWORD, "new_password": "a password of my own"});
+        let deletion = json!({"password": PASSWORD});
+        let requests = [
+            ("PUT", "/users/me/password", change, "password_change_refused"),
+            ("DELETE", "/users/me", deletion, "deletion_refused"),
+        ];
+        for (method, path, body, event) in requests {
+            let (service, tokens) = overtaken_by(sql, 3).await;
+            let before = service.db.one::<String>("SELECT password_hash FROM users");
+            let reply = service.call(method, path, &tokens.access, Some(&body)).await;
+            reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+            let after = service.db.one::<String>("SELECT password_hash FROM users");
+            assert!(after == before || after == "another", "{sql}: {after}");
+            let last = &service.db.rows("SELECT type, reason FROM audit_events ORDER BY id DESC LIMIT 1")[0];
+            assert_eq!((&last["type"], &last["reason"]), (&json!(event), &json!("overtaken")), "{sql}");
+            assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions WHERE ended_at IS NULL"), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_an_account_that_was_erased_meanwhile_only_its_id_is_kept() {
+    let erase = "UPDATE users SET email = 'erased:1', password_hash = '', is_active = 0, erasure_cursor = 0,
+                     password_version = 2";
+    let from = "192.0.2.99";
+    let login = json!({"email": EMAIL, "password": WRONG});
+    let (service, _) = overtaken_by(erase, 2).await;
+    service.post_from(from, "/auth/login", &login).await.expect(401);
+    let right = json!({"email": EMAIL, "password": PASSWORD});
+    let (second, _) = overtaken_by(erase, 2).await;
+    second.post_from(from, "/auth/login", &right).await.expect(401);
+    for service in [service, second] {
+        let last = &service.db.rows("SELECT * FROM audit_events ORDER BY id DESC LIMIT 1")[0];
+        assert_eq!((&last["user_id"], &last["ip"], &last["user_agent"]), (&json!(1), &json!(null), &json!(null)));
+    }
 }

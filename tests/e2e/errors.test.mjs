@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 
 import { login, logout, me, newUser, refresh, register, send, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
-import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
 import { startService } from "./support/service.mjs";
 import { claimsOf, decode, expired, forge, headerOf, keyId, sign } from "./support/tokens.mjs";
 
@@ -22,13 +22,6 @@ const assertRejected = (response, code) => {
 };
 
 const setActive = (id, isActive) => rows(service.db, "UPDATE users SET is_active = ?2 WHERE id = ?1", id, isActive);
-
-/** What an answer says, apart from the id of its request. */
-function said({ status, headers, body }) {
-  const { "x-request-id": requestId, date, ...otherHeaders } = headers;
-  assert.equal(body.request_id, requestId);
-  return { status, headers: otherHeaders, error: body.error, date: typeof date };
-}
 
 test("a wrong password, an unknown address and a disabled account look the same to a stranger", async () => {
   const { user } = await signUp(service);

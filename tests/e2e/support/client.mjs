@@ -1,5 +1,6 @@
 // A client of the service that hides nothing: paths and headers are sent as given, answers come back as they are.
 import { request } from "node:http";
+import { connect } from "node:net";
 
 const JSON_BODY = { "Content-Type": "application/json" };
 let users = 0;
@@ -22,7 +23,14 @@ export function newUser() {
  * @param {string|Buffer|Array<string|Buffer>} [options.body] a list is sent chunked, without Content-Length
  * @returns {Promise<{status: number, headers: Record<string, string>, text: string, body: any}>}
  */
-export function send(service, path, { method = "GET", headers = {}, body } = {}) {
+export async function send(service, path, { method = "GET", headers = {}, body } = {}) {
+  const response = await exchange(service, path, { method, headers, body });
+  // Who watches the service (watched.mjs) learns what went over the wire.
+  service.witness?.({ path, headers, body, response });
+  return response;
+}
+
+function exchange(service, path, { method, headers, body }) {
   const { hostname, port } = new URL(service.origin);
   const isChunked = Array.isArray(body);
   const length = isChunked || body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
@@ -35,8 +43,21 @@ export function send(service, path, { method = "GET", headers = {}, body } = {})
     });
     outgoing.on("error", reject);
     const pieces = isChunked ? body : [body ?? ""];
-    pieces.filter((piece) => piece.length > 0).forEach((piece) => outgoing.write(piece));
+    // Bytes: with a text as its first piece, Node would write the headers in UTF-8, too, instead of Latin-1.
+    pieces.filter((piece) => piece.length > 0).forEach((piece) => outgoing.write(Buffer.from(piece)));
     outgoing.end();
+  });
+}
+
+/** Sends bytes as they are, which no client of Node would; gives all that comes back until the connection closes. */
+export function sendBytes(service, bytes) {
+  const { hostname, port } = new URL(service.origin);
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    const socket = connect({ host: hostname, port }, () => socket.write(bytes));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
   });
 }
 
@@ -64,9 +85,50 @@ export const logout = (service, token, headers) => post(service, "/auth/logout",
 export const me = (service, token, headers = {}) =>
   send(service, "/users/me", { headers: { Authorization: `Bearer ${token}`, ...headers } });
 
+/** One request of somebody who is signed in; a value goes as JSON. */
+export function asUser(service, access, method, path, value, headers = {}) {
+  const json = value === undefined ? {} : JSON_BODY;
+  const body = value === undefined ? undefined : JSON.stringify(value);
+  return send(service, path, { method, headers: { Authorization: `Bearer ${access}`, ...json, ...headers }, body });
+}
+
+export const listSessions = (service, access, headers) =>
+  asUser(service, access, "GET", "/auth/sessions", undefined, headers);
+export const endSession = (service, access, id, headers) =>
+  asUser(service, access, "DELETE", `/auth/sessions/${id}`, undefined, headers);
+export const logoutAll = (service, access, headers) =>
+  asUser(service, access, "POST", "/auth/logout-all", undefined, headers);
+export const updateProfile = (service, access, change, headers) =>
+  asUser(service, access, "PATCH", "/users/me", change, headers);
+export const changePassword = (service, access, current_password, new_password, headers) =>
+  asUser(service, access, "PUT", "/users/me/password", { current_password, new_password }, headers);
+export const deleteAccount = (service, access, password, headers) =>
+  asUser(service, access, "DELETE", "/users/me", { password }, headers);
+export const exportData = (service, access, query = "", headers = {}) =>
+  asUser(service, access, "GET", `/users/me/export${query}`, undefined, headers);
+
+/** The headers of a client with this address, and perhaps a user agent. */
+export function from(ip, userAgent) {
+  return { "CF-Connecting-IP": ip, ...(userAgent === undefined ? {} : { "User-Agent": userAgent }) };
+}
+
+let networks = 0;
+
+/** An address that no other test of the file has: another network each time. */
+export function newIp() {
+  networks += 1;
+  return `198.18.${networks >> 8}.${networks & 255}`;
+}
+
+/** The first half of an IPv6 address, what one customer gets: another one each time. */
+export function newPrefix() {
+  networks += 1;
+  return `2001:db8:${(networks >> 8).toString(16)}:${(networks & 255).toString(16)}`;
+}
+
 /** A registered user with the tokens of their first session: `{user, id, access, refresh}`. */
-export async function signUp(service, user = newUser()) {
-  const { status, text, body } = await register(service, user);
+export async function signUp(service, user = newUser(), headers = {}) {
+  const { status, text, body } = await register(service, user, headers);
   if (status !== 201) {
     throw new Error(`could not register: ${status} ${text}`);
   }

@@ -13,6 +13,25 @@ export async function dump(db) {
   return JSON.stringify(Object.fromEntries(tables.map(({ name }, index) => [name, contents[index]])));
 }
 
+/** Everything that is on file about a user. */
+export async function userRow(db, id) {
+  const [user] = await rows(db, "SELECT * FROM users WHERE id = ?1", id);
+  return user;
+}
+
+/** The sessions of a user that have not been ended, oldest first. */
+export function liveSessions(db, userId) {
+  return rows(db, "SELECT * FROM sessions WHERE user_id = ?1 AND ended_at IS NULL ORDER BY created_at, id", userId);
+}
+
+/** The audit events of a user, or of nobody in particular, oldest first. */
+export function eventsOf(db, userId = null) {
+  return rows(db, "SELECT * FROM audit_events WHERE user_id IS ?1 ORDER BY id", userId);
+}
+
+/** Events in short: `"sign_in_refused wrong_password"`. */
+export const inShort = (events) => events.map(({ type, reason }) => (reason === null ? type : `${type} ${reason}`));
+
 /** Sessions with more than one token that can still be exchanged: there must never be one. */
 export function sessionsWithTwoLiveTokens(db) {
   const sql = "SELECT session_id FROM refresh_tokens WHERE revoked_at IS NULL GROUP BY session_id HAVING count(*) > 1";

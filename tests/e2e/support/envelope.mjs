@@ -37,15 +37,32 @@ export function assertEnvelope(response, status, code) {
   return body.error.details;
 }
 
-/** A 422 with exactly these faults, as `"email: missing"`; the body as a whole is `"body: …"`. */
+/** What an answer says, apart from the id of its request: for answers that nobody must be able to tell apart. */
+export function said({ status, headers, body }) {
+  const { "x-request-id": requestId, date, ...otherHeaders } = headers;
+  assert.equal(body.request_id, requestId);
+  return { status, headers: otherHeaders, error: body.error, date: typeof date };
+}
+
+/** A 401 about a password that was asked for beside a good access token: nothing is wrong with the token. */
+export function assertWrongPassword(response) {
+  assertEnvelope(response, 401, "AUTH_INVALID_CREDENTIALS");
+  assert.equal(response.headers["www-authenticate"], 'Bearer realm="edge-auth"');
+}
+
+/**
+ * A 422 with exactly these faults, as `"email: missing"`; the body as a whole is `"body: …"`, a parameter
+ * `"query.cursor: …"`.
+ */
 export function assertFaults(response, ...expected) {
   const details = assertEnvelope(response, 422, "VALIDATION_ERROR");
   assert.deepEqual(Object.keys(details), ["errors"]);
   const faults = details.errors.map((fault) => {
     assert.deepEqual(Object.keys(fault), ["loc", "msg", "type"]);
-    assert.equal(fault.loc[0], "body");
+    assert.ok(["body", "query"].includes(fault.loc[0]));
     assert.ok(fault.loc.length <= 2 && typeof fault.msg === "string" && fault.msg !== "");
-    return `${fault.loc.at(-1)}: ${fault.type}`;
+    const place = fault.loc[0] === "body" ? fault.loc.at(-1) : fault.loc.join(".");
+    return `${place}: ${fault.type}`;
   });
   assert.deepEqual(faults.sort(), expected.sort(), response.text);
 }

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 
 import { login, logout, me, newUser, post, refresh, register, send } from "./client.mjs";
 import { assertEnvelope } from "./envelope.mjs";
-import { logged } from "./logs.mjs";
+import { accessLines, logged } from "./logs.mjs";
 import { startFor } from "./start.mjs";
 import { forge } from "./tokens.mjs";
 
+export { accessLines };
 export const WRAPPER = "tests/e2e/wrappers/faulty-bindings.mjs";
 export const OPERATOR_KEY = "e2e-operator-71c0d4f2a9b84e35d6c7";
 /** Between two looks at the same thing: leaves the processor to the service, decides nothing. */
@@ -106,17 +107,6 @@ export function assertUnavailable(response) {
 export function retryTime(response) {
   const seconds = assertUnavailable(response);
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-}
-
-/** The "Request finished" lines of these answers, in their order. */
-export async function accessLines(service, responses) {
-  const lines = await logged(service, (line) => line.message === "Request finished");
-  const byId = new Map(lines.map((line) => [line.request_id, line]));
-  return responses.map(({ headers }) => {
-    const id = headers["x-request-id"];
-    assert.ok(byId.has(id), `no access line of ${id}`);
-    return byId.get(id);
-  });
 }
 
 /** These were refused by the breaker as this isolate knew it: nobody was asked, so nobody was waited for. */

@@ -30,6 +30,17 @@ export function loggedOf(service, response) {
   return logged(service, (line) => line.request_id === response.headers["x-request-id"]);
 }
 
+/** The "Request finished" lines of these answers, in their order. */
+export async function accessLines(service, responses) {
+  const lines = await logged(service, (line) => line.message === "Request finished");
+  const byId = new Map(lines.map((line) => [line.request_id, line]));
+  return responses.map(({ headers }) => {
+    const id = headers["x-request-id"];
+    assert.ok(byId.has(id), `no access line of ${id}`);
+    return byId.get(id);
+  });
+}
+
 /** One console line: one JSON object with the members that every line has. */
 export function assertLogLine(text) {
   assert.doesNotMatch(text, /[\r\n]/);
@@ -39,7 +50,7 @@ export function assertLogLine(text) {
   assert.match(line.timestamp, TIMESTAMP);
   assert.ok(!Number.isNaN(Date.parse(line.timestamp)), text);
   assert.ok(["DEBUG", "INFO", "WARNING", "ERROR"].includes(line.level), text);
-  assert.match(line.name, /^app\.[a-z]+$/);
+  assert.match(line.name, /^app\.[a-z_]+$/);
   assert.ok(typeof line.message === "string" && line.message !== "", text);
   if (!WITHOUT_REQUEST.includes(line.name)) {
     assert.match(line.request_id, /^[A-Za-z0-9._-]{1,128}$/, text);

@@ -44,16 +44,21 @@ function modules(wrapper) {
  * @param {Record<string, string>} [options.settings] on top of TEST_SETTINGS; `undefined` removes one
  * @param {string} [options.state] folder of D1's data, to outlive the service
  * @param {string} [options.wrapper] module of the tests to put in front of the Worker
+ * @param {string[]} [options.without] rate limiters that the deployment lacks
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {number} [options.isolates] so many isolates of the service share one database and one circuit breaker
  */
-export async function startService({ settings = {}, state, wrapper, migrate = true, port = 0, isolates = 1 } = {}) {
+export async function startService(options = {}) {
+  const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1 } = options;
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const bindings = Object.fromEntries(
     Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
   );
-  const worker = { ...workerOptions, name: NAME, modulesRoot: DIST, modules: modules(wrapper), bindings };
+  const ratelimits = Object.fromEntries(
+    Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
+  );
+  const worker = { ...workerOptions, ratelimits, name: NAME, modulesRoot: DIST, modules: modules(wrapper), bindings };
   const logs = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(

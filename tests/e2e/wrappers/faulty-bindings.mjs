@@ -132,13 +132,19 @@ export class CircuitBreaker extends Breaker {
   }
 }
 
+const faulty = (env) => ({ ...env, DB: database(env.DB), CIRCUIT_BREAKER: namespace(env.CIRCUIT_BREAKER) });
+
 export default class extends Service {
   fetch(request) {
     if (new URL(request.url).pathname === "/__faults") {
       return control(request);
     }
-    const { DB: db, CIRCUIT_BREAKER: breaker } = this.env;
-    this.env = { ...this.env, DB: database(db), CIRCUIT_BREAKER: namespace(breaker) };
+    this.env = faulty(this.env);
     return super.fetch(request);
+  }
+
+  scheduled(controller) {
+    this.env = faulty(this.env);
+    return super.scheduled(controller);
   }
 }

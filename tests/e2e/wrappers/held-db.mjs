@@ -1,5 +1,6 @@
 // As `panicking-db.mjs`, and a database that does what it is asked but keeps its answers to some requests back
-// until another request releases them: so there are requests in flight when a panic happens, for certain.
+// until another request releases them: all of them, or one by its number (`X-Test-Hold-Only: 1` is the first). So
+// there are requests in flight when a panic happens, and others that are overtaken between a read and a write.
 import Service from "./entry.js";
 
 // The other classes that wrangler.toml names.
@@ -21,7 +22,14 @@ export default class extends Service {
     }
     if (headers.get("X-Test-Hold")) {
       const prepare = { value: (sql) => real.prepare(sql) };
-      const batch = { value: (statements) => hold(real.batch(statements)) };
+      const only = Number(headers.get("X-Test-Hold-Only") ?? Infinity);
+      let batches = 0;
+      const batch = {
+        value(statements) {
+          batches += 1;
+          return only === Infinity || only === batches ? hold(real.batch(statements)) : real.batch(statements);
+        },
+      };
       this.env = { ...this.env, DB: Object.create(real, { prepare, batch }) };
     }
     return super.fetch(request);

@@ -1,0 +1,238 @@
+// Guessing a password, one guess after another: what the throttle of an account counts, how long it makes somebody
+// wait, and what the answers give away. At this level, because the counting is done by the SQL in a real D1 and the
+// answers are compared as they go over the wire. Waits are ended by moving their end in the database, never by waiting.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { changePassword, deleteAccount, login, me, newUser, refresh, register, signUp } from "./support/client.mjs";
+import { dump, eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess, assertWrongPassword, said } from "./support/envelope.mjs";
+import { accessLines } from "./support/logs.mjs";
+import { startWatched } from "./support/watched.mjs";
+
+const WRONG = "an entirely wrong passphrase";
+const FREE = 5;
+
+let service;
+before(async () => (service = await startWatched()));
+after(() => service.end());
+
+const guess = (user, password = WRONG) => login(service, { ...user, password });
+/** The wait is over: its end is moved into the past. */
+const endWait = (id) => rows(service.db, "UPDATE users SET blocked_until = 1 WHERE id = ?1 AND blocked_until > 0", id);
+const counted = async (id) => {
+  const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
+  return { failures, blockedUntil };
+};
+
+/** So many wrong guesses in a row, each refused like any other. */
+async function fail(user, times) {
+  for (let index = 0; index < times; index += 1) {
+    assertEnvelope(await guess(user), 401, "AUTH_INVALID_CREDENTIALS");
+  }
+}
+
+/** Makes the wait that the sixth failure has begun long enough for any machine; gives its end. */
+async function lengthenWait(id) {
+  const { failures, blockedUntil } = await counted(id);
+  assert.equal(failures, FREE + 1);
+  assert.ok(blockedUntil > 0, "the sixth failure begins a wait");
+  const later = blockedUntil + 3_600_000;
+  await rows(service.db, "UPDATE users SET blocked_until = ?2 WHERE id = ?1", id, later);
+  return later;
+}
+
+/** An account in its first wait. */
+async function blocked() {
+  const person = await signUp(service);
+  await fail(person.user, FREE + 1);
+  return { ...person, blockedUntil: await lengthenWait(person.id) };
+}
+
+test("a guesser waits twice as long after each further failure, up to a quarter of an hour", async () => {
+  const { user, id } = await signUp(service);
+  const waits = [];
+  for (let failure = 1; failure <= 18; failure += 1) {
+    assertEnvelope(await guess(user), 401, "AUTH_INVALID_CREDENTIALS");
+    const { failures, blockedUntil } = await counted(id);
+    assert.equal(failures, failure);
+    // The moment of the request is that of its event.
+    const [event] = (await eventsOf(service.db, id)).slice(-1);
+    assert.deepEqual(inShort([event]), ["sign_in_refused wrong_password"]);
+    waits.push(failure <= FREE ? blockedUntil : (blockedUntil - event.created_at) / 1000);
+    await endWait(id);
+  }
+  assert.deepEqual(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+});
+
+test("a guesser who finds the password during the wait is not told so, and opens nothing", async () => {
+  const { user, id, blockedUntil } = await blocked();
+  const before = await liveSessions(service.db, id);
+  assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
+  assert.deepEqual(await liveSessions(service.db, id), before);
+  assert.deepEqual(await counted(id), { failures: FREE + 1, blockedUntil });
+  assert.deepEqual(inShort((await eventsOf(service.db, id)).slice(-1)), ["sign_in_refused throttled"]);
+  await endWait(id);
+  assertSuccess(await login(service, user), 200);
+});
+
+test("who hammers on an account during its wait neither lengthens it nor raises the next one", async () => {
+  const { user, id, blockedUntil } = await blocked();
+  await fail(user, 30);
+  assert.deepEqual(await counted(id), { failures: FREE + 1, blockedUntil });
+  await endWait(id);
+  await fail(user, 1);
+  const { failures, blockedUntil: next } = await counted(id);
+  const [event] = (await eventsOf(service.db, id)).slice(-1);
+  assert.deepEqual([failures, next - event.created_at], [FREE + 2, 2000]);
+});
+
+test("the owner's own success forgives all failures before it", async () => {
+  const { user, id } = await blocked();
+  await endWait(id);
+  assertSuccess(await login(service, user), 200);
+  assert.deepEqual(await counted(id), { failures: 0, blockedUntil: 0 });
+  await fail(user, FREE);
+  assert.deepEqual(await counted(id), { failures: FREE, blockedUntil: 0 });
+  assertSuccess(await login(service, user), 200);
+});
+
+test("a guesser who keeps an account closed does not touch the sessions that its owner has", async () => {
+  const { access, refresh: token } = await blocked();
+  assertSuccess(await me(service, access), 200);
+  const refreshed = await refresh(service, token);
+  assertSuccess(refreshed, 200);
+  assertSuccess(await me(service, refreshed.body.access_token), 200);
+});
+
+describe("nobody can tell from an answer whether", () => {
+  let wrong;
+  before(async () => (wrong = said(await guess((await signUp(service)).user))));
+
+  test("an account is throttled", async () => {
+    const { user } = await blocked();
+    assert.deepEqual(said(await guess(user)), wrong);
+    assert.deepEqual(said(await login(service, user)), wrong);
+  });
+
+  test("an address has an account, throttled or not", async () => {
+    const stranger = newUser();
+    const attempts = async (times) => {
+      for (let attempt = 0; attempt < times; attempt += 1) {
+        assert.deepEqual(said(await login(service, stranger)), wrong);
+      }
+    };
+    await attempts(FREE + 1);
+    const lengthen = "UPDATE unknown_sign_ins SET blocked_until = blocked_until + 3600000 WHERE blocked_until > 0";
+    const [slot, ...others] = await rows(service.db, `${lengthen} RETURNING *`);
+    assert.deepEqual([slot.failed_sign_ins, others], [FREE + 1, []], "it is throttled like an account");
+    await attempts(3);
+    const sql = "SELECT * FROM unknown_sign_ins WHERE slot = ?1";
+    assert.deepEqual(await rows(service.db, sql, slot.slot), [slot], "and not counted during the wait");
+    // Whoever has the address later has nothing to do with that.
+    assertSuccess(await register(service, stranger), 201);
+    assertSuccess(await login(service, stranger), 200);
+  });
+
+  test("a disabled account's password is wrong, or its account throttled", async () => {
+    const { user, id } = await blocked();
+    await rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", id);
+    assert.deepEqual(said(await login(service, user)), wrong, "right, but throttled");
+    await endWait(id);
+    assert.deepEqual(said(await guess(user)), wrong);
+    await endWait(id);
+    assertEnvelope(await login(service, user), 403, "AUTH_INACTIVE_USER");
+  });
+
+  test("any of these was asked of the database: each costs two calls", async () => {
+    const throttled = await blocked();
+    const disabled = await signUp(service);
+    await rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", disabled.id);
+    const answers = [
+      await guess((await signUp(service)).user),
+      await login(service, newUser()),
+      await guess(throttled.user),
+      await login(service, throttled.user),
+      await guess(disabled.user),
+    ];
+    answers.forEach((answer) => assert.deepEqual(said(answer), wrong));
+    const lines = await accessLines(service, answers);
+    assert.deepEqual(lines.map((line) => line.d1_calls), [2, 2, 2, 2, 2]);
+  });
+});
+
+test("who tries a thousand addresses without accounts leaves events, and no row of any other table", async () => {
+  const sizes = async () => {
+    const { audit_events: events, ...tables } = JSON.parse(await dump(service.db));
+    return { events: events.length, others: Object.entries(tables).map(([name, all]) => `${name} ${all.length}`) };
+  };
+  const failures = async () => (await rows(service.db, "SELECT sum(failed_sign_ins) AS n FROM unknown_sign_ins"))[0].n;
+  const [before, failuresBefore] = [await sizes(), await failures()];
+  assert.ok(before.others.includes("unknown_sign_ins 1024"));
+  const MANY = 1000;
+  for (let tried = 0; tried < MANY; tried += 50) {
+    await Promise.all(Array.from({ length: 50 }, () => guess(newUser())));
+  }
+  assert.deepEqual(await sizes(), { ...before, events: before.events + MANY });
+  // Several addresses share a row, and one in a wait does not count.
+  const counting = (await failures()) - failuresBefore;
+  assert.ok(counting > MANY / 2 && counting <= MANY, `${counting} counted`);
+});
+
+describe("who found an open laptop, or a token, and guesses at the password of the account", () => {
+  const operations = {
+    "to change it": (access, password) => changePassword(service, access, password, "a new passphrase of the thief"),
+    "to erase it": (access, password) => deleteAccount(service, access, password),
+  };
+  for (const [aim, operation] of Object.entries(operations)) {
+    test(`${aim} is counted as at the sign-in, and told nothing about the token`, async () => {
+      const { user, id, access } = await signUp(service);
+      const answers = [];
+      for (let failure = 1; failure <= FREE + 1; failure += 1) {
+        answers.push(await operation(access, WRONG));
+        assert.equal((await counted(id)).failures, failure);
+      }
+      answers.forEach(assertWrongPassword);
+      await lengthenWait(id);
+      assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
+      assert.equal((await counted(id)).failures, FREE + 1, "the sign-in was refused by the same wait");
+      assertSuccess(await me(service, access), 200);
+    });
+
+    test(`${aim} during a wait is refused with the right one too, and changes nothing`, async () => {
+      const { user, id, access, blockedUntil } = await blocked();
+      const hash = (await userRow(service.db, id)).password_hash;
+      const [right, wrong] = [await operation(access, user.password), await operation(access, WRONG)];
+      [right, wrong].forEach(assertWrongPassword);
+      assert.deepEqual(said(right), said(wrong));
+      const row = await userRow(service.db, id);
+      assert.deepEqual([row.password_hash, row.email], [hash, user.email]);
+      assert.deepEqual(await counted(id), { failures: FREE + 1, blockedUntil });
+      await endWait(id);
+      const done = await operation(access, user.password);
+      assert.ok([200, 204].includes(done.status), done.text);
+    });
+  }
+
+  test("mixes its guesses over all three doors, and all of them count together", async () => {
+    const { user, id, access } = await signUp(service);
+    const [change, erase] = Object.values(operations);
+    const guesses = [() => guess(user), () => change(access, WRONG), () => erase(access, WRONG)];
+    for (let round = 0; round < 2; round += 1) {
+      for (const attempt of guesses) {
+        assertEnvelope(await attempt(), 401, "AUTH_INVALID_CREDENTIALS");
+      }
+    }
+    await lengthenWait(id);
+    assertWrongPassword(await change(access, user.password));
+  });
+
+  test("is forgiven by the owner's change of the password, which ends the count", async () => {
+    const { user, id, access } = await signUp(service);
+    await fail(user, FREE);
+    const password = "the owner's next passphrase";
+    assertSuccess(await changePassword(service, access, user.password, password), 200);
+    assert.deepEqual(await counted(id), { failures: 0, blockedUntil: 0 });
+    assertSuccess(await login(service, { ...user, password }), 200);
+  });
+});

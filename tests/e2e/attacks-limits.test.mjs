@@ -1,0 +1,227 @@
+// Limits per client address: how many requests of a kind one network may send in a minute, and what does not get
+// around them. At this level, because the platform's own limiters count, by a header that the runtime hands over.
+// Each test has addresses of its own; the limits of all others are out of its way.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import {
+  changePassword,
+  deleteAccount,
+  from,
+  listSessions,
+  login,
+  logout,
+  me,
+  newIp,
+  newUser,
+  post,
+  refresh,
+  register,
+  send,
+  signUp,
+} from "./support/client.mjs";
+import { userRow } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { burst, DOORS, sorted, withinOneMinute } from "./support/limits.mjs";
+import { accessLines, loggedOf } from "./support/logs.mjs";
+import { startWatched, watchedFor } from "./support/watched.mjs";
+
+const ON = { RATE_LIMITING: "on", PASSWORD_ITERATIONS: "1" };
+const WRONG = "an entirely wrong passphrase";
+
+let service;
+before(async () => (service = await startWatched({ settings: ON })));
+after(() => service.end());
+
+/** Turned away: told when to come again, with no word about tokens, and the database was not asked. */
+async function assertTurnedAway(at, answers) {
+  for (const answer of answers) {
+    assertEnvelope(answer, 429, "RATE_LIMITED");
+    assert.equal(answer.headers["retry-after"], "60");
+    assert.equal(answer.headers["www-authenticate"], undefined);
+  }
+  for (const line of await accessLines(at, answers)) {
+    assert.deepEqual([line.status_code, line.d1_calls, line.do_calls], [429, 0, 0]);
+  }
+}
+
+/** Knocks at a door until it is shut for this address. */
+async function shut(door, ip) {
+  const { limit, knock } = DOORS[door];
+  return sorted(await burst(limit, () => knock(service, from(ip))));
+}
+
+const knock = (door, headers) => DOORS[door].knock(service, headers);
+
+for (const [door, { limit }] of Object.entries(DOORS)) {
+  test(`a flood at ${door} is let through ${limit} times a minute, and the rest does not reach D1`, async () => {
+    const answers = await withinOneMinute((ip) => burst(limit + 15, () => knock(door, from(ip))));
+    const { admitted, refused } = sorted(answers);
+    assert.equal(admitted, limit);
+    await assertTurnedAway(service, refused);
+  });
+}
+
+test("a request that is turned away for its body counts as well: nobody gets free tries", async () => {
+  const next = await withinOneMinute(async (ip) => {
+    const faulty = [{}, "no json", { email: "nobody", password: 1 }];
+    await burst(DOORS.login.limit, (index) => post(service, "/auth/login", faulty[index % 3], from(ip)));
+    return knock("login", from(ip));
+  });
+  await assertTurnedAway(service, [next]);
+});
+
+test("who is turned away at one door goes on at all the others", async () => {
+  const seen = await withinOneMinute(async (ip) => {
+    const person = await signUp(service, newUser(), from(ip));
+    const { refused } = await shut("login", ip);
+    const turnedAway = [
+      await login(service, person.user, from(ip)),
+      // These take a password, too: each may be a guess.
+      await changePassword(service, person.access, WRONG, "a new passphrase of the thief", from(ip)),
+      await deleteAccount(service, person.access, person.user.password, from(ip)),
+    ];
+    const goesOn = [
+      await register(service, newUser(), from(ip)),
+      await refresh(service, person.refresh, from(ip)),
+      await me(service, person.access, from(ip)),
+      await listSessions(service, person.access, from(ip)),
+      await send(service, "/health/ready", { headers: from(ip) }),
+      await send(service, "/health", { headers: from(ip) }),
+      await logout(service, person.refresh, from(ip)),
+    ];
+    return { refused, turnedAway, goesOn, person };
+  });
+  assert.deepEqual(seen.refused, []);
+  await assertTurnedAway(service, seen.turnedAway);
+  assert.deepEqual(seen.goesOn.map((answer) => answer.status), [201, 200, 200, 200, 200, 200, 200]);
+  const { email, failed_sign_ins: failures } = await userRow(service.db, seen.person.id);
+  assert.deepEqual([email, failures], [seen.person.user.email, 0]);
+});
+
+test("who is turned away says nothing of whether the token that came along is good", async () => {
+  const answer = await withinOneMinute(async (ip) => {
+    await shut("login", ip);
+    return changePassword(service, "no.jwt.this", WRONG, "a new passphrase", from(ip));
+  });
+  await assertTurnedAway(service, [answer]);
+});
+
+describe("one client with many addresses", () => {
+  /** The door is shut by one client; who else finds it shut? */
+  const foundBy = (addresses, shutBy = addresses[0]) => {
+    return withinOneMinute(async (ip) => {
+      // A prefix of its own for each try: the two parts of an IPv4 address that `newIp` counts up.
+      const [, , third, fourth] = ip.split(".");
+      const named = (address) => address.replace("$", `${third}:${fourth}`).replace("#", ip);
+      await burst(DOORS.login.limit, () => knock("login", from(named(shutBy))));
+      const answers = await burst(addresses.length, (index) => knock("login", from(named(addresses[index]))));
+      return answers.map((answer) => answer.status);
+    });
+  };
+
+  test("of one /64 is one client: its customer got all of them", async () => {
+    const same = ["2001:db8:$::1", "2001:db8:$:8000::", "2001:db8:$:ffff:ffff:ffff:ffff", "2001:DB8:$:0:1:2:3"];
+    assert.deepEqual(await foundBy(same), [429, 429, 429, 429]);
+  });
+
+  test("of other /64s is others: neighbours do not pay for each other", async () => {
+    const others = ["2001:db8:$::1", "2001:db8:$a::1", "2001:db8:8$::1", "2001:db9:$::1"];
+    assert.deepEqual(await foundBy(others), [429, 401, 401, 401]);
+  });
+
+  test("who spreads over a /64 has one limit for all of it", async () => {
+    const answers = await withinOneMinute((ip) => {
+      const [, , third, fourth] = ip.split(".");
+      return burst(DOORS.login.limit + 10, (index) => {
+        return knock("login", from(`2001:db8:${third}:${fourth}:${(index * 977).toString(16)}::1`));
+      });
+    });
+    assert.equal(sorted(answers).admitted, DOORS.login.limit);
+  });
+
+  test("written as IPv6 is the same IPv4 address", async () => {
+    assert.deepEqual(await foundBy(["#", "::ffff:#", "::FFFF:#", "0:0:0:0:0:ffff:#"]), [429, 429, 429, 429]);
+    assert.deepEqual(await foundBy(["::ffff:#", "#"]), [429, 429]);
+  });
+
+  test("that are none shares one limit with everybody of that kind", async () => {
+    assert.deepEqual(await foundBy(["nobody #", "192.0.2.300", "fe80::1%eth0"]), [429, 429, 429]);
+  });
+});
+
+describe("a client that names other addresses in headers", () => {
+  const HEADERS = {
+    "X-Forwarded-For": (ip) => ip,
+    Forwarded: (ip) => `for=${ip};proto=https`,
+    "X-Real-IP": (ip) => ip,
+    "True-Client-IP": (ip) => ip,
+    "X-Client-IP": (ip) => ip,
+    "X-Cluster-Client-IP": (ip) => ip,
+    "CF-Connecting-IPv6": () => "2001:db8::1",
+    "CF-Pseudo-IPv4": (ip) => ip,
+  };
+  const claiming = (ip) => Object.fromEntries(Object.entries(HEADERS).map(([name, value]) => [name, value(ip)]));
+
+  test("is counted by its own all the same", async () => {
+    const answers = await withinOneMinute((ip) => {
+      return burst(DOORS.login.limit + 10, () => knock("login", { ...from(ip), ...claiming(newIp()) }));
+    });
+    assert.equal(sorted(answers).admitted, DOORS.login.limit);
+  });
+
+  test("does not use up the limit of the one that it names", async () => {
+    const [attacker, victim] = await withinOneMinute(async (ip) => {
+      const victimIp = newIp();
+      const flood = await burst(DOORS.login.limit + 1, () => knock("login", { ...from(ip), ...claiming(victimIp) }));
+      return [flood, await burst(DOORS.login.limit, () => knock("login", from(victimIp)))];
+    });
+    assert.equal(sorted(attacker).refused.length, 1);
+    assert.deepEqual(sorted(victim).refused, []);
+  });
+});
+
+test("with RATE_LIMITING off no door is ever shut, and the throttle of an account stays", async (t) => {
+  const open = await watchedFor(t, { settings: { ...ON, RATE_LIMITING: "off", REGISTRATIONS_PER_HOUR: "2" } });
+  const ip = newIp();
+  for (const { limit, knock: request } of Object.values(DOORS)) {
+    assert.deepEqual(sorted(await burst(limit + 5, () => request(open, from(ip)))).refused, []);
+  }
+  const { user, id } = await signUp(open, newUser(), from(ip));
+  for (let failure = 0; failure < 6; failure += 1) {
+    assertEnvelope(await login(open, { ...user, password: WRONG }, from(ip)), 401, "AUTH_INVALID_CREDENTIALS");
+  }
+  assert.ok((await userRow(open.db, id)).blocked_until > 0);
+});
+
+describe("a deployment whose limiters", () => {
+  test("are not all bound says which, and serves nothing that needs its settings", async (t) => {
+    const without = ["LOGIN_LIMITER", "READY_LIMITER"];
+    const lacking = await watchedFor(t, { settings: ON, without });
+    for (const answer of [await login(lacking, newUser()), await me(lacking, "no.jwt.this")]) {
+      assertEnvelope(answer, 500, "CONFIGURATION_ERROR");
+      const [error, ...more] = (await loggedOf(lacking, answer)).filter((line) => line.level === "ERROR");
+      assert.equal(error.cause, `missing or wrong settings: ${without.join(", ")}`);
+      assert.deepEqual(more, []);
+    }
+    assertSuccess(await send(lacking, "/health"), 200);
+  });
+
+  test("are not bound serves everything if RATE_LIMITING is off", async (t) => {
+    const without = ["REGISTER_LIMITER", "LOGIN_LIMITER", "REFRESH_LIMITER", "READY_LIMITER"];
+    const lacking = await watchedFor(t, { settings: { ...ON, RATE_LIMITING: "off" }, without });
+    const { user } = await signUp(lacking);
+    assertSuccess(await login(lacking, user), 200);
+  });
+
+  test("do not answer lets requests through, and says so as an error", async (t) => {
+    const failing = await watchedFor(t, { settings: ON, wrapper: "tests/e2e/wrappers/failing-limiters.mjs" });
+    const { user } = await signUp(failing);
+    const answer = await login(failing, user);
+    assertSuccess(answer, 200);
+    const [error, ...more] = (await loggedOf(failing, answer)).filter((line) => line.level === "ERROR");
+    assert.deepEqual([error.name, error.limiter], ["app.errors", "LOGIN_LIMITER"]);
+    assert.match(error.cause, /Network connection lost/);
+    assert.deepEqual(more, []);
+  });
+});

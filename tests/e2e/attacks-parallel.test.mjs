@@ -1,0 +1,173 @@
+// Guessing a password with many requests at the same time: parallel guesses must learn no more than guesses in a
+// row. At this level, because only workerd interleaves requests in one isolate over a real D1. Where a test depends
+// on who comes first, a wrapper of the database keeps answers back: nothing is left to the speed of the machine.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { changePassword, deleteAccount, login, me, newUser, signUp } from "./support/client.mjs";
+import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
+import { HELD, holder } from "./support/held.mjs";
+import { startWatched } from "./support/watched.mjs";
+
+const MANY = 50;
+const FREE = 5;
+const WRONG = "an entirely wrong passphrase";
+
+let service;
+let hold;
+before(async () => {
+  service = await startWatched(HELD);
+  hold = holder(service);
+});
+after(() => service.end());
+
+const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
+const wrong = (user) => ({ ...user, password: WRONG });
+/** A guess that is stopped between what it reads and what it writes. */
+const guess = (user) => (at) => login(service, user, at(1));
+const counted = async (id) => (await userRow(service.db, id)).failed_sign_ins;
+
+test("fifty wrong guesses at the same time count fifty, and the right one afterwards is refused", async () => {
+  const { user, id } = await signUp(service);
+  const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(user))));
+  answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  assert.equal(new Set(answers.map((answer) => JSON.stringify(said(answer)))).size, 1);
+  const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
+  assert.equal(failures, MANY);
+  // The longest wait that any of them earned, counted from its own moment.
+  const moments = (await eventsOf(service.db, id)).map((event) => event.created_at);
+  const QUARTER = 900_000;
+  assert.ok(blockedUntil >= Math.min(...moments) + QUARTER && blockedUntil <= Math.max(...moments) + QUARTER);
+  assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
+  assert.equal((await liveSessions(service.db, id)).length, 1, "that of the registration");
+});
+
+test("fifty guesses at an address without an account count fifty in the row that it shares", async () => {
+  const total = async () => {
+    const sql = "SELECT sum(failed_sign_ins) AS total, sum(blocked_until > 0) AS blocked FROM unknown_sign_ins";
+    return (await rows(service.db, sql))[0];
+  };
+  const [before, stranger] = [await total(), newUser()];
+  const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(stranger))));
+  answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  assert.deepEqual(await total(), { total: before.total + MANY, blocked: before.blocked + 1 });
+});
+
+test("fifty guesses at three doors at the same time count fifty together", async () => {
+  const { user, id, access } = await signUp(service);
+  // These two read the caller first; what is on file about the password is their second question.
+  const doors = [
+    guess(wrong(user)),
+    (at) => changePassword(service, access, WRONG, "a passphrase of the thief", at(2)),
+    (at) => deleteAccount(service, access, WRONG, at(2)),
+  ];
+  const answers = await hold.allAtOnce(...times(MANY, (index) => doors[index % doors.length]));
+  answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  assert.equal(await counted(id), MANY);
+  assertSuccess(await me(service, access), 200);
+});
+
+test("guesses that arrive in one burst are each counted, or refused by the wait that others began", async () => {
+  const { user, id } = await signUp(service);
+  const answers = await Promise.all(times(MANY, () => login(service, wrong(user))));
+  answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  const [, ...events] = inShort(await eventsOf(service.db, id));
+  assert.equal(events.length, MANY);
+  const counting = events.filter((event) => event === "sign_in_refused wrong_password").length;
+  assert.equal(counting + events.filter((event) => event === "sign_in_refused throttled").length, MANY);
+  assert.equal(await counted(id), counting);
+  assert.ok(counting > FREE);
+});
+
+/**
+ * The throttle once more, in a few lines: what must have become of guesses that were written in this order, at these
+ * moments. Gives the failures that count in the end, and until when everything is refused.
+ */
+function replay(events) {
+  let [failures, blockedUntil, lastWait] = [0, 0, 0];
+  for (const { type, reason, created_at: now } of events) {
+    if (type === "signed_in") {
+      assert.ok(blockedUntil <= now, `a session was opened during a wait, after ${failures} failures`);
+      [failures, blockedUntil] = [0, 0];
+    } else if (reason === "wrong_password") {
+      failures += 1;
+      const wait = failures > FREE ? Math.min(1000 * 2 ** (failures - FREE - 1), 900_000) : 0;
+      blockedUntil = wait > 0 ? Math.max(blockedUntil, now + wait) : blockedUntil;
+      lastWait = Math.max(lastWait, blockedUntil);
+    } else {
+      assert.ok(["overtaken", "throttled"].includes(reason), reason);
+      // That of a moment ago, too: it was looked up before this was written.
+      assert.ok(lastWait > now, `refused without a wait, after ${failures} failures`);
+    }
+  }
+  return { failures, blockedUntil };
+}
+
+describe("the right password among fifty guesses of one moment", () => {
+  /** The right one won before a wait began, or it is answered like a wrong one and has opened nothing. */
+  async function assertJust({ user, id }, answers, position) {
+    const right = answers[position];
+    const others = answers.filter((answer) => answer !== right);
+    others.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+    const [, ...events] = await eventsOf(service.db, id);
+    assert.equal(events.length, MANY, "one event each");
+    const { failures, blockedUntil } = replay(events);
+    const row = await userRow(service.db, id);
+    assert.deepEqual([row.failed_sign_ins, row.blocked_until], [failures, blockedUntil]);
+    const [, ...opened] = await liveSessions(service.db, id);
+    const signedIn = events.filter(({ type }) => type === "signed_in").map((event) => event.session_id);
+    assert.deepEqual(opened.map((session) => session.id), signedIn);
+    if (right.status === 200) {
+      assert.equal(signedIn.length, 1);
+      assertSuccess(await me(service, right.body.access_token), 200);
+    } else {
+      assert.deepEqual(signedIn, []);
+      assert.deepEqual(said(right), said(others[0]));
+    }
+    assertEnvelope(await login(service, wrong(user)), 401, "AUTH_INVALID_CREDENTIALS");
+    return inShort(events).indexOf("signed_in");
+  }
+
+  for (const position of [0, 3, 12, 49]) {
+    const guesses = ({ user }) => times(MANY, (index) => (index === position ? user : wrong(user)));
+
+    test(`sent as number ${position + 1}, before any was written: wins after the free failures at most`, async () => {
+      const person = await signUp(service);
+      const place = await assertJust(person, await hold.allAtOnce(...guesses(person).map(guess)), position);
+      assert.ok(place <= FREE, `found after ${place} wrong guesses`);
+    });
+
+    test(`sent as number ${position + 1} of a burst: opens a session only outside of a wait`, async () => {
+      const person = await signUp(service);
+      const answers = await Promise.all(guesses(person).map((user) => login(service, user)));
+      await assertJust(person, answers, position);
+    });
+  }
+
+  test("read before six wrong ones were written, and written after them: opens nothing", async () => {
+    const person = await signUp(service);
+    const [right] = await hold.stop(guess(person.user));
+    const refused = [];
+    for (let failure = 1; failure <= FREE + 1; failure += 1) {
+      refused.push(await login(service, wrong(person.user)));
+    }
+    await hold.release();
+    assertEnvelope(await right, 401, "AUTH_INVALID_CREDENTIALS");
+    assert.deepEqual(said(await right), said(refused[0]));
+    assert.equal((await liveSessions(service.db, person.id)).length, 1);
+    assert.equal(await counted(person.id), FREE + 1, "a right password is no failure");
+    assert.deepEqual(inShort((await eventsOf(service.db, person.id)).slice(-1)), ["sign_in_refused overtaken"]);
+  });
+
+  test("read before five wrong ones were written, and written after them: opens a session", async () => {
+    const person = await signUp(service);
+    const [right] = await hold.stop(guess(person.user));
+    for (let failure = 1; failure <= FREE; failure += 1) {
+      await login(service, wrong(person.user));
+    }
+    await hold.release();
+    assertSuccess(await right, 200);
+    assert.equal(await counted(person.id), 0);
+  });
+});

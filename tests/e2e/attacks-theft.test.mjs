@@ -1,0 +1,167 @@
+// A refresh token in two hands: whoever uses it second gives the theft away, and the session is over for both
+// (RFC 9700 §4.14.2). At this level, because the whole story is told over HTTP, as thief and victim live through it,
+// and what an investigator finds of it afterwards is in the real database.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { from, listSessions, login, logout, me, newUser, refresh, signUp } from "./support/client.mjs";
+import { eventsOf, inShort, rows } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { loggedOf } from "./support/logs.mjs";
+import { decode, expired } from "./support/tokens.mjs";
+import { startWatched } from "./support/watched.mjs";
+
+const VICTIM = from("198.51.100.5", "Laptop/1.0");
+const THIEF = from("192.0.2.66", "Thief/6.6.6");
+
+const sessionOf = (token) => Number(decode(token).claims.sid);
+
+async function assertOver(service, { access_token: access, refresh_token: token }) {
+  assertEnvelope(await me(service, access), 401, "AUTH_TOKEN_REVOKED");
+  assertEnvelope(await refresh(service, token), 401, "AUTH_TOKEN_REVOKED");
+}
+
+describe("with strict rotation", () => {
+  let service;
+  before(async () => (service = await startWatched()));
+  after(() => service.end());
+
+  const use = async (token, who) => {
+    const response = await refresh(service, token, who);
+    assertSuccess(response, 200);
+    return response.body;
+  };
+
+  /** A victim with a session that was refreshed once, and another one elsewhere. */
+  async function victim() {
+    const person = await signUp(service, newUser(), VICTIM);
+    const elsewhere = (await login(service, person.user, VICTIM)).body;
+    const own = await use(person.refresh, VICTIM);
+    return { ...person, own, elsewhere };
+  }
+
+  /** What an investigator finds: one event of theft, of this session, from whoever came second. */
+  async function assertNoted({ id, own }, second, response) {
+    const found = (await eventsOf(service.db, id)).filter((event) => event.type === "reuse_detected");
+    assert.deepEqual(
+      found.map(({ session_id: session, ip, user_agent: agent, reason }) => ({ session, ip, agent, reason })),
+      [
+        {
+          session: sessionOf(own.refresh_token),
+          ip: second["CF-Connecting-IP"],
+          agent: second["User-Agent"],
+          reason: null,
+        },
+      ],
+    );
+    assert.equal(found[0].request_id, response.headers["x-request-id"]);
+    const [warning] = (await loggedOf(service, response)).filter((line) => /reuse/i.test(line.message));
+    assert.deepEqual([warning.level, warning.user_id, warning.session_id], ["WARNING", id, found[0].session_id]);
+    const [session] = await rows(service.db, "SELECT end_reason FROM sessions WHERE id = ?1", found[0].session_id);
+    assert.equal(session.end_reason, "reuse");
+  }
+
+  /** The rest of the victim's life goes on: other sessions, and a new sign-in. */
+  async function assertUnharmed({ user, elsewhere }) {
+    assertSuccess(await me(service, elsewhere.access_token), 200);
+    const again = await login(service, user, VICTIM);
+    assertSuccess(again, 200);
+    assert.equal((await listSessions(service, again.body.access_token)).body.sessions.length, 2);
+  }
+
+  test("a thief who refreshes first loses everything when the victim comes", async () => {
+    const person = await victim();
+    const stolen = await use(person.own.refresh_token, THIEF);
+    const more = await use(stolen.refresh_token, THIEF);
+    assertSuccess(await me(service, more.access_token), 200);
+    const response = await refresh(service, person.own.refresh_token, VICTIM);
+    assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
+    await assertNoted(person, VICTIM, response);
+    for (const tokens of [stolen, more, person.own]) {
+      await assertOver(service, tokens);
+    }
+    await assertUnharmed(person);
+  });
+
+  test("a thief who comes second gets nothing, and the victim learns of it at the next refresh", async () => {
+    const person = await victim();
+    const next = await use(person.own.refresh_token, VICTIM);
+    const response = await refresh(service, person.own.refresh_token, THIEF);
+    assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
+    await assertNoted(person, THIEF, response);
+    await assertOver(service, next);
+    await assertUnharmed(person);
+  });
+
+  test("a thief with a token from long ago is recognised however often it was refreshed since", async () => {
+    const person = await victim();
+    let newest = person.own;
+    for (let round = 0; round < 30; round += 1) {
+      newest = await use(newest.refresh_token, VICTIM);
+    }
+    const response = await refresh(service, person.refresh, THIEF);
+    assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
+    await assertNoted(person, THIEF, response);
+    await assertOver(service, newest);
+  });
+
+  test("a thief who tries the same token on and on is noted once as the theft, then as refused", async () => {
+    const person = await victim();
+    await use(person.own.refresh_token, VICTIM);
+    const attempts = Array.from({ length: 20 }, () => refresh(service, person.own.refresh_token, THIEF));
+    const answers = await Promise.all(attempts);
+    answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_TOKEN_REVOKED"));
+    const events = inShort(await eventsOf(service.db, person.id)).slice(-20).sort();
+    assert.deepEqual(events, [...Array(19).fill("refresh_refused revoked"), "reuse_detected"]);
+  });
+
+  test("a thief with a token that has expired meanwhile is refused, and does not end the session with it", async () => {
+    const person = await victim();
+    assertEnvelope(await refresh(service, expired(person.refresh), THIEF), 401, "AUTH_TOKEN_EXPIRED");
+    assertSuccess(await me(service, person.own.access_token), 200);
+    assert.ok(!inShort(await eventsOf(service.db, person.id)).includes("reuse_detected"));
+  });
+
+  test("a thief who replays the token of a session that was signed out is refused, and it is no reuse", async () => {
+    const person = await victim();
+    assertSuccess(await logout(service, person.own.refresh_token, VICTIM), 200);
+    const response = await refresh(service, person.own.refresh_token, THIEF);
+    assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
+    const [event] = (await eventsOf(service.db, person.id)).slice(-1);
+    assert.deepEqual(inShort([event]), ["refresh_refused revoked"]);
+    assert.deepEqual([event.ip, event.user_agent], ["192.0.2.66", "Thief/6.6.6"]);
+    assert.deepEqual((await loggedOf(service, response)).map((line) => line.level), ["INFO", "WARNING", "INFO"]);
+    await assertUnharmed(person);
+  });
+
+  test("a thief who presents one kind of token where the other is wanted gets nothing", async () => {
+    const person = await victim();
+    assertEnvelope(await me(service, person.own.refresh_token, THIEF), 401, "AUTH_TOKEN_INVALID");
+    assertEnvelope(await refresh(service, person.own.access_token, THIEF), 401, "AUTH_TOKEN_INVALID");
+    assertSuccess(await refresh(service, person.own.refresh_token, VICTIM), 200);
+  });
+});
+
+describe("with an interval for retries", () => {
+  let service;
+  before(async () => (service = await startWatched({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "3600" } })));
+  after(() => service.end());
+
+  test("a thief within it gets the victim's own successor, and is found out when both use that", async () => {
+    const { id, refresh: token } = await signUp(service, newUser(), VICTIM);
+    const own = (await refresh(service, token, VICTIM)).body;
+    const stolen = (await refresh(service, token, THIEF)).body;
+    assert.equal(stolen.refresh_token, own.refresh_token, "never a branch of its own");
+    assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered", "refreshed", "refreshed retry"]);
+    const [session] = (await listSessions(service, own.access_token)).body.sessions;
+    assert.equal(session.ip, VICTIM["CF-Connecting-IP"], "a retry does not say where the session is used");
+
+    assertSuccess(await refresh(service, stolen.refresh_token, THIEF), 200);
+    // Later than any retry.
+    await rows(service.db, "UPDATE refresh_tokens SET revoked_at = revoked_at - 3601000 WHERE revoked_at IS NOT NULL");
+    assertEnvelope(await refresh(service, own.refresh_token, VICTIM), 401, "AUTH_TOKEN_REVOKED");
+    await assertOver(service, stolen);
+    await assertOver(service, own);
+    assert.ok(inShort(await eventsOf(service.db, id)).includes("reuse_detected"));
+  });
+});

@@ -1,0 +1,258 @@
+// What an investigator finds: for every operation the event that says who, what, why, from where, with what and in
+// which request, and never an address that somebody typed. At this level, because events are written by the SQL of
+// the operation's own batch in D1, and say what the runtime's headers said. Every step has a client of its own.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { parse } from "yaml";
+
+import {
+  changePassword,
+  deleteAccount,
+  endSession,
+  exportData,
+  from,
+  listSessions,
+  login,
+  logout,
+  logoutAll,
+  me,
+  newIp,
+  newUser,
+  refresh,
+  register,
+  updateProfile,
+} from "./support/client.mjs";
+import { dump, rows } from "./support/database.mjs";
+import { HELD, holder } from "./support/held.mjs";
+import { decode, expired, forge } from "./support/tokens.mjs";
+import { startWatched } from "./support/watched.mjs";
+
+const WRONG = "an entirely wrong passphrase";
+const HOUR = 3_600_000;
+/** Every reason that an event can have. */
+const REASONS = [
+  "email_taken",
+  "rate_limited",
+  "unknown_user",
+  "wrong_password",
+  "throttled",
+  "overtaken",
+  "disabled",
+  "revoked",
+  "retry",
+  "limit",
+];
+
+let service;
+let hold;
+before(async () => {
+  const settings = { RATE_LIMITING: "on", REGISTRATIONS_PER_HOUR: "1", REFRESH_REUSE_INTERVAL_SECONDS: "3600" };
+  service = await startWatched({ ...HELD, settings: { ...HELD.settings, ...settings, PASSWORD_ITERATIONS: "1" } });
+  hold = holder(service);
+});
+after(() => service.end());
+
+const sessionOf = (token) => Number(decode(token).claims.sid);
+const seen = new Set();
+let steps = 0;
+
+/**
+ * Sends a request and finds exactly these events of it, each `[type, reason, user, session]`; they may depend on the
+ * answer. Every other column is the request's own: its address, its user agent, its id, its moment.
+ */
+async function noted(status, request, expected = () => []) {
+  steps += 1;
+  const [ip, agent, requestId] = [newIp(), `Client/${steps}`, `step-${steps}`];
+  const [{ last }] = await rows(service.db, "SELECT coalesce(max(id), 0) AS last FROM audit_events");
+  const begun = Date.now();
+  const response = await request({ ...from(ip, agent), "X-Request-ID": requestId });
+  assert.equal(response.status, status, response.text);
+  const events = await rows(service.db, "SELECT * FROM audit_events WHERE id > ?1 ORDER BY id", last);
+  const isAnonymous = ([type]) => type === "deleted";
+  assert.deepEqual(
+    events.map(({ id: _, created_at: __, ...event }) => event),
+    expected(response).map((event) => {
+      const [type, reason, user, session] = event;
+      const client = isAnonymous(event) ? { ip: null, user_agent: null } : { ip, user_agent: agent };
+      return { type, reason, user_id: user, session_id: session, ...client, request_id: requestId };
+    }),
+  );
+  events.forEach((event) => assert.ok(event.created_at >= begun && event.created_at <= Date.now(), event.type));
+  events.flatMap(({ type, reason }) => [type, reason]).forEach((name) => seen.add(name));
+  return response;
+}
+
+/** A new user, `{user, id, access, refresh, session}`, whose registration was noted. */
+async function registered() {
+  const user = newUser();
+  const { body } = await noted(201, (client) => register(service, user, client), ({ body }) => {
+    return [["registered", null, body.id, sessionOf(body.access_token)]];
+  });
+  const { id, access_token: access, refresh_token: token } = body;
+  return { user, id, access, refresh: token, session: sessionOf(token) };
+}
+
+const set = (column, id, value) => rows(service.db, `UPDATE users SET ${column} = ?2 WHERE id = ?1`, id, value);
+
+test("registering", async () => {
+  const { user, id } = await registered();
+  const taken = (client) => register(service, user, client);
+  await noted(409, taken, () => [["registration_refused", "email_taken", id, null]]);
+  const ip = newIp();
+  const again = (person) => (client) => register(service, person, { ...client, "CF-Connecting-IP": ip });
+  assert.equal((await again(newUser())({})).status, 201);
+  const [{ last }] = await rows(service.db, "SELECT max(id) AS last FROM audit_events");
+  for (const person of [newUser(), user]) {
+    assert.equal((await again(person)({})).status, 429);
+  }
+  const refused = await rows(service.db, "SELECT type, reason, user_id, ip FROM audit_events WHERE id > ?1", last);
+  const expected = (userId) => ({ type: "registration_refused", reason: "rate_limited", user_id: userId, ip });
+  assert.deepEqual(refused, [expected(null), expected(id)]);
+  seen.add("rate_limited");
+});
+
+test("signing in", async () => {
+  const { user, id } = await registered();
+  const right = (client) => login(service, user, client);
+  const wrong = (client) => login(service, { ...user, password: WRONG }, client);
+  await noted(200, right, ({ body }) => [["signed_in", null, id, sessionOf(body.refresh_token)]]);
+  await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
+  await set("blocked_until", id, Date.now() + HOUR);
+  await noted(401, right, () => [["sign_in_refused", "throttled", id, null]]);
+  await set("blocked_until", id, 0);
+  await noted(401, async (client) => {
+    const [late] = await hold.stop((at) => right({ ...client, ...at(1) }));
+    await set("password_version", id, 2);
+    await hold.release();
+    return late;
+  }, () => [["sign_in_refused", "overtaken", id, null]]);
+  await set("is_active", id, 0);
+  await noted(403, right, () => [["sign_in_refused", "disabled", id, null]]);
+  await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
+  const stranger = (client) => login(service, newUser(), client);
+  await noted(401, stranger, () => [["sign_in_refused", "unknown_user", null, null]]);
+  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = ?1", Date.now() + HOUR);
+  await noted(401, stranger, () => [["sign_in_refused", "throttled", null, null]]);
+  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = 0");
+});
+
+test("signing in for the hundred and first time", async () => {
+  const { user, id } = await registered();
+  const sessions = `
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+    INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at) SELECT ?1 + i, ?1, i, ?2, i FROM n`;
+  await rows(service.db, sessions, id, Date.now() + HOUR);
+  await noted(200, (client) => login(service, user, client), ({ body }) => [
+    ["signed_in", null, id, sessionOf(body.refresh_token)],
+    ["session_ended", "limit", id, null],
+  ]);
+});
+
+test("refreshing", async () => {
+  const { id, refresh: token, session } = await registered();
+  const exchange = (client) => refresh(service, token, client);
+  await noted(200, exchange, () => [["refreshed", null, id, session]]);
+  await noted(200, exchange, () => [["refreshed", "retry", id, session]]);
+  await rows(service.db, "UPDATE refresh_tokens SET revoked_at = revoked_at - ?1", 2 * HOUR);
+  await noted(401, exchange, () => [["reuse_detected", null, id, session]]);
+  await noted(401, exchange, () => [["refresh_refused", "revoked", id, session]]);
+  await rows(service.db, "DELETE FROM refresh_tokens WHERE session_id = ?1", session);
+  await noted(401, exchange, () => [["refresh_refused", "revoked", id, session]]);
+  await set("is_active", id, 0);
+  await noted(403, exchange, () => [["refresh_refused", "disabled", id, session]]);
+});
+
+test("ending sessions", async () => {
+  const { user, id, access, refresh: token } = await registered();
+  const other = (await login(service, user)).body;
+  const otherSession = sessionOf(other.refresh_token);
+  const end = (client) => endSession(service, access, otherSession, client);
+  await noted(204, end, () => [["session_ended", null, id, otherSession]]);
+  await noted(404, end);
+  const everywhere = (await login(service, user)).body.access_token;
+  const all = (client) => logoutAll(service, everywhere, client);
+  await noted(200, all, () => [["sessions_ended", null, id, null]]);
+  await noted(401, all);
+  await noted(200, (client) => logout(service, token, client));
+  const last = (await login(service, user)).body.refresh_token;
+  const out = (client) => logout(service, last, client);
+  await noted(200, out, () => [["signed_out", null, id, sessionOf(last)]]);
+  await noted(200, out);
+});
+
+test("changing the name and the password, and exporting", async () => {
+  const { user, id, access, session } = await registered();
+  const rename = (change) => (client) => updateProfile(service, access, change, client);
+  await noted(200, rename({ full_name: "Ada" }), () => [["profile_changed", null, id, null]]);
+  await noted(200, rename({}));
+  await noted(200, (client) => exportData(service, access, "", client), () => [["exported", null, id, null]]);
+  const change = (current, next) => (client) => changePassword(service, access, current, next, client);
+  const refused = (reason, session = null) => () => [["password_change_refused", reason, id, session]];
+  await noted(401, change(WRONG, "a passphrase of the thief"), refused("wrong_password"));
+  await set("blocked_until", id, Date.now() + HOUR);
+  await noted(401, change(user.password, "a passphrase of the thief"), refused("throttled"));
+  await set("blocked_until", id, 0);
+  await noted(401, async (client) => {
+    const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(2) }));
+    await set("password_version", id, 2);
+    await hold.release();
+    return late;
+  }, refused("overtaken", session));
+  await noted(422, change(user.password, "password1"));
+  const next = change(user.password, "the owner's next passphrase");
+  await noted(200, next, () => [["password_changed", null, id, session]]);
+});
+
+test("erasing the account", async () => {
+  const { user, id, access } = await registered();
+  const erase = (password) => (client) => deleteAccount(service, access, password, client);
+  await noted(401, erase(WRONG), () => [["deletion_refused", "wrong_password", id, null]]);
+  await set("blocked_until", id, Date.now() + HOUR);
+  await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, null]]);
+  await set("blocked_until", id, 0);
+  await noted(401, async (client) => {
+    const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(2) }));
+    await set("password_version", id, 2);
+    await hold.release();
+    return late;
+  }, () => [["deletion_refused", "overtaken", id, null]]);
+  await noted(204, erase(user.password), () => [["deleted", null, id, null]]);
+  await noted(401, erase(user.password));
+});
+
+test("what only reads, and what is turned away before it is known whom it concerns, is not noted", async () => {
+  const { user, access, refresh: token } = await registered();
+  await noted(200, (client) => me(service, access, client));
+  await noted(200, (client) => listSessions(service, access, client));
+  await noted(401, (client) => me(service, "no.jwt.this", client));
+  await noted(401, (client) => refresh(service, forge("refresh", { claims: { sub: "987654321" } }), client));
+  await noted(401, (client) => refresh(service, expired(token), client));
+  await noted(401, (client) => refresh(service, "nonsense", client));
+  await noted(401, (client) => logout(service, "nonsense", client));
+  await noted(422, (client) => login(service, { email: "no address", password: WRONG }, client));
+  await noted(422, (client) => register(service, { ...user, password: "short" }, client));
+});
+
+test("every type of event that is described was among them, and every reason", () => {
+  const description = readFileSync(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
+  const { AuditEvent } = parse(description, { merge: true }).components.schemas;
+  const described = [...AuditEvent.properties.type.enum, ...REASONS];
+  assert.deepEqual([...seen].filter((name) => name !== null).sort(), described.sort());
+});
+
+test("an address that somebody typed, and that has no account, is nowhere in the database", async () => {
+  const strangers = [newUser(), newUser(), { ...newUser(), email: " Some.Body+tag@Mail.Example " }];
+  const unknown = () => [["sign_in_refused", "unknown_user", null, null]];
+  for (const stranger of strangers) {
+    await noted(401, (client) => login(service, stranger, client), unknown);
+    await noted(422, (client) => register(service, { ...stranger, password: "password1" }, client));
+  }
+  const stored = (await dump(service.db)).toLowerCase();
+  for (const { email, password } of strangers) {
+    assert.ok(!stored.includes(email.trim().toLowerCase()));
+    assert.ok(!stored.includes(password));
+  }
+  assert.ok(!stored.includes("some.body"));
+});

@@ -1,0 +1,205 @@
+// What the timer removes, and above all what it leaves: a session in use must go on, and still notice theft. At this
+// level, because the deployed Worker is set off as Cloudflare does it, on a real D1 whose every row is compared before
+// and after. Time passes by moving stored times.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { from, login, logout, me, newIp, newUser, refresh, signUp } from "./support/client.mjs";
+import { cleanUp } from "./support/clean-up.mjs";
+import { dump, inShort, eventsOf, rows, userRow } from "./support/database.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { setFaults, WRAPPER } from "./support/faults.mjs";
+import { decode } from "./support/tokens.mjs";
+import { startWatched, watchedFor } from "./support/watched.mjs";
+
+const DAY = 86_400_000;
+const RETENTION_DAYS = 30;
+const COUNTS = ["refresh_tokens", "sessions", "audit_events", "registration_counts", "users"];
+
+const sessionOf = (token) => Number(decode(token).claims.sid);
+const jtiOf = (token) => decode(token).claims.jti;
+const counts = (line) => COUNTS.map((name) => line[name]);
+
+/** Every row of every table, as text, but the clean-up's own notes of where it is. */
+async function everything(db) {
+  const { clean_up_positions: _, ...tables } = JSON.parse(await dump(db));
+  const lines = ([name, all]) => all.map((row) => `${name} ${JSON.stringify(row)}`);
+  return Object.entries(tables).flatMap(lines).sort();
+}
+
+/** What a run removed, as `{table: [rows]}`; it adds and changes nothing. */
+async function removedBy(service, run) {
+  const before = await everything(service.db);
+  const line = await run();
+  const afterwards = new Set(await everything(service.db));
+  assert.deepEqual([...afterwards].filter((row) => !before.includes(row)), [], "added or changed");
+  const gone = before.filter((row) => !afterwards.has(row)).map((row) => [row.split(" ", 1)[0], row]);
+  const removed = Object.groupBy(gone, ([name]) => name);
+  return { line, removed: (name) => (removed[name] ?? []).map(([, row]) => JSON.parse(row.slice(name.length + 1))) };
+}
+
+/** Expired tokens of one live session, with keys that count up from 1: before those of all others. */
+function addExpiredTokens(db, session, count) {
+  const sql = `
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
+    SELECT printf('%032x', i), ?2, 1, 2, 2, 'after ' || i FROM n`;
+  return rows(db, sql, count, session);
+}
+
+const countOf = async (db, table) => (await rows(db, `SELECT count(*) AS n FROM ${table}`))[0].n;
+
+describe("one run", () => {
+  let service;
+  before(async () => (service = await startWatched({ settings: { AUDIT_RETENTION_DAYS: String(RETENTION_DAYS) } })));
+  after(() => service.end());
+
+  test("removes what is over, all of it and nothing else, and says how much", async () => {
+    const { db } = service;
+    const old = await signUp(service, newUser(), from("192.0.2.1"));
+    const person = await signUp(service, newUser(), from("192.0.2.2"));
+    const more = async () => (await login(service, person.user)).body.refresh_token;
+    const [out, ended, worn, partly] = [await more(), await more(), await more(), await more()];
+    const used = (await refresh(service, person.refresh)).body;
+    const newest = (await refresh(service, used.refresh_token)).body;
+    const outNext = (await refresh(service, out)).body.refresh_token;
+    const partlyNext = (await refresh(service, partly)).body.refresh_token;
+    await logout(service, outNext);
+
+    // Time passes: for a whole session, for all tokens of another, for one of two of a third.
+    await rows(db, "UPDATE sessions SET created_at = 1, expires_at = ?2 WHERE id = ?1", sessionOf(ended), Date.now());
+    await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(worn), Date.now());
+    await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(partly), Date.now());
+    const [first, second, third] = await rows(db, "SELECT id FROM audit_events ORDER BY id LIMIT 3");
+    const age = "UPDATE audit_events SET created_at = ?2 WHERE id = ?1";
+    const retained = Date.now() - RETENTION_DAYS * DAY;
+    await rows(db, age, first.id, retained - 2 * DAY);
+    await rows(db, age, second.id, retained);
+    await rows(db, age, third.id, retained + DAY);
+    const window = "UPDATE registration_counts SET window_started_at = ?2 WHERE network = ?1";
+    await rows(db, window, "192.0.2.1", Date.now() - 3_600_000);
+    await rows(db, window, "192.0.2.2", Date.now() - 3_600_000 + 600_000);
+
+    const { line, removed } = await removedBy(service, () => cleanUp(service));
+    const tokens = [out, outNext, ended, worn, partly].map(jtiOf);
+    assert.deepEqual(removed("refresh_tokens").map(({ jti }) => jti).sort(), tokens.sort());
+    assert.deepEqual(removed("sessions").map(({ id }) => id).sort(), [out, ended].map(sessionOf).sort());
+    assert.deepEqual(removed("audit_events").map(({ id }) => id), [first.id, second.id]);
+    assert.deepEqual(removed("registration_counts").map(({ network }) => network), ["192.0.2.1"]);
+    assert.deepEqual(counts(line), [5, 2, 2, 1, 0]);
+    assert.deepEqual([line.level, line.name, line.message], ["INFO", "app.clean_up", "Cleaned up"]);
+    assert.match(line.request_id, /^[0-9a-f]{32}$/);
+    assert.ok(line.d1_calls > 0);
+
+    // What was in use goes on, and what was exchanged is still known.
+    assertSuccess(await me(service, newest.access_token), 200);
+    const { body } = await refresh(service, newest.refresh_token);
+    assertEnvelope(await refresh(service, out), 401, "AUTH_TOKEN_REVOKED");
+    assertEnvelope(await refresh(service, ended), 401, "AUTH_TOKEN_REVOKED");
+    assertSuccess(await refresh(service, partlyNext), 200);
+    assertSuccess(await login(service, old.user), 200);
+    assertSuccess(await refresh(service, body.refresh_token), 200);
+    assertEnvelope(await refresh(service, person.refresh, from("192.0.2.66")), 401, "AUTH_TOKEN_REVOKED");
+    assert.deepEqual(inShort((await eventsOf(db, person.id)).slice(-1)), ["reuse_detected"]);
+    assertEnvelope(await me(service, newest.access_token), 401, "AUTH_TOKEN_REVOKED");
+  });
+
+  test("right after another removes nothing, and touches no row", async () => {
+    await signUp(service, newUser(), from(newIp()));
+    await cleanUp(service);
+    const { line } = await removedBy(service, () => cleanUp(service));
+    assert.deepEqual(counts(line), [0, 0, 0, 0, 0]);
+  });
+
+  test("removes thousands in steps of bounded size", async () => {
+    const { refresh: token, access } = await signUp(service, newUser(), from(newIp()));
+    await addExpiredTokens(service.db, sessionOf(token), 3500);
+    const before = await countOf(service.db, "refresh_tokens");
+    const line = await cleanUp(service);
+    assert.equal(line.refresh_tokens, 3500);
+    assert.equal(await countOf(service.db, "refresh_tokens"), before - 3500);
+    assert.ok(line.d1_calls > 7, "no single statement did it");
+    assertSuccess(await me(service, access), 200);
+  });
+
+  test("leaves the throttle of accounts and of unknown addresses as it is", async () => {
+    const { user, id } = await signUp(service, newUser(), from(newIp()));
+    for (let failure = 0; failure < 7; failure += 1) {
+      await login(service, { ...user, password: "an entirely wrong passphrase" });
+      await login(service, { ...newUser(), password: "an entirely wrong passphrase" });
+    }
+    const kept = [await userRow(service.db, id), await rows(service.db, "SELECT * FROM unknown_sign_ins")];
+    await cleanUp(service);
+    assert.deepEqual([await userRow(service.db, id), await rows(service.db, "SELECT * FROM unknown_sign_ins")], kept);
+  });
+
+  test("and requests at the same time do not get into each other's way", async () => {
+    const person = await signUp(service, newUser(), from(newIp()));
+    await addExpiredTokens(service.db, sessionOf(person.refresh), 2500);
+    const runs = [cleanUp(service), cleanUp(service)];
+    let token = person.refresh;
+    for (let round = 0; round < 20; round += 1) {
+      const response = await refresh(service, token);
+      assertSuccess(response, 200);
+      token = response.body.refresh_token;
+    }
+    await Promise.all(runs);
+    await cleanUp(service);
+    assert.equal(await countOf(service.db, `refresh_tokens WHERE session_id = ${sessionOf(token)}`), 21);
+    assertEnvelope(await refresh(service, person.refresh), 401, "AUTH_TOKEN_REVOKED");
+  });
+});
+
+describe("a run that is cut off", () => {
+  for (const [when, kind, steps] of [
+    ["before its second step does anything", "before", 1],
+    ["when its second step is done, and the answer lost", "after", 2],
+  ]) {
+    test(`${when}, is logged, keeps what it did, and the next one goes on from there`, async (t) => {
+      const service = await watchedFor(t, { wrapper: WRAPPER });
+      const { refresh: token, access } = await signUp(service);
+      const add = (count) => addExpiredTokens(service.db, sessionOf(token), count);
+      const left = () => countOf(service.db, "refresh_tokens WHERE expires_at = 2");
+      await add(2500);
+      await setFaults(service, { db: { kind, skip: 1 } });
+      const line = await cleanUp(service);
+      assert.deepEqual([line.level, line.message], ["ERROR", "Clean-up stopped, the next one goes on"]);
+      assert.match(line.cause, /Network connection lost/);
+      assert.equal(await left(), 2500 - steps * 1000);
+
+      // These come before the place where it stopped: not for the next run, but for the one after it.
+      await add(3);
+      await setFaults(service, { db: { kind: "ok" } });
+      const next = await cleanUp(service);
+      assert.deepEqual([next.message, next.refresh_tokens], ["Cleaned up", 2500 - steps * 1000]);
+      assert.equal(await left(), 3, "it did not begin anew");
+      assert.equal((await cleanUp(service)).refresh_tokens, 3);
+      assertSuccess(await me(service, access), 200);
+      assertSuccess(await refresh(service, token), 200);
+    });
+  }
+
+  test("by an open breaker, asks nothing of the database and says so", async (t) => {
+    const service = await watchedFor(t, { wrapper: WRAPPER });
+    const { refresh: token, access } = await signUp(service);
+    await addExpiredTokens(service.db, sessionOf(token), 10);
+    await setFaults(service, { db: { kind: "before" } });
+    for (let failure = 0; failure < 5; failure += 1) {
+      assertEnvelope(await me(service, access), 503, "SERVICE_UNAVAILABLE");
+    }
+    const { line, removed } = await removedBy(service, () => cleanUp(service));
+    assert.deepEqual([line.level, line.d1_calls], ["ERROR", 0]);
+    assert.deepEqual(removed("refresh_tokens"), []);
+  });
+});
+
+test("a run with wrong settings says so, names no value, and does nothing", async (t) => {
+  const service = await watchedFor(t, { settings: { SECRET_KEY: "a1b2c3d4-too-short", D1_TIMEOUT_MS: "soonish" } });
+  const expired = "INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.1', 1, 1)";
+  await rows(service.db, expired);
+  const { line, removed } = await removedBy(service, () => cleanUp(service));
+  assert.deepEqual([line.level, line.name], ["ERROR", "app.clean_up"]);
+  assert.match(line.message, /settings/);
+  assert.doesNotMatch(JSON.stringify(line), /too-short|soonish/);
+  assert.deepEqual(removed("registration_counts"), []);
+});

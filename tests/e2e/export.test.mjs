@@ -1,0 +1,191 @@
+// What a user gets who asks for all that is stored about them: everything, page by page, without secrets and without
+// anything of anybody else. At this level, because it is held against a dump of the real database, and cursors come
+// in through the query string as a client sends it.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { exportData, from, login, logout, newIp, newUser, refresh, signUp } from "./support/client.mjs";
+import { eventsOf, inShort, rows, userRow } from "./support/database.mjs";
+import { assertEnvelope, assertFaults, assertSuccess } from "./support/envelope.mjs";
+import { accessLines } from "./support/logs.mjs";
+import { SECRET_KEY } from "./support/service.mjs";
+import { decode } from "./support/tokens.mjs";
+import { startWatched } from "./support/watched.mjs";
+
+const PAGE = 1000;
+
+let service;
+before(async () => (service = await startWatched()));
+after(() => service.end());
+
+async function page(access, query) {
+  const response = await exportData(service, access, query);
+  assertSuccess(response, 200);
+  assert.deepEqual(Object.keys(response.body), ["user", "sessions", "audit_events", "next_cursor"]);
+  return response.body;
+}
+
+/** All pages, one after another. */
+async function pages(access) {
+  const all = [await page(access)];
+  while (all.at(-1).next_cursor !== null) {
+    assert.match(all.at(-1).next_cursor, /^[1-9][0-9]{0,14}$/);
+    all.push(await page(access, `?cursor=${all.at(-1).next_cursor}`));
+  }
+  return all;
+}
+
+const eventsOn = (all) => all.flatMap((each) => each.audit_events);
+const time = (milliseconds) => (milliseconds === null ? null : new Date(milliseconds).toISOString());
+
+/** Thousands of events, those of the two taking turns, as if they had happened long ago. */
+function addEvents(one, other, count) {
+  const sql = `
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+    INSERT INTO audit_events (created_at, type, user_id, ip, user_agent, request_id)
+    SELECT i, 'refreshed', CASE WHEN i % 2 = 1 THEN ?2 ELSE ?3 END, '192.0.2.' || (i % 250), 'Agent/' || i,
+           printf('%032x', i) FROM n`;
+  return rows(service.db, sql, 2 * count, one, other);
+}
+
+test("holds the account, every session and every event as they are on file", async () => {
+  const person = await signUp(service, newUser(), from("198.51.100.60", "Laptop/1.0"));
+  const { body } = await login(service, person.user, from("2001:db8::60", "Phone/2.0"));
+  await logout(service, body.refresh_token, from("2001:db8::61", "Phone/2.1"));
+  await login(service, { ...person.user, password: "a wrong passphrase" }, from("192.0.2.66", "Thief/6"));
+  await refresh(service, person.refresh, from("198.51.100.61", "Laptop/1.1"));
+  const exported = await page(person.access);
+
+  const user = await userRow(service.db, person.id);
+  assert.deepEqual(exported.user, {
+    id: person.id,
+    email: person.user.email,
+    full_name: person.user.full_name,
+    is_active: true,
+    created_at: time(user.created_at),
+    roles: [],
+  });
+  const newestFirst = "SELECT * FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC";
+  const sessions = await rows(service.db, newestFirst, person.id);
+  assert.deepEqual(
+    exported.sessions,
+    sessions.map((session) => ({
+      id: session.id,
+      created_at: time(session.created_at),
+      last_used_at: time(session.last_used_at),
+      expires_at: time(session.expires_at),
+      ended_at: time(session.ended_at),
+      end_reason: session.end_reason,
+      ip: session.ip,
+      user_agent: session.user_agent,
+    })),
+  );
+  assert.deepEqual(exported.sessions.map(({ end_reason: reason, ip }) => [reason, ip]), [
+    ["logout", "2001:db8::60"],
+    [null, "198.51.100.61"],
+  ]);
+  // The export itself is noted when it has been read.
+  const events = (await eventsOf(service.db, person.id)).slice(0, -1).reverse();
+  const expected = events.map(({ user_id: _, created_at: createdAt, ...event }) => {
+    return { ...event, created_at: time(createdAt) };
+  });
+  assert.deepEqual(exported.audit_events, expected);
+  assert.deepEqual(inShort(expected).toReversed(), [
+    "registered",
+    "signed_in",
+    "signed_out",
+    "sign_in_refused wrong_password",
+    "refreshed",
+  ]);
+  assert.equal(exported.next_cursor, null);
+});
+
+test("holds no secret: no hash, no token or part of one, no password", async () => {
+  const person = await signUp(service);
+  const { body } = await refresh(service, person.refresh);
+  const text = JSON.stringify(await pages(person.access));
+  const { password_hash: hash } = await userRow(service.db, person.id);
+  const tokens = [person.access, person.refresh, body.access_token, body.refresh_token];
+  const parts = tokens.flatMap((token) => [...token.split("."), decode(token).claims.jti]);
+  const jtis = (await rows(service.db, "SELECT jti FROM refresh_tokens")).map((token) => token.jti);
+  for (const secret of [SECRET_KEY, person.user.password, hash, ...hash.split("$").slice(-2), ...parts, ...jtis]) {
+    assert.ok(!text.includes(secret), secret);
+  }
+  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|blocked_until|pbkdf2/);
+});
+
+test("of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {
+  const [person, neighbour] = [await signUp(service), await signUp(service)];
+  await addEvents(person.id, neighbour.id, 2500);
+  const stored = (await eventsOf(service.db, person.id)).map((event) => event.id);
+  assert.equal(stored.length, 2501);
+  const all = await pages(person.access);
+  assert.deepEqual(all.map((each) => each.audit_events.length), [PAGE, PAGE, 501]);
+  assert.deepEqual(eventsOn(all).map((event) => event.id), stored.toReversed());
+  assert.deepEqual(all.map((each) => each.next_cursor), [String(stored.at(-PAGE)), String(stored.at(-2 * PAGE)), null]);
+  const later = (await eventsOf(service.db, person.id)).slice(stored.length);
+  assert.deepEqual(inShort(later), ["exported", "exported", "exported"]);
+});
+
+test("that fills its pages exactly ends with the last full one", async () => {
+  const [person, neighbour] = [await signUp(service), await signUp(service)];
+  await addEvents(person.id, neighbour.id, PAGE - 1);
+  const [only, ...more] = await pages(person.access);
+  assert.equal(only.audit_events.length, PAGE);
+  assert.deepEqual(more, []);
+  const [first, second, ...others] = await pages(person.access);
+  assert.deepEqual([first.audit_events.length, second.audit_events.length, others], [PAGE, 1, []]);
+});
+
+describe("a curious neighbour", () => {
+  test("who guesses at cursors of others sees only events of their own", async () => {
+    const [victim, curious] = [await signUp(service), await signUp(service)];
+    await addEvents(victim.id, curious.id, 20);
+    const own = (await eventsOf(service.db, curious.id)).map((event) => event.id);
+    const theirs = (await eventsOf(service.db, victim.id)).map((event) => event.id);
+    for (const cursor of [theirs[0], theirs[7], theirs.at(-1), theirs.at(-1) + 1, 1, 999_999_999_999_999]) {
+      const { user, audit_events: events, sessions } = await page(curious.access, `?cursor=${cursor}`);
+      assert.equal(user.id, curious.id);
+      assert.equal(sessions.length, 1);
+      const shown = events.map((event) => event.id).filter((id) => own.includes(id));
+      assert.equal(shown.length, events.filter((event) => event.type !== "exported").length);
+      assert.deepEqual(shown, own.filter((id) => id < cursor).toReversed());
+    }
+  });
+
+  test("gets no answer that tells an event of others from one that nobody has", async () => {
+    const [curious, victim] = [await signUp(service), await signUp(service)];
+    const [{ id }] = await eventsOf(service.db, victim.id);
+    const theirs = await page(curious.access, `?cursor=${id}`);
+    const nobodys = await page(curious.access, `?cursor=${id + 1}`);
+    assert.deepEqual(theirs, nobodys);
+    assert.deepEqual(inShort(theirs.audit_events), ["registered"]);
+  });
+});
+
+test("with a cursor that was never given out is refused, and not noted as an export", async () => {
+  const { id, access } = await signUp(service);
+  const bad = ["", "0", "-1", "+1", "01", "1.0", "1e3", "abc", "null", "%31", "1%20", "%201", "1%00", "0x10", "１"];
+  for (const cursor of [...bad, "9".repeat(16), "9".repeat(400), "1'--", "1;DROP%20TABLE%20users", "1,2", "[1]"]) {
+    const query = `?cursor=${encodeURI(cursor).replaceAll("%25", "%")}`;
+    const response = await exportData(service, access, query);
+    assertFaults(response, "query.cursor: value_error");
+    assert.deepEqual(response.body.error.details.errors[0].loc, ["query", "cursor"]);
+    assert.equal((await accessLines(service, [response]))[0].d1_calls, 1, "the caller, and nothing more");
+  }
+  assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"]);
+});
+
+test("asks for an access token, and notes who exported, from where", async () => {
+  const { id, access, refresh: token } = await signUp(service);
+  assertEnvelope(await exportData(service, token), 401, "AUTH_TOKEN_INVALID");
+  const client = from(newIp(), "Exporter/1.0");
+  const response = await exportData(service, access, "", { ...client, "X-Request-ID": "an-export" });
+  assertSuccess(response, 200);
+  const [, event] = await eventsOf(service.db, id);
+  assert.deepEqual(
+    [event.type, event.ip, event.user_agent, event.request_id],
+    ["exported", client["CF-Connecting-IP"], "Exporter/1.0", "an-export"],
+  );
+  assert.equal((await accessLines(service, [response]))[0].d1_calls, 2);
+});
