@@ -4,6 +4,7 @@ pub mod contract;
 pub mod gate;
 pub mod limiter;
 pub mod sqlite;
+pub mod world;
 
 use std::cell::Cell;
 use std::io;

@@ -1,0 +1,301 @@
+//! The matrix: every operation that asks who calls, and everybody who might. To be read beside the contract's table
+//! of roles; what is asked of whom stands in words in `domain::rbac`.
+
+use std::collections::BTreeSet;
+
+use edge_auth::http::routes::{Access, ROUTES};
+
+use crate::support::world::{Person, World};
+
+/// Who asks. A figure narrows a role to a department of university 1: what is asked about is in department 1, or in
+/// none.
+///
+/// `anon` has no token, `off` was a `PLATFORM_ADMIN` and is disabled, `new` has no role, `own` has none either and owns
+/// what is asked about. `S`tudent, `T`A, `I`nstructor, `D`epartment and `U`niversity administrator, those of another
+/// university after an `x`, and `PLATFORM_ADMIN`. All of university 1 has other administrators than those who ask.
+const PEOPLE: [Person; 24] = [
+    ("off", "PLATFORM_ADMIN"),
+    ("new", ""),
+    ("own", ""),
+    ("S", "STUDENT@1"),
+    ("S1", "STUDENT@1/1"),
+    ("S2", "STUDENT@1/2"),
+    ("T", "TA@1"),
+    ("T1", "TA@1/1"),
+    ("T2", "TA@1/2"),
+    ("I", "INSTRUCTOR@1"),
+    ("I1", "INSTRUCTOR@1/1"),
+    ("I2", "INSTRUCTOR@1/2"),
+    ("D1", "DEPARTMENT_ADMIN@1/1"),
+    ("D2", "DEPARTMENT_ADMIN@1/2"),
+    ("U", "UNIVERSITY_ADMIN@1"),
+    ("xS", "STUDENT@2"),
+    ("xT", "TA@2"),
+    ("xI", "INSTRUCTOR@2"),
+    ("xD", "DEPARTMENT_ADMIN@2/4"),
+    ("xU", "UNIVERSITY_ADMIN@2"),
+    ("P", "PLATFORM_ADMIN"),
+    // None of these asks: they are given roles, or lose them.
+    ("plain", ""),
+    ("other", "STUDENT@1 TA@1 INSTRUCTOR@1 UNIVERSITY_ADMIN@1 UNIVERSITY_ADMIN@2 PLATFORM_ADMIN"),
+    ("other1", "STUDENT@1/1 TA@1/1 INSTRUCTOR@1/1 DEPARTMENT_ADMIN@1/1"),
+];
+
+/// What is answered. 409: they may, but the university is not empty.
+const MATRIX: &str = "
+operation                       anon off new own   S  S1  S2   T  T1  T2   I  I1  I2  D1  D2   U  xS  xT  xI  xD  xU   P
+
+logoutAll                        401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+listSessions                     401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+endSession                       401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+getCurrentUser                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+updateProfile                    401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+changePassword                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+exportData                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+deleteAccount                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+
+listUniversities                 401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+createUniversity                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+getUniversity                    401 403 404 404 200 200 200 200 200 200 200 200 200 200 200 200 404 404 404 404 404 200
+updateUniversity                 401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 200
+deleteUniversity                 401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 409
+listDepartments                  401 403 404 404 200 200 200 200 200 200 200 200 200 200 200 200 404 404 404 404 404 200
+createDepartment                 401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+deleteDepartment                 401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+
+listRoles                        401 403 404 404 403 403 403 403 403 403 403 403 403 200 200 200 404 404 404 404 404 200
+grantRole STUDENT@1              401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+grantRole STUDENT@1/1            401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
+grantRole TA@1                   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+grantRole TA@1/1                 401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
+grantRole INSTRUCTOR@1           401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+grantRole INSTRUCTOR@1/1         401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
+grantRole DEPARTMENT_ADMIN@1/1   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+grantRole UNIVERSITY_ADMIN@1     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+grantRole PLATFORM_ADMIN         401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 201
+removeRole STUDENT@1             401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+removeRole STUDENT@1/1           401 403 404 404 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
+removeRole TA@1                  401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+removeRole TA@1/1                401 403 404 404 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
+removeRole INSTRUCTOR@1          401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+removeRole INSTRUCTOR@1/1        401 403 404 404 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
+removeRole DEPARTMENT_ADMIN@1/1  401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+removeRole UNIVERSITY_ADMIN@1    401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+removeRole PLATFORM_ADMIN        401 403 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 204
+
+listUniversityCourses            401 403 404 404 200 200 200 200 200 200 200 200 200 200 200 200 404 404 404 404 404 200
+createCourse                     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
+createCourse in 1                401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
+listCourses                      200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+getCourse public                 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+getCourse unpublished            404 404 404 404 200 200 200 200 200 200 200 200 200 200 200 200 404 404 404 404 404 200
+updateCourse                     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 200 404 404 404 404 404 200
+updateCourse in 1                401 403 404 404 403 403 403 403 403 403 403 403 403 200 403 200 404 404 404 404 404 200
+deleteCourse                     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+deleteCourse in 1                401 403 404 404 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
+
+listEnrollments                  401 403 404 404 403 403 403 200 403 403 200 403 403 403 403 200 404 404 404 404 404 200
+listEnrollments in 1             401 403 404 404 403 403 403 200 200 403 200 200 403 200 403 200 404 404 404 404 404 200
+enroll                           401 403 404 404 201 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 403
+enroll in 1                      401 403 404 404 201 201 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 403
+enroll unpublished               401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 403
+getEnrollment                    401 403 404 200 403 403 403 200 403 403 200 403 403 403 403 200 404 404 404 404 404 200
+getEnrollment in 1               401 403 404 200 403 403 403 200 200 403 200 200 403 200 403 200 404 404 404 404 404 200
+endEnrollment                    401 403 404 204 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+endEnrollment in 1               401 403 404 204 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
+
+checkPermission                  401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+adminListUsers                   401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminGetUser                     401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminUpdateUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
+adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200";
+
+/// What is asked, by the words that the matrix has for it. Roles are granted and removed as their names say.
+const REQUESTS: &str = r#"
+logoutAll               POST /auth/logout-all
+listSessions            GET /auth/sessions
+endSession              DELETE /auth/sessions/{session}
+getCurrentUser          GET /users/me
+updateProfile           PATCH /users/me {"full_name": "Somebody"}
+changePassword          PUT /users/me/password {"current_password": "correct horse battery staple", "new_password": "another thing"}
+exportData              GET /users/me/export
+deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
+listUniversities        GET /universities
+createUniversity        POST /universities {"name": "New", "slug": "new"}
+getUniversity           GET /universities/1
+updateUniversity        PATCH /universities/1 {"name": "New"}
+deleteUniversity        DELETE /universities/1
+listDepartments         GET /universities/1/departments
+createDepartment        POST /universities/1/departments {"name": "New"}
+deleteDepartment        DELETE /universities/1/departments/3
+listRoles               GET /universities/1/roles
+listUniversityCourses   GET /universities/1/courses
+createCourse            POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+createCourse in 1       POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true, "department_id": 1}
+listCourses             GET /courses
+getCourse public        GET /courses/1
+getCourse unpublished   GET /courses/2
+updateCourse            PATCH /courses/3 {"title": "New"}
+updateCourse in 1       PATCH /courses/1 {"title": "New"}
+deleteCourse            DELETE /courses/3
+deleteCourse in 1       DELETE /courses/1
+listEnrollments         GET /courses/3/enrollments
+listEnrollments in 1    GET /courses/1/enrollments
+enroll                  POST /courses/3/enrollments
+enroll in 1             POST /courses/1/enrollments
+enroll unpublished      POST /courses/2/enrollments
+getEnrollment           GET /enrollments/2
+getEnrollment in 1      GET /enrollments/1
+endEnrollment           DELETE /enrollments/2
+endEnrollment in 1      DELETE /enrollments/1
+checkPermission         POST /authz/check {"permission": "universities:view", "university_id": 1}
+adminListUsers          GET /admin/users
+adminGetUser            GET /admin/users/{plain}
+adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
+adminDeleteUser         DELETE /admin/users/{plain}
+adminEndSessions        POST /admin/users/{plain}/logout
+adminListSessions       GET /admin/users/{plain}/sessions
+adminListEvents         GET /admin/audit-events"#;
+
+/// The request behind a line of the matrix.
+fn request(world: &World, line: &str) -> String {
+    let (operation, role) = line.split_once(' ').unwrap_or((line, ""));
+    if operation == "grantRole" {
+        let (name, place) = role.split_once('@').unwrap_or((role, ""));
+        let department = place.split_once('/').map_or("null", |(_, department)| department);
+        let body = format!(r#"{{"user_id": {{plain}}, "role": "{name}", "department_id": {department}}}"#);
+        return filled(world, &format!("POST /universities/1/roles {body}"));
+    }
+    if operation == "removeRole" {
+        let whose = if role.contains('/') { "other1" } else { "other" };
+        return format!("DELETE /universities/1/roles/{}", world.grant(whose, role));
+    }
+    let lines = REQUESTS.lines().filter_map(|line| line.split_once("  "));
+    let (_, request) = lines.into_iter().find(|(known, _)| *known == line).unwrap();
+    filled(world, request.trim())
+}
+
+/// With the ids that only the world knows.
+fn filled(world: &World, request: &str) -> String {
+    let mut request = request.replace("{plain}", &world.id("plain").to_string());
+    if request.contains("{session}") {
+        request = request.replace(
+            "{session}",
+            &world.service.db.one::<i64>("SELECT coalesce(max(id), 1) FROM sessions").to_string(),
+        );
+    }
+    request
+}
+
+/// Round trips to the database, at most: one for who asks and what for, one for the thing itself. Proving a
+/// password takes one more, and so does finding out whose role it is.
+fn budget(operation: &str) -> u64 {
+    match operation {
+        "getCurrentUser" => 1,
+        "changePassword" | "deleteAccount" | "removeRole" => 3,
+        _ => 2,
+    }
+}
+
+fn code(status: u16, who: &str) -> Option<&'static str> {
+    match status {
+        401 => Some("AUTH_TOKEN_INVALID"),
+        403 if who == "off" => Some("AUTH_INACTIVE_USER"),
+        403 => Some("FORBIDDEN"),
+        404 => Some("NOT_FOUND"),
+        409 => Some("CONFLICT"),
+        _ => None,
+    }
+}
+
+/// One cell, in a world of its own.
+async fn check(line: &str, who: &str, status: u16) {
+    let world = World::of(&PEOPLE);
+    world.enroll("own", 1);
+    world.enroll("own", 3);
+    let visitor = match who {
+        "anon" => world.anonymous(),
+        _ => world.sign_in(who).await,
+    };
+    world.set_active("off", false);
+    let before = world.dump();
+    let reply = visitor.ask(&request(&world, line)).await;
+    assert_eq!(reply.status, status, "{line}, asked by {who}: {reply:?}");
+    assert_eq!(reply.body["error"]["code"].as_str(), code(status, who), "{line}, asked by {who}");
+    let operation = line.split(' ').next().unwrap();
+    let calls = world.service.last_d1_calls();
+    assert!(calls <= budget(operation), "{line}, asked by {who}: {calls} round trips");
+    assert!(status != 401 || calls == 0, "{line}: a stranger costs nothing");
+    let has_changed = world.dump() != before;
+    let is_visible = matches!(status, 201 | 204) && operation != "endSession";
+    assert!(status < 400 || !has_changed, "{line}, asked by {who}: refused, and done all the same");
+    assert!(!is_visible || has_changed, "{line}, asked by {who}: allowed, and nothing came of it");
+}
+
+/// The columns of the matrix: who asks.
+fn askers() -> Vec<&'static str> {
+    MATRIX.lines().find(|line| !line.is_empty()).unwrap()[32..].split_whitespace().collect()
+}
+
+/// The parts of the matrix, each with its lines: the words for it, and a status for each of those who ask.
+fn parts() -> Vec<Vec<(&'static str, Vec<&'static str>)>> {
+    let line = |line: &'static str| (line[..32].trim(), line[32..].split_whitespace().collect());
+    MATRIX.split("\n\n").skip(1).map(|part| part.lines().map(line).collect()).collect()
+}
+
+/// Every cell of one part, which begins with this operation. The parts are checked side by side.
+async fn check_part(beginning: &str) {
+    let parts = parts();
+    let part = parts.iter().find(|part| part[0].0 == beginning).unwrap();
+    for (line, statuses) in part {
+        assert_eq!(statuses.len(), askers().len(), "{line}");
+        for (who, status) in askers().iter().zip(statuses) {
+            check(line, who, status.parse().unwrap()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_with_accounts() {
+    check_part("logoutAll").await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_with_universities() {
+    check_part("listUniversities").await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_with_roles() {
+    check_part("listRoles").await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_with_courses() {
+    check_part("listUniversityCourses").await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_with_enrolments() {
+    check_part("listEnrollments").await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_matrix_says_on_the_platform() {
+    check_part("checkPermission").await;
+}
+
+#[test]
+fn the_matrix_has_every_operation_that_asks_who_calls() {
+    let is_asked = |access: Access| matches!(access, Access::User | Access::OptionalUser | Access::Permit(..));
+    let routes = ROUTES.iter().filter(|route| is_asked(route.access)).map(|route| route.operation_id);
+    let lines = parts().concat();
+    let asked: BTreeSet<_> = lines.iter().map(|(line, _)| line.split(' ').next().unwrap()).collect();
+    assert_eq!(asked, routes.collect());
+    assert_eq!(parts().len(), 6, "each part has a test");
+    let distinct: BTreeSet<_> = lines.iter().map(|(line, _)| line).collect();
+    assert_eq!(distinct.len(), lines.len(), "no line twice");
+}
