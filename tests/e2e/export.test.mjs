@@ -3,6 +3,7 @@
 // in through the query string as a client sends it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 
 import { exportData, from, login, logout, newIp, newUser, refresh, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, rows, userRow } from "./support/database.mjs";
@@ -29,6 +30,7 @@ async function page(access, query) {
 async function pages(access) {
   const all = [await page(access)];
   while (all.at(-1).next_cursor !== null) {
+    assert.ok(all.length < 10, "the pages go on and on");
     assert.match(all.at(-1).next_cursor, /^[1-9][0-9]{0,14}$/);
     all.push(await page(access, `?cursor=${all.at(-1).next_cursor}`));
   }
@@ -121,7 +123,9 @@ test("of 2,500 events has them all, once each, in three pages, while new ones ha
   assert.equal(stored.length, 2501);
   const all = await pages(person.access);
   assert.deepEqual(all.map((each) => each.audit_events.length), [PAGE, PAGE, 501]);
-  assert.deepEqual(eventsOn(all).map((event) => event.id), stored.toReversed());
+  const ids = eventsOn(all).map((event) => event.id);
+  // As a whole: to write down where thousands of numbers differ would take minutes.
+  assert.ok(isDeepStrictEqual(ids, stored.toReversed()), `${ids.length} events, ${new Set(ids).size} different ones`);
   assert.deepEqual(all.map((each) => each.next_cursor), [String(stored.at(-PAGE)), String(stored.at(-2 * PAGE)), null]);
   const later = (await eventsOf(service.db, person.id)).slice(stored.length);
   assert.deepEqual(inShort(later), ["exported", "exported", "exported"]);
@@ -130,11 +134,9 @@ test("of 2,500 events has them all, once each, in three pages, while new ones ha
 test("that fills its pages exactly ends with the last full one", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
   await addEvents(person.id, neighbour.id, PAGE - 1);
-  const [only, ...more] = await pages(person.access);
-  assert.equal(only.audit_events.length, PAGE);
-  assert.deepEqual(more, []);
-  const [first, second, ...others] = await pages(person.access);
-  assert.deepEqual([first.audit_events.length, second.audit_events.length, others], [PAGE, 1, []]);
+  const sizes = async () => (await pages(person.access)).map((each) => each.audit_events.length);
+  assert.deepEqual(await sizes(), [PAGE]);
+  assert.deepEqual(await sizes(), [PAGE, 1]);
 });
 
 describe("a curious neighbour", () => {
