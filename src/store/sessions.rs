@@ -64,10 +64,11 @@ const RESET_THROTTLE: &str = "
 const RECORD_OLDEST: &str = "
     INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
     SELECT ?1, 'session_ended', 'limit', ?2, id, ?5, ?6, ?7 FROM (
-        SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL
+        SELECT id, created_at FROM sessions WHERE user_id = ?2 AND ended_at IS NULL
         ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?3
     )
-    WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?4)";
+    WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?4)
+    ORDER BY created_at, id";
 
 const END_OLDEST: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'limit'
