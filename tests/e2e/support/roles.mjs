@@ -1,5 +1,8 @@
 // People with roles, universities and what is in them: made through the API, but for the first administrator of the
 // platform, whom only the database can make.
+//
+// Whatever asks the database past the service (`appoint` and all below `administrators`) must do so while no request is
+// in flight: it keeps this process waiting, and a service that has logged more than a pipe holds would wait for that.
 import assert from "node:assert/strict";
 
 import { send, signUp } from "./client.mjs";
@@ -26,6 +29,11 @@ export async function made(answer) {
   const { status, text, body } = await answer;
   assert.ok(status >= 200 && status < 300, `${status} ${text}`);
   return body;
+}
+
+/** What was answered, in short: `"204"`, or `"409 CONFLICT"`. */
+export function answerOf({ status, body }) {
+  return body?.error ? `${status} ${body.error.code}` : String(status);
 }
 
 /** Makes somebody an administrator of the platform past the service: the id of the grant. */
