@@ -36,6 +36,12 @@ export function answerOf({ status, body }) {
   return body?.error ? `${status} ${body.error.code}` : String(status);
 }
 
+/** How often each was answered: `{"201": 1, "409 CONFLICT": 9}`. */
+export function answersOf(responses) {
+  const groups = Object.groupBy(responses.map(answerOf), (answer) => answer);
+  return Object.fromEntries(Object.entries(groups).map(([answer, { length }]) => [answer, length]));
+}
+
 /** Makes somebody an administrator of the platform past the service: the id of the grant. */
 export async function appoint({ db }, { id }) {
   const sql = `
