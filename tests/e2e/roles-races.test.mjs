@@ -1,0 +1,207 @@
+// Roles that are given, taken and used at the same moment: what was answered is what is stored, and whoever has lost a
+// role cannot use it from the next request on. At this level, because it takes workerd, two isolates of the deployed
+// Worker and one D1 behind them to make the interleavings. Administrators who go for each other: administrators-races.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { me, signUp } from "./support/client.mjs";
+import { rows } from "./support/database.mjs";
+import { assertEnvelope } from "./support/envelope.mjs";
+import {
+  answerOf,
+  answersOf,
+  assertIntact,
+  call,
+  createCourse,
+  createDepartment,
+  createUniversity,
+  grantRole,
+  made,
+  member,
+  platformAdmin,
+  removeRole,
+} from "./support/roles.mjs";
+import { startService } from "./support/service.mjs";
+
+const MANY = 20;
+/** So many roles one user can have. */
+const MOST_GRANTS = 100;
+
+let service;
+let boss;
+before(async () => {
+  service = await startService({ isolates: 2 });
+  boss = await platformAdmin(service);
+});
+after(async () => {
+  await assertIntact(service.db);
+  await service.stop();
+});
+
+/** All of them at once, each by another isolate than the one before. */
+const inParallel = (operations) =>
+  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
+const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
+const newUniversity = async () => (await made(createUniversity(service, boss))).id;
+const ofUniversity = (university) =>
+  rows(service.db, "SELECT * FROM user_university_roles WHERE university_id = ?1 ORDER BY user_id", university);
+const events = async (type, university) => {
+  const sql = "SELECT user_id, actor_id FROM audit_events WHERE type = ?1 AND university_id = ?2 ORDER BY user_id";
+  return rows(service.db, sql, type, university);
+};
+
+describe("a role that is removed while its holder acts", () => {
+  const ROUNDS = 12;
+  const CLIENTS = 4;
+
+  for (const [whoElse, isStudent, refused] of [
+    ["who has no other", false, "404 NOT_FOUND"],
+    ["who is a student as well", true, "403 FORBIDDEN"],
+  ]) {
+    test(`is worth nothing from the next request on, to a holder ${whoElse}`, async () => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await roundOf(round, isStudent, refused);
+      }
+    });
+  }
+
+  /** The holder acts with several clients, until each is refused; the role is removed after so many acts. */
+  async function roundOf(round, isStudent, refused) {
+    const university = await newUniversity();
+    await member(service, boss, university, "UNIVERSITY_ADMIN");
+    const holder = await member(service, boss, university, "UNIVERSITY_ADMIN");
+    if (isStudent) {
+      await made(grantRole(service, boss, university, holder, "STUDENT"));
+    }
+    const people = await Promise.all(many(CLIENTS, () => signUp(service)));
+    const done = { departments: [], roles: [], courses: [] };
+    let acts = 0;
+    let isRemoved = false;
+    const remove = async () => {
+      assert.equal((await removeRole(service, boss, university, holder.grant)).status, 204);
+      isRemoved = true;
+    };
+    const removals = [];
+    /** One act: the id of what came of it, or nothing if it was refused. */
+    const acting = async (kind, answer) => {
+      const beganTooLate = isRemoved;
+      const { status, text, body } = await answer;
+      if (status !== 201) {
+        assert.equal(answerOf({ status, body }), refused, text);
+        return undefined;
+      }
+      assert.ok(!beganTooLate, `obeyed after the removal was answered: ${text}`);
+      acts += 1;
+      if (acts === 2 * round + 1) {
+        removals.push(remove());
+      }
+      done[kind].push(body.id);
+      return body.id;
+    };
+    const clients = people.map((person) => async (isolate) => {
+      let isObeyed = true;
+      while (isObeyed) {
+        const department_id = await acting("departments", createDepartment(isolate, holder, university));
+        isObeyed =
+          department_id !== undefined &&
+          (await acting("roles", grantRole(isolate, holder, university, person, "TA", department_id))) !== undefined &&
+          (await acting("courses", createCourse(isolate, holder, university, { department_id }))) !== undefined;
+      }
+    });
+    await inParallel(clients);
+    await Promise.all(removals);
+    await assertDone(done, { university, holder, isStudent });
+  }
+
+  /** What was answered is what is stored. */
+  async function assertDone(done, { university, holder, isStudent }) {
+    const ids = async (table, condition) => {
+      const sql = `SELECT id FROM ${table} WHERE university_id = ?1 AND ${condition} ORDER BY id`;
+      return (await rows(service.db, sql, university)).map(({ id }) => id);
+    };
+    const sorted = (list) => list.toSorted((one, other) => one - other);
+    assert.deepEqual(await ids("departments", "TRUE"), sorted(done.departments));
+    assert.deepEqual(await ids("courses", "department_id IS NOT NULL"), sorted(done.courses));
+    assert.deepEqual(await ids("user_university_roles", "role = 'TA'"), sorted(done.roles));
+    const byHolder = (await events("role_granted", university)).filter(({ actor_id }) => actor_id === holder.id);
+    assert.equal(byHolder.length, done.roles.length);
+    assert.deepEqual(await events("role_removed", university), [{ user_id: holder.id, actor_id: boss.id }]);
+    const left = { university_id: university, department_id: null, role: "STUDENT" };
+    assert.deepEqual((await me(service, holder.access)).body.roles, isStudent ? [left] : []);
+  }
+});
+
+test("one role that is granted many times at once is granted once", async () => {
+  const university = await newUniversity();
+  const deputy = await member(service, boss, university, "UNIVERSITY_ADMIN");
+  const person = await signUp(service);
+  const names = [{ user_id: person.id }, { email: person.user.email }, { email: ` ${person.user.email.toUpperCase()}` }];
+  const answers = await inParallel(
+    many(MANY, (index) => (isolate) => {
+      const value = { ...names[index % names.length], role: "INSTRUCTOR" };
+      return call(isolate, index % 2 ? boss : deputy, "POST", `/universities/${university}/roles`, value);
+    }),
+  );
+  assert.deepEqual(answersOf(answers), { 201: 1, "409 CONFLICT": MANY - 1 });
+  const { body: granted } = answers.find(({ status }) => status === 201);
+  const stored = (await ofUniversity(university)).filter(({ user_id }) => user_id === person.id);
+  assert.deepEqual(stored.map(({ id, role }) => ({ id, role })), [{ id: granted.id, role: "INSTRUCTOR" }]);
+  assert.equal((await events("role_granted", university)).filter(({ user_id }) => user_id === person.id).length, 1);
+});
+
+test("one role that is removed many times at once is removed once", async () => {
+  const university = await newUniversity();
+  const { id, grant } = await member(service, boss, university, "TA");
+  const answers = await inParallel(many(MANY, () => (isolate) => removeRole(isolate, boss, university, grant)));
+  assert.deepEqual(answersOf(answers), { 204: 1, "404 NOT_FOUND": MANY - 1 });
+  assert.deepEqual(await ofUniversity(university), []);
+  assert.deepEqual(await events("role_removed", university), [{ user_id: id, actor_id: boss.id }]);
+});
+
+test("nobody gets more roles than every request of theirs can read", async () => {
+  const ROLES = ["STUDENT", "TA", "INSTRUCTOR"];
+  const DEPARTMENTS = 40;
+  const university = await newUniversity();
+  const departments = await inParallel(
+    many(DEPARTMENTS, () => (isolate) => made(createDepartment(isolate, boss, university))),
+  );
+  const person = await signUp(service);
+  const places = departments.flatMap(({ id }) => ROLES.map((role) => [role, id]));
+  assert.equal(places.length, 120);
+  const grants = places.map((place) => (isolate) => grantRole(isolate, boss, university, person, ...place));
+  const answers = await inParallel(grants);
+  assert.deepEqual(answersOf(answers), { 201: MOST_GRANTS, "409 CONFLICT": places.length - MOST_GRANTS });
+  const refused = answers.flatMap(({ status }, index) => (status === 409 ? [index] : []));
+  refused.forEach((index) => assert.match(answers[index].body.error.message, /too many roles/i));
+  assert.equal((await ofUniversity(university)).length, MOST_GRANTS);
+  assert.equal((await events("role_granted", university)).length, MOST_GRANTS);
+  assert.equal((await me(service, person.access)).body.roles.length, MOST_GRANTS);
+
+  // Where one went, one more can come, and no two.
+  const { body: granted } = answers.find(({ status }) => status === 201);
+  assert.equal((await removeRole(service, boss, university, granted.id)).status, 204);
+  const again = await inParallel(refused.map((index) => grants[index]));
+  assert.deepEqual(answersOf(again), { 201: 1, "409 CONFLICT": refused.length - 1 });
+});
+
+test("roles that are granted to somebody who deletes their account are gone with them", async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const university = await newUniversity();
+    const person = await signUp(service);
+    const departments = await Promise.all(many(8, () => made(createDepartment(service, boss, university))));
+    const grants = departments.map(({ id }) => (isolate) => grantRole(isolate, boss, university, person, "TA", id));
+    const { password } = person.user;
+    const leaving = (isolate) => call(isolate, person, "DELETE", "/users/me", { password });
+    const answers = await inParallel(grants.toSpliced(round % grants.length, 0, leaving));
+    const [left] = answers.splice(round % grants.length, 1);
+    assert.equal(left.status, 204);
+    answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
+    assert.deepEqual(await ofUniversity(university), []);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM users WHERE id = ?1", person.id), []);
+    // The departments are free again: nothing refers to them.
+    for (const { id } of departments) {
+      await made(call(service, boss, "DELETE", `/universities/${university}/departments/${id}`));
+    }
+    assertEnvelope(await me(service, person.access), 401, "AUTH_TOKEN_INVALID");
+  }
+});

@@ -1,0 +1,58 @@
+// Every way in which an administrator can be lost, and what may be answered to two of them at the same moment.
+import { call } from "./roles.mjs";
+
+const removal = ({ target, university }) => ["DELETE", `/universities/${university}/roles/${target.grant}`];
+const disabling = ({ target }) => ["PATCH", `/admin/users/${target.id}`, { is_active: false }];
+const erasure = ({ target }) => ["DELETE", `/admin/users/${target.id}`];
+const leaving = ({ by }) => ["DELETE", "/users/me", { password: by.user.password }];
+
+/** `needs` is what one must have for it, `effect` what it does to whom it is about; `isOwn`: to oneself. */
+export const WAYS = {
+  "removes the other's role": { needs: "role", effect: "removed", request: removal },
+  "disables the other": { needs: "platform", effect: "disabled", request: disabling },
+  "deletes the other": { needs: "platform", effect: "erased", request: erasure },
+  "removes their own role": { needs: "role", effect: "removed", request: removal, isOwn: true },
+  "disables themselves": { needs: "platform", effect: "disabled", request: disabling, isOwn: true },
+  "deletes themselves": { needs: "account", effect: "erased", request: leaving, isOwn: true },
+};
+
+/** What somebody is answered who comes after that was done to them. */
+const AFTERWARDS = {
+  removed: { role: "404 NOT_FOUND", platform: "403 FORBIDDEN" },
+  disabled: {
+    role: "403 AUTH_INACTIVE_USER",
+    platform: "403 AUTH_INACTIVE_USER",
+    account: "403 AUTH_INACTIVE_USER",
+  },
+  erased: {
+    role: "401 AUTH_TOKEN_INVALID",
+    platform: "401 AUTH_TOKEN_INVALID",
+    account: "401 AUTH_TOKEN_INVALID",
+  },
+};
+
+/** `by` goes one of these ways, to be rid of `peer` or of themselves. */
+export function act(way, by, peer) {
+  return { ...way, by, target: way.isOwn ? by : peer };
+}
+
+export function perform(service, { by, target, request }, university) {
+  return call(service, by, ...request({ by, target, university }));
+}
+
+/** The answers, beside success, that `loser` may get when `winner` succeeds at the same moment. */
+export function refusals(winner, loser) {
+  const isHit = winner.target === loser.by;
+  const allowed = isHit ? [AFTERWARDS[winner.effect][loser.needs]] : [];
+  if (winner.target !== loser.target) {
+    // It began in time, but would have taken the last one away.
+    allowed.push("409 CONFLICT");
+  } else if (winner.effect === "erased" || (winner.effect === "removed" && loser.effect === "removed")) {
+    // It began in time, but what it is about is gone.
+    allowed.push(loser.needs === "account" ? "401 AUTH_INVALID_CREDENTIALS" : "404 NOT_FOUND");
+  } else if (winner.effect === "disabled" && loser.needs === "account") {
+    // It began in time, but their password is good for nothing any more.
+    allowed.push("401 AUTH_INVALID_CREDENTIALS");
+  }
+  return allowed;
+}
