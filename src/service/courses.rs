@@ -9,7 +9,7 @@ use crate::domain::problem::{Code, Problem};
 use crate::domain::rbac::{Permission, Resource};
 use crate::store::courses::{self, CourseChange, CourseRow, NewCourse, Saving, Viewer};
 use crate::store::departments::Deletion;
-use crate::store::enrollments::{self, EnrollmentRow, ParticipantRow};
+use crate::store::enrollments::{self, Enrolling, EnrollmentRow, ParticipantRow};
 use crate::store::page::{Page, PageRequest};
 use crate::store::resources::ResourceRow;
 
@@ -47,6 +47,7 @@ fn saved(saving: Saving) -> Result<CourseRow, Error> {
         Saving::Saved(row) => Ok(row),
         Saving::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
         Saving::NoSuchDepartment => Err(no_such_department()),
+        Saving::NoSuchUniversity => Err(Code::NotFound.into()),
     }
 }
 
@@ -135,8 +136,11 @@ pub async fn enroll(
     if !found.is_public {
         return Err(Error::Refused(Problem::forbidden("Course is not published")));
     }
-    let row = enrollments::create(ctx.store, id, user_id, ctx.now()).await?;
-    row.ok_or(Error::Refused(Problem::conflict("Already enrolled")))
+    match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
+        Enrolling::Enrolled(row) => Ok(row),
+        Enrolling::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
+        Enrolling::NoSuchCourse => Err(Code::NotFound.into()),
+    }
 }
 
 /// Who takes a course.

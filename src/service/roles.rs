@@ -58,7 +58,7 @@ pub async fn grant(
     let granted = roles::grant(ctx.store, &command.grantee, new, caller.user.id, ctx.origin).await?;
     let row = match granted {
         Granting::Granted(row) => row,
-        Granting::NoSuchUser => return Err(Code::NotFound.into()),
+        Granting::NoSuchUser | Granting::NoSuchUniversity => return Err(Code::NotFound.into()),
         Granting::NoSuchDepartment => return Err(no_such_department()),
         Granting::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
         Granting::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),

@@ -7,7 +7,7 @@ use crate::domain::label::{Label, Slug};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::rbac::{Permission, Resource};
 use crate::ports::DbError;
-use crate::store::departments::{self, Deletion, DepartmentRow};
+use crate::store::departments::{self, Creation, Deletion, DepartmentRow};
 use crate::store::page::{Page, PageRequest};
 use crate::store::universities::{self, UniversityRow};
 
@@ -81,14 +81,17 @@ pub async fn delete(ctx: &Context<'_>, id: UniversityId) -> Result<(), Error> {
 /// Adds a department.
 ///
 /// # Errors
-/// `CONFLICT` when the university has one of that name; [`Error`] otherwise.
+/// `CONFLICT` when the university has one of that name; `NOT_FOUND` when it is gone by now; [`Error`] otherwise.
 pub async fn create_department(
     ctx: &Context<'_>,
     university_id: UniversityId,
     name: &Label,
 ) -> Result<DepartmentRow, Error> {
-    let row = departments::create(ctx.store, university_id, name, ctx.now()).await?;
-    row.ok_or(Error::Refused(Problem::conflict("University has a department of that name")))
+    match departments::create(ctx.store, university_id, name, ctx.now()).await? {
+        Creation::Created(row) => Ok(row),
+        Creation::NameTaken => Err(Error::Refused(Problem::conflict("University has a department of that name"))),
+        Creation::NoSuchUniversity => Err(Code::NotFound.into()),
+    }
 }
 
 /// The departments of a university.

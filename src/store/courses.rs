@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::departments::{Deletion, present};
 use super::page::{Page, PageRequest};
-use super::{IdRow, Store, boolean, statement};
+use super::{IdRow, Store, boolean, statement, universities};
 use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::label::Label;
 use crate::domain::time::Timestamp;
@@ -79,6 +79,8 @@ pub enum Saving {
     CodeTaken,
     /// The university has no such department.
     NoSuchDepartment,
+    /// The university is gone.
+    NoSuchUniversity,
 }
 
 const INSERT: &str = "
@@ -175,9 +177,11 @@ pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Resul
         now.millis().into(),
     ];
     let department = present(new.university_id, new.department_id);
-    let [rows, department] = store.batch([statement(INSERT, insert), department]).await?;
+    let university = universities::present(new.university_id);
+    let [rows, department, university] = store.batch([statement(INSERT, insert), department, university]).await?;
     Ok(match rows.first()? {
         Some(row) => Saving::Saved(row),
+        None if university.all::<IdRow>()?.is_empty() => Saving::NoSuchUniversity,
         None if is_missing(new.department_id, &department)? => Saving::NoSuchDepartment,
         None => Saving::CodeTaken,
     })

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::page::{Page, PageRequest};
-use super::{IdRow, Store, statement};
+use super::{IdRow, Store, statement, universities};
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::label::Label;
 use crate::domain::time::Timestamp;
@@ -67,7 +67,17 @@ const SELECT_PRESENT: &str = "SELECT id FROM departments WHERE university_id = ?
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, SELECT_PRESENT];
 
-/// Adds a department. Nothing, if the university has one of that name.
+/// How adding a department ended.
+pub enum Creation {
+    /// It is on file.
+    Created(DepartmentRow),
+    /// The university has one of that name.
+    NameTaken,
+    /// The university is gone.
+    NoSuchUniversity,
+}
+
+/// Adds a department.
 ///
 /// # Errors
 /// [`DbError`].
@@ -76,10 +86,14 @@ pub async fn create(
     university_id: UniversityId,
     name: &Label,
     now: Timestamp,
-) -> Result<Option<DepartmentRow>, DbError> {
+) -> Result<Creation, DbError> {
     let values = [university_id.get().into(), name.as_str().into(), now.millis().into()];
-    let [rows] = store.batch([statement(INSERT, values)]).await?;
-    rows.first()
+    let [rows, university] = store.batch([statement(INSERT, values), universities::present(university_id)]).await?;
+    Ok(match rows.first()? {
+        Some(row) => Creation::Created(row),
+        None if university.all::<IdRow>()?.is_empty() => Creation::NoSuchUniversity,
+        None => Creation::NameTaken,
+    })
 }
 
 /// The departments of a university.

@@ -40,6 +40,8 @@ const INSERT: &str = "
     ON CONFLICT (user_id, course_id) DO NOTHING
     RETURNING id, course_id, user_id, created_at";
 
+const SELECT_PRESENT: &str = "SELECT id FROM enrollments WHERE course_id = ?1 AND user_id = ?2";
+
 const SELECT: &str = "SELECT id, course_id, user_id, created_at FROM enrollments WHERE id = ?1";
 
 const SELECT_OF_COURSE: &str = "
@@ -50,21 +52,31 @@ const SELECT_OF_COURSE: &str = "
 const DELETE: &str = "DELETE FROM enrollments WHERE id = ?1 RETURNING id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT, SELECT_OF_COURSE, DELETE];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_PRESENT, SELECT, SELECT_OF_COURSE, DELETE];
 
-/// Enrols a user in a public course. Nothing, if they are enrolled already.
+/// How enrolling ended.
+pub enum Enrolling {
+    /// It is on file.
+    Enrolled(EnrollmentRow),
+    /// The user is enrolled already.
+    Already,
+    /// The course is gone, or not public any more.
+    NoSuchCourse,
+}
+
+/// Enrols a user in a public course.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(
-    store: &Store,
-    course_id: CourseId,
-    user_id: UserId,
-    now: Timestamp,
-) -> Result<Option<EnrollmentRow>, DbError> {
-    let values = [course_id.get().into(), user_id.get().into(), now.millis().into()];
-    let [rows] = store.batch([statement(INSERT, values)]).await?;
-    rows.first()
+pub async fn create(store: &Store, course_id: CourseId, user_id: UserId, now: Timestamp) -> Result<Enrolling, DbError> {
+    let insert = [course_id.get().into(), user_id.get().into(), now.millis().into()];
+    let present = [course_id.get().into(), user_id.get().into()];
+    let [rows, present] = store.batch([statement(INSERT, insert), statement(SELECT_PRESENT, present)]).await?;
+    Ok(match rows.first()? {
+        Some(row) => Enrolling::Enrolled(row),
+        None if present.all::<IdRow>()?.is_empty() => Enrolling::NoSuchCourse,
+        None => Enrolling::Already,
+    })
 }
 
 /// One enrolment.

@@ -69,6 +69,8 @@ pub enum Granting {
     Granted(GrantRow),
     /// There is no such user.
     NoSuchUser,
+    /// The university is gone.
+    NoSuchUniversity,
     /// The university has no such department.
     NoSuchDepartment,
     /// They have it already.
@@ -97,6 +99,7 @@ const INSERT_GRANT: &str = "
     WHERE u.id = (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2)
       AND u.erasure_cursor IS NULL
       AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?7
+      AND (?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3))
       AND (?5 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?5))
     ON CONFLICT DO NOTHING
     RETURNING id";
@@ -117,8 +120,9 @@ const SELECT_GRANTED: &str = "
 
 const SELECT_CIRCUMSTANCES: &str = "
     SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND erasure_cursor IS NULL)
-               OR EXISTS (SELECT 1 FROM users WHERE email = ?2) AS user_exists,
-           ?4 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?4) AS department_exists";
+               OR EXISTS (SELECT 1 FROM users WHERE email = ?2) AS known_user,
+           ?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3) AS university,
+           ?4 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?4) AS with_department";
 
 const SELECT_ONE: &str = "
     SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
@@ -193,8 +197,9 @@ fn read_role(text: &str) -> Result<Role, DbError> {
 
 #[derive(Deserialize)]
 struct CircumstancesRow {
-    user_exists: i64,
-    department_exists: i64,
+    known_user: i64,
+    university: i64,
+    with_department: i64,
 }
 
 /// Gives somebody a role.
@@ -235,8 +240,9 @@ pub async fn grant(
     Ok(match (row, inserted.all::<IdRow>()?.is_empty()) {
         (Some(row), false) => Granting::Granted(row),
         (Some(_), true) => Granting::Exists,
-        (None, _) if circumstances.user_exists == 0 => Granting::NoSuchUser,
-        (None, _) if circumstances.department_exists == 0 => Granting::NoSuchDepartment,
+        (None, _) if circumstances.known_user == 0 => Granting::NoSuchUser,
+        (None, _) if circumstances.university == 0 => Granting::NoSuchUniversity,
+        (None, _) if circumstances.with_department == 0 => Granting::NoSuchDepartment,
         (None, _) => Granting::TooMany,
     })
 }

@@ -7,7 +7,7 @@ use super::{IdRow, Store, statement};
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::label::{Label, Slug};
 use crate::domain::time::Timestamp;
-use crate::ports::DbError;
+use crate::ports::{DbError, Statement};
 
 /// A university.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -56,8 +56,16 @@ const DELETE: &str = "
       AND NOT EXISTS (SELECT 1 FROM user_university_roles WHERE university_id = ?1)
     RETURNING id";
 
+const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = ?1";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, DELETE_ROLES, DELETE];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, DELETE_ROLES, DELETE, SELECT_PRESENT];
+
+/// Is there such a university?
+pub(super) fn present(id: UniversityId) -> Statement {
+    statement(SELECT_PRESENT, [id.get().into()])
+}
 
 /// Adds a university. Nothing, if the slug is taken.
 ///
