@@ -47,6 +47,10 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
             service.refresh(&tokens.refresh).await,
             service.logout(&tokens.refresh).await,
             service.me(&tokens.access).await,
+            service.get("/courses").await,
+            // Who asks cannot be known: that is no reason to treat them as a stranger.
+            service.get_as("/courses", &tokens.access).await,
+            service.get_as("/universities/1", &tokens.access).await,
         ];
         for reply in replies {
             let reply = reply.expect_error(503, "SERVICE_UNAVAILABLE");
@@ -54,7 +58,7 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
             assert!(!reply.text.contains("D1"), "nothing about the cause");
         }
         let causes = service.logs("Request failed");
-        assert_eq!(causes.len(), 5);
+        assert_eq!(causes.len(), 8);
         assert!(causes.iter().all(|line| line["cause"] == format!("database: {error}")));
         service.get("/health").await.expect(200);
     }

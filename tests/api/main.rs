@@ -8,6 +8,9 @@
 
 mod access;
 mod account;
+mod admin;
+mod audit;
+mod authz;
 mod bodies;
 mod breaker;
 mod clean_up;
@@ -19,6 +22,7 @@ mod last_administrator;
 mod limits;
 mod logs;
 mod migrations;
+mod overtaken;
 mod paging;
 mod properties;
 mod rbac_matrix;
