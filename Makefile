@@ -56,7 +56,7 @@ ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
-.PHONY: test-rust test-wasm test-e2e test-pages test-contract test-dev
+.PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +75,7 @@ seed: $(NODE_TOOLS) $(STATE)/migrated ## Fills the local database with demo data
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint lint-api deploy-check test-rust test-wasm test-e2e test-pages test-contract test-dev ## Runs every test.
+test: lint lint-api deploy-check test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev ## Runs every test.
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
@@ -109,6 +109,10 @@ test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAs
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/e2e/*.test.mjs'
+
+test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a million tokens.
+	$(SAY) "The service when it has grown (workerd)"
+	@node --disable-warning=ExperimentalWarning --test --test-timeout=300000 --test-reporter=spec 'tests/growth/*.test.mjs'
 
 test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
 	$(SAY) "The API pages in a browser"

@@ -122,12 +122,10 @@ pub enum Reason {
     /// Whatever the password was: too many wrong ones came before it.
     Throttled,
     /// What was proven no longer held when it was to be written: wrong passwords began a wait, the password
-    /// was changed, or the account was disabled meanwhile.
+    /// was changed, the account was disabled, or nobody else would be left to administer something.
     Overtaken,
     /// The account is disabled.
     Disabled,
-    /// The user administers something that nobody else does.
-    LastAdministrator,
     /// The token or its session was ended, or is no longer on file.
     Revoked,
     /// The same token again within the retry interval.
@@ -148,7 +146,6 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::Overtaken => "overtaken",
             Self::Disabled => "disabled",
-            Self::LastAdministrator => "last_administrator",
             Self::Revoked => "revoked",
             Self::Retry => "retry",
             Self::Limit => "limit",

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+/// Beyond this, a double does not hold every integer.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+
 /// A JSON text.
 pub(super) enum JsonText {
     /// An object.
@@ -92,7 +95,10 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(i64::try_from(value).map_or(JsonText::Other, JsonText::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<JsonText, E> {
-        Ok(JsonText::Other)
+    /// `3.0` is the integer 3 (JSON Schema Core §6.3): some languages write all numbers so.
+    fn visit_f64<E>(self, value: f64) -> Result<JsonText, E> {
+        let is_exact = value.fract() == 0.0 && value.abs() <= MAX_EXACT;
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number within bounds")]
+        Ok(if is_exact { JsonText::Integer(value as i64) } else { JsonText::Other })
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Query<'a> {
     }
 
     fn page(&mut self) -> PageRequest {
-        let parse = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let parse = |text: &str| usize::try_from(integer(text)?).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let limit = self.read("limit", "value must be an integer from 1 to 100", parse);
         PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), after: self.cursor() }
     }
@@ -56,6 +56,11 @@ impl<'a> Query<'a> {
     fn finish<T>(self, value: T) -> Result<T, Refusal> {
         if self.faults.is_empty() { Ok(value) } else { Err(Problem::validation(self.faults).into()) }
     }
+}
+
+/// An integer; `3.0` is one too (JSON Schema Core §6.3).
+fn integer(text: &str) -> Option<i64> {
+    text.strip_suffix(".0").unwrap_or(text).parse().ok()
 }
 
 /// Undoes percent-encoding; nothing, if what comes out is no text.
@@ -116,7 +121,9 @@ from_query!(UserQuery, |query, parts| {
 pub(super) struct EventQuery(pub(super) EventFilter, pub(super) PageRequest);
 
 from_query!(EventQuery, |query, _| {
-    let user_id = query.read("user_id", "value must be the id of something: a positive integer", UserId::parse);
+    let user_id = query.read("user_id", "value must be the id of something: a positive integer", |text| {
+        integer(text).and_then(UserId::new)
+    });
     let event_type = query.read("type", "value must be the type of an event", EventType::parse);
     Ok(Self(EventFilter { user_id, event_type }, query.page()))
 });

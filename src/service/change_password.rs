@@ -11,7 +11,7 @@ use crate::store::credentials;
 /// Changes the caller's password and ends all their other sessions.
 ///
 /// The old password is asked for although the caller is signed in: who finds an open laptop, or a token, must
-/// not be able to take the account over. A wrong one counts like a wrong one at sign-in. A request repeated
+/// not be able to take the account over. Wrong ones are throttled like those at sign-in, by a count of their own. A request repeated
 /// after a lost answer is told `AUTH_INVALID_CREDENTIALS`, since the old password is no longer the password.
 ///
 /// # Errors

@@ -78,7 +78,8 @@ impl Event {
 const RECORD: &str = "
     INSERT INTO audit_events
         (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
+           CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
     FROM (
         SELECT ?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL) AS is_kept
     )";
@@ -87,7 +88,8 @@ const RECORD: &str = "
 const RECORD_IF_CHANGED: &str = "
     INSERT INTO audit_events
         (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
+           CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
     FROM (
         SELECT ?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL) AS is_kept
     )
@@ -99,7 +101,7 @@ const RECORD_OUTCOME: &str = "
     INSERT INTO audit_events
         (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
     SELECT ?1, CASE WHEN is_done THEN ?2 ELSE ?11 END, CASE WHEN is_done THEN ?3 ELSE ?12 END, ?4,
-           CASE WHEN is_done THEN ?5 ELSE ?13 END, ?6, ?7, ?8,
+           CASE WHEN is_done THEN ?5 ELSE ?13 END, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
            CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
     FROM (
         SELECT changes() > 0 AS is_done,

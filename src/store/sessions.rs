@@ -60,18 +60,23 @@ const RESET_THROTTLE: &str = "
     UPDATE users SET failed_sign_ins = 0, blocked_until = 0
     WHERE id = ?1 AND failed_sign_ins > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?2)";
 
+/// One event for each session that is about to make room: those that [`END_OLDEST`] ends behind it.
+const RECORD_OLDEST: &str = "
+    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
+    SELECT ?1, 'session_ended', 'limit', ?2, id, ?5, ?6, ?7 FROM (
+        SELECT id, created_at FROM sessions WHERE user_id = ?2 AND ended_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?3
+    )
+    WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?4)
+    ORDER BY created_at, id";
+
 const END_OLDEST: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'limit'
     WHERE id IN (
-        SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?3
+        SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?3
     )
     AND EXISTS (SELECT 1 FROM sessions WHERE id = ?4)";
-
-/// One event for each session that made room.
-const RECORD_OLDEST: &str = "
-    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
-    SELECT ?1, 'session_ended', 'limit', user_id, id, ?3, ?4, ?5 FROM sessions
-    WHERE user_id = ?2 AND ended_at = ?1 AND end_reason = 'limit'";
 
 const SELECT_LIVE: &str = "
     SELECT s.id, s.created_at, s.last_used_at, coalesce(t.expires_at, s.expires_at) AS expires_at, s.ip, s.user_agent
@@ -139,7 +144,8 @@ pub(super) fn first_token(session: &NewSession<'_>) -> Statement {
 pub async fn open(store: &Store, user: &CredentialsRow, session: &NewSession<'_>) -> Result<bool, DbError> {
     let (origin, user_id, now) = (session.origin, user.id, session.origin.now.millis());
     let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
-    let (id, ip) = (session.id.get(), origin.client.ip());
+    let (id, max) = (session.id.get(), || Value::from(MAX_SESSIONS));
+    let ip = origin.client.ip().as_deref().into();
     let (agent, request_id) = (origin.client.user_agent().into(), origin.request_id.as_str().into());
     let [opened, ..] = store
         .batch([
@@ -147,8 +153,8 @@ pub async fn open(store: &Store, user: &CredentialsRow, session: &NewSession<'_>
             record_outcome(origin, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
             first_token(session),
             statement(RESET_THROTTLE, [user_id.get().into(), id.into()]),
-            statement(END_OLDEST, [now.into(), user_id.get().into(), MAX_SESSIONS.into(), id.into()]),
-            statement(RECORD_OLDEST, [now.into(), user_id.get().into(), ip.as_deref().into(), agent, request_id]),
+            statement(RECORD_OLDEST, [now.into(), user_id.get().into(), max(), id.into(), ip, agent, request_id]),
+            statement(END_OLDEST, [now.into(), user_id.get().into(), max(), id.into()]),
         ])
         .await?;
     Ok(!opened.all::<IdRow>()?.is_empty())

@@ -14,11 +14,16 @@ test("no answer departs from the description", async (t) => {
   const service = await startService({ settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "1" } });
   t.after(() => service.stop());
   const signedUp = async () => (await register(service, newUser())).body;
-  const [user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp()];
+  const [admin, user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp(), await signedUp()];
+  // The first administrator is made by whoever can write to the database.
+  const grant = "INSERT INTO user_university_roles (user_id, role, created_at) VALUES (?1, 'PLATFORM_ADMIN', 1)";
+  await service.db.prepare(grant).bind(admin.id).run();
   const options = ["--config-file", "tests/contract/schemathesis.toml"];
   const env = {
     ...process.env,
     ACCESS_TOKEN: user.access_token,
+    ADMIN_TOKEN: admin.access_token,
+    ADMIN_ID: String(admin.id),
     TOKEN_TO_REFRESH: refreshing.refresh_token,
     TOKEN_TO_LOG_OUT: leaving.refresh_token,
     OPERATOR_KEY,

@@ -1,68 +1,115 @@
 # What Schemathesis has to know of the service beyond its description.
-import itertools
 import os
+import unicodedata
 
 import requests
 import schemathesis
+from schemathesis_world import ADMIN_GRANT, ADMIN_ID, World
 
 BREAKER = "/operator/circuit-breaker"
 # The description's example stands for a token that the service issued. One each: whoever signs out first would take
 # the other's session along.
 EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
 ISSUED = {"/auth/refresh": os.environ["TOKEN_TO_REFRESH"], "/auth/logout": os.environ["TOKEN_TO_LOG_OUT"]}
-
-# What Schemathesis was configured to send, and what goes out in its place: some operations end the session that asks.
+# What Schemathesis was configured to send. What goes out in its place is the session of the moment: some operations
+# end the session that asks.
 CONFIGURED = f"Bearer {os.environ['ACCESS_TOKEN']}"
-# The one that the description's examples name.
-PASSWORD = "correct horse battery staple"
 ENDS_THE_SESSION = {
     ("POST", "/auth/logout-all"),
     ("DELETE", "/auth/sessions/{id}"),
     ("DELETE", "/users/me"),
     ("PUT", "/users/me/password"),
 }
-numbers = itertools.count(1)
-session = {}
+# The ids of the description's examples, and what stands for them.
+NAMED = {
+    "/universities/{id}": {"id": (3, "university"), "department_id": (5, "department"), "grant_id": (21, "grant")},
+    "/courses/{id}": {"id": (8, "course")},
+    "/enrollments/{id}": {"id": (34, "enrollment")},
+    "/admin/users/{id}": {"id": (1, "user")},
+}
+world = World()
 
 
-def sign_up(url):
-    """A new user, whose first session is used from now on."""
-    user = {"email": f"schemathesis-{next(numbers)}@mail.example", "password": PASSWORD}
-    answer = requests.post(f"{url}/auth/register", json=user, timeout=10)
-    answer.raise_for_status()
-    session["authorization"] = f"Bearer {answer.json()['access_token']}"
-    listed = requests.get(f"{url}/auth/sessions", headers={"Authorization": session["authorization"]}, timeout=10)
-    session["id"] = listed.json()["sessions"][0]["id"]
-
-
-def uncommon(body):
-    """One character repeated is a common password, which no schema can say: another text of the same length."""
+def put_uncommon(body):
+    """What no schema can say of a password: one character repeated is common, and the length counts after NFKC."""
     for member in ("password", "new_password"):
         text = body.get(member)
-        if isinstance(text, str) and 8 <= len(text) <= 128 and len(set(text)) == 1:
+        if not isinstance(text, str):
+            continue
+        if 8 <= len(text) <= 128 and len(set(text)) == 1:
             body[member] = ("k9!wq-Zx7_" * 13)[: len(text)]
+        elif len(text) < 8 <= len(unicodedata.normalize("NFKC", text)):
+            body[member] = "k9!wq"
+
+
+def put_what_exists(case, url):
+    """Where an example is sent, something that exists takes its place."""
+    for prefix, names in NAMED.items():
+        for name, (example, thing) in names.items():
+            if case.path.startswith(prefix) and (case.path_parameters or {}).get(name) == example:
+                case.path_parameters[name] = world.of(url)[thing]
+    if case.path == "/auth/sessions/{id}" and case.path_parameters.get("id") == 4503599627370496:
+        case.path_parameters["id"] = world.current(url)["id"]
+    if case.path in ISSUED and case.body == {"refresh_token": EXAMPLE}:
+        case.body = {"refresh_token": ISSUED[case.path]}
+    if isinstance(case.body, dict) and isinstance(case.body.get("department_id"), (int, float)):
+        if case.path != "/authz/check":
+            put_department(case, url)
+    if case.path.endswith("/roles") and isinstance(case.body, dict):
+        put_fitting(case.body)
+    if case.path.endswith("/roles") and isinstance(case.body, dict) and case.body.get("email") == "ada@example.com":
+        case.body = {"user_id": world.current(url)["user"], "role": "TA"}
+
+
+def put_fitting(body):
+    """Some roles take a department and some do not, which the description says in words."""
+    if body.get("role") == "DEPARTMENT_ADMIN" and body.get("department_id") is None:
+        body["role"] = "TA"
+    if body.get("role") in ("UNIVERSITY_ADMIN", "PLATFORM_ADMIN"):
+        body.pop("department_id", None)
+
+
+def put_department(case, url):
+    """No schema can say which departments a university has: the one that it has, or none."""
+    things = world.of(url)
+    named = things["university" if case.path.startswith("/universities") else "course"]
+    if str(case.path_parameters.get("id")) == str(named):
+        case.body["department_id"] = things["department"]
+    else:
+        del case.body["department_id"]
+        if case.body.get("role") == "DEPARTMENT_ADMIN":
+            case.body["role"] = "TA"
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Where an example is sent, something that exists takes its place."""
+    """Puts what exists in the place of what is made up."""
+    url = case.operation.base_url
     if isinstance(case.body, dict):
-        uncommon(case.body)
-    if case.path in ISSUED and case.body == {"refresh_token": EXAMPLE}:
-        case.body = {"refresh_token": ISSUED[case.path]}
-    if (case.headers or {}).get("Authorization") == CONFIGURED:
-        if not session:
-            sign_up(case.operation.base_url)
-        case.headers["Authorization"] = session["authorization"]
-        if case.path == "/auth/sessions/{id}" and case.path_parameters.get("id") == 4503599627370496:
-            case.path_parameters["id"] = session["id"]
+        put_uncommon(case.body)
+    put_what_exists(case, url)
+    if (case.headers or {}).get("Authorization") != CONFIGURED:
+        return
+    session = world.current(url)
+    case.headers["Authorization"] = session["headers"]["Authorization"]
+    if case.method != "GET" and case.path.startswith("/admin/users/{id}"):
+        # Nobody disables or deletes those who make this run possible.
+        if str(case.path_parameters.get("id")) in (str(ADMIN_ID), str(session["user"])):
+            case.path_parameters["id"] = world.of(url)["user"]
+    if case.path.endswith("/{grant_id}") and str(case.path_parameters.get("grant_id")) == ADMIN_GRANT:
+        case.path_parameters["grant_id"] = world.of(url)["grant"]
+    if case.method == "POST" and case.path == "/courses/{id}/enrollments":
+        world.enable_to_enroll(url, case.path_parameters.get("id"))
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """What was ended or forced is put right, or it would decide what comes next."""
-    if (case.method, case.path) in ENDS_THE_SESSION and response.status_code < 300:
-        session.clear()
+    """What was ended, deleted or forced is put right, or it would decide what comes next."""
+    if response.status_code < 300:
+        if (case.method, case.path) in ENDS_THE_SESSION or case.path.endswith("/{grant_id}"):
+            world.session = {}
+        elif case.method == "DELETE" or case.path.startswith("/admin/users/{id}"):
+            world.forget()
     if case.method == "POST" and case.path == BREAKER and response.status_code == 200:
         headers = {"Authorization": response.request.headers["Authorization"]}
         requests.post(response.request.url, json={"state": "automatic"}, headers=headers, timeout=10).raise_for_status()

@@ -18,12 +18,23 @@ before(async () => (service = await startWatched()));
 after(() => service.end());
 
 const guess = (user, password = WRONG) => login(service, { ...user, password });
-/** The wait is over: its end is moved into the past. */
-const endWait = (id) => rows(service.db, "UPDATE users SET blocked_until = 1 WHERE id = ?1 AND blocked_until > 0", id);
-const counted = async (id) => {
-  const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
-  return { failures, blockedUntil };
+/** Where guesses are counted: at the door, and of who is signed in and is asked once more. */
+const DOOR = { failures: "failed_sign_ins", end: "blocked_until" };
+const PROOF = { failures: "failed_proofs", end: "proofs_blocked_until" };
+const NOTHING = { failures: 0, blockedUntil: 0 };
+/** What asks once more. */
+const OPERATIONS = {
+  "to change it": (access, password) => changePassword(service, access, password, "a new passphrase of the thief"),
+  "to erase it": (access, password) => deleteAccount(service, access, password),
 };
+/** The wait is over: its end is moved into the past. */
+const endWait = (id, { end } = DOOR) =>
+  rows(service.db, `UPDATE users SET ${end} = 1 WHERE id = ?1 AND ${end} > 0`, id);
+const counted = async (id, { failures, end } = DOOR) => {
+  const row = await userRow(service.db, id);
+  return { failures: row[failures], blockedUntil: row[end] };
+};
+const assertDone = ({ status, text }) => assert.ok([200, 204].includes(status), text);
 
 /** So many wrong guesses in a row, each refused like any other. */
 async function fail(user, times) {
@@ -33,12 +44,12 @@ async function fail(user, times) {
 }
 
 /** Makes the wait that the sixth failure has begun long enough for any machine; gives its end. */
-async function lengthenWait(id) {
-  const { failures, blockedUntil } = await counted(id);
+async function lengthenWait(id, where = DOOR) {
+  const { failures, blockedUntil } = await counted(id, where);
   assert.equal(failures, FREE + 1);
   assert.ok(blockedUntil > 0, "the sixth failure begins a wait");
   const later = blockedUntil + 3_600_000;
-  await rows(service.db, "UPDATE users SET blocked_until = ?2 WHERE id = ?1", id, later);
+  await rows(service.db, `UPDATE users SET ${where.end} = ?2 WHERE id = ?1`, id, later);
   return later;
 }
 
@@ -49,21 +60,28 @@ async function blocked() {
   return { ...person, blockedUntil: await lengthenWait(person.id) };
 }
 
-test("a guesser waits twice as long after each further failure, up to a quarter of an hour", async () => {
-  const { user, id } = await signUp(service);
-  const waits = [];
-  for (let failure = 1; failure <= 18; failure += 1) {
-    assertEnvelope(await guess(user), 401, "AUTH_INVALID_CREDENTIALS");
-    const { failures, blockedUntil } = await counted(id);
-    assert.equal(failures, failure);
-    // The moment of the request is that of its event.
-    const [event] = (await eventsOf(service.db, id)).slice(-1);
-    assert.deepEqual(inShort([event]), ["sign_in_refused wrong_password"]);
-    waits.push(failure <= FREE ? blockedUntil : (blockedUntil - event.created_at) / 1000);
-    await endWait(id);
-  }
-  assert.deepEqual(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
-});
+for (const [place, where, refused, attempt] of [
+  ["at the door", DOOR, "sign_in_refused", ({ user }) => guess(user)],
+  ["at a change", PROOF, "password_change_refused", ({ access }) => OPERATIONS["to change it"](access, WRONG)],
+  ["at an erasure", PROOF, "deletion_refused", ({ access }) => OPERATIONS["to erase it"](access, WRONG)],
+]) {
+  test(`a guesser ${place} waits twice as long after each further failure, up to a quarter of an hour`, async () => {
+    const person = await signUp(service);
+    const { id } = person;
+    const waits = [];
+    for (let failure = 1; failure <= 18; failure += 1) {
+      assertEnvelope(await attempt(person), 401, "AUTH_INVALID_CREDENTIALS");
+      const { failures, blockedUntil } = await counted(id, where);
+      assert.equal(failures, failure);
+      // The moment of the request is that of its event.
+      const [event] = (await eventsOf(service.db, id)).slice(-1);
+      assert.deepEqual(inShort([event]), [`${refused} wrong_password`]);
+      waits.push(failure <= FREE ? blockedUntil : (blockedUntil - event.created_at) / 1000);
+      await endWait(id, where);
+    }
+    assert.deepEqual(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+  });
+}
 
 test("a guesser who finds the password during the wait is not told so, and opens nothing", async () => {
   const { user, id, blockedUntil } = await blocked();
@@ -77,14 +95,18 @@ test("a guesser who finds the password during the wait is not told so, and opens
 });
 
 test("who hammers on an account during its wait neither lengthens it nor raises the next one", async () => {
-  const { user, id, blockedUntil } = await blocked();
+  const { user, id } = await signUp(service);
+  // A failure at this moment would earn a quarter of an hour.
+  const state = { failures: 20, blockedUntil: Date.now() + 300_000 };
+  const put = "UPDATE users SET failed_sign_ins = ?2, blocked_until = ?3 WHERE id = ?1";
+  await rows(service.db, put, id, state.failures, state.blockedUntil);
   await fail(user, 30);
-  assert.deepEqual(await counted(id), { failures: FREE + 1, blockedUntil });
+  assert.deepEqual(await counted(id), state);
   await endWait(id);
   await fail(user, 1);
   const { failures, blockedUntil: next } = await counted(id);
   const [event] = (await eventsOf(service.db, id)).slice(-1);
-  assert.deepEqual([failures, next - event.created_at], [FREE + 2, 2000]);
+  assert.deepEqual([failures, next - event.created_at], [21, 900_000]);
 });
 
 test("the owner's own success forgives all failures before it", async () => {
@@ -123,12 +145,16 @@ describe("nobody can tell from an answer whether", () => {
       }
     };
     await attempts(FREE + 1);
-    const lengthen = "UPDATE unknown_sign_ins SET blocked_until = blocked_until + 3600000 WHERE blocked_until > 0";
-    const [slot, ...others] = await rows(service.db, `${lengthen} RETURNING *`);
-    assert.deepEqual([slot.failed_sign_ins, others], [FREE + 1, []], "it is throttled like an account");
+    const [{ slot: number, failed_sign_ins: failures }, ...others] = await rows(
+      service.db,
+      "SELECT * FROM unknown_sign_ins WHERE blocked_until > 0",
+    );
+    assert.deepEqual([failures, others], [FREE + 1, []], "it is throttled like an account");
+    const put = "UPDATE unknown_sign_ins SET failed_sign_ins = 20, blocked_until = ?2 WHERE slot = ?1 RETURNING *";
+    const [slot] = await rows(service.db, put, number, Date.now() + 300_000);
     await attempts(3);
     const sql = "SELECT * FROM unknown_sign_ins WHERE slot = ?1";
-    assert.deepEqual(await rows(service.db, sql, slot.slot), [slot], "and not counted during the wait");
+    assert.deepEqual(await rows(service.db, sql, number), [slot], "and not counted during the wait");
     // Whoever has the address later has nothing to do with that.
     assertSuccess(await register(service, stranger), 201);
     assertSuccess(await login(service, stranger), 200);
@@ -180,59 +206,88 @@ test("who tries a thousand addresses without accounts leaves events, and no row 
 });
 
 describe("who found an open laptop, or a token, and guesses at the password of the account", () => {
-  const operations = {
-    "to change it": (access, password) => changePassword(service, access, password, "a new passphrase of the thief"),
-    "to erase it": (access, password) => deleteAccount(service, access, password),
-  };
-  for (const [aim, operation] of Object.entries(operations)) {
-    test(`${aim} is counted as at the sign-in, and told nothing about the token`, async () => {
+  for (const [aim, operation] of Object.entries(OPERATIONS)) {
+    test(`${aim} is counted apart from the sign-in, and told nothing about the token`, async () => {
       const { user, id, access } = await signUp(service);
       const answers = [];
       for (let failure = 1; failure <= FREE + 1; failure += 1) {
         answers.push(await operation(access, WRONG));
-        assert.equal((await counted(id)).failures, failure);
+        assert.equal((await counted(id, PROOF)).failures, failure);
       }
       answers.forEach(assertWrongPassword);
-      await lengthenWait(id);
-      assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
-      assert.equal((await counted(id)).failures, FREE + 1, "the sign-in was refused by the same wait");
+      const blockedUntil = await lengthenWait(id, PROOF);
+      assert.deepEqual(await counted(id, DOOR), NOTHING);
+      assertSuccess(await login(service, user), 200);
       assertSuccess(await me(service, access), 200);
+      assert.deepEqual(await counted(id, PROOF), { failures: FREE + 1, blockedUntil }, "a sign-in does not forgive it");
     });
 
     test(`${aim} during a wait is refused with the right one too, and changes nothing`, async () => {
-      const { user, id, access, blockedUntil } = await blocked();
+      const { user, id, access } = await signUp(service);
+      for (let failure = 1; failure <= FREE + 1; failure += 1) {
+        assertWrongPassword(await operation(access, WRONG));
+      }
+      const blockedUntil = await lengthenWait(id, PROOF);
       const hash = (await userRow(service.db, id)).password_hash;
       const [right, wrong] = [await operation(access, user.password), await operation(access, WRONG)];
       [right, wrong].forEach(assertWrongPassword);
       assert.deepEqual(said(right), said(wrong));
       const row = await userRow(service.db, id);
       assert.deepEqual([row.password_hash, row.email], [hash, user.email]);
-      assert.deepEqual(await counted(id), { failures: FREE + 1, blockedUntil });
-      await endWait(id);
-      const done = await operation(access, user.password);
-      assert.ok([200, 204].includes(done.status), done.text);
+      assert.deepEqual(await counted(id, PROOF), { failures: FREE + 1, blockedUntil });
+      await endWait(id, PROOF);
+      assertDone(await operation(access, user.password));
+    });
+
+    test(`${aim} has free failures of their own while the door is kept closed, and so has the owner`, async () => {
+      const { user, id, access, blockedUntil } = await blocked();
+      for (let failure = 1; failure <= FREE; failure += 1) {
+        assertWrongPassword(await operation(access, WRONG));
+      }
+      assert.deepEqual(await counted(id, PROOF), { failures: FREE, blockedUntil: 0 });
+      assert.deepEqual(await counted(id, DOOR), { failures: FREE + 1, blockedUntil });
+      assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
+      assertDone(await operation(access, user.password));
     });
   }
 
-  test("mixes its guesses over all three doors, and all of them count together", async () => {
+  test("mixes guesses over all doors: the two behind the token count together, the login on its own", async () => {
     const { user, id, access } = await signUp(service);
-    const [change, erase] = Object.values(operations);
-    const guesses = [() => guess(user), () => change(access, WRONG), () => erase(access, WRONG)];
-    for (let round = 0; round < 2; round += 1) {
+    const behind = Object.values(OPERATIONS);
+    const guesses = [() => guess(user), ...behind.map((operation) => () => operation(access, WRONG))];
+    for (let round = 1; round <= (FREE + 1) / behind.length; round += 1) {
       for (const attempt of guesses) {
         assertEnvelope(await attempt(), 401, "AUTH_INVALID_CREDENTIALS");
       }
+      assert.equal((await counted(id, PROOF)).failures, round * behind.length);
+      assert.deepEqual(await counted(id, DOOR), { failures: round, blockedUntil: 0 });
     }
-    await lengthenWait(id);
-    assertWrongPassword(await change(access, user.password));
+    await lengthenWait(id, PROOF);
+    for (const operation of behind) {
+      assertWrongPassword(await operation(access, user.password));
+    }
+    assertSuccess(await login(service, user), 200);
   });
 
-  test("is forgiven by the owner's change of the password, which ends the count", async () => {
-    const { user, id, access } = await signUp(service);
-    await fail(user, FREE);
+  test("is forgiven by the owner's change of the password, which ends both counts, and the door's wait", async () => {
+    const { user, id, access } = await blocked();
+    for (let failure = 1; failure <= FREE; failure += 1) {
+      assertWrongPassword(await deleteAccount(service, access, WRONG));
+    }
     const password = "the owner's next passphrase";
     assertSuccess(await changePassword(service, access, user.password, password), 200);
-    assert.deepEqual(await counted(id), { failures: 0, blockedUntil: 0 });
+    assert.deepEqual([await counted(id, DOOR), await counted(id, PROOF)], [NOTHING, NOTHING]);
     assertSuccess(await login(service, { ...user, password }), 200);
+  });
+
+  test("is forgiven by a change after a wait, which ends that too", async () => {
+    const { user, id, access } = await signUp(service);
+    for (let failure = 1; failure <= FREE + 1; failure += 1) {
+      assertWrongPassword(await deleteAccount(service, access, WRONG));
+    }
+    await endWait(id, PROOF);
+    assert.deepEqual(await counted(id, PROOF), { failures: FREE + 1, blockedUntil: 1 });
+    assertSuccess(await changePassword(service, access, user.password, "the owner's next passphrase"), 200);
+    assert.deepEqual(await counted(id, PROOF), NOTHING);
   });
 });

@@ -71,6 +71,19 @@ test("a request that is turned away for its body counts as well: nobody gets fre
   await assertTurnedAway(service, [next]);
 });
 
+test("another spelling of the method or the path is the same door", async () => {
+  const statuses = await withinOneMinute(async (ip) => {
+    const ask = (path, method) => send(service, path, { method, headers: from(ip) });
+    await shut("readiness", ip);
+    await shut("login", ip);
+    const readiness = [["/health/ready", "HEAD"], ["/health/ready?fresh", "GET"], ["/x/../health/ready", "GET"]];
+    const signIn = [["/auth/login?again", "POST"], ["/auth/./login", "POST"], ["/auth/register/../login", "POST"]];
+    const answers = await Promise.all([...readiness, ...signIn].map(([path, method]) => ask(path, method)));
+    return answers.map((answer) => answer.status);
+  });
+  assert.deepEqual(statuses, Array(6).fill(429));
+});
+
 test("who is turned away at one door goes on at all the others", async () => {
   const seen = await withinOneMinute(async (ip) => {
     const person = await signUp(service, newUser(), from(ip));

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { parse } from "yaml";
 
 import {
+  asUser,
   changePassword,
   deleteAccount,
   endSession,
@@ -31,7 +32,7 @@ import { startWatched } from "./support/watched.mjs";
 
 const WRONG = "an entirely wrong passphrase";
 const HOUR = 3_600_000;
-/** Every reason that an event can have. */
+/** Every reason that an event can have; a role's is the role, of which one is given here. */
 const REASONS = [
   "email_taken",
   "rate_limited",
@@ -43,6 +44,7 @@ const REASONS = [
   "revoked",
   "retry",
   "limit",
+  "STUDENT",
 ];
 
 let service;
@@ -55,12 +57,13 @@ before(async () => {
 after(() => service.end());
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
-const seen = new Set();
+const seen = { types: new Set(), reasons: new Set() };
 let steps = 0;
 
 /**
- * Sends a request and finds exactly these events of it, each `[type, reason, user, session]`; they may depend on the
- * answer. Every other column is the request's own: its address, its user agent, its id, its moment.
+ * Sends a request and finds exactly these events of it, each `[type, reason, user, session]`, and of what somebody
+ * else did, their id and perhaps a university's; they may depend on the answer. Every other column is the request's
+ * own: its address, its user agent, its id, its moment.
  */
 async function noted(status, request, expected = () => []) {
   steps += 1;
@@ -74,13 +77,16 @@ async function noted(status, request, expected = () => []) {
   assert.deepEqual(
     events.map(({ id: _, created_at: __, ...event }) => event),
     expected(response).map((event) => {
-      const [type, reason, user, session] = event;
-      const client = isAnonymous(event) ? { ip: null, user_agent: null } : { ip, user_agent: agent };
-      return { type, reason, user_id: user, session_id: session, ...client, request_id: requestId };
+      const [type, reason, user, session, actor = null, university = null] = event;
+      const concerned = { user_id: user, session_id: session, actor_id: actor, university_id: university };
+      const request = isAnonymous(event)
+        ? { ip: null, user_agent: null, request_id: "" }
+        : { ip, user_agent: agent, request_id: requestId };
+      return { type, reason, ...concerned, ...request };
     }),
   );
   events.forEach((event) => assert.ok(event.created_at >= begun && event.created_at <= Date.now(), event.type));
-  events.flatMap(({ type, reason }) => [type, reason]).forEach((name) => seen.add(name));
+  events.forEach(({ type, reason }) => seen.types.add(type) && seen.reasons.add(reason));
   return response;
 }
 
@@ -108,9 +114,10 @@ test("registering", async () => {
     assert.equal((await again(person)({})).status, 429);
   }
   const refused = await rows(service.db, "SELECT type, reason, user_id, ip FROM audit_events WHERE id > ?1", last);
-  const expected = (userId) => ({ type: "registration_refused", reason: "rate_limited", user_id: userId, ip });
-  assert.deepEqual(refused, [expected(null), expected(id)]);
-  seen.add("rate_limited");
+  // Whoever is refused for that learns nothing, and nothing is looked up: the address is nobody's.
+  const expected = { type: "registration_refused", reason: "rate_limited", user_id: null, ip };
+  assert.deepEqual(refused, [expected, expected]);
+  seen.reasons.add("rate_limited");
 });
 
 test("signing in", async () => {
@@ -141,12 +148,13 @@ test("signing in", async () => {
 test("signing in for the hundred and first time", async () => {
   const { user, id } = await registered();
   const sessions = `
-    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
     INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at) SELECT ?1 + i, ?1, i, ?2, i FROM n`;
   await rows(service.db, sessions, id, Date.now() + HOUR);
   await noted(200, (client) => login(service, user, client), ({ body }) => [
     ["signed_in", null, id, sessionOf(body.refresh_token)],
-    ["session_ended", "limit", id, null],
+    // A hundred and two were there: three make room, the oldest.
+    ...[1, 2, 3].map((index) => ["session_ended", "limit", id, id + index]),
   ]);
 });
 
@@ -186,32 +194,36 @@ test("changing the name and the password, and exporting", async () => {
   const { user, id, access, session } = await registered();
   const rename = (change) => (client) => updateProfile(service, access, change, client);
   await noted(200, rename({ full_name: "Ada" }), () => [["profile_changed", null, id, null]]);
+  await noted(200, rename({ full_name: "Ada" }));
   await noted(200, rename({}));
+  await noted(200, rename({ full_name: null }), () => [["profile_changed", null, id, null]]);
+  await noted(200, rename({ full_name: null }));
   await noted(200, (client) => exportData(service, access, "", client), () => [["exported", null, id, null]]);
+  await noted(200, (client) => exportData(service, access, "?cursor=999999999999999", client));
   const change = (current, next) => (client) => changePassword(service, access, current, next, client);
-  const refused = (reason, session = null) => () => [["password_change_refused", reason, id, session]];
+  const refused = (reason) => () => [["password_change_refused", reason, id, session]];
   await noted(401, change(WRONG, "a passphrase of the thief"), refused("wrong_password"));
-  await set("blocked_until", id, Date.now() + HOUR);
+  await set("proofs_blocked_until", id, Date.now() + HOUR);
   await noted(401, change(user.password, "a passphrase of the thief"), refused("throttled"));
-  await set("blocked_until", id, 0);
+  await set("proofs_blocked_until", id, 0);
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(2) }));
     await set("password_version", id, 2);
     await hold.release();
     return late;
-  }, refused("overtaken", session));
+  }, refused("overtaken"));
   await noted(422, change(user.password, "password1"));
   const next = change(user.password, "the owner's next passphrase");
   await noted(200, next, () => [["password_changed", null, id, session]]);
 });
 
 test("erasing the account", async () => {
-  const { user, id, access } = await registered();
+  const { user, id, access, session } = await registered();
   const erase = (password) => (client) => deleteAccount(service, access, password, client);
-  await noted(401, erase(WRONG), () => [["deletion_refused", "wrong_password", id, null]]);
-  await set("blocked_until", id, Date.now() + HOUR);
-  await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, null]]);
-  await set("blocked_until", id, 0);
+  await noted(401, erase(WRONG), () => [["deletion_refused", "wrong_password", id, session]]);
+  await set("proofs_blocked_until", id, Date.now() + HOUR);
+  await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, session]]);
+  await set("proofs_blocked_until", id, 0);
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(2) }));
     await set("password_version", id, 2);
@@ -220,6 +232,28 @@ test("erasing the account", async () => {
   }, () => [["deletion_refused", "overtaken", id, null]]);
   await noted(204, erase(user.password), () => [["deleted", null, id, null]]);
   await noted(401, erase(user.password));
+});
+
+test("what an administrator does to somebody", async () => {
+  const [admin, { id }] = [await registered(), await registered()];
+  const first = `
+    INSERT INTO user_university_roles (user_id, university_id, role, created_at)
+    VALUES (?1, NULL, 'PLATFORM_ADMIN', ?2)`;
+  await rows(service.db, first, admin.id, Date.now());
+  const act = (method, path, value) => (client) => asUser(service, admin.access, method, path, value, client);
+  const { body } = await noted(201, act("POST", "/universities", { name: "Audited", slug: "audited" }));
+  const roles = `/universities/${body.id}/roles`;
+  const grant = { user_id: id, role: "STUDENT" };
+  const about = (type) => () => [[type, "STUDENT", id, null, admin.id, body.id]];
+  const granted = await noted(201, act("POST", roles, grant), about("role_granted"));
+  await noted(409, act("POST", roles, grant));
+  await noted(204, act("DELETE", `${roles}/${granted.body.id}`), about("role_removed"));
+  await noted(404, act("DELETE", `${roles}/${granted.body.id}`));
+  for (const [isActive, type] of [[false, "disabled"], [true, "enabled"]]) {
+    const change = act("PATCH", `/admin/users/${id}`, { is_active: isActive });
+    await noted(200, change, () => [[type, null, id, null, admin.id]]);
+    await noted(200, change);
+  }
 });
 
 test("what only reads, and what is turned away before it is known whom it concerns, is not noted", async () => {
@@ -237,9 +271,9 @@ test("what only reads, and what is turned away before it is known whom it concer
 
 test("every type of event that is described was among them, and every reason", () => {
   const description = readFileSync(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
-  const { AuditEvent } = parse(description, { merge: true }).components.schemas;
-  const described = [...AuditEvent.properties.type.enum, ...REASONS];
-  assert.deepEqual([...seen].filter((name) => name !== null).sort(), described.sort());
+  const { EventType } = parse(description, { merge: true }).components.schemas;
+  assert.deepEqual([...seen.types].sort(), EventType.enum.toSorted());
+  assert.deepEqual([...seen.reasons].filter((reason) => reason !== null).sort(), REASONS.toSorted());
 });
 
 test("an address that somebody typed, and that has no account, is nowhere in the database", async () => {

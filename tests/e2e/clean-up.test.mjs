@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { from, login, logout, me, newIp, newUser, refresh, signUp } from "./support/client.mjs";
+import { deleteAccount, from, login, logout, me, newIp, newUser, refresh, signUp } from "./support/client.mjs";
 import { cleanUp } from "./support/clean-up.mjs";
 import { dump, inShort, eventsOf, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
@@ -14,6 +14,10 @@ import { startWatched, watchedFor } from "./support/watched.mjs";
 
 const DAY = 86_400_000;
 const RETENTION_DAYS = 30;
+const FAILED = ["ERROR", "app.clean_up", "Clean-up failed, the next one goes on"];
+/** A registration of long ago: its window is over. */
+const OLD_COUNT =
+  "INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.1', 1, 1)";
 const COUNTS = ["refresh_tokens", "sessions", "audit_events", "registration_counts", "users"];
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
@@ -89,6 +93,7 @@ describe("one run", () => {
     assert.deepEqual(counts(line), [5, 2, 2, 1, 0]);
     assert.deepEqual([line.level, line.name, line.message], ["INFO", "app.clean_up", "Cleaned up"]);
     assert.match(line.request_id, /^[0-9a-f]{32}$/);
+    assert.equal(line.is_complete, true);
     assert.ok(line.d1_calls > 0);
 
     // What was in use goes on, and what was exchanged is still known.
@@ -128,9 +133,13 @@ describe("one run", () => {
       await login(service, { ...user, password: "an entirely wrong passphrase" });
       await login(service, { ...newUser(), password: "an entirely wrong passphrase" });
     }
-    const kept = [await userRow(service.db, id), await rows(service.db, "SELECT * FROM unknown_sign_ins")];
+    const kept = async () => {
+      const sum = "SELECT count(*) AS slots, sum(failed_sign_ins) AS n, sum(blocked_until) AS t FROM unknown_sign_ins";
+      return [await userRow(service.db, id), await rows(service.db, sum)];
+    };
+    const before = await kept();
     await cleanUp(service);
-    assert.deepEqual([await userRow(service.db, id), await rows(service.db, "SELECT * FROM unknown_sign_ins")], kept);
+    assert.deepEqual(await kept(), before);
   });
 
   test("and requests at the same time do not get into each other's way", async () => {
@@ -161,11 +170,15 @@ describe("a run that is cut off", () => {
       const add = (count) => addExpiredTokens(service.db, sessionOf(token), count);
       const left = () => countOf(service.db, "refresh_tokens WHERE expires_at = 2");
       await add(2500);
-      await setFaults(service, { db: { kind, skip: 1 } });
+      await rows(service.db, OLD_COUNT);
+      // The first call asks for erasures, the second is the first step of the tokens.
+      await setFaults(service, { db: { kind, skip: 2, times: 1 } });
       const line = await cleanUp(service);
-      assert.deepEqual([line.level, line.message], ["ERROR", "Clean-up stopped, the next one goes on"]);
+      assert.deepEqual([line.level, line.name, line.message], FAILED);
       assert.match(line.cause, /Network connection lost/);
+      assert.ok(line.d1_calls > 3);
       assert.equal(await left(), 2500 - steps * 1000);
+      assert.equal(await countOf(service.db, "registration_counts WHERE window_started_at = 1"), 0, "others went on");
 
       // These come before the place where it stopped: not for the next run, but for the one after it.
       await add(3);
@@ -179,6 +192,23 @@ describe("a run that is cut off", () => {
     });
   }
 
+  test("after the erasures has finished them: they come first", async (t) => {
+    const service = await watchedFor(t, { wrapper: WRAPPER });
+    const { user, id, access } = await signUp(service);
+    const { refresh: token } = await signUp(service);
+    await addExpiredTokens(service.db, sessionOf(access), 1500);
+    assert.equal((await deleteAccount(service, access, user.password)).status, 204);
+    assert.notEqual(await userRow(service.db, id), undefined, "more was left behind than one step removes");
+    await addExpiredTokens(service.db, sessionOf(token), 10);
+    // Let through: who is to be erased, and their one step.
+    await setFaults(service, { db: { kind: "before", skip: 2 } });
+    const line = await cleanUp(service);
+    assert.deepEqual([line.level, line.name, line.message], FAILED);
+    assert.equal(await userRow(service.db, id), undefined);
+    assert.equal(await countOf(service.db, `sessions WHERE user_id = ${id}`), 0);
+    assert.equal(await countOf(service.db, "refresh_tokens WHERE expires_at = 2"), 10, "nothing came after them");
+  });
+
   test("by an open breaker, asks nothing of the database and says so", async (t) => {
     const service = await watchedFor(t, { wrapper: WRAPPER });
     const { refresh: token, access } = await signUp(service);
@@ -188,15 +218,14 @@ describe("a run that is cut off", () => {
       assertEnvelope(await me(service, access), 503, "SERVICE_UNAVAILABLE");
     }
     const { line, removed } = await removedBy(service, () => cleanUp(service));
-    assert.deepEqual([line.level, line.d1_calls], ["ERROR", 0]);
+    assert.deepEqual([line.level, line.name, line.message, line.d1_calls], [...FAILED, 0]);
     assert.deepEqual(removed("refresh_tokens"), []);
   });
 });
 
 test("a run with wrong settings says so, names no value, and does nothing", async (t) => {
   const service = await watchedFor(t, { settings: { SECRET_KEY: "a1b2c3d4-too-short", D1_TIMEOUT_MS: "soonish" } });
-  const expired = "INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.1', 1, 1)";
-  await rows(service.db, expired);
+  await rows(service.db, OLD_COUNT);
   const { line, removed } = await removedBy(service, () => cleanUp(service));
   assert.deepEqual([line.level, line.name], ["ERROR", "app.clean_up"]);
   assert.match(line.message, /settings/);

@@ -25,10 +25,11 @@ async function page(access, query) {
   return response.body;
 }
 
-/** All pages, one after another. */
-async function pages(access) {
+/** All pages, one after another; something may happen between two of them. */
+async function pages(access, meanwhile = () => {}) {
   const all = [await page(access)];
   while (all.at(-1).next_cursor !== null) {
+    await meanwhile();
     assert.match(all.at(-1).next_cursor, /^[1-9][0-9]{0,14}$/);
     all.push(await page(access, `?cursor=${all.at(-1).next_cursor}`));
   }
@@ -51,6 +52,9 @@ function addEvents(one, other, count) {
 test("holds the account, every session and every event as they are on file", async () => {
   const person = await signUp(service, newUser(), from("198.51.100.60", "Laptop/1.0"));
   const { body } = await login(service, person.user, from("2001:db8::60", "Phone/2.0"));
+  await login(service, person.user, from("192.0.2.60", "Tablet/3.0"));
+  const { body: watch } = await login(service, person.user, from("192.0.2.61", "Watch/4.0"));
+  await logout(service, watch.refresh_token);
   await logout(service, body.refresh_token, from("2001:db8::61", "Phone/2.1"));
   await login(service, { ...person.user, password: "a wrong passphrase" }, from("192.0.2.66", "Thief/6"));
   await refresh(service, person.refresh, from("198.51.100.61", "Laptop/1.1"));
@@ -65,8 +69,9 @@ test("holds the account, every session and every event as they are on file", asy
     created_at: time(user.created_at),
     roles: [],
   });
-  const newestFirst = "SELECT * FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC";
-  const sessions = await rows(service.db, newestFirst, person.id);
+  // Those that live, oldest first, then those that are over, in the order of their ends.
+  const liveFirst = "SELECT * FROM sessions WHERE user_id = ?1 ORDER BY ended_at IS NOT NULL, ended_at, created_at";
+  const sessions = await rows(service.db, liveFirst, person.id);
   assert.deepEqual(
     exported.sessions,
     sessions.map((session) => ({
@@ -81,18 +86,25 @@ test("holds the account, every session and every event as they are on file", asy
     })),
   );
   assert.deepEqual(exported.sessions.map(({ end_reason: reason, ip }) => [reason, ip]), [
-    ["logout", "2001:db8::60"],
     [null, "198.51.100.61"],
+    [null, "192.0.2.60"],
+    ["logout", "192.0.2.61"],
+    ["logout", "2001:db8::60"],
   ]);
   // The export itself is noted when it has been read.
   const events = (await eventsOf(service.db, person.id)).slice(0, -1).reverse();
-  const expected = events.map(({ user_id: _, created_at: createdAt, ...event }) => {
+  const expected = events.map(({ user_id: _, actor_id: actor, university_id: university, ...rest }) => {
+    const { created_at: createdAt, ...event } = rest;
+    assert.deepEqual([actor, university], [null, null], "nobody else did it");
     return { ...event, created_at: time(createdAt) };
   });
   assert.deepEqual(exported.audit_events, expected);
   assert.deepEqual(inShort(expected).toReversed(), [
     "registered",
     "signed_in",
+    "signed_in",
+    "signed_in",
+    "signed_out",
     "signed_out",
     "sign_in_refused wrong_password",
     "refreshed",
@@ -111,7 +123,7 @@ test("holds no secret: no hash, no token or part of one, no password", async () 
   for (const secret of [SECRET_KEY, person.user.password, hash, ...hash.split("$").slice(-2), ...parts, ...jtis]) {
     assert.ok(!text.includes(secret), secret);
   }
-  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|blocked_until|pbkdf2/);
+  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|failed_proofs|blocked_until|pbkdf2/);
 });
 
 test("of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {
@@ -119,12 +131,13 @@ test("of 2,500 events has them all, once each, in three pages, while new ones ha
   await addEvents(person.id, neighbour.id, 2500);
   const stored = (await eventsOf(service.db, person.id)).map((event) => event.id);
   assert.equal(stored.length, 2501);
-  const all = await pages(person.access);
+  const all = await pages(person.access, () => login(service, person.user));
   assert.deepEqual(all.map((each) => each.audit_events.length), [PAGE, PAGE, 501]);
+  assert.deepEqual(all.map((each) => each.sessions.length), [1, 0, 0], "sessions are on the first page only");
   assert.deepEqual(eventsOn(all).map((event) => event.id), stored.toReversed());
   assert.deepEqual(all.map((each) => each.next_cursor), [String(stored.at(-PAGE)), String(stored.at(-2 * PAGE)), null]);
   const later = (await eventsOf(service.db, person.id)).slice(stored.length);
-  assert.deepEqual(inShort(later), ["exported", "exported", "exported"]);
+  assert.deepEqual(inShort(later), ["exported", "signed_in", "signed_in"], "only the first page is an export");
 });
 
 test("that fills its pages exactly ends with the last full one", async () => {
@@ -146,11 +159,11 @@ describe("a curious neighbour", () => {
     for (const cursor of [theirs[0], theirs[7], theirs.at(-1), theirs.at(-1) + 1, 1, 999_999_999_999_999]) {
       const { user, audit_events: events, sessions } = await page(curious.access, `?cursor=${cursor}`);
       assert.equal(user.id, curious.id);
-      assert.equal(sessions.length, 1);
-      const shown = events.map((event) => event.id).filter((id) => own.includes(id));
-      assert.equal(shown.length, events.filter((event) => event.type !== "exported").length);
-      assert.deepEqual(shown, own.filter((id) => id < cursor).toReversed());
+      assert.deepEqual(sessions, []);
+      assert.deepEqual(events.map((event) => event.id), own.filter((id) => id < cursor).toReversed());
     }
+    const { sessions } = await page(curious.access);
+    assert.deepEqual(sessions.map((session) => session.id), [Number(decode(curious.access).claims.sid)]);
   });
 
   test("gets no answer that tells an event of others from one that nobody has", async () => {
@@ -165,7 +178,7 @@ describe("a curious neighbour", () => {
 
 test("with a cursor that was never given out is refused, and not noted as an export", async () => {
   const { id, access } = await signUp(service);
-  const bad = ["", "0", "-1", "+1", "01", "1.0", "1e3", "abc", "null", "%31", "1%20", "%201", "1%00", "0x10", "１"];
+  const bad = ["", "0", "-1", "+1", "01", "1.0", "1e3", "abc", "null", "%2531", "1%20", "%201", "1%00", "0x10", "１"];
   for (const cursor of [...bad, "9".repeat(16), "9".repeat(400), "1'--", "1;DROP%20TABLE%20users", "1,2", "[1]"]) {
     const query = `?cursor=${encodeURI(cursor).replaceAll("%25", "%")}`;
     const response = await exportData(service, access, query);
@@ -174,6 +187,18 @@ test("with a cursor that was never given out is refused, and not noted as an exp
     assert.equal((await accessLines(service, [response]))[0].d1_calls, 1, "the caller, and nothing more");
   }
   assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"]);
+});
+
+test("with a cursor in percent-encoding goes on as with the same one without", async () => {
+  const { id, access } = await signUp(service);
+  const [{ id: registered }] = await eventsOf(service.db, id);
+  const cursor = String(registered + 1);
+  const encoded = [...cursor].map((digit) => `%3${digit}`).join("");
+  const [plain, decoded] = [await page(access, `?cursor=${cursor}`), await page(access, `?cursor=${encoded}`)];
+  assert.deepEqual(inShort(decoded.audit_events), ["registered"]);
+  assert.deepEqual(decoded, plain);
+  assert.deepEqual(await page(access, "?cursor=%31"), await page(access, "?cursor=1"));
+  assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"], "no further page is an export of its own");
 });
 
 test("asks for an access token, and notes who exported, from where", async () => {

@@ -1,7 +1,6 @@
 // Requests that are stopped in the middle, between a question to the database and what they do with its answer, so
 // that a test decides what happens meanwhile. For services behind wrappers/held-db.mjs.
 import { send } from "./client.mjs";
-import { watchedFor } from "./watched.mjs";
 
 /** Settings under which an answer can be kept back for as long as a test takes. */
 export const HELD = { wrapper: "tests/e2e/wrappers/held-db.mjs", settings: { D1_TIMEOUT_MS: "60000" } };
@@ -34,10 +33,4 @@ export function holder(service) {
       return Promise.all(answers);
     },
   };
-}
-
-/** A watched service of the test `t` with a holder. */
-export async function heldFor(t) {
-  const service = await watchedFor(t, HELD);
-  return { service, hold: holder(service) };
 }

@@ -1,12 +1,12 @@
 // The real database and the real circuit breaker's object, with faults in front of them that a test chooses while
 // the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional;
-// `skip` in `db` lets so many calls through first. It answers what has been counted. Each isolate has its own state.
+// `skip` in `db` lets so many calls through first, `times` all after so many failures. It answers what has been counted. Each isolate has its own state.
 import Service, { CircuitBreaker as Breaker } from "./entry.js";
 
 // The other classes that wrangler.toml names.
 export * from "./entry.js";
 
-const faults = { db: { kind: "ok" }, breaker: { kind: "ok" } };
+const faults = { db: { kind: "ok", times: Infinity }, breaker: { kind: "ok" } };
 /** Calls of the service, whatever became of them; the fate of each that flapped; starts of the object. */
 const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0 };
 let held = [];
@@ -91,6 +91,10 @@ function database(real) {
       faults.db.skip -= 1;
       return real.batch(statements);
     }
+    if (faults.db.times === 0) {
+      return real.batch(statements);
+    }
+    faults.db.times -= 1;
     return DB[faults.db.kind](() => real.batch(statements), faults.db);
   };
   return Object.create(real, { prepare: { value: prepare }, batch: { value: batch } });
@@ -115,7 +119,7 @@ function namespace(real) {
 async function control(request) {
   const { db, breaker, release } = request.method === "POST" ? await request.json() : {};
   if (db) {
-    faults.db = { ...db, random: generator(db.seed) };
+    faults.db = { times: Infinity, ...db, random: generator(db.seed) };
   }
   faults.breaker = breaker ?? faults.breaker;
   if (release) {

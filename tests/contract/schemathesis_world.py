@@ -1,0 +1,79 @@
+# What exists while Schemathesis runs: users and things of a university, made through the API by an administrator whom
+# no request reaches. What a request deletes is made anew when it is needed again.
+import itertools
+import os
+
+import requests
+
+# The one that the description's examples name.
+PASSWORD = "correct horse battery staple"
+ADMIN = {"Authorization": f"Bearer {os.environ['ADMIN_TOKEN']}"}
+ADMIN_ID = int(os.environ["ADMIN_ID"])
+# The first that was ever given.
+ADMIN_GRANT = "1"
+numbers = itertools.count(1)
+
+
+def call(method, url, body=None, headers=ADMIN):
+    """One request that has to succeed."""
+    answer = requests.request(method, url, json=body, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def sign_up(url):
+    """A new user, with the headers of their first session."""
+    user = {"email": f"schemathesis-{next(numbers)}@mail.example", "password": PASSWORD}
+    body = call("POST", f"{url}/auth/register", user, headers={})
+    return body["id"], {"Authorization": f"Bearer {body['access_token']}"}
+
+
+class World:
+    """One of everything that a path can name, and an administrator in whose name requests are sent."""
+
+    def __init__(self):
+        self.things = {}
+        self.session = {}
+
+    def current(self, url):
+        """The session that requests are sent with: of an administrator."""
+        if not self.session:
+            user, headers = sign_up(url)
+            self.grant(url, user, "PLATFORM_ADMIN")
+            listed = call("GET", f"{url}/auth/sessions", headers=headers)
+            self.session = {"user": user, "headers": headers, "id": listed["sessions"][0]["id"]}
+        return self.session
+
+    def of(self, url):
+        """The things, made when they are first asked for."""
+        if not self.things:
+            number = next(numbers)
+            university = call("POST", f"{url}/universities", {"name": "Contract", "slug": f"contract-{number}"})["id"]
+            base = f"{url}/universities/{university}"
+            # Before anything asks for a university to grant roles in.
+            self.things = {"university": university}
+            department = call("POST", f"{base}/departments", {"name": "Department"})["id"]
+            course = call("POST", f"{base}/courses", {"title": "Course", "code": "C1", "is_public": True})["id"]
+            student, headers = sign_up(url)
+            grant = self.grant(url, student, "STUDENT")
+            enrollment = call("POST", f"{url}/courses/{course}/enrollments", headers=headers)["id"]
+            self.things |= {"department": department, "course": course, "user": student}
+            self.things |= {"grant": grant, "enrollment": enrollment}
+        return self.things
+
+    def grant(self, url, user, role, university=None):
+        """Gives a user a role; nothing, if they have it."""
+        university = university or self.of(url)["university"]
+        body = {"user_id": user, "role": role}
+        answer = requests.post(f"{url}/universities/{university}/roles", json=body, headers=ADMIN, timeout=10)
+        return answer.json().get("id")
+
+    def enable_to_enroll(self, url, course):
+        """Makes whose session it is a student where the course is."""
+        answer = requests.get(f"{url}/courses/{course}", headers=ADMIN, timeout=10)
+        if answer.status_code == 200:
+            self.grant(url, self.current(url)["user"], "STUDENT", answer.json()["university_id"])
+
+    def forget(self):
+        """Something was deleted."""
+        self.things = {}

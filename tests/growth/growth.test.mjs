@@ -1,0 +1,153 @@
+// What the service costs when it has grown: 200,000 users, a million refresh tokens, a million audit events. No
+// operation reads more than the rows that it is about, and cleaning up after half a million of them disturbs nobody.
+// On workerd with D1, because only the database itself says how many rows its plans read.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { parse } from "yaml";
+
+import { signUp } from "../e2e/support/client.mjs";
+import { startService } from "../e2e/support/service.mjs";
+import { measure, quantile, takeBatches, total, WRAPPER } from "./support/batches.mjs";
+import { cleanUp, printRuns, timesOf } from "./support/clean-up.mjs";
+import { fill, FIRST_FREQUENT_USER, FIRST_HEAVY_USER, HEAVIEST_USER } from "./support/fill.mjs";
+import { assertAllChainsLinear, assertKept, rememberKept } from "./support/kept.mjs";
+import { OPERATIONS, OPERATOR_KEY, SLACK, STEP, titleOf } from "./support/operations.mjs";
+import { belongingsOf, newcomer, refreshInChain, signIn } from "./support/people.mjs";
+import { withStored } from "./support/stored.mjs";
+
+const RUNS = 20;
+const CLIENTS = 3;
+const REFRESHES_BEFORE = 100;
+/** The longest that one batch may keep all others waiting. */
+const LONGEST_BATCH_MS = 1000;
+
+const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-"));
+const OPTIONS = { wrapper: WRAPPER, settings: { OPERATOR_KEY } };
+let empty;
+let service;
+
+before(async () => {
+  [empty, service] = await Promise.all([startService(OPTIONS), startService({ ...OPTIONS, state })]);
+  await whileStopped(fill);
+});
+
+after(async () => {
+  await Promise.all([empty?.stop(), service?.stop()]);
+  rmSync(state, { recursive: true, force: true });
+});
+
+/** Stops the service, uses its database, and starts it again. */
+async function whileStopped(use) {
+  await service.stop();
+  const result = withStored(state, use);
+  service = await startService({ ...OPTIONS, state, migrate: false });
+  return result;
+}
+
+/** Runs an operation for somebody, and holds it to its numbers; `sizes` may say that they have less than is stored. */
+async function held(operation, person, sizes = (belongings) => belongings) {
+  const belongings = await belongingsOf(service, person);
+  const cost = await measure(service, operation, person);
+  const bound = operation.reads(sizes(belongings)) + SLACK;
+  const details = () => `${titleOf(operation)}: ${JSON.stringify({ belongings, bound, ...cost })}`;
+  assert.equal(cost.trips, operation.trips, details());
+  assert.ok(cost.read <= bound, details());
+  return cost;
+}
+
+describe("of 200,000 users", () => {
+  test("every operation is measured", () => {
+    const { paths } = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"));
+    // Those about universities grow with other tables, and are measured with those full.
+    const isOurs = ({ tags }) => tags?.some((tag) => ["auth", "users", "operations"].includes(tag));
+    const methods = Object.values(paths).flatMap((path) => Object.values(path)).filter(isOurs);
+    const measured = new Set(OPERATIONS.map(({ id }) => id));
+    assert.deepEqual([...measured].sort(), methods.map(({ operationId }) => operationId).sort());
+  });
+
+  test("nobody pays for the rows of others", async () => {
+    const table = {};
+    let heavyUser = FIRST_HEAVY_USER;
+    let frequentUser = FIRST_FREQUENT_USER;
+    for (const operation of OPERATIONS) {
+      const alone = await measure(empty, operation, await newcomer(empty));
+      const newest = await held(operation, await newcomer(service));
+      assert.deepEqual([newest.read, newest.written], [alone.read, alone.written], "as in an empty database");
+      const heavy = await held(operation, await signIn(service, heavyUser++));
+      const frequent = [];
+      while (frequent.length < RUNS) {
+        frequent.push(await held(operation, await signIn(service, frequentUser++)));
+      }
+      const most = (member) => Math.max(...frequent.map((cost) => cost[member]));
+      const median = quantile(frequent.map(({ ms }) => ms), 0.5);
+      table[titleOf(operation)] = {
+        "round trips": newest.trips,
+        "read: newcomer": newest.read,
+        "read: frequent": most("read"),
+        "read: heavy": heavy.read,
+        "written: newcomer": newest.written,
+        "written: frequent": most("written"),
+        "written: heavy": heavy.written,
+        "median ms": Number(median.toFixed(1)),
+      };
+    }
+    console.log(`Rows that D1 read and wrote for somebody; of ${RUNS} frequent users the most, and the median time`);
+    console.table(table);
+  });
+
+  test("nor for thousands of sessions of their own that are over", async () => {
+    const heaviest = await signIn(service, HEAVIEST_USER);
+    // As many as an export shows at most, and as a step of an erasure removes.
+    const atMost = (belongings) => ({ ...belongings, sessions: Math.min(belongings.sessions, STEP) });
+    const faults = [];
+    for (const name of ["listSessions", "exportData", "deleteAccount"]) {
+      const operation = OPERATIONS.find(({ id, status }) => id === name && status < 300);
+      await held(operation, heaviest, atMost).catch(({ message }) => faults.push(message));
+    }
+    assert.deepEqual(faults, []);
+  });
+
+  test("cleaning up half a million rows keeps no batch waiting for long, and no refresh from its answer", async () => {
+    const people = await Promise.all(Array.from({ length: CLIENTS }, () => signUp(service)));
+    const chains = (tokens, isWanted) => Promise.all(tokens.map((token) => refreshInChain(service, token, isWanted)));
+    const timesOfAll = (links) => links.flatMap(({ times }) => times);
+    const earlier = await chains(people.map((person) => person.refresh), (count) => count < REFRESHES_BEFORE);
+    const doomed = await whileStopped(rememberKept);
+    assert.ok(doomed >= 500_000, `only ${doomed} rows are to be removed`);
+
+    let isCleaning = true;
+    const [{ runs, others }, later] = await bothOf(
+      cleanUp(service).finally(() => (isCleaning = false)),
+      chains(earlier.map(({ token }) => token), () => isCleaning),
+    );
+    others.push(...(await takeBatches(service)));
+    const refreshesMeanwhile = timesOfAll(later);
+    printRuns({ runs, others, refreshesBefore: timesOfAll(earlier), refreshesMeanwhile });
+
+    // What bounds the time is the number of rows. A step of a walk looks at a thousand: for each at its key twice, at
+    // what it belongs to, and at what deleting it concerns. An erasure's, of five statements, has its bound above.
+    const batches = runs.flatMap((run) => run.batches);
+    const steps = batches.filter(({ statements }) => statements.length <= 3);
+    const longest = steps.find((step) => total([step], "read") > 6 * STEP);
+    assert.equal(longest, undefined, JSON.stringify(longest));
+    // So this is no matter of luck: half of the batches take ten milliseconds, a hundredth of the bound, and the
+    // slowest, of erasures, a tenth of a second. Even on a quarter of a processor it was half a second.
+    const slowest = Math.max(...timesOf([...batches, ...others]));
+    assert.ok(slowest < LONGEST_BATCH_MS, `a batch took ${slowest} ms`);
+    const added = { refresh_tokens: refreshesMeanwhile.length, audit_events: refreshesMeanwhile.length };
+    await whileStopped((db) => {
+      assertKept(db, added);
+      assertAllChainsLinear(db);
+    });
+  });
+});
+
+/** Waits for both even if one fails: a service that is stopped in the middle of its work may hang. */
+async function bothOf(...promises) {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}

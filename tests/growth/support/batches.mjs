@@ -1,0 +1,36 @@
+// What operations cost the database, as wrappers/counted-db.mjs has counted it.
+import assert from "node:assert/strict";
+
+import { send } from "../../e2e/support/client.mjs";
+
+export const WRAPPER = "tests/growth/wrappers/counted-db.mjs";
+
+/** What was counted since the last look: `[{handler, ms, statements: [{sql, read, written}]}]`. */
+export async function takeBatches(service) {
+  const { status, text } = await send(service, "/__batches");
+  assert.equal(status, 200, text);
+  return JSON.parse(text);
+}
+
+/** Runs one operation alone, after what it needs beforehand: `{trips, read, written, ms, batches}`. */
+export async function measure(service, { prepare, perform, status }, person) {
+  await prepare?.(service, person);
+  await takeBatches(service);
+  const begun = performance.now();
+  const response = await perform(service, person);
+  const ms = performance.now() - begun;
+  assert.equal(response.status, status, response.text);
+  const batches = await takeBatches(service);
+  return { trips: batches.length, read: total(batches, "read"), written: total(batches, "written"), ms, batches };
+}
+
+/** The sum of `read` or `written` over all statements. */
+export function total(batches, member) {
+  return batches.flatMap(({ statements }) => statements).reduce((sum, statement) => sum + statement[member], 0);
+}
+
+/** The number that this share of them does not exceed. */
+export function quantile(numbers, share) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}

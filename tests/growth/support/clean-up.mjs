@@ -1,0 +1,67 @@
+// Runs of the clean-up, as the timer would start them, until nothing is left to remove.
+import assert from "node:assert/strict";
+
+import { quantile, takeBatches, total } from "./batches.mjs";
+
+const CRON = "*/15 * * * *";
+const isReport = (line) => line.name === "app.clean_up";
+
+/** All of them, `[{removed, ms, batches}]`, and the batches of whoever else was there meanwhile. */
+export async function cleanUp(service) {
+  const worker = await service.miniflare.getWorker();
+  const runs = [];
+  const others = [];
+  await takeBatches(service);
+  do {
+    const begun = performance.now();
+    const { outcome } = await worker.scheduled({ cron: CRON });
+    const ms = performance.now() - begun;
+    assert.equal(outcome, "ok");
+    const { d1_calls, ...removed } = await reportOf(service, runs.length + 1);
+    const batches = await takeBatches(service);
+    const own = batches.filter(({ handler }) => handler === "scheduled");
+    assert.equal(own.length, d1_calls);
+    others.push(...batches.filter(({ handler }) => handler === "fetch"));
+    runs.push({ removed, ms, batches: own });
+  } while (Object.values(runs.at(-1).removed).some((number) => number > 0));
+  return { runs, others };
+}
+
+/** The line that this run wrote: what it removed, and its round trips. */
+async function reportOf(service, run) {
+  await service.logged(isReport, run);
+  const line = service.logs(isReport)[run - 1];
+  assert.equal(line.message, "Cleaned up", JSON.stringify(line));
+  const { refresh_tokens, sessions, audit_events, registration_counts, users, d1_calls } = line;
+  return { refresh_tokens, sessions, audit_events, registration_counts, users, d1_calls };
+}
+
+/** Prints what the runs did, and what they and the refreshes beside them took, in milliseconds. */
+export function printRuns({ runs, others, refreshesBefore, refreshesMeanwhile }) {
+  const lines = runs.map(({ removed, ms, batches }) => {
+    const times = timesOf(batches);
+    return {
+      ...removed,
+      ms: Math.round(ms),
+      batches: batches.length,
+      median: quantile(times, 0.5),
+      slowest: quantile(times, 1),
+      "rows read": total(batches, "read"),
+    };
+  });
+  console.log("Runs of the clean-up: rows removed, time, batches and the time of one, rows read");
+  console.table(lines);
+  const print = (what, times, shares) => {
+    const named = shares.map((share) => `p${100 * share} ${quantile(times, share).toFixed(0)} ms`);
+    console.log(`${times.length} ${what}: ${named.join(", ")}`);
+  };
+  const batches = runs.flatMap((run) => run.batches);
+  print("batches of the clean-up", timesOf(batches), [0.5, 0.99, 1]);
+  const [slowest] = batches.toSorted((one, other) => other.ms - one.ms);
+  console.log(`The slowest: ${JSON.stringify(slowest)}`);
+  print("batches of requests beside it", timesOf(others), [0.5, 0.99, 1]);
+  print("refreshes before", refreshesBefore, [0.5, 0.95]);
+  print("refreshes beside it", refreshesMeanwhile, [0.5, 0.95]);
+}
+
+export const timesOf = (batches) => batches.map(({ ms }) => ms);

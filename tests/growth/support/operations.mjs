@@ -1,0 +1,221 @@
+// Every operation of openapi.yaml, well and badly used, and what it may cost the database: round trips, exactly, and
+// rows read, at most.
+//
+// The bounds are what was measured, as formulas: each row that is looked up by its key counts once, and once more if
+// an index led to it. Where an operation is about all sessions or events of its caller, it reads each of them so many
+// times; nothing depends on what others have stored. So a statement whose plan becomes a scan reads a hundred
+// thousand rows too many, and a statement that is added shows as well.
+import { login, logout, me, newUser, post, refresh, register, send } from "../../e2e/support/client.mjs";
+import { decode, forge } from "../../e2e/support/tokens.mjs";
+
+export const OPERATOR_KEY = "growth-operator-71c0d4f2a9b84e35d6c7";
+const OPERATOR = { Authorization: `Bearer ${OPERATOR_KEY}` };
+const NEW_PASSWORD = "staple battery horse correct";
+const WRONG_PASSWORD = "not what they chose";
+/** A bound may be missed by so many rows: an engine may look once more at the end of a range. A scan reads more. */
+export const SLACK = 5;
+/** Events on a page of an export, and one more. */
+const PAGE = 1001;
+/** Rows of a table that one step of a clean-up or of an erasure looks at. */
+export const STEP = 1000;
+
+/** A request with the access token of somebody. */
+function authorized(service, { access }, method, path, value) {
+  const headers = { Authorization: `Bearer ${access}`, "Content-Type": "application/json" };
+  return send(service, path, { method, headers, body: value && JSON.stringify(value) });
+}
+
+const endSession = (service, person, id) => authorized(service, person, "DELETE", `/auth/sessions/${id}`);
+const changePassword = (service, person, current_password) =>
+  authorized(service, person, "PUT", "/users/me/password", { current_password, new_password: NEW_PASSWORD });
+const deleteAccount = (service, person, password) => authorized(service, person, "DELETE", "/users/me", { password });
+
+/**
+ * `reads` is told what the caller has: `{live, sessions, tokens, events}`, the first without those that are over.
+ * `prepare` comes before, and is not counted.
+ */
+export const OPERATIONS = [
+  {
+    id: "register",
+    status: 201,
+    trips: 1,
+    reads: () => 15,
+    perform: (service) => register(service, newUser()),
+  },
+  {
+    id: "register",
+    case: "a taken address",
+    status: 409,
+    trips: 1,
+    reads: () => 10,
+    perform: (service, { user }) => register(service, { ...newUser(), email: user.email }),
+  },
+  {
+    id: "login",
+    status: 200,
+    trips: 2,
+    // Live sessions are counted off up to the limit, to say which end and to end them.
+    reads: ({ live }) => 18 + 3 * live,
+    perform: (service, { user }) => login(service, user),
+  },
+  {
+    id: "login",
+    case: "a wrong password",
+    status: 401,
+    trips: 2,
+    reads: () => 3,
+    perform: (service, { user }) => login(service, { ...user, password: WRONG_PASSWORD }),
+  },
+  {
+    id: "login",
+    case: "an unknown address",
+    status: 401,
+    trips: 2,
+    reads: () => 2,
+    perform: (service) => login(service, newUser()),
+  },
+  {
+    id: "refresh",
+    status: 200,
+    trips: 1,
+    // Six statements, each of which asks for the token, its session or its user by their keys.
+    reads: () => 20,
+    perform: (service, person) => refresh(service, person.refresh),
+  },
+  {
+    id: "refresh",
+    case: "a token used before",
+    status: 401,
+    trips: 1,
+    reads: () => 16,
+    prepare: (service, person) => refresh(service, person.refresh),
+    perform: (service, person) => refresh(service, person.refresh),
+  },
+  {
+    id: "refresh",
+    case: "a token not on file",
+    status: 401,
+    trips: 1,
+    reads: () => 7,
+    perform: (service) => refresh(service, forge("refresh")),
+  },
+  {
+    id: "logout",
+    status: 200,
+    trips: 1,
+    reads: () => 3,
+    perform: (service, person) => logout(service, person.refresh),
+  },
+  {
+    id: "logoutAll",
+    status: 200,
+    trips: 2,
+    reads: ({ live }) => 4 + 6 * live,
+    perform: (service, person) => authorized(service, person, "POST", "/auth/logout-all"),
+  },
+  {
+    id: "listSessions",
+    status: 200,
+    trips: 2,
+    reads: ({ live }) => 3 + 2 * live,
+    perform: (service, person) => authorized(service, person, "GET", "/auth/sessions"),
+  },
+  {
+    id: "endSession",
+    status: 204,
+    trips: 2,
+    reads: () => 5,
+    perform: (service, person) => endSession(service, person, decode(person.access).claims.sid),
+  },
+  {
+    id: "endSession",
+    case: "nobody's",
+    status: 404,
+    trips: 2,
+    reads: () => 4,
+    perform: (service, person) => endSession(service, person, 9_007_199_254_740_991),
+  },
+  {
+    id: "getCurrentUser",
+    status: 200,
+    trips: 1,
+    reads: () => 2,
+    perform: (service, person) => me(service, person.access),
+  },
+  {
+    id: "getCurrentUser",
+    case: "signed out",
+    status: 401,
+    trips: 1,
+    reads: () => 2,
+    prepare: (service, person) => logout(service, person.refresh),
+    perform: (service, person) => me(service, person.access),
+  },
+  {
+    id: "updateProfile",
+    status: 200,
+    trips: 2,
+    reads: () => 4,
+    perform: (service, person) => authorized(service, person, "PATCH", "/users/me", { full_name: "Another Name" }),
+  },
+  {
+    id: "changePassword",
+    status: 200,
+    trips: 3,
+    reads: ({ live }) => 4 + 4 * live,
+    perform: (service, person) => changePassword(service, person, person.user.password),
+  },
+  {
+    id: "changePassword",
+    case: "a wrong password",
+    status: 401,
+    trips: 3,
+    reads: () => 4,
+    perform: (service, person) => changePassword(service, person, WRONG_PASSWORD),
+  },
+  {
+    id: "exportData",
+    status: 200,
+    trips: 2,
+    reads: ({ sessions, events }) => 4 + 2 * sessions + Math.min(events, PAGE),
+    perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
+  },
+  {
+    id: "deleteAccount",
+    status: 204,
+    trips: 3,
+    // The first step of the erasure, found and deleted: tokens, sessions, events; and the event of the erasure itself.
+    reads: ({ sessions, tokens, events }) =>
+      22 + 4 * Math.min(tokens, STEP) + 6 * sessions + 6 * Math.min(events + 1, STEP),
+    perform: (service, person) => deleteAccount(service, person, person.user.password),
+  },
+  {
+    id: "deleteAccount",
+    case: "a wrong password",
+    status: 401,
+    trips: 3,
+    reads: () => 4,
+    perform: (service, person) => deleteAccount(service, person, WRONG_PASSWORD),
+  },
+  {
+    id: "getReadiness",
+    status: 200,
+    trips: 1,
+    reads: () => 0,
+    perform: (service) => send(service, "/health/ready"),
+  },
+  withoutDatabase("getHealth", (service) => send(service, "/health")),
+  withoutDatabase("getCircuitBreaker", (service) => send(service, "/operator/circuit-breaker", { headers: OPERATOR })),
+  withoutDatabase("setCircuitBreaker", (service) =>
+    post(service, "/operator/circuit-breaker", { state: "automatic" }, OPERATOR),
+  ),
+  withoutDatabase("getOpenapiJson", (service) => send(service, "/openapi.json")),
+  withoutDatabase("getOpenapiYaml", (service) => send(service, "/openapi.yaml")),
+];
+
+function withoutDatabase(id, perform) {
+  return { id, status: 200, trips: 0, reads: () => 0, perform };
+}
+
+/** How the operation is called in tables and messages. */
+export const titleOf = (operation) => (operation.case ? `${operation.id}, ${operation.case}` : operation.id);

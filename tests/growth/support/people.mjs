@@ -1,0 +1,51 @@
+// Who uses the service while it is measured: people of the filled database, and ones who have just come.
+import assert from "node:assert/strict";
+
+import { login, refresh, signUp } from "../../e2e/support/client.mjs";
+import { rows } from "../../e2e/support/database.mjs";
+import { emailOf, PASSWORD } from "./fill.mjs";
+
+/** Somebody of the filled database, signed in once more: `{user, access, refresh}`. */
+export function signIn(service, id) {
+  return openSession(service, { email: emailOf(id), password: PASSWORD });
+}
+
+/** Somebody who registered a moment ago and signed in on a second device. */
+export async function newcomer(service) {
+  const { user } = await signUp(service);
+  return openSession(service, user);
+}
+
+async function openSession(service, user) {
+  const { status, text, body } = await login(service, user);
+  assert.equal(status, 200, text);
+  return { user, access: body.access_token, refresh: body.refresh_token };
+}
+
+const SELECT_BELONGINGS = `
+  SELECT (SELECT count(*) FROM sessions AS s WHERE s.user_id = u.id AND s.ended_at IS NULL) AS live,
+         (SELECT count(*) FROM sessions AS s WHERE s.user_id = u.id) AS sessions,
+         (SELECT count(*) FROM sessions AS s JOIN refresh_tokens AS t ON t.session_id = s.id
+          WHERE s.user_id = u.id) AS tokens,
+         (SELECT count(*) FROM audit_events AS e WHERE e.user_id = u.id) AS events
+  FROM users AS u WHERE u.email = ?1`;
+
+/** How many rows are theirs: `{live, sessions, tokens, events}`. */
+export async function belongingsOf({ db }, { user }) {
+  const [belongings] = await rows(db, SELECT_BELONGINGS, user.email);
+  return belongings;
+}
+
+/** Refreshes as long as `isWanted(number of refreshes)`, each time with the token of the answer before. */
+export async function refreshInChain(service, token, isWanted) {
+  const times = [];
+  let newest = token;
+  while (isWanted(times.length)) {
+    const begun = performance.now();
+    const { status, text, body } = await refresh(service, newest);
+    times.push(performance.now() - begun);
+    assert.equal(status, 200, text);
+    newest = body.refresh_token;
+  }
+  return { token: newest, times };
+}
