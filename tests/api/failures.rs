@@ -61,6 +61,18 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_known_is_not_treated_as_a_stranger() {
+    for error in [DbError::TimedOut(5000), DbError::Refused("no such table: users".to_owned())] {
+        let (service, tokens) = failing(error.clone(), false).await;
+        let status = if matches!(error, DbError::TimedOut(_)) { 503 } else { 500 };
+        service.get_as("/courses", &tokens.access).await.expect(status);
+        service.get_as("/courses/1", &tokens.access).await.expect(status);
+        assert_eq!(service.last_d1_calls(), 1, "no list was asked for");
+        service.get("/courses").await.expect(status);
+    }
+}
+
+#[tokio::test]
 async fn a_refused_statement_and_an_unreadable_answer_are_faults_of_ours() {
     for error in [
         DbError::Refused("no such table: users".to_owned()),

@@ -8,16 +8,22 @@
 
 mod access;
 mod account;
+mod admin;
+mod audit;
+mod authz;
 mod bodies;
 mod breaker;
 mod clean_up;
 mod configuration;
 mod contract;
+mod courses;
 mod failures;
 mod last_administrator;
 mod limits;
 mod logs;
 mod migrations;
+mod overtaken;
+mod paging;
 mod properties;
 mod rbac_matrix;
 mod refreshing;

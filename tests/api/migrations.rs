@@ -140,6 +140,131 @@ fn the_second_migration_keeps_every_row_of_the_first() {
     assert_eq!(db.one::<i64>("SELECT max(id) FROM users"), 3);
 }
 
+/// Rows as the second migration knew them, one in every table.
+const BEFORE_ROLES: &str = "
+    INSERT INTO users (email, password_hash, full_name, is_active, created_at, failed_sign_ins, erasure_cursor)
+    VALUES ('a@b.cd', 'x', 'Ada', 1, 1, 2, NULL), ('erased:2', '', NULL, 0, 2, 0, 5);
+    INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at) VALUES (7, 1, 10, 11, 99);
+    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
+    VALUES (replace(hex(zeroblob(16)), '0', 'a'), 7, 10, 50);
+    INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.7', 1, 3);
+    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
+    VALUES (1, 'signed_in', NULL, 1, 7, '192.0.2.7', 'curl', 'r'), (2, 'refreshed', 'retry', 1, 7, NULL, NULL, 's');";
+
+#[test]
+fn the_third_migration_keeps_every_row_of_the_second() {
+    let db = Sqlite::empty();
+    let migrations = migrations();
+    db.execute(&migrations[0].1);
+    db.execute(&migrations[1].1);
+    db.execute(BEFORE_ROLES);
+    let text = |row: &serde_json::Map<String, serde_json::Value>| row["name"].as_str().unwrap().to_owned();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let reads: Vec<String> = db
+        .rows(tables)
+        .iter()
+        .map(text)
+        .map(|table| {
+            let columns = db.rows(&format!("SELECT name FROM pragma_table_info('{table}')"));
+            let columns: Vec<String> = columns.iter().map(text).collect();
+            format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", "))
+        })
+        .collect();
+    let before: Vec<_> = reads.iter().map(|sql| db.rows(sql)).collect();
+    assert!(before.len() >= 7 && before.iter().all(|rows| !rows.is_empty()), "{reads:?}");
+    db.execute(&migrations[2].1);
+    let after: Vec<_> = reads.iter().map(|sql| db.rows(sql)).collect();
+    assert_eq!(after, before);
+    assert!(db.rows("PRAGMA foreign_key_check").is_empty());
+    assert_eq!(db.one::<String>("PRAGMA integrity_check"), "ok");
+    let nobody = "SELECT count(*) FROM audit_events WHERE actor_id IS NULL AND university_id IS NULL";
+    assert_eq!(db.one::<i64>(nobody), 2, "what happened before roles was done by the users themselves");
+    db.execute("INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 3)");
+}
+
+/// Two universities, the first with two departments, the second with one, a course and an enrolment.
+const PLACES: &str = "
+    INSERT INTO universities (name, slug, created_at) VALUES ('A', 'a', 1), ('B', 'b', 1);
+    INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1), (1, 'Y', 1), (2, 'X', 1);
+    INSERT INTO courses (university_id, department_id, title, code, is_public, created_at) VALUES (1, 1, 'T', 'C', 1, 1);
+    INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 1, 1);";
+
+fn grant(role: &str, university: &str, department: &str) -> String {
+    format!(
+        "INSERT INTO user_university_roles (user_id, role, university_id, department_id, created_at)
+         VALUES (1, '{role}', {university}, {department}, 1);"
+    )
+}
+
+#[test]
+fn the_tables_refuse_roles_that_must_not_be() {
+    let setup = format!("{USER}{PLACES}");
+    let roles = [
+        ("STUDENT", "1", "NULL"),
+        ("STUDENT", "1", "1"),
+        ("STUDENT", "1", "2"),
+        ("STUDENT", "2", "NULL"),
+        ("TA", "1", "NULL"),
+        ("DEPARTMENT_ADMIN", "1", "1"),
+        ("UNIVERSITY_ADMIN", "1", "NULL"),
+        ("PLATFORM_ADMIN", "NULL", "NULL"),
+    ];
+    let all: String = roles.map(|(role, university, department)| grant(role, university, department)).concat();
+    let given = format!("{setup}{all}");
+    for (role, university, department) in roles {
+        assert!(refuses(&given, &grant(role, university, department)), "{role} twice");
+    }
+    for (role, university, department, why) in [
+        ("DEPARTMENT_ADMIN", "1", "NULL", "of no department"),
+        ("STUDENT", "1", "3", "in a department of another university"),
+        ("STUDENT", "1", "9", "in no department that there is"),
+        ("STUDENT", "9", "NULL", "in no university that there is"),
+        ("STUDENT", "NULL", "NULL", "in no university"),
+        ("UNIVERSITY_ADMIN", "NULL", "NULL", "in no university"),
+        ("UNIVERSITY_ADMIN", "1", "1", "narrowed to a department"),
+        ("PLATFORM_ADMIN", "1", "NULL", "in a university"),
+        ("PLATFORM_ADMIN", "NULL", "1", "in a department"),
+        ("OWNER", "1", "NULL", "unknown"),
+    ] {
+        assert!(refuses(&setup, &grant(role, university, department)), "{role} {why}");
+    }
+    let nobody = grant("STUDENT", "1", "NULL").replace("(1, ", "(9, ");
+    assert!(refuses(&setup, &nobody), "a role of nobody");
+}
+
+#[test]
+fn the_tables_refuse_places_and_courses_that_must_not_be() {
+    let setup = format!("{USER}{PLACES}{}", grant("STUDENT", "1", "2"));
+    for sql in [
+        "INSERT INTO universities (name, slug, created_at) VALUES ('C', 'a', 1)",
+        "INSERT INTO universities (name, slug, created_at) VALUES ('', 'c', 1)",
+        "INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)",
+        "INSERT INTO departments (university_id, name, created_at) VALUES (9, 'X', 1)",
+        "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (1, 'T', 'C', 1, 1)",
+        "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (1, 'T', 'D', 2, 1)",
+        "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (1, '', 'D', 1, 1)",
+        "UPDATE courses SET department_id = 3",
+        "UPDATE courses SET university_id = 2",
+        "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 1, 2)",
+        "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (9, 1, 2)",
+        "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 9, 2)",
+        // Nothing goes that something else points to.
+        "DELETE FROM users",
+        "DELETE FROM universities WHERE id = 2",
+        "DELETE FROM departments WHERE id = 1",
+        "DELETE FROM departments WHERE id = 2",
+        "DELETE FROM courses",
+    ] {
+        assert!(refuses(&setup, sql), "{sql}");
+    }
+    let db = Sqlite::migrated();
+    db.execute(&setup);
+    db.execute("INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (2, 'T', 'C', 1, 1)");
+    db.execute("DELETE FROM enrollments; DELETE FROM courses WHERE id = 1; DELETE FROM departments WHERE id IN (1, 3)");
+    db.execute("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)");
+    assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "an id is never given out twice");
+}
+
 #[test]
 fn every_statement_of_the_store_is_listed() {
     for (file, statements) in LISTS {

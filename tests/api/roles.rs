@@ -250,3 +250,24 @@ async fn an_empty_university_goes_with_its_roles() {
     bob.ask(&format!("GET /universities/{new}")).await.expect_error(404, "NOT_FOUND");
     assert_eq!(bob.ask("GET /users/me").await.expect(200).body["roles"], json!([]));
 }
+
+#[tokio::test]
+async fn a_university_with_more_than_a_thousand_roles_loses_none_of_them_in_passing() {
+    let world = World::of(&STAFF);
+    world.service.db.execute(
+        "INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'Large', 'large', 1);
+         WITH RECURSIVE n (i) AS (SELECT 101 UNION ALL SELECT i + 1 FROM n WHERE i < 1101)
+         INSERT INTO users (id, email, password_hash, created_at) SELECT i, i || '@example.com', 'x', 1 FROM n;
+         INSERT INTO user_university_roles (user_id, university_id, role, created_at)
+         SELECT id, 7, 'STUDENT', 1 FROM users WHERE id > 100;",
+    );
+    let root = world.sign_in("root").await;
+    root.ask("DELETE /universities/7").await.expect_error(409, "CONFLICT");
+    let left = "SELECT count(*) FROM user_university_roles WHERE university_id = 7";
+    assert_eq!(world.service.db.one::<i64>(left), 1001);
+    world.service.db.execute("DELETE FROM user_university_roles WHERE user_id = 101");
+    root.ask("DELETE /universities/7").await.expect(204);
+    assert_eq!(world.service.last_d1_calls(), 2);
+    assert_eq!(world.service.db.one::<i64>(left), 0);
+    assert!(world.service.db.one::<i64>("SELECT count(*) FROM user_university_roles") > 0, "those of others stay");
+}

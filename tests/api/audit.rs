@@ -1,0 +1,116 @@
+//! The record of what happened, as who runs the platform reads it: what, to whom, and who did it.
+
+use serde_json::{Value, json};
+
+use crate::support::PASSWORD;
+use crate::support::world::{Person, World};
+
+const PEOPLE: [Person; 4] =
+    [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("bob", ""), ("second", "UNIVERSITY_ADMIN@1")];
+
+/// `(type, reason, user, who did it, university)` of every event, oldest first.
+async fn recorded(world: &World, parameters: &str) -> Vec<Value> {
+    let root = world.sign_in("root").await;
+    let mut items = root.all(&format!("/admin/audit-events{parameters}")).await;
+    assert_eq!(world.service.last_d1_calls(), 2);
+    items.reverse();
+    let members = ["type", "reason", "user_id", "actor_id", "university_id"];
+    items.iter().map(|item| json!(members.map(|member| &item[member]))).collect()
+}
+
+#[tokio::test]
+async fn events_say_what_was_done_to_whom_by_whom_and_where() {
+    let world = World::of(&PEOPLE);
+    let (root, ulla) = (world.sign_in("root").await, world.sign_in("ulla").await);
+    world.service.db.execute("DELETE FROM audit_events");
+    let role = ulla.ask(r#"POST /universities/1/roles {"user_id": 3, "role": "TA", "department_id": 1}"#).await;
+    let admin = root.ask(r#"POST /universities/1/roles {"user_id": 3, "role": "PLATFORM_ADMIN"}"#).await;
+    ulla.ask(&format!("DELETE /universities/1/roles/{}", role.body["id"])).await.expect(204);
+    root.ask(&format!("DELETE /universities/1/roles/{}", admin.body["id"])).await.expect(204);
+    world.sign_in("bob").await.ask(r#"PATCH /users/me {"full_name": "B"}"#).await.expect(200);
+    root.ask(r#"PATCH /admin/users/3 {"full_name": "Bob"}"#).await.expect(200);
+    root.ask("POST /admin/users/3/logout").await.expect(200);
+    root.ask("POST /admin/users/3/logout").await.expect(200);
+    root.ask(r#"PATCH /admin/users/3 {"is_active": false}"#).await.expect(200);
+    root.ask(r#"PATCH /admin/users/3 {"is_active": true}"#).await.expect(200);
+    root.ask("DELETE /admin/users/3").await.expect(204);
+    let expected = [
+        json!(["role_granted", "TA", 3, 2, 1]),
+        json!(["role_granted", "PLATFORM_ADMIN", 3, 1, null]),
+        json!(["role_removed", "TA", 3, 2, 1]),
+        json!(["role_removed", "PLATFORM_ADMIN", 3, 1, null]),
+        json!(["signed_in", null, 3, null, null]),
+        json!(["profile_changed", null, 3, null, null]),
+        json!(["profile_changed", null, 3, 1, null]),
+        json!(["sessions_ended", null, 3, 1, null]),
+        json!(["disabled", null, 3, 1, null]),
+        json!(["enabled", null, 3, 1, null]),
+        json!(["deleted", null, 3, 1, null]),
+    ];
+    assert_eq!(recorded(&world, "?user_id=3").await, expected);
+}
+
+#[tokio::test]
+async fn events_are_found_by_user_and_by_type() {
+    let world = World::of(&PEOPLE);
+    let bob = world.service.login("bob@example.com", PASSWORD).await.tokens();
+    world.service.refresh(&bob.refresh).await.expect(200);
+    world.service.login("bob@example.com", "wrong").await.expect(401);
+    world.service.login("nobody@example.com", "wrong").await.expect(401);
+    let signed_in = json!(["signed_in", null, 3, null, null]);
+    let refreshed = json!(["refreshed", null, 3, null, null]);
+    let refused = json!(["sign_in_refused", "wrong_password", 3, null, null]);
+    let unknown = json!(["sign_in_refused", "unknown_user", null, null, null]);
+    let cases = [
+        ("?user_id=3", vec![&signed_in, &refreshed, &refused]),
+        ("?type=refreshed", vec![&refreshed]),
+        ("?type=sign_in_refused", vec![&refused, &unknown]),
+        ("?user_id=3&type=refreshed", vec![&refreshed]),
+        ("?user_id=3&type=sign_in_refused", vec![&refused]),
+        ("?user_id=4", vec![]),
+        ("?user_id=4&type=refreshed", vec![]),
+        ("?type=role_granted", vec![]),
+    ];
+    for (parameters, expected) in cases {
+        assert_eq!(recorded(&world, parameters).await.iter().collect::<Vec<_>>(), expected, "{parameters}");
+    }
+    let root = world.sign_in("root").await;
+    let wrong = "GET /admin/audit-events?cursor=x&limit=0&type=SIGNED_IN&user_id=0";
+    let faults = root.ask(wrong).await.expect_error(422, "VALIDATION_ERROR").faults();
+    let expected = ["user_id", "type", "limit", "cursor"].map(|name| (name.to_owned(), "value_error".to_owned()));
+    assert_eq!(faults, expected);
+}
+
+#[tokio::test]
+async fn an_event_says_from_where_and_with_which_request() {
+    let world = World::of(&PEOPLE);
+    let body = json!({"email": "bob@example.com", "password": PASSWORD});
+    let reply = world.service.post_from("192.0.2.7", "/auth/login", &body).await.expect(200);
+    let root = world.sign_in("root").await;
+    let event = root.all("/admin/audit-events?user_id=3").await.remove(0);
+    assert_eq!(event["request_id"], reply.header("x-request-id").unwrap());
+    assert_eq!(event["ip"], "192.0.2.7");
+    let session: i64 = world.service.db.one("SELECT id FROM sessions WHERE user_id = 3");
+    assert_eq!(event["session_id"], session);
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_recorded_as_done() {
+    let world = World::of(&PEOPLE);
+    let (root, ulla, bob) = (world.sign_in("root").await, world.sign_in("ulla").await, world.sign_in("bob").await);
+    world.service.db.execute("DELETE FROM audit_events");
+    for (visitor, request) in [
+        (&bob, r#"POST /universities/1/roles {"user_id": 3, "role": "TA"}"#),
+        (&ulla, r#"POST /universities/1/roles {"user_id": 3, "role": "PLATFORM_ADMIN"}"#),
+        (&ulla, r#"POST /universities/1/roles {"user_id": 3, "role": "TA", "department_id": 4}"#),
+        (&ulla, r#"POST /universities/1/roles {"user_id": 2, "role": "UNIVERSITY_ADMIN"}"#),
+        (&root, "DELETE /universities/1/roles/1"),
+        (&root, r#"PATCH /admin/users/1 {"is_active": false, "full_name": "R"}"#),
+        (&root, "DELETE /admin/users/1"),
+        (&root, r#"PATCH /admin/users/3 {"is_active": true}"#),
+        (&bob, "DELETE /admin/users/1"),
+    ] {
+        visitor.ask(request).await;
+        assert_eq!(world.service.db.rows("SELECT * FROM audit_events"), [], "{request}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What others do between a request's reading and its writing: the statements that write decide once more.
+
+use crate::support::world::{Person, World};
+
+/// The ids of users and of roles, in this order, are 1, 2, 3 ...
+const PEOPLE: [Person; 5] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("second", "PLATFORM_ADMIN UNIVERSITY_ADMIN@1"),
+    ("stu", "STUDENT@1"),
+    ("bob", ""),
+];
+
+/// `who` asks; right before the words are run, others run the SQL.
+async fn ask(who: &str, request: &str, words: &'static str, sql: &'static str, status: u16) -> World {
+    let world = World::overtaken(&PEOPLE, words, sql);
+    world.sign_in(who).await.ask(request).await.expect(status);
+    world
+}
+
+fn count(world: &World, sql: &str) -> i64 {
+    world.service.db.one(&format!("SELECT count(*) FROM {sql}"))
+}
+
+#[tokio::test]
+async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
+    let remove = "DELETE FROM user_university_roles";
+    let erase = "SET email = 'erased:'";
+    let password = r#"{"password": "correct horse battery staple"}"#;
+    for (who, request, words, meanwhile) in [
+        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 1"),
+        ("ulla", "DELETE /universities/1/roles/4".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 2"),
+        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "UPDATE users SET is_active = 0 WHERE id = 1"),
+        (
+            "root",
+            r#"PATCH /admin/users/3 {"is_active": false, "full_name": "Gone"}"#.to_owned(),
+            "UPDATE users SET is_active",
+            "DELETE FROM user_university_roles WHERE id = 1",
+        ),
+        ("root", "DELETE /admin/users/3".to_owned(), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
+        ("second", format!("DELETE /users/me {password}"), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
+    ] {
+        let world = ask(who, &request, words, meanwhile, 409).await;
+        let active =
+            "user_university_roles AS g JOIN users AS u ON u.id = g.user_id WHERE u.is_active = 1 AND role LIKE";
+        assert!(count(&world, &format!("{active} 'PLATFORM%'")) >= 1, "{request}, and {meanwhile}");
+        assert!(count(&world, &format!("{active} 'UNIVERSITY%'")) >= 1, "{request}, and {meanwhile}");
+        assert_eq!(count(&world, "users WHERE full_name IS NOT NULL"), 0, "all of a change, or nothing of it");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_did_first_is_a_conflict() {
+    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#;
+    let course = r#"POST /universities/1/courses {"title": "N", "code": "N1", "is_public": true}"#;
+    for (who, request, words, meanwhile) in [
+        (
+            "ulla",
+            grant,
+            "INSERT INTO user_university_roles",
+            "INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES (5, 1, 'TA', 1)",
+        ),
+        (
+            "ulla",
+            course,
+            "INSERT INTO courses",
+            "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (1, 'M', 'N1', 1, 1)",
+        ),
+        (
+            "stu",
+            "POST /courses/1/enrollments",
+            "INSERT INTO enrollments",
+            "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 4, 1)",
+        ),
+        (
+            "ulla",
+            "DELETE /universities/1/departments/3",
+            "DELETE FROM departments",
+            "UPDATE courses SET department_id = 3 WHERE id = 3",
+        ),
+    ] {
+        ask(who, request, words, meanwhile, 409).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_by_then_is_not_written_to() {
+    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA", "department_id": 3}"#;
+    let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:5' WHERE id = 5";
+    let no_department = "DELETE FROM departments WHERE id = 3";
+    for (who, request, words, meanwhile, status) in [
+        ("ulla", grant, "INSERT INTO user_university_roles", erased, 404),
+        ("ulla", grant, "INSERT INTO user_university_roles", no_department, 422),
+        ("ulla", r#"PATCH /courses/3 {"department_id": 3}"#, "UPDATE courses", no_department, 422),
+        ("ulla", r#"PATCH /courses/3 {"title": "N"}"#, "UPDATE courses", "DELETE FROM courses WHERE id = 3", 404),
+        ("ulla", "DELETE /courses/3", "DELETE FROM courses", "DELETE FROM courses WHERE id = 3", 404),
+        ("ulla", "DELETE /universities/1/departments/3", "DELETE FROM departments", no_department, 404),
+        (
+            "ulla",
+            "DELETE /universities/1/roles/5",
+            "DELETE FROM user_university_roles",
+            "DELETE FROM user_university_roles WHERE id = 5",
+            404,
+        ),
+        ("root", r#"PATCH /admin/users/5 {"full_name": "Bob"}"#, "UPDATE users SET is_active", erased, 404),
+        ("root", "POST /admin/users/5/logout", "end_reason = 'administrator'", erased, 404),
+    ] {
+        let world = ask(who, request, words, meanwhile, status).await;
+        assert_eq!(count(&world, "user_university_roles WHERE user_id = 5"), 0, "{request}");
+        assert_eq!(count(&world, "audit_events WHERE type NOT LIKE 'signed_in'"), 0, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_course_that_was_hidden_by_then_takes_nobody() {
+    let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", "UPDATE courses SET is_public = 0");
+    let reply = world.sign_in("stu").await.ask("POST /courses/1/enrollments").await;
+    assert!(reply.status >= 400, "{reply:?}");
+    assert_eq!(count(&world, "enrollments"), 0);
+}

@@ -1,0 +1,180 @@
+//! Lists in pages: everything is shown once, however many come and go meanwhile, and no page is longer than asked.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::contract::DESCRIPTION;
+use crate::support::world::{Visitor, World};
+
+/// Every list: who asks, for what, and the table that its items are from.
+const LISTS: [(&str, &str, &str); 14] = [
+    ("root", "/universities", "universities"),
+    ("root", "/universities/1/departments", "departments"),
+    ("root", "/universities/1/roles", "user_university_roles"),
+    ("dora", "/universities/1/roles", "user_university_roles"),
+    ("root", "/universities/1/courses", "courses"),
+    ("anybody", "/courses", "courses"),
+    ("tim", "/courses", "courses"),
+    ("root", "/courses", "courses"),
+    ("root", "/courses/1/enrollments", "enrollments"),
+    ("root", "/admin/users", "users"),
+    ("root", "/admin/users?is_active=true", "users"),
+    ("root", "/admin/audit-events", "audit_events"),
+    ("root", "/admin/audit-events?type=role_granted", "audit_events"),
+    ("root", "/admin/audit-events?user_id=3", "audit_events"),
+];
+
+fn world() -> World {
+    World::of(&[("root", "PLATFORM_ADMIN"), ("dora", "DEPARTMENT_ADMIN@1/1"), ("tim", "TA@1")])
+}
+
+async fn visitor<'a>(world: &'a World, who: &str) -> Visitor<'a> {
+    if who == "anybody" { world.anonymous() } else { world.sign_in(who).await }
+}
+
+/// One more row for a list; its id.
+fn add(world: &World, table: &str, number: i64) -> i64 {
+    let user = format!(
+        "INSERT INTO users (id, email, password_hash, created_at)
+         VALUES ({number}, 'n{number}@example.com', 'x', 1);"
+    );
+    let sql = match table {
+        "universities" => format!("INSERT INTO universities (name, slug, created_at) VALUES ('N', 'n{number}', 1)"),
+        "departments" => {
+            format!("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'N{number}', 1)")
+        }
+        "courses" => format!(
+            "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (1, 'N', 'N{number}', 1, 1)"
+        ),
+        "user_university_roles" => format!(
+            "{user} INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
+             VALUES ({number}, 1, 'TA', 1, 1)"
+        ),
+        "enrollments" => {
+            format!("{user} INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, {number}, 1)")
+        }
+        "users" => user,
+        _ => {
+            "INSERT INTO audit_events (created_at, type, user_id, request_id) VALUES (1, 'role_granted', 3, 'r')".into()
+        }
+    };
+    world.service.db.execute(&sql);
+    world.service.db.one(&format!("SELECT max(id) FROM {table}"))
+}
+
+fn ids(page: &Value) -> Vec<i64> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect()
+}
+
+fn with(path: &str, parameters: &str) -> String {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("GET {path}{separator}{parameters}")
+}
+
+#[tokio::test]
+async fn everything_that_stays_is_shown_once_while_others_come_and_go() {
+    for (who, path, table) in LISTS {
+        let world = world();
+        let visitor = visitor(&world, who).await;
+        let added: Vec<i64> = (101..=115).map(|number| add(&world, table, number)).collect();
+        let mut staying: BTreeSet<i64> = added.iter().copied().collect();
+        let newest_first = table == "audit_events";
+        let (mut shown, mut cursor, mut number) = (Vec::new(), String::new(), 200);
+        loop {
+            let page = visitor.ask(&with(path, &format!("limit=2{cursor}"))).await.expect(200).body;
+            assert!(ids(&page).len() <= 2, "{path}");
+            shown.extend(ids(&page));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+            // Between two pages one goes that was shown, one goes that was not, and a new one comes.
+            let mut left: Vec<i64> = staying.iter().copied().collect();
+            if newest_first {
+                left.reverse();
+            }
+            let is_shown = |id: &&i64| shown.contains(*id);
+            let (first, last) = (left.iter().find(is_shown), left.iter().rev().find(|id| !is_shown(id)));
+            for id in [first, last].into_iter().flatten().filter(|_| left.len() > 5) {
+                world.service.db.execute(&format!("DELETE FROM {table} WHERE id = {id}"));
+                staying.remove(id);
+            }
+            number += 1;
+            add(&world, table, number);
+        }
+        let distinct: BTreeSet<i64> = shown.iter().copied().collect();
+        assert_eq!(distinct.len(), shown.len(), "{path}: shown twice in {shown:?}");
+        assert!(!staying.is_empty() && staying.is_subset(&distinct), "{path}: {staying:?} in {shown:?}");
+        assert!(shown.is_sorted_by(|a, b| (a < b) != newest_first), "{path}: {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_fifty_items_or_as_many_as_asked_for_up_to_a_hundred() {
+    for (who, path, table) in LISTS {
+        let world = world();
+        let visitor = visitor(&world, who).await;
+        for number in 101..=220 {
+            add(&world, table, number);
+        }
+        let all = visitor.all(&with(path, "limit=100")["GET ".len()..]).await;
+        assert!(all.len() >= 120, "{path}: {}", all.len());
+        for (parameters, expected) in [("", 50), ("limit=1", 1), ("limit=100", 100)] {
+            let page = visitor.ask(&with(path, parameters)).await.expect(200).body;
+            assert_eq!(page["items"].as_array().unwrap(), &all[..expected], "{path} {parameters}");
+            let last = ids(&page).last().unwrap().to_string();
+            assert_eq!(page["next_cursor"], json!(last), "{path} {parameters}");
+        }
+        let rest = all.len() - 60;
+        let cursor = all[59]["id"].to_string();
+        // One less than there are leaves a page; as many as there are do not.
+        for (limit, is_last) in [(rest - 1, false), (rest, true), (100, true)] {
+            let page = visitor.ask(&with(path, &format!("limit={limit}&cursor={cursor}"))).await.expect(200).body;
+            assert_eq!(page["next_cursor"].is_null(), is_last, "{path} {limit} of {rest}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_beyond_the_end_is_empty() {
+    let world = world();
+    for (who, path, table) in LISTS {
+        let end = if table == "audit_events" { "1" } else { "999999999999999" };
+        let page = visitor(&world, who).await.ask(&with(path, &format!("cursor={end}"))).await.expect(200).body;
+        assert_eq!(page, json!({"items": [], "next_cursor": null}), "{path}");
+    }
+}
+
+/// Every operation that the description gives a `limit`.
+fn lists() -> Vec<String> {
+    let is_list = |item: &Value| item["get"].to_string().contains("#/components/parameters/Limit");
+    let paths = DESCRIPTION["paths"].as_object().unwrap().iter().filter(|(_, item)| is_list(item));
+    paths.map(|(path, _)| path.replace("{id}", "1")).collect()
+}
+
+#[tokio::test]
+async fn a_limit_or_cursor_that_is_none_is_refused_with_every_fault() {
+    let world = world();
+    let root = world.sign_in("root").await;
+    let described: BTreeSet<String> = lists().into_iter().collect();
+    let known: BTreeSet<String> = LISTS.iter().map(|(_, path, _)| path.split('?').next().unwrap().to_owned()).collect();
+    assert_eq!(described, known);
+    for path in described {
+        let refused = async |parameters: &str, expected: &[&str]| {
+            let reply = root.ask(&format!("GET {path}?{parameters}")).await.expect_error(422, "VALIDATION_ERROR");
+            let faults = reply.body["error"]["details"]["errors"].as_array().unwrap();
+            let found: Vec<_> = faults.iter().map(|fault| (fault["loc"].clone(), fault["type"].clone())).collect();
+            let expected: Vec<_> = expected.iter().map(|name| (json!(["query", name]), json!("value_error"))).collect();
+            assert_eq!(found, expected, "{path}?{parameters}");
+            assert_eq!(world.service.last_d1_calls(), 1, "nothing is read but who asks");
+        };
+        for limit in ["", "0", "-1", "101", "1.5", "1e1", "x", "+5", "%205", "5%20", "%ff", "%", "99999999999999999999"]
+        {
+            refused(&format!("limit={limit}"), &["limit"]).await;
+        }
+        for cursor in ["", "0", "-1", "01", "x", "1%20", "1.5", "%00", "1000000000000000", "99999999999999999999"] {
+            refused(&format!("cursor={cursor}"), &["cursor"]).await;
+        }
+        refused("cursor=x&limit=x", &["limit", "cursor"]).await;
+        root.ask(&format!("GET {path}?%6Cimit=&Limit=0&limits=0&other=x&&=")).await.expect(200);
+    }
+}
