@@ -57,6 +57,7 @@ CREATE TABLE courses (
     UNIQUE (university_id, code)
 ) STRICT;
 
+CREATE INDEX courses_by_university ON courses (university_id);
 CREATE INDEX courses_by_department ON courses (university_id, department_id);
 CREATE INDEX courses_public ON courses (id) WHERE is_public = 1;
 

@@ -124,7 +124,7 @@ const SET_FULL_NAME: &str = "
 
 const END_SESSIONS: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'administrator'
-    WHERE user_id = ?2 AND ended_at IS NULL
+    WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1
       AND (?3 = 1 OR EXISTS (SELECT 1 FROM users WHERE id = ?2 AND is_active = 0))
     RETURNING id";
 

@@ -36,7 +36,8 @@ pub struct ParticipantRow {
 /// The constraint decides when one user enrols twice at the same time.
 const INSERT: &str = "
     INSERT INTO enrollments (course_id, user_id, created_at)
-    SELECT id, ?2, ?3 FROM courses WHERE id = ?1 AND is_public = 1
+    SELECT id, ?2, ?3 FROM courses
+    WHERE id = ?1 AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = ?2 AND is_active = 1)
     ON CONFLICT (user_id, course_id) DO NOTHING
     RETURNING id, course_id, user_id, created_at";
 
@@ -60,7 +61,7 @@ pub enum Enrolling {
     Enrolled(EnrollmentRow),
     /// The user is enrolled already.
     Already,
-    /// The course is gone, or not public any more.
+    /// The course is gone or not public any more, or the user is gone.
     NoSuchCourse,
 }
 

@@ -69,8 +69,11 @@ const SELECT_SESSIONS: &str = "
     SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
     FROM sessions WHERE user_id = ?1 ORDER BY ended_at, created_at LIMIT ?2";
 
+/// From where an administrator acted is the administrator's.
 const SELECT_EVENTS: &str = "
-    SELECT id, created_at, type, reason, session_id, ip, user_agent, request_id
+    SELECT id, created_at, type, reason, session_id, request_id,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent
     FROM audit_events WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
