@@ -76,7 +76,11 @@ describe("of 200,000 users", () => {
     for (const operation of OPERATIONS) {
       const alone = await measure(empty, operation, await newcomer(empty));
       const newest = await held(operation, await newcomer(service));
-      assert.deepEqual([newest.read, newest.written], [alone.read, alone.written], "as in an empty database");
+      // As in an empty database, but for what an engine looks at once more at the end of a range.
+      for (const member of ["read", "written"]) {
+        const more = Math.abs(newest[member] - alone[member]);
+        assert.ok(more <= SLACK, `${titleOf(operation)} ${member}: ${newest[member]}, alone ${alone[member]}`);
+      }
       const heavy = await held(operation, await signIn(service, heavyUser++));
       const frequent = [];
       while (frequent.length < RUNS) {
