@@ -26,7 +26,7 @@ const countOf = async (network) => {
 };
 const usersOf = (people) => {
   const emails = JSON.stringify(people.map(({ email }) => email));
-  return rows(service.db, "SELECT * FROM users WHERE email IN (SELECT value FROM json_each(?1))", emails);
+  return rows(service.db, "SELECT * FROM users WHERE email IN (SELECT value FROM json_each(?1)) ORDER BY id", emails);
 };
 
 /** Refused for the hour; gives the seconds to wait. */
