@@ -1,8 +1,5 @@
 // People with roles, universities and what is in them: made through the API, but for the first administrator of the
 // platform, whom only the database can make.
-//
-// Whatever asks the database past the service (`appoint` and all below `administrators`) must do so while no request is
-// in flight: it keeps this process waiting, and a service that has logged more than a pipe holds would wait for that.
 import assert from "node:assert/strict";
 
 import { send, signUp } from "./client.mjs";
