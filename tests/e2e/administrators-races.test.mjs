@@ -1,5 +1,5 @@
-// Administrators who are rid of each other, or of themselves, at the same moment: whatever the order, one stays. At this
-// level, because it takes workerd, two isolates of the deployed Worker and one D1 behind them to make the
+// Administrators who are rid of each other, or of themselves, at the same moment: whatever the order, one stays. At
+// this level, because it takes workerd, two isolates of the deployed Worker and one D1 behind them to make the
 // interleavings; roles-overtaken has those that chance seldom makes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -13,6 +13,8 @@ import { startWatched } from "./support/watched.mjs";
 
 const ROUNDS = 250;
 const WARM_UP = 30;
+/** What one measurement finds by chance, a second one does not find again; a busy machine may need a third. */
+const MEASUREMENTS = { alike: 2, different: 3 };
 /** About four milliseconds: most of a request, and still hundreds of them in seconds. */
 const ITERATIONS = 15_000;
 const RIGHT = "the right passphrase of all of them";
@@ -37,51 +39,76 @@ const KINDS = {
 const NO_BODY = "control: no password in the body";
 
 let service;
-let times;
 before(async () => {
   service = await startWatched({ settings: { PASSWORD_ITERATIONS: String(ITERATIONS) } });
-  const entries = Object.entries(KINDS);
-  await Promise.all(entries.map(([, [account]], index) => account && addAccounts(index, account)));
-  const kinds = Object.fromEntries(
-    entries.map(([name, [, password]], index) => [
-      name,
-      async (round) => assert.equal((await login(service, { email: address(index, round), password })).status, 401),
-    ]),
-  );
-  kinds[NO_BODY] = async (round) => {
-    assert.equal((await post(service, "/auth/login", { email: address(0, round) })).status, 422);
-  };
-  times = await measure(kinds, { rounds: ROUNDS, warmUp: WARM_UP });
+  await Promise.all(Object.values(KINDS).map(([account], index) => account && addAccounts(index, account)));
+  await measurement(0);
 });
 after(() => service.end());
 
+const measurements = [];
+/** The times of the nth measurement, which is made when it is asked for first, with accounts of its own. */
+function measurement(number) {
+  const first = number * (WARM_UP + ROUNDS);
+  const kinds = Object.fromEntries(
+    Object.entries(KINDS).map(([name, [, password]], index) => [
+      name,
+      async (round) => {
+        assert.equal((await login(service, { email: address(index, first + round), password })).status, 401);
+      },
+    ]),
+  );
+  kinds[NO_BODY] = async (round) => {
+    assert.equal((await post(service, "/auth/login", { email: address(0, first + round) })).status, 422);
+  };
+  measurements[number] ??= measure(kinds, { rounds: ROUNDS, warmUp: WARM_UP });
+  return measurements[number];
+}
+
+/** Does one of so many measurements find that these two are as `isFound` says? Gives what each found, if none does. */
+async function findings(one, other, count, isFound) {
+  const found = [];
+  for (let number = 0; number < count; number += 1) {
+    const times = await measurement(number);
+    const z = distance(times[one], times[other]);
+    if (isFound(z)) {
+      return [];
+    }
+    found.push(z.toFixed(2));
+  }
+  return found;
+}
+
 const address = (kind, round) => `kind-${kind}-round-${round}@mail.example`;
 
-/** One account for each round. */
+/** One account for each round of each measurement. */
 function addAccounts(kind, { rounds = ITERATIONS, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {
   const sql = `
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
     INSERT INTO users (email, password_hash, created_at, is_active, failed_sign_ins, blocked_until)
     SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5, ?6 FROM n`;
   const state = [is_active, failed_sign_ins, blocked_until];
-  return rows(service.db, sql, WARM_UP + ROUNDS, String(kind), phc(RIGHT, rounds), ...state);
+  const count = MEASUREMENTS.different * (WARM_UP + ROUNDS);
+  return rows(service.db, sql, count, String(kind), phc(RIGHT, rounds), ...state);
 }
 
-const assertAlike = (one, other) => {
-  const z = distance(times[one], times[other]);
-  assert.ok(Math.abs(z) < DIFFERENT, `${one} and ${other} differ: z = ${z.toFixed(2)}`);
-};
+async function assertAlike(one, other) {
+  const found = await findings(one, other, MEASUREMENTS.alike, (z) => Math.abs(z) < DIFFERENT);
+  assert.deepEqual(found, [], `${one} and ${other} differ, whenever it is measured`);
+}
 
-test("the measurement", (t) => {
+test("the measurement", async (t) => {
+  const times = await measurement(0);
   table(times).forEach((line) => t.diagnostic(line));
   assert.ok(Object.values(times).every((list) => list.length === ROUNDS));
 });
 
 describe("the clock tells a control apart, so it would tell the others apart, too:", () => {
   for (const control of ["control: a hash of half as many rounds again", NO_BODY]) {
-    test(control.replace("control: ", ""), () => {
-      const z = distance(times[control], times["wrong password"]);
-      assert.ok(Math.abs(z) > DIFFERENT, `z = ${z.toFixed(2)}: this machine is too busy to measure anything`);
+    test(control.replace("control: ", ""), async () => {
+      const { different } = MEASUREMENTS;
+      const found = await findings(control, "wrong password", different, (z) => Math.abs(z) > DIFFERENT);
+      assert.deepEqual(found, [], "this machine is too busy to measure anything");
     });
   }
 });
@@ -94,16 +121,16 @@ describe("the clock does not tell apart", () => {
     }
   }
 
-  test("the right password from a wrong one during a wait", () => {
-    assertAlike("throttled, right password", "throttled, wrong password");
+  test("the right password from a wrong one during a wait", async () => {
+    await assertAlike("throttled, right password", "throttled, wrong password");
   });
 
-  test("an account whose hash is of fewer rounds than today's from an address without an account", () => {
-    assertAlike("old hash, wrong password", "unknown address");
-    assertAlike("old hash, throttled, wrong password", "unknown address");
+  test("an account whose hash is of fewer rounds than today's from an address without an account", async () => {
+    await assertAlike("old hash, wrong password", "unknown address");
+    await assertAlike("old hash, throttled, wrong password", "unknown address");
   });
 
-  test("the right password from a wrong one during a wait, where the hash is of fewer rounds than today's", () => {
-    assertAlike("old hash, throttled, right password", "old hash, throttled, wrong password");
+  test("the right password from a wrong one during a wait, if the hash is of fewer rounds than today's", async () => {
+    await assertAlike("old hash, throttled, right password", "old hash, throttled, wrong password");
   });
 });
