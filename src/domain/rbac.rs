@@ -68,9 +68,9 @@ pub enum Permission {
     Grant(Role),
     /// Create, change and delete courses.
     ManageCourses,
-    /// See a course that is not public.
+    /// See a course.
     ViewCourse,
-    /// Enrol oneself in a course.
+    /// Enrol oneself in a published course.
     Enroll,
     /// See who is enrolled in a course.
     ViewEnrollments,
@@ -88,26 +88,49 @@ const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
 const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
-/// THE table: which roles have a permission. A role's department narrows it to that department; a role
-/// without one covers the university. `true` in the last column: the owner has it too, whatever their roles.
-const TABLE: &[(&str, Permission, &[Role], bool)] = &[
-    ("universities:manage", Permission::ManageUniversities, PLATFORM_ADMINS, false),
-    ("platform:administer", Permission::Administer, PLATFORM_ADMINS, false),
-    ("universities:view", Permission::ViewUniversity, EVERYBODY, false),
-    ("departments:manage", Permission::ManageDepartments, UNIVERSITY_ADMINS, false),
-    ("roles:view", Permission::ViewRoles, ADMINS, false),
-    ("roles:grant:STUDENT", Permission::Grant(Student), ADMINS, false),
-    ("roles:grant:TA", Permission::Grant(Ta), ADMINS, false),
-    ("roles:grant:INSTRUCTOR", Permission::Grant(Instructor), ADMINS, false),
-    ("roles:grant:DEPARTMENT_ADMIN", Permission::Grant(DepartmentAdmin), UNIVERSITY_ADMINS, false),
-    ("roles:grant:UNIVERSITY_ADMIN", Permission::Grant(UniversityAdmin), UNIVERSITY_ADMINS, false),
-    ("roles:grant:PLATFORM_ADMIN", Permission::Grant(PlatformAdmin), PLATFORM_ADMINS, false),
-    ("courses:manage", Permission::ManageCourses, ADMINS, false),
-    ("courses:view", Permission::ViewCourse, EVERYBODY, false),
-    ("enrollments:create", Permission::Enroll, &[Student], false),
-    ("enrollments:list", Permission::ViewEnrollments, TEACHERS, false),
-    ("enrollments:view", Permission::ViewEnrollment, TEACHERS, true),
-    ("enrollments:end", Permission::EndEnrollment, ADMINS, true),
+/// Who has a permission whatever their roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Besides {
+    /// Nobody.
+    Nobody,
+    /// Whose it is.
+    Owner,
+    /// Everybody, if it is published.
+    Audience,
+}
+
+impl Besides {
+    fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
+        match self {
+            Owner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
+            Audience if resource.is_published == Some(true) => Some(AllowedBy::Publication),
+            Nobody | Owner | Audience => None,
+        }
+    }
+}
+
+use Besides::{Audience, Nobody, Owner};
+
+/// THE table: which roles have a permission, and who besides. A role's department narrows it to that department; a
+/// role without one covers the university.
+const TABLE: &[(&str, Permission, &[Role], Besides)] = &[
+    ("universities:manage", Permission::ManageUniversities, PLATFORM_ADMINS, Nobody),
+    ("platform:administer", Permission::Administer, PLATFORM_ADMINS, Nobody),
+    ("universities:view", Permission::ViewUniversity, EVERYBODY, Nobody),
+    ("departments:manage", Permission::ManageDepartments, UNIVERSITY_ADMINS, Nobody),
+    ("roles:view", Permission::ViewRoles, ADMINS, Nobody),
+    ("roles:grant:STUDENT", Permission::Grant(Student), ADMINS, Nobody),
+    ("roles:grant:TA", Permission::Grant(Ta), ADMINS, Nobody),
+    ("roles:grant:INSTRUCTOR", Permission::Grant(Instructor), ADMINS, Nobody),
+    ("roles:grant:DEPARTMENT_ADMIN", Permission::Grant(DepartmentAdmin), UNIVERSITY_ADMINS, Nobody),
+    ("roles:grant:UNIVERSITY_ADMIN", Permission::Grant(UniversityAdmin), UNIVERSITY_ADMINS, Nobody),
+    ("roles:grant:PLATFORM_ADMIN", Permission::Grant(PlatformAdmin), PLATFORM_ADMINS, Nobody),
+    ("courses:manage", Permission::ManageCourses, ADMINS, Nobody),
+    ("courses:view", Permission::ViewCourse, EVERYBODY, Audience),
+    ("enrollments:create", Permission::Enroll, &[Student], Nobody),
+    ("enrollments:list", Permission::ViewEnrollments, TEACHERS, Nobody),
+    ("enrollments:view", Permission::ViewEnrollment, TEACHERS, Owner),
+    ("enrollments:end", Permission::EndEnrollment, ADMINS, Owner),
 ];
 
 impl Permission {
@@ -116,10 +139,10 @@ impl Permission {
         TABLE.iter().map(|(name, permission, ..)| (*name, *permission))
     }
 
-    fn row(self) -> (&'static [Role], bool) {
+    fn row(self) -> (&'static [Role], Besides) {
         let row = TABLE.iter().find(|(_, permission, ..)| *permission == self);
         // Every permission has a row, which a test holds; one without would be nobody's.
-        row.map_or((&[], false), |(_, _, roles, is_owners)| (*roles, *is_owners))
+        row.map_or((&[], Nobody), |(_, _, roles, besides)| (*roles, *besides))
     }
 }
 
@@ -145,19 +168,21 @@ pub struct Resource {
     pub department_id: Option<DepartmentId>,
     /// Whose it is.
     pub owner: Option<UserId>,
+    /// Of one course: may everybody see it, and students enrol?
+    pub is_published: Option<bool>,
 }
 
 impl Resource {
     /// A university itself.
     #[must_use]
     pub const fn university(id: UniversityId) -> Self {
-        Self { university_id: Some(id), department_id: None, owner: None }
+        Self::within(id, None)
     }
 
     /// Something of a department, or of a university as a whole.
     #[must_use]
     pub const fn within(university_id: UniversityId, department_id: Option<DepartmentId>) -> Self {
-        Self { university_id: Some(university_id), department_id, owner: None }
+        Self { university_id: Some(university_id), department_id, owner: None, is_published: None }
     }
 }
 
@@ -168,6 +193,8 @@ pub enum AllowedBy {
     Grant(Grant),
     /// It is theirs.
     Ownership,
+    /// It is published.
+    Publication,
 }
 
 /// Why it is not allowed.
@@ -175,6 +202,8 @@ pub enum AllowedBy {
 pub enum Refusal {
     /// They may know that it exists, but not do this.
     Forbidden,
+    /// They might, if the course were published.
+    Unpublished,
     /// For them it does not exist.
     Invisible,
 }
@@ -189,16 +218,20 @@ pub fn decide(
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Refusal> {
-    let (roles, is_owners) = permission.row();
-    if is_owners && resource.owner == Some(user_id) {
-        return Ok(AllowedBy::Ownership);
+    let (roles, besides) = permission.row();
+    if let Some(allowed) = besides.allowed(user_id, resource) {
+        return Ok(allowed);
     }
     // The narrowest role that allows it is the one to name.
     let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
-    if let Some(grant) = allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        return Ok(AllowedBy::Grant(*grant));
+    match allowing.min_by_key(|grant| (grant.role, grant.id)) {
+        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => {
+            Err(Refusal::Unpublished)
+        }
+        Some(grant) => Ok(AllowedBy::Grant(*grant)),
+        None if is_visible(grants, resource) => Err(Refusal::Forbidden),
+        None => Err(Refusal::Invisible),
     }
-    Err(if is_visible(grants, resource) { Refusal::Forbidden } else { Refusal::Invisible })
 }
 
 fn covers(grant: &Grant, permission: Permission, resource: &Resource) -> bool {

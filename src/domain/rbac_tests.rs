@@ -77,7 +77,7 @@ fn a_department_narrows_a_role() {
 
 #[test]
 fn another_university_does_not_exist() {
-    let elsewhere = Resource { university_id: Some(university(2)), department_id: None, owner: Some(user(8)) };
+    let elsewhere = Resource { owner: Some(user(8)), ..Resource::university(university(2)) };
     for (_, permission) in Permission::all() {
         for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
             let refused = decide(user(7), &[grant(role, None)], permission, &elsewhere);
@@ -107,6 +107,31 @@ fn what_somebody_owns_is_theirs_without_any_role() {
         assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Refusal::Forbidden));
     }
     assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Refusal::Invisible));
+}
+
+#[test]
+fn a_published_course_is_seen_by_everybody() {
+    let elsewhere = Resource::university(university(2));
+    let hidden = Resource { is_published: Some(false), ..elsewhere };
+    let published = Resource { is_published: Some(true), ..elsewhere };
+    let decide = |permission, resource: Resource| decide(user(7), &[], permission, &resource);
+    assert_eq!(decide(Permission::ViewCourse, published), Ok(AllowedBy::Publication));
+    for resource in [elsewhere, hidden] {
+        assert_eq!(decide(Permission::ViewCourse, resource), Err(Refusal::Invisible));
+    }
+    for (name, permission) in Permission::all().filter(|(_, permission)| *permission != Permission::ViewCourse) {
+        assert_eq!(decide(permission, published), Err(Refusal::Invisible), "{name}");
+    }
+}
+
+#[test]
+fn students_enrol_in_what_is_published() {
+    let course = |is_published| Resource { is_published, ..Resource::university(university(1)) };
+    let enrol = |role, is_published| decide(user(7), &[grant(role, None)], Permission::Enroll, &course(is_published));
+    assert!(enrol(Student, Some(true)).is_ok());
+    assert!(enrol(Student, None).is_ok(), "in a university as such they may");
+    assert_eq!(enrol(Student, Some(false)), Err(Refusal::Unpublished));
+    assert_eq!(enrol(Ta, Some(false)), Err(Refusal::Forbidden), "who may not anyway is not told");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod administration;
 pub mod audit;
 pub mod clean_up;
+pub mod course_lists;
 pub mod courses;
 pub mod credentials;
 pub mod departments;
@@ -96,4 +97,11 @@ fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
         1 => Ok(true),
         other => Err(serde::de::Error::custom(format!("{other} is no boolean"))),
     }
+}
+
+/// The same where there may be none.
+fn optional_boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    struct Boolean(#[serde(deserialize_with = "boolean")] bool);
+    Ok(Option::<Boolean>::deserialize(deserializer)?.map(|Boolean(value)| value))
 }

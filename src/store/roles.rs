@@ -108,7 +108,9 @@ const RECORD_GRANT: &str = "
     INSERT INTO audit_events
         (created_at, type, reason, user_id, university_id, actor_id, ip, user_agent, request_id)
     SELECT ?5, 'role_granted', ?4,
-           (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2), ?3, ?6, ?7, ?8, ?9
+           (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2), ?3, ?6,
+           CASE WHEN is_kept THEN ?7 END, CASE WHEN is_kept THEN ?8 END, CASE WHEN is_kept THEN ?9 ELSE '' END
+    FROM (SELECT EXISTS (SELECT 1 FROM users WHERE id = ?6 AND erasure_cursor IS NULL) AS is_kept)
     WHERE changes() > 0";
 
 const SELECT_GRANTED: &str = "
@@ -148,11 +150,25 @@ const SELECT_OF_UNIVERSITY: &str = "
     WHERE g.university_id = ?1 AND g.id > ?2
     ORDER BY g.id LIMIT ?3";
 
+/// The roles of the departments are merged, one after the other the next of them all: to sort them would read all of
+/// them.
 const SELECT_OF_DEPARTMENTS: &str = "
+    WITH RECURSIVE merged (id, place) AS (
+        SELECT ?2, 0
+        UNION ALL
+        SELECT (
+            SELECT min((
+                SELECT id FROM user_university_roles
+                WHERE university_id = ?1 AND department_id = d.value AND id > merged.id ORDER BY id LIMIT 1
+            ))
+            FROM json_each(?4) AS d
+        ), place + 1
+        FROM merged WHERE id IS NOT NULL AND place < ?3
+    )
     SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-    WHERE g.university_id = ?1 AND g.department_id IN (SELECT value FROM json_each(?4)) AND g.id > ?2
-    ORDER BY g.id LIMIT ?3";
+    FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
+    WHERE m.place > 0
+    ORDER BY m.place";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[

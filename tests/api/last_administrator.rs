@@ -129,3 +129,15 @@ async fn a_new_administrator_lets_the_old_one_go() {
     root.ask(&format!("POST /universities/1/roles {body}")).await.expect(201);
     root.ask(&old).await.expect(204);
 }
+
+#[tokio::test]
+async fn a_last_administrator_who_wanted_to_go_is_recorded_as_refused() {
+    let world = world(false);
+    let ulla = world.sign_in("ulla").await;
+    ulla.ask(&format!("DELETE /users/me {PASSWORD}")).await.expect_error(409, "CONFLICT");
+    let events = world.service.db.rows("SELECT type, reason, user_id, actor_id FROM audit_events ORDER BY id");
+    let last = serde_json::Value::from(events.last().unwrap().clone());
+    let expected =
+        json!({"type": "deletion_refused", "reason": "overtaken", "user_id": world.id("ulla"), "actor_id": null});
+    assert_eq!(last, expected);
+}

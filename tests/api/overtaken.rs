@@ -112,9 +112,75 @@ async fn what_is_gone_by_then_is_not_written_to() {
 }
 
 #[tokio::test]
-async fn a_course_that_was_hidden_by_then_takes_nobody() {
-    let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", "UPDATE courses SET is_public = 0");
-    let reply = world.sign_in("stu").await.ask("POST /courses/1/enrollments").await;
-    assert!(reply.status >= 400, "{reply:?}");
+async fn what_was_hidden_or_deleted_by_then_is_said_to_be() {
+    let hide = "UPDATE courses SET is_public = 0";
+    let delete = "DELETE FROM courses WHERE id = 3";
+    let no_university = "DELETE FROM universities WHERE id = 7";
+    let department = r#"POST /universities/7/departments {"name": "N"}"#;
+    let course = r#"POST /universities/7/courses {"title": "N", "code": "N", "is_public": true}"#;
+    for (who, request, words, meanwhile, status) in [
+        ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", hide, 403),
+        ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", delete, 404),
+        ("root", department, "INSERT INTO departments", no_university, 404),
+        ("root", course, "INSERT INTO courses", no_university, 404),
+        ("root", "DELETE /universities/7", "DELETE FROM universities", no_university, 404),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, meanwhile);
+        world.service.db.execute("INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1)");
+        let reply = world.sign_in(who).await.ask(request).await;
+        assert_eq!(count(&world, "enrollments"), 0);
+        assert_eq!(reply.status, status, "{request}, and {meanwhile}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_disabled_by_then_enrols_in_nothing() {
+    let disabled = "UPDATE users SET is_active = 0 WHERE id = 4";
+    let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", disabled);
+    let reply = world.sign_in("stu").await.ask("POST /courses/3/enrollments").await;
+    reply.expect_error(401, "AUTH_TOKEN_REVOKED");
     assert_eq!(count(&world, "enrollments"), 0);
+}
+
+#[tokio::test]
+async fn a_course_that_left_the_department_by_then_is_left_alone() {
+    let people: [Person; 2] = [("dora", "DEPARTMENT_ADMIN@1/1"), ("stu", "STUDENT@1")];
+    let moved = "UPDATE courses SET department_id = 2 WHERE id = 1";
+    for (request, words) in [
+        (r#"PATCH /courses/1 {"title": "Hers", "is_public": false}"#, "UPDATE courses"),
+        ("DELETE /courses/1", "DELETE FROM courses"),
+    ] {
+        let world = World::overtaken(&people, words, moved);
+        let enrollment = world.enroll("stu", 1);
+        world.sign_in("dora").await.ask(request).await.expect_error(409, "CONFLICT");
+        assert_eq!(count(&world, "courses WHERE id = 1 AND title <> 'Hers' AND is_public = 1"), 1, "{request}");
+        assert_eq!(count(&world, &format!("enrollments WHERE id = {enrollment}")), 1, "{request}");
+        world.sign_in("dora").await.ask(request).await.expect_error(403, "FORBIDDEN");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_erased_by_then_leaves_no_address() {
+    let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:1' WHERE id = 1";
+    for (request, words, events) in [
+        ("POST /admin/users/4/logout", "end_reason = 'administrator'", "type = 'sessions_ended'"),
+        (
+            r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#,
+            "INSERT INTO user_university_roles",
+            "type = 'role_granted'",
+        ),
+        ("DELETE /universities/7", "DELETE FROM universities", "type = 'role_removed'"),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, erased);
+        world.service.db.execute(
+            "INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1);
+             INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES (5, 7, 'TA', 1)",
+        );
+        world.sign_in("stu").await;
+        world.sign_in("root").await.ask(request).await;
+        let of_root = format!("audit_events WHERE actor_id = 1 AND {events}");
+        assert_eq!(count(&world, &of_root), 1, "{request}");
+        let traces = format!("{of_root} AND (ip IS NOT NULL OR user_agent IS NOT NULL OR request_id <> '')");
+        assert_eq!(count(&world, &traces), 0, "{request}");
+    }
 }
