@@ -35,13 +35,13 @@ fn may(grant: Grant, permission: Permission, resource: &Resource) -> bool {
 #[test]
 fn each_role_may_what_the_contract_says() {
     let table = [
-        // universities platform view departments roles S T I D U P courses view enroll list view end
-        (Student, "n n y n n nnnnnn n y y n n n"),
-        (Ta, "n n y n n nnnnnn n y n y y n"),
-        (Instructor, "n n y n n nnnnnn n y n y y n"),
-        (DepartmentAdmin, "n n y n y yyynnn y y n y y y"),
-        (UniversityAdmin, "n n y y y yyyyyn y y n y y y"),
-        (PlatformAdmin, "y y y y y yyyyyy y y n y y y"),
+        // universities platform view departments roles, grant and remove S T I D U P, courses view enroll list view end
+        (Student, "n n y n n nnnnnn nnnnnn n y y n n n"),
+        (Ta, "n n y n n nnnnnn nnnnnn n y n y y n"),
+        (Instructor, "n n y n n nnnnnn nnnnnn n y n y y n"),
+        (DepartmentAdmin, "n n y n y yyynnn yyynnn y y n y y y"),
+        (UniversityAdmin, "n n y y y yyyyyn yyyyyn y y n y y y"),
+        (PlatformAdmin, "y y y y y yyyyyy yyyyyy y y n y y y"),
     ];
     for (role, expected) in table {
         // A department's administrator is looked at inside that department.
@@ -101,7 +101,7 @@ fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
 #[test]
 fn what_somebody_owns_is_theirs_without_any_role() {
     let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
-    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment] {
+    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::Remove(Ta)] {
         assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
         assert_eq!(decide(user(8), &[], permission, &mine), Err(Refusal::Invisible));
         assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Refusal::Forbidden));
@@ -158,7 +158,9 @@ fn every_permission_has_one_row_and_one_name() {
     let names: std::collections::BTreeSet<_> = Permission::all().map(|(name, _)| name).collect();
     assert_eq!(names.len(), Permission::all().count());
     for role in Role::ALL {
-        assert_eq!(Permission::all().filter(|(_, permission)| *permission == Permission::Grant(role)).count(), 1);
+        for permission in [Permission::Grant(role), Permission::Remove(role)] {
+            assert_eq!(Permission::ALL.iter().filter(|other| **other == permission).count(), 1, "{permission:?}");
+        }
         assert_eq!(Role::parse(role.as_str()), Some(role));
     }
     assert_eq!(Role::parse("student"), None);

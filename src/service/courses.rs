@@ -76,7 +76,7 @@ pub async fn of_university(
 pub async fn list(ctx: &Context<'_>, caller: Option<&Caller>, page: PageRequest) -> Result<Page<CourseRow>, Error> {
     let viewer = match caller {
         None => Viewer::Anonymous,
-        Some(caller) if caller.may(Permission::ManageUniversities, &Resource::default()).is_ok() => {
+        Some(caller) if caller.may(Permission::Administer, &Resource::default()).is_ok() => {
             Viewer::PlatformAdmin(caller.user.id)
         }
         Some(caller) => Viewer::User(caller.user.id),

@@ -43,7 +43,7 @@ pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<University
 /// # Errors
 /// [`Error`].
 pub async fn list(ctx: &Context<'_>, caller: &Caller, page: PageRequest) -> Result<Page<UniversityRow>, Error> {
-    let sees_all = caller.may(Permission::ManageUniversities, &Resource::default()).is_ok();
+    let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
     Ok(universities::list(ctx.store, (!sees_all).then_some(caller.user.id), page).await?)
 }
 

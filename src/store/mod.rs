@@ -13,6 +13,7 @@ pub mod departments;
 pub mod enrollments;
 pub mod erasure;
 pub mod export;
+pub mod granting;
 pub mod health;
 pub mod page;
 pub mod resources;

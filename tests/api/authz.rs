@@ -199,19 +199,19 @@ const SAMPLE: [(&str, &str); 17] = [
     ),
     (
         r#"{"permission": "roles:grant:TA", "university_id": 1, "department_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "TA", "department_id": 1}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "TA", "department_id": 1}"#,
     ),
     (
         r#"{"permission": "roles:grant:STUDENT", "university_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "STUDENT"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "STUDENT"}"#,
     ),
     (
         r#"{"permission": "roles:grant:UNIVERSITY_ADMIN", "university_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "UNIVERSITY_ADMIN"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "UNIVERSITY_ADMIN"}"#,
     ),
     (
         r#"{"permission": "roles:grant:PLATFORM_ADMIN"}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "PLATFORM_ADMIN"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "PLATFORM_ADMIN"}"#,
     ),
     (
         r#"{"permission": "courses:manage", "university_id": 1, "department_id": 1}"#,

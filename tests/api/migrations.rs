@@ -2,13 +2,13 @@
 
 use edge_auth::store::{
     administration, audit, clean_up, course_lists, courses, credentials, departments, enrollments, erasure, export,
-    resources, roles, rotation, sessions, universities, users,
+    granting, resources, roles, rotation, sessions, universities, users,
 };
 
 use crate::support::sqlite::{Sqlite, migrations};
 
 /// The statements of each file of the store.
-const LISTS: [(&str, &[&str]); 16] = [
+const LISTS: [(&str, &[&str]); 17] = [
     ("administration", administration::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
@@ -18,6 +18,7 @@ const LISTS: [(&str, &[&str]); 16] = [
     ("departments", departments::STATEMENTS),
     ("enrollments", enrollments::STATEMENTS),
     ("erasure", erasure::STATEMENTS),
+    ("granting", granting::STATEMENTS),
     ("export", export::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("roles", roles::STATEMENTS),

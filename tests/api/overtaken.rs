@@ -27,20 +27,45 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
     let remove = "DELETE FROM user_university_roles";
     let erase = "SET email = 'erased:'";
     let password = r#"{"password": "correct horse battery staple"}"#;
-    for (who, request, words, meanwhile) in [
-        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 1"),
-        ("ulla", "DELETE /universities/1/roles/4".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 2"),
-        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "UPDATE users SET is_active = 0 WHERE id = 1"),
+    for (who, request, words, meanwhile, status) in [
+        (
+            "root",
+            "DELETE /universities/1/roles/3".to_owned(),
+            remove,
+            "DELETE FROM user_university_roles WHERE id = 1",
+            403,
+        ),
+        (
+            "ulla",
+            "DELETE /universities/1/roles/4".to_owned(),
+            remove,
+            "DELETE FROM user_university_roles WHERE id = 2",
+            403,
+        ),
+        (
+            "root",
+            "DELETE /universities/1/roles/3".to_owned(),
+            remove,
+            "UPDATE users SET is_active = 0 WHERE id = 1",
+            409,
+        ),
         (
             "root",
             r#"PATCH /admin/users/3 {"is_active": false, "full_name": "Gone"}"#.to_owned(),
             "UPDATE users SET is_active",
             "DELETE FROM user_university_roles WHERE id = 1",
+            409,
         ),
-        ("root", "DELETE /admin/users/3".to_owned(), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
-        ("second", format!("DELETE /users/me {password}"), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
+        ("root", "DELETE /admin/users/3".to_owned(), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)", 409),
+        (
+            "second",
+            format!("DELETE /users/me {password}"),
+            erase,
+            "UPDATE users SET is_active = 0 WHERE id IN (1, 2)",
+            409,
+        ),
     ] {
-        let world = ask(who, &request, words, meanwhile, 409).await;
+        let world = ask(who, &request, words, meanwhile, status).await;
         let active =
             "user_university_roles AS g JOIN users AS u ON u.id = g.user_id WHERE u.is_active = 1 AND role LIKE";
         assert!(count(&world, &format!("{active} 'PLATFORM%'")) >= 1, "{request}, and {meanwhile}");
@@ -50,8 +75,25 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
 }
 
 #[tokio::test]
+async fn who_lost_their_role_by_then_gives_and_takes_nothing() {
+    let lost = "DELETE FROM user_university_roles WHERE id = 2";
+    for (request, words) in [
+        (
+            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#,
+            "INSERT INTO user_university_roles",
+        ),
+        ("DELETE /universities/1/roles/5", "DELETE FROM user_university_roles"),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, lost);
+        world.sign_in("ulla").await.ask(request).await.expect_error(403, "FORBIDDEN");
+        assert_eq!(count(&world, "user_university_roles"), 4, "{request}");
+        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_else_did_first_is_a_conflict() {
-    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#;
+    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#;
     let course = r#"POST /universities/1/courses {"title": "N", "code": "N1", "is_public": true}"#;
     for (who, request, words, meanwhile) in [
         (
@@ -85,7 +127,7 @@ async fn what_somebody_else_did_first_is_a_conflict() {
 
 #[tokio::test]
 async fn what_is_gone_by_then_is_not_written_to() {
-    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA", "department_id": 3}"#;
+    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 3}"#;
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:5' WHERE id = 5";
     let no_department = "DELETE FROM departments WHERE id = 3";
     for (who, request, words, meanwhile, status) in [
@@ -165,7 +207,7 @@ async fn an_administrator_who_was_erased_by_then_leaves_no_address() {
     for (request, words, events) in [
         ("POST /admin/users/4/logout", "end_reason = 'administrator'", "type = 'sessions_ended'"),
         (
-            r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#,
+            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#,
             "INSERT INTO user_university_roles",
             "type = 'role_granted'",
         ),

@@ -166,7 +166,7 @@ fn request(world: &World, line: &str) -> String {
     if operation == "grantRole" {
         let (name, place) = role.split_once('@').unwrap_or((role, ""));
         let department = place.split_once('/').map_or("null", |(_, department)| department);
-        let body = format!(r#"{{"user_id": {{plain}}, "role": "{name}", "department_id": {department}}}"#);
+        let body = format!(r#"{{"email": "plain@example.com", "role": "{name}", "department_id": {department}}}"#);
         return filled(world, &format!("POST /universities/1/roles {body}"));
     }
     if operation == "removeRole" {
