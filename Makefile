@@ -77,7 +77,7 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://1
 admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
 	@node scripts/admin.mjs
 
-seed: $(NODE_TOOLS) $(STATE)/migrated ## Fills the local database with demo data, and says what to try.
+seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.

@@ -11,6 +11,7 @@ import { answer, standIn } from "./support/stand-in.mjs";
 
 const EMAIL = "ada@example.com";
 const GRANTED = answer([{ id: 1 }], [], [{ id: 7, is_active: 1, is_administrator: 1 }]);
+const EMPTY = answer([], [], []);
 /** All that could choose a database, as it may be left over in somebody's shell. */
 const EXPORTED = { REMOTE: "production", CLOUDFLARE_ENV: "production" };
 
@@ -63,6 +64,17 @@ test("a remote database is written to if the command line says so, and no local 
   }
   assert.equal(calls().length, 2);
   assert.ok(!existsSync(join(STATE, "migrated")));
+});
+
+test("the demo data never goes to a remote database", async (t) => {
+  const STATE = stateFolder(t);
+  const { PATH, calls } = standIn(t, { stdout: EMPTY });
+  const line = assertGaveUp(await make("seed", { STATE, PATH, REMOTE: "production" }));
+  assert.match(line, /^The demo data is for local databases only/);
+  assert.deepEqual(calls(), []);
+  assertDone(await make("seed", { STATE, PATH }, EXPORTED));
+  assert.equal(calls().length, 3, "migrations, a look, and the data");
+  assertAllLocal(calls(), STATE);
 });
 
 test("an unknown environment is refused in wrangler's own words", async (t) => {
