@@ -57,6 +57,7 @@ URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev
+.PHONY: bench
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +126,9 @@ test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service:
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
+
+bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
+	@node benches/bench.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)
