@@ -57,7 +57,7 @@ URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev
-.PHONY: bench
+.PHONY: bench bench-cold bench-hashing bench-growth
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through ag
 
 bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
 	@node benches/bench.mjs
+
+bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
+	@node benches/cold-start.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)

@@ -28,8 +28,8 @@ async function startBoth(wrapper) {
   const floor = await startTarget(floorModules(wrapper), { settings });
   // Everybody's hash is one that the service itself made, whatever it makes.
   await register(product, { email: "somebody@mail.example", password: PASSWORD });
-  const [{ password_hash: hash }] = await rows(product.db, "SELECT password_hash FROM users");
-  await Promise.all([product, floor].map(({ db }) => fill(db, hash)));
+  const [{ password_hash: hash }] = await rows(await product.database(), "SELECT password_hash FROM users");
+  await Promise.all([product, floor].map(async ({ database }) => fill(await database(), hash)));
   return [
     { ...product, name: "product", world: newWorld(PRODUCT_TOKENS) },
     { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) },

@@ -1,7 +1,7 @@
 // Starts the Worker as it would be deployed, and the floor beside it: each on a workerd of its own with a fresh D1 of
 // its own. Nothing of Miniflare stands between the socket and the Worker: no proxy, no entry Worker, no router of
 // static files.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -58,7 +58,8 @@ function inFront(wrapper, folder, modules) {
  * @param {Record<string, string>} [options.settings] on top of SETTINGS
  * @param {string} [options.state] folder of D1's data, to outlive the target
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
- * @returns {Promise<{origin: string, pid: number, db: object, stop: () => Promise<void>}>} `pid` of its workerd
+ * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
+ *   stop: () => Promise<void>}>} `pid` of its workerd
  */
 export async function startTarget(modules, { settings = {}, state, migrate = true } = {}) {
   const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
@@ -93,16 +94,19 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
     }),
   );
   await miniflare.ready;
+  const startedAfterMs = Date.now() - statSync(pidFile).mtimeMs;
   const { origin } = await miniflare.unsafeGetDirectURL(NAME);
-  const db = await miniflare.getD1Database("DB");
+  // Asking for it is a request to this workerd: nobody does before the first one is measured.
+  const database = () => miniflare.getD1Database("DB");
   if (migrate) {
-    await applyMigrations(db);
+    await applyMigrations(await database());
   }
   const clear = () => rmSync(folder, { recursive: true, force: true });
   process.once("exit", clear);
   const stop = async () => {
     await miniflare.dispose();
+    process.off("exit", clear);
     clear();
   };
-  return { origin, pid: Number(readFileSync(pidFile, "utf8")), db, stop };
+  return { origin, pid: Number(readFileSync(pidFile, "utf8")), startedAfterMs, database, stop };
 }
