@@ -5,7 +5,8 @@ export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) {
     return "–";
   }
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
+  const size = Math.abs(value);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   return value.toFixed(digits);
 }
 

@@ -25,7 +25,7 @@ export const PLACE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 /** Everything but these is as in wrangler.toml and by default: password hashes cost their 600,000 rounds. */
 const SETTINGS = { SECRET_KEY, RATE_LIMITING: "off" };
 
-const esModule = (path, contents) => ({ type: "ESModule", path, contents });
+export const esModule = (path, contents) => ({ type: "ESModule", path, contents });
 
 /** The bundle that `wrangler deploy` would upload; `wrapper` names a module that stands in front of it. */
 export function productModules(wrapper) {
