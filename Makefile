@@ -141,6 +141,9 @@ bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half 
 bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by other means. Linux; a minute.
 	@node benches/hashing.mjs
 
+bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
+	@node --disable-warning=ExperimentalWarning benches/growth.mjs
+
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)
 	@for environment in staging production; do wrangler deploy --dry-run --env $$environment --outdir dist/$$environment >/dev/null; done

@@ -10,8 +10,8 @@ const CLIENT = {
 };
 const WRONG_PASSWORD = "correct horse of ten thousand";
 
-const get = (path, headers = {}) => ({ method: "GET", path, headers: { ...CLIENT, ...headers } });
-const post = (path, value) => {
+export const get = (path, headers = {}) => ({ method: "GET", path, headers: { ...CLIENT, ...headers } });
+export const post = (path, value) => {
   return { method: "POST", path, headers: { ...CLIENT, ...JSON_BODY }, body: JSON.stringify(value) };
 };
 

@@ -1,5 +1,7 @@
 // Who uses the targets: users with a session each, written into both databases alike, and the tokens of those
 // sessions, signed here, so that no measurement has to begin with thousands of logins.
+import { pbkdf2Sync } from "node:crypto";
+
 import { headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
 
 export const USERS = 20_000;
@@ -23,20 +25,31 @@ const ROWS = [
   `INSERT INTO users (id, email, password_hash, full_name, created_at)
    ${NUMBERS} SELECT n, 'user-' || n || '@mail.example', ?3, 'Person ' || n, ?2 FROM numbers`,
   `INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at)
-   ${NUMBERS} SELECT ${SESSION}, n, ?2, ?2 + ${30 * DAY}, ?2 FROM numbers`,
+   ${NUMBERS} SELECT ${SESSION}, n, ?2, ?2 + ${30 * DAY}, ?2 FROM numbers ORDER BY 1`,
   `INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
    ${NUMBERS} SELECT printf('%08x%024x', n * 2246822519 & 4294967295, n), ${SESSION}, ?2, ?2 + ${7 * DAY}
-   FROM numbers`,
+   FROM numbers ORDER BY 1`,
 ];
 
-/** Fills a migrated database with these people only; the password of everybody has this hash. */
+/** A password as the service stores it. */
+export function hashOf(password, rounds) {
+  const salt = "sixteen of bytes";
+  const encoded = (bytes) => Buffer.from(bytes).toString("base64").replaceAll("=", "");
+  const key = pbkdf2Sync(password, salt, rounds, 32, "sha256");
+  return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(key)}`;
+}
+
+/** The statements that add so many people, with their values; the password of everybody has this hash. */
+export function rowsOf(users, hash) {
+  const values = [users, Date.now() - SECOND, hash];
+  return ROWS.map((sql) => ({ sql, values: values.slice(0, sql.includes("?3") ? 3 : 2) }));
+}
+
+/** Fills a migrated database with these people only. */
 export async function fill(db, hash) {
   const removed = ["refresh_tokens", "sessions", "users", "audit_events"].map((table) => `DELETE FROM ${table}`);
-  const values = [USERS, Date.now() - SECOND, hash];
-  await db.batch([
-    ...removed.map((sql) => db.prepare(sql)),
-    ...ROWS.map((sql) => db.prepare(sql).bind(...values.slice(0, sql.includes("?3") ? 3 : 2))),
-  ]);
+  const added = rowsOf(USERS, hash).map(({ sql, values }) => db.prepare(sql).bind(...values));
+  await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
 }
 
 /** Tokens that the product believes: the service's secret is known here. */
