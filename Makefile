@@ -43,6 +43,8 @@ WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
+# The password hash and its rivals: with and without SIMD, optimised for size as the service is, or for speed.
+HASHING := $(foreach kind,simd-s plain-s simd-3 plain-3,target/hashing/$(kind).wasm)
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
 # Bytes of Wasm after gzip -9.
@@ -64,6 +66,7 @@ URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
+.PHONY: bench bench-cold bench-hashing bench-growth
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +92,9 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	@cargo fmt --check
 	@cargo clippy --quiet --all-targets -- --deny warnings
 	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
+	@cargo fmt --check --manifest-path benches/hashing/Cargo.toml
+	@cargo clippy --quiet --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
+		--target-dir target/hashing/lint -- --deny warnings
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
@@ -136,6 +142,18 @@ test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their o
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
+
+bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
+	@node benches/bench.mjs
+
+bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
+	@node benches/cold-start.mjs
+
+bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by other means. Linux; a minute.
+	@node benches/hashing.mjs
+
+bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
+	@node --disable-warning=ExperimentalWarning benches/growth.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)
@@ -219,6 +237,12 @@ $(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
 	$(SAY) "Bundling as for a deployment"
 	@rm -rf dist
 	@wrangler deploy --dry-run --outdir dist
+
+target/hashing/%.wasm: benches/hashing/Cargo.toml benches/hashing/Cargo.lock benches/hashing/src/lib.rs src/domain/pbkdf2.rs | $(SETUP)
+	@RUSTFLAGS='-C target-feature=$(if $(filter simd-%,$*),+,-)simd128' CARGO_PROFILE_RELEASE_OPT_LEVEL='$(lastword $(subst -, ,$*))' \
+		cargo build --quiet --release --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
+		--target-dir target/hashing/$*
+	@wasm-opt -O target/hashing/$*/wasm32-unknown-unknown/release/edge_auth_hashing.wasm -o $@
 
 # Never overwritten: a secret that changed would sign everybody out.
 .dev.vars:

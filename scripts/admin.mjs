@@ -5,7 +5,7 @@
 import { execute, giveUp, named, quoted, storedEmail } from "./database.mjs";
 
 /** As many grants as the service allows a user: every request reads them. */
-const MAX_GRANTS = 100;
+const MAX_GRANTS = 200;
 
 const { EMAIL = "", STATE: state, REMOTE: environment } = process.env;
 const database = { state, environment };
