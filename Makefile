@@ -43,20 +43,30 @@ WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
+# The password hash and its rivals: with and without SIMD, optimised for size as the service is, or for speed.
+HASHING := $(foreach kind,simd-s plain-s simd-3 plain-3,target/hashing/$(kind).wasm)
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
 # Bytes of Wasm after gzip -9.
 WASM_BUDGET := 520000
-# Of `make admin`. The scripts read these from the environment, so that no character has a meaning to a shell.
-EMAIL ?=
-REMOTE ?=
+# Of `make admin`: whom, and where. Only what stands on make's own command line counts, never what the caller's shell
+# happens to export; and it counts as it stands: a `$` in it means nothing to make. The scripts read it from the
+# environment, so that no character means anything to a shell either.
+said = $(if $(filter command,$(origin $1)),$(value $1))
+override EMAIL := $(call said,EMAIL)
+override REMOTE := $(call said,REMOTE)
 export EMAIL REMOTE STATE PORT
+# For a remote database there is nothing to prepare here.
+LOCAL_DATABASE = $(if $(REMOTE),,$(STATE)/migrated)
+# By this wrangler would choose another database, even a local one, without a word.
+unexport CLOUDFLARE_ENV
 # Of `make migrate-remote`, `make rollback` and `make smoke`.
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
-.PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev
+.PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
+.PHONY: bench bench-cold bench-hashing bench-growth
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,21 +77,24 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://1
 	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $(STATE); Ctrl-C stops)"
 	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to $(STATE) --show-interactive-dev-session=false $(ARGS)
 
-admin: $(NODE_TOOLS) $(STATE)/migrated ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
+admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
 	@node scripts/admin.mjs
 
-seed: $(NODE_TOOLS) $(STATE)/migrated ## Fills the local database with demo data, and says what to try.
+seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs
 
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint lint-api deploy-check test-rust test-wasm test-e2e test-growth test-pages test-contract test-dev ## Runs every test.
+test: lint lint-api deploy-check test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev ## Runs every test.
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
 	@cargo clippy --quiet --all-targets -- --deny warnings
 	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
+	@cargo fmt --check --manifest-path benches/hashing/Cargo.toml
+	@cargo clippy --quiet --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
+		--target-dir target/hashing/lint -- --deny warnings
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
@@ -122,9 +135,25 @@ test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service:
 	$(SAY) "The API description against the service"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/contract/*.test.mjs'
 
+test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their own.
+	$(SAY) "make admin and make seed"
+	@node --test --test-timeout=300000 --test-reporter=spec 'tests/scripts/*.test.mjs'
+
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
 	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
+
+bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
+	@node benches/bench.mjs
+
+bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
+	@node benches/cold-start.mjs
+
+bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by other means. Linux; a minute.
+	@node benches/hashing.mjs
+
+bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
+	@node --disable-warning=ExperimentalWarning benches/growth.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)
@@ -208,6 +237,12 @@ $(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
 	$(SAY) "Bundling as for a deployment"
 	@rm -rf dist
 	@wrangler deploy --dry-run --outdir dist
+
+target/hashing/%.wasm: benches/hashing/Cargo.toml benches/hashing/Cargo.lock benches/hashing/src/lib.rs src/domain/pbkdf2.rs | $(SETUP)
+	@RUSTFLAGS='-C target-feature=$(if $(filter simd-%,$*),+,-)simd128' CARGO_PROFILE_RELEASE_OPT_LEVEL='$(lastword $(subst -, ,$*))' \
+		cargo build --quiet --release --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
+		--target-dir target/hashing/$*
+	@wasm-opt -O target/hashing/$*/wasm32-unknown-unknown/release/edge_auth_hashing.wasm -o $@
 
 # Never overwritten: a secret that changed would sign everybody out.
 .dev.vars:

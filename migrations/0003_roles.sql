@@ -78,6 +78,9 @@ ALTER TABLE audit_events ADD COLUMN university_id INTEGER;
 -- Administrators read by type. Refreshes are most of all events, and nobody looks for them among everybody's.
 CREATE INDEX audit_events_by_type ON audit_events (type) WHERE type <> 'refreshed';
 
+-- Nor among one user's: of whom there may be many more than of all others.
+CREATE INDEX audit_events_by_user_and_type ON audit_events (user_id, type) WHERE type <> 'refreshed';
+
 -- What an administrator did, for their own erasure.
 CREATE INDEX audit_events_by_actor ON audit_events (actor_id) WHERE actor_id IS NOT NULL;
 

@@ -2,38 +2,48 @@
 // database) and, for the database of a deployment, REMOTE (its name in wrangler.toml).
 //
 // The first administrator is made by whoever can write to the database, never by a default account or password.
-import { execute, giveUp, quoted, storedEmail } from "./database.mjs";
+import { execute, giveUp, named, quoted, storedEmail } from "./database.mjs";
 
-const { EMAIL: email, STATE: state, REMOTE: environment } = process.env;
+/** As many grants as the service allows a user: every request reads them. */
+const MAX_GRANTS = 200;
+
+const { EMAIL = "", STATE: state, REMOTE: environment } = process.env;
+const database = { state, environment };
+const email = storedEmail(EMAIL);
 if (!email) {
   giveUp("Say who: make admin EMAIL=ada@example.com");
 }
-const address = quoted(storedEmail(email));
+const address = quoted(email);
 const now = Date.now();
-const request = quoted(`make-admin-${now}`);
-const results = execute(
+const [granted, , [user]] = execute(
   `INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-     SELECT id, NULL, 'PLATFORM_ADMIN', NULL, ${now} FROM users
-     WHERE email = ${address} AND is_active = 1 AND erasure_cursor IS NULL
-     ON CONFLICT DO NOTHING;
+     SELECT u.id, NULL, 'PLATFORM_ADMIN', NULL, ${now} FROM users AS u
+     WHERE u.email = ${address} AND u.is_active = 1 AND u.erasure_cursor IS NULL
+       AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ${MAX_GRANTS}
+     ON CONFLICT DO NOTHING
+     RETURNING id;
    INSERT INTO audit_events (created_at, type, reason, user_id, request_id)
-     SELECT ${now}, 'role_granted', 'PLATFORM_ADMIN', user_id, ${request} FROM user_university_roles
-     WHERE role = 'PLATFORM_ADMIN' AND created_at = ${now}
-       AND user_id = (SELECT id FROM users WHERE email = ${address});
-   SELECT u.id, u.is_active, g.id AS grant_id, g.created_at FROM users AS u
-     LEFT JOIN user_university_roles AS g ON g.user_id = u.id AND g.role = 'PLATFORM_ADMIN'
-     WHERE u.email = ${address};`,
-  { state, environment },
+     SELECT ${now}, 'role_granted', 'PLATFORM_ADMIN', id, ${quoted(`make-admin-${now}`)} FROM users
+     WHERE email = ${address} AND changes() > 0;
+   SELECT u.id, u.is_active, EXISTS (
+       SELECT 1 FROM user_university_roles WHERE user_id = u.id AND role = 'PLATFORM_ADMIN'
+     ) AS is_administrator
+     FROM users AS u WHERE u.email = ${address} AND u.erasure_cursor IS NULL;`,
+  database,
 );
-const [user] = results.at(-1);
+const where = named(database);
 if (!user) {
-  giveUp(`Nobody is registered as ${email}. Register first: POST /auth/register.`);
+  giveUp(`Nobody is registered as ${email} in ${where}. Register first: POST /auth/register.`);
 }
-if (!user.grant_id) {
-  giveUp(`${email} is disabled: enable the account first.`);
+const who = `${email} (user ${user.id})`;
+if (!user.is_active) {
+  giveUp(`${who} is disabled in ${where}: enable the account first.`);
+}
+if (!user.is_administrator) {
+  giveUp(`${who} has ${MAX_GRANTS} roles in ${where}, as many as a user may have: take one away first.`);
 }
 console.log(
-  user.created_at === now
-    ? `${email} (user ${user.id}) is an administrator of the platform now.`
-    : `${email} (user ${user.id}) was an administrator of the platform already.`,
+  granted.length > 0
+    ? `${who} is an administrator of the platform now, in ${where}.`
+    : `${who} was an administrator of the platform already, in ${where}.`,
 );

@@ -16,13 +16,16 @@ pub enum Door {
     Refresh,
     /// Changing one's profile, and exporting one's data: each leaves an event, and an export is a large read.
     Account,
+    /// Giving and taking roles: each leaves an event with somebody else, and an address that is typed may be a guess
+    /// whether somebody is registered.
+    Grant,
     /// The readiness check: it asks the database, and takes no token.
     Ready,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 5] = [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::Ready];
+    pub const ALL: [Self; 6] = [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::Grant, Self::Ready];
 
     /// The name of its binding.
     #[must_use]
@@ -32,6 +35,7 @@ impl Door {
             Self::Login => "LOGIN_LIMITER",
             Self::Refresh => "REFRESH_LIMITER",
             Self::Account => "ACCOUNT_LIMITER",
+            Self::Grant => "GRANT_LIMITER",
             Self::Ready => "READY_LIMITER",
         }
     }

@@ -19,6 +19,7 @@ pub mod pbkdf2;
 pub mod problem;
 pub mod rbac;
 pub mod request_id;
+pub mod role;
 pub mod secret;
 pub mod session;
 mod setting_values;

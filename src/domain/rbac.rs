@@ -8,48 +8,7 @@
 //! ([`Refusal::Invisible`]): otherwise ids would tell what others have.
 
 use super::ids::{DepartmentId, GrantId, UniversityId, UserId};
-
-/// What somebody is in a university, or everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Takes courses.
-    Student,
-    /// Helps to teach them.
-    Ta,
-    /// Teaches them.
-    Instructor,
-    /// Runs a department.
-    DepartmentAdmin,
-    /// Runs a university.
-    UniversityAdmin,
-    /// Runs the service.
-    PlatformAdmin,
-}
-
-impl Role {
-    /// Every role, from the least to the most powerful.
-    pub const ALL: [Self; 6] =
-        [Self::Student, Self::Ta, Self::Instructor, Self::DepartmentAdmin, Self::UniversityAdmin, Self::PlatformAdmin];
-
-    /// The name, as stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Student => "STUDENT",
-            Self::Ta => "TA",
-            Self::Instructor => "INSTRUCTOR",
-            Self::DepartmentAdmin => "DEPARTMENT_ADMIN",
-            Self::UniversityAdmin => "UNIVERSITY_ADMIN",
-            Self::PlatformAdmin => "PLATFORM_ADMIN",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-}
+pub use super::role::{Reach, Role};
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +23,15 @@ pub enum Permission {
     ManageDepartments,
     /// See who has which role.
     ViewRoles,
-    /// Grant and remove this role.
+    /// Give somebody this role.
     Grant(Role),
+    /// Take it from somebody, or lay it down.
+    Remove(Role),
     /// Create, change and delete courses.
     ManageCourses,
-    /// See a course that is not public.
+    /// See a course.
     ViewCourse,
-    /// Enrol oneself in a course.
+    /// Enrol oneself in a published course.
     Enroll,
     /// See who is enrolled in a course.
     ViewEnrollments,
@@ -86,40 +47,97 @@ const EVERYBODY: &[Role] = &Role::ALL;
 const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
+const STUDENTS: &[Role] = &[Student];
 const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
-/// THE table: which roles have a permission. A role's department narrows it to that department; a role
-/// without one covers the university. `true` in the last column: the owner has it too, whatever their roles.
-const TABLE: &[(&str, Permission, &[Role], bool)] = &[
-    ("universities:manage", Permission::ManageUniversities, PLATFORM_ADMINS, false),
-    ("platform:administer", Permission::Administer, PLATFORM_ADMINS, false),
-    ("universities:view", Permission::ViewUniversity, EVERYBODY, false),
-    ("departments:manage", Permission::ManageDepartments, UNIVERSITY_ADMINS, false),
-    ("roles:view", Permission::ViewRoles, ADMINS, false),
-    ("roles:grant:STUDENT", Permission::Grant(Student), ADMINS, false),
-    ("roles:grant:TA", Permission::Grant(Ta), ADMINS, false),
-    ("roles:grant:INSTRUCTOR", Permission::Grant(Instructor), ADMINS, false),
-    ("roles:grant:DEPARTMENT_ADMIN", Permission::Grant(DepartmentAdmin), UNIVERSITY_ADMINS, false),
-    ("roles:grant:UNIVERSITY_ADMIN", Permission::Grant(UniversityAdmin), UNIVERSITY_ADMINS, false),
-    ("roles:grant:PLATFORM_ADMIN", Permission::Grant(PlatformAdmin), PLATFORM_ADMINS, false),
-    ("courses:manage", Permission::ManageCourses, ADMINS, false),
-    ("courses:view", Permission::ViewCourse, EVERYBODY, false),
-    ("enrollments:create", Permission::Enroll, &[Student], false),
-    ("enrollments:list", Permission::ViewEnrollments, TEACHERS, false),
-    ("enrollments:view", Permission::ViewEnrollment, TEACHERS, true),
-    ("enrollments:end", Permission::EndEnrollment, ADMINS, true),
-];
+/// Who has a permission whatever their roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Besides {
+    /// Nobody.
+    Nobody,
+    /// Whose it is.
+    Owner,
+    /// Everybody, if it is published.
+    Audience,
+}
+
+impl Besides {
+    fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
+        match self {
+            Owner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
+            Audience if resource.is_published == Some(true) => Some(AllowedBy::Publication),
+            Nobody | Owner | Audience => None,
+        }
+    }
+}
+
+use Besides::{Audience, Nobody, Owner};
+
+/// A line of the table: the name under which other services ask, the roles, and who besides.
+type Line = (&'static str, &'static [Role], Besides);
 
 impl Permission {
-    /// Every permission, with the name under which other services ask for it.
-    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
-        TABLE.iter().map(|(name, permission, ..)| (*name, *permission))
+    /// Every permission.
+    pub const ALL: [Self; 23] = [
+        Self::ManageUniversities,
+        Self::Administer,
+        Self::ViewUniversity,
+        Self::ManageDepartments,
+        Self::ViewRoles,
+        Self::Grant(Student),
+        Self::Grant(Ta),
+        Self::Grant(Instructor),
+        Self::Grant(DepartmentAdmin),
+        Self::Grant(UniversityAdmin),
+        Self::Grant(PlatformAdmin),
+        Self::Remove(Student),
+        Self::Remove(Ta),
+        Self::Remove(Instructor),
+        Self::Remove(DepartmentAdmin),
+        Self::Remove(UniversityAdmin),
+        Self::Remove(PlatformAdmin),
+        Self::ManageCourses,
+        Self::ViewCourse,
+        Self::Enroll,
+        Self::ViewEnrollments,
+        Self::ViewEnrollment,
+        Self::EndEnrollment,
+    ];
+
+    /// THE table: which roles have a permission, and who besides. A role's department narrows it to that department;
+    /// a role without one covers the university.
+    #[rustfmt::skip]
+    const fn line(self) -> Line {
+        match self {
+            Self::ManageUniversities      => ("universities:manage", PLATFORM_ADMINS, Nobody),
+            Self::Administer              => ("platform:administer", PLATFORM_ADMINS, Nobody),
+            Self::ViewUniversity          => ("universities:view", EVERYBODY, Nobody),
+            Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, Nobody),
+            Self::ViewRoles               => ("roles:view", ADMINS, Nobody),
+            Self::Grant(Student)          => ("roles:grant:STUDENT", ADMINS, Nobody),
+            Self::Grant(Ta)               => ("roles:grant:TA", ADMINS, Nobody),
+            Self::Grant(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, Nobody),
+            Self::Grant(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Nobody),
+            Self::Grant(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Nobody),
+            Self::Grant(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Nobody),
+            Self::Remove(Student)         => ("roles:remove:STUDENT", ADMINS, Owner),
+            Self::Remove(Ta)              => ("roles:remove:TA", ADMINS, Owner),
+            Self::Remove(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, Owner),
+            Self::Remove(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::Remove(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::Remove(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
+            Self::ManageCourses           => ("courses:manage", ADMINS, Nobody),
+            Self::ViewCourse              => ("courses:view", EVERYBODY, Audience),
+            Self::Enroll                  => ("enrollments:create", STUDENTS, Nobody),
+            Self::ViewEnrollments         => ("enrollments:list", TEACHERS, Nobody),
+            Self::ViewEnrollment          => ("enrollments:view", TEACHERS, Owner),
+            Self::EndEnrollment           => ("enrollments:end", ADMINS, Owner),
+        }
     }
 
-    fn row(self) -> (&'static [Role], bool) {
-        let row = TABLE.iter().find(|(_, permission, ..)| *permission == self);
-        // Every permission has a row, which a test holds; one without would be nobody's.
-        row.map_or((&[], false), |(_, _, roles, is_owners)| (*roles, *is_owners))
+    /// Every permission, with the name under which other services ask for it.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::ALL.into_iter().map(|permission| (permission.line().0, permission))
     }
 }
 
@@ -145,19 +163,21 @@ pub struct Resource {
     pub department_id: Option<DepartmentId>,
     /// Whose it is.
     pub owner: Option<UserId>,
+    /// Of one course: may everybody see it, and students enrol?
+    pub is_published: Option<bool>,
 }
 
 impl Resource {
     /// A university itself.
     #[must_use]
     pub const fn university(id: UniversityId) -> Self {
-        Self { university_id: Some(id), department_id: None, owner: None }
+        Self::within(id, None)
     }
 
     /// Something of a department, or of a university as a whole.
     #[must_use]
     pub const fn within(university_id: UniversityId, department_id: Option<DepartmentId>) -> Self {
-        Self { university_id: Some(university_id), department_id, owner: None }
+        Self { university_id: Some(university_id), department_id, owner: None, is_published: None }
     }
 }
 
@@ -168,6 +188,19 @@ pub enum AllowedBy {
     Grant(Grant),
     /// It is theirs.
     Ownership,
+    /// It is published.
+    Publication,
+}
+
+impl AllowedBy {
+    /// The grant, if it was one.
+    #[must_use]
+    pub const fn grant_id(&self) -> Option<GrantId> {
+        match self {
+            Self::Grant(grant) => Some(grant.id),
+            Self::Ownership | Self::Publication => None,
+        }
+    }
 }
 
 /// Why it is not allowed.
@@ -175,6 +208,8 @@ pub enum AllowedBy {
 pub enum Refusal {
     /// They may know that it exists, but not do this.
     Forbidden,
+    /// They might, if the course were published.
+    Unpublished,
     /// For them it does not exist.
     Invisible,
 }
@@ -189,16 +224,20 @@ pub fn decide(
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Refusal> {
-    let (roles, is_owners) = permission.row();
-    if is_owners && resource.owner == Some(user_id) {
-        return Ok(AllowedBy::Ownership);
+    let (_, roles, besides) = permission.line();
+    if let Some(allowed) = besides.allowed(user_id, resource) {
+        return Ok(allowed);
     }
     // The narrowest role that allows it is the one to name.
     let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
-    if let Some(grant) = allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        return Ok(AllowedBy::Grant(*grant));
+    match allowing.min_by_key(|grant| (grant.role, grant.id)) {
+        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => {
+            Err(Refusal::Unpublished)
+        }
+        Some(grant) => Ok(AllowedBy::Grant(*grant)),
+        None if is_visible(grants, resource) => Err(Refusal::Forbidden),
+        None => Err(Refusal::Invisible),
     }
-    Err(if is_visible(grants, resource) { Refusal::Forbidden } else { Refusal::Invisible })
 }
 
 fn covers(grant: &Grant, permission: Permission, resource: &Resource) -> bool {
@@ -222,7 +261,7 @@ fn is_visible(grants: &[Grant], resource: &Resource) -> bool {
 /// The departments in which these grants allow something that they do not allow in the whole university.
 #[must_use]
 pub fn departments_with(grants: &[Grant], permission: Permission, university_id: UniversityId) -> Vec<DepartmentId> {
-    let (roles, _) = permission.row();
+    let (_, roles, _) = permission.line();
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()
 }

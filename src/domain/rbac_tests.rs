@@ -35,13 +35,13 @@ fn may(grant: Grant, permission: Permission, resource: &Resource) -> bool {
 #[test]
 fn each_role_may_what_the_contract_says() {
     let table = [
-        // universities platform view departments roles S T I D U P courses view enroll list view end
-        (Student, "n n y n n nnnnnn n y y n n n"),
-        (Ta, "n n y n n nnnnnn n y n y y n"),
-        (Instructor, "n n y n n nnnnnn n y n y y n"),
-        (DepartmentAdmin, "n n y n y yyynnn y y n y y y"),
-        (UniversityAdmin, "n n y y y yyyyyn y y n y y y"),
-        (PlatformAdmin, "y y y y y yyyyyy y y n y y y"),
+        // universities platform view departments roles, grant and remove S T I D U P, courses view enroll list view end
+        (Student, "n n y n n nnnnnn nnnnnn n y y n n n"),
+        (Ta, "n n y n n nnnnnn nnnnnn n y n y y n"),
+        (Instructor, "n n y n n nnnnnn nnnnnn n y n y y n"),
+        (DepartmentAdmin, "n n y n y yyynnn yyynnn y y n y y y"),
+        (UniversityAdmin, "n n y y y yyyyyn yyyyyn y y n y y y"),
+        (PlatformAdmin, "y y y y y yyyyyy yyyyyy y y n y y y"),
     ];
     for (role, expected) in table {
         // A department's administrator is looked at inside that department.
@@ -77,7 +77,7 @@ fn a_department_narrows_a_role() {
 
 #[test]
 fn another_university_does_not_exist() {
-    let elsewhere = Resource { university_id: Some(university(2)), department_id: None, owner: Some(user(8)) };
+    let elsewhere = Resource { owner: Some(user(8)), ..Resource::university(university(2)) };
     for (_, permission) in Permission::all() {
         for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
             let refused = decide(user(7), &[grant(role, None)], permission, &elsewhere);
@@ -101,12 +101,37 @@ fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
 #[test]
 fn what_somebody_owns_is_theirs_without_any_role() {
     let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
-    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment] {
+    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::Remove(Ta)] {
         assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
         assert_eq!(decide(user(8), &[], permission, &mine), Err(Refusal::Invisible));
         assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Refusal::Forbidden));
     }
     assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Refusal::Invisible));
+}
+
+#[test]
+fn a_published_course_is_seen_by_everybody() {
+    let elsewhere = Resource::university(university(2));
+    let hidden = Resource { is_published: Some(false), ..elsewhere };
+    let published = Resource { is_published: Some(true), ..elsewhere };
+    let decide = |permission, resource: Resource| decide(user(7), &[], permission, &resource);
+    assert_eq!(decide(Permission::ViewCourse, published), Ok(AllowedBy::Publication));
+    for resource in [elsewhere, hidden] {
+        assert_eq!(decide(Permission::ViewCourse, resource), Err(Refusal::Invisible));
+    }
+    for (name, permission) in Permission::all().filter(|(_, permission)| *permission != Permission::ViewCourse) {
+        assert_eq!(decide(permission, published), Err(Refusal::Invisible), "{name}");
+    }
+}
+
+#[test]
+fn students_enrol_in_what_is_published() {
+    let course = |is_published| Resource { is_published, ..Resource::university(university(1)) };
+    let enrol = |role, is_published| decide(user(7), &[grant(role, None)], Permission::Enroll, &course(is_published));
+    assert!(enrol(Student, Some(true)).is_ok());
+    assert!(enrol(Student, None).is_ok(), "in a university as such they may");
+    assert_eq!(enrol(Student, Some(false)), Err(Refusal::Unpublished));
+    assert_eq!(enrol(Ta, Some(false)), Err(Refusal::Forbidden), "who may not anyway is not told");
 }
 
 #[test]
@@ -133,7 +158,9 @@ fn every_permission_has_one_row_and_one_name() {
     let names: std::collections::BTreeSet<_> = Permission::all().map(|(name, _)| name).collect();
     assert_eq!(names.len(), Permission::all().count());
     for role in Role::ALL {
-        assert_eq!(Permission::all().filter(|(_, permission)| *permission == Permission::Grant(role)).count(), 1);
+        for permission in [Permission::Grant(role), Permission::Remove(role)] {
+            assert_eq!(Permission::ALL.iter().filter(|other| **other == permission).count(), 1, "{permission:?}");
+        }
         assert_eq!(Role::parse(role.as_str()), Some(role));
     }
     assert_eq!(Role::parse("student"), None);

@@ -143,8 +143,12 @@ pub(super) async fn update(
     Ok(json(200, &CourseBody::from(&row)))
 }
 
-pub(super) async fn delete(configured: Configured, Id(id): Id<CourseId>) -> Result<Response, Refusal> {
-    courses::delete(&configured.service(), id).await?;
+pub(super) async fn delete(
+    configured: Configured,
+    Id(id): Id<CourseId>,
+    Found(course): Found,
+) -> Result<Response, Refusal> {
+    courses::delete(&configured.service(), id, course).await?;
     Ok(no_content())
 }
 
@@ -152,9 +156,8 @@ pub(super) async fn enroll(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Id(id): Id<CourseId>,
-    Found(course): Found,
 ) -> Result<Response, Refusal> {
-    let row = courses::enroll(&configured.service(), caller.user.id, id, course).await?;
+    let row = courses::enroll(&configured.service(), caller.user.id, id).await?;
     Ok(json(201, &EnrollmentBody::from(&row)))
 }
 

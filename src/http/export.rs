@@ -11,12 +11,13 @@ use super::users::UserBody;
 use crate::domain::ids::SessionId;
 use crate::domain::time::Timestamp;
 use crate::service::export;
-use crate::store::export::{EventRow, StoredSessionRow};
+use crate::store::export::{EventRow, OwnEnrollmentRow, StoredSessionRow};
 
 #[derive(Serialize)]
 struct ExportBody<'a> {
     user: UserBody<'a>,
     sessions: Vec<StoredSessionBody<'a>>,
+    enrollments: Vec<OwnEnrollmentBody>,
     audit_events: Vec<EventBody<'a>>,
     next_cursor: Option<String>,
 }
@@ -45,6 +46,19 @@ impl<'a> From<&'a StoredSessionRow> for StoredSessionBody<'a> {
             ip: row.ip.as_deref(),
             user_agent: row.user_agent.as_deref(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct OwnEnrollmentBody {
+    id: i64,
+    course_id: i64,
+    created_at: String,
+}
+
+impl From<&OwnEnrollmentRow> for OwnEnrollmentBody {
+    fn from(row: &OwnEnrollmentRow) -> Self {
+        Self { id: row.id.get(), course_id: row.course_id.get(), created_at: row.created_at.rfc3339() }
     }
 }
 
@@ -85,6 +99,7 @@ pub(super) async fn export(
     let body = ExportBody {
         user: UserBody::new(&caller.user, &caller.grants),
         sessions: page.sessions.iter().map(StoredSessionBody::from).collect(),
+        enrollments: page.enrollments.iter().map(OwnEnrollmentBody::from).collect(),
         audit_events: page.events.iter().map(EventBody::from).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
     };

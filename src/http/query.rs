@@ -30,9 +30,12 @@ impl<'a> Query<'a> {
         Self { text: parts.uri.query().unwrap_or_default(), faults: Vec::new() }
     }
 
-    /// What `parse` makes of the first value of a parameter; nothing, if it is not there.
+    /// What `parse` makes of the first value of a parameter; nothing, if it is not there. A name without a value has an
+    /// empty one: a filter that is meant must not be passed over.
     fn read<T>(&mut self, name: &'static str, message: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let encoded = self.text.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+        let pairs = self.text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut named = pairs.filter(|(encoded, _)| decoded(encoded).as_deref() == Some(name));
+        let (_, encoded) = named.next()?;
         let value = decoded(encoded).and_then(|text| parse(&text));
         if value.is_none() {
             self.faults.push(Fault::of_query(name, FaultKind::ValueError, message));
@@ -60,7 +63,8 @@ impl<'a> Query<'a> {
 
 /// An integer; `3.0` is one too (JSON Schema Core §6.3).
 fn integer(text: &str) -> Option<i64> {
-    text.strip_suffix(".0").unwrap_or(text).parse().ok()
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
 /// Undoes percent-encoding; nothing, if what comes out is no text.

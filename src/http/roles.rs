@@ -10,12 +10,13 @@ use super::path::Id;
 use super::query::{PageBody, Paging};
 use super::refusal::Refusal;
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, UniversityId, UserId};
-use crate::domain::rbac::{Permission, Role};
+use crate::domain::rbac::{Permission, Reach, Role};
 use crate::domain::settings::Settings;
 use crate::ports::DbError;
 use crate::service::authz::{self, Check};
 use crate::service::roles::{self, GrantRole};
-use crate::store::roles::{GrantRow, Grantee};
+use crate::store::granting::Grantee;
+use crate::store::roles::GrantRow;
 
 impl FromMembers for GrantRole {
     fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
@@ -23,12 +24,13 @@ impl FromMembers for GrantRole {
         let role = members.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
         let department_id = members.optional_id("department_id", DepartmentId::new);
         let (role, department_id) = (role?, department_id?);
-        match (role, department_id) {
-            (Role::DepartmentAdmin, None) => return members.refuse_missing("department_id"),
-            (Role::UniversityAdmin | Role::PlatformAdmin, Some(_)) => {
+        match (role.reach(), department_id) {
+            (Reach::Department, None) => return members.refuse_missing("department_id"),
+            (Reach::University | Reach::Platform, Some(_)) => {
                 return members.refuse_value("department_id", "this role is not narrowed to a department");
             }
-            _ => {}
+            (Reach::Department | Reach::Either, Some(_))
+            | (Reach::University | Reach::Platform | Reach::Either, None) => {}
         }
         Ok(Self { grantee: grantee?, role, department_id })
     }

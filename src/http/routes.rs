@@ -98,9 +98,10 @@ routes! {
 
     // Which roles, and in which departments, is decided by what the body or the grant says.
     GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] => roles::list;
-    POST   "/universities/{id}/roles" grantRole   Permit(ViewUniversity on University) [] => roles::grant;
+    POST   "/universities/{id}/roles" grantRole
+        Permit(ViewUniversity on University) [Grant] => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
-        Permit(ViewUniversity on University) [] => roles::remove;
+        Permit(ViewUniversity on University) [Grant] => roles::remove;
 
     GET    "/universities/{id}/courses" listUniversityCourses
         Permit(ViewUniversity on University) [] => courses::of_university;

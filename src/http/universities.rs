@@ -98,8 +98,12 @@ pub(super) async fn update(
     Ok(json(200, &UniversityBody::from(&row)))
 }
 
-pub(super) async fn delete(configured: Configured, Id(id): Id<UniversityId>) -> Result<Response, Refusal> {
-    universities::delete(&configured.service(), id).await?;
+pub(super) async fn delete(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UniversityId>,
+) -> Result<Response, Refusal> {
+    universities::delete(&configured.service(), &caller, id).await?;
     Ok(no_content())
 }
 

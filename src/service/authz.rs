@@ -1,11 +1,11 @@
-//! One place to ask "may they?", for other services. Database round trips: 1 if something is named by its id
-//! alone, after the caller's.
+//! One place to ask "may they?", for other services. Database round trips: 1 if something is named, after the
+//! caller's.
 
 use super::caller::Caller;
 use super::{Context, Error};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
 use crate::domain::rbac::{AllowedBy, Permission, Refusal, Resource, decide};
-use crate::store::resources::{self, Target};
+use crate::store::resources::{self, ResourceRow, Target};
 
 /// What is asked.
 pub struct Check {
@@ -35,42 +35,43 @@ pub struct Answer {
 /// # Errors
 /// [`Error`].
 pub async fn check(ctx: &Context<'_>, caller: &Caller, check: &Check) -> Result<Answer, Error> {
-    let resource = named(ctx, check).await?;
-    let decision = match &resource {
-        Some(resource) => decide(caller.user.id, &caller.grants, check.permission, resource),
+    let decision = match named(ctx, check).await? {
+        Some(resource) => decide(caller.user.id, &caller.grants, check.permission, &resource),
         None => Err(Refusal::Invisible),
     };
+    let refused = |reason: &str| Answer { allowed: false, reason: reason.to_owned() };
     Ok(match decision {
         Ok(allowed) => Answer { allowed: true, reason: describe(allowed) },
-        Err(Refusal::Forbidden) => Answer { allowed: false, reason: "no role of the user allows it".to_owned() },
-        Err(Refusal::Invisible) => Answer { allowed: false, reason: "no such resource for the user".to_owned() },
+        Err(Refusal::Forbidden) => refused("no role of the user allows it"),
+        Err(Refusal::Unpublished) => refused("the course is not published"),
+        Err(Refusal::Invisible) => refused("no such resource for the user"),
     })
 }
 
-/// What the ids name together; nothing, if they contradict each other or it does not exist.
+/// What the ids name together: what the narrowest of them names, if the others agree with it. Nothing, if they
+/// do not, or it does not exist; the service itself, if there are none.
 async fn named(ctx: &Context<'_>, check: &Check) -> Result<Option<Resource>, Error> {
-    let target = match (check.enrollment_id, check.course_id) {
-        (Some(enrollment), None) => Some(Target::Enrollment(enrollment)),
-        (None, Some(course)) => Some(Target::Course(course)),
-        (Some(_), Some(_)) => return Ok(None),
-        (None, None) => None,
-    };
+    let target = None
+        .or(check.enrollment_id.map(Target::Enrollment))
+        .or(check.course_id.map(Target::Course))
+        .or(check.department_id.map(Target::Department))
+        .or(check.university_id.map(Target::University));
     let Some(target) = target else {
-        let department_without_university = check.university_id.is_none() && check.department_id.is_some();
-        let resource = Resource { university_id: check.university_id, department_id: check.department_id, owner: None };
-        return Ok((!department_without_university).then_some(resource));
+        return Ok(Some(Resource::default()));
     };
-    let found = resources::find(ctx.store, target).await?.map(|row| row.resource());
-    let agrees = |resource: &Resource| {
-        check.university_id.is_none_or(|id| resource.university_id == Some(id))
-            && check.department_id.is_none_or(|id| resource.department_id == Some(id))
+    let found = resources::find(ctx.store, target).await?;
+    let agrees = |row: &ResourceRow| {
+        check.university_id.is_none_or(|id| row.university_id == id)
+            && check.department_id.is_none_or(|id| row.department_id == Some(id))
+            && check.course_id.is_none_or(|id| row.course_id == Some(id))
     };
-    Ok(found.filter(agrees))
+    Ok(found.filter(agrees).map(|row| row.resource()))
 }
 
 fn describe(allowed: AllowedBy) -> String {
     match allowed {
         AllowedBy::Ownership => "owner".to_owned(),
+        AllowedBy::Publication => "published".to_owned(),
         AllowedBy::Grant(grant) => {
             let university = grant.university_id.map(|id| format!(" in university {id}")).unwrap_or_default();
             let department = grant.department_id.map(|id| format!(", department {id}")).unwrap_or_default();

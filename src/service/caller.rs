@@ -9,6 +9,9 @@ use crate::domain::token::{TokenFault, TokenKind};
 use crate::store::resources::{ResourceRow, Target};
 use crate::store::users::{self, UserRow};
 
+/// What is said to students who would enrol in a course that is not published.
+pub(super) const UNPUBLISHED: Problem = Problem::forbidden("Course is not published");
+
 /// Somebody who proved who they are, with this request.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -31,6 +34,7 @@ impl Caller {
                 Error::Refused(Problem::forbidden("Not your enrollment"))
             }
             rbac::Refusal::Forbidden => Code::Forbidden.into(),
+            rbac::Refusal::Unpublished => Error::Refused(UNPUBLISHED),
             rbac::Refusal::Invisible => Code::NotFound.into(),
         })
     }

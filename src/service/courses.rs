@@ -1,17 +1,21 @@
-//! Courses and who takes them. Database round trips: 1 each, after the caller's.
+//! Courses and who takes them. Database round trips: 1 each, after the caller's, unless said otherwise.
 
-use super::caller::Caller;
+use super::caller::{Caller, UNPUBLISHED};
 use super::roles::no_such_department;
 use super::{Context, Error};
-use crate::domain::ids::{CourseId, EnrollmentId, UniversityId, UserId};
+use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
 use crate::domain::label::Label;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::rbac::{Permission, Resource};
-use crate::store::courses::{self, CourseChange, CourseRow, NewCourse, Saving, Viewer};
-use crate::store::departments::Deletion;
+use crate::store::course_lists::{self, Viewer};
+use crate::store::courses::{self, CourseChange, CourseRow, NewCourse, Place, Removal, Saving};
 use crate::store::enrollments::{self, Enrolling, EnrollmentRow, ParticipantRow};
 use crate::store::page::{Page, PageRequest};
 use crate::store::resources::ResourceRow;
+
+const MOVED: Problem = Problem::conflict("Course was moved meanwhile: repeat the request");
+/// Steps of a deletion that one request may take.
+const DELETION_STEPS: u32 = 20;
 
 /// A course to be added.
 pub struct CreateCourse {
@@ -20,7 +24,7 @@ pub struct CreateCourse {
     /// What the university calls it.
     pub code: Label,
     /// In which department.
-    pub department_id: Option<crate::domain::ids::DepartmentId>,
+    pub department_id: Option<DepartmentId>,
     /// May everybody see it, and students enrol?
     pub is_public: bool,
 }
@@ -47,7 +51,8 @@ fn saved(saving: Saving) -> Result<CourseRow, Error> {
         Saving::Saved(row) => Ok(row),
         Saving::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
         Saving::NoSuchDepartment => Err(no_such_department()),
-        Saving::NoSuchUniversity => Err(Code::NotFound.into()),
+        Saving::NoSuchUniversity | Saving::NoSuchCourse => Err(Code::NotFound.into()),
+        Saving::Moved => Err(Error::Refused(MOVED)),
     }
 }
 
@@ -61,40 +66,42 @@ pub async fn of_university(
     university_id: UniversityId,
     page: PageRequest,
 ) -> Result<Page<CourseRow>, Error> {
-    Ok(courses::of_university(ctx.store, university_id, caller.user.id, page).await?)
+    Ok(course_lists::of_university(ctx.store, university_id, caller.user.id, page).await?)
 }
 
-/// The courses that somebody can see: the public ones, those of their universities, and those they take.
+/// The courses that somebody can see: the public ones, and those of their universities.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn list(ctx: &Context<'_>, caller: Option<&Caller>, page: PageRequest) -> Result<Page<CourseRow>, Error> {
     let viewer = match caller {
         None => Viewer::Anonymous,
-        Some(caller) if caller.may(Permission::ManageUniversities, &Resource::default()).is_ok() => {
+        Some(caller) if caller.may(Permission::Administer, &Resource::default()).is_ok() => {
             Viewer::PlatformAdmin(caller.user.id)
         }
         Some(caller) => Viewer::User(caller.user.id),
     };
-    Ok(courses::list(ctx.store, viewer, page).await?)
+    Ok(course_lists::list(ctx.store, viewer, page).await?)
 }
 
-/// One course: a public one, one of the caller's universities, or one that the caller takes.
+/// One course: a public one, or one of the caller's universities.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
 pub async fn find(ctx: &Context<'_>, caller: Option<&Caller>, id: CourseId) -> Result<CourseRow, Error> {
     let viewer = caller.map(|caller| caller.user.id);
     let course = courses::find(ctx.store, id, viewer).await?.ok_or(Code::NotFound)?;
-    let resource = Resource::within(course.university_id, course.department_id);
-    let is_seen = caller.is_some_and(|caller| caller.may(Permission::ViewCourse, &resource).is_ok());
-    if course.is_public || course.enrolled || is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
+    let is_seen = match caller {
+        Some(caller) => caller.may(Permission::ViewCourse, &course.resource()).is_ok(),
+        None => course.is_public,
+    };
+    if is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
 }
 
 /// Changes a course. To move it, the caller must be allowed to manage courses where it goes, too.
 ///
 /// # Errors
-/// As [`create`]; `NOT_FOUND`.
+/// As [`create`]; `NOT_FOUND`; `CONFLICT` when it was moved meanwhile.
 pub async fn update(
     ctx: &Context<'_>,
     caller: &Caller,
@@ -102,44 +109,45 @@ pub async fn update(
     found: ResourceRow,
     change: &CourseChange,
 ) -> Result<CourseRow, Error> {
-    let university_id = found.university_id();
     if let Some(department_id) = change.department_id {
-        caller.may(Permission::ManageCourses, &Resource::within(university_id, department_id))?;
+        caller.may(Permission::ManageCourses, &Resource::within(found.university_id, department_id))?;
     }
-    let saving = courses::update(ctx.store, id, university_id, change, caller.user.id).await?;
-    saved(saving.ok_or(Code::NotFound)?)
+    saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
 }
 
-/// Deletes a course with its enrolments.
+const fn place(id: CourseId, found: ResourceRow) -> Place {
+    Place { id, university_id: found.university_id, department_id: found.department_id }
+}
+
+/// Deletes a course with its enrolments. Round trips: 1 for a thousand of them.
 ///
 /// # Errors
-/// `CONFLICT` when there are more enrolments than one statement may delete: repeat it; `NOT_FOUND`; [`Error`]
-/// otherwise.
-pub async fn delete(ctx: &Context<'_>, id: CourseId) -> Result<(), Error> {
-    match courses::delete(ctx.store, id).await? {
-        Deletion::Deleted => Ok(()),
-        Deletion::InUse => Err(Error::Refused(Problem::conflict("Course still has enrollments: repeat the request"))),
-        Deletion::Missing => Err(Code::NotFound.into()),
+/// `CONFLICT` when it was moved meanwhile, or has more enrolments than one request may delete: it is unpublished then,
+/// and repeating the request goes on; `NOT_FOUND`; [`Error`] otherwise.
+pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
+    for _ in 0..DELETION_STEPS {
+        match courses::delete(ctx.store, place(id, found)).await? {
+            Removal::Removed => return Ok(()),
+            Removal::HasMore => {}
+            Removal::Moved => return Err(Error::Refused(MOVED)),
+            Removal::Missing => return Err(Code::NotFound.into()),
+        }
     }
+    Err(Error::Refused(Problem::conflict("Course still has enrollments: repeat the request")))
 }
 
 /// Enrols the caller.
 ///
 /// # Errors
-/// `FORBIDDEN` in a course that is not public; `CONFLICT` when they take it already; [`Error`] otherwise.
-pub async fn enroll(
-    ctx: &Context<'_>,
-    user_id: UserId,
-    id: CourseId,
-    found: ResourceRow,
-) -> Result<EnrollmentRow, Error> {
-    if !found.is_public {
-        return Err(Error::Refused(Problem::forbidden("Course is not published")));
-    }
+/// `CONFLICT` when they take it already; `FORBIDDEN` or `NOT_FOUND` when it is not published any more, or gone;
+/// [`Error`] otherwise.
+pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
     match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
         Enrolling::Enrolled(row) => Ok(row),
         Enrolling::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
+        Enrolling::Unpublished => Err(Error::Refused(UNPUBLISHED)),
         Enrolling::NoSuchCourse => Err(Code::NotFound.into()),
+        Enrolling::NoSuchUser => Err(Code::TokenRevoked.into()),
     }
 }
 

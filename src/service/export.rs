@@ -3,13 +3,15 @@
 use super::caller::Caller;
 use super::{Context, Error};
 use crate::domain::ids::EventId;
-use crate::store::export::{self, EventRow, PAGE, StoredSessionRow};
+use crate::store::export::{self, EventRow, OwnEnrollmentRow, PAGE, StoredSessionRow};
 
 /// One page of what is stored about a user. No secrets: no hash; of tokens, only ids are stored, and the times of
 /// their sessions say the rest.
 pub struct Export {
     /// Sessions that are still on file, on the first page.
     pub sessions: Vec<StoredSessionRow>,
+    /// What they take, on the first page.
+    pub enrollments: Vec<OwnEnrollmentRow>,
     /// Audit events, newest first.
     pub events: Vec<EventRow>,
     /// The next page begins below this event; none if this was the last.
@@ -27,5 +29,5 @@ pub async fn export(ctx: &Context<'_>, caller: &Caller, before: Option<EventId>)
     events.truncate(PAGE);
     let next = events.last().map(|event| event.id).filter(|_| has_more);
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");
-    Ok(Export { sessions: page.sessions, events, next })
+    Ok(Export { sessions: page.sessions, enrollments: page.enrollments, events, next })
 }

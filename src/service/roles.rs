@@ -5,9 +5,10 @@ use super::delete_account::SOLE_ADMINISTRATOR;
 use super::{Context, Error};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
-use crate::domain::rbac::{Permission, Resource, Role, departments_with};
+use crate::domain::rbac::{AllowedBy, Permission, Reach, Resource, Role, departments_with};
+use crate::store::granting::{self, Giver, Grantee, Granting, NewGrant, Removal};
 use crate::store::page::{Page, PageRequest};
-use crate::store::roles::{self, GrantRow, Grantee, Granting, NewGrant, Removal};
+use crate::store::roles::{self, GrantRow};
 
 /// A role to be given.
 pub struct GrantRole {
@@ -52,20 +53,27 @@ pub async fn grant(
     command: &GrantRole,
 ) -> Result<GrantRow, Error> {
     let role = command.role;
-    caller.may(Permission::Grant(role), &Resource::within(university_id, command.department_id))?;
-    let place = (role != Role::PlatformAdmin).then_some(university_id);
+    let resource = Resource::within(university_id, command.department_id);
+    let giver = giver(caller, caller.may(Permission::Grant(role), &resource)?);
+    let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
-    let granted = roles::grant(ctx.store, &command.grantee, new, caller.user.id, ctx.origin).await?;
+    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.origin).await?;
     let row = match granted {
         Granting::Granted(row) => row,
         Granting::NoSuchUser | Granting::NoSuchUniversity => return Err(Code::NotFound.into()),
         Granting::NoSuchDepartment => return Err(no_such_department()),
         Granting::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
         Granting::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
+        Granting::NotAllowed => return Err(Code::Forbidden.into()),
     };
     let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
     tracing::info!(target: "app.authz", user_id, actor_id, role = role.as_str(), grant_id = row.id.get(), "Role granted");
     Ok(row)
+}
+
+fn giver(caller: &Caller, allowed: AllowedBy) -> Giver {
+    let knows_everybody = caller.may(Permission::Administer, &Resource::default()).is_ok();
+    Giver { id: caller.user.id, allowed_by: allowed.grant_id(), knows_everybody }
 }
 
 /// What is said of a department that is not the university's.
@@ -74,23 +82,24 @@ pub(super) fn no_such_department() -> Error {
     Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
 }
 
-/// Takes a role away: one that the caller could have given.
+/// Takes a role away: one that the caller could have given, or their own.
 ///
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
 pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: UniversityId, id: GrantId) -> Result<(), Error> {
     let row = roles::find(ctx.store, university_id, id).await?.ok_or(Code::NotFound)?;
     let grant = row.grant()?;
-    if grant.role == Role::PlatformAdmin {
+    let whose = Resource { owner: Some(row.user_id), ..Resource::default() };
+    let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..whose };
+    let allowed = caller.may(Permission::Remove(grant.role), &resource).map_err(|error| match grant.university_id {
+        Some(_) => error,
         // It belongs to no university: who may not remove it does not learn of it either.
-        let may = caller.may(Permission::Grant(grant.role), &Resource::default());
-        may.map_err(|_| Error::from(Code::NotFound))?;
-    } else {
-        caller.may(Permission::Grant(grant.role), &Resource::within(university_id, grant.department_id))?;
-    }
-    match roles::remove(ctx.store, &row, grant.role, caller.user.id, ctx.origin).await? {
+        None => Code::NotFound.into(),
+    })?;
+    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.origin).await? {
         Removal::Removed => {}
         Removal::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Removal::NotAllowed => return Err(Code::Forbidden.into()),
         Removal::Missing => return Err(Code::NotFound.into()),
     }
     let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());

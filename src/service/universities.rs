@@ -43,7 +43,7 @@ pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<University
 /// # Errors
 /// [`Error`].
 pub async fn list(ctx: &Context<'_>, caller: &Caller, page: PageRequest) -> Result<Page<UniversityRow>, Error> {
-    let sees_all = caller.may(Permission::ManageUniversities, &Resource::default()).is_ok();
+    let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
     Ok(universities::list(ctx.store, (!sees_all).then_some(caller.user.id), page).await?)
 }
 
@@ -69,13 +69,15 @@ pub async fn update(ctx: &Context<'_>, id: UniversityId, change: &UniversityChan
 /// Deletes a university, with its roles.
 ///
 /// # Errors
-/// `CONFLICT` while it has departments or courses, or more roles than one statement may delete; [`Error`]
-/// otherwise.
-pub async fn delete(ctx: &Context<'_>, id: UniversityId) -> Result<(), Error> {
-    if universities::delete(ctx.store, id).await? {
-        return Ok(());
+/// `CONFLICT` while it has departments or courses, or more roles than one statement may delete; `NOT_FOUND` when it
+/// is gone by now; [`Error`] otherwise.
+pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Result<(), Error> {
+    let in_use = "University still has departments, courses or more than 1000 roles";
+    match universities::delete(ctx.store, id, caller.user.id, ctx.origin).await? {
+        Deletion::Deleted => Ok(()),
+        Deletion::InUse => Err(Error::Refused(Problem::conflict(in_use))),
+        Deletion::Missing => Err(Code::NotFound.into()),
     }
-    Err(Error::Refused(Problem::conflict("University still has departments, courses or more than 1000 roles")))
 }
 
 /// Adds a department.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::audit::{Event, Origin, record_if_changed};
 use super::page::{Page, PageRequest};
-use super::roles;
+use super::roles::{self, nobody_else_administers};
 use super::users::UserRow;
 use super::{IdRow, Store, statement};
 use crate::domain::audit::EventType;
@@ -106,21 +106,20 @@ const SELECT_BY_EMAIL: &str = "
 const SELECT_USER: &str = "
     SELECT id, email, full_name, is_active, created_at FROM users WHERE id = ?1 AND erasure_cursor IS NULL";
 
-/// Whoever is the only active administrator of something stays one.
-const SET_ACTIVE: &str = "
-    UPDATE users SET is_active = ?2
-    WHERE id = ?1 AND is_active <> ?2 AND erasure_cursor IS NULL
-      AND (?2 = 1 OR NOT EXISTS (
-          SELECT 1 FROM user_university_roles AS g
-          WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
-              SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
-              WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> ?1 AND u.is_active = 1
-          )
-      ))";
+/// The only active administrator of the platform stays one. Who alone administers a university can be disabled: those
+/// who run the platform are there for it, and must be able to stop a thief.
+const SET_ACTIVE: &str = concat!(
+    "UPDATE users SET is_active = ?2
+     WHERE id = ?1 AND is_active <> ?2 AND erasure_cursor IS NULL
+       AND (?2 = 1 OR NOT EXISTS (
+           SELECT 1 FROM user_university_roles AS g WHERE g.user_id = ?1 AND g.role = 'PLATFORM_ADMIN' AND ",
+    nobody_else_administers!(),
+    "))"
+);
 
 const SET_FULL_NAME: &str = "
     UPDATE users SET full_name = ?2
-    WHERE id = ?1 AND erasure_cursor IS NULL AND ?3 = 1 AND (?4 = 0 OR is_active = 0)";
+    WHERE id = ?1 AND erasure_cursor IS NULL AND ?3 = 1 AND (?4 = 0 OR is_active = 0) AND full_name IS NOT ?2";
 
 const END_SESSIONS: &str = "
     UPDATE sessions SET ended_at = ?1, end_reason = 'administrator'
@@ -134,7 +133,15 @@ const SELECT_EVENTS: &str = "
 
 const SELECT_EVENTS_OF_USER: &str = "
     SELECT id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id
-    FROM audit_events WHERE user_id = ?3 AND id < ?1 AND (?4 IS NULL OR type = ?4) ORDER BY id DESC LIMIT ?2";
+    FROM audit_events WHERE user_id = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2";
+
+const SELECT_EVENTS_OF_USER_AND_TYPE: &str = "
+    SELECT id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id
+    FROM audit_events WHERE user_id = ?3 AND type = ?4 AND type <> 'refreshed' AND id < ?1 ORDER BY id DESC LIMIT ?2";
+
+const SELECT_REFRESHES_OF_USER: &str = "
+    SELECT id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id
+    FROM audit_events WHERE user_id = ?3 AND +type = 'refreshed' AND id < ?1 ORDER BY id DESC LIMIT ?2";
 
 /// The condition on the type is that of the index.
 const SELECT_EVENTS_OF_TYPE: &str = "
@@ -158,6 +165,8 @@ pub const STATEMENTS: &[&str] = &[
     END_SESSIONS,
     SELECT_EVENTS,
     SELECT_EVENTS_OF_USER,
+    SELECT_EVENTS_OF_USER_AND_TYPE,
+    SELECT_REFRESHES_OF_USER,
     SELECT_EVENTS_OF_TYPE,
     SELECT_REFRESHES,
 ];
@@ -257,9 +266,13 @@ fn count(rows: &Rows) -> Result<usize, DbError> {
 pub async fn events(store: &Store, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, DbError> {
     let (before, rows) = (page.after.unwrap_or(EventId::END.get()).into(), page.rows().into());
     let query = match (filter.user_id, filter.event_type) {
-        (Some(user_id), event_type) => {
-            let event_type = event_type.map(EventType::as_str).into();
-            statement(SELECT_EVENTS_OF_USER, [before, rows, user_id.get().into(), event_type])
+        (Some(user_id), None) => statement(SELECT_EVENTS_OF_USER, [before, rows, user_id.get().into()]),
+        (Some(user_id), Some(EventType::Refreshed)) => {
+            statement(SELECT_REFRESHES_OF_USER, [before, rows, user_id.get().into()])
+        }
+        (Some(user_id), Some(event_type)) => {
+            let values = [before, rows, user_id.get().into(), event_type.as_str().into()];
+            statement(SELECT_EVENTS_OF_USER_AND_TYPE, values)
         }
         (None, None) => statement(SELECT_EVENTS, [before, rows]),
         (None, Some(EventType::Refreshed)) => statement(SELECT_REFRESHES, [before, rows]),

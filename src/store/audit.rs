@@ -73,15 +73,16 @@ impl Event {
     }
 }
 
-/// Of an account that was erased meanwhile, nothing is kept but that it happened: whoever read it before may still
-/// write.
+/// Of an account that was erased meanwhile, the user's or the one of who did it, nothing is kept but that it happened:
+/// whoever read it before may still write.
 const RECORD: &str = "
     INSERT INTO audit_events
         (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
            CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
     FROM (
-        SELECT ?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL) AS is_kept
+        SELECT (?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL))
+           AND (?6 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?6 AND erasure_cursor IS NULL)) AS is_kept
     )";
 
 /// Only if the statement before it in the batch changed something.
@@ -91,7 +92,8 @@ const RECORD_IF_CHANGED: &str = "
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
            CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
     FROM (
-        SELECT ?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL) AS is_kept
+        SELECT (?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL))
+           AND (?6 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?6 AND erasure_cursor IS NULL)) AS is_kept
     )
     WHERE changes() > 0";
 

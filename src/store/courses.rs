@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::departments::{Deletion, present};
-use super::page::{Page, PageRequest};
+use super::departments::present;
 use super::{IdRow, Store, boolean, statement, universities};
 use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::label::Label;
+use crate::domain::rbac::Resource;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Value};
 
@@ -31,6 +31,15 @@ pub struct CourseRow {
     /// Is the one who sees it enrolled?
     #[serde(deserialize_with = "boolean")]
     pub enrolled: bool,
+}
+
+impl CourseRow {
+    /// What a decision about it is about, for the one who sees it.
+    #[must_use]
+    pub const fn resource(&self) -> Resource {
+        let whole = Resource::within(self.university_id, self.department_id);
+        Resource { is_published: Some(self.is_public), ..whole }
+    }
 }
 
 /// A course to be added.
@@ -60,17 +69,6 @@ pub struct CourseChange {
     pub department_id: Option<Option<DepartmentId>>,
 }
 
-/// Whose courses are listed, beside the public ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Viewer {
-    /// Nobody's: only the public ones.
-    Anonymous,
-    /// Those of this user's universities, and those they are enrolled in.
-    User(UserId),
-    /// All of them.
-    PlatformAdmin(UserId),
-}
-
 /// How adding or changing a course ended.
 pub enum Saving {
     /// It is on file.
@@ -81,6 +79,23 @@ pub enum Saving {
     NoSuchDepartment,
     /// The university is gone.
     NoSuchUniversity,
+    /// The course is gone.
+    NoSuchCourse,
+    /// The course belongs to another department by now.
+    Moved,
+}
+
+/// How the deletion of a course ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Removed,
+    /// It is unpublished, and a thousand of its enrolments are gone: there are more.
+    HasMore,
+    /// It belongs to another department by now.
+    Moved,
+    /// There is none.
+    Missing,
 }
 
 const INSERT: &str = "
@@ -95,73 +110,38 @@ const SELECT: &str = "
            EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?2 AND e.course_id = c.id) AS enrolled
     FROM courses AS c WHERE c.id = ?1";
 
-const SELECT_OF_UNIVERSITY: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?4 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c WHERE c.university_id = ?1 AND c.id > ?2 ORDER BY c.id LIMIT ?3";
-
-const SELECT_PUBLIC: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at, 0 AS enrolled
-    FROM courses AS c WHERE c.is_public = 1 AND c.id > ?1 ORDER BY c.id LIMIT ?2";
-
-/// Each part gives at most a page, from its own index; the union of them is a page.
-const SELECT_FOR_USER: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?3 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c
-    WHERE c.id IN (
-        SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > ?1 ORDER BY id LIMIT ?2)
-        UNION
-        SELECT id FROM (
-            SELECT id FROM courses
-            WHERE university_id IN (SELECT university_id FROM user_university_roles WHERE user_id = ?3) AND id > ?1
-            ORDER BY id LIMIT ?2
-        )
-        UNION
-        SELECT course_id FROM (
-            SELECT course_id FROM enrollments WHERE user_id = ?3 AND course_id > ?1 ORDER BY course_id LIMIT ?2
-        )
-    )
-    ORDER BY c.id LIMIT ?2";
-
-const SELECT_ALL: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?3 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2";
-
 const UPDATE: &str = "
     UPDATE courses
     SET title = coalesce(?2, title), code = coalesce(?3, code), is_public = coalesce(?4, is_public),
         department_id = CASE WHEN ?5 = 1 THEN ?6 ELSE department_id END
-    WHERE id = ?1
+    WHERE id = ?1 AND department_id IS ?8
       AND (?6 IS NULL
            OR EXISTS (SELECT 1 FROM departments AS d WHERE d.university_id = courses.university_id AND d.id = ?6))
     RETURNING id, university_id, department_id, title, code, is_public, created_at,
               EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?7 AND e.course_id = courses.id) AS enrolled";
 
+/// Nobody enrols any more in what is about to go.
+const UNPUBLISH: &str = "UPDATE courses SET is_public = 0 WHERE id = ?1 AND department_id IS ?2";
+
 /// As many as one statement may delete without holding the database up.
 const DELETE_ENROLLMENTS: &str = "
-    DELETE FROM enrollments WHERE id IN (SELECT id FROM enrollments WHERE course_id = ?1 LIMIT 1000)";
+    DELETE FROM enrollments WHERE id IN (
+        SELECT e.id FROM courses AS c JOIN enrollments AS e ON e.course_id = c.id
+        WHERE c.id = ?1 AND c.department_id IS ?2 LIMIT 1000
+    )";
 
 const DELETE: &str = "
-    DELETE FROM courses WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = ?1)
+    DELETE FROM courses
+    WHERE id = ?1 AND department_id IS ?2 AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = ?1)
     RETURNING id";
 
 const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = ?1";
 
+const SELECT_IN_PLACE: &str = "SELECT id FROM courses WHERE id = ?1 AND department_id IS ?2";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    INSERT,
-    SELECT,
-    SELECT_OF_UNIVERSITY,
-    SELECT_PUBLIC,
-    SELECT_FOR_USER,
-    SELECT_ALL,
-    UPDATE,
-    DELETE_ENROLLMENTS,
-    DELETE,
-    SELECT_PRESENT,
-];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, SELECT, UPDATE, UNPUBLISH, DELETE_ENROLLMENTS, DELETE, SELECT_PRESENT, SELECT_IN_PLACE];
 
 /// Adds a course.
 ///
@@ -202,78 +182,68 @@ pub async fn find(store: &Store, id: CourseId, viewer: Option<UserId>) -> Result
     rows.first()
 }
 
-/// The courses of a university, as this user sees them.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn of_university(
-    store: &Store,
-    university_id: UniversityId,
-    viewer: UserId,
-    page: PageRequest,
-) -> Result<Page<CourseRow>, DbError> {
-    let after = page.after.unwrap_or(0).into();
-    let values = [university_id.get().into(), after, page.rows().into(), viewer.get().into()];
-    let [rows] = store.batch([statement(SELECT_OF_UNIVERSITY, values)]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
+/// Where a course was when it was decided what may be done with it. It may have moved since, to where the caller
+/// may do nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Which course.
+    pub id: CourseId,
+    /// In which university: it never leaves it.
+    pub university_id: UniversityId,
+    /// In which department.
+    pub department_id: Option<DepartmentId>,
 }
 
-/// The courses that somebody can see.
+/// Changes a course that is still where it was.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn list(store: &Store, viewer: Viewer, page: PageRequest) -> Result<Page<CourseRow>, DbError> {
-    let (after, rows) = (page.after.unwrap_or(0).into(), page.rows().into());
-    let query = match viewer {
-        Viewer::Anonymous => statement(SELECT_PUBLIC, [after, rows]),
-        Viewer::User(user_id) => statement(SELECT_FOR_USER, [after, rows, user_id.get().into()]),
-        Viewer::PlatformAdmin(user_id) => statement(SELECT_ALL, [after, rows, user_id.get().into()]),
-    };
-    let [rows] = store.batch([query]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
-}
-
-/// Changes a course of this university. Nothing, if it is gone.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn update(
-    store: &Store,
-    id: CourseId,
-    university_id: UniversityId,
-    change: &CourseChange,
-    viewer: UserId,
-) -> Result<Option<Saving>, DbError> {
+pub async fn update(store: &Store, place: Place, change: &CourseChange, viewer: UserId) -> Result<Saving, DbError> {
     let department_id = change.department_id.flatten();
     let values = [
-        id.get().into(),
+        place.id.get().into(),
         change.title.as_ref().map(Label::as_str).into(),
         change.code.as_ref().map(Label::as_str).into(),
         Value::from(change.is_public.map(i64::from)),
         i64::from(change.department_id.is_some()).into(),
         department_id.map(DepartmentId::get).into(),
         viewer.get().into(),
+        place.department_id.map(DepartmentId::get).into(),
     ];
-    let statements = [statement(UPDATE, values), present(university_id, department_id)];
-    let [rows, department] = match store.batch(statements).await {
-        Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(Some(Saving::CodeTaken)),
+    let course = statement(SELECT_PRESENT, [place.id.get().into()]);
+    let statements = [statement(UPDATE, values), present(place.university_id, department_id), course];
+    let [rows, department, course] = match store.batch(statements).await {
+        Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(Saving::CodeTaken),
         other => other?,
     };
     Ok(match rows.first()? {
-        Some(row) => Some(Saving::Saved(row)),
-        None if is_missing(department_id, &department)? => Some(Saving::NoSuchDepartment),
-        None => None,
+        Some(row) => Saving::Saved(row),
+        None if course.all::<IdRow>()?.is_empty() => Saving::NoSuchCourse,
+        None if is_missing(department_id, &department)? => Saving::NoSuchDepartment,
+        None => Saving::Moved,
     })
 }
 
-/// Deletes a course with its enrolments. `InUse`, if it had more than a thousand: that many are gone now.
+/// Deletes a course that is still where it was, with its enrolments, a thousand of them with one call.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, id: CourseId) -> Result<Deletion, DbError> {
-    let values = || [id.get().into()];
-    let statements =
-        [statement(DELETE_ENROLLMENTS, values()), statement(DELETE, values()), statement(SELECT_PRESENT, values())];
-    let [_, deleted, present] = store.batch(statements).await?;
-    Deletion::read(&deleted, &present)
+pub async fn delete(store: &Store, place: Place) -> Result<Removal, DbError> {
+    let values = || [place.id.get().into(), place.department_id.map(DepartmentId::get).into()];
+    let [_, _, deleted, present, in_place] = store
+        .batch([
+            statement(UNPUBLISH, values()),
+            statement(DELETE_ENROLLMENTS, values()),
+            statement(DELETE, values()),
+            statement(SELECT_PRESENT, [place.id.get().into()]),
+            statement(SELECT_IN_PLACE, values()),
+        ])
+        .await?;
+    let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());
+    Ok(match (is_there(&deleted)?, is_there(&present)?, is_there(&in_place)?) {
+        (true, ..) => Removal::Removed,
+        (false, true, true) => Removal::HasMore,
+        (false, true, false) => Removal::Moved,
+        (false, false, _) => Removal::Missing,
+    })
 }

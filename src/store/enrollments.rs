@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::page::{Page, PageRequest};
-use super::{IdRow, Store, statement};
+use super::{IdRow, Store, boolean, statement};
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::DbError;
@@ -41,7 +41,11 @@ const INSERT: &str = "
     ON CONFLICT (user_id, course_id) DO NOTHING
     RETURNING id, course_id, user_id, created_at";
 
-const SELECT_PRESENT: &str = "SELECT id FROM enrollments WHERE course_id = ?1 AND user_id = ?2";
+/// Why nothing was added.
+const SELECT_CIRCUMSTANCES: &str = "
+    SELECT EXISTS (SELECT 1 FROM enrollments WHERE user_id = ?2 AND course_id = ?1) AS is_taken,
+           EXISTS (SELECT 1 FROM courses WHERE id = ?1) AS is_there,
+           EXISTS (SELECT 1 FROM courses WHERE id = ?1 AND is_public = 1) AS is_public";
 
 const SELECT: &str = "SELECT id, course_id, user_id, created_at FROM enrollments WHERE id = ?1";
 
@@ -53,7 +57,7 @@ const SELECT_OF_COURSE: &str = "
 const DELETE: &str = "DELETE FROM enrollments WHERE id = ?1 RETURNING id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_PRESENT, SELECT, SELECT_OF_COURSE, DELETE];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE];
 
 /// How enrolling ended.
 pub enum Enrolling {
@@ -61,8 +65,33 @@ pub enum Enrolling {
     Enrolled(EnrollmentRow),
     /// The user is enrolled already.
     Already,
-    /// The course is gone or not public any more, or the user is gone.
+    /// The course is not public any more.
+    Unpublished,
+    /// The course is gone.
     NoSuchCourse,
+    /// The user is gone or disabled.
+    NoSuchUser,
+}
+
+#[derive(Deserialize)]
+struct CircumstancesRow {
+    #[serde(deserialize_with = "boolean")]
+    is_taken: bool,
+    #[serde(deserialize_with = "boolean")]
+    is_there: bool,
+    #[serde(deserialize_with = "boolean")]
+    is_public: bool,
+}
+
+impl From<CircumstancesRow> for Enrolling {
+    fn from(row: CircumstancesRow) -> Self {
+        match row {
+            CircumstancesRow { is_taken: true, .. } => Self::Already,
+            CircumstancesRow { is_there: false, .. } => Self::NoSuchCourse,
+            CircumstancesRow { is_public: false, .. } => Self::Unpublished,
+            CircumstancesRow { .. } => Self::NoSuchUser,
+        }
+    }
 }
 
 /// Enrols a user in a public course.
@@ -71,13 +100,13 @@ pub enum Enrolling {
 /// [`DbError`].
 pub async fn create(store: &Store, course_id: CourseId, user_id: UserId, now: Timestamp) -> Result<Enrolling, DbError> {
     let insert = [course_id.get().into(), user_id.get().into(), now.millis().into()];
-    let present = [course_id.get().into(), user_id.get().into()];
-    let [rows, present] = store.batch([statement(INSERT, insert), statement(SELECT_PRESENT, present)]).await?;
-    Ok(match rows.first()? {
-        Some(row) => Enrolling::Enrolled(row),
-        None if present.all::<IdRow>()?.is_empty() => Enrolling::NoSuchCourse,
-        None => Enrolling::Already,
-    })
+    let circumstances = statement(SELECT_CIRCUMSTANCES, [course_id.get().into(), user_id.get().into()]);
+    let [rows, circumstances] = store.batch([statement(INSERT, insert), circumstances]).await?;
+    if let Some(row) = rows.first()? {
+        return Ok(Enrolling::Enrolled(row));
+    }
+    let circumstances: Option<CircumstancesRow> = circumstances.first()?;
+    circumstances.map(Enrolling::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
 }
 
 /// One enrolment.

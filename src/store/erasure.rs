@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::audit::{Event, Origin, record_if_changed, record_outcome};
 use super::credentials::CredentialsRow;
+use super::roles::nobody_else_administers;
 use super::{IdRow, Store, statement};
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
@@ -21,30 +22,28 @@ const STEP: i64 = 1000;
 pub const STATEMENTS_PER_STEP: u32 = 8;
 
 /// With a password version (?2): only if it is still that one, and may be used. Whoever is the only active
-/// administrator of something stays. No address parses to the new one.
-const ERASE_USER: &str = "
-    UPDATE users
-    SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
-        password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
-    WHERE id = ?1 AND erasure_cursor IS NULL
-      AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND proofs_blocked_until <= ?3))
-      AND NOT EXISTS (
-          SELECT 1 FROM user_university_roles AS g
-          WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
-              SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
-              WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> ?1 AND u.is_active = 1
-          )
-      )
-    RETURNING id";
+/// administrator of something stays; who is disabled is none. No address parses to the new one.
+const ERASE_USER: &str = concat!(
+    "UPDATE users
+     SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
+         password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
+     WHERE id = ?1 AND erasure_cursor IS NULL
+       AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND proofs_blocked_until <= ?3))
+       AND (is_active = 0 OR NOT EXISTS (
+           SELECT 1 FROM user_university_roles AS g
+           WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
+    nobody_else_administers!(),
+    "))
+     RETURNING id"
+);
 
 /// Asked after [`ERASE_USER`], if that did nothing: does the user hold back because they alone administer something?
-const SELECT_SOLE_ADMINISTRATOR: &str = "
-    SELECT g.id FROM user_university_roles AS g
-    WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND NOT EXISTS (
-        SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
-        WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> ?1 AND u.is_active = 1
-    )
-    LIMIT 1";
+const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
+    "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
+     WHERE g.user_id = ?1 AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
+    nobody_else_administers!(),
+    " LIMIT 1"
+);
 
 /// At most as many as one user may have.
 const DELETE_ROLES: &str = "

@@ -5,12 +5,14 @@ use serde::Deserialize;
 use super::audit::{Event, Origin, record};
 use super::{Store, statement};
 use crate::domain::audit::EventType;
-use crate::domain::ids::{EventId, SessionId, UserId};
+use crate::domain::ids::{CourseId, EnrollmentId, EventId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::DbError;
 
 /// Sessions in an export: many more than can be live, since the clean-up removes the others.
 const MAX_SESSIONS: i64 = 1000;
+/// Enrolments in an export: many more than anybody has.
+const MAX_ENROLLMENTS: i64 = 10_000;
 /// Events on one page of an export.
 pub const PAGE: usize = 1000;
 
@@ -33,6 +35,17 @@ pub struct StoredSessionRow {
     pub ip: Option<String>,
     /// With what it was used last.
     pub user_agent: Option<String>,
+}
+
+/// What a user takes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OwnEnrollmentRow {
+    /// Identifies it.
+    pub id: EnrollmentId,
+    /// In what.
+    pub course_id: CourseId,
+    /// Since when.
+    pub created_at: Timestamp,
 }
 
 /// An audit event, as it is kept.
@@ -61,6 +74,8 @@ pub struct EventRow {
 pub struct ExportPage {
     /// On the first page: the live sessions, then those that are over and still on file.
     pub sessions: Vec<StoredSessionRow>,
+    /// On the first page: what they take.
+    pub enrollments: Vec<OwnEnrollmentRow>,
     /// At most [`PAGE`] events and one more, newest first.
     pub events: Vec<EventRow>,
 }
@@ -68,6 +83,9 @@ pub struct ExportPage {
 const SELECT_SESSIONS: &str = "
     SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
     FROM sessions WHERE user_id = ?1 ORDER BY ended_at, created_at LIMIT ?2";
+
+const SELECT_ENROLLMENTS: &str = "
+    SELECT id, course_id, created_at FROM enrollments WHERE user_id = ?1 ORDER BY course_id LIMIT ?2";
 
 /// From where an administrator acted is the administrator's.
 const SELECT_EVENTS: &str = "
@@ -77,7 +95,7 @@ const SELECT_EVENTS: &str = "
     FROM audit_events WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_SESSIONS, SELECT_EVENTS];
+pub const STATEMENTS: &[&str] = &[SELECT_SESSIONS, SELECT_ENROLLMENTS, SELECT_EVENTS];
 
 /// Reads one page. The first one, without `before`, notes that it was asked for.
 ///
@@ -91,14 +109,15 @@ pub async fn page(
 ) -> Result<ExportPage, DbError> {
     let id = user_id.get();
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let sessions = statement(SELECT_SESSIONS, [id.into(), MAX_SESSIONS.into()]);
     let from = before.unwrap_or(EventId::END).get();
     let events = statement(SELECT_EVENTS, [id.into(), from.into(), limit.into()]);
     if before.is_some() {
         let [events] = store.batch([events]).await?;
-        return Ok(ExportPage { sessions: Vec::new(), events: events.all()? });
+        return Ok(ExportPage { sessions: Vec::new(), enrollments: Vec::new(), events: events.all()? });
     }
+    let sessions = statement(SELECT_SESSIONS, [id.into(), MAX_SESSIONS.into()]);
+    let enrollments = statement(SELECT_ENROLLMENTS, [id.into(), MAX_ENROLLMENTS.into()]);
     let noted = record(origin, Event::of(EventType::Exported, user_id));
-    let [sessions, events, _] = store.batch([sessions, events, noted]).await?;
-    Ok(ExportPage { sessions: sessions.all()?, events: events.all()? })
+    let [sessions, enrollments, events, _] = store.batch([sessions, enrollments, events, noted]).await?;
+    Ok(ExportPage { sessions: sessions.all()?, enrollments: enrollments.all()?, events: events.all()? })
 }

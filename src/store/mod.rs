@@ -6,12 +6,14 @@
 pub mod administration;
 pub mod audit;
 pub mod clean_up;
+pub mod course_lists;
 pub mod courses;
 pub mod credentials;
 pub mod departments;
 pub mod enrollments;
 pub mod erasure;
 pub mod export;
+pub mod granting;
 pub mod health;
 pub mod page;
 pub mod resources;
@@ -96,4 +98,11 @@ fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
         1 => Ok(true),
         other => Err(serde::de::Error::custom(format!("{other} is no boolean"))),
     }
+}
+
+/// The same where there may be none.
+fn optional_boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    struct Boolean(#[serde(deserialize_with = "boolean")] bool);
+    Ok(Option::<Boolean>::deserialize(deserializer)?.map(|Boolean(value)| value))
 }

@@ -2,16 +2,18 @@
 
 use serde::Deserialize;
 
-use super::{boolean, statement};
+use super::{Store, optional_boolean, statement};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
 use crate::domain::rbac::Resource;
-use crate::ports::Statement;
+use crate::ports::{DbError, Statement};
 
 /// Something that a path, or a question, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// A university.
     University(UniversityId),
+    /// A department.
+    Department(DepartmentId),
     /// A course.
     Course(CourseId),
     /// An enrolment.
@@ -21,47 +23,56 @@ pub enum Target {
 /// What is on file about it.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct ResourceRow {
-    university_id: UniversityId,
-    department_id: Option<DepartmentId>,
+    /// The university it belongs to.
+    pub university_id: UniversityId,
+    /// The department it belongs to.
+    pub department_id: Option<DepartmentId>,
+    /// The course it is or belongs to.
+    pub course_id: Option<CourseId>,
     owner_id: Option<UserId>,
-    /// May everybody see it?
-    #[serde(deserialize_with = "boolean")]
-    pub is_public: bool,
+    #[serde(deserialize_with = "optional_boolean")]
+    is_published: Option<bool>,
 }
 
 impl ResourceRow {
     /// What a decision is about.
     #[must_use]
     pub const fn resource(&self) -> Resource {
-        Resource { university_id: Some(self.university_id), department_id: self.department_id, owner: self.owner_id }
-    }
-
-    /// The university it belongs to.
-    #[must_use]
-    pub const fn university_id(&self) -> UniversityId {
-        self.university_id
+        Resource {
+            university_id: Some(self.university_id),
+            department_id: self.department_id,
+            owner: self.owner_id,
+            is_published: self.is_published,
+        }
     }
 }
 
 const SELECT_UNIVERSITY: &str = "
-    SELECT id AS university_id, NULL AS department_id, NULL AS owner_id, 0 AS is_public
+    SELECT id AS university_id, NULL AS department_id, NULL AS course_id, NULL AS owner_id, NULL AS is_published
     FROM universities WHERE id = ?1";
 
-const SELECT_COURSE: &str = "
-    SELECT university_id, department_id, NULL AS owner_id, is_public FROM courses WHERE id = ?1";
+const SELECT_DEPARTMENT: &str = "
+    SELECT university_id, id AS department_id, NULL AS course_id, NULL AS owner_id, NULL AS is_published
+    FROM departments WHERE id = ?1";
 
+const SELECT_COURSE: &str = "
+    SELECT university_id, department_id, id AS course_id, NULL AS owner_id, is_public AS is_published
+    FROM courses WHERE id = ?1";
+
+/// That its course is published does not publish who takes it.
 const SELECT_ENROLLMENT: &str = "
-    SELECT c.university_id, c.department_id, e.user_id AS owner_id, c.is_public
+    SELECT c.university_id, c.department_id, c.id AS course_id, e.user_id AS owner_id, NULL AS is_published
     FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
     WHERE e.id = ?1";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_COURSE, SELECT_ENROLLMENT];
+pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT, SELECT_COURSE, SELECT_ENROLLMENT];
 
 /// Asks for it.
 pub(super) fn lookup(target: Target) -> Statement {
     match target {
         Target::University(id) => statement(SELECT_UNIVERSITY, [id.get().into()]),
+        Target::Department(id) => statement(SELECT_DEPARTMENT, [id.get().into()]),
         Target::Course(id) => statement(SELECT_COURSE, [id.get().into()]),
         Target::Enrollment(id) => statement(SELECT_ENROLLMENT, [id.get().into()]),
     }
@@ -70,8 +81,8 @@ pub(super) fn lookup(target: Target) -> Statement {
 /// What is on file about something, on its own.
 ///
 /// # Errors
-/// [`crate::ports::DbError`].
-pub async fn find(store: &super::Store, target: Target) -> Result<Option<ResourceRow>, crate::ports::DbError> {
+/// [`DbError`].
+pub async fn find(store: &Store, target: Target) -> Result<Option<ResourceRow>, DbError> {
     let [rows] = store.batch([lookup(target)]).await?;
     rows.first()
 }

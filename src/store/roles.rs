@@ -1,19 +1,13 @@
-//! Grants: who has which role where.
+//! Grants: who has which role where. Giving and taking them is the matter of `granting`.
 
 use serde::Deserialize;
 
-use super::audit::{Event, Origin, record_if_changed};
 use super::page::{Page, PageRequest};
-use super::{IdRow, Store, statement};
-use crate::domain::audit::EventType;
-use crate::domain::email::Email;
+use super::{Store, statement};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::rbac::{Grant, Role};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, Value};
-
-/// Grants of one user: every request reads them.
-pub const MAX_GRANTS: i64 = 100;
 
 /// A grant, as those see it who manage it.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,7 +21,7 @@ pub struct GrantRow {
     /// Their name, if they gave one.
     pub full_name: Option<String>,
     role: String,
-    university_id: Option<UniversityId>,
+    pub(super) university_id: Option<UniversityId>,
     department_id: Option<DepartmentId>,
     /// Since when.
     pub created_at: Timestamp,
@@ -44,103 +38,24 @@ impl GrantRow {
     }
 }
 
-/// To whom a role is given.
-pub enum Grantee {
-    /// By id.
-    Id(UserId),
-    /// By address.
-    Email(Email),
+/// Nobody else who is active has the role of the grant `g` in the same place. A disabled administrator is none.
+macro_rules! nobody_else_administers {
+    () => {
+        "NOT EXISTS (
+            SELECT 1 FROM user_university_roles AS o JOIN users AS ou ON ou.id = o.user_id
+            WHERE o.role = g.role AND o.university_id IS g.university_id AND o.user_id <> g.user_id AND ou.is_active = 1
+        )"
+    };
 }
-
-/// A role to be given.
-#[derive(Debug, Clone, Copy)]
-pub struct NewGrant {
-    /// Which.
-    pub role: Role,
-    /// Where.
-    pub university_id: Option<UniversityId>,
-    /// Narrowed to this department.
-    pub department_id: Option<DepartmentId>,
-}
-
-/// How a grant ended.
-pub enum Granting {
-    /// It was given.
-    Granted(GrantRow),
-    /// There is no such user.
-    NoSuchUser,
-    /// The university is gone.
-    NoSuchUniversity,
-    /// The university has no such department.
-    NoSuchDepartment,
-    /// They have it already.
-    Exists,
-    /// They have [`MAX_GRANTS`] already.
-    TooMany,
-}
-
-/// How the removal of a grant ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
-    /// It is gone.
-    Removed,
-    /// Nobody else who is active administers this.
-    LastAdministrator,
-    /// It was gone already.
-    Missing,
-}
+pub(super) use nobody_else_administers;
 
 const SELECT_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = ?1 ORDER BY id";
-
-const INSERT_GRANT: &str = "
-    INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-    SELECT u.id, ?3, ?4, ?5, ?6 FROM users AS u
-    WHERE u.id = (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2)
-      AND u.erasure_cursor IS NULL
-      AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?7
-      AND (?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3))
-      AND (?5 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?5))
-    ON CONFLICT DO NOTHING
-    RETURNING id";
-
-const RECORD_GRANT: &str = "
-    INSERT INTO audit_events
-        (created_at, type, reason, user_id, university_id, actor_id, ip, user_agent, request_id)
-    SELECT ?5, 'role_granted', ?4,
-           (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2), ?3, ?6, ?7, ?8, ?9
-    WHERE changes() > 0";
-
-const SELECT_GRANTED: &str = "
-    SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM users AS u
-    JOIN user_university_roles AS g ON g.user_id = u.id AND coalesce(g.university_id, 0) = coalesce(?3, 0)
-      AND g.role = ?4 AND coalesce(g.department_id, 0) = coalesce(?5, 0)
-    WHERE u.id = (SELECT id FROM users WHERE id = ?1 UNION ALL SELECT id FROM users WHERE email = ?2)";
-
-const SELECT_CIRCUMSTANCES: &str = "
-    SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND erasure_cursor IS NULL)
-               OR EXISTS (SELECT 1 FROM users WHERE email = ?2) AS known_user,
-           ?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3) AS university,
-           ?4 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?4) AS with_department";
 
 const SELECT_ONE: &str = "
     SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
     FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
     WHERE g.id = ?1 AND (g.university_id = ?2 OR g.university_id IS NULL)";
-
-/// Another one, active, has the same role in the same place: asked of the grant that is about to go.
-const DELETE_GRANT: &str = "
-    DELETE FROM user_university_roles
-    WHERE id = ?1
-      AND (role NOT IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') OR EXISTS (
-          SELECT 1 FROM user_university_roles AS o JOIN users AS u ON u.id = o.user_id
-          WHERE o.role = user_university_roles.role AND o.university_id IS user_university_roles.university_id
-            AND o.user_id <> user_university_roles.user_id AND u.is_active = 1
-      ))
-    RETURNING id";
-
-const SELECT_PRESENT: &str = "SELECT id FROM user_university_roles WHERE id = ?1";
 
 const SELECT_OF_UNIVERSITY: &str = "
     SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
@@ -148,25 +63,28 @@ const SELECT_OF_UNIVERSITY: &str = "
     WHERE g.university_id = ?1 AND g.id > ?2
     ORDER BY g.id LIMIT ?3";
 
+/// The roles of the departments are merged, one after the other the next of them all: to sort them would read all of
+/// them.
 const SELECT_OF_DEPARTMENTS: &str = "
+    WITH RECURSIVE merged (id, place) AS (
+        SELECT ?2, 0
+        UNION ALL
+        SELECT (
+            SELECT min((
+                SELECT id FROM user_university_roles
+                WHERE university_id = ?1 AND department_id = d.value AND id > merged.id ORDER BY id LIMIT 1
+            ))
+            FROM json_each(?4) AS d
+        ), place + 1
+        FROM merged WHERE id IS NOT NULL AND place < ?3
+    )
     SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-    WHERE g.university_id = ?1 AND g.department_id IN (SELECT value FROM json_each(?4)) AND g.id > ?2
-    ORDER BY g.id LIMIT ?3";
+    FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
+    WHERE m.place > 0
+    ORDER BY m.place";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    SELECT_OF_USER,
-    INSERT_GRANT,
-    RECORD_GRANT,
-    SELECT_GRANTED,
-    SELECT_CIRCUMSTANCES,
-    SELECT_ONE,
-    DELETE_GRANT,
-    SELECT_PRESENT,
-    SELECT_OF_UNIVERSITY,
-    SELECT_OF_DEPARTMENTS,
-];
+pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS];
 
 #[derive(Deserialize)]
 struct OwnGrantRow {
@@ -195,58 +113,6 @@ fn read_role(text: &str) -> Result<Role, DbError> {
     Role::parse(text).ok_or_else(|| DbError::Unreadable("unknown role".to_owned()))
 }
 
-#[derive(Deserialize)]
-struct CircumstancesRow {
-    known_user: i64,
-    university: i64,
-    with_department: i64,
-}
-
-/// Gives somebody a role.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn grant(
-    store: &Store,
-    grantee: &Grantee,
-    new: NewGrant,
-    actor: UserId,
-    origin: Origin<'_>,
-) -> Result<Granting, DbError> {
-    let (id, email) = match grantee {
-        Grantee::Id(id) => (Value::from(id.get()), Value::Null),
-        Grantee::Email(email) => (Value::Null, Value::from(email.as_str())),
-    };
-    let who = || [id.clone(), email.clone()];
-    let university = || Value::from(new.university_id.map(UniversityId::get));
-    let department = || Value::from(new.department_id.map(DepartmentId::get));
-    let role = || Value::from(new.role.as_str());
-    let now = || Value::from(origin.now.millis());
-    let [a, b] = who();
-    let insert = statement(INSERT_GRANT, [a, b, university(), role(), department(), now(), MAX_GRANTS.into()]);
-    let [a, b] = who();
-    let (ip, agent) = (origin.client.ip().as_deref().into(), origin.client.user_agent().into());
-    let request_id = origin.request_id.as_str().into();
-    let record = [a, b, university(), role(), now(), actor.get().into(), ip, agent, request_id];
-    let [a, b] = who();
-    let select = statement(SELECT_GRANTED, [a, b, university(), role(), department()]);
-    let [a, b] = who();
-    let circumstances = statement(SELECT_CIRCUMSTANCES, [a, b, university(), department()]);
-    let [inserted, _, found, circumstances] =
-        store.batch([insert, statement(RECORD_GRANT, record), select, circumstances]).await?;
-    let row: Option<GrantRow> = found.first()?;
-    let circumstances: Option<CircumstancesRow> = circumstances.first()?;
-    let circumstances = circumstances.ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))?;
-    Ok(match (row, inserted.all::<IdRow>()?.is_empty()) {
-        (Some(row), false) => Granting::Granted(row),
-        (Some(_), true) => Granting::Exists,
-        (None, _) if circumstances.known_user == 0 => Granting::NoSuchUser,
-        (None, _) if circumstances.university == 0 => Granting::NoSuchUniversity,
-        (None, _) if circumstances.with_department == 0 => Granting::NoSuchDepartment,
-        (None, _) => Granting::TooMany,
-    })
-}
-
 /// One grant of a university, or one that belongs to none.
 ///
 /// # Errors
@@ -255,29 +121,6 @@ pub async fn find(store: &Store, university_id: UniversityId, id: GrantId) -> Re
     let values = [id.get().into(), university_id.get().into()];
     let [rows] = store.batch([statement(SELECT_ONE, values)]).await?;
     rows.first()
-}
-
-/// Removes a grant, unless it is the last administrator's.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn remove(
-    store: &Store,
-    row: &GrantRow,
-    role: Role,
-    actor: UserId,
-    origin: Origin<'_>,
-) -> Result<Removal, DbError> {
-    let id = || Value::from(row.id.get());
-    let event = Event::of(EventType::RoleRemoved, row.user_id).by(actor).concerning(role, row.university_id);
-    let [removed, _, present] = store
-        .batch([statement(DELETE_GRANT, [id()]), record_if_changed(origin, event), statement(SELECT_PRESENT, [id()])])
-        .await?;
-    Ok(match (removed.all::<IdRow>()?.is_empty(), present.all::<IdRow>()?.is_empty()) {
-        (false, _) => Removal::Removed,
-        (true, false) => Removal::LastAdministrator,
-        (true, true) => Removal::Missing,
-    })
 }
 
 /// Who has which role in a university; with departments, only those narrowed to them.

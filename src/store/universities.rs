@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::audit::Origin;
+use super::departments::Deletion;
 use super::page::{Page, PageRequest};
-use super::{IdRow, Store, statement};
+use super::{Store, statement};
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::label::{Label, Slug};
 use crate::domain::time::Timestamp;
@@ -40,6 +42,19 @@ const UPDATE: &str = "
     UPDATE universities SET name = coalesce(?2, name), slug = coalesce(?3, slug) WHERE id = ?1
     RETURNING id, name, slug, created_at";
 
+/// Before they are deleted, each role is an event of its own, under the conditions of the deletion.
+const RECORD_ROLES: &str = "
+    INSERT INTO audit_events
+        (created_at, type, reason, user_id, university_id, actor_id, ip, user_agent, request_id)
+    SELECT ?2, 'role_removed', role, user_id, university_id, ?3,
+           CASE WHEN is_kept THEN ?4 END, CASE WHEN is_kept THEN ?5 END, CASE WHEN is_kept THEN ?6 ELSE '' END
+    FROM user_university_roles
+    JOIN (SELECT EXISTS (SELECT 1 FROM users WHERE id = ?3 AND erasure_cursor IS NULL) AS is_kept)
+    WHERE university_id = ?1
+      AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = ?1)
+      AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?1)
+      AND (SELECT count(*) FROM (SELECT 1 FROM user_university_roles WHERE university_id = ?1 LIMIT 1001)) <= 1000";
+
 /// As many as one statement may delete without holding the database up.
 const DELETE_ROLES: &str = "
     DELETE FROM user_university_roles
@@ -60,7 +75,7 @@ const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = ?1";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, DELETE_ROLES, DELETE, SELECT_PRESENT];
+    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
 
 /// Is there such a university?
 pub(super) fn present(id: UniversityId) -> Statement {
@@ -120,13 +135,28 @@ pub async fn update(
     rows.first()
 }
 
-/// Deletes a university that has neither departments nor courses, with its roles. False if it has, or if it has
+/// Deletes a university that has neither departments nor courses, with its roles. `InUse`, if it has, or if it has
 /// more than a thousand roles.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, id: UniversityId) -> Result<bool, DbError> {
-    let [_, rows] =
-        store.batch([statement(DELETE_ROLES, [id.get().into()]), statement(DELETE, [id.get().into()])]).await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+pub async fn delete(store: &Store, id: UniversityId, actor: UserId, origin: Origin<'_>) -> Result<Deletion, DbError> {
+    let values = || [id.get().into()];
+    let record = [
+        id.get().into(),
+        origin.now.millis().into(),
+        actor.get().into(),
+        origin.client.ip().as_deref().into(),
+        origin.client.user_agent().into(),
+        origin.request_id.as_str().into(),
+    ];
+    let [_, _, deleted, present] = store
+        .batch([
+            statement(RECORD_ROLES, record),
+            statement(DELETE_ROLES, values()),
+            statement(DELETE, values()),
+            present(id),
+        ])
+        .await?;
+    Deletion::read(&deleted, &present)
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use edge_auth::http::routes::{Access, ROUTES};
+use edge_auth::http::routes::{Access, ROUTES, Scope};
 
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
@@ -15,8 +15,11 @@ fn wants_user(access: Access) -> bool {
 async fn ask_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
     let mut replies = Vec::new();
     for route in ROUTES.iter().filter(|route| wants_user(route.access)) {
-        let mut request =
-            Request::builder().method(Method::from_bytes(route.method.as_bytes()).unwrap()).uri(route.path);
+        // An id as good as any: who asks is found out first.
+        let path = ["{id}", "{department_id}", "{grant_id}"]
+            .iter()
+            .fold(route.path.to_owned(), |path, parameter| path.replace(parameter, "1"));
+        let mut request = Request::builder().method(Method::from_bytes(route.method.as_bytes()).unwrap()).uri(path);
         for value in authorization {
             request = request.header("Authorization", *value);
         }
@@ -30,6 +33,22 @@ async fn signed_in() -> (Service, Tokens) {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     (service, tokens)
+}
+
+#[test]
+fn a_permission_is_asked_for_on_what_the_path_names() {
+    for route in ROUTES {
+        let Access::Permit(_, scope) = route.access else { continue };
+        let expected = match route.path.split("/{id}").next().unwrap() {
+            path if path == route.path => Scope::Platform,
+            "/universities" => Scope::University,
+            "/courses" => Scope::Course,
+            "/enrollments" => Scope::Enrollment,
+            "/admin/users" => Scope::Platform,
+            other => panic!("{other}"),
+        };
+        assert_eq!(scope, expected, "{} {}", route.method, route.path);
+    }
 }
 
 #[tokio::test]

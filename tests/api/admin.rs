@@ -1,5 +1,7 @@
 //! What who runs the platform sees and does: users, their sessions, what happened.
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 
 use crate::support::PASSWORD;
@@ -232,5 +234,53 @@ async fn who_is_being_erased_is_not_listed_any_more() {
     }
     for request in ["GET /admin/users/3", "GET /admin/users/3/sessions", "DELETE /admin/users/3"] {
         root.ask(request).await.expect_error(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_were_over_already_are_not_ended_once_more() {
+    let world = World::of(&PEOPLE);
+    world.sign_in("bob").await;
+    world.service.advance(31 * 86_400);
+    let root = world.sign_in("root").await;
+    assert_eq!(root.ask("GET /admin/users/3/sessions").await.expect(200).body["sessions"], json!([]));
+    let before = world.service.db.rows("SELECT id, ended_at, end_reason FROM sessions WHERE user_id = 3");
+    assert_eq!(root.ask("POST /admin/users/3/logout").await.expect(200).body["sessions_ended"], 0);
+    assert_eq!(world.service.db.rows("SELECT id, ended_at, end_reason FROM sessions WHERE user_id = 3"), before);
+    let ended = events(&world, "bob").into_iter().filter(|event| event.0 == "sessions_ended");
+    assert_eq!(ended.count(), 0);
+}
+
+/// Signs somebody out as an administrator, who does it from an address of their own.
+async fn sign_out_from(world: &World, administrator: &str, somebody: &str, ip: &str) {
+    let body = json!({"email": address(administrator), "password": PASSWORD});
+    let tokens = world.service.post_from(ip, "/auth/login", &body).await.expect(200).tokens();
+    let request = Request::post(format!("/admin/users/{}/logout", world.id(somebody)));
+    let request = request.header("Authorization", format!("Bearer {}", tokens.access));
+    let request = request.header("CF-Connecting-IP", ip).header("User-Agent", "the administrator's");
+    world.sign_in(somebody).await;
+    world.service.send(request.body(Body::empty()).unwrap()).await.expect(200);
+}
+
+#[tokio::test]
+async fn of_an_erased_administrator_nothing_is_left_in_what_they_did_to_others() {
+    let world = World::of(&[("root", "PLATFORM_ADMIN"), ("other", "PLATFORM_ADMIN"), ("bob", "")]);
+    sign_out_from(&world, "other", "bob", "192.0.2.66").await;
+    let events = || serde_json::to_string(&world.service.db.rows("SELECT * FROM audit_events")).unwrap();
+    assert!(events().contains("192.0.2.66") && events().contains("the administrator's"));
+    world.sign_in("root").await.ask("DELETE /admin/users/2").await.expect(204);
+    assert!(!events().contains("192.0.2.66") && !events().contains("the administrator's"), "{}", events());
+    let acts = "SELECT count(*) FROM audit_events WHERE type = 'sessions_ended' AND user_id = 3 AND actor_id = 2";
+    assert_eq!(world.service.db.one::<i64>(acts), 1, "that it happened is kept");
+}
+
+#[tokio::test]
+async fn a_users_export_does_not_tell_from_where_an_administrator_acted() {
+    let world = World::of(&PEOPLE);
+    sign_out_from(&world, "root", "bob", "192.0.2.66").await;
+    let export = world.sign_in("bob").await.ask("GET /users/me/export").await.expect(200);
+    assert!(export.text.contains("sessions_ended"), "{}", export.text);
+    for administrators in ["192.0.2.66", "the administrator's"] {
+        assert!(!export.text.contains(administrators), "{}", export.text);
     }
 }

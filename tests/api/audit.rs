@@ -23,7 +23,8 @@ async fn events_say_what_was_done_to_whom_by_whom_and_where() {
     let world = World::of(&PEOPLE);
     let (root, ulla) = (world.sign_in("root").await, world.sign_in("ulla").await);
     world.service.db.execute("DELETE FROM audit_events");
-    let role = ulla.ask(r#"POST /universities/1/roles {"user_id": 3, "role": "TA", "department_id": 1}"#).await;
+    let role =
+        ulla.ask(r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 1}"#).await;
     let admin = root.ask(r#"POST /universities/1/roles {"user_id": 3, "role": "PLATFORM_ADMIN"}"#).await;
     ulla.ask(&format!("DELETE /universities/1/roles/{}", role.body["id"])).await.expect(204);
     root.ask(&format!("DELETE /universities/1/roles/{}", admin.body["id"])).await.expect(204);
@@ -102,7 +103,7 @@ async fn what_was_refused_is_not_recorded_as_done() {
     for (visitor, request) in [
         (&bob, r#"POST /universities/1/roles {"user_id": 3, "role": "TA"}"#),
         (&ulla, r#"POST /universities/1/roles {"user_id": 3, "role": "PLATFORM_ADMIN"}"#),
-        (&ulla, r#"POST /universities/1/roles {"user_id": 3, "role": "TA", "department_id": 4}"#),
+        (&ulla, r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 4}"#),
         (&ulla, r#"POST /universities/1/roles {"user_id": 2, "role": "UNIVERSITY_ADMIN"}"#),
         (&root, "DELETE /universities/1/roles/1"),
         (&root, r#"PATCH /admin/users/1 {"is_active": false, "full_name": "R"}"#),

@@ -73,7 +73,9 @@ async fn what_belongs_to_others_is_answered_like_what_does_not_exist() {
         let visitor = world.sign_in(name).await;
         for (permission, _) in Permission::all() {
             for (member, theirs) in [("university_id", 2), ("course_id", 5), ("course_id", 4), ("enrollment_id", 1)] {
-                for id in [theirs, 999] {
+                // What is published is nobody's secret.
+                let is_published = (permission, member, theirs) == ("courses:view", "course_id", 4);
+                for id in [theirs, 999].into_iter().filter(|id| *id == 999 || !is_published) {
                     let question = json!({"permission": permission, member: id});
                     let answer = check(&visitor, &question).await;
                     assert_eq!(answer, (false, UNKNOWN.to_owned()), "{name} {question}");
@@ -197,19 +199,19 @@ const SAMPLE: [(&str, &str); 17] = [
     ),
     (
         r#"{"permission": "roles:grant:TA", "university_id": 1, "department_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "TA", "department_id": 1}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "TA", "department_id": 1}"#,
     ),
     (
         r#"{"permission": "roles:grant:STUDENT", "university_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "STUDENT"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "STUDENT"}"#,
     ),
     (
         r#"{"permission": "roles:grant:UNIVERSITY_ADMIN", "university_id": 1}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "UNIVERSITY_ADMIN"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "UNIVERSITY_ADMIN"}"#,
     ),
     (
         r#"{"permission": "roles:grant:PLATFORM_ADMIN"}"#,
-        r#"POST /universities/1/roles {"user_id": 1, "role": "PLATFORM_ADMIN"}"#,
+        r#"POST /universities/1/roles {"email": "new@example.com", "role": "PLATFORM_ADMIN"}"#,
     ),
     (
         r#"{"permission": "courses:manage", "university_id": 1, "department_id": 1}"#,
@@ -242,5 +244,60 @@ async fn the_answer_is_what_the_operation_does() {
             answers.push(allowed);
         }
         assert!(answers.contains(&true) && answers.contains(&false), "{question} tells nobody from anybody");
+    }
+}
+
+#[tokio::test]
+async fn a_department_of_another_university_is_none_of_this_one() {
+    let world = World::of(&PEOPLE);
+    for name in ["U", "P"] {
+        let visitor = world.sign_in(name).await;
+        for department in [4, 999] {
+            let question = json!({"permission": "courses:manage", "university_id": 1, "department_id": department});
+            assert_eq!(check(&visitor, &question).await, (false, UNKNOWN.to_owned()), "{name} {question}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_a_university_that_nobody_has_nobody_may_do_anything() {
+    let world = World::of(&PEOPLE);
+    let visitor = world.sign_in("P").await;
+    visitor.ask("GET /universities/999").await.expect_error(404, "NOT_FOUND");
+    for permission in ["universities:view", "departments:manage", "courses:manage"] {
+        let question = json!({"permission": permission, "university_id": 999});
+        assert_eq!(check(&visitor, &question).await, (false, UNKNOWN.to_owned()), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_and_its_course_do_not_contradict_each_other() {
+    let world = World::of(&PEOPLE);
+    world.enroll("own", 1);
+    for name in ["own", "T1", "U", "P"] {
+        let alone = json!({"permission": "enrollments:view", "enrollment_id": 1});
+        let with_course = json!({"permission": "enrollments:view", "enrollment_id": 1, "course_id": 1});
+        let visitor = world.sign_in(name).await;
+        assert_eq!(check(&visitor, &with_course).await, check(&visitor, &alone).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_may_enrol_in_what_is_not_published() {
+    let world = World::of(&PEOPLE);
+    let student = world.sign_in("S").await;
+    student.ask("POST /courses/2/enrollments").await.expect_error(403, "FORBIDDEN");
+    let question = json!({"permission": "enrollments:create", "course_id": 2});
+    assert_eq!(check(&student, &question).await, (false, "the course is not published".to_owned()));
+}
+
+#[tokio::test]
+async fn everybody_may_see_what_is_published() {
+    let world = World::of(&PEOPLE);
+    for name in ["new", "xU"] {
+        let visitor = world.sign_in(name).await;
+        visitor.ask("GET /courses/1").await.expect(200);
+        let question = json!({"permission": "courses:view", "course_id": 1});
+        assert_eq!(check(&visitor, &question).await, (true, "published".to_owned()), "{name}");
     }
 }

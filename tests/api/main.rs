@@ -29,6 +29,7 @@ mod rbac_matrix;
 mod refreshing;
 mod registering;
 mod responses;
+mod role_limits;
 mod roles;
 mod session_model;
 mod sessions;

@@ -27,20 +27,45 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
     let remove = "DELETE FROM user_university_roles";
     let erase = "SET email = 'erased:'";
     let password = r#"{"password": "correct horse battery staple"}"#;
-    for (who, request, words, meanwhile) in [
-        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 1"),
-        ("ulla", "DELETE /universities/1/roles/4".to_owned(), remove, "DELETE FROM user_university_roles WHERE id = 2"),
-        ("root", "DELETE /universities/1/roles/3".to_owned(), remove, "UPDATE users SET is_active = 0 WHERE id = 1"),
+    for (who, request, words, meanwhile, status) in [
+        (
+            "root",
+            "DELETE /universities/1/roles/3".to_owned(),
+            remove,
+            "DELETE FROM user_university_roles WHERE id = 1",
+            403,
+        ),
+        (
+            "ulla",
+            "DELETE /universities/1/roles/4".to_owned(),
+            remove,
+            "DELETE FROM user_university_roles WHERE id = 2",
+            403,
+        ),
+        (
+            "root",
+            "DELETE /universities/1/roles/3".to_owned(),
+            remove,
+            "UPDATE users SET is_active = 0 WHERE id = 1",
+            409,
+        ),
         (
             "root",
             r#"PATCH /admin/users/3 {"is_active": false, "full_name": "Gone"}"#.to_owned(),
             "UPDATE users SET is_active",
             "DELETE FROM user_university_roles WHERE id = 1",
+            409,
         ),
-        ("root", "DELETE /admin/users/3".to_owned(), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
-        ("second", format!("DELETE /users/me {password}"), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)"),
+        ("root", "DELETE /admin/users/3".to_owned(), erase, "UPDATE users SET is_active = 0 WHERE id IN (1, 2)", 409),
+        (
+            "second",
+            format!("DELETE /users/me {password}"),
+            erase,
+            "UPDATE users SET is_active = 0 WHERE id IN (1, 2)",
+            409,
+        ),
     ] {
-        let world = ask(who, &request, words, meanwhile, 409).await;
+        let world = ask(who, &request, words, meanwhile, status).await;
         let active =
             "user_university_roles AS g JOIN users AS u ON u.id = g.user_id WHERE u.is_active = 1 AND role LIKE";
         assert!(count(&world, &format!("{active} 'PLATFORM%'")) >= 1, "{request}, and {meanwhile}");
@@ -50,8 +75,25 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
 }
 
 #[tokio::test]
+async fn who_lost_their_role_by_then_gives_and_takes_nothing() {
+    let lost = "DELETE FROM user_university_roles WHERE id = 2";
+    for (request, words) in [
+        (
+            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#,
+            "INSERT INTO user_university_roles",
+        ),
+        ("DELETE /universities/1/roles/5", "DELETE FROM user_university_roles"),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, lost);
+        world.sign_in("ulla").await.ask(request).await.expect_error(403, "FORBIDDEN");
+        assert_eq!(count(&world, "user_university_roles"), 4, "{request}");
+        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_else_did_first_is_a_conflict() {
-    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#;
+    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#;
     let course = r#"POST /universities/1/courses {"title": "N", "code": "N1", "is_public": true}"#;
     for (who, request, words, meanwhile) in [
         (
@@ -85,7 +127,7 @@ async fn what_somebody_else_did_first_is_a_conflict() {
 
 #[tokio::test]
 async fn what_is_gone_by_then_is_not_written_to() {
-    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA", "department_id": 3}"#;
+    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 3}"#;
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:5' WHERE id = 5";
     let no_department = "DELETE FROM departments WHERE id = 3";
     for (who, request, words, meanwhile, status) in [
@@ -112,9 +154,75 @@ async fn what_is_gone_by_then_is_not_written_to() {
 }
 
 #[tokio::test]
-async fn a_course_that_was_hidden_by_then_takes_nobody() {
-    let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", "UPDATE courses SET is_public = 0");
-    let reply = world.sign_in("stu").await.ask("POST /courses/1/enrollments").await;
-    assert!(reply.status >= 400, "{reply:?}");
+async fn what_was_hidden_or_deleted_by_then_is_said_to_be() {
+    let hide = "UPDATE courses SET is_public = 0";
+    let delete = "DELETE FROM courses WHERE id = 3";
+    let no_university = "DELETE FROM universities WHERE id = 7";
+    let department = r#"POST /universities/7/departments {"name": "N"}"#;
+    let course = r#"POST /universities/7/courses {"title": "N", "code": "N", "is_public": true}"#;
+    for (who, request, words, meanwhile, status) in [
+        ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", hide, 403),
+        ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", delete, 404),
+        ("root", department, "INSERT INTO departments", no_university, 404),
+        ("root", course, "INSERT INTO courses", no_university, 404),
+        ("root", "DELETE /universities/7", "DELETE FROM universities", no_university, 404),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, meanwhile);
+        world.service.db.execute("INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1)");
+        let reply = world.sign_in(who).await.ask(request).await;
+        assert_eq!(count(&world, "enrollments"), 0);
+        assert_eq!(reply.status, status, "{request}, and {meanwhile}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_disabled_by_then_enrols_in_nothing() {
+    let disabled = "UPDATE users SET is_active = 0 WHERE id = 4";
+    let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", disabled);
+    let reply = world.sign_in("stu").await.ask("POST /courses/3/enrollments").await;
+    reply.expect_error(401, "AUTH_TOKEN_REVOKED");
     assert_eq!(count(&world, "enrollments"), 0);
+}
+
+#[tokio::test]
+async fn a_course_that_left_the_department_by_then_is_left_alone() {
+    let people: [Person; 2] = [("dora", "DEPARTMENT_ADMIN@1/1"), ("stu", "STUDENT@1")];
+    let moved = "UPDATE courses SET department_id = 2 WHERE id = 1";
+    for (request, words) in [
+        (r#"PATCH /courses/1 {"title": "Hers", "is_public": false}"#, "UPDATE courses"),
+        ("DELETE /courses/1", "DELETE FROM courses"),
+    ] {
+        let world = World::overtaken(&people, words, moved);
+        let enrollment = world.enroll("stu", 1);
+        world.sign_in("dora").await.ask(request).await.expect_error(409, "CONFLICT");
+        assert_eq!(count(&world, "courses WHERE id = 1 AND title <> 'Hers' AND is_public = 1"), 1, "{request}");
+        assert_eq!(count(&world, &format!("enrollments WHERE id = {enrollment}")), 1, "{request}");
+        world.sign_in("dora").await.ask(request).await.expect_error(403, "FORBIDDEN");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_erased_by_then_leaves_no_address() {
+    let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:1' WHERE id = 1";
+    for (request, words, events) in [
+        ("POST /admin/users/4/logout", "end_reason = 'administrator'", "type = 'sessions_ended'"),
+        (
+            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#,
+            "INSERT INTO user_university_roles",
+            "type = 'role_granted'",
+        ),
+        ("DELETE /universities/7", "DELETE FROM universities", "type = 'role_removed'"),
+    ] {
+        let world = World::overtaken(&PEOPLE, words, erased);
+        world.service.db.execute(
+            "INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1);
+             INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES (5, 7, 'TA', 1)",
+        );
+        world.sign_in("stu").await;
+        world.sign_in("root").await.ask(request).await;
+        let of_root = format!("audit_events WHERE actor_id = 1 AND {events}");
+        assert_eq!(count(&world, &of_root), 1, "{request}");
+        let traces = format!("{of_root} AND (ip IS NOT NULL OR user_agent IS NOT NULL OR request_id <> '')");
+        assert_eq!(count(&world, &traces), 0, "{request}");
+    }
 }

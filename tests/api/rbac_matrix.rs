@@ -166,7 +166,7 @@ fn request(world: &World, line: &str) -> String {
     if operation == "grantRole" {
         let (name, place) = role.split_once('@').unwrap_or((role, ""));
         let department = place.split_once('/').map_or("null", |(_, department)| department);
-        let body = format!(r#"{{"user_id": {{plain}}, "role": "{name}", "department_id": {department}}}"#);
+        let body = format!(r#"{{"email": "plain@example.com", "role": "{name}", "department_id": {department}}}"#);
         return filled(world, &format!("POST /universities/1/roles {body}"));
     }
     if operation == "removeRole" {
@@ -229,6 +229,7 @@ async fn check(line: &str, who: &str, status: u16) {
     let calls = world.service.last_d1_calls();
     assert!(calls <= budget(operation), "{line}, asked by {who}: {calls} round trips");
     assert!(status != 401 || calls == 0, "{line}: a stranger costs nothing");
+    assert!(status != 403 || who != "off" || calls == 1, "{line}: who asks is known after one");
     let has_changed = world.dump() != before;
     let is_visible = matches!(status, 201 | 204) && operation != "endSession";
     assert!(status < 400 || !has_changed, "{line}, asked by {who}: refused, and done all the same");

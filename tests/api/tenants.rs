@@ -90,7 +90,7 @@ async fn a_body_that_names_another_universitys_department_names_none() {
     let requests = [
         r#"POST /universities/1/courses {"title": "A", "code": "B", "is_public": true, "department_id": {}}"#,
         r#"PATCH /courses/1 {"department_id": {}}"#,
-        r#"POST /universities/1/roles {"user_id": 5, "role": "TA", "department_id": {}}"#,
+        r#"POST /universities/1/roles {"user_id": 1, "role": "TA", "department_id": {}}"#,
     ];
     for request in requests {
         let [theirs, unknown] = ["4", "999"].map(|id| request.replace("{}", id));
@@ -98,6 +98,22 @@ async fn a_body_that_names_another_universitys_department_names_none() {
         let fault = ulla.ask(&theirs).await.body["error"]["details"]["errors"][0].take();
         assert_eq!(fault["loc"], serde_json::json!(["body", "department_id"]), "{request}");
         assert_same(&world, &dora, &theirs, &unknown, 403).await;
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_somebody_elsewhere_is_like_one_that_nobody_has() {
+    let world = world();
+    let xavi = world.id("xavi").to_string();
+    for (name, department) in [("ulla", "null"), ("ulla", "1"), ("dora", "1")] {
+        let visitor = world.sign_in(name).await;
+        for role in ["STUDENT", "TA", "INSTRUCTOR"] {
+            let request = |id: &str| {
+                let body = format!(r#"{{"user_id": {id}, "role": "{role}", "department_id": {department}}}"#);
+                format!("POST /universities/1/roles {body}")
+            };
+            assert_same(&world, &visitor, &request(&xavi), &request("999"), 404).await;
+        }
     }
 }
 

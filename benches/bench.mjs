@@ -1,0 +1,85 @@
+// `make bench`: what the service costs beside the least that this runtime can do, in one table, and in
+// dist/bench.json.
+//
+// Product and floor run side by side, each on its own workerd. A round measures every operation once at each of both,
+// one right after the other, so that whatever else the machine does meets both; there are as many rounds as fit into
+// the time. CPU is the processor time of the workerd process, its D1 included, for a fixed number of requests.
+import { register } from "../tests/e2e/support/client.mjs";
+import { rows } from "../tests/e2e/support/database.mjs";
+import { compare } from "./support/comparison.mjs";
+import { assertFaithful } from "./support/faithful.mjs";
+import { circumstances, inWords } from "./support/machine.mjs";
+import { newWorld } from "./support/operations.mjs";
+import { fill, FLOOR_TOKENS, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
+import { save } from "./support/results.mjs";
+import { lines } from "./support/table.mjs";
+import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
+
+const RECORDER = "benches/support/recorded-db.mjs";
+/** No round begins that would probably end later than this after the start. */
+const BUDGET_MS = 140_000;
+/** Something hangs, if it takes so long. */
+const LIMIT_MS = 180_000;
+
+/** Product and floor on fresh databases with the same people. */
+async function startBoth(wrapper) {
+  const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
+  const product = await startTarget(productModules(wrapper));
+  const floor = await startTarget(floorModules(wrapper), { settings });
+  // Everybody's hash is one that the service itself made, whatever it makes.
+  await register(product, { email: "somebody@mail.example", password: PASSWORD });
+  const [{ password_hash: hash }] = await rows(await product.database(), "SELECT password_hash FROM users");
+  await Promise.all([product, floor].map(async ({ database }) => fill(await database(), hash)));
+  return [
+    { ...product, name: "product", world: newWorld(PRODUCT_TOKENS) },
+    { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) },
+  ];
+}
+
+async function withBoth(wrapper, use) {
+  const targets = await startBoth(wrapper);
+  try {
+    return await use(...targets);
+  } finally {
+    await Promise.all(targets.map((target) => target.stop()));
+  }
+}
+
+const COLUMNS = ["req/s", "p50", "p95", "p99", "CPU"];
+const cells = ({ requests_per_second: rate, latency_ms: { p50, p95, p99 }, cpu_seconds_per_1000: cpu }) =>
+  [rate, p50, p95, p99, cpu];
+
+function table(results) {
+  const floorColumns = COLUMNS.map((name) => `floor ${name}`);
+  const rowOf = ({ operation, connections, product, floor, cpu_ratio: ratio }) =>
+    [operation, String(connections), ...cells(product), "|", ...cells(floor), "|", ratio];
+  return lines([["", "conn.", ...COLUMNS, "|", ...floorColumns, "|", "CPU ratio"], ...results.map(rowOf)]);
+}
+
+function numberOf(results, operation, connections) {
+  const { product } = results.find((result) => result.operation === operation && result.connections === connections);
+  return `${product.requests} in ${product.rounds} rounds`;
+}
+
+const begun = performance.now();
+setTimeout(() => {
+  console.error(`Not done after ${LIMIT_MS / 1000} s: given up.`);
+  process.exit(1);
+}, LIMIT_MS).unref();
+console.log("Checking that the floor does what the product does …");
+await withBoth(RECORDER, assertFaithful);
+console.log("Measuring …");
+const results = await withBoth(undefined, (product, floor) => compare(product, floor, begun + BUDGET_MS));
+const around = circumstances();
+const file = save("bench.json", { ...around, databases: PLACE, results });
+console.log(`
+${inWords(around).join("\n")}
+
+${table(results).join("\n")}
+
+Times in ms; CPU: seconds of the workerd process, D1 included, per 1,000 requests. Ratio: product / floor.
+Requests: me ${numberOf(results, "me", 1)} and ${numberOf(results, "me", 16)}, login \
+${numberOf(results, "login", 1)} and ${numberOf(results, "login", 16)}; the like for those like them.
+Passwords are hashed at full cost; limits per address are off; the log, level INFO, goes to a file; databases in \
+${PLACE}.
+${((performance.now() - begun) / 1000).toFixed(0)} s; all of it in ${file}`);

@@ -1,0 +1,106 @@
+// `make bench-cold`: from nothing to the first answer, for the service and for the floor, and dist/bench-cold.json.
+//
+// workerd loads a Worker and runs its first lines before it listens, so what an empty isolate costs is spread over its
+// start and the first request. Each start here is a new workerd on an old database, asked four times: /health, where
+// the first request builds settings and router, and /health once more; /users/me, the first to use D1, and once more.
+// workerd itself starts for the floor, too: the difference is what the Worker adds. CPU is that of the process so far.
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+
+import { cpuSeconds } from "./support/cpu.mjs";
+import { circumstances, inWords } from "./support/machine.mjs";
+import { newWorld, OPERATIONS } from "./support/operations.mjs";
+import { fill, FLOOR_TOKENS, PRODUCT_TOKENS } from "./support/people.mjs";
+import { save } from "./support/results.mjs";
+import { median } from "./support/statistics.mjs";
+import { lines } from "./support/table.mjs";
+import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
+
+const STARTS = 15;
+const STEPS = ["start", "first /health", "second /health", "first /users/me", "second /users/me"];
+const [HEALTH, ME] = ["health", "me"].map((name) => OPERATIONS.find(({ id }) => id === name));
+const TARGETS = [
+  { name: "product", modules: productModules(), tokens: PRODUCT_TOKENS },
+  { name: "floor", modules: floorModules(), tokens: FLOOR_TOKENS },
+];
+
+/** One request on a connection of its own: how long it took, in ms. */
+async function ask({ origin, world }, operation) {
+  const { path, ...options } = operation.request(world, 0);
+  const begun = performance.now();
+  const outgoing = request(new URL(path, origin), { ...options, agent: false }).end();
+  const [incoming] = await once(outgoing, "response");
+  incoming.resume();
+  await once(incoming, "end");
+  if (incoming.statusCode !== operation.status) {
+    throw new Error(`${operation.title}: ${incoming.statusCode}`);
+  }
+  return performance.now() - begun;
+}
+
+/** One start: of each step the ms that it took, and the ms of CPU that the process has used by its end. */
+async function startOnce({ modules, tokens, state }) {
+  const target = { ...(await startTarget(modules, { state, migrate: false })), world: newWorld(tokens) };
+  try {
+    const ms = [target.startedAfterMs];
+    const cpu = [cpuSeconds(target.pid) * 1000];
+    for (const operation of [HEALTH, HEALTH, ME, ME]) {
+      ms.push(await ask(target, operation));
+      cpu.push(cpuSeconds(target.pid) * 1000);
+    }
+    return { ms, cpu };
+  } finally {
+    await target.stop();
+  }
+}
+
+async function prepare(target) {
+  target.state = mkdtempSync(join(PLACE, "edge-auth-cold-"));
+  process.once("exit", () => rmSync(target.state, { recursive: true, force: true }));
+  const first = await startTarget(target.modules, { state: target.state });
+  await fill(await first.database(), "no hash");
+  await first.stop();
+}
+
+/** Medians over the starts, step by step; of CPU what each step added. The last row: all until the first answer. */
+function summary(starts) {
+  const steps = STEPS.map((step, index) => ({
+    step,
+    ms: median(starts.map(({ ms }) => ms[index])),
+    cpu_ms: median(starts.map(({ cpu }) => cpu[index] - (cpu[index - 1] ?? 0))),
+  }));
+  const total = {
+    step: "until the first answer",
+    ms: median(starts.map(({ ms: [start, first] }) => start + first)),
+    cpu_ms: median(starts.map(({ cpu: [, first] }) => first)),
+  };
+  return [...steps, total];
+}
+
+const begun = performance.now();
+for (const target of TARGETS) {
+  await prepare(target);
+  target.starts = [];
+}
+for (let start = 0; start < STARTS; start += 1) {
+  for (const target of start % 2 === 0 ? TARGETS : TARGETS.toReversed()) {
+    target.starts.push(await startOnce(target));
+  }
+}
+const [product, floor] = TARGETS.map(({ starts }) => summary(starts));
+const rows = product.map((ours, index) => {
+  const least = floor[index];
+  return [ours.step, ours.cpu_ms, least.cpu_ms, ours.cpu_ms - least.cpu_ms, "|", ours.ms, least.ms, ours.ms - least.ms];
+});
+const around = circumstances();
+const file = save("bench-cold.json", { ...around, starts: STARTS, product, floor });
+const heading = ["", "CPU", "floor CPU", "added", "|", "time", "floor time", "added"];
+console.log(`
+${inWords(around).join("\n")}
+
+${lines([heading, ...rows]).join("\n")}
+
+Milliseconds, medians of ${STARTS} starts of each, in turn. "start": from the start of the process until it listens.
+${((performance.now() - begun) / 1000).toFixed(0)} s; ${file}`);

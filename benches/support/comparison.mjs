@@ -1,0 +1,93 @@
+// Product and floor side by side: in which order they are measured, how often, and what the rounds say.
+import { drive } from "./load.mjs";
+import { OPERATIONS } from "./operations.mjs";
+import { median, percentile } from "./statistics.mjs";
+
+export const LEVELS = [1, 16];
+/** Requests of one measurement, per number of connections; a hash computes for as long as hundreds of the others. */
+const AMOUNTS = { 1: { usual: 200, hashing: 4 }, 16: { usual: 400, hashing: 16 } };
+/** Compilers optimise what they have seen often. */
+const WARM_UP = { connections: 16, usual: 2000, hashing: 16, floor: 200 };
+/** The floor of an operation that hashes does not hash. */
+const FLOOR_AMOUNT = 64;
+const ROUNDS = { hashing: 3, usual: 40 };
+const FEWEST = 3;
+
+const cellOf = (operation, connections, target) => `${operation.id} ${connections} ${target.name}`;
+
+function amountOf(operation, target, connections) {
+  if (!operation.hashes) {
+    return AMOUNTS[connections].usual;
+  }
+  return target.name === "floor" ? FLOOR_AMOUNT : AMOUNTS[connections].hashing;
+}
+
+async function warmUp(targets) {
+  for (const operation of OPERATIONS) {
+    for (const target of targets) {
+      const amount = operation.hashes ? (target.name === "floor" ? WARM_UP.floor : WARM_UP.hashing) : WARM_UP.usual;
+      await drive(target, operation, { connections: WARM_UP.connections, amount });
+    }
+  }
+}
+
+/** Each operation and level once, at both targets; who is first changes from round to round. */
+async function runRound(operations, targets, round, runs) {
+  const order = round % 2 === 0 ? targets : [...targets].reverse();
+  for (const connections of LEVELS) {
+    for (const operation of operations) {
+      for (const target of order) {
+        const amount = amountOf(operation, target, connections);
+        const run = await drive(target, operation, { connections, amount });
+        runs.get(cellOf(operation, connections, target)).push({ ...run, amount });
+      }
+    }
+  }
+}
+
+/**
+ * Measures everything, and tells of it when the clock (`performance.now`) is at `deadline` at the latest, if the fewest
+ * rounds do not take longer.
+ */
+export async function compare(product, floor, deadline) {
+  const targets = [product, floor];
+  await warmUp(targets);
+  const runs = new Map();
+  OPERATIONS.forEach((operation) => {
+    LEVELS.forEach((level) => targets.forEach((target) => runs.set(cellOf(operation, level, target), [])));
+  });
+  const rounds = async (operations, most) => {
+    let longest = 0;
+    for (let round = 0; round < most; round += 1) {
+      const begun = performance.now();
+      if (round >= FEWEST && begun + longest > deadline) {
+        return;
+      }
+      await runRound(operations, targets, round, runs);
+      longest = Math.max(longest, performance.now() - begun);
+    }
+  };
+  await rounds(OPERATIONS.filter(({ hashes }) => hashes), ROUNDS.hashing);
+  await rounds(OPERATIONS.filter(({ hashes }) => !hashes), ROUNDS.usual);
+  return LEVELS.flatMap((connections) =>
+    OPERATIONS.map((operation) => {
+      const [ours, least] = targets.map((target) => summary(runs.get(cellOf(operation, connections, target))));
+      const ratio = ours.cpu_seconds_per_1000 / least.cpu_seconds_per_1000;
+      return { operation: operation.title, connections, product: ours, floor: least, cpu_ratio: ratio };
+    }),
+  );
+}
+
+/** What the rounds say of one operation at one target: medians over rounds, percentiles over all answers. */
+function summary(runs) {
+  const latencies = runs.flatMap((run) => run.latencies);
+  const cpu = runs.map((run) => (run.cpu / run.amount) * 1000);
+  return {
+    rounds: runs.length,
+    requests: latencies.length,
+    requests_per_second: median(runs.map((run) => run.amount / run.seconds)),
+    latency_ms: { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) },
+    cpu_seconds_per_1000: median(cpu),
+    cpu_seconds_per_1000_of_rounds: cpu,
+  };
+}

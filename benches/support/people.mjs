@@ -1,0 +1,80 @@
+// Who uses the targets: users with a session each, written into both databases alike, and the tokens of those
+// sessions, signed here, so that no measurement has to begin with thousands of logins.
+import { pbkdf2Sync } from "node:crypto";
+
+import { headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
+
+export const USERS = 20_000;
+export const PASSWORD = "correct horse of twenty thousand";
+
+const SECOND = 1000;
+const DAY = 86_400 * SECOND;
+
+export const emailOf = (user) => `user-${user}@mail.example`;
+
+/** Spreads numbers over 32 bits; the statements below say the same. */
+const scattered = (number, factor) => (number * factor) % 2 ** 32;
+const sessionOf = (user) => 1 + scattered(user, 2654435761) * 2 ** 18 + user;
+const hex = (number, digits) => number.toString(16).padStart(digits, "0");
+const jtiOf = (user) => hex(scattered(user, 2246822519), 8) + hex(user, 24);
+
+const NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
+const SESSION = "1 + ((n * 2654435761 & 4294967295) << 18) + n";
+
+const ROWS = [
+  `INSERT INTO users (id, email, password_hash, full_name, created_at)
+   ${NUMBERS} SELECT n, 'user-' || n || '@mail.example', ?3, 'Person ' || n, ?2 FROM numbers`,
+  `INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at)
+   ${NUMBERS} SELECT ${SESSION}, n, ?2, ?2 + ${30 * DAY}, ?2 FROM numbers ORDER BY 1`,
+  `INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
+   ${NUMBERS} SELECT printf('%08x%024x', n * 2246822519 & 4294967295, n), ${SESSION}, ?2, ?2 + ${7 * DAY}
+   FROM numbers ORDER BY 1`,
+];
+
+/** A password as the service stores it. */
+export function hashOf(password, rounds) {
+  const salt = "sixteen of bytes";
+  const encoded = (bytes) => Buffer.from(bytes).toString("base64").replaceAll("=", "");
+  const key = pbkdf2Sync(password, salt, rounds, 32, "sha256");
+  return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(key)}`;
+}
+
+/** The statements that add so many people, with their values; the password of everybody has this hash. */
+export function rowsOf(users, hash) {
+  const values = [users, Date.now() - SECOND, hash];
+  return ROWS.map((sql) => ({ sql, values: values.slice(0, sql.includes("?3") ? 3 : 2) }));
+}
+
+/** Fills a migrated database with these people only. */
+export async function fill(db, hash) {
+  const removed = ["refresh_tokens", "sessions", "users", "audit_events"].map((table) => `DELETE FROM ${table}`);
+  const added = rowsOf(USERS, hash).map(({ sql, values }) => db.prepare(sql).bind(...values));
+  await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
+}
+
+/** Tokens that the product believes: the service's secret is known here. */
+export const PRODUCT_TOKENS = {
+  access: remembering((user) => jwt("access", user, 900 * SECOND)),
+  refresh: (user) => jwt("refresh", user, 7 * DAY),
+};
+
+/** Tokens of the floor, as long as the product's. */
+export const FLOOR_TOKENS = {
+  access: (user) => filled(user, PRODUCT_TOKENS.access(user).length),
+  refresh: (user) => filled(user, PRODUCT_TOKENS.refresh(user).length),
+};
+
+/** An access token is sent again and again: making it is not what is measured. */
+function remembering(make) {
+  const made = new Map();
+  return (user) => made.get(user) ?? made.set(user, make(user)).get(user);
+}
+
+const filled = (user, length) => `${user}.${sessionOf(user)}.${jtiOf(user)}.`.padEnd(length, "x");
+
+function jwt(kind, user, lifetime) {
+  const issued = Math.floor(Date.now() / SECOND) - 1;
+  const claims = { exp: issued + lifetime / SECOND, iat: issued, sub: String(user), jti: jtiOf(user) };
+  const rest = { sid: String(sessionOf(user)), type: kind, iss: "edge-auth", aud: "edge-auth" };
+  return sign(headerOf(kind), { ...claims, ...rest });
+}

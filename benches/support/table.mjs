@@ -1,0 +1,23 @@
+// The tables that benchmarks print: columns in line, numbers to the right, two groups side by side.
+
+/** Three digits that count, never more than two behind the point of what is large. */
+export function number(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) {
+    return "–";
+  }
+  const size = Math.abs(value);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return value.toFixed(digits);
+}
+
+/** Rows of cells as lines; the first row is the heading. Columns named in `left` are texts. */
+export function lines(rows, left = [0]) {
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === "number" ? number(cell) : String(cell))));
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  return cells.map((row) => {
+    const padded = row.map((cell, column) => {
+      return left.includes(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+    });
+    return padded.join("  ").trimEnd();
+  });
+}

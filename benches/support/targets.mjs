@@ -1,0 +1,112 @@
+// Starts the Worker as it would be deployed, and the floor beside it: each on a workerd of its own with a fresh D1 of
+// its own. Nothing of Miniflare stands between the socket and the Worker: no proxy, no entry Worker, no router of
+// static files.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+import { applyMigrations, SECRET_KEY } from "../../tests/e2e/support/service.mjs";
+import { statementsModule } from "./statements.mjs";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const NAME = "edge-auth";
+const WORKERD = createRequire(createRequire(import.meta.url).resolve("miniflare"))("workerd").default;
+
+/**
+ * In memory, where there is such a folder: how long a disk makes a commit wait is nothing of the Worker's, and changes
+ * from moment to moment.
+ */
+export const PLACE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** Everything but these is as in wrangler.toml and by default: password hashes cost their 600,000 rounds. */
+const SETTINGS = { SECRET_KEY, RATE_LIMITING: "off" };
+
+export const esModule = (path, contents) => ({ type: "ESModule", path, contents });
+
+/** The bundle that `wrangler deploy` would upload; `wrapper` names a module that stands in front of it. */
+export function productModules(wrapper) {
+  const folder = join(ROOT, "dist");
+  const bundle = readdirSync(folder).filter((name) => name === "entry.js" || name.endsWith(".wasm")).map((name) => {
+    const type = name.endsWith(".wasm") ? "CompiledWasm" : "ESModule";
+    return { type, path: join(folder, name), contents: readFileSync(join(folder, name)) };
+  });
+  const [main, ...others] = bundle.sort((one) => (one.path.endsWith("entry.js") ? -1 : 1));
+  return inFront(wrapper, folder, [main, ...others]);
+}
+
+/** The floor; its statements are read out of the product's source. */
+export function floorModules(wrapper) {
+  const folder = import.meta.dirname;
+  const main = esModule(join(folder, "entry.js"), readFileSync(join(folder, "floor-worker.mjs"), "utf8"));
+  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule())]);
+}
+
+function inFront(wrapper, folder, modules) {
+  if (wrapper === undefined) {
+    return modules;
+  }
+  return [esModule(join(folder, "wrapper.js"), readFileSync(join(ROOT, wrapper), "utf8")), ...modules];
+}
+
+/**
+ * @param {object[]} modules
+ * @param {object} [options]
+ * @param {Record<string, string>} [options.settings] on top of SETTINGS
+ * @param {string} [options.state] folder of D1's data, to outlive the target
+ * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
+ *   stop: () => Promise<void>}>} `pid` of its workerd
+ */
+export async function startTarget(modules, { settings = {}, state, migrate = true } = {}) {
+  const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
+  const { assets, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
+  const pidFile = join(folder, "pid");
+  Object.assign(process.env, {
+    MINIFLARE_WORKERD_PATH: join(import.meta.dirname, "workerd-to-file.sh"),
+    WORKERD,
+    WORKERD_LOG_FILE: join(folder, "log"),
+    WORKERD_PID_FILE: pidFile,
+  });
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      log: new Log(LogLevel.ERROR),
+      resourcePersistencePath: state ?? join(folder, "state"),
+      cf: false,
+      logRequests: false,
+      workers: [
+        {
+          ...workerOptions,
+          name: NAME,
+          modulesRoot: join(modules[0].path, ".."),
+          modules,
+          bindings: { ...SETTINGS, ...settings },
+          // The binding that the Worker must have. No operation that is measured asks it.
+          serviceBindings: { [assets.binding]: () => new Response(null, { status: 404 }) },
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+        },
+      ],
+    }),
+  );
+  await miniflare.ready;
+  const startedAfterMs = Date.now() - statSync(pidFile).mtimeMs;
+  const { origin } = await miniflare.unsafeGetDirectURL(NAME);
+  // Asking for it is a request to this workerd: nobody does before the first one is measured.
+  const database = () => miniflare.getD1Database("DB");
+  if (migrate) {
+    await applyMigrations(await database());
+  }
+  const clear = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clear);
+  const stop = async () => {
+    await miniflare.dispose();
+    process.off("exit", clear);
+    clear();
+  };
+  return { origin, pid: Number(readFileSync(pidFile, "utf8")), startedAfterMs, database, stop };
+}

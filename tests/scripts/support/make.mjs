@@ -1,0 +1,91 @@
+// Runs `make` as somebody at a terminal would, on a database of the test's own: real make, real wrangler, real D1. No
+// setting of whoever runs the tests reaches it, and no account of theirs.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before } from "node:test";
+
+import { dump } from "../../e2e/support/database.mjs";
+import { startFor, stateFolder } from "../../e2e/support/start.mjs";
+
+export const ROOT = resolve(import.meta.dirname, "../../..");
+/** What a shell might export that would choose a database, an account, or what make does. */
+const LEFT_OUT = /^(MAKE.*|MFLAGS|EMAIL|REMOTE|STATE|PORT|PATH|HOME|XDG_.*|CLOUDFLARE_.*|CF_.*)$/;
+
+/** Runs a program to its end, without blocking a service that runs in this process: `{code, stdout, stderr}`. */
+export function run(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...options });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) {
+    child[name].setEncoding("utf8").on("data", (chunk) => (output[name] += chunk));
+  }
+  return new Promise((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code) => done({ code, ...output }));
+  });
+}
+
+/** An environment in which wrangler is signed in nowhere: `home` has no settings of it. */
+export function environment(home, exported = {}) {
+  const kept = Object.entries(process.env).filter(([name]) => !LEFT_OUT.test(name));
+  return { ...Object.fromEntries(kept), PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, ...exported };
+}
+
+/**
+ * `make target NAME=value …`, with what the caller's shell exports beside it. Names of STATE and PATH as any other;
+ * the folder STATE is the home of the caller too.
+ */
+export function make(target, variables, exported = {}) {
+  const args = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  return run("make", [target, ...args], { env: environment(variables.STATE, exported) });
+}
+
+/** It went well: its lines. */
+export function assertDone({ code, stdout, stderr }) {
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(stderr, "");
+  return stdout.trimEnd().split("\n");
+}
+
+/** It gave up with exactly one line of its own, beside make's, and without a success on its lips: that line. */
+export function assertGaveUp({ code, stdout, stderr }) {
+  assert.notEqual(code, 0, stdout);
+  assert.equal(stdout, "");
+  const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("make: ***"));
+  assert.equal(lines.length, 1, stderr);
+  return lines[0];
+}
+
+/**
+ * Has the migrations applied once, by make, for all tests of the file. `migrated(t)` gives a test a folder of its own
+ * with that database in it.
+ */
+export function migratedFolders() {
+  const template = mkdtempSync(join(tmpdir(), "edge-auth-scripts-"));
+  before(async () => {
+    const { code, stdout, stderr } = await make(join(template, "migrated"), { STATE: template });
+    assert.equal(code, 0, stdout + stderr);
+  });
+  after(() => rmSync(template, { recursive: true, force: true }));
+  return (t) => {
+    const folder = stateFolder(t);
+    cpSync(template, folder, { recursive: true });
+    return folder;
+  };
+}
+
+/** The service on the database in that folder, where `make dev` would have it. */
+export function serviceOn(t, folder) {
+  return startFor(t, { state: join(folder, "v3"), migrate: false });
+}
+
+/** Tables that are no content: counters, notes about migrations, rows that are always there. */
+const APART = ["sqlite_sequence", "d1_migrations", "unknown_sign_ins"];
+
+/** All rows of the database, as lines, to compare before and after. */
+export async function contents(db) {
+  const tables = Object.entries(JSON.parse(await dump(db))).filter(([name]) => !APART.includes(name));
+  return tables.flatMap(([name, list]) => list.map((row) => `${name} ${JSON.stringify(row)}`));
+}

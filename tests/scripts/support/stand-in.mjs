@@ -1,0 +1,38 @@
+// A stand-in for wrangler that notes how it was called, so that what would reach a remote database is seen here and
+// goes nowhere.
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+import { stateFolder } from "../../e2e/support/start.mjs";
+import { ROOT } from "./make.mjs";
+
+/**
+ * Puts it first on the PATH that it gives back. It prints `stdout` and `stderr` and ends with `code`; `calls()` are
+ * those so far: the arguments, and the environment that wrangler would choose by itself.
+ */
+export function standIn(t, { stdout = "", stderr = "", code = 0 } = {}) {
+  const folder = stateFolder(t);
+  const notes = join(folder, "calls");
+  const tools = join(folder, "bin");
+  const path = join(tools, "wrangler");
+  mkdirSync(tools);
+  writeFileSync(path, `#!${process.execPath}
+const { CLOUDFLARE_ENV: chosen = null } = process.env;
+const call = JSON.stringify({ args: process.argv.slice(2), chosen });
+require("node:fs").appendFileSync(${JSON.stringify(notes)}, call + "\\n");
+process.stdout.write(${JSON.stringify(stdout)});
+process.stderr.write(${JSON.stringify(stderr)});
+process.exitCode = ${code};
+`);
+  chmodSync(path, 0o755);
+  return {
+    PATH: [tools, join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter),
+    calls() {
+      const text = existsSync(notes) ? readFileSync(notes, "utf8").trimEnd() : "";
+      return text === "" ? [] : text.split("\n").map((line) => JSON.parse(line));
+    },
+  };
+}
+
+/** What `wrangler d1 execute --json` prints when its statements gave these rows. */
+export const answer = (...lists) => JSON.stringify(lists.map((results) => ({ results, success: true, meta: {} })));
