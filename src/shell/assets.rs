@@ -13,17 +13,17 @@ use crate::ports::{AssetError, AssetStream, Assets, PortFuture};
 ///
 /// The binding is called directly: `worker`'s own `Fetcher` takes a parsed URL and a request with all
 /// its options, which would bring the tables of internationalised host names into the Wasm.
-pub(super) struct DeployedAssets(Option<Fetcher>);
+pub(super) struct DeployedAssets(Env);
 
 impl DeployedAssets {
     pub(super) fn new(env: &Env) -> Self {
-        let binding = Reflect::get(env, &JsValue::from_str("ASSETS")).ok();
-        Self(binding.filter(JsValue::is_object).map(JsCast::unchecked_into))
+        Self(env.clone())
     }
 
     async fn fetch(&self, path: &'static str) -> Result<web_sys::Response, AssetError> {
         let error = |cause: String| AssetError { path, cause };
-        let fetcher = self.0.as_ref().ok_or_else(|| error("no ASSETS binding".to_owned()))?;
+        let binding = Reflect::get(&self.0, &JsValue::from_str("ASSETS")).ok().filter(JsValue::is_object);
+        let fetcher: Fetcher = binding.ok_or_else(|| error("no ASSETS binding".to_owned()))?.unchecked_into();
         // The binding looks at the path only; a host must be there for it to be a URL.
         let response = settle(fetcher.fetch_with_str(&format!("https://assets.invalid{path}"))).await;
         let response: web_sys::Response = response.map_err(error)?.unchecked_into();

@@ -3,7 +3,10 @@
 // A panic in Rust stops its Wasm instance at once. `worker` starts a new instance for the next request, but
 // those in flight would never be answered: the runtime calls them hung and shows an error page of its own.
 // Here they get the service's error envelope instead, and what libraries print gets the form of all logs.
+import { WorkerEntrypoint } from "cloudflare:workers";
+
 import Service from "../../build/index.js";
+import platform from "./platform.mjs";
 
 export * from "../../build/index.js";
 
@@ -13,7 +16,12 @@ const inFlight = new Set();
 // Whatever nobody caught came out of the Wasm or its glue: what it was doing will not be finished.
 addEventListener("error", (event) => inFlight.forEach((crash) => crash(event.error)));
 
-export default class extends Service {
+// The functions that Rust exports. The classes of `worker` around them are proxies of proxies, which cost as much as
+// everything else between a request and Rust; they are asked only when an instance has crashed.
+const { answer, clean } = Service.prototype;
+const wasm = globalThis.__worker_init_state;
+
+export default class extends WorkerEntrypoint {
   fetch(request) {
     const answer = this.#answer(request);
     // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
@@ -25,20 +33,49 @@ export default class extends Service {
     const { promise, reject } = Promise.withResolvers();
     inFlight.add(reject);
     try {
-      return await Promise.race([super.fetch(request), promise]);
+      this.#recover();
+      const answered = answer(request, this.env, this.ctx, platform);
+      return platform.response(await Promise.race([answered, promise]));
     } catch (error) {
+      note(error);
       return crashed(request, error);
     } finally {
       inFlight.delete(reject);
     }
   }
+
+  async scheduled() {
+    this.#recover();
+    try {
+      await clean(this.env, this.ctx, platform);
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  }
+
+  /** `worker` starts a new instance, if this one crashed, before it makes an object of any class. */
+  #recover() {
+    if (wasm.criticalError) {
+      new Service(this.ctx, this.env);
+    }
+  }
+}
+
+/** An instance in which this happened is not to be used again. */
+function note(error) {
+  if (error instanceof WebAssembly.RuntimeError) {
+    wasm.criticalError = true;
+  }
 }
 
 /** INTERNAL_ERROR, with the request id that Rust noted on the request before it began. */
-function crashed(request, cause) {
+function crashed(request, error) {
+  // What passes through Wasm is wrapped on its way.
+  const cause = error?.cause ?? error;
   const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
   log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(cause) });
-  const error = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
+  const body = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
   const headers = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -49,7 +86,7 @@ function crashed(request, cause) {
   if (request.url.startsWith("https:")) {
     headers["Strict-Transport-Security"] = "max-age=31536000";
   }
-  return Response.json({ error, request_id: requestId }, { status: 500, headers });
+  return Response.json({ error: body, request_id: requestId }, { status: 500, headers });
 }
 
 /** One line, of the form that `shell/logging.rs` writes. */

@@ -4,18 +4,21 @@ use std::cell::OnceCell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Response;
 use tracing::Instrument as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use worker::js_sys::futures::future_to_promise;
 use worker::js_sys::{Promise, Reflect};
 use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::wasm_bindgen::{self, JsValue};
-use worker::{Context, Env, Result, event, web_sys, worker_sys};
+use worker::wasm_bindgen::{self, JsCast as _, JsValue};
+use worker::{Context, Env, event, web_sys, worker_sys};
 
 use super::clock::now;
 use super::gate::BreakerGate;
 use super::logging::{JsonLayer, MinLevel};
+use super::platform::Platform;
 use super::unicode::normalize;
 use super::{assets::DeployedAssets, d1::D1, environment, limiter::DoorLimiter, wire};
 use crate::domain::limits::Door;
@@ -44,21 +47,41 @@ fn start() {
     }));
 }
 
-/// Answers one HTTP request.
-#[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let head = wire::read_head(&request)?;
-    let request_id = request_id(&head, entropy);
+/// Answers one HTTP request: with a text that entry.mjs makes a response of, or with a response. No argument is a text:
+/// its bytes would be copied into the memory of an instance that has crashed, before a new one takes its place.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
+pub fn answer(request: web_sys::Request, env: Env, context: worker_sys::Context, platform: JsValue) -> Promise {
+    let call = Call { request, env, context: Context::new(context), platform: platform.unchecked_into() };
+    future_to_promise(AssertUnwindSafe(async move {
+        let response = respond(call).await;
+        wire::write(response).await.map_err(JsValue::from)
+    }))
+}
+
+/// What the runtime gives to one request.
+struct Call {
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+    platform: Platform,
+}
+
+async fn respond(call: Call) -> Response<Body> {
+    let Call { request, env, context, platform } = call;
+    let head = wire::read_head(&platform.head(&request));
+    let request_id = request_id(&head.request, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
-    Reflect::set(&request, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()))?;
-    let client = client(&head);
-    let request = wire::read_body(head, &request).await;
+    let _ = Reflect::set(&request, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()));
+    let client = client(&head.request);
+    let request = wire::read_body(head, &request, &platform).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     // With wrong settings every request is refused before it could ask the database.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), context);
+    let d1 = D1::for_request(&env, &platform, d1_timeout_ms.unwrap_or_default());
     let ports = Ports {
-        store: Store::new(Arc::new(D1::for_request(&env, d1_timeout_ms.unwrap_or_default())), Arc::new(gate)),
+        store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
         normalize,
@@ -68,21 +91,21 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         now: now(),
         clock: now,
     };
-    wire::write(app.respond(ports, request).await).await
+    app.respond(ports, request).await
 }
 
 /// Cleans up, when the timer of wrangler.toml says so. Nobody waits for it: what goes wrong is logged, and the
 /// next run goes on where this one stopped.
 #[wasm_bindgen]
 #[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
-pub fn scheduled(_: JsValue, env: Env, context: worker_sys::Context) -> Promise {
+pub fn clean(env: Env, context: worker_sys::Context, platform: JsValue) -> Promise {
     future_to_promise(AssertUnwindSafe(async move {
-        clean_up(&env, context).await;
+        clean_up(&env, context, &platform.unchecked_into()).await;
         Ok(JsValue::UNDEFINED)
     }))
 }
 
-async fn clean_up(env: &Env, context: worker_sys::Context) {
+async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) {
     let mut bytes = [0; 16];
     // Without entropy the id is not unique, but the run still has its log lines.
     let _ = entropy(&mut bytes);
@@ -95,7 +118,7 @@ async fn clean_up(env: &Env, context: worker_sys::Context) {
             return;
         };
         let gate = BreakerGate::new(env, settings.breaker, request_id, Context::new(context));
-        let store = Store::new(Arc::new(D1::for_task(env, settings.d1_timeout_ms)), Arc::new(gate));
+        let store = Store::new(Arc::new(D1::for_task(env, platform, settings.d1_timeout_ms)), Arc::new(gate));
         service::clean_up::run(&store, now(), settings.audit_retention_days).await;
     }
     .instrument(span)

@@ -12,7 +12,7 @@ use worker::js_sys::futures::JsFuture;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsCast as _;
 use worker::worker_sys::DurableObject;
-use worker::{Context, Delay, Env, ObjectNamespace, web_sys};
+use worker::{Context, Delay, Env, web_sys};
 
 use super::breaker_protocol::{Answer, Question};
 use super::clock::now;
@@ -33,7 +33,7 @@ thread_local! {
 /// The gate of one request.
 #[derive(Clone)]
 pub(super) struct BreakerGate {
-    namespace: Option<ObjectNamespace>,
+    env: Env,
     policy: Policy,
     request_id: RequestId,
     context: Arc<Context>,
@@ -42,8 +42,7 @@ pub(super) struct BreakerGate {
 
 impl BreakerGate {
     pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, context: Context) -> Self {
-        let namespace = env.durable_object("CIRCUIT_BREAKER").ok();
-        Self { namespace, policy, request_id, context: Arc::new(context), calls: Arc::default() }
+        Self { env: env.clone(), policy, request_id, context: Arc::new(context), calls: Arc::default() }
     }
 
     /// Asks the object, for as long as a request can wait, and remembers what it says.
@@ -72,7 +71,7 @@ impl BreakerGate {
     }
 
     async fn fetch(&self, question: Question) -> Option<Answer> {
-        let stub = self.namespace.as_ref()?.get_by_name(OBJECT_NAME).ok()?;
+        let stub = self.env.durable_object("CIRCUIT_BREAKER").ok()?.get_by_name(OBJECT_NAME).ok()?;
         let object: DurableObject = stub.into_rpc();
         let response = JsFuture::from(object.fetch_with_str(&question.url(&self.request_id)).ok()?).await.ok()?;
         let response: web_sys::Response = response.unchecked_into();

@@ -23,6 +23,8 @@ mod gate;
 #[cfg(target_arch = "wasm32")]
 mod limiter;
 #[cfg(target_arch = "wasm32")]
+mod platform;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
 #[cfg(target_arch = "wasm32")]
 mod wire;

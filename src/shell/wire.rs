@@ -4,6 +4,7 @@
 //! bytes beyond ASCII or a URL that the `http` crate does not read must not end in the runtime's own
 //! error page, and a body is not read further than the service would look at it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,18 +12,20 @@ use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
     USER_AGENT,
 };
+use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
+use worker::js_sys::Uint8Array;
 use worker::js_sys::futures::JsFuture;
-use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Result, web_sys};
 
 use super::assets;
+use super::platform::Platform;
 use crate::http::{MAX_BODY_BYTES, announces_too_much};
 use crate::ports::AssetStream;
 
-/// The headers that the service looks at: no other comes in.
+/// The headers that the service looks at: no other comes in. In the order in which entry.mjs sends them.
 const HEADERS: [HeaderName; 9] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
@@ -38,49 +41,64 @@ const HEADERS: [HeaderName; 9] = [
 /// Stands for a URL that is too long or too odd to be one of ours: no route matches it.
 const UNREADABLE: &str = "/%00";
 
-/// Reads everything about a request but its body: nothing to wait for.
-pub(super) fn read_head(request: &web_sys::Request) -> Result<Request<()>> {
-    let headers = request.headers();
-    let mut head = Request::new(());
-    *head.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::TRACE);
-    *head.uri_mut() = request.url().parse().unwrap_or(Uri::from_static(UNREADABLE));
-    for name in HEADERS {
-        if let Some(value) = headers.get(name.as_str())?
+/// What entry.mjs says of a request: a line each for whether it has a body, the method, the URL, and the headers, with
+/// a colon in front of each one that is there. None of them can hold a line break.
+pub(super) struct Head {
+    pub(super) request: Request<()>,
+    has_body: bool,
+}
+
+/// Reads it: nothing to wait for.
+pub(super) fn read_head(text: &str) -> Head {
+    let mut lines = text.split('\n');
+    let has_body = lines.next() == Some("body");
+    let method = lines.next().unwrap_or_default();
+    let url = lines.next().unwrap_or_default();
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or(Method::TRACE);
+    *request.uri_mut() = url.parse().unwrap_or(Uri::from_static(UNREADABLE));
+    for (name, line) in HEADERS.into_iter().zip(lines) {
+        if let Some(value) = line.strip_prefix(':')
             && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
         {
-            head.headers_mut().insert(name, value);
+            request.headers_mut().insert(name, value);
         }
     }
-    Ok(head)
+    Head { request, has_body }
 }
 
 /// Reads the body until it ends, breaks, or is larger than the service accepts; in the last case what was
 /// read is passed on, one chunk too long, to be refused where all bodies are judged. One that announces
 /// itself as too large is refused there by its announcement: nobody waits for it.
-pub(super) async fn read_body(head: Request<()>, request: &web_sys::Request) -> Request<Body> {
-    let mut bytes = Vec::new();
-    let stream = request.body().filter(|_| !announces_too_much(head.headers()));
-    let reader = stream.and_then(|stream| stream.get_reader().dyn_into().ok());
-    if let Some(reader) = reader {
-        while bytes.len() <= MAX_BODY_BYTES
-            && let Some(chunk) = next_chunk(&reader).await
-        {
-            bytes.extend_from_slice(&chunk);
-        }
+pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: &Platform) -> Request<Body> {
+    let Head { request: head, has_body } = head;
+    if !has_body || announces_too_much(head.headers()) {
+        return head.map(|()| Body::empty());
     }
-    head.map(|()| Body::from(bytes))
+    let limit = u32::try_from(MAX_BODY_BYTES).unwrap_or(u32::MAX);
+    let body = JsFuture::from(platform.read_body(request, limit)).await.ok();
+    let bytes = body.and_then(|body| body.dyn_into::<Uint8Array>().ok()).map(|body| body.to_vec());
+    head.map(|()| Body::from(bytes.unwrap_or_default()))
 }
 
-/// The next chunk; none at the end, or when the client went away.
-async fn next_chunk(reader: &web_sys::ReadableStreamDefaultReader) -> Option<Vec<u8>> {
-    let result = JsFuture::from(reader.read()).await.ok()?;
-    let chunk = Reflect::get(&result, &JsValue::from_str("value")).ok()?;
-    chunk.dyn_into::<Uint8Array>().ok().map(|chunk| chunk.to_vec())
-}
-
-/// Writes a response.
-pub(super) async fn write(response: Response<Body>) -> Result<web_sys::Response> {
+/// Writes a response: a text that entry.mjs makes a response of, or one that is complete already.
+pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
     let (parts, body) = response.into_parts();
+    if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {
+        return stream_response(&parts, &stream).map(JsValue::from);
+    }
+    // Bodies are complete texts, held in memory: collecting them cannot fail.
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let mut text = String::with_capacity(512 + bytes.len());
+    let _ = write!(text, "{}", parts.status.as_u16());
+    for (name, value) in &parts.headers {
+        let _ = write!(text, "\n{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+    }
+    let _ = write!(text, "\n\n{}", String::from_utf8_lossy(&bytes));
+    Ok(JsValue::from_str(&text))
+}
+
+fn stream_response(parts: &Parts, stream: &web_sys::ReadableStream) -> Result<web_sys::Response> {
     let headers = web_sys::Headers::new()?;
     for (name, value) in &parts.headers {
         headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
@@ -88,11 +106,5 @@ pub(super) async fn write(response: Response<Body>) -> Result<web_sys::Response>
     let init = web_sys::ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&headers);
-    if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {
-        return Ok(web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)?);
-    }
-    // Bodies are complete texts, held in memory: collecting them cannot fail.
-    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let body = (!bytes.is_empty()).then(|| Uint8Array::from(bytes.as_ref()));
-    Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(body.as_ref(), &init)?)
+    Ok(web_sys::Response::new_with_opt_readable_stream_and_init(Some(stream), &init)?)
 }

@@ -1,0 +1,93 @@
+// What JavaScript does for Rust, each with one crossing between them: `platform.rs` says which and why, `wire.rs` and
+// `d1.rs` are the other side of the forms used here.
+
+/** The headers that the service looks at, in the order in which `wire.rs` reads them. */
+const HEADERS = [
+  "access-control-request-headers",
+  "access-control-request-method",
+  "authorization",
+  "content-length",
+  "content-type",
+  "origin",
+  "user-agent",
+  "cf-connecting-ip",
+  "x-request-id",
+];
+
+/** The texts of the statements that Rust knows by numbers. */
+const statements = [];
+
+export default {
+  /** A line each: is there a body, the method, the URL, the headers; a colon in front of those that are there. */
+  head(request) {
+    const { method, url, headers } = request;
+    let head = `${request.body === null ? "" : "body"}\n${method}\n${url}`;
+    for (const name of HEADERS) {
+      const value = headers.get(name);
+      head += value === null ? "\n" : `\n:${value}`;
+    }
+    return head;
+  },
+
+  /** Makes a response of status, headers, an empty line and the body; or takes one that is made already. */
+  response(answer) {
+    if (typeof answer !== "string") {
+      return answer;
+    }
+    const end = answer.indexOf("\n\n");
+    const [status, ...lines] = answer.slice(0, end).split("\n");
+    const headers = lines.map((line) => {
+      const colon = line.indexOf(": ");
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    });
+    return new Response(answer.slice(end + 2) || null, { status: Number(status), headers });
+  },
+
+  /** All bytes of a body, or those up to the chunk that makes them more than `limit`, or until it breaks. */
+  async readBody(request, limit) {
+    const reader = request.body.getReader();
+    let bytes = new Uint8Array();
+    try {
+      while (bytes.length <= limit) {
+        const { done, value } = await reader.read();
+        if (done) {
+          break;
+        }
+        bytes = bytes.length === 0 ? value : joined(bytes, value);
+      }
+    } catch {
+      // The client went away: what came is what there is.
+    }
+    return bytes;
+  },
+
+  learn(number, sql) {
+    statements[number] = sql;
+  },
+
+  /** The rows of each statement as one JSON text, or null after the deadline. */
+  batch({ DB: database }, message, timeoutMs) {
+    const prepared = JSON.parse(message).map(([number, values]) => database.prepare(statements[number]).bind(...values));
+    return inTime(database.batch(prepared), timeoutMs);
+  },
+};
+
+function joined(one, other) {
+  const bytes = new Uint8Array(one.length + other.length);
+  bytes.set(one);
+  bytes.set(other, one.length);
+  return bytes;
+}
+
+async function inTime(results, timeoutMs) {
+  let timer;
+  const deadline = new Promise((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, null);
+  });
+  try {
+    const found = await Promise.race([results, deadline]);
+    return found === null ? null : JSON.stringify(found.map((result) => result.results));
+  } finally {
+    clearTimeout(timer);
+  }
+}
