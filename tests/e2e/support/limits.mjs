@@ -1,15 +1,21 @@
 // Limits per client address, as wrangler.toml sets them, and how to meet them in a test.
 import assert from "node:assert/strict";
 
-import { newIp, newUser, login, refresh, register, send } from "./client.mjs";
+import { asUser, newIp, newUser, login, refresh, register, send, updateProfile } from "./client.mjs";
 import { logged } from "./logs.mjs";
 import { forge } from "./tokens.mjs";
+
+/** Who is to be turned away is so whatever their token is worth. */
+const NO_TOKEN = "no.jwt.this";
+const ROLES = "/universities/1/roles";
 
 /** Requests per minute that each door lets through from one network, and a request that knocks at it. */
 export const DOORS = {
   register: { limit: 10, knock: (service, headers) => register(service, newUser(), headers) },
   login: { limit: 30, knock: (service, headers) => login(service, newUser(), headers) },
   refresh: { limit: 120, knock: (service, headers) => refresh(service, forge("refresh"), headers) },
+  account: { limit: 30, knock: (service, headers) => updateProfile(service, NO_TOKEN, {}, headers) },
+  grant: { limit: 60, knock: (service, headers) => asUser(service, NO_TOKEN, "POST", ROLES, {}, headers) },
   readiness: { limit: 60, knock: (service, headers) => send(service, "/health/ready", { headers }) },
 };
 

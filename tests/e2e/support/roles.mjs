@@ -64,7 +64,7 @@ export const createCourse = (service, by, university, { code = newName("course")
   call(service, by, "POST", `/universities/${university}/courses`, { title: code, code, is_public: true, ...others });
 
 export const grantRole = (service, by, university, to, role, department_id) =>
-  call(service, by, "POST", `/universities/${university}/roles`, { user_id: to.id, role, department_id });
+  call(service, by, "POST", `/universities/${university}/roles`, { email: to.user.email, role, department_id });
 
 export const removeRole = (service, by, university, grant, headers) =>
   call(service, by, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);
