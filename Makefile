@@ -42,7 +42,7 @@ PYTHON_TOOLS := .tools/python/requirements.done
 WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
-SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
+SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml
 SAY := @printf '\033[1m▸ %s\033[0m\n'
 
 # Bytes of Wasm after gzip -9.
