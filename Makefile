@@ -42,7 +42,7 @@ PYTHON_TOOLS := .tools/python/requirements.done
 WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
-SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml
+SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml
 # The password hash and its rivals: with and without SIMD, optimised for size as the service is, or for speed.
 HASHING := $(foreach kind,simd-s plain-s simd-3 plain-3,target/hashing/$(kind).wasm)
 SAY := @printf '\033[1m▸ %s\033[0m\n'

@@ -12,7 +12,7 @@ import { circumstances, inWords } from "./support/machine.mjs";
 import { newWorld } from "./support/operations.mjs";
 import { fill, FLOOR_TOKENS, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
 import { save } from "./support/results.mjs";
-import { lines } from "./support/table.mjs";
+import { lines, number } from "./support/table.mjs";
 import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
 
 const RECORDER = "benches/support/recorded-db.mjs";
@@ -51,9 +51,9 @@ const cells = ({ requests_per_second: rate, latency_ms: { p50, p95, p99 }, cpu_s
 
 function table(results) {
   const floorColumns = COLUMNS.map((name) => `floor ${name}`);
-  const rowOf = ({ operation, connections, product, floor, cpu_ratio: ratio }) =>
-    [operation, String(connections), ...cells(product), "|", ...cells(floor), "|", ratio];
-  return lines([["", "conn.", ...COLUMNS, "|", ...floorColumns, "|", "CPU ratio"], ...results.map(rowOf)]);
+  const rowOf = ({ operation, connections, product, floor, cpu_ratio: ratio, cpu_ratio_error: error }) =>
+    [operation, String(connections), ...cells(product), "|", ...cells(floor), "|", ratio, `± ${number(error)}`];
+  return lines([["", "conn.", ...COLUMNS, "|", ...floorColumns, "|", "CPU ratio", ""], ...results.map(rowOf)]);
 }
 
 function numberOf(results, operation, connections) {
@@ -77,7 +77,8 @@ ${inWords(around).join("\n")}
 
 ${table(results).join("\n")}
 
-Times in ms; CPU: seconds of the workerd process, D1 included, per 1,000 requests. Ratio: product / floor.
+Times in ms; CPU: seconds of the workerd process, D1 included, per 1,000 requests. Ratio: product / floor in the same
+round, the median of all rounds with its standard error.
 Requests: me ${numberOf(results, "me", 1)} and ${numberOf(results, "me", 16)}, login \
 ${numberOf(results, "login", 1)} and ${numberOf(results, "login", 16)}; the like for those like them.
 Passwords are hashed at full cost; limits per address are off; the log, level INFO, goes to a file; databases in \

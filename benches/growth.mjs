@@ -20,9 +20,9 @@ import { PLACE, productModules, startTarget } from "./support/targets.mjs";
 
 const SIZES = [1000, 10_000, 100_000, 1_000_000];
 const PASSWORD_ITERATIONS = 100;
-const AMOUNT = 200;
+const AMOUNT = 100;
 const WARM_UP = 1000;
-const MAX_ROUNDS = 20;
+const MAX_ROUNDS = 40;
 const MIN_ROUNDS = 3;
 /** No round begins that would probably end later than this after the start. */
 const BUDGET_MS = 150_000;

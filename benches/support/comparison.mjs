@@ -1,16 +1,19 @@
 // Product and floor side by side: in which order they are measured, how often, and what the rounds say.
 import { drive } from "./load.mjs";
 import { OPERATIONS } from "./operations.mjs";
-import { median, percentile } from "./statistics.mjs";
+import { errorOfMedian, median, percentile } from "./statistics.mjs";
 
 export const LEVELS = [1, 16];
-/** Requests of one measurement, per number of connections; a hash computes for as long as hundreds of the others. */
-const AMOUNTS = { 1: { usual: 200, hashing: 4 }, 16: { usual: 400, hashing: 16 } };
+/**
+ * Requests of one measurement, per number of connections; a hash computes for as long as hundreds of the others. Few,
+ * so that what else the machine does is about the same for both of a pair.
+ */
+const AMOUNTS = { 1: { usual: 100, hashing: 4 }, 16: { usual: 200, hashing: 16 } };
 /** Compilers optimise what they have seen often. */
 const WARM_UP = { connections: 16, usual: 2000, hashing: 16, floor: 200 };
 /** The floor of an operation that hashes does not hash. */
 const FLOOR_AMOUNT = 64;
-const ROUNDS = { hashing: 3, usual: 40 };
+const ROUNDS = { hashing: 3, usual: 60 };
 const FEWEST = 3;
 
 const cellOf = (operation, connections, target) => `${operation.id} ${connections} ${target.name}`;
@@ -72,8 +75,10 @@ export async function compare(product, floor, deadline) {
   return LEVELS.flatMap((connections) =>
     OPERATIONS.map((operation) => {
       const [ours, least] = targets.map((target) => summary(runs.get(cellOf(operation, connections, target))));
-      const ratio = ours.cpu_seconds_per_1000 / least.cpu_seconds_per_1000;
-      return { operation: operation.title, connections, product: ours, floor: least, cpu_ratio: ratio };
+      const [above, below] = [ours, least].map((each) => each.cpu_seconds_per_1000_of_rounds);
+      const ratios = above.map((cpu, round) => cpu / below[round]);
+      const ratio = { cpu_ratio: median(ratios), cpu_ratio_error: errorOfMedian(ratios) };
+      return { operation: operation.title, connections, product: ours, floor: least, ...ratio };
     }),
   );
 }

@@ -3,9 +3,10 @@
 //! Every wrong setting is found in one pass and named; its value is never repeated, because it may be
 //! a secret typed into the wrong line. Where the values come from is the caller's business.
 
+use super::argon2id::Cost;
 use super::breaker::Policy;
+use super::hash_work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
 use super::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
-use super::password_hash::{MAX_ROUNDS, WEAK_ROUNDS};
 use super::secret::Secret;
 use super::session::Lifetimes;
 use super::setting_values::{base_path, cors_origins, integer, line, log_level, operator_key, secret, switch};
@@ -79,8 +80,8 @@ pub struct Settings {
     pub jwt_audience: String,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
-    /// PBKDF2 rounds of a new password hash.
-    pub password_iterations: u32,
+    /// What a new password hash is made with.
+    pub password_work: HashWork,
     /// Shortest password that can be chosen, in code points.
     pub password_min_length: usize,
     /// Milliseconds after which the database counts as not answering.
@@ -119,10 +120,13 @@ impl Settings {
         }
     }
 
-    /// Are new password hashes weak enough to warn about?
+    /// The rounds of new password hashes, if they are so few that somebody should be warned.
     #[must_use]
-    pub const fn has_weak_password_hashes(&self) -> bool {
-        self.password_iterations < WEAK_ROUNDS
+    pub const fn weak_password_rounds(&self) -> Option<u32> {
+        match self.password_work {
+            HashWork::Pbkdf2Sha256 { rounds } if rounds < WEAK_ROUNDS => Some(rounds),
+            HashWork::Pbkdf2Sha256 { .. } | HashWork::Argon2id(_) => None,
+        }
     }
 }
 
@@ -157,7 +161,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
         let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
         let lifetimes = self.lifetimes();
-        let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
         let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
         let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
@@ -172,13 +176,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             jwt_issuer: jwt_issuer?,
             jwt_audience: jwt_audience?,
             lifetimes: lifetimes?,
-            password_iterations: u32::try_from(iterations?).ok()?,
+            password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
             rate_limiting: rate_limiting?,
             registrations_per_hour: registrations?,
             audit_retention_days: audit_retention_days?,
             presentation,
+        })
+    }
+
+    fn password_work(&mut self) -> Option<HashWork> {
+        let function = self.or("PASSWORD_HASH", Some(HashFunction::Pbkdf2Sha256), HashFunction::named);
+        let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        let rounds = u32::try_from(iterations?).ok()?;
+        Some(match function? {
+            HashFunction::Pbkdf2Sha256 => HashWork::Pbkdf2Sha256 { rounds },
+            HashFunction::Argon2id => HashWork::Argon2id(Cost::RECOMMENDED),
         })
     }
 

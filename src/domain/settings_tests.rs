@@ -25,7 +25,8 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.lifetimes.session_seconds, 2_592_000);
     assert_eq!(settings.lifetimes.reuse_interval_seconds, 0);
     assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("edge-auth", "edge-auth"));
-    assert_eq!((settings.password_iterations, settings.password_min_length), (600_000, 8));
+    assert_eq!(settings.password_work, HashWork::Pbkdf2Sha256 { rounds: 600_000 });
+    assert_eq!(settings.password_min_length, 8);
     assert_eq!(settings.presentation.cors_origins, CorsOrigins::Only(vec![]));
     assert_eq!(settings.d1_timeout_ms, 5000);
     assert_eq!(settings.presentation.log_level, LogLevel::Info);
@@ -163,9 +164,26 @@ fn names_are_one_line() {
 }
 
 #[test]
+fn new_hashes_are_of_one_of_two_functions() {
+    let work = |pairs: &[(&str, &str)]| read(pairs).unwrap().password_work;
+    let rounds = ("PASSWORD_ITERATIONS", "700000");
+    assert_eq!(work(&[("PASSWORD_HASH", "pbkdf2-sha256"), rounds]), HashWork::Pbkdf2Sha256 { rounds: 700_000 });
+    assert_eq!(work(&[("PASSWORD_HASH", "argon2id"), rounds]), HashWork::Argon2id(Cost::RECOMMENDED));
+    for value in
+        ["", "argon2", "argon2i", "Argon2id", "pbkdf2", "bcrypt", " argon2id", "$argon2id$v=19$m=65536,t=2,p=1"]
+    {
+        assert_eq!(wrong("PASSWORD_HASH", value), ["PASSWORD_HASH"], "{value:?}");
+    }
+    let wrong = read(&[("PASSWORD_HASH", "argon2id"), ("PASSWORD_ITERATIONS", "many")]).unwrap_err();
+    assert_eq!(wrong.names, ["PASSWORD_ITERATIONS"], "also where it has no effect");
+}
+
+#[test]
 fn few_rounds_are_allowed_and_noticed() {
-    assert!(read(&[("PASSWORD_ITERATIONS", "99999")]).unwrap().has_weak_password_hashes());
-    assert!(!read(&[("PASSWORD_ITERATIONS", "100000")]).unwrap().has_weak_password_hashes());
+    let weak = |pairs: &[(&str, &str)]| read(pairs).unwrap().weak_password_rounds();
+    assert_eq!(weak(&[("PASSWORD_ITERATIONS", "99999")]), Some(99_999));
+    assert_eq!(weak(&[("PASSWORD_ITERATIONS", "100000")]), None);
+    assert_eq!(weak(&[("PASSWORD_ITERATIONS", "1"), ("PASSWORD_HASH", "argon2id")]), None, "nothing is made with them");
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl From<service::Error> for Refusal {
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)
             | service::Error::StoredHash { .. }
+            | service::Error::Hashing(_)
             | service::Error::NewHash(_)
             | service::Error::Signing(_) => Code::Internal.into(),
         };

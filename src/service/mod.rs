@@ -24,6 +24,7 @@ pub mod universities;
 
 pub use tokens::TokenPair;
 
+use crate::domain::argon2id::NotHashed;
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::password::Password;
 use crate::domain::password_hash::{MalformedHash, PasswordHash, SALT_LENGTH};
@@ -74,7 +75,7 @@ impl Context<'_> {
 
     /// Hashes a password that is to be stored.
     fn hash(&self, password: &Password) -> Result<String, Error> {
-        let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_iterations);
+        let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
         hash.to_phc().map_err(Error::NewHash)
     }
 }
@@ -102,6 +103,9 @@ pub enum Error {
         /// What is wrong with it.
         cause: MalformedHash,
     },
+    /// A password could not be hashed.
+    #[error("password hash: {0}")]
+    Hashing(#[from] NotHashed),
     /// A password hash that could not be written.
     #[error("new password hash: {0}")]
     NewHash(MalformedHash),

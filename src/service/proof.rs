@@ -5,9 +5,10 @@
 
 use super::{Context, Error};
 use crate::domain::audit::{EventType, Reason};
+use crate::domain::equal_work::verify_with_equal_work;
 use crate::domain::ids::SessionId;
 use crate::domain::password::Password;
-use crate::domain::password_hash::{PasswordHash, verify_with_equal_work};
+use crate::domain::password_hash::PasswordHash;
 use crate::domain::problem::Code;
 use crate::store::audit::Event;
 use crate::store::credentials::{self, Account, CredentialsRow};
@@ -31,7 +32,7 @@ pub(super) async fn prove<'a>(
 ) -> Result<Proven<'a>, Error> {
     let hash = account.credentials.as_ref().map(read_hash).transpose()?;
     let is_blocked = account.throttle.is_blocked(ctx.now());
-    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_iterations, is_blocked);
+    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
     let reason = match (&account.credentials, hash) {
         _ if is_blocked => Reason::Throttled,
         (Some(user), Some(hash)) if matches => return Ok(Proven { user, hash }),

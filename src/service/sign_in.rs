@@ -1,12 +1,12 @@
-//! Sign in: a password for a session. Database round trips: 2; 3 when the stored hash is replaced by a stronger one.
+//! Sign in: a password for a session. Database round trips: 2; 3 when the stored hash is replaced by one as it is wanted now.
 
 use super::proof::prove;
 use super::tokens::Opening;
 use super::{Context, Error, TokenPair};
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::email::Email;
+use crate::domain::equal_work::burn_missing_work;
 use crate::domain::password::Password;
-use crate::domain::password_hash::burn_missing_rounds;
 use crate::domain::problem::Code;
 use crate::domain::throttle::unknown_slot;
 use crate::store::audit::Event;
@@ -42,10 +42,10 @@ pub async fn sign_in(ctx: &Context<'_>, command: &SignIn) -> Result<TokenPair, E
     if !sessions::open(ctx.store, user, &opening.as_row(ctx.origin)).await? {
         // Disabled, erased, throttled, or given another password between the read and the write. Nothing may tell
         // that the password was right.
-        burn_missing_rounds(&proven.hash, &command.password, ctx.settings.password_iterations);
+        burn_missing_work(&proven.hash, &command.password, ctx.settings.password_work)?;
         return Err(Code::InvalidCredentials.into());
     }
-    let hash_upgraded = proven.hash.is_weaker_than(ctx.settings.password_iterations);
+    let hash_upgraded = proven.hash.work().is_replaced_by(ctx.settings.password_work);
     if hash_upgraded {
         // The password is known only now: the one moment when an old hash can be replaced.
         credentials::upgrade_hash(ctx.store, user, &ctx.hash(&command.password)?).await?;

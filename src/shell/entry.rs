@@ -128,8 +128,7 @@ async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) 
 fn build(env: &Env) -> App {
     let app = App::new(read_settings(env));
     MIN_LEVEL.set(app.presentation().log_level);
-    if let Some(settings) = app.settings().filter(|settings| settings.has_weak_password_hashes()) {
-        let iterations = settings.password_iterations;
+    if let Some(iterations) = app.settings().and_then(Settings::weak_password_rounds) {
         tracing::warn!(target: "app.settings", iterations, "PASSWORD_ITERATIONS is below 100000: for tests only");
     }
     app

@@ -93,7 +93,7 @@ const CHANGE_PASSWORD: &str = "
     WHERE id = ?2 AND password_version = ?3 AND is_active = 1 AND proofs_blocked_until <= ?4
     RETURNING id";
 
-/// The same password under more rounds.
+/// The same password in another hash.
 const UPGRADE_HASH: &str = "UPDATE users SET password_hash = ?1 WHERE id = ?2 AND password_hash = ?3 AND is_active = 1";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
@@ -202,12 +202,12 @@ pub async fn change_password(
     Ok(!rows.all::<IdRow>()?.is_empty())
 }
 
-/// Replaces a hash by a stronger one of the same password, unless it was replaced meanwhile.
+/// Replaces a hash by another one of the same password, unless it was replaced meanwhile.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn upgrade_hash(store: &Store, user: &CredentialsRow, stronger: &str) -> Result<(), DbError> {
-    let values = [stronger.into(), user.id.get().into(), user.password_hash.as_str().into()];
+pub async fn upgrade_hash(store: &Store, user: &CredentialsRow, hash: &str) -> Result<(), DbError> {
+    let values = [hash.into(), user.id.get().into(), user.password_hash.as_str().into()];
     let [_] = store.batch([statement(UPGRADE_HASH, values)]).await?;
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! What users do with their own account: profile, password, export, the end of it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service, Tokens};
 
 const NEW_PASSWORD: &str = "an entirely new passphrase";
@@ -46,6 +49,24 @@ async fn a_new_password_ends_all_other_sessions() {
     service.refresh(&mine.refresh).await.expect(200);
     service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.login(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_password_is_proven_by_the_stored_hash_and_changed_to_one_of_the_configured_function() {
+    let kinds = [("argon2id", "$argon2id$v=19$m=19456,t=2,p=1$"), ("pbkdf2-sha256", "$pbkdf2-sha256$i=10,l=32$")];
+    for ((before, old), (after, new)) in [(kinds[0], kinds[1]), (kinds[1], kinds[0])] {
+        let db = Arc::new(Sqlite::migrated());
+        let hash = |prefix: &str| assert!(db.one::<String>("SELECT password_hash FROM users").starts_with(prefix));
+        let tokens = Service::on(db.clone(), db.clone(), &[("PASSWORD_HASH", before)]).register(EMAIL).await;
+        let service = Service::on(db.clone(), db.clone(), &[("PASSWORD_HASH", after)]);
+        change_password(&service, &tokens, "wrong", NEW_PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        hash(old);
+        change_password(&service, &tokens, PASSWORD, NEW_PASSWORD).await.expect(200);
+        assert_eq!(service.last_d1_calls(), 3);
+        hash(new);
+        let body = json!({"password": NEW_PASSWORD});
+        service.call("DELETE", "/users/me", &tokens.access, Some(&body)).await.expect(204);
+    }
 }
 
 #[tokio::test]

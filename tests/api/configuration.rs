@@ -10,6 +10,7 @@ async fn wrong_settings_refuse_whatever_needs_them_and_nothing_else() {
         ("SECRET_KEY", "short"),
         ("SECRET_KEY", "change-me-change-me-change-me-change-me"),
         ("SESSION_MAX_DAYS", "forever"),
+        ("PASSWORD_HASH", "bcrypt"),
         ("BACKEND_CORS_ORIGINS", "https://app.example.com"),
         ("LOG_LEVEL", "LOUD"),
         ("BASE_PATH", "api/v1"),

@@ -127,7 +127,15 @@ async fn a_logout_whose_answer_was_lost_can_be_repeated() {
 async fn a_stored_hash_that_is_none_is_a_fault_of_ours_and_is_not_logged() {
     let service = Service::new();
     service.register(EMAIL).await;
-    for stored in ["plaintext-password", "$2b$12$abc", "$pbkdf2-sha256$i=4000000000,l=32$c2FsdHNhbHQ$aGFzaA"] {
+    let damaged = [
+        "plaintext-password",
+        "$2b$12$abc",
+        "$pbkdf2-sha256$i=4000000000,l=32$c2FsdHNhbHQ$aGFzaA",
+        // Four GiB, and more passes than anybody would wait for.
+        "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+        "$argon2id$v=19$m=256,t=4294967295,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    ];
+    for stored in damaged {
         service.db.execute(&format!("UPDATE users SET password_hash = '{stored}'"));
         service.login(EMAIL, PASSWORD).await.expect_error(500, "INTERNAL_ERROR");
         assert!(service.log_lines().iter().all(|line| !line.contains(stored)));

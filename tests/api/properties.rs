@@ -1,6 +1,8 @@
 //! Parsers against input that nobody thought of.
 
+use edge_auth::domain::argon2id::{Cost, MAX_LANES, MAX_PASSES};
 use edge_auth::domain::email::Email;
+use edge_auth::domain::hash_work::HashWork;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::password::Password;
 use edge_auth::domain::password_hash::PasswordHash;
@@ -14,6 +16,13 @@ use crate::support::{SECRET, Service, normalize};
 
 fn authority() -> TokenAuthority {
     TokenAuthority::new(&Secret::new(SECRET), None, "issuer", "audience")
+}
+
+/// Either function, with so little work that hundreds of hashes take no time.
+fn cheap_work() -> impl Strategy<Value = HashWork> {
+    let argon2id = (1_u32..=4, 0_u32..40, 1_u32..=3)
+        .prop_map(|(lanes, more, passes)| HashWork::Argon2id(Cost::new(8 * lanes + more, passes, lanes).unwrap()));
+    prop_oneof![(1_u32..20).prop_map(|rounds| HashWork::Pbkdf2Sha256 { rounds }), argon2id]
 }
 
 proptest! {
@@ -86,23 +95,42 @@ proptest! {
 
     #[test]
     fn a_hash_survives_its_text_and_knows_its_password(
-        password in "\\PC{1,40}", other in "\\PC{1,40}", salt in any::<[u8; 16]>(), rounds in 1_u32..20,
+        password in "\\PC{1,40}", other in "\\PC{1,40}", salt in any::<[u8; 16]>(), work in cheap_work(),
     ) {
         let presented = Password::presented(&password, normalize);
-        let hash = PasswordHash::derive(&presented, &salt, rounds);
+        let hash = PasswordHash::derive(&presented, &salt, work).unwrap();
         let read = PasswordHash::parse(&hash.to_phc().unwrap()).unwrap();
         prop_assert_eq!(&read, &hash);
-        prop_assert!(read.verify(&presented));
+        prop_assert_eq!(read.verify(&presented), Ok(true));
         let other = Password::presented(&other, normalize);
-        prop_assert_eq!(read.verify(&other), other.as_bytes() == presented.as_bytes());
+        prop_assert_eq!(read.verify(&other), Ok(other.as_bytes() == presented.as_bytes()));
     }
 
     #[test]
-    fn no_text_makes_the_hash_parser_panic(text in "\\PC{0,100}", phc in "\\$pbkdf2-sha256\\$i=[0-9]{0,12},l=[0-9]{0,3}(\\$[A-Za-z0-9/+]{0,60}){0,3}") {
-        let _ = PasswordHash::parse(&text);
-        if let Ok(hash) = PasswordHash::parse(&phc) {
-            prop_assert_eq!(PasswordHash::parse(&hash.to_phc().unwrap()), Ok(hash));
+    fn no_text_makes_the_hash_parser_panic(
+        text in "\\PC{0,100}",
+        pbkdf2 in "\\$pbkdf2-sha256\\$i=[0-9]{0,12},l=[0-9]{0,3}(\\$[A-Za-z0-9/+]{0,60}){0,3}",
+        argon2 in "\\$argon2id\\$v=[0-9]{0,3}\\$m=[0-9]{0,12},t=[0-9]{0,12},p=[0-9]{0,12}(\\$[A-Za-z0-9/+]{0,60}){0,3}",
+    ) {
+        for text in [text, pbkdf2, argon2] {
+            if let Ok(hash) = PasswordHash::parse(&text) {
+                prop_assert_eq!(hash.to_phc(), Ok(text));
+            }
         }
+    }
+
+    #[test]
+    fn a_hash_that_is_read_is_within_bounds(
+        memory_kib in 0_u32..100_000, passes in 0_u32..20, lanes in 0_u32..10, salt in "[A-Za-z0-9/+]{21}[AQgw]",
+    ) {
+        let text = format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${}", "A".repeat(43));
+        let is_within = (8 * lanes..=65_536).contains(&memory_kib)
+            && (1..=MAX_PASSES).contains(&passes)
+            && (1..=MAX_LANES).contains(&lanes);
+        let work = PasswordHash::parse(&text).map(|hash| hash.work());
+        let expected = Cost::new(memory_kib, passes, lanes).map(HashWork::Argon2id);
+        prop_assert_eq!(work.ok(), expected);
+        prop_assert_eq!(expected.is_some(), is_within);
     }
 
     #[test]

@@ -67,15 +67,22 @@ async fn privileged_and_unknown_members_have_no_effect() {
 }
 
 #[tokio::test]
-async fn the_stored_hash_is_a_salted_phc_string_of_the_configured_rounds() {
-    let service = Service::with(&[("PASSWORD_ITERATIONS", "321")]);
-    service.register("a@example.com").await;
-    service.register("b@example.com").await;
-    let rows = service.db.rows("SELECT password_hash FROM users");
-    for row in &rows {
-        assert!(row["password_hash"].as_str().unwrap().starts_with("$pbkdf2-sha256$i=321,l=32$"));
+async fn the_stored_hash_is_a_salted_phc_string_of_the_configured_function() {
+    let kinds = [
+        (("PASSWORD_ITERATIONS", "321"), "$pbkdf2-sha256$i=321,l=32$"),
+        (("PASSWORD_HASH", "argon2id"), "$argon2id$v=19$m=19456,t=2,p=1$"),
+    ];
+    for (setting, prefix) in kinds {
+        let service = Service::with(&[setting]);
+        service.register("a@example.com").await;
+        service.register("b@example.com").await;
+        let rows = service.db.rows("SELECT password_hash FROM users");
+        for row in &rows {
+            let hash = row["password_hash"].as_str().unwrap().strip_prefix(prefix).unwrap();
+            assert_eq!(hash.split('$').map(str::len).collect::<Vec<_>>(), [22, 43], "16 and 32 bytes in Base64");
+        }
+        assert_ne!(rows[0], rows[1], "the same password twice is stored differently");
     }
-    assert_ne!(rows[0], rows[1], "the same password twice is stored differently");
 }
 
 #[tokio::test]

@@ -83,6 +83,75 @@ async fn a_hash_of_more_rounds_than_configured_stays() {
     assert_eq!(service.db.one::<i64>("SELECT password_hash LIKE '%i=50,%' FROM users"), 1);
 }
 
+/// The stored hash, as far as the parameters.
+fn stored(db: &Sqlite) -> String {
+    let hash = db.one::<String>("SELECT password_hash FROM users");
+    hash[..hash.rmatch_indices('$').nth(1).unwrap().0].to_owned()
+}
+
+const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1";
+
+#[tokio::test]
+async fn a_hash_of_the_other_function_verifies_and_is_replaced_at_the_next_login() {
+    let settings = |function| [("PASSWORD_HASH", function), ("PASSWORD_ITERATIONS", "10")];
+    let pbkdf2 = ("pbkdf2-sha256", "$pbkdf2-sha256$i=10,l=32");
+    let argon2id = ("argon2id", ARGON2ID);
+    for ((before, old), (after, new)) in [(pbkdf2, argon2id), (argon2id, pbkdf2)] {
+        let db = std::sync::Arc::new(Sqlite::migrated());
+        Service::on(db.clone(), db.clone(), &settings(before)).register(EMAIL).await;
+        assert_eq!(stored(&db), old);
+        let service = Service::on(db.clone(), db.clone(), &settings(after));
+        service.login(EMAIL, "wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!((stored(&db).as_str(), service.last_d1_calls()), (old, 2), "a wrong password replaces nothing");
+        service.login(EMAIL, PASSWORD).await.expect(200);
+        assert_eq!((stored(&db).as_str(), service.last_d1_calls()), (new, 3), "once, for the upgrade");
+        service.login(EMAIL, PASSWORD).await.expect(200);
+        service.login(EMAIL, "wrong password").await.expect(401);
+        let upgrades: Vec<_> = service.logs("Signed in").iter().map(|line| line["hash_upgraded"].clone()).collect();
+        assert_eq!(upgrades, [true, false]);
+    }
+}
+
+#[tokio::test]
+async fn a_weaker_hash_of_argon2id_is_replaced_and_a_stronger_one_stays() {
+    let service = Service::with(&[("PASSWORD_HASH", "argon2id")]);
+    service.register(EMAIL).await;
+    // "password" under "somesalt", of the reference implementation.
+    let weaker = "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc";
+    let stronger = "$argon2id$v=19$m=65536,t=1,p=1$c29tZXNhbHQ$9qWtwbpyPd3vm1rB1GThgPzZ3/ydHL92zKL+15XZypg";
+    for (hash, after) in [(weaker, ARGON2ID), (stronger, "$argon2id$v=19$m=65536,t=1,p=1")] {
+        service.db.execute(&format!("UPDATE users SET password_hash = '{hash}'"));
+        service.login(EMAIL, "passwort").await.expect(401);
+        service.login(EMAIL, "password").await.expect(200);
+        assert_eq!(stored(&service.db), after);
+        service.login(EMAIL, "password").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_same_whichever_function_is_stored_and_wanted() {
+    let pbkdf2 = "$pbkdf2-sha256$i=10,l=32$c2FsdC1vZi10aGUtdGVzdA$dA4YaBnakANOrNEvFi1MRZTpAzd+BV0qvIsp7vunnR8";
+    let argon2id = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    let mut answers = Vec::new();
+    for wanted in ["pbkdf2-sha256", "argon2id"] {
+        let service = Service::with(&[("PASSWORD_HASH", wanted)]);
+        service.register(EMAIL).await;
+        for hash in [pbkdf2, argon2id] {
+            for state in ["is_active = 1", "is_active = 0", "blocked_until = 9007199254740991"] {
+                let set = format!("is_active = 1, failed_sign_ins = 0, blocked_until = 0, password_hash = '{hash}'");
+                service.db.execute(&format!("UPDATE users SET {set}"));
+                service.db.execute(&format!("UPDATE users SET {state}"));
+                let reply = service.login(EMAIL, "wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+                assert_eq!(service.last_d1_calls(), 2);
+                answers.push(reply.body["error"].clone());
+            }
+        }
+        let unknown = service.login("nobody@example.com", PASSWORD).await.expect(401);
+        answers.push(unknown.body["error"].clone());
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+}
+
 #[tokio::test]
 async fn every_fault_of_the_body_is_listed_and_no_policy_applies_to_the_password() {
     let service = Service::new();

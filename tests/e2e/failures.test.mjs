@@ -41,6 +41,9 @@ test("a stored password hash that is none is INTERNAL_ERROR for its owner only",
     "",
     "plain text",
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+    `$argon2id$v=16$m=19456,t=2,p=1$${salt}$${hash}`,
+    `$argon2id$v=19$m=4194304,t=2,p=1$${salt}$${hash}`,
+    `$argon2id$v=19$t=2,m=19456,p=1$${salt}$${hash}`,
     `$pbkdf2-sha256$i=0,l=32$${salt}$${hash}`,
     `$pbkdf2-sha256$i=4000000000,l=32$${salt}$${hash}`,
     `$pbkdf2-sha256$${rounds}$${salt}`,
@@ -51,7 +54,7 @@ test("a stored password hash that is none is INTERNAL_ERROR for its owner only",
     for (const attempt of [user, { ...user, password: "a wrong password" }]) {
       const response = await login(service, attempt);
       assertEnvelope(response, 500, "INTERNAL_ERROR");
-      assert.doesNotMatch(response.body.error.message, /hash|PBKDF2|PHC/i);
+      assert.doesNotMatch(response.body.error.message, /hash|PBKDF2|Argon2|PHC/i);
       await assertLoggedOnce(service, response, /password hash/);
     }
   }
@@ -107,6 +110,7 @@ describe("a wrong setting is CONFIGURATION_ERROR: the log names it, and never it
       { ALGORITHM: SECRET_KEY, PASSWORD_ITERATIONS: "-7654321" },
       ["ALGORITHM", "PASSWORD_ITERATIONS"],
     ],
+    ["an unknown hash function", { PASSWORD_HASH: "scrypt-32768" }, ["PASSWORD_HASH"]],
   ];
   for (const [name, settings, wrong] of cases) {
     test(name, async (t) => {

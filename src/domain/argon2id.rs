@@ -1,0 +1,231 @@
+//! Argon2id (RFC 9106): which parameters this service runs, and the memory that it runs them in.
+//!
+//! The function is the `argon2` crate's; the tests hold it to the published vectors. Its memory is one buffer that
+//! every hash reuses. That is no hidden state: what a hash leaves in it is wiped and never read, so the result follows
+//! from the arguments alone, and the function stays pure. WebAssembly never gives memory back, and a buffer for each
+//! hash would leave it to the allocator how much of the isolate's 128 MB a thousand logins take; so it has two sizes
+//! only, and grows at most once.
+
+use std::cell::Cell;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+/// Bytes of the hash.
+pub const LENGTH: usize = 32;
+
+/// Memory is at most this many KiB: half of what an isolate has. With the buffer that was too small, which the
+/// allocator may not be able to extend, it makes 83 MiB at most. Room for RFC 9106's second recommendation (§4), which
+/// PHP and Python's argon2-cffi have as their defaults, so that their hashes can be brought along.
+pub const MAX_MEMORY_KIB: u32 = 64 * 1024;
+/// Passes over the memory are at most this many; with the most memory they take less than half a second.
+pub const MAX_PASSES: u32 = 10;
+/// Lanes are at most this many. They are computed one after another and cost nothing but what is written here.
+pub const MAX_LANES: u32 = 4;
+
+/// The parameters of one hash, within bounds: with them the function can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// The function was not run: there was no memory for it, or the salt is shorter than RFC 9106 §3.1 wants it here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Argon2id was not run: {0}")]
+pub struct NotHashed(argon2::Error);
+
+impl Cost {
+    /// What new hashes are made with: 19 MiB, two passes, one lane (OWASP, Password Storage Cheat Sheet).
+    pub const RECOMMENDED: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+
+    /// Parameters as RFC 9106 §3.1 allows them, none of them beyond the maximum above.
+    #[must_use]
+    pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Option<Self> {
+        let is_within_bounds = memory_kib <= MAX_MEMORY_KIB && passes <= MAX_PASSES && lanes <= MAX_LANES;
+        // The bounds first: beyond them the product would not fit its type.
+        if is_within_bounds && passes > 0 && lanes > 0 && memory_kib >= 8 * lanes {
+            Some(Self { memory_kib, passes, lanes })
+        } else {
+            None
+        }
+    }
+
+    /// Memory (`m`), passes (`t`) and lanes (`p`).
+    #[must_use]
+    pub const fn parameters(self) -> (u32, u32, u32) {
+        (self.memory_kib, self.passes, self.lanes)
+    }
+
+    /// How many blocks of 1 KiB are computed: what the function's time is proportional to.
+    #[must_use]
+    pub const fn blocks(self) -> u32 {
+        self.memory_kib * self.passes
+    }
+
+    /// The same with so many blocks less to compute. Nothing, if what is left is too small to be run.
+    #[must_use]
+    pub const fn without(self, blocks: u32) -> Option<Self> {
+        let saved_kib = blocks.div_ceil(self.passes);
+        Self::new(self.memory_kib.saturating_sub(saved_kib), self.passes, self.lanes)
+    }
+
+    /// Has this less memory, which is what hinders special hardware, or less work than is wanted?
+    #[must_use]
+    pub const fn is_weaker_than(self, wanted: Self) -> bool {
+        self.memory_kib < wanted.memory_kib || self.blocks() < wanted.blocks()
+    }
+}
+
+thread_local! {
+    /// Hashing is synchronous, so one buffer is enough. It is taken out while it is used, and cannot be borrowed twice.
+    static MEMORY: Cell<Vec<Block>> = const { Cell::new(Vec::new()) };
+}
+
+/// Hashes a password.
+///
+/// # Errors
+/// [`NotHashed`].
+pub fn derive(password: &[u8], salt: &[u8], cost: Cost) -> Result<[u8; LENGTH], NotHashed> {
+    let mut memory = MEMORY.take();
+    let hash = derive_in(&mut memory, password, salt, cost);
+    MEMORY.set(memory);
+    hash.map_err(NotHashed)
+}
+
+fn derive_in(memory: &mut Vec<Block>, password: &[u8], salt: &[u8], cost: Cost) -> Result<[u8; LENGTH], argon2::Error> {
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(LENGTH))?;
+    let blocks = room_for(memory, params.block_count())?;
+    let mut hash = [0; LENGTH];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let outcome = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut *blocks);
+    // With what is left there, a guess at the password would cost one BLAKE2b instead of all of the work: the last
+    // pass can be run backwards. It would lie there until the next hash, in a quiet isolate for hours. A tenth of the
+    // hash's time (2 ms); the reference implementation wipes it, too.
+    blocks.fill(Block::new());
+    outcome.map(|()| hash)
+}
+
+/// So many blocks of a buffer that has the size of what is recommended or, once that was too small, of the maximum.
+fn room_for(memory: &mut Vec<Block>, blocks: usize) -> Result<&mut [Block], argon2::Error> {
+    if memory.len() < blocks {
+        let sizes = [Cost::RECOMMENDED.memory_kib, MAX_MEMORY_KIB].map(|kib| kib as usize);
+        let size = sizes.into_iter().find(|size| *size >= blocks).ok_or(argon2::Error::MemoryTooMuch)?;
+        // First without the old one: nothing of it is needed, and both at once would take more than is there.
+        *memory = Vec::new();
+        memory.try_reserve_exact(size).map_err(|_| argon2::Error::OutOfMemory)?;
+        memory.resize(size, Block::new());
+    }
+    memory.get_mut(..blocks).ok_or(argon2::Error::OutOfMemory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use crate::domain::ids::hex;
+
+    const SALT: &[u8] = b"somesalt";
+
+    fn cost(memory_kib: u32, passes: u32, lanes: u32) -> Cost {
+        Cost::new(memory_kib, passes, lanes).unwrap()
+    }
+
+    #[test]
+    fn vectors_of_the_reference_implementation() {
+        // github.com/P-H-C/phc-winner-argon2, src/test.c, "Test Argon2id", version 19.
+        let vectors = [
+            ("password", cost(65536, 2, 1), "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"),
+            ("password", cost(256, 2, 1), "9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe"),
+            ("password", cost(256, 2, 2), "6d093c501fd5999645e0ea3bf620d7b8be7fd2db59c20d9fff9539da2bf57037"),
+            ("password", cost(65536, 1, 1), "f6a5adc1ba723dddef9b5ac1d464e180fcd9dffc9d1cbf76cca2fed795d9ca98"),
+            (
+                "differentpassword",
+                cost(65536, 2, 1),
+                "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde",
+            ),
+        ];
+        for (password, cost, expected) in vectors {
+            assert_eq!(hex(&derive(password.as_bytes(), SALT, cost).unwrap()), expected, "{password} {cost:?}");
+        }
+    }
+
+    #[test]
+    fn the_vector_of_the_rfc() {
+        // RFC 9106 §5.3 has a secret and associated data, which this service has not: it holds the crate to the RFC.
+        let data = argon2::AssociatedData::new(&[4; 12]).unwrap();
+        let params = argon2::ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).build().unwrap();
+        let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let mut tag = [0; 32];
+        argon2.hash_password_into_with_memory(&[1; 32], &[2; 16], &mut tag, vec![Block::new(); 32]).unwrap();
+        assert_eq!(hex(&tag), "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659");
+    }
+
+    #[test]
+    fn one_buffer_serves_every_hash_and_is_left_empty() {
+        let mut memory = Vec::new();
+        let mut sizes = Vec::new();
+        let mut hashes = Vec::new();
+        for kib in [8, 19 * 1024, 256, 19 * 1024 + 4, MAX_MEMORY_KIB, 19 * 1024, 8] {
+            hashes.push(derive_in(&mut memory, b"password", SALT, cost(kib, 1, 1)).unwrap());
+            sizes.push(memory.len());
+            assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "{kib}");
+        }
+        assert_eq!(sizes, [19_456, 19_456, 19_456, 65_536, 65_536, 65_536, 65_536]);
+        assert_eq!((hashes[0], hashes[1]), (hashes[6], hashes[5]), "whatever lay there before");
+    }
+
+    #[test]
+    fn what_cannot_be_hashed_is_said_and_leaves_the_buffer_in_its_place() {
+        let before = derive(b"password", SALT, cost(256, 1, 1)).unwrap();
+        assert_eq!(derive(b"password", b"short", cost(256, 1, 1)), Err(NotHashed(argon2::Error::SaltTooShort)));
+        assert_eq!(derive(b"password", SALT, cost(256, 1, 1)), Ok(before));
+        assert_eq!(MEMORY.take().len(), 19_456);
+    }
+
+    #[test]
+    fn parameters_have_bounds() {
+        assert_eq!(Cost::new(19_456, 2, 1), Some(Cost::RECOMMENDED));
+        for (memory_kib, passes, lanes) in [(8, 1, 1), (32, 1, 4), (MAX_MEMORY_KIB, MAX_PASSES, MAX_LANES)] {
+            assert_eq!(cost(memory_kib, passes, lanes).parameters(), (memory_kib, passes, lanes));
+        }
+        let wrong = [
+            (7, 1, 1),
+            (31, 1, 4),
+            (19_456, 0, 1),
+            (19_456, 2, 0),
+            (MAX_MEMORY_KIB + 1, 1, 1),
+            (19_456, MAX_PASSES + 1, 1),
+            (19_456, 2, MAX_LANES + 1),
+            (u32::MAX, u32::MAX, u32::MAX),
+        ];
+        for (memory_kib, passes, lanes) in wrong {
+            assert_eq!(Cost::new(memory_kib, passes, lanes), None, "{memory_kib} {passes} {lanes}");
+        }
+    }
+
+    #[test]
+    fn less_memory_or_less_work_is_weaker() {
+        for weaker in [cost(19_455, 2, 1), cost(19_456, 1, 1), cost(12_288, 3, 1), cost(9_216, 10, 1)] {
+            assert!(weaker.is_weaker_than(Cost::RECOMMENDED), "{weaker:?}");
+        }
+        for enough in [Cost::RECOMMENDED, cost(47_104, 1, 1), cost(65_536, 3, 4)] {
+            assert!(!enough.is_weaker_than(Cost::RECOMMENDED), "{enough:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_the_work_is_the_work_without_what_was_done() {
+        let wanted = Cost::RECOMMENDED;
+        assert_eq!(wanted.without(0), Some(wanted));
+        for done in [1, 2, 1000, 19_456, 38_000] {
+            let left = wanted.without(done).unwrap();
+            assert_eq!(left.blocks(), wanted.blocks() - done.next_multiple_of(2));
+        }
+        for done in [wanted.blocks() - 15, wanted.blocks(), u32::MAX] {
+            assert_eq!(wanted.without(done), None, "too little to be run");
+        }
+    }
+}
