@@ -1,7 +1,6 @@
-// Fills a database as years of use would: 200,000 users, a million refresh tokens, a million audit events. In SQL,
-// since one statement that makes a million rows is much faster than a million statements. The same rows every time;
-// only the clock moves.
-import { pbkdf2Sync } from "node:crypto";
+// Fills a database as years of use would: 200,000 users, a million refresh tokens, a million audit events. The same
+// rows every time; only the clock moves.
+import { fillWith, HASH, numbers, scatter, shuffle, values } from "./rows.mjs";
 
 const USERS = 200_000;
 const EVENTS = 1_000_000;
@@ -46,20 +45,6 @@ const KINDS = [
 const PERIOD = firstOf(KINDS.length);
 const ENDED = 1;
 const IN_USE = 4;
-
-/** Everybody's. */
-export const PASSWORD = "correct horse of two hundred thousand";
-const HASH = phc(PASSWORD, 1000);
-
-export const emailOf = (id) => `user-${id}@mail.example`;
-
-/** Spreads numbers below 2^32 over 32 bits: multiplication by an odd number is a bijection there. */
-const scatter = (number, factor = 2654435761) => `(((${number}) * ${factor}) & 4294967295)`;
-/** Without any order: neighbours among the numbers, or among their images under `scatter`, are none here. */
-const shuffle = (number) => `(((${scatter(number)} >> 12) * (${scatter(number, 2246822519)} >> 12) >> 4) & 4294967295)`;
-const numbers = (first, last) =>
-  `WITH RECURSIVE numbers (n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${last})`;
-const values = (table, list) => `${table} AS (VALUES ${list.map((row) => `(${row.join(", ")})`).join(", ")})`;
 
 /** Half of the numbers are of the frequent users, the others of anybody. */
 const someUser = (number) =>
@@ -150,20 +135,8 @@ const EVENT_ROWS = `
 /** Fills the tables of a migrated database that nobody has used yet, and that nobody uses now. */
 export function fill(db) {
   const now = Date.now();
-  const indexes = db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").all();
-  // Nobody needs what is lost if this is cut off.
-  db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
-  // Built once over all rows, they take a fraction of the time.
-  indexes.forEach(({ name }) => db.exec(`DROP INDEX ${name}`));
-  db.prepare(USER_ROWS).run(now, HASH);
-  [SESSION_ROWS, TOKEN_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
-  indexes.forEach(({ sql }) => db.exec(sql));
-  db.exec("PRAGMA journal_mode = WAL");
-}
-
-function phc(password, rounds) {
-  const salt = Buffer.from("the same for all");
-  const encoded = (bytes) => bytes.toString("base64").replaceAll("=", "");
-  const hash = pbkdf2Sync(password, salt, rounds, 32, "sha256");
-  return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(hash)}`;
+  fillWith(db, () => {
+    db.prepare(USER_ROWS).run(now, HASH);
+    [SESSION_ROWS, TOKEN_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
+  });
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 import { login, refresh, signUp } from "../../e2e/support/client.mjs";
 import { rows } from "../../e2e/support/database.mjs";
-import { emailOf, PASSWORD } from "./fill.mjs";
+import { emailOf, PASSWORD } from "./rows.mjs";
 
 /** Somebody of the filled database, signed in once more: `{user, access, refresh}`. */
 export function signIn(service, id) {

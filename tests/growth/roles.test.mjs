@@ -1,0 +1,82 @@
+// What universities cost when there are ten thousand of them, a million roles, and one university that has a tenth of
+// those: a page of a list is read as far as it goes, and who may do what is found by the caller's own roles. On workerd
+// with D1, because only the database itself says how many rows its plans read.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { parse } from "yaml";
+
+import { rows } from "../e2e/support/database.mjs";
+import { startService } from "../e2e/support/service.mjs";
+import { measure, WRAPPER } from "./support/batches.mjs";
+import { fillRoles, MOST_ROLES, PEOPLE } from "./support/fill-roles.mjs";
+import { SLACK } from "./support/operations.mjs";
+import { signIn } from "./support/people.mjs";
+import { ofCaller, OPERATIONS } from "./support/role-operations.mjs";
+import { withStored } from "./support/stored.mjs";
+
+const TAGS = ["universities", "courses", "authz", "admin"];
+
+const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-roles-"));
+let service;
+/** Of each their id, their tokens, how many roles they have, and `others`, all of them by name. */
+const people = {};
+
+before(async () => {
+  const empty = await startService({ state });
+  await empty.stop();
+  withStored(state, fillRoles);
+  service = await startService({ wrapper: WRAPPER, state, migrate: false });
+  for (const [name, id] of Object.entries(PEOPLE)) {
+    const [{ roles }] = await rows(
+      service.db,
+      "SELECT count(*) AS roles FROM user_university_roles WHERE user_id = ?1",
+      id,
+    );
+    people[name] = { id, roles, ...(await signIn(service, id)), others: people };
+  }
+});
+
+after(async () => {
+  await service?.stop();
+  rmSync(state, { recursive: true, force: true });
+});
+
+describe("of ten thousand universities with a million roles", () => {
+  test("every operation is measured", () => {
+    const { paths } = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"));
+    const methods = Object.values(paths).flatMap((path) => Object.values(path));
+    const described = methods.filter(({ tags }) => tags?.some((tag) => TAGS.includes(tag)));
+    const measured = new Set(OPERATIONS.map(({ id }) => id));
+    assert.deepEqual(described.filter(({ operationId }) => !measured.has(operationId)), []);
+  });
+
+  test("there are as many as it says, and somebody has as many roles as anybody can", async () => {
+    const sql = `SELECT (SELECT count(*) FROM universities) AS universities,
+      (SELECT count(*) FROM user_university_roles) AS roles`;
+    const [{ universities, roles }] = await rows(service.db, sql);
+    assert.ok(universities > 10_000 && roles > 1_000_000, `${universities}, ${roles}`);
+    assert.equal(people.manifold.roles, MOST_ROLES);
+  });
+
+  test("no operation reads more than its page and its caller", async () => {
+    const faults = [];
+    const table = {};
+    for (const operation of OPERATIONS) {
+      const person = people[operation.by] ?? { others: people };
+      const cost = await measure(service, operation, person);
+      const bound = (operation.by ? ofCaller(person.roles) : 0) + operation.reads(person.roles) + SLACK;
+      if (cost.trips !== operation.trips || cost.read > bound) {
+        faults.push(`${operation.title}: ${JSON.stringify({ bound, ...cost })}`);
+      }
+      const { trips, read, written, ms } = cost;
+      table[operation.title] = { "round trips": trips, read, "at most": bound, written, ms: Number(ms.toFixed(1)) };
+    }
+    console.log("Rows that D1 read and wrote; a page is of ten");
+    console.table(table);
+    assert.deepEqual(faults, []);
+  });
+});

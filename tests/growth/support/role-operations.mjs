@@ -1,0 +1,233 @@
+// Every operation about universities, courses, roles and administration, and what it may cost the database where there
+// is very much of everything: round trips, exactly, and rows read, at most.
+//
+// The bounds are what was measured, beside what every request of a caller reads: each row that is looked up by its key
+// counts once, and once more if an index led to it. A list is read as far as its page.
+import assert from "node:assert/strict";
+
+import { asUser, me, send } from "../../e2e/support/client.mjs";
+import {
+  HAUNTED_USER,
+  HUGE,
+  HUGE_COURSE,
+  HUGE_FIRST_DEPARTMENT,
+  MANAGED_USER,
+  MOST_ROLES,
+  ORDINARY,
+  ORDINARY_COURSE,
+  ORDINARY_DEPARTMENT,
+} from "./fill-roles.mjs";
+import { emailOf } from "./rows.mjs";
+
+/** Items of a page; one more is read, to know whether there is another page. */
+const LIMIT = 10;
+const PAGE = LIMIT + 1;
+/** A user, a course, an event in the middle of all of them. */
+const MIDDLE = 150_000;
+
+/** What a request reads of its caller: the user, the session, and each of so many roles. */
+export const ofCaller = (roles) => 3 + 2 * roles;
+
+let things = 0;
+/** Somebody else each time who has no role in the huge university, and a name that nothing has. */
+const somebody = () => emailOf(MIDDLE + (things += 1));
+const newName = () => `new-${(things += 1)}`;
+const named = () => ({ name: newName(), slug: newName() });
+const course = () => ({ title: newName(), code: newName(), is_public: true });
+const role = (name) => () => ({ email: somebody(), role: name });
+
+const UNIVERSITY = `/universities/${HUGE}`;
+const ROLES = `${UNIVERSITY}/roles`;
+const COURSES = `${UNIVERSITY}/courses`;
+const DEPARTMENTS = `${UNIVERSITY}/departments`;
+const COURSE = `/courses/${HUGE_COURSE}`;
+
+/** One request, by whoever performs it; `{made}` in the path is the id of what was made for it. */
+const ask = (method, path, value) => (service, person) => {
+  const body = typeof value === "function" ? value() : value;
+  return asUser(service, person.access, method, path.replace("{made}", person.made), body);
+};
+const get = (path) => ask("GET", path);
+const page = (path, query = "") => get(`${path}?limit=${LIMIT}${query}`);
+const anonymous = (path) => (service) => send(service, path);
+const makes = (path, value) => async (service, person, maker) => {
+  const { status, text, body } = await ask("POST", path, value)(service, { ...maker, made: person.made });
+  assert.equal(status, 201, text);
+  person.made = body.id;
+};
+
+/**
+ * An operation that somebody performs, `by` nobody if there is none; `what` says which case of it.
+ * `prepare` comes before, and is not counted: `[who, what they do]`, one after another.
+ */
+function operation(id, by, perform, { what, status = 200, trips = 2, reads, prepare = [] }) {
+  return {
+    title: [id, what, by && `by ${by}`].filter(Boolean).join(", "),
+    id,
+    by,
+    status,
+    trips,
+    reads: typeof reads === "function" ? reads : () => reads,
+    perform,
+    async prepare(service, person) {
+      for (const [maker, make] of prepare) {
+        await make(service, person, person.others[maker]);
+      }
+    },
+  };
+}
+
+const OF_PEOPLE = [
+  operation("getCurrentUser", "stranger", (service, { access }) => me(service, access), { trips: 1, reads: 0 }),
+  operation("getCurrentUser", "manifold", (service, { access }) => me(service, access), { trips: 1, reads: 0 }),
+];
+
+const OF_UNIVERSITIES = [
+  ...["stranger", "student", "manifold"].map((by) =>
+    operation("listUniversities", by, page("/universities"), { reads: (roles) => roles + 2 * PAGE }),
+  ),
+  operation("listUniversities", "boss", page("/universities", "&cursor=5000"), { what: "late", reads: PAGE }),
+  operation("getUniversity", "student", get(UNIVERSITY), { reads: 2 }),
+  operation("getUniversity", "stranger", get(UNIVERSITY), { status: 404, trips: 1, reads: 1 }),
+  operation("createUniversity", "boss", ask("POST", "/universities", named), { status: 201, reads: 3 }),
+  operation("updateUniversity", "boss", ask("PATCH", UNIVERSITY, named), { reads: 3 }),
+  operation("deleteUniversity", "boss", ask("DELETE", "/universities/{made}"), {
+    status: 204,
+    reads: 6,
+    prepare: [["boss", makes("/universities", named)]],
+  }),
+  operation("listDepartments", "student", page(DEPARTMENTS), { reads: 1 + PAGE }),
+  operation("createDepartment", "rector", ask("POST", DEPARTMENTS, named), { status: 201, reads: 9 }),
+  operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/{made}`), {
+    status: 204,
+    reads: 4,
+    prepare: [["rector", makes(DEPARTMENTS, named)]],
+  }),
+  operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/${HUGE_FIRST_DEPARTMENT}`), {
+    what: "in use",
+    status: 409,
+    reads: 5,
+  }),
+];
+
+const OF_ROLES = [
+  operation("listRoles", "rector", page(ROLES), { reads: 1 + 2 * PAGE }),
+  operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { what: "late", reads: 1 + 2 * PAGE }),
+  operation("grantRole", "boss", (service, person) =>
+    ask("POST", ROLES, { user_id: person.others.manifold.id, role: "TA" })(service, person), {
+    what: "to whom has the most",
+    status: 409,
+    reads: MOST_ROLES + 18,
+  }),
+  operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
+    status: 204,
+    trips: 3,
+    reads: 12,
+    prepare: [["rector", makes(ROLES, role("TA"))]],
+  }),
+  operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
+    what: "an administrator's",
+    status: 204,
+    trips: 3,
+    reads: 14,
+    prepare: [["rector", makes(ROLES, role("UNIVERSITY_ADMIN"))]],
+  }),
+];
+
+const OF_COURSES = [
+  operation("listUniversityCourses", "student", page(COURSES), { reads: 2 + PAGE }),
+  operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}`), { trips: 1, reads: PAGE }),
+  operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}&cursor=${MIDDLE}`), {
+    what: "late",
+    trips: 1,
+    reads: PAGE,
+  }),
+  operation("listCourses", "stranger", page("/courses"), { reads: 5 * PAGE }),
+  // Of each of the caller's universities the next course is looked up for each place of the page.
+  ...[["", undefined], [`&cursor=${MIDDLE}`, "late"]].map(([cursor, what]) =>
+    operation("listCourses", "student", page("/courses", cursor), { what, reads: (roles) => (3 * roles + 4) * PAGE }),
+  ),
+  operation("listCourses", "boss", page("/courses", `&cursor=${MIDDLE}`), { what: "late", reads: PAGE }),
+  operation("getCourse", undefined, anonymous(COURSE), { trips: 1, reads: 1 }),
+  operation("getCourse", "student", get(COURSE), { reads: 2 }),
+  operation("createCourse", "rector", ask("POST", COURSES, course), { status: 201, reads: 12 }),
+  operation("updateCourse", "rector", ask("PATCH", COURSE, course), { reads: 5 }),
+  operation("deleteCourse", "rector", ask("DELETE", "/courses/{made}"), {
+    status: 204,
+    reads: 8,
+    prepare: [["rector", makes(COURSES, course)]],
+  }),
+  ...[["", undefined], ["&cursor=410000", "late"]].map(([cursor, what]) =>
+    operation("listEnrollments", "teacher", page(`${COURSE}/enrollments`, cursor), { what, reads: 1 + 2 * PAGE }),
+  ),
+  operation("enroll", "student", ask("POST", "/courses/{made}/enrollments"), {
+    status: 201,
+    reads: 16,
+    prepare: [["rector", makes(COURSES, course)]],
+  }),
+  operation("enroll", "student", ask("POST", `${COURSE}/enrollments`), { what: "once more", status: 409, reads: 14 }),
+  operation("getEnrollment", "student", get("/enrollments/1"), { reads: 3 }),
+  operation("endEnrollment", "student", ask("DELETE", "/enrollments/{made}"), {
+    status: 204,
+    reads: 4,
+    prepare: [["rector", makes(COURSES, course)], ["student", makes("/courses/{made}/enrollments")]],
+  }),
+];
+
+const ORDINARY_IDS = { university_id: ORDINARY, department_id: ORDINARY_DEPARTMENT, course_id: ORDINARY_COURSE };
+const QUESTIONS = [
+  ["of nothing", 1, 0, "platform:administer", {}],
+  ["of a university", 2, 1, "universities:view", { university_id: HUGE }],
+  ["of a department", 2, 1, "courses:manage", { department_id: HUGE_FIRST_DEPARTMENT }],
+  ["of a course", 2, 1, "courses:view", { course_id: HUGE_COURSE }],
+  ["of an enrolment", 2, 2, "enrollments:view", { enrollment_id: 1 }],
+  ["of three that agree", 2, 1, "courses:view", ORDINARY_IDS],
+].flatMap(([what, trips, reads, permission, ids]) => {
+  const check = ask("POST", "/authz/check", { permission, ...ids });
+  return ["student", "manifold"].map((by) => operation("checkPermission", by, check, { what, trips, reads }));
+});
+
+const OF_USERS = [
+  operation("adminListUsers", "boss", page("/admin/users"), { reads: PAGE }),
+  ...[
+    ["late", `&cursor=${MIDDLE}`, PAGE],
+    ["by address", `&email=${emailOf(MIDDLE)}`, 1],
+    ["disabled", "&is_active=false", PAGE],
+    ["active", "&is_active=true", PAGE],
+  ].map(([what, query, reads]) => operation("adminListUsers", "boss", page("/admin/users", query), { what, reads })),
+  operation("adminGetUser", "boss", get(`/admin/users/${MIDDLE}`), { reads: 12 }),
+  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 12 }),
+  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { is_active: false }), {
+    what: "disabling",
+    reads: 12,
+  }),
+  operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 3 }),
+  operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 5 }),
+  // What is theirs is looked for in every table, and each of their rows deleted.
+  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 70 }),
+];
+
+const OF_EVENTS = [
+  ["all", "", PAGE],
+  ["of a user", `&user_id=${HAUNTED_USER}`, PAGE],
+  ["of a type", "&type=role_granted", PAGE],
+  ["of a type, late", "&type=role_granted&cursor=5000", PAGE],
+  ["of a type that there is none of", "&type=deleted", 1],
+  // In no index by type: of these events four of ten are such, and the others are read over.
+  ["refreshes", "&type=refreshed", 5 * PAGE],
+  ["of a user and a type", `&user_id=${MANAGED_USER}&type=role_granted`, PAGE],
+  ["of a user, a type they have none of", `&user_id=${HAUNTED_USER}&type=role_granted`, 1],
+  ["of a user, refreshes", "&user_id=1&type=refreshed", 5 * PAGE],
+].map(([what, query, reads]) =>
+  operation("adminListEvents", "boss", page("/admin/audit-events", query), { what, reads }),
+);
+
+export const OPERATIONS = [
+  ...OF_PEOPLE,
+  ...OF_UNIVERSITIES,
+  ...OF_ROLES,
+  ...OF_COURSES,
+  ...QUESTIONS,
+  ...OF_USERS,
+  ...OF_EVENTS,
+];
