@@ -1,5 +1,5 @@
-// Administrators who are rid of each other, or of themselves, at the same moment: whatever the order, one stays. At this
-// level, because it takes workerd, two isolates of the deployed Worker and one D1 behind them to make the
+// Administrators who are rid of each other, or of themselves, at the same moment: whatever the order, one stays. At
+// this level, because it takes workerd, two isolates of the deployed Worker and one D1 behind them to make the
 // interleavings; roles-overtaken has those that chance seldom makes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -75,10 +75,10 @@ describe("two administrators of a university who remove each other's role", () =
 
   async function assertOneStays(outcome) {
     const { university, winner, loser, refusal, isStudent } = outcome;
-    // Who is refused was an administrator when their rights were read, and would take the last one's role now. Or they
-    // were none any more, and may not even know of the university, unless another role of theirs lets them.
+    // Who is refused was an administrator when their rights were read, and has lost the role since. Or they were none
+    // any more, and may not even know of the university, unless another role of theirs lets them.
     const whoIsNone = isStudent ? "403 FORBIDDEN" : "404 NOT_FOUND";
-    assert.ok(["409 CONFLICT", whoIsNone].includes(refusal), refusal);
+    assert.ok(["403 FORBIDDEN", whoIsNone].includes(refusal), refusal);
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [winner.id]);
     assert.deepEqual([await look(winner, outcome), await look(loser, outcome)], ["200", whoIsNone]);
   }
@@ -128,8 +128,9 @@ describe("of two administrators one stays", () => {
     });
   }
 
-  // What only an administrator of the platform can do, the boss does, who is none of the two.
-  const ofUniversity = Object.entries(WAYS).filter(([, { needs, isOwn }]) => needs !== "platform" || !isOwn);
+  // What only an administrator of the platform can do, the boss does, who is none of the two. Disabling is not among
+  // it: a thief must be stopped, whatever that leaves.
+  const ofUniversity = Object.entries(WAYS).filter(([, { effect }]) => effect !== "disabled");
   const doer = ({ needs }, person) => (needs === "platform" ? boss : person);
   for (const [does, way] of ofUniversity) {
     test(`of a university, when one ${does} and the other does anything of the kind`, async () => {
@@ -184,9 +185,9 @@ describe("of many administrators one stays", () => {
     assert.equal(new Set(removed).size, removed.length, "each is removed once");
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), left);
     assert.equal(left.length, 1);
-    // What is gone already, or whoever is: not found. Never anything else.
-    const refused = new Set(answers.map(answerOf));
-    assert.deepEqual([...refused.difference(new Set(["204", "404 NOT_FOUND", "409 CONFLICT"]))], []);
+    // What is gone already, or whoever is: not found. Who has lost their role since they asked: forbidden.
+    const told = new Set(answers.map(answerOf));
+    assert.deepEqual([...told.difference(new Set(["204", "403 FORBIDDEN", "404 NOT_FOUND"]))], []);
   });
 
   for (const [does, remove] of [

@@ -55,7 +55,7 @@ const knock = (door, headers) => DOORS[door].knock(service, headers);
 
 for (const [door, { limit }] of Object.entries(DOORS)) {
   test(`a flood at ${door} is let through ${limit} times a minute, and the rest does not reach D1`, async () => {
-    const answers = await withinOneMinute((ip) => burst(limit + 15, () => knock(door, from(ip))));
+    const answers = await withinOneMinute(service, (ip) => burst(limit + 15, () => knock(door, from(ip))));
     const { admitted, refused } = sorted(answers);
     assert.equal(admitted, limit);
     await assertTurnedAway(service, refused);
@@ -63,7 +63,7 @@ for (const [door, { limit }] of Object.entries(DOORS)) {
 }
 
 test("a request that is turned away for its body counts as well: nobody gets free tries", async () => {
-  const next = await withinOneMinute(async (ip) => {
+  const next = await withinOneMinute(service, async (ip) => {
     const faulty = [{}, "no json", { email: "nobody", password: 1 }];
     await burst(DOORS.login.limit, (index) => post(service, "/auth/login", faulty[index % 3], from(ip)));
     return knock("login", from(ip));
@@ -72,7 +72,7 @@ test("a request that is turned away for its body counts as well: nobody gets fre
 });
 
 test("another spelling of the method or the path is the same door", async () => {
-  const statuses = await withinOneMinute(async (ip) => {
+  const statuses = await withinOneMinute(service, async (ip) => {
     const ask = (path, method) => send(service, path, { method, headers: from(ip) });
     await shut("readiness", ip);
     await shut("login", ip);
@@ -85,7 +85,7 @@ test("another spelling of the method or the path is the same door", async () => 
 });
 
 test("who is turned away at one door goes on at all the others", async () => {
-  const seen = await withinOneMinute(async (ip) => {
+  const seen = await withinOneMinute(service, async (ip) => {
     const person = await signUp(service, newUser(), from(ip));
     const { refused } = await shut("login", ip);
     const turnedAway = [
@@ -113,7 +113,7 @@ test("who is turned away at one door goes on at all the others", async () => {
 });
 
 test("who is turned away says nothing of whether the token that came along is good", async () => {
-  const answer = await withinOneMinute(async (ip) => {
+  const answer = await withinOneMinute(service, async (ip) => {
     await shut("login", ip);
     return changePassword(service, "no.jwt.this", WRONG, "a new passphrase", from(ip));
   });
@@ -123,7 +123,7 @@ test("who is turned away says nothing of whether the token that came along is go
 describe("one client with many addresses", () => {
   /** The door is shut by one client; who else finds it shut? */
   const foundBy = (addresses, shutBy = addresses[0]) => {
-    return withinOneMinute(async (ip) => {
+    return withinOneMinute(service, async (ip) => {
       // A prefix of its own for each try: the two parts of an IPv4 address that `newIp` counts up.
       const [, , third, fourth] = ip.split(".");
       const named = (address) => address.replace("$", `${third}:${fourth}`).replace("#", ip);
@@ -144,7 +144,7 @@ describe("one client with many addresses", () => {
   });
 
   test("who spreads over a /64 has one limit for all of it", async () => {
-    const answers = await withinOneMinute((ip) => {
+    const answers = await withinOneMinute(service, (ip) => {
       const [, , third, fourth] = ip.split(".");
       return burst(DOORS.login.limit + 10, (index) => {
         return knock("login", from(`2001:db8:${third}:${fourth}:${(index * 977).toString(16)}::1`));
@@ -177,14 +177,14 @@ describe("a client that names other addresses in headers", () => {
   const claiming = (ip) => Object.fromEntries(Object.entries(HEADERS).map(([name, value]) => [name, value(ip)]));
 
   test("is counted by its own all the same", async () => {
-    const answers = await withinOneMinute((ip) => {
+    const answers = await withinOneMinute(service, (ip) => {
       return burst(DOORS.login.limit + 10, () => knock("login", { ...from(ip), ...claiming(newIp()) }));
     });
     assert.equal(sorted(answers).admitted, DOORS.login.limit);
   });
 
   test("does not use up the limit of the one that it names", async () => {
-    const [attacker, victim] = await withinOneMinute(async (ip) => {
+    const [attacker, victim] = await withinOneMinute(service, async (ip) => {
       const victimIp = newIp();
       const flood = await burst(DOORS.login.limit + 1, () => knock("login", { ...from(ip), ...claiming(victimIp) }));
       return [flood, await burst(DOORS.login.limit, () => knock("login", from(victimIp)))];

@@ -92,12 +92,12 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     const thief = (await login(service, user)).body;
     const changing = changePassword(service, access, user.password, NEXT);
     let token = thief.refresh_token;
-    let isChanged = false;
-    changing.then(() => (isChanged = true));
-    while (!isChanged) {
+    let isOver = false;
+    const changed = changing.finally(() => (isOver = true));
+    while (!isOver) {
       token = (await refresh(service, token)).body.refresh_token ?? token;
     }
-    assertSuccess(await changing, 200);
+    assertSuccess(await changed, 200);
     assertEnvelope(await refresh(service, token), 401, "AUTH_TOKEN_REVOKED");
     assert.deepEqual(await liveIds(id), [sessionOf(access)]);
   });

@@ -8,10 +8,13 @@ import { changePassword, deleteAccount, login, me, newUser, signUp } from "./sup
 import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
+import { decode } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const MANY = 50;
 const FREE = 5;
+/** What the failure after those costs. */
+const FIRST_WAIT_MS = 1000;
 const WRONG = "an entirely wrong passphrase";
 
 let service;
@@ -22,6 +25,7 @@ before(async () => {
 });
 after(() => service.end());
 
+const sessionOf = (token) => Number(decode(token).claims.sid);
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const wrong = (user) => ({ ...user, password: WRONG });
 /** A guess that is stopped between what it reads and what it writes. */
@@ -109,7 +113,7 @@ function replay(events) {
 
 describe("the right password among fifty guesses of one moment", () => {
   /** The right one won before a wait began, or it is answered like a wrong one and has opened nothing. */
-  async function assertJust({ user, id }, answers, position) {
+  async function assertJust({ user, id, access }, answers, position) {
     const right = answers[position];
     const others = answers.filter((answer) => answer !== right);
     others.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
@@ -118,7 +122,7 @@ describe("the right password among fifty guesses of one moment", () => {
     const { failures, blockedUntil } = replay(events);
     const row = await userRow(service.db, id);
     assert.deepEqual([row.failed_sign_ins, row.blocked_until], [failures, blockedUntil]);
-    const [, ...opened] = await liveSessions(service.db, id);
+    const opened = (await liveSessions(service.db, id)).filter((session) => session.id !== sessionOf(access));
     const signedIn = events.filter(({ type }) => type === "signed_in").map((event) => event.session_id);
     assert.deepEqual(opened.map((session) => session.id), signedIn);
     if (right.status === 200) {
@@ -138,7 +142,10 @@ describe("the right password among fifty guesses of one moment", () => {
     test(`sent as number ${position + 1}, before any was written: wins after the free failures at most`, async () => {
       const person = await signUp(service);
       const place = await assertJust(person, await hold.allAtOnce(...guesses(person).map(guess)), position);
-      assert.ok(place <= FREE, `found after ${place} wrong guesses`);
+      const [, ...moments] = (await eventsOf(service.db, person.id)).map((event) => event.created_at);
+      // On a slow machine the right one may have come when the wait that a wrong one earned was over.
+      const isOneMoment = Math.max(...moments) - Math.min(...moments) < FIRST_WAIT_MS;
+      assert.ok(place <= FREE || !isOneMoment, `found after ${place} wrong guesses`);
     });
 
     test(`sent as number ${position + 1} of a burst: opens a session only outside of a wait`, async () => {

@@ -125,7 +125,7 @@ test("who tries one password on five hundred accounts is stopped before the one 
     SELECT 'sprayed-' || ?1 || '-' || i || '@mail.example', CASE WHEN i = 400 THEN ?2 ELSE ?3 END, 1 FROM n`;
   const hashes = [await hashOf(hasIt), await hashOf(hasAnother)];
   let tries = 0;
-  const { answers, addresses } = await withinOneMinute(async (ip) => {
+  const { answers, addresses } = await withinOneMinute(service, async (ip) => {
     tries += 1;
     await rows(service.db, insert, String(tries), ...hashes);
     const addresses = Array.from({ length: 500 }, (_, index) => `sprayed-${tries}-${index + 1}@mail.example`);

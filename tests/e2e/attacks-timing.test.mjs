@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 
 import { phc } from "./support/hashes.mjs";
 import { table } from "./support/timing.mjs";
-import { assertAlike, assertDifferent, measureTries, NO_BODY, THROTTLED } from "./support/tried.mjs";
+import { NO_BODY, THROTTLED, Tries } from "./support/tried.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const ROUNDS = 250;
@@ -34,21 +34,23 @@ const KINDS = {
 };
 
 let service;
-let times;
+let tries;
 before(async () => {
   service = await startWatched({ settings: { PASSWORD_ITERATIONS: String(ITERATIONS) } });
-  times = await measureTries(service, KINDS, phc(RIGHT, ITERATIONS), { rounds: ROUNDS, warmUp: WARM_UP });
+  tries = new Tries(service, KINDS, { rounds: ROUNDS, warmUp: WARM_UP });
+  await tries.prepare(phc(RIGHT, ITERATIONS));
 });
 after(() => service.end());
 
-test("the measurement", (t) => {
+test("the measurement", async (t) => {
+  const times = await tries.measurement(0);
   table(times).forEach((line) => t.diagnostic(line));
   assert.ok(Object.values(times).every((list) => list.length === ROUNDS));
 });
 
 describe("the clock tells a control apart, so it would tell the others apart, too:", () => {
   for (const control of ["control: a hash of half as many rounds again", NO_BODY]) {
-    test(control.replace("control: ", ""), () => assertDifferent(times, control, "wrong password"));
+    test(control.replace("control: ", ""), () => tries.assertDifferent(control, "wrong password"));
   }
 });
 
@@ -56,20 +58,20 @@ describe("the clock does not tell apart", () => {
   const alike = ["wrong password", "unknown address", "throttled, wrong password", "disabled, wrong password"];
   for (const [index, one] of alike.entries()) {
     for (const other of alike.slice(index + 1)) {
-      test(`${one} – ${other}`, () => assertAlike(times, one, other));
+      test(`${one} – ${other}`, () => tries.assertAlike(one, other));
     }
   }
 
-  test("the right password from a wrong one during a wait", () => {
-    assertAlike(times, "throttled, right password", "throttled, wrong password");
+  test("the right password from a wrong one during a wait", async () => {
+    await tries.assertAlike("throttled, right password", "throttled, wrong password");
   });
 
-  test("an account whose hash is of fewer rounds than today's from an address without an account", () => {
-    assertAlike(times, "old hash, wrong password", "unknown address");
-    assertAlike(times, "old hash, throttled, wrong password", "unknown address");
+  test("an account whose hash is of fewer rounds than today's from an address without an account", async () => {
+    await tries.assertAlike("old hash, wrong password", "unknown address");
+    await tries.assertAlike("old hash, throttled, wrong password", "unknown address");
   });
 
-  test("the right password from a wrong one during a wait, where the hash is of fewer rounds than today's", () => {
-    assertAlike(times, "old hash, throttled, right password", "old hash, throttled, wrong password");
+  test("the right password from a wrong one during a wait, where the hash is of fewer rounds than today's", async () => {
+    await tries.assertAlike("old hash, throttled, right password", "old hash, throttled, wrong password");
   });
 });

@@ -113,7 +113,8 @@ test("registering", async () => {
   for (const person of [newUser(), user]) {
     assert.equal((await again(person)({})).status, 429);
   }
-  const refused = await rows(service.db, "SELECT type, reason, user_id, ip FROM audit_events WHERE id > ?1", last);
+  const sql = "SELECT type, reason, user_id, ip FROM audit_events WHERE id > ?1 ORDER BY id";
+  const refused = await rows(service.db, sql, last);
   // Whoever is refused for that learns nothing, and nothing is looked up: the address is nobody's.
   const expected = { type: "registration_refused", reason: "rate_limited", user_id: null, ip };
   assert.deepEqual(refused, [expected, expected]);

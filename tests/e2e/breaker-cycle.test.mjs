@@ -21,15 +21,19 @@ import {
   untilProbeIsDue,
 } from "./support/faults.mjs";
 import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
+import { testInTime } from "./support/patience.mjs";
 
 const THRESHOLD = 5;
-const RECOVERY_SECONDS = 2;
-// Long enough for fifty requests to be answered while one is held.
-const settings = { D1_TIMEOUT_MS: "2000", BREAKER_RECOVERY_TIMEOUT_SECONDS: String(RECOVERY_SECONDS) };
+/** The breaker's time to recover, where nothing must happen within it. */
+const SECONDS = 2;
+/** Where nothing is late on purpose. */
+const LONG_MS = 20_000;
+/** A failure is reported before it is answered: so much earlier, at most, the breaker has opened. */
+const REPORT_MS = 500;
 
 const FAULTS = [
-  ["answers too late", { kind: "slow", ms: 4000 }, /no answer within 2000 ms/],
-  ["never answers", { kind: "never" }, /no answer within 2000 ms/],
+  ["answers too late", { kind: "slow" }, /no answer within \d+ ms/],
+  ["never answers", { kind: "never" }, /no answer within \d+ ms/],
   ["fails before it does anything", { kind: "before" }, /Network connection lost/],
   ["fails after it did what it was asked", { kind: "after" }, /Network connection lost/],
   ["answers with nothing", { kind: "corrupt", answer: "nothing" }, /corrupt answer/],
@@ -38,7 +42,7 @@ const FAULTS = [
 ];
 
 /** It is open: nothing gets through, and what needs no database works. */
-async function assertOpen(service, person, failureCount) {
+async function assertOpen(service, person, failureCount, seconds) {
   const reached = await batches(service);
   const refused = await Promise.all([me(service, person.access), ...everyOperation(service)]);
   assertSuccess(await send(service, "/health"), 200);
@@ -50,16 +54,23 @@ async function assertOpen(service, person, failureCount) {
   assert.equal(await batches(service), reached, "D1 was called");
   await assertRefusedAtOnce(service, refused);
   for (const { headers } of refused) {
-    assert.ok(Number(headers["retry-after"]) <= RECOVERY_SECONDS, headers["retry-after"]);
+    assert.ok(Number(headers["retry-after"]) <= seconds, headers["retry-after"]);
   }
+}
+
+/** The breaker recovers in so many seconds. */
+function settingsOf(seconds, deadline = LONG_MS) {
+  return { D1_TIMEOUT_MS: String(deadline), BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds) };
 }
 
 describe("five failures open the breaker, and one probe decides what follows, when D1", { concurrency: 3 }, () => {
   for (const [name, fault, cause] of FAULTS) {
-    test(name, async (t) => {
-      const service = await startFaulty(t, { settings });
+    testInTime(name, async (story) => {
+      const { seconds, ms } = story;
+      const deadline = ["slow", "never"].includes(fault.kind) ? ms : LONG_MS;
+      const service = await story.start({ settings: settingsOf(seconds, deadline) });
       const person = await signUp(service);
-      const started = await setFaults(service, { db: fault });
+      const started = await setFaults(service, { db: { ...fault, ms: 2 * deadline } });
 
       const failed = everyOperation(service, THRESHOLD - 1);
       (await Promise.all(failed)).forEach(assertUnavailable);
@@ -68,7 +79,7 @@ describe("five failures open the breaker, and one probe decides what follows, wh
       const fifth = await me(service, person.access);
       assertUnavailable(fifth);
       assert.equal(await batches(service), started.batches + THRESHOLD);
-      await assertOpen(service, person, THRESHOLD);
+      await story.inTime(ms - REPORT_MS, () => assertOpen(service, person, THRESHOLD, seconds));
       const errors = await logged(service, (line) => line.level === "ERROR" && cause.test(line.cause));
       assert.equal(errors.length, THRESHOLD, "each failure is logged once, with its cause");
 
@@ -77,10 +88,11 @@ describe("five failures open the breaker, and one probe decides what follows, wh
       const badProbe = await me(service, person.access);
       assertUnavailable(badProbe);
       assert.equal(await batches(service), before + 1);
-      await assertOpen(service, person, THRESHOLD + 1);
+      await story.inTime(ms - REPORT_MS, () => assertOpen(service, person, THRESHOLD + 1, seconds));
 
       await untilProbeIsDue(service);
-      const answers = await oneOfManyProbes([service], () => me(service, person.access));
+      const ask = () => me(service, person.access);
+      const answers = await story.inTime(deadline, () => oneOfManyProbes([service], ask));
       assertSuccess(answers.at(-1), 200);
       const [probe] = await accessLines(service, [answers.at(-1)]);
       assert.deepEqual([probe.d1_calls, probe.do_calls], [1, 2], "it asked for leave and said what it found");
@@ -94,8 +106,8 @@ describe("five failures open the breaker, and one probe decides what follows, wh
   }
 });
 
-test("readiness tells the truth about D1 and the breaker, and is itself a probe", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("readiness tells the truth about D1 and the breaker, and is itself a probe", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds) });
   const readiness = async (status) => {
     const { body, ...response } = await send(service, "/health/ready");
     assert.equal(response.status, status, response.text);
@@ -106,20 +118,25 @@ test("readiness tells the truth about D1 and the breaker, and is itself a probe"
   for (let failures = 1; failures < THRESHOLD; failures += 1) {
     assert.deepEqual(await readiness(503), ["degraded", "failing", "closed"]);
   }
-  assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
-  const reached = await batches(service);
-  assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
-  assert.equal(await batches(service), reached);
+  await story.inTime(story.ms, async () => {
+    assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
+    const reached = await batches(service);
+    assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
+    assert.equal(await batches(service), reached);
+  });
   await untilProbeIsDue(service);
-  assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
-  await setFaults(service, { db: { kind: "ok" } });
-  assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
+  await story.inTime(story.ms, async () => {
+    assert.deepEqual(await readiness(503), ["degraded", "failing", "open"]);
+    await setFaults(service, { db: { kind: "ok" } });
+    assert.deepEqual(await readiness(503), ["degraded", "not_asked", "open"]);
+  });
   await untilProbeIsDue(service);
   assert.deepEqual(await readiness(200), ["ready", "ok", "closed"]);
 });
 
 test("with leave for three probes exactly three of fifty parallel requests probe, and one closes it", async (t) => {
-  const service = await startFaulty(t, { settings: { ...settings, BREAKER_HALF_OPEN_MAX_CALLS: "3" } });
+  const settings = { ...settingsOf(SECONDS), BREAKER_HALF_OPEN_MAX_CALLS: "3" };
+  const service = await startFaulty(t, { settings });
   const person = await signUp(service);
   await breakOpen(service);
   await untilProbeIsDue(service);
@@ -130,8 +147,7 @@ test("with leave for three probes exactly three of fifty parallel requests probe
 });
 
 test("failures that are older than the window do not count", async (t) => {
-  const window = { ...settings, BREAKER_FAILURE_WINDOW_SECONDS: "1" };
-  const service = await startFaulty(t, { settings: window });
+  const service = await startFaulty(t, { settings: { ...settingsOf(SECONDS), BREAKER_FAILURE_WINDOW_SECONDS: "1" } });
   const person = await signUp(service);
   await setFaults(service, { db: { kind: "before" } });
   for (let round = 0; round < 2; round += 1) {

@@ -1,17 +1,20 @@
 // A minute of a D1 that fails three calls of ten, half of them after it has written, some at once and some by never
 // answering: every request of sixteen clients ends in its proper answer or in a 503 in time, and no write is lost,
-// doubled or halved. The tables are looked at past the service.
+// doubled or halved. The tables are looked at past the service. A slow machine gets more than a minute.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { send } from "./support/client.mjs";
 import { assertLinearChains, rows, sessionsWithTwoLiveTokens } from "./support/database.mjs";
-import { counters, setFaults, startFaulty, transitions, until } from "./support/faults.mjs";
+import { counters, setFaults, startFaulty, until } from "./support/faults.mjs";
 import { Client } from "./support/flapping-client.mjs";
 import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
 import { decode } from "./support/tokens.mjs";
 
 const MINUTE_MS = 60_000;
+/** No machine needs longer for what has to happen. */
+const LONGEST_MS = 4 * MINUTE_MS;
+const PAUSE_MS = 40;
 const CLIENTS = 16;
 const D1_TIMEOUT_MS = 500;
 const SEED = 20261120;
@@ -31,8 +34,45 @@ function generator(seed) {
   };
 }
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+
+/** What has happened so far of what has to happen. */
+async function seen(service) {
+  const { flapped } = await counters(service);
+  const count = (filter) => service.logs(filter).length;
+  const isChange = (line) => line.message === "Circuit breaker changed" && line.from === "half_open";
+  const change = (to) => (line) => isChange(line) && line.to === to;
+  return {
+    flapped,
+    closings: count(change("closed")),
+    openings: count(change("open")),
+    refused: count((line) => line.status_code === 503 && line.d1_calls === 0),
+    retried: count((line) => line.message === "Refreshed" && line.retried),
+  };
+}
+
+/** Did it flap as it was meant to, and did everything happen that has to be got right? */
+function isEnough({ flapped, closings, openings, refused, retried }) {
+  const failed = flapped.before + flapped.never + flapped.after + flapped.silent;
+  const calls = failed + flapped.ok;
+  const isFlapping = failed > 0.2 * calls && failed < 0.4 * calls && Object.values(flapped).every((n) => n >= 20);
+  return isFlapping && closings >= 10 && openings >= 1 && refused >= 100 && retried >= 20;
+}
+
+/** How long what needs no database takes meanwhile, at most: what the machine adds to every wait. */
+async function slowest(service, isOver) {
+  let longest = 0;
+  while (!isOver()) {
+    const begun = performance.now();
+    assert.equal((await send(service, "/health")).status, 200);
+    longest = Math.max(longest, performance.now() - begun);
+    await pause();
+  }
+  return longest;
+}
+
 /** Each request was answered properly and in time, and each refusal is explained by an answer that was lost. */
-async function assertAnswers(service, clients) {
+async function assertAnswers(service, clients, lateness) {
   const lines = await logged(service, (line) => line.message === "Request finished");
   const byId = new Map(lines.map((line) => [line.request_id, line]));
   const tries = clients.flatMap((client) => client.tries);
@@ -41,7 +81,7 @@ async function assertAnswers(service, clients) {
     const line = byId.get(id);
     assert.equal(line.status_code, status);
     assert.ok(PROPER.includes(status), JSON.stringify(line));
-    assert.ok(line.duration_ms <= D1_TIMEOUT_MS + 1000, JSON.stringify(line));
+    assert.ok(line.duration_ms <= D1_TIMEOUT_MS + 1000 + lateness, JSON.stringify({ ...line, lateness }));
   }
   // A failure is reported, unless the breaker is known to be open by then: it counts no more.
   const failed = lines.filter((line) => line.status_code === 503 && line.d1_calls > 0);
@@ -99,41 +139,37 @@ test("a minute of a flapping D1: proper answers or 503 in time, and nothing lost
   const clients = Array.from({ length: CLIENTS }, (_, index) => {
     return new Client(service, `client-${index}`, generator(SEED + index));
   });
+  const begun = Date.now();
   let isOver = false;
+  const watching = slowest(service, () => isOver);
   const lives = clients.map(async (client) => {
     while (!isOver) {
       await client.live();
     }
   });
-  const minute = new Promise((resolve) => setTimeout(resolve, MINUTE_MS));
+  const enough = until(
+    "a minute is over, and it has flapped enough",
+    async () => Date.now() - begun >= MINUTE_MS && isEnough(await seen(service)),
+    LONGEST_MS,
+  );
   // A client that gives up ends the test at once.
-  await Promise.race([minute, Promise.all(lives)]);
-  isOver = true;
-  const { flapped } = await setFaults(service, { db: { kind: "ok" } });
+  await Promise.race([enough, Promise.all(lives)]).finally(() => (isOver = true));
+  await setFaults(service, { db: { kind: "ok" } });
   // What they are in the middle of, they finish.
   await Promise.all(lives);
   await until("it is ready again", async () => (await send(service, "/health/ready")).status === 200);
 
-  const lines = await assertAnswers(service, clients);
+  // A wait for D1, and one for the breaker before it and after it.
+  const lines = await assertAnswers(service, clients, 3 * (await watching));
   const found = await assertTables(service, clients);
   await Promise.all(clients.map((client) => client.goOn()));
   await assertTables(service, clients);
   (await loggedText(service)).forEach(assertLogLine);
 
-  // It was what it was meant to be.
-  const failed = flapped.before + flapped.never + flapped.after + flapped.silent;
-  const calls = failed + flapped.ok;
-  assert.ok(failed > 0.2 * calls && failed < 0.4 * calls, JSON.stringify(flapped));
-  Object.values(flapped).forEach((number) => assert.ok(number >= 20, JSON.stringify(flapped)));
-  const changes = await transitions(service);
-  assert.ok(changes.filter((change) => change === "half_open → closed").length >= 10, changes.join(", "));
-  assert.ok(changes.filter((change) => change === "half_open → open").length >= 1, changes.join(", "));
-  const refused = lines.filter((line) => line.status_code === 503 && line.d1_calls === 0);
-  assert.ok(refused.length >= 100);
-  const retried = await logged(service, (line) => line.message === "Refreshed" && line.retried);
-  assert.ok(retried.length >= 20);
-  t.diagnostic(`${lines.length} requests, ${refused.length} refused; ${JSON.stringify(flapped)}`);
-  t.diagnostic(`${found.sessions} sessions, ${found.tokens} tokens, ${changes.length} transitions`);
+  const total = await seen(service);
+  assert.ok(isEnough(total), JSON.stringify(total));
+  t.diagnostic(`${lines.length} requests, ${JSON.stringify(total)}`);
+  t.diagnostic(`${found.sessions} sessions, ${found.tokens} tokens`);
   const longest = Math.max(...lines.map((line) => line.duration_ms));
   const explained = clients.flatMap((client) => client.explained).length;
   t.diagnostic(`${explained} refusals after a lost answer; the longest request took ${longest} ms`);

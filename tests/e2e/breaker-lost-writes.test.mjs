@@ -11,7 +11,7 @@ import { startService } from "./support/service.mjs";
 import { decode } from "./support/tokens.mjs";
 
 // Fewer failures than open the breaker would do, but this is not about the breaker.
-const common = { D1_TIMEOUT_MS: "1000", BREAKER_FAILURE_THRESHOLD: "1000" };
+const common = { D1_TIMEOUT_MS: "2500", BREAKER_FAILURE_THRESHOLD: "1000" };
 const LOST = [
   ["fails", { kind: "after" }],
   ["never comes", { kind: "silent" }],
@@ -44,7 +44,7 @@ function serve(settings) {
 }
 
 describe("with an interval for retries, a refresh whose answer", () => {
-  const suite = serve({ REFRESH_REUSE_INTERVAL_SECONDS: "60" });
+  const suite = serve({ REFRESH_REUSE_INTERVAL_SECONDS: "3600" });
 
   for (const [name, fault] of LOST) {
     test(`${name} is retried with the same single successor, and the session goes on`, async () => {

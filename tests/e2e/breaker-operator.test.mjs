@@ -24,11 +24,13 @@ import {
   untilProbeIsDue,
 } from "./support/faults.mjs";
 import { assertLogLine, loggedText } from "./support/logs.mjs";
+import { testInTime } from "./support/patience.mjs";
 
 const PATH = "/operator/circuit-breaker";
 const DOWN = { db: { kind: "before" } };
 const WHOLE = { db: { kind: "ok" } };
-const settings = { BREAKER_RECOVERY_TIMEOUT_SECONDS: "2", D1_TIMEOUT_MS: "3000" };
+/** The breaker recovers in so many seconds; nobody waits for D1 in vain. */
+const settingsOf = (seconds) => ({ BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds), D1_TIMEOUT_MS: "20000" });
 const bearer = (key) => ({ Authorization: `Bearer ${key}` });
 const many = (count, request) => Promise.all(Array.from({ length: count }, request));
 const named = (id) => ({ "X-Request-ID": id });
@@ -45,16 +47,18 @@ async function assertNeverLogged(service, ...secrets) {
   secrets.forEach((secret) => assert.ok(!lines.join("\n").includes(secret), `logged: ${secret}`));
 }
 
-test("forced open refuses everything, whatever D1 does, until it is ordered otherwise", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("forced open refuses everything, whatever D1 does, until it is ordered otherwise", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds) });
   const { access } = await signUp(service);
-  const { body, ...ordered } = await command(service, "open");
-  assertSuccess({ body, ...ordered }, 200);
-  const open = { state: "open", failure_count: 0, retry_after_seconds: 2, forced: true, shared: true };
-  assert.deepEqual(body, open);
+  const open = { state: "open", failure_count: 0, retry_after_seconds: story.seconds, forced: true, shared: true };
   const reached = await batches(service);
-  const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
-  await assertRefusedAtOnce(service, refused);
+  await story.inTime(story.ms, async () => {
+    const { body, ...ordered } = await command(service, "open");
+    assertSuccess({ body, ...ordered }, 200);
+    assert.deepEqual(body, open);
+    const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
+    await assertRefusedAtOnce(service, refused);
+  });
   // Twice as long as an open breaker would stay so by itself; those who then ask are told to wait again.
   for (let round = 0; round < 2; round += 1) {
     await retryTime(await me(service, access));
@@ -76,8 +80,8 @@ test("forced open refuses everything, whatever D1 does, until it is ordered othe
   assertSuccess(await me(service, access), 200);
 });
 
-test("forced closed lets everything through while D1 is down, and never opens; automatic counts again", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("forced closed lets all through while D1 is down and never opens; automatic counts again", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds) });
   const { access } = await signUp(service);
   await breakOpen(service);
   const { body, ...ordered } = await command(service, "closed");
@@ -92,18 +96,23 @@ test("forced closed lets everything through while D1 is down, and never opens; a
   assertSuccess(await command(service, "automatic"), 200);
   (await many(4, () => me(service, access))).forEach(assertUnavailable);
   assert.deepEqual([(await inspect(service)).state, (await inspect(service)).failure_count], ["closed", 4]);
-  assertUnavailable(await me(service, access));
-  assert.equal((await inspect(service)).state, "open");
+  await story.inTime(story.ms, async () => {
+    assertUnavailable(await me(service, access));
+    assert.equal((await inspect(service)).state, "open");
+  });
   await setFaults(service, WHOLE);
   await untilProbeIsDue(service);
   assertSuccess(await me(service, access), 200);
 });
 
-test("the operator is heard at once while D1 never answers, and asks nothing of it", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("the operator is heard at once while D1 never answers, and asks nothing of it", async (story) => {
+  const service = await story.start({ settings: { D1_TIMEOUT_MS: "3000" } });
   await setFaults(service, { db: { kind: "never" } });
   const stuck = Promise.all(everyOperation(service, 4));
-  const answers = [await inspection(service), await command(service, "open"), await command(service, "automatic")];
+  const answers = [];
+  for (const ask of [inspection, (at) => command(at, "open"), (at) => command(at, "automatic")]) {
+    answers.push(await story.inTime(1000, () => ask(service)));
+  }
   answers.forEach((response) => assertSuccess(response, 200));
   for (const line of await accessLines(service, answers)) {
     assert.deepEqual([line.d1_calls, line.do_calls, line.route], [0, 1, PATH]);
@@ -155,15 +164,18 @@ test("another key is refused like another token, and orders nothing", async (t) 
   await assertNeverLogged(service, OPERATOR_KEY, OPERATOR_KEY.slice(0, -1), wrong, access);
 });
 
-test("each transition is logged once, under the id of the request that caused it", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("each transition is logged once, under the id of the request that caused it", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds) });
   const { access } = await signUp(service);
   const ask = (id) => me(service, access, named(id));
   await setFaults(service, DOWN);
-  for (let failure = 1; failure <= 5; failure += 1) {
+  for (let failure = 1; failure < 5; failure += 1) {
     assertUnavailable(await ask(`failure-${failure}`));
   }
-  assertUnavailable(await ask("refused"));
+  await story.inTime(story.ms, async () => {
+    assertUnavailable(await ask("failure-5"));
+    assertUnavailable(await ask("refused"));
+  });
   await untilProbeIsDue(service);
   assertUnavailable(await ask("bad-probe"));
   await untilProbeIsDue(service);
@@ -176,10 +188,10 @@ test("each transition is logged once, under the id of the request that caused it
 
   const lines = await breakerLines(service);
   lines.forEach((line) => assert.deepEqual([line.level, line.message], ["WARNING", "Circuit breaker changed"]));
-  const story = lines.map((line) => {
+  const told = lines.map((line) => {
     return `${line.request_id}: ${line.from} → ${line.to}, ${line.failure_count}${line.forced ? ", forced" : ""}`;
   });
-  assert.deepEqual(story, [
+  assert.deepEqual(told, [
     "failure-5: closed → open, 5",
     "bad-probe: open → half_open, 5",
     "bad-probe: half_open → open, 6",
@@ -193,7 +205,7 @@ test("each transition is logged once, under the id of the request that caused it
 });
 
 test("many probes in parallel log one transition, under the id of the one that probed", async (t) => {
-  const service = await startFaulty(t, { settings });
+  const service = await startFaulty(t, { settings: settingsOf(2) });
   const { access } = await signUp(service);
   await breakOpen(service);
   await untilProbeIsDue(service);

@@ -13,6 +13,7 @@ import {
   breakerLines,
   breakOpen,
   command,
+  counters,
   everyOperation,
   inspect,
   inspection,
@@ -23,15 +24,22 @@ import {
   until,
   untilProbeIsDue,
 } from "./support/faults.mjs";
-import { assertLogLine, loggedText } from "./support/logs.mjs";
+import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
+import { testInTime } from "./support/patience.mjs";
 
 const OBJECT_TIMEOUT_MS = 500;
+/** What a test is given first, and the breaker to recover. */
+const SECONDS = 3;
+/** Where D1 is late. Elsewhere nobody waits for it in vain. */
 const D1_TIMEOUT_MS = 2000;
-const settings = { D1_TIMEOUT_MS: String(D1_TIMEOUT_MS), BREAKER_RECOVERY_TIMEOUT_SECONDS: "3" };
+const settingsOf = (seconds, timeout = 20_000) => {
+  return { D1_TIMEOUT_MS: String(timeout), BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds) };
+};
 const WHOLE = { kind: "ok" };
 const LOST = "Circuit breaker is out of reach: this isolate decides alone";
 const BACK = "Circuit breaker is back: this isolate follows it again";
 const OWN = "Circuit breaker of this isolate changed";
+const REFRESHED = "Circuit breaker copy refreshed";
 
 const FAULTS = [
   ["cannot be named", { kind: "throws" }],
@@ -43,7 +51,7 @@ const FAULTS = [
 const many = (count, request) => Promise.all(Array.from({ length: count }, request));
 
 /** What was logged about the breaker: the messages, and the states where they changed. */
-async function story(service) {
+async function saidOfBreaker(service) {
   const lines = await breakerLines(service);
   return lines.map(({ level, message, from, to }) => `${level} ${message}${from ? `: ${from} → ${to}` : ""}`);
 }
@@ -58,29 +66,38 @@ function untilLogged(service, message, access) {
 
 describe("an isolate decides alone, and says so once, when the object", { concurrency: 3 }, () => {
   for (const [name, fault] of FAULTS) {
-    test(name, async (t) => {
-      const service = await startFaulty(t, { settings });
+    const tell = async (story) => {
+      const service = await story.start({ settings: settingsOf(story.seconds) });
       await setFaults(service, { breaker: fault });
       const { access } = await signUp(service);
-      const healthy = await many(50, () => me(service, access));
+      // One after another, so that each waits for nobody but whom it asks; then all at once.
+      const healthy = [];
+      for (let count = 0; count < 5; count += 1) {
+        healthy.push(await story.inTime(OBJECT_TIMEOUT_MS, () => me(service, access)));
+      }
+      const lines = await accessLines(service, healthy);
+      lines.forEach((line) => assert.ok(line.duration_ms < OBJECT_TIMEOUT_MS, `${line.duration_ms} ms`));
+      healthy.push(...(await many(50, () => me(service, access))));
       healthy.forEach((response) => assertSuccess(response, 200));
       await service.logged((line) => line.message === LOST);
       for (const line of await accessLines(service, healthy)) {
         assert.equal(line.do_calls, 0, "it waited for the object");
-        assert.ok(line.duration_ms < OBJECT_TIMEOUT_MS, `${line.duration_ms} ms`);
       }
 
       await setFaults(service, { db: { kind: "before" } });
-      const failed = [...(await Promise.all(everyOperation(service, 4))), await me(service, access)];
-      failed.forEach(assertUnavailable);
-      const reached = await batches(service);
-      const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
-      assert.equal(await batches(service), reached);
-      await assertRefusedAtOnce(service, refused);
+      const failed = await Promise.all(everyOperation(service, 4));
+      await story.inTime(story.ms - 1000, async () => {
+        failed.push(await me(service, access));
+        failed.forEach(assertUnavailable);
+        const reached = await batches(service);
+        const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
+        assert.equal(await batches(service), reached);
+        await assertRefusedAtOnce(service, refused);
+        const { retry_after_seconds: seconds, ...alone } = await inspect(service);
+        assert.deepEqual(alone, { state: "open", failure_count: 5, forced: false, shared: false });
+        assert.ok(seconds >= 1 && seconds <= story.seconds, seconds);
+      });
       (await accessLines(service, failed)).forEach((line) => assert.equal(line.do_calls, 0, "it is known to be lost"));
-      const { retry_after_seconds: seconds, ...alone } = await inspect(service);
-      assert.deepEqual(alone, { state: "open", failure_count: 5, forced: false, shared: false });
-      assert.ok(seconds >= 1 && seconds <= 3, seconds);
       // An answer that is late says nothing of what was done: this order would change nothing.
       assertUnavailable(await command(service, fault.kind === "slow" ? "automatic" : "closed"));
       assert.equal((await inspect(service)).shared, false);
@@ -93,47 +110,52 @@ describe("an isolate decides alone, and says so once, when the object", { concur
       (await many(20, () => me(service, access))).forEach((response) => assertSuccess(response, 200));
       // That it became half-open is told below.
       const lonely = [`WARNING ${LOST}`, `WARNING ${OWN}: closed → open`, `WARNING ${OWN}: half_open → closed`];
-      assert.deepEqual((await story(service)).filter((line) => !line.endsWith("→ half_open")), lonely);
+      assert.deepEqual((await saidOfBreaker(service)).filter((line) => !line.endsWith("→ half_open")), lonely);
 
       await setFaults(service, { breaker: WHOLE });
       await untilLogged(service, BACK, access);
-      assert.equal((await story(service)).at(-1), `INFO ${BACK}`);
+      assert.equal((await saidOfBreaker(service)).at(-1), `INFO ${BACK}`);
       const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
       assert.deepEqual(await inspect(service), closed);
       assertSuccess(await command(service, "automatic"), 200);
       (await loggedText(service)).forEach(assertLogLine);
-    });
+    };
+    testInTime(name, tell, SECONDS);
   }
 });
 
-test("an object that is slow but answers in time is followed, and nobody waits for it", async (t) => {
-  const service = await startFaulty(t, { settings: { ...settings, LOG_LEVEL: "DEBUG" } });
+testInTime("an object that is slow but answers in time is followed, and nobody waits for it", async (story) => {
+  const service = await story.start({ settings: { ...settingsOf(story.seconds), LOG_LEVEL: "DEBUG" } });
   await setFaults(service, { breaker: { kind: "slow", ms: 300 } });
   const { access } = await signUp(service);
   const healthy = await many(50, () => me(service, access));
   healthy.forEach((response) => assertSuccess(response, 200));
   (await accessLines(service, healthy)).forEach((line) => assert.equal(line.do_calls, 0));
-  await service.logged((line) => line.message === "Circuit breaker copy refreshed" && line.reached);
-  await breakOpen(service);
-  const reached = await batches(service);
-  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
-  assert.equal(await batches(service), reached);
-  assert.deepEqual([(await inspect(service)).state, (await inspect(service)).shared], ["open", true]);
-  assert.ok(!(await story(service)).some((line) => line.includes(LOST)));
-});
+  await service.logged((line) => line.message === REFRESHED && line.reached);
+  await story.inTime(story.ms, async () => {
+    await breakOpen(service);
+    const reached = await batches(service);
+    await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+    assert.equal(await batches(service), reached);
+    assert.deepEqual([(await inspect(service)).state, (await inspect(service)).shared], ["open", true]);
+  });
+  assert.ok(!(await saidOfBreaker(service)).some((line) => line.includes(LOST)));
+}, SECONDS);
 
-test("the object is lost while the breaker is open: it stays open here until its time, then one probes", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("the object is lost while the breaker is open: it stays so for its time, then one probes", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds, D1_TIMEOUT_MS) });
   const { access } = await signUp(service);
-  await breakOpen(service);
-  await setFaults(service, { breaker: { kind: "never" } });
-  const reached = await batches(service);
-  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  const reached = await story.inTime(story.ms, async () => {
+    await breakOpen(service);
+    await setFaults(service, { breaker: { kind: "never" } });
+    await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+    return batches(service);
+  });
   // Nobody looks at it meanwhile: that it is lost is found out by those who ask for the probe.
   await setFaults(service, { db: { kind: "held" } });
   await retryTime(await me(service, access));
   assert.equal(await batches(service), reached);
-  const answers = await oneOfManyProbes([service], () => me(service, access));
+  const answers = await story.inTime(D1_TIMEOUT_MS, () => oneOfManyProbes([service], () => me(service, access)));
   assertSuccess(answers.at(-1), 200);
   const lines = await accessLines(service, answers);
   for (const line of lines) {
@@ -141,7 +163,7 @@ test("the object is lost while the breaker is open: it stays open here until its
   }
   assert.equal(lines.reduce((sum, line) => sum + line.do_calls, 0), 1, "one asked for all of them");
   assert.equal(await batches(service), reached + 1);
-  assert.equal((await story(service)).filter((line) => line === `WARNING ${LOST}`).length, 1);
+  assert.equal((await saidOfBreaker(service)).filter((line) => line === `WARNING ${LOST}`).length, 1);
   assertSuccess(await me(service, access), 200);
 
   // The shared breaker has waited for a probe all the while: this isolate is it.
@@ -150,37 +172,49 @@ test("the object is lost while the breaker is open: it stays open here until its
   assert.deepEqual([found.state, found.shared], ["half_open", true]);
   assertSuccess(await me(service, access), 200);
   assert.equal((await inspect(service)).state, "closed");
-});
+}, SECONDS);
 
-test("an answer of the object that others have overtaken does not undo what was learnt since", async (t) => {
-  const service = await startFaulty(t, { settings: { ...settings, LOG_LEVEL: "DEBUG" } });
-  // The very first request asks how the breaker is: closed, which is known a moment later.
-  await setFaults(service, { breaker: { kind: "slow", ms: OBJECT_TIMEOUT_MS - 200 } });
+testInTime("an answer of the object that others have overtaken does not undo what was learnt since", async (story) => {
+  const service = await story.start({ settings: { ...settingsOf(story.seconds), LOG_LEVEL: "DEBUG" } });
   const { access } = await signUp(service);
-  await setFaults(service, { breaker: WHOLE });
-  await breakOpen(service);
-  await service.logged((line) => line.message === "Circuit breaker copy refreshed");
+  // What is known is stale after a while; whoever comes then asks how the breaker is: closed, which is known late.
+  const delay = OBJECT_TIMEOUT_MS - 200;
+  await setFaults(service, { breaker: { kind: "slow", ms: delay } });
+  await until("somebody asks", async () => {
+    assertSuccess(await me(service, access), 200);
+    return (await counters(service)).fetches.inspect;
+  });
+  await story.inTime(delay, async () => {
+    await setFaults(service, { breaker: WHOLE });
+    await breakOpen(service);
+  });
+  await service.logged((line) => line.message === REFRESHED, 2);
+  const lines = await logged(service, (line) => line.name === "app.breaker");
+  const order = lines.slice(-2).map(({ message, reached, to }) => [message, reached ?? to]);
+  assert.deepEqual(order, [["Circuit breaker changed", "open"], [REFRESHED, true]], "it was overtaken");
   const reached = await batches(service);
   await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
   assert.equal(await batches(service), reached);
-});
+}, SECONDS);
 
-test("with D1 and the object both silent, nobody waits longer than for one after the other", async (t) => {
-  const service = await startFaulty(t, { settings });
+testInTime("with D1 and the object both silent, nobody waits longer than for one after the other", async (story) => {
+  const service = await story.start({ settings: settingsOf(story.seconds, D1_TIMEOUT_MS) });
   const { access } = await signUp(service);
   await setFaults(service, { db: { kind: "never" }, breaker: { kind: "never" } });
-  const failed = await many(5, () => me(service, access));
-  failed.forEach(assertUnavailable);
-  const lines = await accessLines(service, failed);
-  for (const line of lines) {
-    assert.ok(line.duration_ms >= D1_TIMEOUT_MS && line.duration_ms < D1_TIMEOUT_MS + OBJECT_TIMEOUT_MS + 200);
+  const longest = D1_TIMEOUT_MS + OBJECT_TIMEOUT_MS + 200;
+  const failed = await story.inTime(longest, () => many(5, () => me(service, access)));
+  await story.inTime(story.ms - OBJECT_TIMEOUT_MS, async () => {
+    failed.forEach(assertUnavailable);
+    await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
+  });
+  for (const { duration_ms: duration } of await accessLines(service, failed)) {
+    assert.ok(duration >= D1_TIMEOUT_MS && duration < longest, `${duration} ms`);
   }
-  await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
   assert.equal((await inspect(service)).failure_count, 5);
-});
+}, SECONDS);
 
 test("each change of an isolate's own breaker is logged, under the id of the request that caused it", async (t) => {
-  const service = await startFaulty(t, { settings });
+  const service = await startFaulty(t, { settings: settingsOf(SECONDS) });
   await setFaults(service, { breaker: { kind: "rejects" } });
   const { access } = await signUp(service);
   const ask = (id) => me(service, access, { "X-Request-ID": id });

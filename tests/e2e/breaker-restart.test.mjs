@@ -23,6 +23,7 @@ import {
   WRAPPER,
 } from "./support/faults.mjs";
 import { startKillable } from "./support/killable.mjs";
+import { testInTime } from "./support/patience.mjs";
 import { NAME, startService } from "./support/service.mjs";
 import { stateFolder } from "./support/start.mjs";
 
@@ -38,21 +39,24 @@ async function evict(service) {
 }
 
 describe("when the object is evicted,", () => {
-  const settings = { BREAKER_RECOVERY_TIMEOUT_SECONDS: "2", D1_TIMEOUT_MS: "3000" };
+  const settingsOf = (seconds) => ({ BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds), D1_TIMEOUT_MS: "20000" });
+  const settings = settingsOf(2);
 
-  test("an open breaker stays open until its time, and then lets one probe through", async (t) => {
-    const service = await startFaulty(t, { settings });
+  testInTime("an open breaker stays open until its time, and then lets one probe through", async (story) => {
+    const service = await story.start({ settings: settingsOf(story.seconds) });
     const { access } = await signUp(service);
     const opening = Date.now();
-    await breakOpen(service);
-    await setFaults(service, WHOLE);
-    const breaker = await evict(service);
-    assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["open", 5, true]);
-    const reached = await batches(service);
-    await assertRefusedAtOnce(service, await Promise.all([me(service, access), ...everyOperation(service)]));
+    const reached = await story.inTime(story.ms, async () => {
+      await breakOpen(service);
+      await setFaults(service, WHOLE);
+      const breaker = await evict(service);
+      assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["open", 5, true]);
+      await assertRefusedAtOnce(service, await Promise.all([me(service, access), ...everyOperation(service)]));
+      return batches(service);
+    });
     await evict(service);
     await untilProbeIsDue(service);
-    assert.ok(Date.now() - opening >= 2000, "before its time");
+    assert.ok(Date.now() - opening >= story.ms, "before its time");
     await evict(service);
     assert.equal(await batches(service), reached);
     const answers = await oneOfManyProbes([service], () => me(service, access));
@@ -105,50 +109,64 @@ describe("when the object is evicted,", () => {
 
 describe("when everything is started again on the same data,", () => {
   // Longer than a start takes, so that it is still open then.
-  const RECOVERY_MS = 8000;
-  const settings = { OPERATOR_KEY, BREAKER_RECOVERY_TIMEOUT_SECONDS: String(RECOVERY_MS / 1000), LOG_LEVEL: "DEBUG" };
+  const SECONDS = 8;
   const WAYS = { stopped: (service) => service.stop(), killed: (service) => service.kill() };
 
+  /** `{start, options}` for services on the same data, whose breaker recovers in as much time as the story has. */
+  function onSameData(story) {
+    const settings = { OPERATOR_KEY, BREAKER_RECOVERY_TIMEOUT_SECONDS: String(story.seconds), LOG_LEVEL: "DEBUG" };
+    const options = { state: stateFolder(), settings, wrapper: WRAPPER };
+    const start = async () => {
+      const service = story.observe(await startService(options), settings);
+      story.t.after(() => service.stop());
+      return service;
+    };
+    return { start, options };
+  }
+
   for (const [way, end] of Object.entries(WAYS)) {
-    test(`because it was ${way}: an open breaker stays open until its time, then one probes`, async (t) => {
-      const options = { state: stateFolder(t), settings, wrapper: WRAPPER };
-      const first = await (way === "killed" ? startKillable(t, options) : startService(options));
+    testInTime(`because it was ${way}: an open breaker stays open until its time, then one probes`, async (story) => {
+      const { start, options } = onSameData(story);
+      const first = await (way === "killed" ? startKillable(story.t, options) : start());
       const { access } = await signUp(first);
       const opening = Date.now();
-      await breakOpen(first);
-      const opened = Date.now();
-      assert.equal((await inspect(first)).state, "open");
-      await end(first);
+      const service = await story.inTime(story.ms, async () => {
+        await breakOpen(first);
+        const opened = Date.now();
+        assert.equal((await inspect(first)).state, "open");
+        await end(first);
 
-      const service = await startService(options);
-      t.after(() => service.stop());
-      const breaker = await inspect(service);
-      assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["open", 5, true]);
-      await assertRefusedAtOnce(service, await Promise.all([me(service, access), ...everyOperation(service)]));
-      assert.equal(await batches(service), 0);
+        const again = await start();
+        const left = story.ms - (Date.now() - opened);
+        const breaker = await inspect(again);
+        assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["open", 5, true]);
+        assert.ok(breaker.retry_after_seconds <= Math.ceil(left / 1000), "a start must not prolong it");
+        await assertRefusedAtOnce(again, await Promise.all([me(again, access), ...everyOperation(again)]));
+        assert.equal(await batches(again), 0);
+        return again;
+      });
       await untilProbeIsDue(service);
-      const due = Date.now();
-      assert.ok(due - opening >= RECOVERY_MS, "before its time");
-      assert.ok(due - opened < RECOVERY_MS + 1000, "after its time: a start must not prolong it");
+      assert.ok(Date.now() - opening >= story.ms, "before its time");
       const answers = await oneOfManyProbes([service], () => me(service, access));
       assertSuccess(answers.at(-1), 200);
       assert.equal((await inspect(service)).state, "closed");
-    });
+    }, SECONDS);
   }
 
-  test("a new isolate learns of an open breaker with its first request, whose success proves nothing", async (t) => {
-    const options = { state: stateFolder(t), settings, wrapper: WRAPPER };
-    const first = await startService(options);
+  testInTime("a new isolate learns of an open breaker with its first request, and proves nothing", async (story) => {
+    const { start } = onSameData(story);
+    const first = await start();
     const { access } = await signUp(first);
-    await breakOpen(first);
-    await first.stop();
-    const service = await startService(options);
-    t.after(() => service.stop());
-    await me(service, access);
-    await service.logged((line) => line.message === "Circuit breaker copy refreshed" && line.reached);
-    const reached = await batches(service);
-    await assertRefusedAtOnce(service, await Promise.all([me(service, access), ...everyOperation(service)]));
-    assert.equal(await batches(service), reached);
-    assert.equal((await inspect(service)).state, "open");
-  });
+    await story.inTime(story.ms, async () => {
+      await breakOpen(first);
+      await first.stop();
+      const service = await start();
+      await me(service, access);
+      await service.logged((line) => line.message === "Circuit breaker copy refreshed" && line.reached);
+      const reached = await batches(service);
+      await assertRefusedAtOnce(service, await Promise.all([me(service, access), ...everyOperation(service)]));
+      assert.equal(await batches(service), reached);
+      assert.equal((await inspect(service)).state, "open");
+    });
+  }, SECONDS);
 });

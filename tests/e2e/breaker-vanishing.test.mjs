@@ -20,6 +20,7 @@ import {
   WRAPPER,
 } from "./support/faults.mjs";
 import { startKillable } from "./support/killable.mjs";
+import { testInTime } from "./support/patience.mjs";
 import { startService } from "./support/service.mjs";
 import { stateFolder } from "./support/start.mjs";
 
@@ -51,68 +52,76 @@ async function untilNextProbe(service, access) {
 }
 
 describe("the next one probes when the probe", () => {
-  const settings = { D1_TIMEOUT_MS: "1000", BREAKER_RECOVERY_TIMEOUT_SECONDS: "1" };
-  // It may answer for as long as D1 may take, and has a second to say so.
-  const LEASE_MS = 2000;
+  /** D1 may take as long as the story has. */
+  const settingsOf = ({ ms }) => ({ D1_TIMEOUT_MS: String(ms), BREAKER_RECOVERY_TIMEOUT_SECONDS: "1" });
+  /** The probe may answer for as long as D1 may take, and has a second to say so. */
+  const leaseOf = ({ ms }) => ms + 1000;
+  /** Longer than a start takes, so that the lease has not ended by then. */
+  const SECONDS_TO_START = 7;
 
-  test("never gets an answer and its client hangs up", async (t) => {
-    const service = await startFaulty(t, { settings });
+  testInTime("never gets an answer and its client hangs up", async (story) => {
+    const service = await story.start({ settings: settingsOf(story) });
     const { access } = await signUp(service);
     await breakOpen(service);
     await untilProbeIsDue(service);
     await setFaults(service, SILENT);
     const probing = Date.now();
-    await hangUp(service, access);
+    await story.inTime(leaseOf(story), () => hangUp(service, access));
     await setFaults(service, WHOLE);
     const probed = await untilNextProbe(service, access);
-    assert.ok(probed - probing >= LEASE_MS, `${probed - probing} ms after the first`);
+    assert.ok(probed - probing >= leaseOf(story), `${probed - probing} ms after the first`);
     assert.equal((await inspect(service)).state, "closed");
   });
 
-  test("crashes its isolate, which takes the object's instance with it", async (t) => {
-    const service = await startFaulty(t, { settings });
+  testInTime("crashes its isolate, which takes the object's instance with it", async (story) => {
+    const service = await story.start({ settings: settingsOf(story) });
     const { access } = await signUp(service);
     await breakOpen(service);
     await untilProbeIsDue(service);
     await setFaults(service, { db: { kind: "panic" } });
     const probing = Date.now();
-    assertEnvelope(await me(service, access), 500, "INTERNAL_ERROR");
-    await setFaults(service, WHOLE);
-    const breaker = await inspect(service);
-    assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
+    await story.inTime(leaseOf(story), async () => {
+      assertEnvelope(await me(service, access), 500, "INTERNAL_ERROR");
+      await setFaults(service, WHOLE);
+      const breaker = await inspect(service);
+      assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
+    });
     const probed = await untilNextProbe(service, access);
-    assert.ok(probed - probing >= LEASE_MS, `${probed - probing} ms after the first`);
+    assert.ok(probed - probing >= leaseOf(story), `${probed - probing} ms after the first`);
     assert.equal((await inspect(service)).state, "closed");
   });
 
-  test("is killed with everything else", async (t) => {
-    // Longer than a start takes, so that the lease has not ended by then.
-    const slow = { ...settings, D1_TIMEOUT_MS: "7000" };
-    const options = { state: stateFolder(t), settings: { OPERATOR_KEY, ...slow }, wrapper: WRAPPER };
-    const mortal = await startKillable(t, options);
+  testInTime("is killed with everything else", async (story) => {
+    const settings = { OPERATOR_KEY, ...settingsOf(story) };
+    const options = { state: stateFolder(), settings, wrapper: WRAPPER };
+    const mortal = await startKillable(story.t, options);
     const { access } = await signUp(mortal);
     await breakOpen(mortal);
     await untilProbeIsDue(mortal);
     const { batches: before } = await setFaults(mortal, { db: { kind: "held" } });
     const probing = Date.now();
-    const probe = assert.rejects(me(mortal, access));
-    await untilCalled(mortal, before);
-    await mortal.kill();
-    await probe;
+    const service = await story.inTime(story.ms, async () => {
+      const probe = assert.rejects(me(mortal, access));
+      await untilCalled(mortal, before);
+      await mortal.kill();
+      await probe;
 
-    const service = await startService(options);
-    t.after(() => service.stop());
-    const breaker = await inspect(service);
-    assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
-    assert.ok(breaker.retry_after_seconds > 1 && breaker.retry_after_seconds <= 8, breaker.retry_after_seconds);
+      const again = story.observe(await startService(options), settings);
+      story.t.after(() => again.stop());
+      const breaker = await inspect(again);
+      assert.deepEqual([breaker.state, breaker.failure_count, breaker.shared], ["half_open", 5, true]);
+      const seconds = breaker.retry_after_seconds;
+      assert.ok(seconds > 1 && seconds <= leaseOf(story) / 1000, seconds);
+      return again;
+    });
     const probed = await untilNextProbe(service, access);
-    assert.ok(probed - probing >= 8000, `${probed - probing} ms after the first`);
+    assert.ok(probed - probing >= leaseOf(story), `${probed - probing} ms after the first`);
     assert.equal((await inspect(service)).state, "closed");
-  });
+  }, SECONDS_TO_START);
 });
 
 test("five clients that hang up before D1 was late open the breaker all the same", async (t) => {
-  const service = await startFaulty(t, { settings: { D1_TIMEOUT_MS: "1000" } });
+  const service = await startFaulty(t, { settings: { D1_TIMEOUT_MS: "2000" } });
   const { access } = await signUp(service);
   await setFaults(service, SILENT);
   for (let failures = 0; failures < 5; failures += 1) {

@@ -133,7 +133,7 @@ describe("kill -9 in the middle of many refreshes", () => {
   }
 
   test("loses no token that was handed out, and leaves one unbroken chain per session", async (t) => {
-    const state = stateFolder(t);
+    const state = stateFolder();
     let clients;
     let answers = 0;
     for (let round = 0; round < ROUNDS; round += 1) {

@@ -1,9 +1,11 @@
 // What stands behind a deployment, run here as it will run there: the smoke test, good and bad, and the size budget.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { test } from "node:test";
 
-import { startService } from "./support/service.mjs";
+import { startFor } from "./support/start.mjs";
 
 /** Runs a script of the project without blocking the service that it talks to. */
 function run(...args) {
@@ -16,23 +18,24 @@ function run(...args) {
   });
 }
 
-test("the smoke test passes on a good service and writes nothing", async () => {
-  const service = await startService();
+test("the smoke test passes on a good service and writes nothing", async (t) => {
+  const service = await startFor(t);
   const { code, output } = await run("scripts/smoke.mjs", `${service.origin}/`);
   assert.equal(code, 0, output);
   const { results } = await service.db.prepare("SELECT count(*) AS users FROM users").all();
   assert.equal(results[0].users, 0);
-  await service.stop();
 });
 
-test("the smoke test fails on a service without a secret, without its tables, and on none at all", async () => {
-  const withoutSecret = await startService({ settings: { SECRET_KEY: undefined } });
+test("the smoke test fails on a service without a secret, without its tables, and on none at all", async (t) => {
+  const withoutSecret = await startFor(t, { settings: { SECRET_KEY: undefined } });
   assert.equal((await run("scripts/smoke.mjs", withoutSecret.origin)).code, 1);
-  await withoutSecret.stop();
-  const withoutTables = await startService({ migrate: false });
+  const withoutTables = await startFor(t, { migrate: false });
   assert.equal((await run("scripts/smoke.mjs", withoutTables.origin)).code, 1);
-  await withoutTables.stop();
-  assert.equal((await run("scripts/smoke.mjs", withoutTables.origin)).code, 1);
+  // Hangs up on everybody. Nobody else can get its address meanwhile, as they could if nobody had it.
+  const none = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+  t.after(() => none.close());
+  await once(none, "listening");
+  assert.equal((await run("scripts/smoke.mjs", `http://127.0.0.1:${none.address().port}`)).code, 1);
   assert.equal((await run("scripts/smoke.mjs")).code, 2);
 });
 

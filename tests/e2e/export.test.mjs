@@ -8,6 +8,16 @@ import { exportData, from, login, logout, newIp, newUser, refresh, signUp } from
 import { eventsOf, inShort, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertFaults, assertSuccess } from "./support/envelope.mjs";
 import { accessLines } from "./support/logs.mjs";
+import {
+  createCourse,
+  createDepartment,
+  createUniversity,
+  enroll,
+  grantRole,
+  made,
+  member,
+  platformAdmin,
+} from "./support/roles.mjs";
 import { SECRET_KEY } from "./support/service.mjs";
 import { decode } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
@@ -21,7 +31,7 @@ after(() => service.end());
 async function page(access, query) {
   const response = await exportData(service, access, query);
   assertSuccess(response, 200);
-  assert.deepEqual(Object.keys(response.body), ["user", "sessions", "audit_events", "next_cursor"]);
+  assert.deepEqual(Object.keys(response.body), ["user", "sessions", "enrollments", "audit_events", "next_cursor"]);
   return response.body;
 }
 
@@ -109,7 +119,29 @@ test("holds the account, every session and every event as they are on file", asy
     "sign_in_refused wrong_password",
     "refreshed",
   ]);
-  assert.equal(exported.next_cursor, null);
+  assert.deepEqual([exported.enrollments, exported.next_cursor], [[], null]);
+});
+
+test("holds every role and every enrolment as they are on file, on its first page", async () => {
+  const boss = await platformAdmin(service);
+  const { id: university } = await made(createUniversity(service, boss));
+  const { id: department } = await made(createDepartment(service, boss, university));
+  const person = await member(service, boss, university, "STUDENT");
+  await made(grantRole(service, boss, university, person, "TA", department));
+  for (const student of [person, await member(service, boss, university, "STUDENT"), person]) {
+    await made(enroll(service, student, (await made(createCourse(service, boss, university))).id));
+  }
+  await addEvents(person.id, boss.id, PAGE);
+  const [first, second] = await pages(person.access);
+  assert.deepEqual(first.user.roles, [
+    { university_id: university, department_id: null, role: "STUDENT" },
+    { university_id: university, department_id: department, role: "TA" },
+  ]);
+  const sql = "SELECT id, course_id, created_at FROM enrollments WHERE user_id = ?1 ORDER BY course_id";
+  const stored = await rows(service.db, sql, person.id);
+  assert.equal(stored.length, 2);
+  const shown = stored.map((row) => ({ ...row, created_at: time(row.created_at) }));
+  assert.deepEqual([first.enrollments, second.enrollments], [shown, []]);
 });
 
 test("holds no secret: no hash, no token or part of one, no password", async () => {

@@ -9,6 +9,8 @@ import { chromium } from "playwright-core";
 import { startService } from "../e2e/support/service.mjs";
 
 const SHOTS = "dist/screenshots";
+/** A page takes as long to show itself as the machine lets it: what never comes fails with the test. */
+const PATIENCE_MS = 120_000;
 let service;
 let browser;
 let context;
@@ -18,6 +20,7 @@ before(async () => {
   mkdirSync(SHOTS, { recursive: true });
   service = await startService({ settings: { APP_NAME: "University login" } });
   browser = await chromium.launch({
+    timeout: PATIENCE_MS,
     executablePath: process.env.CHROMIUM_PATH || "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
@@ -40,6 +43,7 @@ afterEach(async () => {
 /** Opens a page and watches it. */
 async function open(path, options = {}) {
   context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => complaints.push(`exception: ${error}`));

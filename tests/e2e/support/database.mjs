@@ -40,7 +40,7 @@ export function sessionsWithTwoLiveTokens(db) {
 
 /** The tokens of a session, and which of them can still be exchanged. */
 export async function tokensOf(db, sessionId) {
-  const all = await rows(db, "SELECT * FROM refresh_tokens WHERE session_id = ?1 ORDER BY created_at", sessionId);
+  const all = await rows(db, "SELECT * FROM refresh_tokens WHERE session_id = ?1 ORDER BY created_at, jti", sessionId);
   return { all, live: all.filter((token) => token.revoked_at === null) };
 }
 

@@ -13,7 +13,9 @@ export const OPERATOR_KEY = "e2e-operator-71c0d4f2a9b84e35d6c7";
 /** Between two looks at the same thing: leaves the processor to the service, decides nothing. */
 const PAUSE_MS = 20;
 /** Nothing that is waited for takes so long: a test fails then, instead of hanging. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
+/** Whoever waits for the breaker's object in vain waits so long; for D1, longer. */
+const SHORTEST_DEADLINE_MS = 500;
 const AUTHORIZED = { Authorization: `Bearer ${OPERATOR_KEY}` };
 
 /** A service of the test `t` whose bindings can be made to fail. */
@@ -28,7 +30,7 @@ export async function setFaults(service, faults) {
   return body;
 }
 
-/** What the isolate has counted: `{batches, fetches, flapped, objectStarts}`. */
+/** What the isolate has counted: `{batches, fetches, flapped, objectStarts, slowest}`. */
 export const counters = (service) => setFaults(service, {});
 export const batches = async (service) => (await counters(service)).batches;
 
@@ -48,9 +50,9 @@ export function command(service, state, headers) {
   return post(service, "/operator/circuit-breaker", { state }, { ...AUTHORIZED, ...headers });
 }
 
-/** Looks again and again until there is something, and gives that. */
-export async function until(what, look) {
-  const end = Date.now() + PATIENCE_MS;
+/** Looks again and again until there is something, and gives that; at most for so long. */
+export async function until(what, look, patienceMs = PATIENCE_MS) {
+  const end = Date.now() + patienceMs;
   for (;;) {
     const found = await look();
     if (found) {
@@ -114,7 +116,7 @@ export async function assertRefusedAtOnce(service, responses) {
   responses.forEach(assertUnavailable);
   for (const line of await accessLines(service, responses)) {
     assert.deepEqual([line.d1_calls, line.do_calls], [0, 0], JSON.stringify(line));
-    assert.ok(line.duration_ms < 200, JSON.stringify(line));
+    assert.ok(line.duration_ms < SHORTEST_DEADLINE_MS, JSON.stringify(line));
   }
 }
 

@@ -5,6 +5,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import { until } from "./faults.mjs";
+
 const SERVE = join(import.meta.dirname, "serve.mjs");
 
 /** Starts `serve.mjs` in a process group of its own: `{origin, kill()}`. The test `t` cleans up after itself. */
@@ -34,14 +36,14 @@ async function originOf(child) {
 }
 
 /** Waits until nobody listens any more: workerd is gone, and with it its locks on the database. */
-async function untilRefused(origin) {
+function untilRefused(origin) {
   const { hostname, port } = new URL(origin);
-  const isRefused = () =>
-    new Promise((resolve) => {
+  return until("nobody listens any more", () => {
+    return new Promise((resolve) => {
       const socket = connect({ host: hostname, port }, () => resolve(false));
       socket.on("error", (error) => resolve(error.code === "ECONNREFUSED"));
       socket.on("close", () => resolve(false));
       socket.on("connect", () => socket.destroy());
     });
-  while (!(await isRefused()));
+  });
 }

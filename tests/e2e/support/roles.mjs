@@ -1,8 +1,5 @@
 // People with roles, universities and what is in them: made through the API, but for the first administrator of the
 // platform, whom only the database can make.
-//
-// Whatever asks the database past the service (`appoint` and all below `administrators`) must do so while no request is
-// in flight: it keeps this process waiting, and a service that has logged more than a pipe holds would wait for that.
 import assert from "node:assert/strict";
 
 import { send, signUp } from "./client.mjs";
@@ -67,7 +64,7 @@ export const createCourse = (service, by, university, { code = newName("course")
   call(service, by, "POST", `/universities/${university}/courses`, { title: code, code, is_public: true, ...others });
 
 export const grantRole = (service, by, university, to, role, department_id) =>
-  call(service, by, "POST", `/universities/${university}/roles`, { user_id: to.id, role, department_id });
+  call(service, by, "POST", `/universities/${university}/roles`, { email: to.user.email, role, department_id });
 
 export const removeRole = (service, by, university, grant, headers) =>
   call(service, by, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);

@@ -8,6 +8,8 @@ import { join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
+import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
+
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DIST = join(ROOT, "dist");
 /** Of the first Worker; Durable Objects are found under it. */
@@ -59,7 +61,7 @@ export async function startService(options = {}) {
     Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
   );
   const worker = { ...workerOptions, ratelimits, name: NAME, modulesRoot: DIST, modules: modules(wrapper), bindings };
-  const logs = [];
+  const lines = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -69,39 +71,46 @@ export async function startService(options = {}) {
       resourcePersistencePath: folder,
       cf: false,
       logRequests: false,
-      handleStructuredLogs: (line) => {
-        logs.push(line);
+      handleStructuredLogs: ({ message }) => {
+        lines.push({ text: message, json: parsed(message) });
         arrivals.emit("line");
       },
-      workers: [worker, ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2))],
+      workers: [
+        worker,
+        ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2)),
+        databaseWorker(worker),
+      ],
     }),
   );
   const url = await miniflare.ready;
-  const db = await miniflare.getD1Database("DB");
+  const db = new Database(await miniflare.unsafeGetDirectURL(DATABASE));
   if (migrate) {
     await applyMigrations(db);
   }
+  let stopped;
+  const stop = async () => {
+    await miniflare.dispose();
+    if (!state) {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
   const service = {
     origin: url.origin,
     db,
     folder,
     miniflare,
     /** The lines that the service logged, as text. */
-    logLines: () => logs.map((line) => line.message),
-    /** Those that are JSON objects with this member, parsed. */
-    logs: (filter = () => true) => logs.map((line) => parseLine(line.message)).filter((line) => line && filter(line)),
+    logLines: () => lines.map(({ text }) => text),
+    /** Those that are JSON objects of this kind, parsed. */
+    logs: (filter = () => true) => lines.map(({ json }) => json).filter((line) => line && filter(line)),
     /** Waits for a line that is a JSON object of this kind; `count` says how many there must be. */
     async logged(filter, count = 1) {
       while (this.logs(filter).length < count) {
         await once(arrivals, "line");
       }
     },
-    async stop() {
-      await miniflare.dispose();
-      if (!state) {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
+    /** Whoever has stopped it may do so again. */
+    stop: () => (stopped ??= stop()),
   };
   // Of each isolate its own address; the logs are those of all.
   const origins = Array.from({ length: isolates - 1 }, async (_, index) => {
@@ -120,7 +129,7 @@ function further(worker, number) {
   return { ...worker, name: `${NAME}-${number}`, durableObjects: Object.fromEntries(objects), unsafeDirectSockets };
 }
 
-function parseLine(text) {
+function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {

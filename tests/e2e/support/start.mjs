@@ -12,10 +12,10 @@ export async function startFor(t, options) {
   return service;
 }
 
-/** A folder for data that outlives a service: removed when the test `t` is over. */
-export function stateFolder(t) {
+/** A folder for data that outlives a service: removed with the process, after every service that writes there. */
+export function stateFolder() {
   const folder = mkdtempSync(join(tmpdir(), "edge-auth-e2e-state-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -23,7 +23,7 @@ export function stateFolder(t) {
 export function restarting(t) {
   let service;
   t.after(() => service?.stop());
-  const state = stateFolder(t);
+  const state = stateFolder();
   return async (settings) => {
     await service?.stop();
     service = await startService({ state, settings });

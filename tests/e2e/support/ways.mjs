@@ -44,7 +44,11 @@ export function perform(service, { by, target, request }, university) {
 export function refusals(winner, loser) {
   const isHit = winner.target === loser.by;
   const allowed = isHit ? [AFTERWARDS[winner.effect][loser.needs]] : [];
-  if (winner.target !== loser.target) {
+  const isRemoval = loser.effect === "removed" && !loser.isOwn;
+  if (isHit && isRemoval && winner.effect !== "disabled") {
+    // It began in time, but whose role is lost takes nobody else's any more.
+    allowed.push("403 FORBIDDEN");
+  } else if (winner.target !== loser.target) {
     // It began in time, but would have taken the last one away.
     allowed.push("409 CONFLICT");
   } else if (winner.effect === "erased" || (winner.effect === "removed" && loser.effect === "removed")) {

@@ -1,19 +1,34 @@
 // The real database and the real circuit breaker's object, with faults in front of them that a test chooses while
 // the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional;
-// `skip` in `db` lets so many calls through first, `times` all after so many failures. It answers what has been counted. Each isolate has its own state.
+// `skip` in `db` lets so many calls through first, `times` all after so many failures. It answers what has been
+// counted. Each isolate has its own state.
 import Service, { CircuitBreaker as Breaker } from "./entry.js";
 
 // The other classes that wrangler.toml names.
 export * from "./entry.js";
 
 const faults = { db: { kind: "ok", times: Infinity }, breaker: { kind: "ok" } };
-/** Calls of the service, whatever became of them; the fate of each that flapped; starts of the object. */
-const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0 };
+/**
+ * Calls of the service, whatever became of them; the fate of each that flapped; starts of the object; and how many
+ * milliseconds the slowest answer of the real ones took, and the latest timer was late.
+ */
+const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0, slowest: { batch: 0, fetch: 0, timer: 0 } };
 let held = [];
 
 const never = () => new Promise(() => {});
 const lost = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
-const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for what takes so many milliseconds anyhow, and notes how many more it took. */
+async function timed(kind, wait, ms = 0) {
+  const begun = Date.now();
+  try {
+    return await wait();
+  } finally {
+    counted.slowest[kind] = Math.max(counted.slowest[kind], Date.now() - begun - ms);
+  }
+}
+
+const after = (ms) => timed("timer", () => new Promise((resolve) => setTimeout(resolve, ms)), ms);
 
 /** `run` asks the real database. */
 const DB = {
@@ -86,16 +101,17 @@ function database(real) {
     return real.prepare(sql);
   };
   const batch = (statements) => {
+    const run = () => timed("batch", () => real.batch(statements));
     counted.batches += 1;
     if (faults.db.skip > 0) {
       faults.db.skip -= 1;
-      return real.batch(statements);
+      return run();
     }
     if (faults.db.times === 0) {
-      return real.batch(statements);
+      return run();
     }
     faults.db.times -= 1;
-    return DB[faults.db.kind](() => real.batch(statements), faults.db);
+    return DB[faults.db.kind](run, faults.db);
   };
   return Object.create(real, { prepare: { value: prepare }, batch: { value: batch } });
 }
@@ -109,7 +125,7 @@ function namespace(real) {
     const fetch = (url) => {
       const [question] = new URL(url).pathname.slice(1).split("/");
       counted.fetches[question] = (counted.fetches[question] ?? 0) + 1;
-      return BREAKER[faults.breaker.kind](() => stub.fetch(url), faults.breaker);
+      return BREAKER[faults.breaker.kind](() => timed("fetch", () => stub.fetch(url)), faults.breaker);
     };
     return Object.create(stub, { fetch: { value: fetch } });
   };

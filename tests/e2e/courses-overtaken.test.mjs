@@ -1,0 +1,191 @@
+// What becomes of universities, departments, courses and enrolments when one request changes what another has read
+// already: each case is two requests, the one held back until the other is answered. At this level, because a wrapper
+// around D1 can do that to the Worker as it is deployed.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { rows } from "./support/database.mjs";
+import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
+import { HELD, holder } from "./support/held.mjs";
+import {
+  assertIntact,
+  call,
+  createCourse,
+  createDepartment,
+  createUniversity,
+  enroll,
+  made,
+  member,
+  platformAdmin,
+} from "./support/roles.mjs";
+import { startService } from "./support/service.mjs";
+
+let service;
+let boss;
+let hold;
+before(async () => {
+  service = await startService(HELD);
+  hold = holder(service);
+  boss = await platformAdmin(service);
+});
+after(() => service.stop());
+
+/** The answer of `late`, which `early` has overtaken; whatever became of both, nothing is broken. */
+async function overtaken(late, early) {
+  const response = await hold.overtake(late, early);
+  await assertIntact(service.db);
+  return response;
+}
+
+const newUniversity = async () => (await made(createUniversity(service, boss))).id;
+const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
+const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
+const remove = (path, by = boss, headers) => call(service, by, "DELETE", path, undefined, headers);
+const change = (path, value, headers) => call(service, boss, "PATCH", path, value, headers);
+const create = (path, value, headers) => call(service, boss, "POST", path, value, headers);
+
+function assertConflict(response, message) {
+  assertEnvelope(response, 409, "CONFLICT");
+  assert.match(response.body.error.message, message);
+}
+
+describe("a university, a department or a course", () => {
+  const courses = (university) => `/universities/${university}/courses`;
+  const departments = (university) => `/universities/${university}/departments`;
+  const COURSE = { title: "Logic", code: "LOG-1", is_public: true };
+
+  test("is not found when it is gone before it is changed", async () => {
+    const university = await newUniversity();
+    const course = await newCourse(university);
+    const [renamed, closed] = [{ name: "Another" }, { is_public: false }];
+    for (const [path, value] of [[`/courses/${course}`, closed], [`/universities/${university}`, renamed]]) {
+      const response = await overtaken((headers) => change(path, value, headers), () => remove(path));
+      assertEnvelope(response, 404, "NOT_FOUND");
+    }
+  });
+
+  test("is not found when it is gone before it is deleted", async () => {
+    const university = await newUniversity();
+    const department = `${departments(university)}/${await newDepartment(university)}`;
+    const course = `/courses/${await newCourse(university)}`;
+    for (const path of [department, course, `/universities/${university}`]) {
+      const deleting = (headers) => remove(path, boss, headers);
+      assertEnvelope(await overtaken(deleting, deleting), 404, "NOT_FOUND");
+    }
+  });
+
+  test("is not added to a university that is gone", async () => {
+    for (const [things, value] of [[departments, { name: "Physics" }], [courses, COURSE]]) {
+      const university = await newUniversity();
+      const adding = (headers) => create(things(university), value, headers);
+      const response = await overtaken(adding, () => remove(`/universities/${university}`));
+      assertEnvelope(response, 404, "NOT_FOUND");
+    }
+  });
+
+  test("is not put into a department that is gone", async () => {
+    const university = await newUniversity();
+    const course = await newCourse(university);
+    for (const putting of [
+      (department_id, headers) => create(courses(university), { ...COURSE, department_id }, headers),
+      (department_id, headers) => change(`/courses/${course}`, { department_id }, headers),
+    ]) {
+      const department = await newDepartment(university);
+      const response = await overtaken(
+        (headers) => putting(department, headers),
+        () => remove(`${departments(university)}/${department}`),
+      );
+      assertFaults(response, "department_id: value_error");
+    }
+    const kept = await rows(service.db, "SELECT id, department_id FROM courses WHERE university_id = ?1", university);
+    assert.deepEqual(kept, [{ id: course, department_id: null }]);
+  });
+
+  test("is left alone by who runs its department when it has just left that", async () => {
+    const university = await newUniversity();
+    const department_id = await newDepartment(university);
+    const admin = await member(service, boss, university, "DEPARTMENT_ADMIN", department_id);
+    for (const [method, value] of [["PATCH", { title: "Theirs" }], ["DELETE", undefined]]) {
+      const course = await newCourse(university, { title: "Ours", department_id });
+      const late = (headers) => call(service, admin, method, `/courses/${course}`, value, headers);
+      const response = await overtaken(late, () => change(`/courses/${course}`, { department_id: null }));
+      assertConflict(response, /moved meanwhile/i);
+      const kept = await rows(service.db, "SELECT title, department_id FROM courses WHERE id = ?1", course);
+      assert.deepEqual(kept, [{ title: "Ours", department_id: null }]);
+      assertEnvelope(await late({}), 403, "FORBIDDEN");
+    }
+  });
+
+  test("is not deleted while something was added to it", async () => {
+    const university = await newUniversity();
+    const department = await newDepartment(university);
+    const ofDepartment = await overtaken(
+      (headers) => remove(`${departments(university)}/${department}`, boss, headers),
+      () => create(courses(university), { ...COURSE, department_id: department }),
+    );
+    assertConflict(ofDepartment, /still has courses or roles/i);
+    const other = await newUniversity();
+    const ofUniversity = await overtaken(
+      (headers) => remove(`/universities/${other}`, boss, headers),
+      () => create(departments(other), { name: "Physics" }),
+    );
+    assertConflict(ofUniversity, /still has departments/i);
+  });
+});
+
+describe("an enrolment", () => {
+  let university;
+  let student;
+  before(async () => {
+    university = await newUniversity();
+    student = await member(service, boss, university, "STUDENT");
+  });
+  const enrolling = (course, person = student) => (headers) => enroll(service, person, course, headers);
+
+  test("in a course that is gone is not found", async () => {
+    const course = await newCourse(university);
+    assertEnvelope(await overtaken(enrolling(course), () => remove(`/courses/${course}`)), 404, "NOT_FOUND");
+  });
+
+  test("in a course that is public no more is refused as one in any other such course", async () => {
+    const [closed, course] = [await newCourse(university, { is_public: false }), await newCourse(university)];
+    const usual = await enroll(service, student, closed);
+    const response = await overtaken(enrolling(course), () => change(`/courses/${course}`, { is_public: false }));
+    assertEnvelope(response, 403, "FORBIDDEN");
+    assert.deepEqual(response.body.error, usual.body.error);
+  });
+
+  test("of somebody who is gone is refused, and is no fault of the service", async () => {
+    const course = await newCourse(university);
+    const gone = (id) => remove(`/admin/users/${id}`);
+    const disabled = (id) => change(`/admin/users/${id}`, { is_active: false });
+    for (const go of [gone, disabled]) {
+      const person = await member(service, boss, university, "STUDENT");
+      const response = await overtaken(enrolling(course, person), () => go(person.id));
+      // Their sessions ended with that, and so did this one's token.
+      assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
+    }
+    assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
+  });
+
+  test("that the same student has made meanwhile is a conflict", async () => {
+    const course = await newCourse(university);
+    assertConflict(await overtaken(enrolling(course), enrolling(course)), /already enrolled/i);
+  });
+
+  test("that was made meanwhile goes with its course", async () => {
+    const course = await newCourse(university);
+    const response = await overtaken((headers) => remove(`/courses/${course}`, boss, headers), enrolling(course));
+    assert.equal(response.status, 204);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
+  });
+
+  test("that has ended is not found, neither to be ended again nor to be looked at", async () => {
+    for (const method of ["GET", "DELETE"]) {
+      const { id } = await made(enroll(service, student, await newCourse(university)));
+      const path = `/enrollments/${id}`;
+      const late = (headers) => call(service, student, method, path, undefined, headers);
+      assertEnvelope(await overtaken(late, () => remove(path, student)), 404, "NOT_FOUND");
+    }
+  });
+});

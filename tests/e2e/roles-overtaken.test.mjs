@@ -1,0 +1,226 @@
+// What becomes of roles when one request changes what another has read already: the last administrator stays, whoever
+// has lost a role gives and takes nothing, whoever is gone gets nothing and leaves nothing. Each case is two requests,
+// the one held back until the other is answered. At this level, because a wrapper around D1 can do that to the Worker
+// as it is deployed.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { signUp } from "./support/client.mjs";
+import { rows } from "./support/database.mjs";
+import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
+import { HELD, holder } from "./support/held.mjs";
+import {
+  administrators,
+  appoint,
+  assertIntact,
+  call,
+  createDepartment,
+  createUniversity,
+  made,
+  member,
+  platformAdmin,
+  removeRole,
+} from "./support/roles.mjs";
+import { startService } from "./support/service.mjs";
+
+let service;
+let boss;
+let hold;
+before(async () => {
+  service = await startService(HELD);
+  hold = holder(service);
+  boss = await platformAdmin(service);
+});
+after(() => service.stop());
+
+/** The answer of `late`, which `early` has overtaken; whatever became of both, nothing is broken. */
+async function overtaken(late, early) {
+  const response = await hold.overtake(late, early);
+  await assertIntact(service.db);
+  return response;
+}
+
+const newUniversity = async () => (await made(createUniversity(service, boss))).id;
+const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
+
+function assertConflict(response, message) {
+  assertEnvelope(response, 409, "CONFLICT");
+  assert.match(response.body.error.message, message);
+}
+
+describe("the last administrator", () => {
+  const remove = ({ university, target, by }, headers) => removeRole(service, by, university, target.grant, headers);
+  const disable = ({ target, by }, headers) =>
+    call(service, by, "PATCH", `/admin/users/${target.id}`, { is_active: false }, headers);
+  const erase = ({ target, by }, headers) =>
+    call(service, by, "DELETE", `/admin/users/${target.id}`, undefined, headers);
+  const leave = ({ by }, headers) =>
+    call(service, by, "DELETE", "/users/me", { password: by.user.password }, headers);
+
+  // Every way in which one administrator of the platform can be rid of another.
+  const WAYS = { "removing their role": remove, "disabling them": disable, "deleting them": erase };
+  for (const [lateName, late] of Object.entries(WAYS)) {
+    for (const [earlyName, early] of Object.entries(WAYS)) {
+      test(`of the platform stays: ${lateName} is refused to whom ${earlyName} has overtaken`, async (t) => {
+        const university = await newUniversity();
+        const [one, other] = await onlyTwo(t);
+        const response = await overtaken(
+          (headers) => late({ university, target: one, by: other }, headers),
+          () => early({ university, target: other, by: one }),
+        );
+        if (late === remove && early !== disable) {
+          // Their own role is lost: that the other's is the last one is no matter any more.
+          assertEnvelope(response, 403, "FORBIDDEN");
+        } else {
+          assertConflict(response, /last administrator/i);
+        }
+        assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [one.id]);
+        assert.equal((await call(service, one, "GET", "/admin/users")).status, 200);
+      });
+    }
+  }
+
+  test("of the platform stays: deleting oneself is refused when the other one has just done so", async (t) => {
+    const [one, other] = await onlyTwo(t);
+    const response = await overtaken((headers) => leave({ by: one }, headers), () => leave({ by: other }));
+    assertConflict(response, /last administrator/i);
+    assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [one.id]);
+  });
+
+  /** Two administrators of the platform, and no other until the test `t` is over. */
+  async function onlyTwo(t) {
+    await rows(service.db, "DELETE FROM user_university_roles WHERE role = 'PLATFORM_ADMIN'");
+    t.after(() => appoint(service, boss));
+    return Promise.all([platformAdmin(service), platformAdmin(service)]);
+  }
+
+  test("of a university stays when both remove the other's role", async () => {
+    const { university, one, other } = await universityOfTwo();
+    const response = await overtaken(
+      (headers) => remove({ university, target: one, by: other }, headers),
+      () => remove({ university, target: other, by: one }),
+    );
+    assertEnvelope(response, 403, "FORBIDDEN");
+    assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [one.id]);
+  });
+
+  test("of a university can neither be deleted nor leave when the other one has just gone", async () => {
+    for (const [late, byBoss] of [[erase, true], [leave, false], [remove, false]]) {
+      const { university, one, other } = await universityOfTwo();
+      const response = await overtaken(
+        (headers) => late({ university, target: one, by: byBoss ? boss : one }, headers),
+        () => leave({ by: other }),
+      );
+      assertConflict(response, /last administrator/i);
+      assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [one.id]);
+    }
+  });
+
+  async function universityOfTwo() {
+    const university = await newUniversity();
+    const one = await member(service, boss, university, "UNIVERSITY_ADMIN");
+    const other = await member(service, boss, university, "UNIVERSITY_ADMIN");
+    return { university, one, other };
+  }
+});
+
+describe("a role", () => {
+  const pathOf = (university) => `/universities/${university}/roles`;
+  const granting = (university, value, by = boss) => (headers) =>
+    call(service, by, "POST", pathOf(university), value, headers);
+  const removing = (path, by = boss) => (headers) => call(service, by, "DELETE", path, undefined, headers);
+  const ofUniversity = (university) =>
+    rows(service.db, "SELECT role, department_id FROM user_university_roles WHERE university_id = ?1", university);
+
+  test("that is gone when it is to be removed is not found", async () => {
+    const university = await newUniversity();
+    const { grant } = await member(service, boss, university, "STUDENT");
+    const removal = removing(`${pathOf(university)}/${grant}`);
+    assertEnvelope(await overtaken(removal, removal), 404, "NOT_FOUND");
+    const sql = "SELECT count(*) AS events FROM audit_events WHERE type = 'role_removed' AND university_id = ?1";
+    assert.deepEqual(await rows(service.db, sql, university), [{ events: 1 }]);
+  });
+
+  test("that somebody else has granted meanwhile is a conflict", async () => {
+    const university = await newUniversity();
+    const grant = granting(university, { user_id: (await signUp(service)).id, role: "TA" });
+    assertConflict(await overtaken(grant, grant), /this role already/i);
+    assert.deepEqual(await ofUniversity(university), [{ role: "TA", department_id: null }]);
+  });
+
+  test("is neither granted nor removed by somebody whose own was removed meanwhile", async () => {
+    const university = await newUniversity();
+    const { grant: student, user } = await member(service, boss, university, "STUDENT");
+    await member(service, boss, university, "UNIVERSITY_ADMIN");
+    for (const act of [
+      (by) => granting(university, { email: user.email, role: "TA" }, by),
+      (by) => removing(`${pathOf(university)}/${student}`, by),
+    ]) {
+      const holder = await member(service, boss, university, "UNIVERSITY_ADMIN");
+      const loss = removing(`${pathOf(university)}/${holder.grant}`);
+      assertEnvelope(await overtaken(act(holder), loss), 403, "FORBIDDEN");
+    }
+    const roles = (await ofUniversity(university)).map(({ role }) => role).sort();
+    assert.deepEqual(roles, ["STUDENT", "UNIVERSITY_ADMIN"]);
+  });
+
+  test("is not granted to somebody who is gone", async () => {
+    const university = await newUniversity();
+    for (const named of [({ id }) => ({ user_id: id }), ({ user }) => ({ email: user.email })]) {
+      const person = await signUp(service);
+      const grant = granting(university, { ...named(person), role: "STUDENT" });
+      assertEnvelope(await overtaken(grant, removing(`/admin/users/${person.id}`)), 404, "NOT_FOUND");
+    }
+    assert.deepEqual(await ofUniversity(university), []);
+  });
+
+  test("is not granted in a university that is gone", async () => {
+    const university = await newUniversity();
+    const grant = granting(university, { user_id: (await signUp(service)).id, role: "STUDENT" });
+    assertEnvelope(await overtaken(grant, removing(`/universities/${university}`)), 404, "NOT_FOUND");
+  });
+
+  test("is granted neither in a department that is gone nor in the whole university instead", async () => {
+    const university = await newUniversity();
+    const department = await newDepartment(university);
+    const grant = granting(university, { user_id: boss.id, role: "TA", department_id: department });
+    const response = await overtaken(grant, removing(`/universities/${university}/departments/${department}`));
+    assertFaults(response, "department_id: value_error");
+    assert.deepEqual(await ofUniversity(university), []);
+  });
+
+  test("that was granted meanwhile keeps its department from being deleted", async () => {
+    const university = await newUniversity();
+    const department = await newDepartment(university);
+    const grant = granting(university, { user_id: boss.id, role: "DEPARTMENT_ADMIN", department_id: department });
+    const response = await overtaken(removing(`/universities/${university}/departments/${department}`), grant);
+    assertConflict(response, /still has courses or roles/i);
+    assert.deepEqual(await ofUniversity(university), [{ role: "DEPARTMENT_ADMIN", department_id: department }]);
+  });
+
+  test("that was granted meanwhile goes with its university", async () => {
+    const university = await newUniversity();
+    const grant = granting(university, { user_id: boss.id, role: "STUDENT" });
+    assert.equal((await overtaken(removing(`/universities/${university}`), grant)).status, 204);
+    assert.deepEqual(await ofUniversity(university), []);
+  });
+
+  for (const [what, act] of Object.entries({
+    granted: ({ university, person }) => ["POST", pathOf(university), { user_id: person.id, role: "TA" }],
+    removed: ({ university, person }) => ["DELETE", `${pathOf(university)}/${person.grant}`, undefined],
+  })) {
+    test(`that is ${what} by somebody who is gone leaves no more of them in the records than their id`, async () => {
+      const university = await newUniversity();
+      const [actor, person] = [await platformAdmin(service), await member(service, boss, university, "STUDENT")];
+      const [method, path, value] = act({ university, person });
+      const client = { "CF-Connecting-IP": "203.0.113.77", "User-Agent": "A device of theirs" };
+      await overtaken(
+        (headers) => call(service, actor, method, path, value, { ...headers, ...client }),
+        removing(`/admin/users/${actor.id}`),
+      );
+      const sql = "SELECT type, ip, user_agent FROM audit_events WHERE actor_id = ?1";
+      const left = (await rows(service.db, sql, actor.id)).filter(({ ip, user_agent }) => ip ?? user_agent);
+      assert.deepEqual(left, []);
+    });
+  }
+});
