@@ -225,7 +225,7 @@ $(WASM_BINDGEN): | $(RUST_TOOLS)
 # worker-build keeps the names of functions, a tenth of the size; panics say where they were without them.
 $(WORKER): $(SOURCES) | $(SETUP)
 	$(SAY) "Building the Worker"
-	@worker-build --release
+	@PATH="$(CURDIR)/scripts/worker-build:$$PATH" worker-build --release
 	@wasm-opt --strip-debug --strip-producers build/index_bg.wasm -o build/index_bg.wasm
 	@touch $@
 

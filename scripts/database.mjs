@@ -24,7 +24,9 @@ export function named({ state, environment }) {
 /** Runs statements, all or none of them, and gives back the rows of each. Gives up if wrangler does. */
 export function execute(sql, database) {
   const { state, environment } = database;
-  const where = environment ? ["--remote", `--env=${environment}`] : ["--local", "--persist-to", state];
+  // `top-level` is what wrangler calls the deployment that has no environment: the button makes such a one.
+  const name = environment === "top-level" ? "" : environment;
+  const where = environment ? ["--remote", `--env=${name}`] : ["--local", "--persist-to", state];
   const args = ["d1", "execute", "DB", ...where, "--yes", "--json", "--command", sql];
   const run = spawnSync("wrangler", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
   if (run.status !== 0) {

@@ -120,3 +120,11 @@ test("without wrangler that is what is said", async (t) => {
     assert.equal(line, `wrangler gave up on the local database in ${home}: ${reason}`);
   }
 });
+
+test("the deployment without an environment has a name of its own", async (t) => {
+  const { PATH, calls } = standIn(t, { stdout: GRANTED });
+  const lines = assertDone(await make("admin", { STATE: stateFolder(t), EMAIL, PATH, REMOTE: "top-level" }));
+  assert.match(lines.at(-1), /in the remote database of top-level\.$/);
+  const [{ args }] = calls();
+  assert.ok(args.includes("--remote") && args.includes("--env="), args.join(" "));
+});

@@ -1,5 +1,6 @@
 // Passwords tried on accounts of several kinds, against the clock. Each try has an account of its own, so that no try
-// changes what the next one finds.
+// changes what the next one finds. A difference that is there is found whenever it is measured, one that chance made is
+// not found again: so a measurement that says otherwise than expected is repeated, with other accounts.
 import assert from "node:assert/strict";
 
 import { login, post } from "./client.mjs";
@@ -16,23 +17,42 @@ const MEASUREMENTS = { alike: 2, different: 3 };
 
 const address = (kind, round) => `kind-${kind}-round-${round}@mail.example`;
 
-/** Tries of several kinds, and of a request without a password: measured once, and again where that is in doubt. */
+/** Milliseconds of each kind in each round, and of a request without a password; measured when they are asked for. */
 export class Tries {
   #measurements = [];
 
   /**
-   * @param {Record<string, [object|undefined, string]>} kinds the account, `undefined` for none, and what is tried
-   * @param {string} hash of accounts that have none of their own
+   * @param {Record<string, [object|undefined, string]>} kinds the account, `undefined` for none, and what is tried on it
    */
-  constructor(service, kinds, hash, { rounds, warmUp }) {
-    Object.assign(this, { service, kinds: Object.entries(kinds), hash, rounds, warmUp });
+  constructor(service, kinds, { rounds, warmUp }) {
+    Object.assign(this, { service, kinds: Object.entries(kinds), rounds, warmUp });
   }
 
-  /** Adds the accounts, and measures: milliseconds of each kind in each round. */
-  async begin() {
+  /** Makes the accounts, all that may be needed, with this hash unless their kind says another. */
+  async prepare(hash) {
     const count = MEASUREMENTS.different * (this.warmUp + this.rounds);
-    await Promise.all(this.kinds.map(([, [account]], index) => account && this.#addAccounts(index, count, account)));
-    return this.#measurement(0);
+    const add = ([, [account]], index) => account && addAccounts(this.service, index, count, { hash, ...account });
+    await Promise.all(this.kinds.map(add));
+    await this.measurement(0);
+  }
+
+  /** The times of the nth measurement. */
+  measurement(number) {
+    const { service, rounds, warmUp } = this;
+    const first = number * (warmUp + rounds);
+    const tries = Object.fromEntries(
+      this.kinds.map(([name, [, password]], index) => [
+        name,
+        async (round) => {
+          assert.equal((await login(service, { email: address(index, first + round), password })).status, 401);
+        },
+      ]),
+    );
+    tries[NO_BODY] = async (round) => {
+      assert.equal((await post(service, "/auth/login", { email: address(0, first + round) })).status, 422);
+    };
+    this.#measurements[number] ??= measure(tries, { rounds, warmUp });
+    return this.#measurements[number];
   }
 
   /** The clock does not tell these two apart. */
@@ -47,11 +67,11 @@ export class Tries {
     assert.deepEqual(found, [], "this machine is too busy to measure anything");
   }
 
-  /** Does one of so many measurements find these two as `isFound` says? What each found instead, if none does. */
+  /** Does one of so many measurements find that these two are as `isFound` says? What each found, if none does. */
   async #findings(one, other, count, isFound) {
     const found = [];
     for (let number = 0; number < count; number += 1) {
-      const times = await this.#measurement(number);
+      const times = await this.measurement(number);
       const z = distance(times[one], times[other]);
       if (isFound(z)) {
         return [];
@@ -60,27 +80,13 @@ export class Tries {
     }
     return found;
   }
+}
 
-  /** The times of the nth measurement, which is made when it is asked for first. */
-  #measurement(number) {
-    const first = number * (this.warmUp + this.rounds);
-    const refused = async (status, attempt) => assert.equal((await attempt).status, status);
-    const tries = this.kinds.map(([name, [, password]], index) => {
-      const email = (round) => address(index, first + round);
-      return [name, (round) => refused(401, login(this.service, { email: email(round), password }))];
-    });
-    const bodiless = (round) => post(this.service, "/auth/login", { email: address(0, first + round) });
-    tries.push([NO_BODY, (round) => refused(422, bodiless(round))]);
-    this.#measurements[number] ??= measure(Object.fromEntries(tries), this);
-    return this.#measurements[number];
-  }
-
-  /** One account for each round of each measurement. */
-  #addAccounts(kind, count, { hash = this.hash, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {
-    const sql = `
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
-      INSERT INTO users (email, password_hash, created_at, is_active, failed_sign_ins, blocked_until)
-      SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5, ?6 FROM n`;
-    return rows(this.service.db, sql, count, String(kind), hash, is_active, failed_sign_ins, blocked_until);
-  }
+/** One account for each round. */
+function addAccounts(service, kind, count, { hash, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {
+  const sql = `
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
+    INSERT INTO users (email, password_hash, created_at, is_active, failed_sign_ins, blocked_until)
+    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5, ?6 FROM n`;
+  return rows(service.db, sql, count, String(kind), hash, is_active, failed_sign_ins, blocked_until);
 }
