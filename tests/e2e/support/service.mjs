@@ -22,6 +22,8 @@ export const TEST_SETTINGS = {
   PASSWORD_ITERATIONS: "1000",
   // All tests come from one address; those of the limits switch them on.
   RATE_LIMITING: "off",
+  // A machine that is slow is no D1 that does not answer; those that wait for one in vain say for how long.
+  D1_TIMEOUT_MS: "60000",
 };
 
 /** The modules of the bundle; `wrapper` names a module of the tests that stands in front of it. */

@@ -12,11 +12,13 @@ export async function startFor(t, options) {
   return service;
 }
 
+const folders = [];
+process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 /** A folder for data that outlives a service: removed with the process, after every service that writes there. */
 export function stateFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "edge-auth-e2e-state-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  folders.push(mkdtempSync(join(tmpdir(), "edge-auth-e2e-state-")));
+  return folders.at(-1);
 }
 
 /** `start(settings)`: each call stops the service of the call before and starts one on the same data. */

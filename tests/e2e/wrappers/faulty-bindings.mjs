@@ -10,7 +10,7 @@ export * from "./entry.js";
 const faults = { db: { kind: "ok", times: Infinity }, breaker: { kind: "ok" } };
 /**
  * Calls of the service, whatever became of them; the fate of each that flapped; starts of the object; and how many
- * milliseconds the slowest answer of the real ones took, and the latest timer was late.
+ * milliseconds the slowest answer of the real database took, and of the object with its fault; how late a timer was.
  */
 const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0, slowest: { batch: 0, fetch: 0, timer: 0 } };
 let held = [];
@@ -125,7 +125,7 @@ function namespace(real) {
     const fetch = (url) => {
       const [question] = new URL(url).pathname.slice(1).split("/");
       counted.fetches[question] = (counted.fetches[question] ?? 0) + 1;
-      return BREAKER[faults.breaker.kind](() => timed("fetch", () => stub.fetch(url)), faults.breaker);
+      return timed("fetch", () => BREAKER[faults.breaker.kind](() => stub.fetch(url), faults.breaker));
     };
     return Object.create(stub, { fetch: { value: fetch } });
   };
