@@ -37,6 +37,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
@@ -123,7 +124,10 @@ impl App {
             headers::add(&mut response, &request_id, is_https);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
-                response.extensions_mut().remove::<Arc<AssetStream>>();
+                if response.extensions_mut().remove::<Arc<AssetStream>>().is_some() {
+                    // Not the length of what GET would send, which nobody knows here (RFC 9110 §8.6).
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                }
             }
             tracing::info!(
                 target: "app.access",

@@ -17,7 +17,7 @@ use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
 
 thread_local! {
     /// The numbers under which JavaScript knows the statements. A statement is a constant: its text crosses once.
-    static KNOWN: RefCell<HashMap<*const u8, u32>> = RefCell::default();
+    static KNOWN: RefCell<HashMap<*const str, u32>> = RefCell::default();
 }
 
 /// The database of this deployment.
@@ -74,7 +74,7 @@ impl D1 {
     fn number(&self, sql: &'static str) -> u32 {
         KNOWN.with_borrow_mut(|known| {
             let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-            *known.entry(sql.as_ptr()).or_insert_with(|| {
+            *known.entry(std::ptr::from_ref(sql)).or_insert_with(|| {
                 self.platform.learn(next, sql);
                 next
             })

@@ -23,10 +23,10 @@ const wasm = globalThis.__worker_init_state;
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
-    const answer = this.#answer(request);
+    const response = this.#answer(request);
     // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
-    this.ctx.waitUntil(answer);
-    return answer;
+    this.ctx.waitUntil(response);
+    return response;
   }
 
   async #answer(request) {
@@ -64,15 +64,17 @@ export default class extends WorkerEntrypoint {
 
 /** An instance in which this happened is not to be used again. */
 function note(error) {
-  if (error instanceof WebAssembly.RuntimeError) {
+  if (causeOf(error) instanceof WebAssembly.RuntimeError) {
     wasm.criticalError = true;
   }
 }
 
+/** What passes through Wasm is wrapped on its way. */
+const causeOf = (error) => error?.cause ?? error;
+
 /** INTERNAL_ERROR, with the request id that Rust noted on the request before it began. */
 function crashed(request, error) {
-  // What passes through Wasm is wrapped on its way.
-  const cause = error?.cause ?? error;
+  const cause = causeOf(error);
   const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
   log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(cause) });
   const body = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };

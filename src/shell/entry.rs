@@ -47,7 +47,7 @@ fn start() {
     }));
 }
 
-/// Answers one HTTP request: with a text that entry.mjs makes a response of, or with a response. No argument is a text:
+/// Answers one HTTP request: with a text that platform.mjs makes a response of, or with a response. No argument is a text:
 /// its bytes would be copied into the memory of an instance that has crashed, before a new one takes its place.
 #[wasm_bindgen]
 #[expect(unreachable_pub, reason = "what JavaScript calls must be public")]

@@ -17,7 +17,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn head(this: &Platform, request: &Request) -> String;
 
-    /// Reads the body of a request, until it ends, breaks, or is longer than this: a `Uint8Array`.
+    /// Reads the body of a request, one byte more than this at most: a `Uint8Array`, empty if the body breaks.
     #[wasm_bindgen(method, js_name = readBody)]
     pub(super) fn read_body(this: &Platform, request: &Request, limit: u32) -> Promise;
 
@@ -26,7 +26,7 @@ extern "C" {
     pub(super) fn learn(this: &Platform, number: u32, sql: &str);
 
     /// Runs a batch: `[[number, [value, …]], …]`. Gives the rows of each statement as one JSON text; null, if there was
-    /// no answer in time.
+    /// no answer in time; nothing, if the answer was none.
     #[wasm_bindgen(method)]
     pub(super) fn batch(this: &Platform, env: &Env, statements: &str, timeout_ms: u32) -> Promise;
 }

@@ -25,7 +25,7 @@ use super::platform::Platform;
 use crate::http::{MAX_BODY_BYTES, announces_too_much};
 use crate::ports::AssetStream;
 
-/// The headers that the service looks at: no other comes in. In the order in which entry.mjs sends them.
+/// The headers that the service looks at: no other comes in. In the order in which platform.mjs sends them.
 const HEADERS: [HeaderName; 9] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
@@ -41,7 +41,7 @@ const HEADERS: [HeaderName; 9] = [
 /// Stands for a URL that is too long or too odd to be one of ours: no route matches it.
 const UNREADABLE: &str = "/%00";
 
-/// What entry.mjs says of a request: a line each for whether it has a body, the method, the URL, and the headers, with
+/// What platform.mjs says of a request: a line each for whether it has a body, the method, the URL, and the headers, with
 /// a colon in front of each one that is there. None of them can hold a line break.
 pub(super) struct Head {
     pub(super) request: Request<()>,
@@ -67,9 +67,9 @@ pub(super) fn read_head(text: &str) -> Head {
     Head { request, has_body }
 }
 
-/// Reads the body until it ends, breaks, or is larger than the service accepts; in the last case what was
-/// read is passed on, one chunk too long, to be refused where all bodies are judged. One that announces
-/// itself as too large is refused there by its announcement: nobody waits for it.
+/// Reads the body until it ends, or is larger than the service accepts; then what was read is passed on, one byte too
+/// long, to be refused where all bodies are judged. One that announces itself as too large is refused there by its
+/// announcement: nobody waits for it.
 pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: &Platform) -> Request<Body> {
     let Head { request: head, has_body } = head;
     if !has_body || announces_too_much(head.headers()) {
@@ -81,7 +81,7 @@ pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: 
     head.map(|()| Body::from(bytes.unwrap_or_default()))
 }
 
-/// Writes a response: a text that entry.mjs makes a response of, or one that is complete already.
+/// Writes a response: a text that platform.mjs makes a response of, or one that is complete already.
 pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
     let (parts, body) = response.into_parts();
     if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {

@@ -1,5 +1,5 @@
 //! Giving and taking roles. What the caller may do was decided a moment ago, by a grant of theirs: each statement asks
-//! once more whether they still have it, so that who lost it meanwhile gives and takes nothing.
+//! once more whether they still have it and are active, so that who was stopped meanwhile gives and takes nothing.
 
 use serde::Deserialize;
 
@@ -79,6 +79,18 @@ pub enum Removal {
     NotAllowed,
 }
 
+/// The giver may still: the grant that allows it is there, and its holder active.
+macro_rules! allowed_by {
+    ($grant:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM user_university_roles AS a JOIN users AS au ON au.id = a.user_id
+             WHERE a.id = ",
+            $grant,
+            " AND au.is_active = 1)"
+        )
+    };
+}
+
 /// The user meant by an id (?1) or an address (?2): by id only those who have a role in the university (?3) already,
 /// unless the giver knows everybody (?4).
 macro_rules! grantee {
@@ -95,9 +107,9 @@ const INSERT_GRANT: &str = concat!(
      SELECT u.id, ?3, ?5, ?6, ?7 FROM users AS u
      WHERE u.id = (",
     grantee!(),
-    ") AND u.erasure_cursor IS NULL
-       AND EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?8)
-       AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?9
+    ") AND u.erasure_cursor IS NULL AND ",
+    allowed_by!("?8"),
+    " AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?9
        AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id AND university_id IS ?3) < ?10
        AND (?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3))
        AND (?6 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?6))
@@ -128,8 +140,9 @@ const SELECT_GRANTED: &str = concat!(
 
 /// Why nothing was given, if nothing was.
 const SELECT_REFUSAL: &str = concat!(
-    "SELECT CASE
-         WHEN NOT EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?5) THEN 'not_allowed'
+    "SELECT CASE WHEN NOT ",
+    allowed_by!("?5"),
+    " THEN 'not_allowed'
          WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = (",
     grantee!(),
     ") AND erasure_cursor IS NULL) THEN 'no_user'
@@ -140,20 +153,23 @@ const SELECT_REFUSAL: &str = concat!(
      END AS refusal"
 );
 
-/// The grant of a last active administrator stays.
+/// The grant of a last active administrator stays. Who lays down their own is allowed by being active.
 const DELETE_GRANT: &str = concat!(
     "DELETE FROM user_university_roles WHERE id = (
          SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-         WHERE g.id = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?2))
-           AND NOT (g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND u.is_active = 1 AND ",
+         WHERE g.id = ?1 AND ",
+    allowed_by!("coalesce(?2, ?1)"),
+    " AND NOT (g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND u.is_active = 1 AND ",
     nobody_else_administers!(),
     "))
      RETURNING id"
 );
 
-const SELECT_REMAINDER: &str = "
-    SELECT EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?1) AS is_there,
-           ?2 IS NULL OR EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?2) AS is_allowed";
+const SELECT_REMAINDER: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?1) AS is_there, ",
+    allowed_by!("coalesce(?2, ?1)"),
+    " AS is_allowed"
+);
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =

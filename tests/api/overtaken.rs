@@ -47,6 +47,13 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
             "DELETE /universities/1/roles/3".to_owned(),
             remove,
             "UPDATE users SET is_active = 0 WHERE id = 1",
+            403,
+        ),
+        (
+            "root",
+            "DELETE /universities/1/roles/2".to_owned(),
+            remove,
+            "UPDATE users SET is_active = 0 WHERE id = 3",
             409,
         ),
         (
@@ -76,18 +83,22 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
 
 #[tokio::test]
 async fn who_lost_their_role_by_then_gives_and_takes_nothing() {
+    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#;
+    let (giving, taking) = ("INSERT INTO user_university_roles", "DELETE FROM user_university_roles");
     let lost = "DELETE FROM user_university_roles WHERE id = 2";
-    for (request, words) in [
-        (
-            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#,
-            "INSERT INTO user_university_roles",
-        ),
-        ("DELETE /universities/1/roles/5", "DELETE FROM user_university_roles"),
+    let disabled = "UPDATE users SET is_active = 0 WHERE id = 2";
+    for (request, words, meanwhile, roles) in [
+        (grant, giving, lost, 4),
+        (grant, giving, disabled, 5),
+        ("DELETE /universities/1/roles/5", taking, lost, 4),
+        ("DELETE /universities/1/roles/5", taking, disabled, 5),
+        // Their own.
+        ("DELETE /universities/1/roles/2", taking, disabled, 5),
     ] {
-        let world = World::overtaken(&PEOPLE, words, lost);
+        let world = World::overtaken(&PEOPLE, words, meanwhile);
         world.sign_in("ulla").await.ask(request).await.expect_error(403, "FORBIDDEN");
-        assert_eq!(count(&world, "user_university_roles"), 4, "{request}");
-        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}");
+        assert_eq!(count(&world, "user_university_roles"), roles, "{request}, and {meanwhile}");
+        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}, and {meanwhile}");
     }
 }
 
@@ -206,11 +217,6 @@ async fn an_administrator_who_was_erased_by_then_leaves_no_address() {
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:1' WHERE id = 1";
     for (request, words, events) in [
         ("POST /admin/users/4/logout", "end_reason = 'administrator'", "type = 'sessions_ended'"),
-        (
-            r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#,
-            "INSERT INTO user_university_roles",
-            "type = 'role_granted'",
-        ),
         ("DELETE /universities/7", "DELETE FROM universities", "type = 'role_removed'"),
     ] {
         let world = World::overtaken(&PEOPLE, words, erased);
