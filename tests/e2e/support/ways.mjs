@@ -44,10 +44,9 @@ export function perform(service, { by, target, request }, university) {
 export function refusals(winner, loser) {
   const isHit = winner.target === loser.by;
   const allowed = isHit ? [AFTERWARDS[winner.effect][loser.needs]] : [];
-  const isRemoval = loser.effect === "removed" && !loser.isOwn;
-  if (isHit && isRemoval && winner.effect !== "disabled") {
-    // It began in time, but whose role is lost takes nobody else's any more.
-    allowed.push("403 FORBIDDEN");
+  if (isHit && loser.effect === "removed") {
+    // It began in time, but who was stopped meanwhile takes no role any more; their own may be gone by then.
+    allowed.push(loser.isOwn && winner.effect !== "disabled" ? "404 NOT_FOUND" : "403 FORBIDDEN");
   } else if (winner.target !== loser.target) {
     // It began in time, but would have taken the last one away.
     allowed.push("409 CONFLICT");
