@@ -121,27 +121,27 @@ test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAs
 
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
-	@node --test --test-timeout=300000 --test-reporter=spec 'tests/e2e/*.test.mjs'
+	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/e2e/*.test.mjs'
 
 test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a million tokens.
 	$(SAY) "The service when it has grown (workerd)"
-	@node --disable-warning=ExperimentalWarning --test --test-timeout=300000 --test-reporter=spec 'tests/growth/*.test.mjs'
+	@node --disable-warning=ExperimentalWarning --test --test-timeout=1800000 --test-reporter=spec 'tests/growth/*.test.mjs'
 
 test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
 	$(SAY) "The API pages in a browser"
-	@node --test --test-timeout=300000 --test-reporter=spec 'tests/pages/*.test.mjs'
+	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/pages/*.test.mjs'
 
 test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service: Schemathesis, and generated clients.
 	$(SAY) "The API description against the service"
-	@node --test --test-timeout=300000 --test-reporter=spec 'tests/contract/*.test.mjs'
+	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/contract/*.test.mjs'
 
 test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their own.
 	$(SAY) "make admin and make seed"
-	@node --test --test-timeout=300000 --test-reporter=spec 'tests/scripts/*.test.mjs'
+	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/scripts/*.test.mjs'
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
-	@node --test --test-timeout=300000 --test-reporter=spec 'tests/dev/*.test.mjs'
+	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/dev/*.test.mjs'
 
 bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
 	@node benches/bench.mjs
