@@ -91,13 +91,18 @@ macro_rules! allowed_by {
     };
 }
 
+// `coalesce`, as the index by user and university is written: otherwise all roles of the university would be read.
+
 /// The user meant by an id (?1) or an address (?2): by id only those who have a role in the university (?3) already,
 /// unless the giver knows everybody (?4).
 macro_rules! grantee {
     () => {
         "SELECT id FROM users
          WHERE id = ?1
-           AND (?4 = 1 OR EXISTS (SELECT 1 FROM user_university_roles WHERE user_id = ?1 AND university_id = ?3))
+           AND (?4 = 1 OR EXISTS (
+               SELECT 1 FROM user_university_roles
+               WHERE user_id = ?1 AND coalesce(university_id, 0) = coalesce(?3, 0)
+           ))
          UNION ALL SELECT id FROM users WHERE email = ?2"
     };
 }
@@ -110,7 +115,10 @@ const INSERT_GRANT: &str = concat!(
     ") AND u.erasure_cursor IS NULL AND ",
     allowed_by!("?8"),
     " AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?9
-       AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id AND university_id IS ?3) < ?10
+       AND (
+           SELECT count(*) FROM user_university_roles
+           WHERE user_id = u.id AND coalesce(university_id, 0) = coalesce(?3, 0)
+       ) < ?10
        AND (?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3))
        AND (?6 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?6))
      ON CONFLICT DO NOTHING
