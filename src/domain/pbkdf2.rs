@@ -2,11 +2,16 @@
 //!
 //! The `pbkdf2` crate is general; this is the case that is needed. A round is two compressions of one block
 //! each: the states of HMAC after its keys (RFC 2104 §2) are computed once, and every message of a round has the
-//! same length, so its padding never changes. The compression itself is the `sha2` crate's. The tests hold the
-//! result to the published vectors and to the `pbkdf2` crate.
+//! same length, so its padding never changes. The rounds themselves are `pbkdf2_rounds`' where they count, as WebAssembly
+//! with vectors; elsewhere the `sha2` crate's compression. The tests hold either to the published vectors and to the
+//! `pbkdf2` crate.
 
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[path = "pbkdf2_rounds.rs"]
+mod rounds;
 
 /// Bytes of the derived key: one block of the function.
 pub const LENGTH: usize = 32;
@@ -14,59 +19,63 @@ pub const LENGTH: usize = 32;
 /// Bytes that SHA-256 compresses at a time.
 const BLOCK: usize = 64;
 
-/// The key's block and a hash: what one compression of a round ends.
-const LENGTH_IN_BITS: u16 = 8 * (64 + 32);
+/// SHA-256's state, and so a hash: eight words.
+type State = [u32; 8];
 
 /// SHA-256's initial state (FIPS 180-4 §5.3.3).
-const INITIAL: [u32; 8] =
+const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// What follows a hash in its block (FIPS 180-4 §5.1.1): a one bit, zeros, and the length in bits of what was
+/// compressed: the key's block and the hash.
+const PADDING: State = [0x8000_0000, 0, 0, 0, 0, 0, 0, 8 * (64 + 32)];
+
+/// The states of HMAC after its keys.
+struct Keys {
+    inner: State,
+    outer: State,
+}
+
+/// What a round goes on from: the last hash, and the sum of all.
+struct Chain {
+    last: State,
+    sum: State,
+}
 
 /// Derives the key. Zero rounds are one.
 #[must_use]
 pub fn derive(password: &[u8], salt: &[u8], rounds: u32) -> [u8; LENGTH] {
     let key = key_block(password);
     let (inner_pad, outer_pad) = (key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c));
-    let first = first_round(&inner_pad, &outer_pad, salt);
-    let (inner, outer) = (after(&inner_pad), after(&outer_pad));
-    let mut sum = words(&first);
-    let mut block = Block::holding(sum);
-    for _ in 1..rounds {
-        block.hold(compressed(inner, &block));
-        let state = compressed(outer, &block);
-        block.hold(state);
-        for (sum, word) in sum.iter_mut().zip(state) {
-            *sum ^= word;
-        }
-    }
-    bytes(sum)
+    let first = words(&first_round(&inner_pad, &outer_pad, salt));
+    let keys = Keys { inner: after(&inner_pad), outer: after(&outer_pad) };
+    let mut chain = Chain { last: first, sum: first };
+    rounds::extend(&mut chain, &keys, rounds.saturating_sub(1));
+    bytes(chain.sum)
 }
 
-/// A message of one round behind HMAC's key: a hash, a one bit, zeros, and the length of both blocks in bits.
-struct Block([u8; BLOCK]);
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+mod rounds {
+    use super::{BLOCK, Chain, Keys, LENGTH, PADDING, State, bytes, compress256};
 
-impl Block {
-    fn holding(state: [u32; 8]) -> Self {
-        let mut block = Self([0; BLOCK]);
-        block.hold(state);
-        let [.., high, low] = &mut block.0;
-        [*high, *low] = LENGTH_IN_BITS.to_be_bytes();
-        let (_, padding) = block.0.split_at_mut(LENGTH);
-        if let Some(first) = padding.first_mut() {
-            *first = 0x80;
-        }
-        block
-    }
-
-    fn hold(&mut self, state: [u32; 8]) {
-        for (bytes, word) in self.0.chunks_exact_mut(4).zip(state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
+    /// Goes on with the chain.
+    pub(super) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
+        for _ in 0..rounds {
+            chain.last = compressed(keys.outer, compressed(keys.inner, chain.last));
+            for (sum, word) in chain.sum.iter_mut().zip(chain.last) {
+                *sum ^= word;
+            }
         }
     }
-}
 
-fn compressed(mut state: [u32; 8], block: &Block) -> [u32; 8] {
-    compress256(&mut state, std::slice::from_ref(&block.0));
-    state
+    fn compressed(mut state: State, hash: State) -> State {
+        let mut block = [0; BLOCK];
+        let (first_half, second_half) = block.split_at_mut(LENGTH);
+        first_half.copy_from_slice(&bytes(hash));
+        second_half.copy_from_slice(&bytes(PADDING));
+        compress256(&mut state, &[block]);
+        state
+    }
 }
 
 /// The password as HMAC's key: hashed if it is longer than a block, filled up with zeros.
@@ -91,13 +100,13 @@ fn first_round(inner_pad: &[u8; BLOCK], outer_pad: &[u8; BLOCK], salt: &[u8]) ->
     Sha256::new().chain_update(outer_pad).chain_update(inner).finalize().into()
 }
 
-fn after(pad: &[u8; BLOCK]) -> [u32; 8] {
+fn after(pad: &[u8; BLOCK]) -> State {
     let mut state = INITIAL;
     compress256(&mut state, std::slice::from_ref(pad));
     state
 }
 
-fn words(hash: &[u8; LENGTH]) -> [u32; 8] {
+fn words(hash: &[u8; LENGTH]) -> State {
     let mut words = [0; 8];
     let (chunks, _) = hash.as_chunks::<4>();
     for (word, bytes) in words.iter_mut().zip(chunks) {
@@ -106,7 +115,7 @@ fn words(hash: &[u8; LENGTH]) -> [u32; 8] {
     words
 }
 
-fn bytes(words: [u32; 8]) -> [u8; LENGTH] {
+fn bytes(words: State) -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     let (chunks, _) = bytes.as_chunks_mut::<4>();
     for (bytes, word) in chunks.iter_mut().zip(words) {
@@ -141,6 +150,48 @@ mod tests {
         ];
         for (password, salt, rounds, expected) in vectors {
             assert_eq!(hex(&derive(password.as_bytes(), salt.as_bytes(), rounds)), expected, "{password} {rounds}");
+        }
+    }
+
+    /// Whatever the lengths and however the rounds are divided, the result is the `pbkdf2` crate's.
+    #[test]
+    fn the_same_as_the_crate() {
+        let mut numbers = SplitMix(1);
+        let mut texts: Vec<(Vec<u8>, Vec<u8>, u32)> =
+            (0..400).map(|_| (numbers.bytes(200), numbers.bytes(100), numbers.below(40))).collect();
+        // Where a password no longer fits into the key's block, and a salt into the first message's.
+        for length in [0, 1, 31, 32, 51, 52, 55, 56, 63, 64, 65, 127, 128, 129] {
+            texts.push((vec![0xff; length], numbers.bytes(64), 3));
+            texts.push((numbers.bytes(64), vec![0xff; length], 3));
+        }
+        for rounds in [1, 2, 255, 256, 257, 258, 511, 512, 513, 514, 1000, 2049] {
+            texts.push((numbers.bytes(64), numbers.bytes(16), rounds));
+        }
+        for (password, salt, rounds) in texts {
+            let mut expected = [0; LENGTH];
+            pbkdf2::pbkdf2_hmac::<Sha256>(&password, &salt, rounds, &mut expected);
+            assert_eq!(derive(&password, &salt, rounds), expected, "{password:?} {salt:?} {rounds}");
+        }
+    }
+
+    /// Sebastiano Vigna's generator: the same numbers on every machine, and no entropy, which WebAssembly would have to ask
+    /// for.
+    struct SplitMix(u64);
+
+    impl SplitMix {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        }
+
+        fn below(&mut self, bound: u32) -> u32 {
+            u32::try_from(self.next() % u64::from(bound)).unwrap()
+        }
+
+        fn bytes(&mut self, most: u32) -> Vec<u8> {
+            (0..self.below(most + 1)).map(|_| self.next().to_le_bytes()[0]).collect()
         }
     }
 
