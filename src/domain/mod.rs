@@ -30,4 +30,5 @@ pub mod settings;
 pub mod throttle;
 pub mod time;
 pub mod token;
+pub mod turns;
 pub mod unicode;

@@ -83,6 +83,7 @@ impl Configured {
             store: &self.ports.store,
             origin: Origin { now: self.ports.now, client: &self.ports.client, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
+            take_turn: self.ports.take_turn,
         }
     }
 }

@@ -48,7 +48,7 @@ use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
-use crate::ports::{AssetStream, Assets, Entropy, Limiter};
+use crate::ports::{AssetStream, Assets, Entropy, Limiter, TakeTurn};
 use crate::store::Store;
 use context::{Configuration, RequestContext};
 
@@ -63,6 +63,8 @@ pub struct Ports {
     pub assets: Arc<dyn Assets>,
     /// Random bytes.
     pub entropy: Entropy,
+    /// Turns to compute for long.
+    pub take_turn: TakeTurn,
     /// Unicode normal forms.
     pub normalize: Normalize,
     /// Counts requests per client address.

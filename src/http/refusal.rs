@@ -17,6 +17,8 @@ use crate::service;
 
 /// Seconds after which a client may try again when the database did not answer.
 const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
+/// The same when too many passwords wait to be hashed: half of those will have been by then.
+const RETRY_AFTER_CROWD_SECONDS: u32 = 10;
 
 /// What is answered, and the cause that only the log learns.
 #[derive(Debug, Clone)]
@@ -82,6 +84,7 @@ impl From<service::Error> for Refusal {
             }
             service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
+            service::Error::Crowded(_) => Problem::unavailable(RETRY_AFTER_CROWD_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)
             | service::Error::StoredHash { .. }

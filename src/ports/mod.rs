@@ -17,6 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::domain::limits::Door;
+use crate::domain::turns::Crowded;
 
 /// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -58,3 +59,6 @@ pub struct NoEntropy;
 
 /// Fills a buffer with cryptographically strong random bytes.
 pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
+
+/// Waits until it is this request's turn to compute for long, which it must do before it waits for anything else.
+pub type TakeTurn = fn() -> PortFuture<'static, Result<(), Crowded>>;

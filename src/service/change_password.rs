@@ -24,7 +24,7 @@ pub async fn change_password(
 ) -> Result<(), Error> {
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let proven = prove(ctx, &account, current, EventType::PasswordChangeRefused, Some(caller.session_id)).await?;
-    let new_hash = ctx.hash(new)?;
+    let new_hash = ctx.hash(new).await?;
     if !credentials::change_password(ctx.store, proven.user, &new_hash, caller.session_id, ctx.origin).await? {
         return Err(Code::InvalidCredentials.into());
     }

@@ -32,7 +32,8 @@ use crate::domain::problem::{Code, Problem};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenAuthority;
-use crate::ports::{DbError, Entropy, NoEntropy};
+use crate::domain::turns::Crowded;
+use crate::ports::{DbError, Entropy, NoEntropy, TakeTurn};
 use crate::store::Store;
 use crate::store::audit::Origin;
 
@@ -48,6 +49,8 @@ pub struct Context<'a> {
     pub origin: Origin<'a>,
     /// Random bytes.
     pub entropy: Entropy,
+    /// Turns to hash a password.
+    pub take_turn: TakeTurn,
 }
 
 impl Context<'_> {
@@ -74,7 +77,8 @@ impl Context<'_> {
     }
 
     /// Hashes a password that is to be stored.
-    fn hash(&self, password: &Password) -> Result<String, Error> {
+    async fn hash(&self, password: &Password) -> Result<String, Error> {
+        (self.take_turn)().await?;
         let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
         hash.to_phc().map_err(Error::NewHash)
     }
@@ -106,6 +110,9 @@ pub enum Error {
     /// A password could not be hashed.
     #[error("password hash: {0}")]
     Hashing(#[from] NotHashed),
+    /// Too many wait to hash a password.
+    #[error("password hash: {0}")]
+    Crowded(#[from] Crowded),
     /// A password hash that could not be written.
     #[error("new password hash: {0}")]
     NewHash(MalformedHash),

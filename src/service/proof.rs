@@ -32,6 +32,7 @@ pub(super) async fn prove<'a>(
 ) -> Result<Proven<'a>, Error> {
     let hash = account.credentials.as_ref().map(read_hash).transpose()?;
     let is_blocked = account.throttle.is_blocked(ctx.now());
+    (ctx.take_turn)().await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
     let reason = match (&account.credentials, hash) {
         _ if is_blocked => Reason::Throttled,

@@ -42,7 +42,7 @@ pub struct Registered {
 /// `CONFLICT` when the address is taken; `RATE_LIMITED` after too many from one network within an hour,
 /// which is said before the address is looked at; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
-    let password_hash = ctx.hash(&command.password)?;
+    let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.origin.client.network();

@@ -1,6 +1,6 @@
 //! Sign in: a password for a session. Database round trips: 2; 3 when the stored hash is replaced by one as it is wanted now.
 
-use super::proof::prove;
+use super::proof::{Proven, prove};
 use super::tokens::Opening;
 use super::{Context, Error, TokenPair};
 use crate::domain::audit::{EventType, Reason};
@@ -45,12 +45,21 @@ pub async fn sign_in(ctx: &Context<'_>, command: &SignIn) -> Result<TokenPair, E
         burn_missing_work(&proven.hash, &command.password, ctx.settings.password_work)?;
         return Err(Code::InvalidCredentials.into());
     }
-    let hash_upgraded = proven.hash.work().is_replaced_by(ctx.settings.password_work);
-    if hash_upgraded {
-        // The password is known only now: the one moment when an old hash can be replaced.
-        credentials::upgrade_hash(ctx.store, user, &ctx.hash(&command.password)?).await?;
-    }
+    let hash_upgraded = upgrade_hash(ctx, &proven, &command.password).await?;
     let (user_id, session_id) = (user.id.get(), opening.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, hash_upgraded, "Signed in");
     opening.issue(ctx, user.id)
+}
+
+/// Replaces a hash that is not as it is wanted now: the password is known at this moment only. Somebody who is signed in
+/// already is not sent away because too many others wait: the next sign-in will do it.
+async fn upgrade_hash(ctx: &Context<'_>, proven: &Proven<'_>, password: &Password) -> Result<bool, Error> {
+    if !proven.hash.work().is_replaced_by(ctx.settings.password_work) {
+        return Ok(false);
+    }
+    match ctx.hash(password).await {
+        Ok(hash) => credentials::upgrade_hash(ctx.store, proven.user, &hash).await.map(|()| true).map_err(Error::from),
+        Err(Error::Crowded(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

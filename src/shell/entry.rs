@@ -19,6 +19,7 @@ use super::clock::now;
 use super::gate::BreakerGate;
 use super::logging::{JsonLayer, MinLevel};
 use super::platform::Platform;
+use super::turns::turn;
 use super::unicode::normalize;
 use super::{assets::DeployedAssets, d1::D1, environment, limiter::DoorLimiter, wire};
 use crate::domain::limits::Door;
@@ -84,6 +85,7 @@ async fn respond(call: Call) -> Response<Body> {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
+        take_turn: turn,
         normalize,
         limiter: Arc::new(DoorLimiter::new(&env)),
         client,

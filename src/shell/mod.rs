@@ -25,6 +25,8 @@ mod limiter;
 #[cfg(target_arch = "wasm32")]
 mod platform;
 #[cfg(target_arch = "wasm32")]
+mod turns;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
 #[cfg(target_arch = "wasm32")]
 mod wire;

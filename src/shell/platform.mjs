@@ -74,12 +74,18 @@ async function inTime(results, timeoutMs) {
     timer = setTimeout(resolve, timeoutMs, null);
   });
   try {
-    const found = await Promise.race([results, deadline]);
+    const found = (await Promise.race([results, deadline])) ?? (await Promise.race([results, nextRound()]));
     return found === null ? null : rowsOf(found);
   } finally {
     clearTimeout(timer);
   }
 }
+
+/**
+ * When whatever had arrived by now has been looked at. If this isolate computed when the deadline passed, the answer may
+ * have been there for long: that is not the database's fault.
+ */
+const nextRound = () => new Promise((resolve) => setTimeout(resolve, 0, null));
 
 /** As one JSON text; nothing, if D1 answered something else. */
 function rowsOf(results) {

@@ -17,6 +17,7 @@ mod clean_up;
 mod configuration;
 mod contract;
 mod courses;
+mod crowds;
 mod failures;
 mod last_administrator;
 mod limits;

@@ -1,0 +1,76 @@
+// Sign-ins in floods, with hashes at full cost: an isolate that hashes for seconds must neither take the database for
+// dead nor keep waiting who does not hash. At this level, because it is about the event loop.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { login, me, newUser, post, signUp } from "./support/client.mjs";
+import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
+import { inspect, OPERATOR_KEY } from "./support/faults.mjs";
+import { logged } from "./support/logs.mjs";
+import { watchedFor } from "./support/watched.mjs";
+
+const CLOSED = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
+/** As deployed: the real cost of a hash, the real patience with D1. */
+const AS_DEPLOYED = { OPERATOR_KEY, PASSWORD_ITERATIONS: undefined, D1_TIMEOUT_MS: undefined };
+/** With the default hash these take longer than D1 may. */
+const FLOOD = 60;
+/** `domain/turns.rs` lets a hundred wait. */
+const CROWD = 300;
+const WAITING = 100;
+
+/** So many sign-ins of strangers at once, each from a network of its own; `answered` counts them. */
+function flood(service, count) {
+  const state = { answered: 0 };
+  const one = async (_, index) => {
+    const headers = { "CF-Connecting-IP": `10.0.${index >> 8}.${index & 255}` };
+    const { email, password } = newUser();
+    const response = await post(service, "/auth/login", { email, password }, headers);
+    state.answered += 1;
+    return response;
+  };
+  state.answers = Promise.all(Array.from({ length: count }, one));
+  return state;
+}
+
+const isError = (line) => line.level === "ERROR";
+
+test("a flood of sign-ins is answered, and does not open the breaker of a database that is well", async (t) => {
+  const service = await watchedFor(t, { settings: AS_DEPLOYED });
+  const answers = await flood(service, FLOOD).answers;
+  answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  assert.deepEqual(await inspect(service), CLOSED);
+  assert.deepEqual(await logged(service, isError), []);
+});
+
+test("who does not hash is answered between the hashes of others", async (t) => {
+  const service = await watchedFor(t, { settings: AS_DEPLOYED });
+  const { access } = await signUp(service);
+  const strangers = flood(service, FLOOD);
+  const between = [];
+  while (strangers.answered < FLOOD - 1) {
+    const before = strangers.answered;
+    assertSuccess(await me(service, access), 200);
+    between.push(strangers.answered - before);
+  }
+  t.diagnostic(`sign-ins answered during one request to /users/me: ${between.join(" ")}`);
+  assert.ok(Math.max(...between) <= FLOOD / 4, `${between}`);
+  await strangers.answers;
+});
+
+test("more than can be hashed in time are told to come again, and the others are answered", async (t) => {
+  const service = await watchedFor(t, { settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "60000" } });
+  const { user } = await signUp(service);
+  const answers = await flood(service, CROWD).answers;
+  const refused = answers.filter(({ status }) => status === 503);
+  t.diagnostic(`${refused.length} of ${CROWD} were told to come again`);
+  refused.forEach((answer) => {
+    assertEnvelope(answer, 503, "SERVICE_UNAVAILABLE");
+    assert.equal(answer.headers["retry-after"], "10");
+  });
+  const others = answers.filter(({ status }) => status !== 503);
+  others.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
+  assert.ok(refused.length > 0 && others.length > WAITING, `${refused.length} and ${others.length}`);
+  assert.deepEqual(await inspect(service), CLOSED, "the database is not at fault");
+  assert.ok((await logged(service, isError)).every(({ cause }) => cause.includes("too many wait")));
+  assertSuccess(await login(service, user), 200);
+});
