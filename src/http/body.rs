@@ -74,16 +74,15 @@ async fn read_members(request: Request) -> Result<(Members, Configured), Refusal
     Ok((Members::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
 
-/// Does `Content-Length` say that the body is larger than the service reads?
+/// How long the body will be, if `Content-Length` says so.
 #[must_use]
-pub fn announces_too_much(headers: &HeaderMap) -> bool {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    announced.is_some_and(|length| length > MAX_BODY_BYTES as u64)
+pub fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
 async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    if announces_too_much(headers) {
+    if announced_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(Code::PayloadTooLarge.into());
     }
     match Limited::new(body, MAX_BODY_BYTES).collect().await {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use crate::domain::request_id::RequestId;
 
 /// Names the request, in both directions.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The client's address, written by the edge itself.
 pub(crate) const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");

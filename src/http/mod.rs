@@ -28,7 +28,8 @@ mod sessions;
 mod universities;
 mod users;
 
-pub use body::announces_too_much;
+pub use body::announced_length;
+pub use headers::REQUEST_ID;
 pub use pages::PAGES;
 
 use std::sync::Arc;

@@ -23,24 +23,19 @@ const wasm = globalThis.__worker_init_state;
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
-    const response = this.#answer(request);
-    // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
-    this.ctx.waitUntil(response);
-    return response;
-  }
-
-  async #answer(request) {
-    const { promise, reject } = Promise.withResolvers();
-    inFlight.add(reject);
     try {
       this.#recover();
       const answered = answer(request, this.env, this.ctx, platform);
-      return platform.response(await Promise.race([answered, promise]));
+      if (!(answered instanceof Promise)) {
+        return platform.response(answered);
+      }
+      const response = respond(request, answered);
+      // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
+      this.ctx.waitUntil(response);
+      return response;
     } catch (error) {
       note(error);
       return crashed(request, error);
-    } finally {
-      inFlight.delete(reject);
     }
   }
 
@@ -59,6 +54,25 @@ export default class extends WorkerEntrypoint {
     if (wasm.criticalError) {
       new Service(this.ctx, this.env);
     }
+  }
+}
+
+/** The response, when Rust has answered, or has crashed. */
+async function respond(request, answered) {
+  let crash;
+  try {
+    return platform.response(
+      await new Promise((resolve, reject) => {
+        crash = reject;
+        inFlight.add(crash);
+        answered.then(resolve, reject);
+      }),
+    );
+  } catch (error) {
+    note(error);
+    return crashed(request, error);
+  } finally {
+    inFlight.delete(crash);
   }
 }
 

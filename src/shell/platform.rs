@@ -17,9 +17,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn head(this: &Platform, request: &Request) -> String;
 
-    /// Reads the body of a request, one byte more than this at most: a `Uint8Array`, empty if the body breaks.
+    /// Reads the body of a request, one byte more than this at most: a `Uint8Array`, empty if the body breaks. `is_short`:
+    /// it was announced to be no longer than this.
     #[wasm_bindgen(method, js_name = readBody)]
-    pub(super) fn read_body(this: &Platform, request: &Request, limit: u32) -> Promise;
+    pub(super) fn read_body(this: &Platform, request: &Request, limit: u32, is_short: bool) -> Promise;
 
     /// Remembers the text of a statement under a number.
     #[wasm_bindgen(method)]

@@ -22,7 +22,7 @@ use worker::{Result, web_sys};
 
 use super::assets;
 use super::platform::Platform;
-use crate::http::{MAX_BODY_BYTES, announces_too_much};
+use crate::http::{MAX_BODY_BYTES, REQUEST_ID, announced_length};
 use crate::ports::AssetStream;
 
 /// The headers that the service looks at: no other comes in. In the order in which platform.mjs sends them.
@@ -72,11 +72,12 @@ pub(super) fn read_head(text: &str) -> Head {
 /// announcement: nobody waits for it.
 pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: &Platform) -> Request<Body> {
     let Head { request: head, has_body } = head;
-    if !has_body || announces_too_much(head.headers()) {
+    let is_short = announced_length(head.headers()).map(|length| length <= MAX_BODY_BYTES as u64);
+    if !has_body || is_short == Some(false) {
         return head.map(|()| Body::empty());
     }
     let limit = u32::try_from(MAX_BODY_BYTES).unwrap_or(u32::MAX);
-    let body = JsFuture::from(platform.read_body(request, limit)).await.ok();
+    let body = JsFuture::from(platform.read_body(request, limit, is_short.is_some())).await.ok();
     let bytes = body.and_then(|body| body.dyn_into::<Uint8Array>().ok()).map(|body| body.to_vec());
     head.map(|()| Body::from(bytes.unwrap_or_default()))
 }
@@ -90,9 +91,14 @@ pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
     // Bodies are complete texts, held in memory: collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut text = String::with_capacity(512 + bytes.len());
-    let _ = write!(text, "{}", parts.status.as_u16());
+    let request_id = parts.headers.get(&REQUEST_ID).map(HeaderValue::as_bytes).unwrap_or_default();
+    let _ = write!(text, "{} {}", parts.status.as_u16(), String::from_utf8_lossy(request_id));
     for (name, value) in &parts.headers {
-        let _ = write!(text, "\n{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        // The runtime knows the length of a body that it is given.
+        let is_implied = name == REQUEST_ID || (name == CONTENT_LENGTH && !bytes.is_empty());
+        if !is_implied {
+            let _ = write!(text, "\n{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        }
     }
     let _ = write!(text, "\n\n{}", String::from_utf8_lossy(&bytes));
     Ok(JsValue::from_str(&text))
