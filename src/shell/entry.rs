@@ -11,8 +11,8 @@ use axum::http::Response;
 use tracing::Instrument as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use worker::js_sys::Promise;
 use worker::js_sys::futures::future_to_promise;
-use worker::js_sys::{Promise, Reflect};
 use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsCast as _, JsValue};
 use worker::{Context, Env, event, web_sys, worker_sys};
@@ -84,7 +84,7 @@ async fn respond(call: Call) -> Response<Body> {
     let head = wire::read_head(&platform.head(&request));
     let request_id = request_id(&head.request, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
-    let _ = Reflect::set(&request, &JsValue::from_str("requestId"), &JsValue::from_str(request_id.as_str()));
+    platform.note(&request, request_id.as_str());
     let client = client(&head.request);
     let request = wire::read_body(head, &request, &platform).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));

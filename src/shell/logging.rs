@@ -7,8 +7,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde::ser::{SerializeMap as _, Serializer as _};
-use serde_json::Value;
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -71,8 +70,8 @@ fn level_of(metadata: &Metadata<'_>) -> (LogLevel, &'static str) {
     }
 }
 
-/// The request id of a span, kept with it.
-struct SpanRequestId(Value);
+/// The request id of a span, kept with it: a member of a line.
+struct SpanRequestId(Vec<u8>);
 
 impl<S, W> Layer<S> for JsonLayer<W>
 where
@@ -80,11 +79,10 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        let request_id = fields.0.into_iter().find(|(name, _)| *name == "request_id");
-        if let (Some((_, request_id)), Some(span)) = (request_id, context.span(id)) {
-            span.extensions_mut().insert(SpanRequestId(request_id));
+        let mut request_id = RequestIdMember::default();
+        attributes.record(&mut request_id);
+        if let (Some(member), Some(span)) = (request_id.0, context.span(id)) {
+            span.extensions_mut().insert(SpanRequestId(member));
         }
     }
 
@@ -95,74 +93,85 @@ where
         if !self.min_level.allows(level) || !metadata.target().starts_with("app.") {
             return;
         }
-        let mut fields = Fields::default();
-        event.record(&mut fields);
+        let mut members = Members::default();
+        event.record(&mut members);
         let span = context.event_span(event);
         let extensions = span.as_ref().map(tracing_subscriber::registry::SpanRef::extensions);
         let request_id = extensions.as_ref().and_then(|extensions| extensions.get::<SpanRequestId>());
-        let timestamp = (self.clock)().rfc3339();
-        let line =
-            Line { timestamp: &timestamp, level: level_name, name: metadata.target(), fields: &fields, request_id };
-        if let Ok(line) = line.to_json() {
-            // The console takes every line; there is nobody to tell if it does not.
-            let _ = self.writer.make_writer_for(metadata).write_all(&line);
+        let mut line = Vec::with_capacity(256 + members.others.len());
+        write_member(&mut line, "timestamp", &(self.clock)().rfc3339());
+        write_member(&mut line, "level", level_name);
+        write_member(&mut line, "name", metadata.target());
+        line.extend_from_slice(&members.message);
+        line.extend(request_id.iter().flat_map(|member| &member.0));
+        line.extend_from_slice(&members.others);
+        line.push(b'}');
+        if let Some(comma) = line.first_mut() {
+            *comma = b'{';
         }
+        // The console takes every line; there is nobody to tell if it does not.
+        let _ = self.writer.make_writer_for(metadata).write_all(&line);
     }
 }
 
-struct Line<'a> {
-    timestamp: &'a str,
-    level: &'static str,
-    name: &'a str,
-    fields: &'a Fields,
-    request_id: Option<&'a SpanRequestId>,
+/// Writes a member as JSON, with a comma in front. Text and numbers: cannot fail to be written, to memory.
+fn write_member(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized)) {
+    line.push(b',');
+    let _ = serde_json::to_writer(&mut *line, name);
+    line.push(b':');
+    let _ = serde_json::to_writer(line, value);
 }
 
-impl Line<'_> {
-    fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut line = Vec::with_capacity(256);
-        let mut serializer = serde_json::Serializer::new(&mut line);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timestamp", self.timestamp)?;
-        map.serialize_entry("level", self.level)?;
-        map.serialize_entry("name", self.name)?;
-        let is_message = |field: &&(&str, Value)| field.0 == "message";
-        map.serialize_entry("message", &self.fields.0.iter().find(is_message).map(|field| &field.1))?;
-        if let Some(SpanRequestId(request_id)) = self.request_id {
-            map.serialize_entry("request_id", request_id)?;
-        }
-        for (name, value) in self.fields.0.iter().filter(|field| !is_message(field)) {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()?;
-        Ok(line)
-    }
-}
-
-/// The fields of an event or a span, as JSON values.
+/// The fields of an event as members of its line: the message, which comes first there, and the others.
 #[derive(Default)]
-struct Fields(Vec<(&'static str, Value)>);
+struct Members {
+    message: Vec<u8>,
+    others: Vec<u8>,
+}
 
-impl Visit for Fields {
+impl Members {
+    fn write(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        let members = if field.name() == "message" { &mut self.message } else { &mut self.others };
+        write_member(members, field.name(), value);
+    }
+}
+
+impl Visit for Members {
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.push((field.name(), value.into()));
+        self.write(field, &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.push((field.name(), value.into()));
+        self.write(field, &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.push((field.name(), value.into()));
+        self.write(field, &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.push((field.name(), value.into()));
+        self.write(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.push((field.name(), format!("{value:?}").into()));
+        self.write(field, &format!("{value:?}"));
     }
+}
+
+/// The field of a span that its lines repeat.
+#[derive(Default)]
+struct RequestIdMember(Option<Vec<u8>>);
+
+impl Visit for RequestIdMember {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "request_id" {
+            let mut member = Vec::with_capacity(64);
+            write_member(&mut member, field.name(), value);
+            self.0 = Some(member);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 #[cfg(test)]

@@ -86,6 +86,11 @@ export default {
     }
   },
 
+  /** For entry.mjs, which answers if Rust crashes. */
+  note(request, requestId) {
+    request.requestId = requestId;
+  },
+
   learn(number, sql) {
     statements[number] = sql;
   },

@@ -17,6 +17,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn head(this: &Platform, request: &Request) -> String;
 
+    /// Notes the id of a request with the request.
+    #[wasm_bindgen(method)]
+    pub(super) fn note(this: &Platform, request: &Request, request_id: &str);
+
     /// Reads the body of a request, one byte more than this at most: a `Uint8Array`, empty if the body breaks. `is_short`:
     /// it was announced to be no longer than this.
     #[wasm_bindgen(method, js_name = readBody)]
