@@ -9,7 +9,7 @@
 //! Nobody keeps a place in a queue that would have to be given back: the runtime may end a request at any moment without
 //! telling it. Who does not look any more is forgotten.
 
-/// So many may wait; with the default hash the last of them does for some twenty seconds, and clients lose patience
+/// So many may wait; with the default hash a turn comes after some twenty seconds at most, and clients lose patience
 /// after thirty. More would be hashed for nobody.
 pub const MAX_WAITING: u32 = 100;
 

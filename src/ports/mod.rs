@@ -60,5 +60,6 @@ pub struct NoEntropy;
 /// Fills a buffer with cryptographically strong random bytes.
 pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
 
-/// Waits until it is this request's turn to compute for long, which it must do before it waits for anything else.
+/// Waits until it is this request's turn to compute for long, which it must do before it waits for anything else. The
+/// moment at which the request is judged stays the same: tokens are dated with it, guards compare with it.
 pub type TakeTurn = fn() -> PortFuture<'static, Result<(), Crowded>>;

@@ -22,9 +22,11 @@ pub async fn change_password(
     current: &Password,
     new: &Password,
 ) -> Result<(), Error> {
+    // First, and for every attempt: hashed after the proof, and after another turn, it would tell by the time of a refusal
+    // that the password was right.
+    let new_hash = ctx.hash(new).await?;
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let proven = prove(ctx, &account, current, EventType::PasswordChangeRefused, Some(caller.session_id)).await?;
-    let new_hash = ctx.hash(new).await?;
     if !credentials::change_password(ctx.store, proven.user, &new_hash, caller.session_id, ctx.origin).await? {
         return Err(Code::InvalidCredentials.into());
     }

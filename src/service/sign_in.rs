@@ -41,7 +41,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &SignIn) -> Result<TokenPair, E
     let opening = Opening::draw(ctx)?;
     if !sessions::open(ctx.store, user, &opening.as_row(ctx.origin)).await? {
         // Disabled, erased, throttled, or given another password between the read and the write. Nothing may tell
-        // that the password was right.
+        // that the password was right, so this takes no turn of its own either.
         burn_missing_work(&proven.hash, &command.password, ctx.settings.password_work)?;
         return Err(Code::InvalidCredentials.into());
     }

@@ -109,7 +109,13 @@ impl Db for D1 {
             let begun = now();
             let answer = self.run(&statements, left_ms).await;
             let used_ms = if self.is_shared { now().millis() - begun.millis() } else { 0 };
-            self.left_ms.store(left_ms.saturating_sub(u32::try_from(used_ms).unwrap_or(0)), Ordering::Relaxed);
+            let left_ms = match left_ms.checked_sub(u32::try_from(used_ms).unwrap_or(0)) {
+                Some(left_ms) if left_ms > 0 => left_ms,
+                // It answered, but this isolate computed and did not look: the next call is not to pay for that.
+                _ if answer.is_ok() => left_ms,
+                _ => 0,
+            };
+            self.left_ms.store(left_ms, Ordering::Relaxed);
             answer
         }))
     }

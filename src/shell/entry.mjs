@@ -23,19 +23,27 @@ const wasm = globalThis.__worker_init_state;
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
+    const response = this.#answer(request);
+    // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
+    this.ctx.waitUntil(response);
+    return response;
+  }
+
+  async #answer(request) {
+    let crash;
     try {
       this.#recover();
-      const answered = answer(request, this.env, this.ctx, platform);
-      if (!(answered instanceof Promise)) {
-        return platform.response(answered);
-      }
-      const response = respond(request, answered);
-      // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
-      this.ctx.waitUntil(response);
-      return response;
+      const answered = await new Promise((resolve, reject) => {
+        crash = reject;
+        inFlight.add(crash);
+        answer(request, this.env, this.ctx, platform).then(resolve, reject);
+      });
+      return platform.response(answered);
     } catch (error) {
       note(error);
       return crashed(request, error);
+    } finally {
+      inFlight.delete(crash);
     }
   }
 
@@ -54,25 +62,6 @@ export default class extends WorkerEntrypoint {
     if (wasm.criticalError) {
       new Service(this.ctx, this.env);
     }
-  }
-}
-
-/** The response, when Rust has answered, or has crashed. */
-async function respond(request, answered) {
-  let crash;
-  try {
-    return platform.response(
-      await new Promise((resolve, reject) => {
-        crash = reject;
-        inFlight.add(crash);
-        answered.then(resolve, reject);
-      }),
-    );
-  } catch (error) {
-    note(error);
-    return crashed(request, error);
-  } finally {
-    inFlight.delete(crash);
   }
 }
 

@@ -1,10 +1,8 @@
 //! Entry points: where the runtime calls in.
 
 use std::cell::OnceCell;
-use std::future::Future as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::{self, Poll, Waker};
 
 use axum::body::Body;
 use axum::http::Response;
@@ -50,25 +48,16 @@ fn start() {
     }));
 }
 
-/// Answers one HTTP request: with a text that platform.mjs makes a response of, with a response, or with a promise of
-/// either. No argument is a text:
+/// Answers one HTTP request: with a text that platform.mjs makes a response of, or with a response. No argument is a text:
 /// its bytes would be copied into the memory of an instance that has crashed, before a new one takes its place.
 #[wasm_bindgen]
 #[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
-pub fn answer(
-    request: web_sys::Request,
-    env: Env,
-    context: worker_sys::Context,
-    platform: JsValue,
-) -> Result<JsValue, JsValue> {
+pub fn answer(request: web_sys::Request, env: Env, context: worker_sys::Context, platform: JsValue) -> Promise {
     let call = Call { request, env, context: Context::new(context), platform: platform.unchecked_into() };
-    let mut answer = Box::pin(async move { wire::write(respond(call).await).await.map_err(JsValue::from) });
-    // What waits for nothing, as /health or a token that is refused, needs no promise. What waits is asked again at once,
-    // by somebody who can be woken.
-    match answer.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => Ok(future_to_promise(AssertUnwindSafe(answer)).into()),
-    }
+    future_to_promise(AssertUnwindSafe(async move {
+        let response = respond(call).await;
+        wire::write(response).await.map_err(JsValue::from)
+    }))
 }
 
 /// What the runtime gives to one request.

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
 
-import { login, me, newUser, post, refresh, register, send, signUp } from "./support/client.mjs";
+import { login, me, newUser, post, refresh, register, send, sendBytes, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults, assertSuccess } from "./support/envelope.mjs";
 import { startService } from "./support/service.mjs";
@@ -46,6 +46,25 @@ test("a body that announces itself as too large is refused without waiting for i
   });
   assert.equal(response.statusCode, 413);
   response.destroy();
+});
+
+test("a body in chunks is as long as its chunks, whatever length is announced (RFC 9112 §6.3)", async () => {
+  const exchange = async (announced, body) => {
+    const head = [
+      "POST /auth/login HTTP/1.1",
+      "Host: a",
+      "Connection: close",
+      "Content-Type: application/json",
+      `Content-Length: ${announced}`,
+      "Transfer-Encoding: chunked",
+    ];
+    const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    return (await sendBytes(service, Buffer.from(`${head.join("\r\n")}\r\n\r\n${chunks}`))).split("\r\n")[0];
+  };
+  const whole = JSON.stringify({ email: "nobody@mail.example", password: "some passphrase" });
+  assert.match(await exchange(10, " ".repeat(4 * MAX)), / 413 /);
+  assert.match(await exchange(10, whole), / 401 /);
+  assert.match(await exchange(2 * MAX, whole), / 401 /);
 });
 
 test("JSON in JSON in JSON overflows no stack: neighbours and the next request are served", async () => {
