@@ -136,7 +136,7 @@ impl Working {
 
     /// A round, with the sum of its word and its constant. The next one waits for `e` and for `a`, so as little as
     /// possible stands between them and their predecessors: `d` is added before `e` is known, and taken away again for
-    /// `a`; the majority is two terms, of which one knows nothing of `a`.
+    /// `a`; the majority is the sum of two terms, which have no bit in common and of which one knows nothing of `a`.
     #[inline(always)]
     fn after_one(self, sum: u32) -> Self {
         let Self { state: [a, b, c, d, e, f, g, h], b_xor_c } = self;

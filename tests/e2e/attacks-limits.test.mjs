@@ -237,4 +237,16 @@ describe("a deployment whose limiters", () => {
     assert.match(error.cause, /Network connection lost/);
     assert.deepEqual(more, []);
   });
+
+  test("a limiter that never answers lets everybody in, and says so: with a body to read and without", async (t) => {
+    const settings = { ...ON, LIMITERS: "silent" };
+    const silent = await watchedFor(t, { settings, wrapper: "tests/e2e/wrappers/failing-limiters.mjs" });
+    const { user } = await signUp(silent);
+    const answers = [await login(silent, user), await send(silent, "/health/ready")];
+    for (const [answer, limiter] of [[answers[0], "LOGIN_LIMITER"], [answers[1], "READY_LIMITER"]]) {
+      assertSuccess(answer, 200);
+      const errors = (await loggedOf(silent, answer)).filter((line) => line.level === "ERROR");
+      assert.deepEqual(errors.map((line) => [line.limiter, line.cause]), [[limiter, "no answer in time"]]);
+    }
+  });
 });
