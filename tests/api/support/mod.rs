@@ -4,6 +4,7 @@ pub mod contract;
 pub mod gate;
 pub mod limiter;
 pub mod sqlite;
+pub mod turns;
 pub mod world;
 
 use std::cell::Cell;
@@ -16,7 +17,6 @@ use axum::http::{HeaderMap, Method, Request};
 use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
-use edge_auth::domain::turns::Crowded;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, client, request_id};
 use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Gate, Limiter, NoEntropy, PortFuture};
@@ -28,6 +28,7 @@ use limiter::WindowLimiter;
 use serde_json::{Value, json};
 use sqlite::Sqlite;
 use tracing_subscriber::layer::SubscriberExt as _;
+use turns::{leave_turns, take_turn};
 
 pub const SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -37,7 +38,6 @@ pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 thread_local! {
     static NOW: Cell<Timestamp> = const { Cell::new(START) };
-    static TURNS_LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
 }
 
 pub fn clock() -> Timestamp {
@@ -55,13 +55,6 @@ pub fn normalize(text: &str, form: NormalForm) -> String {
         NormalForm::Nfc => text.nfc().collect(),
         NormalForm::Nfkc => text.nfkc().collect(),
     }
-}
-
-/// A test does one thing at a time: it is always its turn, until it says that others are in front.
-fn take_turn() -> PortFuture<'static, Result<(), Crowded>> {
-    let left = TURNS_LEFT.get().checked_sub(1);
-    TURNS_LEFT.set(left.unwrap_or(0));
-    Box::pin(std::future::ready(left.map(|_| ()).ok_or(Crowded)))
 }
 
 /// The static files, as the build leaves them.
@@ -108,7 +101,7 @@ impl Service {
     /// On this database, reached through this port. An empty value unsets a setting.
     pub fn on(db: Arc<Sqlite>, port: Arc<dyn Db>, settings: &[(&str, &str)]) -> Self {
         NOW.set(START);
-        TURNS_LEFT.set(u32::MAX);
+        leave_turns(u32::MAX);
         let base = [("SECRET_KEY", SECRET), ("PASSWORD_ITERATIONS", "10"), ("RATE_LIMITING", "off")];
         let settings = Settings::read(|name| {
             let value = settings.iter().chain(&base).find(|(key, _)| *key == name)?.1;
@@ -136,12 +129,6 @@ impl Service {
     #[expect(clippy::unused_self, reason = "the clock is the thread's: the service takes a plain function")]
     pub fn advance(&self, seconds: i64) {
         NOW.set(NOW.get().plus_seconds(seconds));
-    }
-
-    /// So many passwords can be hashed from now on; then too many others wait.
-    #[expect(clippy::unused_self, reason = "the turns are the thread's, like the clock")]
-    pub fn leave_turns(&self, turns: u32) {
-        TURNS_LEFT.set(turns);
     }
 
     /// Sends a request as it is.
