@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { login, me, newUser, post, signUp } from "./support/client.mjs";
+import { from, login, me, newIp, newUser, signUp } from "./support/client.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
-import { inspect, OPERATOR_KEY } from "./support/faults.mjs";
+import { CLOSED, inspect, OPERATOR_KEY } from "./support/faults.mjs";
 import { logged } from "./support/logs.mjs";
 import { watchedFor } from "./support/watched.mjs";
 
-const CLOSED = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
 /** As deployed: the real cost of a hash, the real patience with D1. */
 const AS_DEPLOYED = { OPERATOR_KEY, PASSWORD_ITERATIONS: undefined, D1_TIMEOUT_MS: undefined };
 /** With the default hash these take longer than D1 may. */
@@ -21,10 +20,8 @@ const WAITING = 100;
 /** So many sign-ins of strangers at once, each from a network of its own; `answered` counts them. */
 function flood(service, count) {
   const state = { answered: 0 };
-  const one = async (_, index) => {
-    const headers = { "CF-Connecting-IP": `10.0.${index >> 8}.${index & 255}` };
-    const { email, password } = newUser();
-    const response = await post(service, "/auth/login", { email, password }, headers);
+  const one = async () => {
+    const response = await login(service, newUser(), from(newIp()));
     state.answered += 1;
     return response;
   };

@@ -6,13 +6,12 @@ import { test } from "node:test";
 import { login, logout, me, newUser, post, refresh, register, send, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
-import { accessLines, batches, breakerLines, counters, inspect, startFaulty } from "./support/faults.mjs";
+import { accessLines, batches, breakerLines, CLOSED, counters, inspect, startFaulty } from "./support/faults.mjs";
 import { logged } from "./support/logs.mjs";
 import { forge } from "./support/tokens.mjs";
 
 const FRESH_MS = 5000;
 const CLIENTS = 10;
-const CLOSED = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
 const isRefreshed = (line) => line.message === "Circuit breaker copy refreshed";
 
 /** Somebody signs in and does what people do: eleven requests, all answered well. */

@@ -12,6 +12,7 @@ import {
   batches,
   breakerLines,
   breakOpen,
+  CLOSED,
   command,
   everyOperation,
   inspect,
@@ -75,8 +76,7 @@ testInTime("forced open refuses everything, whatever D1 does, until it is ordere
 
   const automatic = await command(service, "automatic");
   assertSuccess(automatic, 200);
-  const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
-  assert.deepEqual(automatic.body, closed);
+  assert.deepEqual(automatic.body, CLOSED);
   assertSuccess(await me(service, access), 200);
 });
 

@@ -12,6 +12,7 @@ import {
   batches,
   breakerLines,
   breakOpen,
+  CLOSED,
   command,
   counters,
   everyOperation,
@@ -115,8 +116,7 @@ describe("an isolate decides alone, and says so once, when the object", { concur
       await setFaults(service, { breaker: WHOLE });
       await untilLogged(service, BACK, access);
       assert.equal((await saidOfBreaker(service)).at(-1), `INFO ${BACK}`);
-      const closed = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
-      assert.deepEqual(await inspect(service), closed);
+      assert.deepEqual(await inspect(service), CLOSED);
       assertSuccess(await command(service, "automatic"), 200);
       (await loggedText(service)).forEach(assertLogLine);
     };

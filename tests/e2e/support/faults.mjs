@@ -9,6 +9,8 @@ import { forge } from "./tokens.mjs";
 
 export { accessLines };
 export const WRAPPER = "tests/e2e/wrappers/faulty-bindings.mjs";
+/** What the operator is told of a breaker at rest. */
+export const CLOSED = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
 export const OPERATOR_KEY = "e2e-operator-71c0d4f2a9b84e35d6c7";
 /** Between two looks at the same thing: leaves the processor to the service, decides nothing. */
 const PAUSE_MS = 20;
