@@ -238,7 +238,7 @@ $(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
 	@rm -rf dist
 	@wrangler deploy --dry-run --outdir dist
 
-target/hashing/%.wasm: benches/hashing/Cargo.toml benches/hashing/Cargo.lock benches/hashing/src/lib.rs $(wildcard src/domain/pbkdf2*.rs) | $(SETUP)
+target/hashing/%.wasm: benches/hashing/Cargo.toml benches/hashing/Cargo.lock benches/hashing/src/lib.rs $(wildcard src/domain/password/pbkdf2*.rs) | $(SETUP)
 	@RUSTFLAGS='-C target-feature=$(if $(filter simd-%,$*),+,-)simd128' CARGO_PROFILE_RELEASE_OPT_LEVEL='$(lastword $(subst -, ,$*))' \
 		cargo build --quiet --release --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
 		--target-dir target/hashing/$*

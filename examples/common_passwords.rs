@@ -1,4 +1,4 @@
-//! Makes `src/domain/common_passwords.bin`, the filter that `domain::common_password` asks.
+//! Makes `src/domain/password/common_passwords.bin`, the filter that `domain::password::common` asks.
 //!
 //! `make common-passwords` writes the file. With `--check`, as in `make test`, nothing is written: the file
 //! must be what would be written, byte for byte, and every password taken must be found in it.
@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 
-use edge_auth::domain::common_password::{MIN_LENGTH, is_common, key};
 use edge_auth::domain::password::Password;
+use edge_auth::domain::password::common::{MIN_LENGTH, is_common, key};
 use edge_auth::domain::unicode::NormalForm;
 use unicode_normalization::UnicodeNormalization as _;
 use xorf::{BinaryFuse16, DmaSerializable as _};
@@ -72,7 +72,9 @@ fn filter_of(common: &BTreeMap<u64, Password>) -> Result<Vec<u8>, &'static str> 
 
 fn check(common: &BTreeMap<u64, Password>, filter: &[u8]) -> Result<(), Box<dyn Error>> {
     if fs::read(FILTER)? != filter {
-        return Err("src/domain/common_passwords.bin is not what the list gives: run `make common-passwords`".into());
+        return Err(
+            "src/domain/password/common_passwords.bin is not what the list gives: run `make common-passwords`".into()
+        );
     }
     if !common.values().all(is_common) {
         return Err("a common password is not found in the filter".into());

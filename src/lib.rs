@@ -22,7 +22,7 @@
 //! A request enters at `shell::entry`, becomes an `http` request, and passes [`http::App::respond`], which
 //! gives it an id, a span and the headers that all responses have. Its route's access rule verifies the
 //! access token and reads the user and the session in one statement. The handler calls one use case.
-//! Whatever is refused, by whomever, becomes the one envelope of `http::refusal`.
+//! Whatever is refused, by whomever, becomes the one envelope of `http::kit::refusal`.
 //!
 //! Time and entropy are arguments: one `now` per request, taken in the shell. So everything below the
 //! shell also runs natively, where the tests drive the real router over the real migrations on `SQLite`.

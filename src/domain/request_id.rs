@@ -3,7 +3,7 @@
 //! A caller may bring one in `X-Request-ID`. It ends up in logs and is echoed, so only a harmless
 //! alphabet is kept; anything else is replaced, never repaired.
 
-use super::ids::hex;
+use crate::domain::ids::hex;
 
 /// Longest incoming id that is kept.
 const MAX_LENGTH: usize = 128;

@@ -4,33 +4,18 @@
 //! whoever made it, becomes the one envelope in `refusal`, and every response passes `App::respond`,
 //! which adds what all responses have.
 
-mod access;
-mod admin;
-mod auth;
-mod body;
-mod context;
-mod cors;
-mod courses;
-mod description;
-mod export;
-mod headers;
-mod health;
-mod json_object;
-mod members;
-mod operator;
-mod pages;
-mod path;
-mod query;
-mod refusal;
-mod roles;
+mod account;
+mod authz;
+mod campus;
+mod kit;
+mod platform;
 pub mod routes;
-mod sessions;
-mod universities;
-mod users;
+mod session;
+mod tenant;
 
-pub use body::announced_length;
-pub use headers::REQUEST_ID;
-pub use pages::PAGES;
+pub use kit::body::announced_length;
+pub use kit::headers::REQUEST_ID;
+pub use platform::pages::PAGES;
 
 use std::sync::Arc;
 
@@ -45,13 +30,14 @@ use tracing::Instrument as _;
 
 use crate::domain::client::Client;
 use crate::domain::request_id::RequestId;
+use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenAuthority;
 use crate::domain::unicode::Normalize;
 use crate::ports::{AssetStream, Assets, Entropy, Limiter, TakeTurn};
 use crate::store::Store;
-use context::{Configuration, RequestContext};
+use kit::context::{Configuration, RequestContext};
+use kit::{access, cors, headers, refusal};
 
 /// Largest body that is read, in bytes: 16 KiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;

@@ -6,12 +6,18 @@
 use axum::Router;
 use axum::routing::{MethodFilter, on};
 
-use super::access::{guarded, method_not_allowed, not_found};
-use super::{admin, auth, courses, description, export, health, operator, pages, roles, sessions, universities, users};
+use crate::domain::authz::Permission;
 use crate::domain::limits::Door;
-use crate::domain::rbac::Permission;
+use crate::http::account::{admin, export, users};
+use crate::http::authz::roles;
+use crate::http::campus::courses;
+use crate::http::kit::access::{guarded, method_not_allowed, not_found};
+use crate::http::platform::{description, health, operator, pages};
+use crate::http::session;
+use crate::http::session::auth;
+use crate::http::tenant::universities;
 
-pub use super::access::{Access, Scope};
+pub use crate::http::kit::access::{Access, Scope};
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +81,9 @@ routes! {
     POST   "/auth/login"         login           Public [Login]    => auth::login;
     POST   "/auth/refresh"       refresh         Public [Refresh]  => auth::refresh;
     POST   "/auth/logout"        logout          Public []         => auth::logout;
-    POST   "/auth/logout-all"    logoutAll       User   []         => sessions::end_all;
-    GET    "/auth/sessions"      listSessions    User   []         => sessions::list;
-    DELETE "/auth/sessions/{id}" endSession      User   []         => sessions::end;
+    POST   "/auth/logout-all"    logoutAll       User   []         => session::end_all;
+    GET    "/auth/sessions"      listSessions    User   []         => session::list;
+    DELETE "/auth/sessions/{id}" endSession      User   []         => session::end;
     GET    "/users/me"           getCurrentUser  User   []         => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account]  => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login]    => users::delete;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{DbError, PortFuture};
+use crate::ports::{DbError, PortFuture};
 
 /// A value bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Why the database did not do what was asked, and whose fault that is: the table that decides what the
 //! circuit breaker counts.
 
-use super::Refused;
+use crate::ports::Refused;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Leave to call the database: the circuit breaker, as the store sees it.
 
-use super::PortFuture;
 use crate::domain::breaker::{Command, Round, View};
+use crate::ports::PortFuture;
 
 /// Leave to call the database once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::domain::limits::Door;
-use crate::domain::turns::Crowded;
+use crate::domain::password::queue::Crowded;
 
 /// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,37 +2,25 @@
 //!
 //! Each use case documents its round trips to the database, and a test holds it to them.
 
-pub mod administration;
+pub mod account;
 pub mod authz;
-pub mod caller;
-pub mod change_password;
-pub mod clean_up;
-pub mod courses;
-pub mod delete_account;
-pub mod export;
-pub mod operations;
-pub mod profile;
-mod proof;
-pub mod refresh;
-pub mod register;
-pub mod roles;
-pub mod sessions;
-pub mod sign_in;
-pub mod sign_out;
-mod tokens;
-pub mod universities;
+pub mod campus;
+pub mod password;
+pub mod platform;
+pub mod session;
+pub mod tenant;
 
-pub use tokens::TokenPair;
+pub use session::tokens::TokenPair;
 
-use crate::domain::argon2id::NotHashed;
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::password::Password;
-use crate::domain::password_hash::{MalformedHash, PasswordHash, SALT_LENGTH};
+use crate::domain::password::argon2id::NotHashed;
+use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
+use crate::domain::password::queue::Crowded;
 use crate::domain::problem::{Code, Problem};
+use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenAuthority;
-use crate::domain::turns::Crowded;
 use crate::ports::{DbError, Entropy, NoEntropy, TakeTurn};
 use crate::store::Store;
 use crate::store::audit::Origin;

@@ -13,12 +13,12 @@ use worker::wasm_bindgen::{self, JsValue};
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, Result, durable, web_sys};
 
-use super::breaker_protocol::{Answer, Question};
-use super::entry::MIN_LEVEL;
-use super::{clock, environment};
 use crate::domain::breaker::{Breaker, Policy};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::shell::breaker_protocol::{Answer, Question};
+use crate::shell::entry::MIN_LEVEL;
+use crate::shell::{clock, environment};
 
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS breaker (id INTEGER PRIMARY KEY CHECK (id = 1), machine TEXT NOT NULL) STRICT";

@@ -11,9 +11,9 @@ use worker::js_sys::futures::JsFuture;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 
-use super::clock::now;
-use super::platform::Platform;
 use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
+use crate::shell::clock::now;
+use crate::shell::platform::Platform;
 
 thread_local! {
     /// The numbers under which JavaScript knows the statements. A statement is a constant: its text crosses once.

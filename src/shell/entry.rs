@@ -15,19 +15,22 @@ use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsCast as _, JsValue};
 use worker::{Context, Env, event, web_sys, worker_sys};
 
-use super::clock::now;
-use super::gate::BreakerGate;
-use super::logging::{JsonLayer, MinLevel};
-use super::platform::Platform;
-use super::turns::turn;
-use super::unicode::normalize;
-use super::{assets::DeployedAssets, d1::D1, environment, limiter::DoorLimiter, wire};
 use crate::domain::limits::Door;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::http::{App, Ports, client, request_id};
 use crate::ports::NoEntropy;
 use crate::service;
+use crate::shell::assets::DeployedAssets;
+use crate::shell::clock::now;
+use crate::shell::d1::D1;
+use crate::shell::gate::BreakerGate;
+use crate::shell::limiter::DoorLimiter;
+use crate::shell::logging::{JsonLayer, MinLevel};
+use crate::shell::platform::Platform;
+use crate::shell::turns::turn;
+use crate::shell::unicode::normalize;
+use crate::shell::{environment, wire};
 use crate::store::Store;
 
 pub(super) static MIN_LEVEL: MinLevel = MinLevel::new();
@@ -121,7 +124,7 @@ async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) 
         };
         let gate = BreakerGate::new(env, settings.breaker, request_id, Context::new(context));
         let store = Store::new(Arc::new(D1::for_task(env, platform, settings.d1_timeout_ms)), Arc::new(gate));
-        service::clean_up::run(&store, now(), settings.audit_retention_days).await;
+        service::platform::clean_up::run(&store, now(), settings.audit_retention_days).await;
     }
     .instrument(span)
     .await;

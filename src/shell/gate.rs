@@ -14,13 +14,13 @@ use worker::wasm_bindgen::JsCast as _;
 use worker::worker_sys::DurableObject;
 use worker::{Context, Delay, Env, web_sys};
 
-use super::breaker_protocol::{Answer, Question};
-use super::clock::now;
+use crate::domain::breaker::copy::{Advice, BreakerCopy};
 use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
-use crate::domain::breaker_copy::{Advice, BreakerCopy};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::BREAKER_TIMEOUT_MS;
 use crate::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+use crate::shell::breaker_protocol::{Answer, Question};
+use crate::shell::clock::now;
 
 /// The object's name: one breaker for one database.
 const OBJECT_NAME: &str = "d1";

@@ -25,7 +25,7 @@ const knownHeaders = new Map();
 /** Some texts hold a number of seconds, or an origin: what was noted is forgotten before it is many. */
 const MAX_KNOWN_HEADERS = 100;
 
-/** At least one header: `http/headers.rs` sees to that. */
+/** At least one header: `http/kit/headers.rs` sees to that. */
 function headersOf(text) {
   let headers = knownHeaders.get(text);
   if (headers === undefined) {

@@ -1,4 +1,4 @@
-//! Turns to compute for long: `domain/turns.rs`, by the event loop of this isolate.
+//! Turns to compute for long: `domain/password/queue.rs`, by the event loop of this isolate.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use worker::Delay;
 use worker::send::SendFuture;
 
-use crate::domain::turns::{Crowded, Turn, Turns};
+use crate::domain::password::queue::{Crowded, Turn, Turns};
 use crate::ports::PortFuture;
 
 thread_local! {

@@ -20,10 +20,10 @@ use worker::js_sys::futures::JsFuture;
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Result, web_sys};
 
-use super::assets;
-use super::platform::Platform;
 use crate::http::{MAX_BODY_BYTES, REQUEST_ID, announced_length};
 use crate::ports::AssetStream;
+use crate::shell::assets;
+use crate::shell::platform::Platform;
 
 /// The headers that the service looks at: no other comes in. In the order in which platform.mjs sends them.
 const HEADERS: [HeaderName; 9] = [

@@ -3,25 +3,15 @@
 //! Nothing here decides. Where several requests race, the guard is part of the statement, so that the
 //! database decides once; what its answer means is for `domain` and `service` to say.
 
-pub mod administration;
+pub mod account;
 pub mod audit;
-pub mod clean_up;
-pub mod course_lists;
-pub mod courses;
-pub mod credentials;
-pub mod departments;
-pub mod enrollments;
-pub mod erasure;
-pub mod export;
-pub mod granting;
-pub mod health;
+pub mod authz;
+pub mod campus;
 pub mod page;
-pub mod resources;
-pub mod roles;
-pub mod rotation;
-pub mod sessions;
-pub mod universities;
-pub mod users;
+pub mod password;
+pub mod platform;
+pub mod session;
+pub mod tenant;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

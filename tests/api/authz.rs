@@ -1,6 +1,6 @@
 //! `/authz/check`: what other services are told, and that it is what this one does.
 
-use edge_auth::domain::rbac::Permission;
+use edge_auth::domain::authz::Permission;
 use serde_json::{Value, json};
 
 use crate::support::world::{Person, Visitor, World};

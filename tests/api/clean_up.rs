@@ -5,8 +5,9 @@ use std::sync::Arc;
 use edge_auth::domain::breaker::Command;
 use edge_auth::domain::time::{DAY, Timestamp};
 use edge_auth::ports::Db;
-use edge_auth::service::clean_up::{Removed, clean_up};
-use edge_auth::store::{Store, erasure};
+use edge_auth::service::platform::clean_up::{Removed, clean_up};
+use edge_auth::store::Store;
+use edge_auth::store::account::erasure;
 
 use crate::support::{EMAIL, PASSWORD, Service, clock};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use edge_auth::domain::audit::EventType;
+use edge_auth::domain::authz::{Permission, Role};
 use edge_auth::domain::problem::{Code, FaultKind};
-use edge_auth::domain::rbac::{Permission, Role};
 use edge_auth::http::routes::{Access, ROUTES};
 use serde_json::{Value, json};
 

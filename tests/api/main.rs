@@ -36,6 +36,7 @@ mod session_model;
 mod sessions;
 mod signing_in;
 mod signing_out;
+mod statements;
 mod support;
 mod tenants;
 mod throttle;

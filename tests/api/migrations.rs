@@ -1,43 +1,6 @@
-//! The schema: what the tables themselves refuse, and that every look-up has an index.
-
-use edge_auth::store::{
-    administration, audit, clean_up, course_lists, courses, credentials, departments, enrollments, erasure, export,
-    granting, resources, roles, rotation, sessions, universities, users,
-};
+//! The schema: what the tables themselves refuse, and what migrations do with rows on file.
 
 use crate::support::sqlite::{Sqlite, migrations};
-
-/// The statements of each file of the store.
-const LISTS: [(&str, &[&str]); 17] = [
-    ("administration", administration::STATEMENTS),
-    ("audit", audit::STATEMENTS),
-    ("clean_up", clean_up::STATEMENTS),
-    ("course_lists", course_lists::STATEMENTS),
-    ("courses", courses::STATEMENTS),
-    ("credentials", credentials::STATEMENTS),
-    ("departments", departments::STATEMENTS),
-    ("enrollments", enrollments::STATEMENTS),
-    ("erasure", erasure::STATEMENTS),
-    ("granting", granting::STATEMENTS),
-    ("export", export::STATEMENTS),
-    ("resources", resources::STATEMENTS),
-    ("roles", roles::STATEMENTS),
-    ("rotation", rotation::STATEMENTS),
-    ("sessions", sessions::STATEMENTS),
-    ("universities", universities::STATEMENTS),
-    ("users", users::STATEMENTS),
-];
-
-/// Scans that end: of a row made up, of the rows of an inner query, of a page that is being merged, of a list that the statement is given, of the
-/// beginning of a table in the order of its key, and of an index that holds only what is looked for.
-fn is_bounded(detail: &str, sql: &str) -> bool {
-    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
-    let is_merged = matches!(detail, "SCAN merged" | "SCAN m");
-    let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
-    let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT ?1");
-    let is_partial = detail == "SCAN users USING INDEX users_being_erased";
-    is_inner || is_merged || is_given || is_beginning || is_partial
-}
 
 const USER: &str = "INSERT INTO users (email, password_hash, created_at) VALUES ('a@b.cd', 'x', 1);";
 const SESSION: &str =
@@ -266,38 +229,4 @@ fn the_tables_refuse_places_and_courses_that_must_not_be() {
     db.execute("DELETE FROM enrollments; DELETE FROM courses WHERE id = 1; DELETE FROM departments WHERE id IN (1, 3)");
     db.execute("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)");
     assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "an id is never given out twice");
-}
-
-#[test]
-fn every_statement_of_the_store_is_listed() {
-    for (file, statements) in LISTS {
-        let path = format!("{}/src/store/{file}.rs", env!("CARGO_MANIFEST_DIR"));
-        let constants = std::fs::read_to_string(path).unwrap().matches(": &str =").count();
-        assert_eq!(constants, statements.len(), "{file}");
-    }
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store")).unwrap().count();
-    // `mod` and `page` have no statements, `health` asks for a constant.
-    assert_eq!(files, LISTS.len() + 3, "a file of the store is not listed");
-}
-
-#[test]
-fn no_statement_reads_a_whole_table() {
-    let db = Sqlite::migrated();
-    for sql in LISTS.iter().flat_map(|(_, statements)| *statements) {
-        for detail in db.plan(sql) {
-            assert!(!detail.starts_with("SCAN") || is_bounded(&detail, sql), "{detail}: {sql}");
-        }
-    }
-}
-
-/// A page is read from an index in its order: sorting would read everything behind the cursor.
-#[test]
-fn a_page_of_a_list_is_not_sorted() {
-    let db = Sqlite::migrated();
-    let pages = LISTS.iter().flat_map(|(_, statements)| *statements);
-    let is_page = |sql: &&&str| sql.contains("id > ?") || sql.contains("id < ?");
-    // Of a user's own courses at most three pages are merged.
-    for sql in pages.filter(is_page).filter(|sql| !sql.contains("UNION")) {
-        assert!(!db.plan(sql).iter().any(|detail| detail.contains("TEMP B-TREE")), "{sql}");
-    }
 }

@@ -1,15 +1,15 @@
 //! Parsers against input that nobody thought of.
 
-use edge_auth::domain::argon2id::{Cost, MAX_LANES, MAX_PASSES};
-use edge_auth::domain::email::Email;
-use edge_auth::domain::hash_work::HashWork;
+use edge_auth::domain::account::email::Email;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::password::Password;
-use edge_auth::domain::password_hash::PasswordHash;
+use edge_auth::domain::password::argon2id::{Cost, MAX_LANES, MAX_PASSES};
+use edge_auth::domain::password::hash::PasswordHash;
+use edge_auth::domain::password::work::HashWork;
 use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
+use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
 use edge_auth::domain::time::Timestamp;
-use edge_auth::domain::token::{TokenAuthority, TokenClaims, TokenKind};
 use proptest::prelude::*;
 
 use crate::support::{SECRET, Service, normalize};
@@ -32,7 +32,7 @@ proptest! {
         rounds in 1_u32..50,
     ) {
         let expected = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(&password, &salt, rounds);
-        prop_assert_eq!(edge_auth::domain::pbkdf2::derive(&password, &salt, rounds), expected);
+        prop_assert_eq!(edge_auth::domain::password::pbkdf2::derive(&password, &salt, rounds), expected);
     }
 
     #[test]

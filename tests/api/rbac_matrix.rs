@@ -1,5 +1,5 @@
 //! The matrix: every operation that asks who calls, and everybody who might. To be read beside the contract's table
-//! of roles; what is asked of whom stands in words in `domain::rbac`.
+//! of roles; what is asked of whom stands in words in `domain::authz`.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use edge_auth::domain::throttle::wait_ms;
+use edge_auth::domain::limits::throttle::wait_ms;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::json;
 

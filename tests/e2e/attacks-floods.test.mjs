@@ -13,7 +13,7 @@ import { watchedFor } from "./support/watched.mjs";
 const AS_DEPLOYED = { OPERATOR_KEY, PASSWORD_ITERATIONS: undefined, D1_TIMEOUT_MS: undefined };
 /** With the default hash these take longer than D1 may. */
 const FLOOD = 60;
-/** `domain/turns.rs` lets a hundred wait. */
+/** `domain/password/queue.rs` lets a hundred wait. */
 const CROWD = 300;
 const WAITING = 100;
 

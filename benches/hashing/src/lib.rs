@@ -4,7 +4,7 @@
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 
-#[path = "../../../src/domain/pbkdf2.rs"]
+#[path = "../../../src/domain/password/pbkdf2.rs"]
 mod own_pbkdf2;
 
 const PASSWORD: &[u8] = b"correct horse battery staple";

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use edge_auth::domain::turns::Crowded;
+use edge_auth::domain::password::queue::Crowded;
 use edge_auth::ports::PortFuture;
 
 thread_local! {

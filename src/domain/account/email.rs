@@ -1,0 +1,146 @@
+//! E-mail addresses: parsed once at the edge, compared without case from then on.
+//!
+//! The grammar is the `email_address` crate's (RFC 5321, 5322 and 6532). This file owns what a sign-up
+//! form means by an address: no display name, no address literal, a domain with a dot. Whether
+//! somebody reads mail there is not known here.
+
+use email_address::{EmailAddress, Options};
+
+use crate::domain::unicode::{NormalForm, Normalize, fold_case, normalized};
+
+/// Longest address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
+pub const MAX_LENGTH: usize = 254;
+
+/// An e-mail address: trimmed, NFC (RFC 6532 §3.1), lower-cased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+/// Why a text is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailFault {
+    /// More than [`MAX_LENGTH`] characters.
+    TooLong,
+    /// The grammar does not allow it.
+    Invalid,
+}
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// Says which rule of [`EmailFault`] the text breaks.
+    pub fn parse(text: &str, normalize: Normalize) -> Result<Self, EmailFault> {
+        let address = fold_case(&normalized(text.trim(), NormalForm::Nfc, normalize));
+        // Counted last: normalising and lower-casing can lengthen a text.
+        if address.chars().count() > MAX_LENGTH {
+            return Err(EmailFault::TooLong);
+        }
+        let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+        // A quoted local part could hold anything, a second `@` too.
+        let is_refused = |c: char| c.is_control() || c.is_whitespace() || c == '"' || is_invisible(c);
+        if address.chars().any(is_refused) || EmailAddress::parse_with_options(&address, options).is_err() {
+            return Err(EmailFault::Invalid);
+        }
+        Ok(Self(address))
+    }
+
+    /// The address as stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Characters that show nothing or turn the direction of text (Unicode's `Default_Ignorable_Code_Point`
+/// and the bidirectional controls): they would make two accounts of what looks like one address.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn parsed(text: &str) -> Result<String, EmailFault> {
+        Email::parse(text, crate::domain::unicode::for_tests::normalize).map(|email| email.as_str().to_owned())
+    }
+
+    #[test]
+    fn addresses_are_trimmed_and_lower_cased() {
+        assert_eq!(parsed("  Ada@Example.COM\n"), Ok("ada@example.com".to_owned()));
+        assert_eq!(parsed("a+tag@sub.example.co.uk"), Ok("a+tag@sub.example.co.uk".to_owned()));
+    }
+
+    #[test]
+    fn internationalised_addresses_are_allowed_and_normalised() {
+        assert_eq!(parsed("Jörg@Bücher.example"), Ok("jörg@bücher.example".to_owned()));
+        assert_eq!(parsed("jo\u{308}rg@example.com"), parsed("jörg@example.com"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let wrong = [
+            "",
+            "@",
+            "a",
+            "a@",
+            "@b.c",
+            "a@b",
+            "a@@b.c",
+            "a@b@c.d",
+            "a b@c.d",
+            "a@b c.d",
+            "a@.b.c",
+            "a@b..c",
+            "a@b.c.",
+            ".a@b.c",
+            "a.@b.c",
+            "a..b@c.d",
+            "a@[127.0.0.1]",
+            "Ada <a@b.c>",
+            "a@b.c\0",
+            "a\n@b.c",
+            "a@-b.c",
+            "a@b.c,d@e.f",
+            "a\u{200b}@b.c",
+            "a@b.c\u{202e}",
+            "a\u{3164}@b.cd",
+            "\"a@b\"@example.com",
+            "\"a\"@example.com",
+        ];
+        for text in wrong {
+            assert_eq!(parsed(text), Err(EmailFault::Invalid), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn case_does_not_depend_on_the_place_in_the_word() {
+        assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδος@example.gr"));
+        assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδοσ@example.gr"));
+    }
+
+    #[test]
+    fn length_counts_after_normalising() {
+        // U+0F73 becomes two characters.
+        let domain = format!("{}.{}.{}.{}.com", "d".repeat(58), "d".repeat(58), "d".repeat(58), "d".repeat(52));
+        let text = format!("{}@{domain}", "\u{f73}".repeat(11));
+        assert!(text.chars().count() <= MAX_LENGTH);
+        assert_eq!(parsed(&text), Err(EmailFault::TooLong));
+    }
+
+    #[test]
+    fn at_most_254_characters() {
+        let domain = format!("{}.{}.{}.com", "d".repeat(60), "d".repeat(60), "d".repeat(60));
+        let fits = format!("{}@{domain}", "a".repeat(64));
+        assert!(parsed(&fits).is_ok());
+        assert_eq!(parsed(&format!("{}@{domain}", "a".repeat(250))), Err(EmailFault::TooLong));
+    }
+}

@@ -1,0 +1,101 @@
+//! The throttle of an account: after some wrong passwords in a row, each further one doubles a wait.
+//!
+//! ```text
+//!   failures in a row   1 … 5     6     7     8   …    15   16 …
+//!   wait                 none    1 s   2 s   4 s  …   512 s   15 min
+//! ```
+//!
+//! During the wait every password, also the right one, gets the answer of a wrong one (OWASP Authentication
+//! Cheat Sheet, "Account Lockout"), and does not lengthen it. A success resets the count. No account is closed for
+//! good: who hammers on one keeps new sign-ins to it out for as long as they go on, at one guess per 15 minutes;
+//! whoever is signed in stays so, and can still change the password, because what somebody who is signed in is
+//! asked for is counted apart.
+//!
+//! Like a refresh, a sign-in is decided twice by the same numbers: by what was read before the password was
+//! hashed, and by the guards of the SQL when the outcome is written. Wrong guesses that were all under way at
+//! the same time are written one after another, so each of them counts; and a right guess among them is refused
+//! if the wrong ones before it have started the wait. So parallel guesses learn no more than guesses in a row.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::account::email::Email;
+use crate::domain::time::Timestamp;
+
+/// Wrong passwords in a row that have no consequence: people mistype.
+pub const FREE_FAILURES: i64 = 5;
+/// The first wait, in milliseconds.
+pub const FIRST_WAIT_MS: i64 = 1000;
+/// The longest wait, in milliseconds: 15 minutes.
+pub const MAX_WAIT_MS: i64 = 15 * 60 * 1000;
+/// Beyond so many doublings the longest wait has been reached; keeps the arithmetic of SQL in bounds.
+pub const MAX_DOUBLINGS: i64 = 10;
+
+/// Rows that addresses without an account share.
+const UNKNOWN_SLOTS: u16 = 1024;
+
+/// What is on file about wrong passwords for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    /// Until when every password is refused.
+    pub blocked_until: Timestamp,
+}
+
+impl Throttle {
+    /// Is every password refused at this moment?
+    #[must_use]
+    pub fn is_blocked(self, now: Timestamp) -> bool {
+        self.blocked_until > now
+    }
+}
+
+/// The wait that so many failures in a row earn, in milliseconds. The SQL says the same in its own words.
+#[must_use]
+pub fn wait_ms(failures: i64) -> i64 {
+    if failures <= FREE_FAILURES {
+        return 0;
+    }
+    let doublings = (failures - FREE_FAILURES - 1).min(MAX_DOUBLINGS);
+    (FIRST_WAIT_MS << doublings).min(MAX_WAIT_MS)
+}
+
+/// The row that an address without an account shares with others.
+#[must_use]
+pub fn unknown_slot(email: &Email) -> i64 {
+    let hash: [u8; 32] = Sha256::digest(email.as_str()).into();
+    let [a, b, ..] = hash;
+    i64::from(u16::from_le_bytes([a, b]) % UNKNOWN_SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn the_sixth_failure_waits_a_second_and_each_further_one_twice_as_long() {
+        let waits: Vec<i64> = (4..=17).map(|failures| wait_ms(failures) / 1000).collect();
+        assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        assert_eq!(wait_ms(i64::MAX), MAX_WAIT_MS);
+        assert_eq!(wait_ms(0), 0);
+    }
+
+    #[test]
+    fn a_wait_is_over_at_its_end() {
+        let until = Timestamp::from_millis(5000);
+        let throttle = Throttle { blocked_until: until };
+        assert!(throttle.is_blocked(Timestamp::from_millis(4999)));
+        assert!(!throttle.is_blocked(until));
+    }
+
+    #[test]
+    fn slots_stay_within_the_table_and_use_all_of_it() {
+        let slot = |number: i32| {
+            let address = format!("nobody-{number}@example.com");
+            unknown_slot(&Email::parse(&address, crate::domain::unicode::for_tests::normalize).unwrap())
+        };
+        let slots: std::collections::BTreeSet<i64> = (0..20_000).map(slot).collect();
+        assert_eq!(slots.len(), 1024);
+        assert_eq!(slots.last(), Some(&1023));
+    }
+}

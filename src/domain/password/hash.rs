@@ -1,0 +1,132 @@
+//! How passwords are stored: as PHC strings, which say what made them.
+//!
+//! `$pbkdf2-sha256$i=600000,l=32$<salt>$<hash>` or `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`; 600,000 rounds and
+//! 19 MiB with two passes are OWASP's figures for these functions (Password Storage Cheat Sheet). A string may come from
+//! an older setting or from another system, so the parameters are read from it, within bounds: a hash that would run
+//! for minutes, or take more memory than there is, is refused, not run. Both kinds verify whatever the settings are.
+
+use phc::{Ident, Output, ParamsString, PasswordHash as PhcHash, Salt};
+use subtle::ConstantTimeEq as _;
+
+use crate::domain::password::Password;
+use crate::domain::password::argon2id::{Cost, NotHashed};
+use crate::domain::password::work::{HASH_LENGTH, HashFunction, HashWork, MAX_ROUNDS};
+
+/// Bytes of salt for a new hash (NIST SP 800-132 §5.1 and RFC 9106 §3.1 ask for 16).
+pub const SALT_LENGTH: usize = 16;
+
+/// The version of Argon2 that RFC 9106 describes. Hashes of the one before are refused: its later passes overwrote
+/// the memory where this one's mix it, which makes it easier to attack (RFC 9106 §7.2).
+const ARGON2_VERSION: u32 = 19;
+
+/// A stored password hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    work: HashWork,
+    salt: Vec<u8>,
+    hash: [u8; HASH_LENGTH],
+}
+
+/// A stored text that is no password hash of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stored password hash is no PBKDF2-SHA256 or Argon2id PHC string within bounds")]
+pub struct MalformedHash;
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("PasswordHash").field("work", &self.work).finish_non_exhaustive()
+    }
+}
+
+impl PasswordHash {
+    /// Hashes a password.
+    ///
+    /// # Errors
+    /// [`NotHashed`].
+    pub fn derive(password: &Password, salt: &[u8], work: HashWork) -> Result<Self, NotHashed> {
+        Ok(Self { work, salt: salt.to_vec(), hash: work.run(password, salt)? })
+    }
+
+    /// Reads a PHC string.
+    ///
+    /// # Errors
+    /// [`MalformedHash`] for another function or version of it, missing or extra parameters, wrong lengths, and
+    /// parameters beyond their bounds.
+    pub fn parse(text: &str) -> Result<Self, MalformedHash> {
+        let phc = PhcHash::new(text).map_err(|_| MalformedHash)?;
+        let work = read_work(&phc).ok_or(MalformedHash)?;
+        let salt = phc.salt.ok_or(MalformedHash)?;
+        let hash = phc.hash.ok_or(MalformedHash)?;
+        let hash = hash.as_bytes().try_into().map_err(|_| MalformedHash)?;
+        let read = Self { work, salt: salt.as_ref().to_vec(), hash };
+        // One hash has one text: what is missing, too much, in another order, of another version or spelled otherwise
+        // would be written in another way than it was read.
+        if read.to_phc()? == text { Ok(read) } else { Err(MalformedHash) }
+    }
+
+    /// Writes the PHC string.
+    ///
+    /// # Errors
+    /// [`MalformedHash`] when the salt has a length that a PHC string cannot hold; not with
+    /// [`SALT_LENGTH`] bytes.
+    pub fn to_phc(&self) -> Result<String, MalformedHash> {
+        let (version, params) = written_work(self.work).map_err(|_| MalformedHash)?;
+        let phc = PhcHash {
+            algorithm: Ident::new(self.work.function().name()).map_err(|_| MalformedHash)?,
+            version,
+            params,
+            salt: Some(Salt::new(&self.salt).map_err(|_| MalformedHash)?),
+            hash: Some(Output::new(&self.hash).map_err(|_| MalformedHash)?),
+        };
+        Ok(phc.to_string())
+    }
+
+    /// Is this the hash of that password? The comparison takes the same time wherever they differ.
+    ///
+    /// # Errors
+    /// [`NotHashed`].
+    pub fn verify(&self, password: &Password) -> Result<bool, NotHashed> {
+        let presented = self.work.run(password, &self.salt)?;
+        Ok(presented.ct_eq(&self.hash).into())
+    }
+
+    /// What verifying takes.
+    #[must_use]
+    pub const fn work(&self) -> HashWork {
+        self.work
+    }
+}
+
+fn read_work(phc: &PhcHash) -> Option<HashWork> {
+    let decimal = |name| phc.params.get_decimal(name);
+    match HashFunction::named(phc.algorithm.as_str())? {
+        HashFunction::Pbkdf2Sha256 => {
+            let rounds = decimal("i").filter(|rounds| (1..=MAX_ROUNDS).contains(rounds))?;
+            Some(HashWork::Pbkdf2Sha256 { rounds })
+        }
+        HashFunction::Argon2id => Cost::new(decimal("m")?, decimal("t")?, decimal("p")?).map(HashWork::Argon2id),
+    }
+}
+
+fn written_work(work: HashWork) -> Result<(Option<u32>, ParamsString), phc::Error> {
+    let mut params = ParamsString::new();
+    let version = match work {
+        HashWork::Pbkdf2Sha256 { rounds } => {
+            params.add_decimal("i", rounds)?;
+            params.add_str("l", "32")?;
+            None
+        }
+        HashWork::Argon2id(cost) => {
+            let (memory_kib, passes, lanes) = cost.parameters();
+            params.add_decimal("m", memory_kib)?;
+            params.add_decimal("t", passes)?;
+            params.add_decimal("p", lanes)?;
+            Some(ARGON2_VERSION)
+        }
+    };
+    Ok((version, params))
+}
+
+#[cfg(test)]
+#[path = "hash_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! Passwords as people type them, and the policy for choosing one.
+//!
+//! NIST SP 800-63B §3.1.1: length counted in code points after normalisation, no composition rules,
+//! nothing truncated. Hashing is `password_hash`'s, and what everybody chooses is `common_password`'s.
+
+pub mod argon2id;
+pub mod common;
+pub mod equal_work;
+pub mod hash;
+pub mod pbkdf2;
+pub mod queue;
+pub mod work;
+
+use crate::domain::secret::Secret;
+use crate::domain::unicode::{NormalForm, Normalize, normalized};
+
+/// Longest password that can be chosen, in code points after NFKC.
+pub const MAX_LENGTH: usize = 128;
+
+/// A password, normalised with NFKC (RFC 8265 §4.2.2 allows it; NIST recommends it), so that the same
+/// keys pressed on two keyboards give the same password.
+#[derive(Debug, Clone)]
+pub struct Password(Secret);
+
+/// Why a text cannot be chosen as a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordFault {
+    /// Fewer code points than the policy's minimum.
+    TooShort,
+    /// More than [`MAX_LENGTH`] code points.
+    TooLong,
+}
+
+impl Password {
+    /// Takes what somebody presents to sign in. No policy applies: rules may have changed since the
+    /// password was chosen, and a refusal would tell an attacker about them.
+    #[must_use]
+    pub fn presented(text: &str, normalize: Normalize) -> Self {
+        Self(Secret::new(normalized(text, NormalForm::Nfkc, normalize)))
+    }
+
+    /// Takes what somebody wants as a password from now on.
+    ///
+    /// # Errors
+    /// Says which rule of [`PasswordFault`] the text breaks.
+    pub fn choose(text: &str, min_length: usize, normalize: Normalize) -> Result<Self, PasswordFault> {
+        let password = Self::presented(text, normalize);
+        match password.length() {
+            length if length < min_length => Err(PasswordFault::TooShort),
+            length if length > MAX_LENGTH => Err(PasswordFault::TooLong),
+            _ => Ok(password),
+        }
+    }
+
+    /// The bytes to hash.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+
+    /// Its length in code points.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.as_str().chars().count()
+    }
+
+    /// The text, for the rules about what it may be.
+    pub(in crate::domain) fn as_str(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use crate::domain::unicode::for_tests::normalize;
+
+    fn presented(text: &str) -> Password {
+        Password::presented(text, normalize)
+    }
+
+    fn fault(text: &str) -> Option<PasswordFault> {
+        Password::choose(text, 8, normalize).err()
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points_after_nfkc() {
+        assert_eq!(fault("1234567"), Some(PasswordFault::TooShort));
+        assert_eq!(fault("12345678"), None);
+        assert_eq!(fault("éééééééé"), None);
+        // Four ligatures of two letters each are eight letters under NFKC.
+        assert_eq!(fault("ﬁﬁﬁﬁ"), None);
+        // Eight combining pairs are eight code points, not sixteen.
+        assert_eq!(fault(&"e\u{301}".repeat(7)), Some(PasswordFault::TooShort));
+        assert_eq!(fault(&"x".repeat(128)), None);
+        assert_eq!(fault(&"x".repeat(129)), Some(PasswordFault::TooLong));
+    }
+
+    #[test]
+    fn equivalent_spellings_are_the_same_password() {
+        let composed = presented("Crème brûlée ①");
+        let decomposed = presented("Cre\u{300}me bru\u{302}le\u{301}e 1");
+        assert_eq!(composed.as_bytes(), decomposed.as_bytes());
+    }
+
+    #[test]
+    fn blanks_and_case_are_part_of_a_password() {
+        assert_ne!(presented(" a ").as_bytes(), presented("a").as_bytes());
+        assert_ne!(presented("A").as_bytes(), presented("a").as_bytes());
+    }
+
+    #[test]
+    fn a_password_does_not_show_in_debug_output() {
+        assert!(!format!("{:?}", presented("hunter2")).contains("hunter2"));
+    }
+}

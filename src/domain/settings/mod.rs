@@ -1,0 +1,258 @@
+//! The settings of a deployment: read once, completely, or not at all.
+//!
+//! Every wrong setting is found in one pass and named; its value is never repeated, because it may be
+//! a secret typed into the wrong line. Where the values come from is the caller's business.
+
+mod values;
+
+use crate::domain::breaker::Policy;
+use crate::domain::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
+use crate::domain::password::argon2id::Cost;
+use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
+use crate::domain::secret::Secret;
+use crate::domain::session::Lifetimes;
+use crate::domain::settings::values::{
+    base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
+};
+use crate::domain::time::{DAY, MINUTE};
+
+/// Milliseconds after which the circuit breaker's object counts as out of reach. Two such waits and the
+/// database's own deadline bound what a request can wait.
+pub const BREAKER_TIMEOUT_MS: i64 = 500;
+
+/// Least severe log lines that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happened.
+    Info,
+    /// What was refused.
+    Warning,
+    /// What went wrong.
+    Error,
+}
+
+/// Which web pages of other origins may call the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// These, exactly; with credentials.
+    Only(Vec<String>),
+    /// Any; without credentials (Fetch Standard, "CORS protocol and credentials").
+    Any,
+}
+
+/// What the answers look like. Known even if other settings are wrong, so that refusals, too, come from
+/// the right paths, with the right headers, at the right log level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presentation {
+    /// Who may call from a browser.
+    pub cors_origins: CorsOrigins,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// Title of the API description and realm of `WWW-Authenticate`.
+    pub app_name: String,
+    /// Path under which all routes answer: empty, or like `/api/v1`.
+    pub base_path: String,
+}
+
+impl Default for Presentation {
+    fn default() -> Self {
+        Self {
+            cors_origins: CorsOrigins::Only(Vec::new()),
+            log_level: LogLevel::Info,
+            app_name: "edge-auth".to_owned(),
+            base_path: String::new(),
+        }
+    }
+}
+
+/// The settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Signs and verifies tokens.
+    pub secret_key: Secret,
+    /// Opens the operator's routes; without it they do not exist.
+    pub operator_key: Option<Secret>,
+    /// How the circuit breaker behaves.
+    pub breaker: Policy,
+    /// Verifies tokens from before the last change of the secret.
+    pub secret_key_previous: Option<Secret>,
+    /// `iss` of every token.
+    pub jwt_issuer: String,
+    /// `aud` of every token.
+    pub jwt_audience: String,
+    /// How long tokens and sessions live.
+    pub lifetimes: Lifetimes,
+    /// What a new password hash is made with.
+    pub password_work: HashWork,
+    /// Shortest password that can be chosen, in code points.
+    pub password_min_length: usize,
+    /// Milliseconds after which the database counts as not answering.
+    pub d1_timeout_ms: u32,
+    /// Are there limits per client address? The throttle per account does not depend on it.
+    pub rate_limiting: bool,
+    /// Registrations per client address and hour.
+    pub registrations_per_hour: i64,
+    /// Days after which audit events are removed.
+    pub audit_retention_days: i64,
+    /// What the answers look like.
+    pub presentation: Presentation,
+}
+
+/// Settings that are missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("missing or wrong settings: {}", names.join(", "))]
+pub struct WrongSettings {
+    /// Which.
+    pub names: Vec<&'static str>,
+    /// What the answers look like all the same; a wrong setting among these has its default.
+    pub presentation: Presentation,
+}
+
+impl Settings {
+    /// Reads every setting through `lookup`, which gives `None` for one that is not set.
+    ///
+    /// # Errors
+    /// [`WrongSettings`] with the name of each setting at fault.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
+        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let presentation = reader.presentation();
+        match reader.settings(presentation.clone()) {
+            Some(settings) if reader.wrong.is_empty() => Ok(settings),
+            _ => Err(WrongSettings { names: reader.wrong, presentation }),
+        }
+    }
+
+    /// The rounds of new password hashes, if they are so few that somebody should be warned.
+    #[must_use]
+    pub const fn weak_password_rounds(&self) -> Option<u32> {
+        match self.password_work {
+            HashWork::Pbkdf2Sha256 { rounds } if rounds < WEAK_ROUNDS => Some(rounds),
+            HashWork::Pbkdf2Sha256 { .. } | HashWork::Argon2id(_) => None,
+        }
+    }
+}
+
+struct Reader<F> {
+    lookup: F,
+    wrong: Vec<&'static str>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn presentation(&mut self) -> Presentation {
+        let default = Presentation::default();
+        let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(default.cors_origins.clone()), cors_origins);
+        let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
+        let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
+        let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
+        Presentation {
+            cors_origins: cors_origins.unwrap_or(default.cors_origins),
+            log_level: log_level.unwrap_or(default.log_level),
+            app_name: app_name.unwrap_or(default.app_name),
+            base_path: base_path.unwrap_or(default.base_path),
+        }
+    }
+
+    fn settings(&mut self, presentation: Presentation) -> Option<Settings> {
+        // Every setting is read before any `?`, so that all the faults are found.
+        let secret_key = self.required("SECRET_KEY", secret);
+        let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
+        let operator_key = self.optional("OPERATOR_KEY", operator_key);
+        let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
+        let breaker = self.breaker(d1_timeout_ms);
+        let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
+        let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
+        let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
+        let lifetimes = self.lifetimes();
+        let password_work = self.password_work();
+        let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
+        let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
+        let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
+        let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
+        let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
+        algorithm?;
+        Some(Settings {
+            secret_key: secret_key?,
+            secret_key_previous,
+            operator_key,
+            breaker: breaker?,
+            jwt_issuer: jwt_issuer?,
+            jwt_audience: jwt_audience?,
+            lifetimes: lifetimes?,
+            password_work: password_work?,
+            password_min_length: usize::try_from(min_length?).ok()?,
+            d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
+            rate_limiting: rate_limiting?,
+            registrations_per_hour: registrations?,
+            audit_retention_days: audit_retention_days?,
+            presentation,
+        })
+    }
+
+    fn password_work(&mut self) -> Option<HashWork> {
+        let function = self.or("PASSWORD_HASH", Some(HashFunction::Pbkdf2Sha256), HashFunction::named);
+        let iterations = self.or("PASSWORD_ITERATIONS", Some(600_000), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        let rounds = u32::try_from(iterations?).ok()?;
+        Some(match function? {
+            HashFunction::Pbkdf2Sha256 => HashWork::Pbkdf2Sha256 { rounds },
+            HashFunction::Argon2id => HashWork::Argon2id(Cost::RECOMMENDED),
+        })
+    }
+
+    fn lifetimes(&mut self) -> Option<Lifetimes> {
+        let access = self.or("ACCESS_TOKEN_EXPIRE_MINUTES", Some(15), |text| integer(text, 1, 7 * 24 * 60));
+        let refresh = self.or("REFRESH_TOKEN_EXPIRE_DAYS", Some(7), |text| integer(text, 1, 365));
+        let session = self.or("SESSION_MAX_DAYS", Some(30), |text| integer(text, 1, 3650));
+        let reuse = self.or("REFRESH_REUSE_INTERVAL_SECONDS", Some(0), |text| integer(text, 0, 3600));
+        Some(Lifetimes {
+            access_seconds: access? * MINUTE,
+            refresh_seconds: refresh? * DAY,
+            session_seconds: session? * DAY,
+            reuse_interval_seconds: reuse?,
+        })
+    }
+
+    fn breaker(&mut self, d1_timeout_ms: Option<i64>) -> Option<Policy> {
+        let threshold = self.or("BREAKER_FAILURE_THRESHOLD", Some(5), |text| integer(text, 1, 1000));
+        let window = self.or("BREAKER_FAILURE_WINDOW_SECONDS", Some(60), |text| integer(text, 1, 3600));
+        let recovery = self.or("BREAKER_RECOVERY_TIMEOUT_SECONDS", Some(30), |text| integer(text, 1, 3600));
+        let probes = self.or("BREAKER_HALF_OPEN_MAX_CALLS", Some(1), |text| integer(text, 1, 100));
+        Some(Policy {
+            failure_threshold: u32::try_from(threshold?).ok()?,
+            failure_window_ms: window? * 1000,
+            recovery_timeout_ms: recovery? * 1000,
+            max_probes: u32::try_from(probes?).ok()?,
+            // A probe hears that it is one, calls the database, and says how it went.
+            probe_timeout_ms: d1_timeout_ms? + 2 * BREAKER_TIMEOUT_MS,
+        })
+    }
+
+    fn required<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.or(name, None, parse)
+    }
+
+    /// Not set or set to nothing: `None` without complaint.
+    fn optional<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
+        self.noted(name, parse(&text))
+    }
+
+    fn or<T>(&mut self, name: &'static str, default: Option<T>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = match (self.lookup)(name) {
+            Some(text) => parse(&text),
+            None => default,
+        };
+        self.noted(name, value)
+    }
+
+    fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.wrong.push(name);
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What the text of each kind of setting means: a value, or nothing if it is wrong.
+
+use crate::domain::secret::Secret;
+use crate::domain::settings::{CorsOrigins, LogLevel};
+
+/// Fewest bytes of a secret: the output length of SHA-256 (RFC 7518 §3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+pub(in crate::domain) fn integer(text: &str, min: i64, max: i64) -> Option<i64> {
+    text.parse().ok().filter(|value| (min..=max).contains(value))
+}
+
+/// `on` or `off`.
+pub(in crate::domain) fn switch(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// One line of displayable text.
+pub(in crate::domain) fn line(text: &str) -> Option<String> {
+    let fits = !text.trim().is_empty() && text.len() <= 200;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// A secret must be long, and must not be one that was printed in a manual.
+pub(in crate::domain) fn secret(text: &str) -> Option<Secret> {
+    const SAMPLES: [&str; 9] = [
+        "change-me",
+        "change_me",
+        "changeme",
+        "change-this",
+        "changethis",
+        "your-secret",
+        "your_secret",
+        "replace-me",
+        "example",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let is_sample = SAMPLES.iter().any(|sample| lower.contains(sample));
+    let mut distinct: Vec<u8> = text.bytes().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    // 32 bytes of one or two letters are a placeholder, whatever they spell.
+    let is_repetitive = distinct.len() < 8;
+    (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
+}
+
+/// It travels in a header: what a header cannot carry unchanged would never be accepted.
+pub(in crate::domain) fn operator_key(text: &str) -> Option<Secret> {
+    let travels = text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    secret(text).filter(|_| travels)
+}
+
+pub(in crate::domain) fn cors_origins(text: &str) -> Option<CorsOrigins> {
+    let origins: Vec<String> = serde_json::from_str(text).ok()?;
+    if origins == ["*"] {
+        return Some(CorsOrigins::Any);
+    }
+    origins.iter().all(|origin| is_origin(origin)).then_some(CorsOrigins::Only(origins))
+}
+
+/// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): lower case, no path, no slash at the end.
+fn is_origin(text: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']')
+    };
+    text.strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
+}
+
+pub(in crate::domain) fn log_level(text: &str) -> Option<LogLevel> {
+    match text {
+        "DEBUG" => Some(LogLevel::Debug),
+        "INFO" => Some(LogLevel::Info),
+        "WARNING" => Some(LogLevel::Warning),
+        "ERROR" => Some(LogLevel::Error),
+        _ => None,
+    }
+}
+
+pub(in crate::domain) fn base_path(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let segment = |segment: &str| !segment.is_empty() && segment.bytes().all(allowed);
+    let valid = text.is_empty() || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment));
+    valid.then(|| text.to_owned())
+}

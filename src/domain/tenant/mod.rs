@@ -1,0 +1,3 @@
+//! Tenants: universities and departments.
+
+pub mod label;

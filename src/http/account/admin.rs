@@ -1,0 +1,162 @@
+//! `/admin`: for who runs the platform.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::authz::Grant;
+use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
+use crate::domain::settings::Settings;
+use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::path::Id;
+use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
+use crate::http::kit::refusal::Refusal;
+use crate::http::session::{EndedBody, SessionsBody};
+use crate::service::account::admin;
+use crate::store::account::admin::{AdminEventRow, UserChange};
+use crate::store::account::users::UserRow;
+
+impl FromMembers for UserChange {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let is_active = members.if_named("is_active", Members::boolean);
+        let full_name = members.if_named("full_name", Members::full_name);
+        Ok(Self { is_active: is_active?, full_name: full_name? })
+    }
+}
+
+#[derive(Serialize)]
+struct AdminUserBody<'a> {
+    id: i64,
+    email: &'a str,
+    full_name: Option<&'a str>,
+    is_active: bool,
+    created_at: String,
+}
+
+impl<'a> From<&'a UserRow> for AdminUserBody<'a> {
+    fn from(user: &'a UserRow) -> Self {
+        Self {
+            id: user.id.get(),
+            email: &user.email,
+            full_name: user.full_name.as_deref(),
+            is_active: user.is_active,
+            created_at: user.created_at.rfc3339(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UserDetailBody<'a> {
+    #[serde(flatten)]
+    user: AdminUserBody<'a>,
+    roles: Vec<UserRoleBody>,
+}
+
+#[derive(Serialize)]
+struct UserRoleBody {
+    id: i64,
+    university_id: Option<i64>,
+    department_id: Option<i64>,
+    role: &'static str,
+}
+
+impl From<&Grant> for UserRoleBody {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            id: grant.id.get(),
+            university_id: grant.university_id.map(UniversityId::get),
+            department_id: grant.department_id.map(DepartmentId::get),
+            role: grant.role.as_str(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AdminEventBody<'a> {
+    id: i64,
+    created_at: String,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    reason: Option<&'a str>,
+    user_id: Option<i64>,
+    session_id: Option<i64>,
+    actor_id: Option<i64>,
+    university_id: Option<i64>,
+    ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
+    fn from(row: &'a AdminEventRow) -> Self {
+        Self {
+            id: row.id.get(),
+            created_at: row.created_at.rfc3339(),
+            event_type: &row.event_type,
+            reason: row.reason.as_deref(),
+            user_id: row.user_id.map(UserId::get),
+            session_id: row.session_id.map(SessionId::get),
+            actor_id: row.actor_id.map(UserId::get),
+            university_id: row.university_id.map(UniversityId::get),
+            ip: row.ip.as_deref(),
+            user_agent: row.user_agent.as_deref(),
+            request_id: &row.request_id,
+        }
+    }
+}
+
+pub(in crate::http) async fn users(configured: Configured, query: UserQuery) -> Result<Response, Refusal> {
+    let UserQuery(filter, page) = query;
+    let page = admin::users(&configured.service(), &filter, page).await?;
+    Ok(json(200, &PageBody::new(&page, AdminUserBody::from)))
+}
+
+pub(in crate::http) async fn user(configured: Configured, Id(id): Id<UserId>) -> Result<Response, Refusal> {
+    let detail = admin::user(&configured.service(), id).await?;
+    let roles = detail.grants.iter().map(UserRoleBody::from).collect();
+    Ok(json(200, &UserDetailBody { user: (&detail.user).into(), roles }))
+}
+
+pub(in crate::http) async fn change(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+    body: JsonBody<UserChange>,
+) -> Result<Response, Refusal> {
+    let user = admin::change(&configured.service(), &caller, id, &body.0).await?;
+    Ok(json(200, &AdminUserBody::from(&user)))
+}
+
+pub(in crate::http) async fn end_sessions(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+) -> Result<Response, Refusal> {
+    let sessions_ended = admin::end_sessions(&configured.service(), &caller, id).await?;
+    Ok(json(200, &EndedBody { message: "Logged out everywhere", sessions_ended }))
+}
+
+pub(in crate::http) async fn delete(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+) -> Result<Response, Refusal> {
+    admin::erase(&configured.service(), &caller, id).await?;
+    Ok(no_content())
+}
+
+pub(in crate::http) async fn sessions(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+) -> Result<Response, Refusal> {
+    let rows = admin::sessions(&configured.service(), id).await?;
+    Ok(json(200, &SessionsBody::new(&rows, caller.session_id)))
+}
+
+pub(in crate::http) async fn events(configured: Configured, query: EventQuery) -> Result<Response, Refusal> {
+    let EventQuery(filter, page) = query;
+    let page = admin::events(&configured.service(), &filter, page).await?;
+    Ok(json(200, &PageBody::new(&page, AdminEventBody::from)))
+}

@@ -1,0 +1,121 @@
+//! `/users`: what users see of themselves, and may change.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::authz::Grant;
+use crate::domain::ids::{DepartmentId, UniversityId};
+use crate::domain::password::Password;
+use crate::domain::settings::Settings;
+use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json, no_content};
+use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::refusal::Refusal;
+use crate::service::account::profile::ProfileChange;
+use crate::service::account::{delete, profile};
+use crate::service::password::change as password_change;
+use crate::store::account::users::UserRow;
+
+impl FromMembers for ProfileChange {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        members.if_named("full_name", Members::full_name).map(|full_name| Self { full_name })
+    }
+}
+
+/// The body of a change of password.
+pub(in crate::http) struct PasswordChange {
+    current: Password,
+    new: Password,
+}
+
+impl FromMembers for PasswordChange {
+    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
+        let current = members.presented_password("current_password");
+        let new = members.new_password("new_password", settings.password_min_length);
+        if let Ok(new) = &new {
+            members.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
+        }
+        Ok(Self { current: current?, new: new? })
+    }
+}
+
+/// The body of a deletion.
+pub(in crate::http) struct ProofOfPassword(Password);
+
+impl FromMembers for ProofOfPassword {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        members.presented_password("password").map(Self)
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct UserBody<'a> {
+    id: i64,
+    email: &'a str,
+    full_name: Option<&'a str>,
+    is_active: bool,
+    created_at: String,
+    roles: Vec<RoleBody>,
+}
+
+/// A role in a university, or everywhere.
+#[derive(Serialize)]
+struct RoleBody {
+    university_id: Option<i64>,
+    department_id: Option<i64>,
+    role: &'static str,
+}
+
+impl From<&Grant> for RoleBody {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            university_id: grant.university_id.map(UniversityId::get),
+            department_id: grant.department_id.map(DepartmentId::get),
+            role: grant.role.as_str(),
+        }
+    }
+}
+
+impl<'a> UserBody<'a> {
+    pub(in crate::http) fn new(user: &'a UserRow, grants: &[Grant]) -> Self {
+        Self {
+            id: user.id.get(),
+            email: &user.email,
+            full_name: user.full_name.as_deref(),
+            is_active: user.is_active,
+            created_at: user.created_at.rfc3339(),
+            roles: grants.iter().map(RoleBody::from).collect(),
+        }
+    }
+}
+
+pub(in crate::http) async fn me(SignedIn(caller): SignedIn) -> Response {
+    json(200, &UserBody::new(&caller.user, &caller.grants))
+}
+
+pub(in crate::http) async fn update(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<ProfileChange>,
+) -> Result<Response, Refusal> {
+    let user = profile::change(&configured.service(), &caller, &body).await?;
+    Ok(json(200, &UserBody::new(&user, &caller.grants)))
+}
+
+pub(in crate::http) async fn change_password(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<PasswordChange>,
+) -> Result<Response, Refusal> {
+    password_change::change_password(&configured.service(), &caller, &body.current, &body.new).await?;
+    Ok(json(200, &MessageBody { message: "Password changed" }))
+}
+
+pub(in crate::http) async fn delete(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<ProofOfPassword>,
+) -> Result<Response, Refusal> {
+    delete::delete_account(&configured.service(), &caller, &body.0).await?;
+    Ok(no_content())
+}

@@ -1,0 +1,3 @@
+//! Roles over HTTP.
+
+pub(crate) mod roles;

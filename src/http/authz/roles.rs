@@ -1,0 +1,145 @@
+//! `/universities/{id}/roles` and `/authz/check`.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::authz::{Permission, Reach, Role};
+use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, UniversityId, UserId};
+use crate::domain::settings::Settings;
+use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::path::Id;
+use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::refusal::Refusal;
+use crate::ports::DbError;
+use crate::service::authz::check;
+use crate::service::authz::check::Check;
+use crate::service::authz::roles;
+use crate::service::authz::roles::GrantRole;
+use crate::store::authz::granting::Grantee;
+use crate::store::authz::grants::GrantRow;
+
+impl FromMembers for GrantRole {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let grantee = read_grantee(members);
+        let role = members.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
+        let department_id = members.optional_id("department_id", DepartmentId::new);
+        let (role, department_id) = (role?, department_id?);
+        match (role.reach(), department_id) {
+            (Reach::Department, None) => return members.refuse_missing("department_id"),
+            (Reach::University | Reach::Platform, Some(_)) => {
+                return members.refuse_value("department_id", "this role is not narrowed to a department");
+            }
+            (Reach::Department | Reach::Either, Some(_))
+            | (Reach::University | Reach::Platform | Reach::Either, None) => {}
+        }
+        Ok(Self { grantee: grantee?, role, department_id })
+    }
+}
+
+/// By id or by address: one of the two.
+fn read_grantee(members: &mut Members) -> Result<Grantee, Noted> {
+    let id = members.optional_id("user_id", UserId::new);
+    let email = members.if_named("email", Members::email);
+    match (id?, email?) {
+        (Some(id), None) => Ok(Grantee::Id(id)),
+        (None, Some(email)) => Ok(Grantee::Email(email)),
+        (None, None) => members.refuse_missing("user_id"),
+        (Some(_), Some(_)) => members.refuse_value("email", "either user_id or email, not both"),
+    }
+}
+
+impl FromMembers for Check {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let permissions: Vec<(&str, Permission)> = Permission::all().collect();
+        let permission = members.choice("permission", &permissions);
+        let university_id = members.optional_id("university_id", UniversityId::new);
+        let department_id = members.optional_id("department_id", DepartmentId::new);
+        let course_id = members.optional_id("course_id", CourseId::new);
+        let enrollment_id = members.optional_id("enrollment_id", EnrollmentId::new);
+        Ok(Self {
+            permission: permission?,
+            university_id: university_id?,
+            department_id: department_id?,
+            course_id: course_id?,
+            enrollment_id: enrollment_id?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct GrantBody<'a> {
+    id: i64,
+    user_id: i64,
+    email: &'a str,
+    full_name: Option<&'a str>,
+    role: &'static str,
+    university_id: Option<i64>,
+    department_id: Option<i64>,
+    created_at: String,
+}
+
+impl<'a> GrantBody<'a> {
+    fn new(row: &'a GrantRow) -> Result<Self, DbError> {
+        let grant = row.grant()?;
+        Ok(Self {
+            id: row.id.get(),
+            user_id: row.user_id.get(),
+            email: &row.email,
+            full_name: row.full_name.as_deref(),
+            role: grant.role.as_str(),
+            university_id: grant.university_id.map(UniversityId::get),
+            department_id: grant.department_id.map(DepartmentId::get),
+            created_at: row.created_at.rfc3339(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct AnswerBody {
+    allowed: bool,
+    reason: String,
+}
+
+pub(in crate::http) async fn list(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(university_id): Id<UniversityId>,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = roles::list(&configured.service(), &caller, university_id, page).await?;
+    let items = page.items.iter().map(GrantBody::new).collect::<Result<Vec<_>, _>>();
+    let items = items.map_err(crate::service::Error::from)?;
+    Ok(json(200, &PageBody::of(items, page.next)))
+}
+
+pub(in crate::http) async fn grant(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(university_id): Id<UniversityId>,
+    body: JsonBody<GrantRole>,
+) -> Result<Response, Refusal> {
+    let row = roles::grant(&configured.service(), &caller, university_id, &body.0).await?;
+    let body = GrantBody::new(&row).map_err(crate::service::Error::from)?;
+    Ok(json(201, &body))
+}
+
+pub(in crate::http) async fn remove(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(university_id): Id<UniversityId>,
+    Id(id): Id<GrantId>,
+) -> Result<Response, Refusal> {
+    roles::remove(&configured.service(), &caller, university_id, id).await?;
+    Ok(no_content())
+}
+
+pub(in crate::http) async fn check(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    body: JsonBody<Check>,
+) -> Result<Response, Refusal> {
+    let answer = check::check(&configured.service(), &caller, &body.0).await?;
+    Ok(json(200, &AnswerBody { allowed: answer.allowed, reason: answer.reason }))
+}

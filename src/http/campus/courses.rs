@@ -1,0 +1,185 @@
+//! `/courses`, `/enrollments`, and the courses of a university.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
+use crate::domain::settings::Settings;
+use crate::domain::tenant::label::{MAX_CODE, MAX_NAME};
+use crate::http::kit::access::Found;
+use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::context::{Configured, MaybeSignedIn, SignedIn};
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::path::Id;
+use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::refusal::Refusal;
+use crate::service::campus::courses;
+use crate::service::campus::courses::CreateCourse;
+use crate::store::campus::courses::{CourseChange, CourseRow};
+use crate::store::campus::enrollments::{EnrollmentRow, ParticipantRow};
+
+impl FromMembers for CreateCourse {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let title = members.label("title", MAX_NAME);
+        let code = members.label("code", MAX_CODE);
+        let department_id = members.optional_id("department_id", DepartmentId::new);
+        let is_public = members.boolean("is_public");
+        Ok(Self { title: title?, code: code?, department_id: department_id?, is_public: is_public? })
+    }
+}
+
+impl FromMembers for CourseChange {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let title = members.if_named("title", |members, member| members.label(member, MAX_NAME));
+        let code = members.if_named("code", |members, member| members.label(member, MAX_CODE));
+        let is_public = members.if_named("is_public", Members::boolean);
+        let department =
+            members.if_named("department_id", |members, member| members.optional_id(member, DepartmentId::new));
+        Ok(Self { title: title?, code: code?, is_public: is_public?, department_id: department? })
+    }
+}
+
+#[derive(Serialize)]
+struct CourseBody<'a> {
+    id: i64,
+    university_id: i64,
+    department_id: Option<i64>,
+    title: &'a str,
+    code: &'a str,
+    is_public: bool,
+    created_at: String,
+    enrolled: bool,
+}
+
+impl<'a> From<&'a CourseRow> for CourseBody<'a> {
+    fn from(row: &'a CourseRow) -> Self {
+        Self {
+            id: row.id.get(),
+            university_id: row.university_id.get(),
+            department_id: row.department_id.map(DepartmentId::get),
+            title: &row.title,
+            code: &row.code,
+            is_public: row.is_public,
+            created_at: row.created_at.rfc3339(),
+            enrolled: row.enrolled,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EnrollmentBody {
+    id: i64,
+    course_id: i64,
+    user_id: i64,
+    created_at: String,
+}
+
+impl From<&EnrollmentRow> for EnrollmentBody {
+    fn from(row: &EnrollmentRow) -> Self {
+        let (id, course_id, user_id) = (row.id.get(), row.course_id.get(), row.user_id.get());
+        Self { id, course_id, user_id, created_at: row.created_at.rfc3339() }
+    }
+}
+
+#[derive(Serialize)]
+struct ParticipantBody<'a> {
+    #[serde(flatten)]
+    enrollment: EnrollmentBody,
+    email: &'a str,
+    full_name: Option<&'a str>,
+}
+
+impl<'a> From<&'a ParticipantRow> for ParticipantBody<'a> {
+    fn from(row: &'a ParticipantRow) -> Self {
+        Self { enrollment: (&row.enrollment).into(), email: &row.email, full_name: row.full_name.as_deref() }
+    }
+}
+
+pub(in crate::http) async fn create(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(university_id): Id<UniversityId>,
+    body: JsonBody<CreateCourse>,
+) -> Result<Response, Refusal> {
+    let row = courses::create(&configured.service(), &caller, university_id, &body.0).await?;
+    Ok(json(201, &CourseBody::from(&row)))
+}
+
+pub(in crate::http) async fn of_university(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(university_id): Id<UniversityId>,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = courses::of_university(&configured.service(), &caller, university_id, page).await?;
+    Ok(json(200, &PageBody::new(&page, CourseBody::from)))
+}
+
+pub(in crate::http) async fn list(
+    configured: Configured,
+    MaybeSignedIn(caller): MaybeSignedIn,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = courses::list(&configured.service(), caller.as_ref(), page).await?;
+    Ok(json(200, &PageBody::new(&page, CourseBody::from)))
+}
+
+pub(in crate::http) async fn find(
+    configured: Configured,
+    MaybeSignedIn(caller): MaybeSignedIn,
+    Id(id): Id<CourseId>,
+) -> Result<Response, Refusal> {
+    let row = courses::find(&configured.service(), caller.as_ref(), id).await?;
+    Ok(json(200, &CourseBody::from(&row)))
+}
+
+pub(in crate::http) async fn update(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<CourseId>,
+    Found(course): Found,
+    body: JsonBody<CourseChange>,
+) -> Result<Response, Refusal> {
+    let row = courses::update(&configured.service(), &caller, id, course, &body.0).await?;
+    Ok(json(200, &CourseBody::from(&row)))
+}
+
+pub(in crate::http) async fn delete(
+    configured: Configured,
+    Id(id): Id<CourseId>,
+    Found(course): Found,
+) -> Result<Response, Refusal> {
+    courses::delete(&configured.service(), id, course).await?;
+    Ok(no_content())
+}
+
+pub(in crate::http) async fn enroll(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<CourseId>,
+) -> Result<Response, Refusal> {
+    let row = courses::enroll(&configured.service(), caller.user.id, id).await?;
+    Ok(json(201, &EnrollmentBody::from(&row)))
+}
+
+pub(in crate::http) async fn participants(
+    configured: Configured,
+    Id(id): Id<CourseId>,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = courses::participants(&configured.service(), id, page).await?;
+    Ok(json(200, &PageBody::new(&page, ParticipantBody::from)))
+}
+
+pub(in crate::http) async fn enrollment(configured: Configured, Id(id): Id<EnrollmentId>) -> Result<Response, Refusal> {
+    let row = courses::enrollment(&configured.service(), id).await?;
+    Ok(json(200, &EnrollmentBody::from(&row)))
+}
+
+pub(in crate::http) async fn end_enrollment(
+    configured: Configured,
+    Id(id): Id<EnrollmentId>,
+) -> Result<Response, Refusal> {
+    courses::end_enrollment(&configured.service(), id).await?;
+    Ok(no_content())
+}

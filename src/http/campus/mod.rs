@@ -1,0 +1,3 @@
+//! Courses and enrolments over HTTP.
+
+pub(crate) mod courses;

@@ -1,0 +1,226 @@
+//! Who may call a route: the rule that each line of the route table names.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodRouter;
+
+use crate::domain::authz::Permission;
+use crate::domain::ids::{CourseId, EnrollmentId, UniversityId};
+use crate::domain::limits::{DOOR_PERIOD_MS, Door};
+use crate::domain::problem::{Code, Problem};
+use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::{Challenge, Refusal};
+use crate::service::authz::caller::{Caller, authenticate, authorize};
+use crate::service::platform::operations::authenticate_operator;
+use crate::store::authz::resources::{ResourceRow, Target};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Anybody; who is signed in is known. A token that is not good counts as none.
+    OptionalUser,
+    /// An active user with a valid access token and a live session.
+    User,
+    /// Such a user with this permission on what the path names.
+    Permit(Permission, Scope),
+    /// Who holds the operator's key. Asks nothing of the database: it must work while that is down.
+    Operator,
+}
+
+/// What a path names, by its `id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing: it is about the service itself.
+    Platform,
+    /// A university.
+    University,
+    /// A course.
+    Course,
+    /// An enrolment.
+    Enrollment,
+}
+
+impl Scope {
+    /// What is named, if it must be.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for what is no id.
+    fn target(self, id: Option<&str>) -> Result<Option<Target>, Code> {
+        let id = id.unwrap_or_default();
+        let target = match self {
+            Self::Platform => return Ok(None),
+            Self::University => UniversityId::parse(id).map(Target::University),
+            Self::Course => CourseId::parse(id).map(Target::Course),
+            Self::Enrollment => EnrollmentId::parse(id).map(Target::Enrollment),
+        };
+        target.map(Some).ok_or(Code::NotFound)
+    }
+}
+
+/// The path pattern that a request matched, for the access log.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+pub(crate) fn route_of(response: &Response) -> &str {
+    response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
+}
+
+/// Puts the rule in front of a handler, and the limit per client address in front of the rule.
+pub(in crate::http) fn guarded(access: Access, door: Option<Door>, handler: MethodRouter) -> MethodRouter {
+    let handler = match access {
+        Access::Public => handler,
+        Access::OptionalUser => handler.route_layer(from_fn(note_user)),
+        Access::User => handler.route_layer(from_fn(require_user)),
+        Access::Permit(permission, scope) => {
+            handler.route_layer(from_fn(move |request, next| require_permission(permission, scope, request, next)))
+        }
+        Access::Operator => handler.route_layer(from_fn(require_operator)),
+    };
+    let handler = match door {
+        None => handler,
+        Some(door) => handler.route_layer(from_fn(move |request, next| limited(door, request, next))),
+    };
+    handler.layer(from_fn(note_route))
+}
+
+/// Turns a client away that comes too often: before anything is read, hashed or asked of the database.
+async fn limited(door: Door, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let configured = match Configured::of(&parts) {
+        Ok(configured) => configured,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let is_limited = configured.settings().rate_limiting;
+    if is_limited && !configured.limiter().admit(door, configured.client().network()).await {
+        return Refusal::from(Problem::rate_limited(DOOR_PERIOD_MS)).into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(Route(route));
+    }
+    response
+}
+
+/// What the path names, as the access rule found it.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
+
+async fn require_user(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match user(&parts).await {
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            answered(next.run(Request::from_parts(parts, body)).await)
+        }
+        Err(refusal) => refused(refusal, &parts.headers),
+    }
+}
+
+async fn user(parts: &Parts) -> Result<Caller, Refusal> {
+    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
+    let configured = Configured::of(parts)?;
+    Ok(authenticate(&configured.service(), token?).await?)
+}
+
+/// A token that is not good counts as none; a database that does not answer does not.
+async fn note_user(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if bearer_token(&parts.headers).is_some() {
+        match user(&parts).await {
+            Ok(caller) => drop(parts.extensions.insert(caller)),
+            Err(refusal) if refusal.is_ours() => return refusal.into_response(),
+            Err(_) => {}
+        }
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+async fn require_permission(permission: Permission, scope: Scope, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match permitted(permission, scope, &mut parts).await {
+        Ok((caller, found)) => {
+            parts.extensions.insert(caller);
+            if let Some(found) = found {
+                parts.extensions.insert(Found(found));
+            }
+            answered(next.run(Request::from_parts(parts, body)).await)
+        }
+        Err(refusal) => refused(refusal, &parts.headers),
+    }
+}
+
+async fn permitted(
+    permission: Permission,
+    scope: Scope,
+    parts: &mut Parts,
+) -> Result<(Caller, Option<ResourceRow>), Refusal> {
+    let params = RawPathParams::from_request_parts(parts, &()).await;
+    let params = params.map_err(|_| Code::NotFound);
+    let id = params.as_ref().ok().and_then(|params| params.iter().find(|(name, _)| *name == "id"));
+    let target = scope.target(id.map(|(_, value)| value));
+    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
+    let configured = Configured::of(parts)?;
+    let service = configured.service();
+    match target {
+        Ok(target) => Ok(authorize(&service, token?, permission, target).await?),
+        // Who asks comes before what for: a stranger is told to sign in, whatever the path says.
+        Err(code) => authenticate(&service, token?).await.map_or_else(|error| Err(error.into()), |_| Err(code.into())),
+    }
+}
+
+/// The answer of a handler behind a token: it may refuse a password, which is still a 401 of such a route.
+fn answered(mut response: Response) -> Response {
+    response.extensions_mut().insert(Challenge::Rejected);
+    response
+}
+
+async fn require_operator(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let configured = match Configured::of(&parts) {
+        Ok(configured) => configured,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match authenticate_operator(&configured.service(), bearer_token(&parts.headers)) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => refused(error.into(), &parts.headers),
+    }
+}
+
+/// A refusal that says what it thinks of the token.
+fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
+    let mut response = refusal.into_response();
+    let challenge = if bearer_token(headers).is_some() { Challenge::Rejected } else { Challenge::Absent };
+    response.extensions_mut().insert(challenge);
+    response
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case
+/// (RFC 9110 §11.1). Two such headers are none: which one would be meant?
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && values.next().is_none();
+    is_bearer.then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// For paths that do not exist.
+pub(in crate::http) async fn not_found() -> Refusal {
+    Code::NotFound.into()
+}
+
+/// For paths that exist for other methods. axum adds `Allow`.
+pub(in crate::http) async fn method_not_allowed() -> Response<Body> {
+    Refusal::from(Code::MethodNotAllowed).into_response()
+}

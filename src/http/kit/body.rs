@@ -1,0 +1,107 @@
+//! JSON bodies, in and out.
+//!
+//! A body is refused before it is parsed if it is too large or not declared as JSON. What its members
+//! must be is `members`' business.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, Limited};
+use serde::Serialize;
+
+use crate::domain::problem::{Code, Problem};
+use crate::domain::settings::Settings;
+use crate::http::MAX_BODY_BYTES;
+use crate::http::kit::context::Configured;
+use crate::http::kit::fields::{Members, Noted, json_invalid};
+use crate::http::kit::refusal::Refusal;
+use crate::service::authz::caller::Caller;
+
+/// A JSON response.
+pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
+    let bytes = match serde_json::to_vec(body) {
+        Ok(bytes) => bytes,
+        Err(error) => return Refusal::internal(error.to_string()).into_response(),
+    };
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Success with nothing to say.
+pub(in crate::http) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Success in a word.
+#[derive(Serialize)]
+pub(in crate::http) struct MessageBody {
+    pub(in crate::http) message: &'static str,
+}
+
+/// What an operation reads from the members of its body.
+pub(in crate::http) trait FromMembers: Sized {
+    /// Reads every member before it gives up, so that all the faults are noted.
+    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted>;
+}
+
+/// A checked body. To be a handler's last argument.
+pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
+
+impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (mut members, configured) = read_members(request).await?;
+        let value = T::read(&mut members, configured.settings());
+        value.map(Self).map_err(|Noted| Problem::validation(members.into_faults()).into())
+    }
+}
+
+async fn read_members(request: Request) -> Result<(Members, Configured), Refusal> {
+    let (parts, body) = request.into_parts();
+    let configured = Configured::of(&parts)?;
+    let bytes = read_bytes(&parts.headers, body).await?;
+    if !declares_json(&parts.headers) {
+        return Err(Code::UnsupportedMediaType.into());
+    }
+    let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
+    Ok((Members::parse(&bytes, configured.normalize(), caller_address)?, configured))
+}
+
+/// How long the body will be, if `Content-Length` says so.
+#[must_use]
+pub fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
+async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    if announced_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(Code::PayloadTooLarge.into());
+    }
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Code::PayloadTooLarge.into()),
+        // The client went away or the transfer broke: whatever came is no JSON text.
+        Err(_) => Err(json_invalid("body could not be read").into()),
+    }
+}
+
+/// `application/json` or a `+json` type (RFC 6839 §3.1), in UTF-8 if it says so at all (RFC 8259 §8.1).
+fn declares_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let lower = content_type.to_ascii_lowercase();
+    let mut parts = lower.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let charset = parts.find_map(|parameter| parameter.strip_prefix("charset="));
+    is_json && charset.is_none_or(|charset| charset.trim_matches('"') == "utf-8")
+}

@@ -1,0 +1,51 @@
+//! Which pages of other origins may call (Fetch Standard, CORS protocol).
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderValue, Method};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::domain::settings::CorsOrigins;
+use crate::http::kit::headers::REQUEST_ID;
+
+/// How long a browser may remember the answer to a preflight request.
+const MAX_AGE: Duration = Duration::from_mins(10);
+
+/// Puts the rules for these origins in front of a router. Without origins no response speaks of CORS.
+pub(in crate::http) fn wrap(router: Router, origins: &CorsOrigins) -> Router {
+    match layer(origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
+}
+
+/// An OPTIONS request that is no preflight (Fetch Standard §3.2.2): the layer would answer it all the same.
+pub(in crate::http) fn is_plain_options(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_preflight = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    request.method() == Method::OPTIONS && !is_preflight
+}
+
+fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
+    let (origins, with_credentials) = match origins {
+        CorsOrigins::Only(list) if list.is_empty() => return None,
+        // Every entry was checked to be ASCII when the settings were read.
+        CorsOrigins::Only(list) => {
+            (AllowOrigin::list(list.iter().filter_map(|origin| HeaderValue::from_str(origin).ok())), true)
+        }
+        CorsOrigins::Any => (AllowOrigin::any(), false),
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_credentials(with_credentials)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
+        .max_age(MAX_AGE);
+    Some(layer)
+}

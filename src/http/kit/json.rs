@@ -1,0 +1,104 @@
+//! A JSON text, as far as a request body needs it: an object with its members, or something else.
+//!
+//! Deliberately not `serde_json::Value`: with the `raw_value` feature that type gives a certain member
+//! name a meaning of its own and parses its text anew, with a fresh limit of depth. What a stranger
+//! sends must not have such powers.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Beyond this, a double does not hold every integer.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+
+/// A JSON text.
+pub(in crate::http) enum JsonText {
+    /// An object.
+    Object(Object),
+    /// A string.
+    Text(String),
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer that 64 bits hold.
+    Integer(i64),
+    /// Another number, or an array.
+    Other,
+}
+
+/// The members of an object. Two of the same name are noted, not merged: parsers differ in which one
+/// they believe, and a proxy in front may have checked the other (RFC 8259 §4).
+#[derive(Default)]
+pub(in crate::http) struct Object {
+    members: BTreeMap<String, JsonText>,
+    pub(in crate::http) has_duplicates: bool,
+}
+
+impl Object {
+    /// Is there such a member?
+    pub(in crate::http) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Takes a member out.
+    pub(in crate::http) fn take(&mut self, name: &str) -> Option<JsonText> {
+        self.members.remove(name)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = JsonText;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonText, A::Error> {
+        let mut object = Object::default();
+        while let Some((name, value)) = map.next_entry::<String, JsonText>()? {
+            object.has_duplicates |= object.members.insert(name, value).is_some();
+        }
+        Ok(JsonText::Object(object))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<JsonText, A::Error> {
+        while seq.next_element::<JsonText>()?.is_some() {}
+        Ok(JsonText::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<JsonText, E> {
+        Ok(JsonText::Text(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<JsonText, E> {
+        Ok(JsonText::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<JsonText, E> {
+        Ok(JsonText::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<JsonText, E> {
+        Ok(JsonText::Integer(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<JsonText, E> {
+        Ok(i64::try_from(value).map_or(JsonText::Other, JsonText::Integer))
+    }
+
+    /// `3.0` is the integer 3 (JSON Schema Core §6.3): some languages write all numbers so.
+    fn visit_f64<E>(self, value: f64) -> Result<JsonText, E> {
+        let is_exact = value.fract() == 0.0 && value.abs() <= MAX_EXACT;
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number within bounds")]
+        Ok(if is_exact { JsonText::Integer(value as i64) } else { JsonText::Other })
+    }
+}

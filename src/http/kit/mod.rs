@@ -1,0 +1,12 @@
+//! What no capability owns: bodies, fields, queries, paths, headers, access rules, the error envelope.
+
+pub(crate) mod access;
+pub(crate) mod body;
+pub(crate) mod context;
+pub(crate) mod cors;
+pub(crate) mod fields;
+pub(crate) mod headers;
+pub(crate) mod json;
+pub(crate) mod path;
+pub(crate) mod query;
+pub(crate) mod refusal;

@@ -1,0 +1,152 @@
+//! Parameters of the query string: filters, and the page of a list.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::Serialize;
+
+use crate::domain::account::email::Email;
+use crate::domain::audit::EventType;
+use crate::domain::ids::{EventId, UserId};
+use crate::domain::problem::{Fault, FaultKind, Problem};
+use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
+use crate::store::account::admin::{EventFilter, UserFilter};
+use crate::store::page::{Page, PageRequest};
+
+/// Longest cursor, in digits: what the description says of it, and more rows than there will be.
+const MAX_CURSOR: usize = 15;
+/// Items on a page, unless the request says otherwise, and at most.
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
+
+/// The parameters of a request, and the faults found so far.
+struct Query<'a> {
+    text: &'a str,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Query<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        Self { text: parts.uri.query().unwrap_or_default(), faults: Vec::new() }
+    }
+
+    /// What `parse` makes of the first value of a parameter; nothing, if it is not there. A name without a value has an
+    /// empty one: a filter that is meant must not be passed over.
+    fn read<T>(&mut self, name: &'static str, message: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let pairs = self.text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut named = pairs.filter(|(encoded, _)| decoded(encoded).as_deref() == Some(name));
+        let (_, encoded) = named.next()?;
+        let value = decoded(encoded).and_then(|text| parse(&text));
+        if value.is_none() {
+            self.faults.push(Fault::of_query(name, FaultKind::ValueError, message));
+        }
+        value
+    }
+
+    fn cursor(&mut self) -> Option<i64> {
+        let message = "value must be a next_cursor of this operation";
+        let parse = |text: &str| EventId::parse(text).filter(|_| text.len() <= MAX_CURSOR);
+        self.read("cursor", message, parse).map(EventId::get)
+    }
+
+    fn page(&mut self) -> PageRequest {
+        let parse = |text: &str| usize::try_from(integer(text)?).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = self.read("limit", "value must be an integer from 1 to 100", parse);
+        PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), after: self.cursor() }
+    }
+
+    /// Every fault at once, if there is one.
+    fn finish<T>(self, value: T) -> Result<T, Refusal> {
+        if self.faults.is_empty() { Ok(value) } else { Err(Problem::validation(self.faults).into()) }
+    }
+}
+
+/// An integer; `3.0` is one too (JSON Schema Core §6.3).
+fn integer(text: &str) -> Option<i64> {
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+/// Undoes percent-encoding; nothing, if what comes out is no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+macro_rules! from_query {
+    ($name:ident, $read:expr) => {
+        impl<S: Sync> FromRequestParts<S> for $name {
+            type Rejection = Refusal;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+                let mut query = Query::of(parts);
+                let read: fn(&mut Query<'_>, &Parts) -> Result<Self, Refusal> = $read;
+                let value = read(&mut query, parts)?;
+                query.finish(value)
+            }
+        }
+    };
+}
+
+/// The event below which a page of the export begins: `?cursor=`.
+pub(in crate::http) struct EventCursor(pub(in crate::http) Option<EventId>);
+
+from_query!(EventCursor, |query, _| Ok(Self(query.cursor().and_then(EventId::new))));
+
+/// `?limit=` and `?cursor=` of a list.
+pub(in crate::http) struct Paging(pub(in crate::http) PageRequest);
+
+from_query!(Paging, |query, _| Ok(Self(query.page())));
+
+/// The filters of the list of users.
+pub(in crate::http) struct UserQuery(pub(in crate::http) UserFilter, pub(in crate::http) PageRequest);
+
+from_query!(UserQuery, |query, parts| {
+    let normalize = Configured::of(parts)?.normalize();
+    let parse_email = |text: &str| Email::parse(text, normalize).ok();
+    let email = query.read("email", "value is not a valid email address", parse_email);
+    let parse_boolean = |text: &str| text.parse().ok();
+    let is_active = query.read("is_active", "value must be true or false", parse_boolean);
+    Ok(Self(UserFilter { email, is_active }, query.page()))
+});
+
+/// The filters of the list of events.
+pub(in crate::http) struct EventQuery(pub(in crate::http) EventFilter, pub(in crate::http) PageRequest);
+
+from_query!(EventQuery, |query, _| {
+    let user_id = query.read("user_id", "value must be the id of something: a positive integer", |text| {
+        integer(text).and_then(UserId::new)
+    });
+    let event_type = query.read("type", "value must be the type of an event", EventType::parse);
+    Ok(Self(EventFilter { user_id, event_type }, query.page()))
+});
+
+/// A page of a list.
+#[derive(Serialize)]
+pub(in crate::http) struct PageBody<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl<T> PageBody<T> {
+    /// Items that are written already.
+    pub(in crate::http) fn of(items: Vec<T>, next: Option<i64>) -> Self {
+        Self { items, next_cursor: next.map(|id| id.to_string()) }
+    }
+
+    /// Each row as `body` shows it.
+    pub(in crate::http) fn new<'a, R>(page: &'a Page<R>, body: impl Fn(&'a R) -> T) -> Self {
+        Self::of(page.items.iter().map(body).collect(), page.next)
+    }
+}

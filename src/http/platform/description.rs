@@ -1,0 +1,47 @@
+//! The API description, from the static files of the deployment.
+//!
+//! The files are the same everywhere; what differs between deployments (the title, the mount prefix)
+//! is filled in here. The tests check that each place to fill exists exactly once.
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
+
+use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
+
+pub(in crate::http) async fn json(configured: Configured) -> Result<Response, Refusal> {
+    let text = configured.assets().text("/openapi.json").await?;
+    let presentation = &configured.settings().presentation;
+    let title = format!("\"title\":{}", quoted(&presentation.app_name));
+    let server = format!("\"servers\":[{{\"url\":{}}}]", quoted(server_url(&presentation.base_path)));
+    let text =
+        text.replacen("\"title\":\"edge-auth\"", &title, 1).replacen("\"servers\":[{\"url\":\"/\"}]", &server, 1);
+    Ok(file(text, "application/json"))
+}
+
+pub(in crate::http) async fn yaml(configured: Configured) -> Result<Response, Refusal> {
+    let text = configured.assets().text("/openapi.yaml").await?;
+    let presentation = &configured.settings().presentation;
+    // A JSON string is a YAML string too (YAML 1.2 §1.3).
+    let title = format!("\n  title: {}\n", quoted(&presentation.app_name));
+    let server = format!("\nservers:\n  - url: {}\n", quoted(server_url(&presentation.base_path)));
+    let text = text.replacen("\n  title: edge-auth\n", &title, 1).replacen("\nservers:\n  - url: /\n", &server, 1);
+    Ok(file(text, "application/yaml"))
+}
+
+const fn server_url(base_path: &str) -> &str {
+    if base_path.is_empty() { "/" } else { base_path }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn file(text: String, content_type: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}

@@ -1,0 +1,6 @@
+//! The service itself over HTTP: health, operation, description, pages.
+
+pub(crate) mod description;
+pub(crate) mod health;
+pub(crate) mod operator;
+pub(crate) mod pages;

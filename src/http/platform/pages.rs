@@ -1,0 +1,82 @@
+//! The pages that show the API description: `/docs` (Swagger UI), `/redoc`, and `/`, which leads to them.
+//!
+//! They are files of the deployment, handed through without being looked at. They are no operations of
+//! the API: the description does not describe itself being read.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+
+use crate::http::kit::access::{Access, guarded};
+use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
+
+/// A file of the deployment that is shown to people.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Where it is shown, under the base path.
+    pub path: &'static str,
+    /// Which file.
+    asset: &'static str,
+    content_type: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// Every file that is shown: no other can be asked for.
+pub const PAGES: [Page; 9] = [
+    Page { path: "/docs", asset: "/docs/index.html", content_type: HTML },
+    Page { path: "/docs/docs.css", asset: "/docs/docs.css", content_type: STYLE },
+    Page { path: "/docs/docs.js", asset: "/docs/docs.js", content_type: SCRIPT },
+    Page { path: "/docs/swagger-ui.css", asset: "/docs/swagger-ui.css", content_type: STYLE },
+    Page { path: "/docs/swagger-ui-bundle.js", asset: "/docs/swagger-ui-bundle.js", content_type: SCRIPT },
+    Page { path: "/docs/favicon-32x32.png", asset: "/docs/favicon-32x32.png", content_type: "image/png" },
+    Page { path: "/redoc", asset: "/redoc/index.html", content_type: HTML },
+    Page { path: "/redoc/redoc.js", asset: "/redoc/redoc.js", content_type: SCRIPT },
+    Page { path: "/redoc/redoc.standalone.js", asset: "/redoc/redoc.standalone.js", content_type: SCRIPT },
+];
+
+/// Only the page's own files, and requests to the service itself. Styles may be inline: Swagger UI and
+/// `ReDoc` write them as they render; scripts may not.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(in crate::http) fn router() -> Router {
+    let router = Router::new().route("/", root());
+    PAGES.iter().fold(router, |router, page| {
+        let handler = move |configured: Configured| show(configured, page);
+        router.route(page.path, guarded(Access::Public, None, get(handler)))
+    })
+}
+
+/// What stands at the root of the service.
+pub(in crate::http) fn root() -> MethodRouter {
+    guarded(Access::Public, None, get(to_docs))
+}
+
+async fn show(configured: Configured, page: &'static Page) -> Result<Response, Refusal> {
+    let stream = configured.assets().stream(page.asset).await?;
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(Arc::new(stream));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}
+
+async fn to_docs(configured: Configured) -> Result<Response, Refusal> {
+    let location = format!("{}/docs", configured.settings().presentation.base_path);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let location = HeaderValue::try_from(location).map_err(|error| Refusal::internal(error.to_string()))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}

@@ -1,0 +1,106 @@
+//! `/auth`: registering, signing in, refreshing, signing out.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::secret::Secret;
+use crate::domain::settings::Settings;
+use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json};
+use crate::http::kit::context::Configured;
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::refusal::Refusal;
+use crate::service::TokenPair;
+use crate::service::account::register::{Register, Registered, register as register_user};
+use crate::service::session::refresh;
+use crate::service::session::sign_in::{SignIn, sign_in};
+use crate::service::session::sign_out::sign_out;
+
+impl FromMembers for Register {
+    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
+        let email = members.email("email");
+        let password = members.new_password("password", settings.password_min_length);
+        let full_name = members.full_name("full_name");
+        if let (Ok(email), Ok(password)) = (&email, &password) {
+            members.refuse_guessable("password", password, Some(email), &settings.presentation.app_name)?;
+        }
+        Ok(Self { email: email?, password: password?, full_name: full_name? })
+    }
+}
+
+impl FromMembers for SignIn {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let email = members.email("email");
+        let password = members.presented_password("password");
+        Ok(Self { email: email?, password: password? })
+    }
+}
+
+/// The body of refresh and logout.
+pub(in crate::http) struct RefreshToken(Secret);
+
+impl FromMembers for RefreshToken {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        members.string("refresh_token").map(|text| Self(Secret::new(text)))
+    }
+}
+
+#[derive(Serialize)]
+struct TokenPairBody<'a> {
+    access_token: &'a str,
+    refresh_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+}
+
+impl<'a> From<&'a TokenPair> for TokenPairBody<'a> {
+    fn from(tokens: &'a TokenPair) -> Self {
+        Self {
+            access_token: tokens.access_token.expose(),
+            refresh_token: tokens.refresh_token.expose(),
+            token_type: "bearer",
+            expires_in: tokens.expires_in,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RegisteredBody<'a> {
+    id: i64,
+    email: &'a str,
+    full_name: Option<&'a str>,
+    is_active: bool,
+    created_at: String,
+    #[serde(flatten)]
+    tokens: TokenPairBody<'a>,
+}
+
+pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
+    let Registered { user, tokens } = register_user(&configured.service(), &body.0).await?;
+    let body = RegisteredBody {
+        id: user.id.get(),
+        email: &user.email,
+        full_name: user.full_name.as_deref(),
+        is_active: user.is_active,
+        created_at: user.created_at.rfc3339(),
+        tokens: (&tokens).into(),
+    };
+    Ok(json(201, &body))
+}
+
+pub(in crate::http) async fn login(configured: Configured, body: JsonBody<SignIn>) -> Result<Response, Refusal> {
+    let tokens = sign_in(&configured.service(), &body.0).await?;
+    Ok(json(200, &TokenPairBody::from(&tokens)))
+}
+
+pub(in crate::http) async fn refresh(
+    configured: Configured,
+    body: JsonBody<RefreshToken>,
+) -> Result<Response, Refusal> {
+    let tokens = refresh::refresh(&configured.service(), body.0.0.expose()).await?;
+    Ok(json(200, &TokenPairBody::from(&tokens)))
+}
+
+pub(in crate::http) async fn logout(configured: Configured, body: JsonBody<RefreshToken>) -> Result<Response, Refusal> {
+    sign_out(&configured.service(), body.0.0.expose()).await?;
+    Ok(json(200, &MessageBody { message: "Logged out successfully" }))
+}

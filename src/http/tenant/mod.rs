@@ -1,0 +1,3 @@
+//! Universities and departments over HTTP.
+
+pub(crate) mod universities;

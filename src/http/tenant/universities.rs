@@ -1,0 +1,139 @@
+//! `/universities` and their departments.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::ids::{DepartmentId, UniversityId};
+use crate::domain::settings::Settings;
+use crate::domain::tenant::label::{Label, MAX_NAME};
+use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::path::Id;
+use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::refusal::Refusal;
+use crate::service::tenant::universities;
+use crate::service::tenant::universities::{NewUniversity, UniversityChange};
+use crate::store::tenant::departments::DepartmentRow;
+use crate::store::tenant::universities::UniversityRow;
+
+impl FromMembers for NewUniversity {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let name = members.label("name", MAX_NAME);
+        let slug = members.slug("slug");
+        Ok(Self { name: name?, slug: slug? })
+    }
+}
+
+impl FromMembers for UniversityChange {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        let name = members.if_named("name", |members, member| members.label(member, MAX_NAME));
+        let slug = members.if_named("slug", Members::slug);
+        Ok(Self { name: name?, slug: slug? })
+    }
+}
+
+/// The body of a new department.
+pub(in crate::http) struct NewDepartment(Label);
+
+impl FromMembers for NewDepartment {
+    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+        members.label("name", MAX_NAME).map(Self)
+    }
+}
+
+#[derive(Serialize)]
+struct UniversityBody<'a> {
+    id: i64,
+    name: &'a str,
+    slug: &'a str,
+    created_at: String,
+}
+
+impl<'a> From<&'a UniversityRow> for UniversityBody<'a> {
+    fn from(row: &'a UniversityRow) -> Self {
+        Self { id: row.id.get(), name: &row.name, slug: &row.slug, created_at: row.created_at.rfc3339() }
+    }
+}
+
+#[derive(Serialize)]
+struct DepartmentBody<'a> {
+    id: i64,
+    university_id: i64,
+    name: &'a str,
+    created_at: String,
+}
+
+impl<'a> From<&'a DepartmentRow> for DepartmentBody<'a> {
+    fn from(row: &'a DepartmentRow) -> Self {
+        let (id, university_id) = (row.id.get(), row.university_id.get());
+        Self { id, university_id, name: &row.name, created_at: row.created_at.rfc3339() }
+    }
+}
+
+pub(in crate::http) async fn create(
+    configured: Configured,
+    body: JsonBody<NewUniversity>,
+) -> Result<Response, Refusal> {
+    let row = universities::create(&configured.service(), &body.0).await?;
+    Ok(json(201, &UniversityBody::from(&row)))
+}
+
+pub(in crate::http) async fn list(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = universities::list(&configured.service(), &caller, page).await?;
+    Ok(json(200, &PageBody::new(&page, UniversityBody::from)))
+}
+
+pub(in crate::http) async fn find(configured: Configured, Id(id): Id<UniversityId>) -> Result<Response, Refusal> {
+    let row = universities::find(&configured.service(), id).await?;
+    Ok(json(200, &UniversityBody::from(&row)))
+}
+
+pub(in crate::http) async fn update(
+    configured: Configured,
+    Id(id): Id<UniversityId>,
+    body: JsonBody<UniversityChange>,
+) -> Result<Response, Refusal> {
+    let row = universities::update(&configured.service(), id, &body.0).await?;
+    Ok(json(200, &UniversityBody::from(&row)))
+}
+
+pub(in crate::http) async fn delete(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UniversityId>,
+) -> Result<Response, Refusal> {
+    universities::delete(&configured.service(), &caller, id).await?;
+    Ok(no_content())
+}
+
+pub(in crate::http) async fn create_department(
+    configured: Configured,
+    Id(university_id): Id<UniversityId>,
+    body: JsonBody<NewDepartment>,
+) -> Result<Response, Refusal> {
+    let row = universities::create_department(&configured.service(), university_id, &body.0.0).await?;
+    Ok(json(201, &DepartmentBody::from(&row)))
+}
+
+pub(in crate::http) async fn departments(
+    configured: Configured,
+    Id(university_id): Id<UniversityId>,
+    Paging(page): Paging,
+) -> Result<Response, Refusal> {
+    let page = universities::departments(&configured.service(), university_id, page).await?;
+    Ok(json(200, &PageBody::new(&page, DepartmentBody::from)))
+}
+
+pub(in crate::http) async fn delete_department(
+    configured: Configured,
+    Id(university_id): Id<UniversityId>,
+    Id(id): Id<DepartmentId>,
+) -> Result<Response, Refusal> {
+    universities::delete_department(&configured.service(), university_id, id).await?;
+    Ok(no_content())
+}

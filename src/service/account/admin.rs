@@ -1,0 +1,90 @@
+//! What administrators of the platform see and do. Database round trips: 1 each, after the caller's.
+
+use crate::domain::ids::UserId;
+use crate::domain::problem::{Code, Problem};
+use crate::service::account::delete::SOLE_ADMINISTRATOR;
+use crate::service::authz::caller::Caller;
+use crate::service::{Context, Error};
+use crate::store::account::admin;
+use crate::store::account::admin::{AdminEventRow, Change, EventFilter, UserChange, UserDetail, UserFilter};
+use crate::store::account::erasure;
+use crate::store::account::erasure::{ErasedBy, Erasure};
+use crate::store::account::users::UserRow;
+use crate::store::page::{Page, PageRequest};
+use crate::store::session;
+use crate::store::session::SessionRow;
+
+/// Users, in the order of their registration.
+///
+/// # Errors
+/// [`Error`].
+pub async fn users(ctx: &Context<'_>, filter: &UserFilter, page: PageRequest) -> Result<Page<UserRow>, Error> {
+    Ok(admin::users(ctx.store, filter, page).await?)
+}
+
+/// One user with their roles.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn user(ctx: &Context<'_>, id: UserId) -> Result<UserDetail, Error> {
+    admin::user(ctx.store, id).await?.ok_or(Code::NotFound.into())
+}
+
+/// Changes a user. Disabling ends all their sessions.
+///
+/// # Errors
+/// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
+pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &UserChange) -> Result<UserRow, Error> {
+    let actor = caller.user.id;
+    let user = match admin::change(ctx.store, id, change, actor, ctx.origin).await? {
+        Change::Changed(user) => user,
+        Change::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Change::Missing => return Err(Code::NotFound.into()),
+    };
+    let (user_id, actor_id, is_active) = (id.get(), actor.get(), user.is_active);
+    tracing::info!(target: "app.admin", user_id, actor_id, is_active, "User changed");
+    Ok(user)
+}
+
+/// Ends all sessions of a user; says how many there were.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<usize, Error> {
+    let ended = admin::end_sessions(ctx.store, id, caller.user.id, ctx.origin).await?;
+    let sessions_ended = ended.ok_or(Code::NotFound)?;
+    let (user_id, actor_id) = (id.get(), caller.user.id.get());
+    tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
+    Ok(sessions_ended)
+}
+
+/// Erases a user.
+///
+/// # Errors
+/// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
+pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
+    let actor = caller.user.id;
+    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.origin).await? {
+        Erasure::Erased => {}
+        Erasure::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Erasure::Nothing => return Err(Code::NotFound.into()),
+    }
+    tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User deleted");
+    Ok(())
+}
+
+/// The live sessions of a user.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn sessions(ctx: &Context<'_>, id: UserId) -> Result<Vec<SessionRow>, Error> {
+    session::live_of(ctx.store, id, ctx.now()).await?.ok_or(Code::NotFound.into())
+}
+
+/// Audit events, newest first.
+///
+/// # Errors
+/// [`Error`].
+pub async fn events(ctx: &Context<'_>, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, Error> {
+    Ok(admin::events(ctx.store, filter, page).await?)
+}

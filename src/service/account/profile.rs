@@ -1,0 +1,32 @@
+//! What users may change about themselves. Database round trips: 1, after the caller's.
+
+use crate::domain::account::full_name::FullName;
+use crate::domain::problem::Code;
+use crate::service::authz::caller::Caller;
+use crate::service::{Context, Error};
+use crate::store::account::users;
+use crate::store::account::users::UserRow;
+
+/// A change of the profile: what it does not name stays.
+pub struct ProfileChange {
+    /// Another name, or none.
+    pub full_name: Option<Option<FullName>>,
+}
+
+/// Changes the caller's profile.
+///
+/// # Errors
+/// `AUTH_INACTIVE_USER` and `AUTH_TOKEN_INVALID` when the account was disabled or erased a moment ago; [`Error`]
+/// otherwise.
+pub async fn change(ctx: &Context<'_>, caller: &Caller, change: &ProfileChange) -> Result<UserRow, Error> {
+    let Some(full_name) = &change.full_name else {
+        return Ok(caller.user.clone());
+    };
+    let user = users::set_full_name(ctx.store, caller.user.id, full_name.as_ref(), ctx.origin).await?;
+    let user = user.ok_or(Code::TokenInvalid)?;
+    if !user.is_active {
+        return Err(Code::InactiveUser.into());
+    }
+    tracing::info!(target: "app.auth", user_id = user.id.get(), "Profile changed");
+    Ok(user)
+}

@@ -1,0 +1,69 @@
+//! Register: a new user, signed in. Database round trips: 1.
+
+use crate::domain::account::email::Email;
+use crate::domain::account::full_name::FullName;
+use crate::domain::limits::REGISTRATION_WINDOW_MS;
+use crate::domain::password::Password;
+use crate::domain::problem::Problem;
+use crate::domain::time::Timestamp;
+use crate::service::session::tokens::Opening;
+use crate::service::{Context, Error, TokenPair};
+use crate::store::account::users;
+use crate::store::account::users::{NewUser, Registration, RegistrationLimit, UserRow};
+
+/// More attempts than a network can make: what the database counts up to when limits are off.
+const UNLIMITED: i64 = (1 << 53) - 1;
+
+/// A checked request to register.
+pub struct Register {
+    /// The address to sign in with.
+    pub email: Email,
+    /// The password to sign in with.
+    pub password: Password,
+    /// The name, if one was given.
+    pub full_name: Option<FullName>,
+}
+
+/// The new user and their tokens.
+#[derive(Debug)]
+pub struct Registered {
+    /// The user.
+    pub user: UserRow,
+    /// Their tokens.
+    pub tokens: TokenPair,
+}
+
+/// Registers a user.
+///
+/// The password is hashed before anybody asks whether the address is taken, so the answer takes the
+/// same time either way. A repeated request whose first answer was lost is told `CONFLICT`, and the
+/// client signs in instead: nothing is written twice.
+///
+/// # Errors
+/// `CONFLICT` when the address is taken; `RATE_LIMITED` after too many from one network within an hour,
+/// which is said before the address is looked at; [`Error`] otherwise.
+pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
+    let password_hash = ctx.hash(&command.password).await?;
+    let opening = Opening::draw(ctx)?;
+    let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
+    let network = ctx.origin.client.network();
+    let limit = limit(ctx, &network);
+    let user = match users::register(ctx.store, &user, &opening.as_row(ctx.origin), limit).await? {
+        Registration::Created(user) => user,
+        Registration::EmailTaken => return Err(Error::Refused(Problem::conflict("Email is already registered"))),
+        Registration::TooMany { window_started_at } => {
+            let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
+            return Err(Error::Refused(Problem::rate_limited(wait_ms)));
+        }
+    };
+    tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
+    let tokens = opening.issue(ctx, user.id)?;
+    Ok(Registered { user, tokens })
+}
+
+fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {
+    let settings = ctx.settings;
+    let attempts = if settings.rate_limiting { settings.registrations_per_hour } else { UNLIMITED };
+    let window_cutoff = Timestamp::from_millis(ctx.now().millis() - REGISTRATION_WINDOW_MS);
+    RegistrationLimit { network, attempts, window_cutoff }
+}

@@ -1,0 +1,92 @@
+//! Who calls: an access token for a user and a live session, and what the caller may do with what the path
+//! names. Database round trips: 1, whatever is asked.
+
+use crate::domain::authz;
+use crate::domain::authz::{AllowedBy, Grant, Permission, Resource};
+use crate::domain::ids::SessionId;
+use crate::domain::problem::{Code, Problem};
+use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::service::{Context, Error};
+use crate::store::account::users;
+use crate::store::account::users::UserRow;
+use crate::store::authz::resources::{ResourceRow, Target};
+
+/// What is said to students who would enrol in a course that is not published.
+pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course is not published");
+
+/// Somebody who proved who they are, with this request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user, as the database knows them at this moment.
+    pub user: UserRow,
+    /// The session that the access token belongs to.
+    pub session_id: SessionId,
+    /// Their roles.
+    pub grants: Vec<Grant>,
+}
+
+impl Caller {
+    /// May the caller do this with that?
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, or `NOT_FOUND` for what the caller may not even know of.
+    pub fn may(&self, permission: Permission, resource: &Resource) -> Result<AllowedBy, Error> {
+        authz::decide(self.user.id, &self.grants, permission, resource).map_err(|refusal| match refusal {
+            authz::Refusal::Forbidden if permission == Permission::ViewEnrollment => {
+                Error::Refused(Problem::forbidden("Not your enrollment"))
+            }
+            authz::Refusal::Forbidden => Code::Forbidden.into(),
+            authz::Refusal::Unpublished => Error::Refused(UNPUBLISHED),
+            authz::Refusal::Invisible => Code::NotFound.into(),
+        })
+    }
+}
+
+/// Checks an access token, and that its user is active and its session alive.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`]
+/// otherwise.
+pub async fn authenticate(ctx: &Context<'_>, access_token: &str) -> Result<Caller, Error> {
+    read(ctx, access_token, None).await.map(|(caller, _)| caller)
+}
+
+/// The same, and whether the caller may do this with what the path names. Tells what is on file about that.
+///
+/// # Errors
+/// As [`authenticate`]; `FORBIDDEN`, `NOT_FOUND`.
+pub async fn authorize(
+    ctx: &Context<'_>,
+    access_token: &str,
+    permission: Permission,
+    target: Option<Target>,
+) -> Result<(Caller, Option<ResourceRow>), Error> {
+    let (caller, found) = read(ctx, access_token, target).await?;
+    let resource = match (target, &found) {
+        (None, _) => Resource::default(),
+        (Some(_), Some(row)) => row.resource(),
+        (Some(_), None) => return Err(Code::NotFound.into()),
+    };
+    caller.may(permission, &resource)?;
+    Ok((caller, found))
+}
+
+async fn read(
+    ctx: &Context<'_>,
+    access_token: &str,
+    target: Option<Target>,
+) -> Result<(Caller, Option<ResourceRow>), Error> {
+    let claims = ctx.tokens.verify(TokenKind::Access, access_token, ctx.now()).map_err(|fault| match fault {
+        TokenFault::Invalid => Code::TokenInvalid,
+        TokenFault::Expired(_) => Code::TokenExpired,
+    })?;
+    let read = users::caller(ctx.store, claims.user_id, claims.session_id, target, ctx.now()).await?;
+    let row = read.caller.ok_or(Code::TokenInvalid)?;
+    if !row.user.is_active {
+        return Err(Code::InactiveUser.into());
+    }
+    if !row.session_is_live {
+        return Err(Code::TokenRevoked.into());
+    }
+    Ok((Caller { user: row.user, session_id: claims.session_id, grants: read.grants }, read.resource))
+}

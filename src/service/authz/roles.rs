@@ -1,0 +1,110 @@
+//! Roles in a university: who has which, giving, taking. Database round trips after the caller's: 1; taking 2.
+
+use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, departments_with};
+use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
+use crate::domain::problem::{Code, Fault, FaultKind, Problem};
+use crate::service::account::delete::SOLE_ADMINISTRATOR;
+use crate::service::authz::caller::Caller;
+use crate::service::{Context, Error};
+use crate::store::authz::granting;
+use crate::store::authz::granting::{Giver, Grantee, Granting, NewGrant, Removal};
+use crate::store::authz::grants;
+use crate::store::authz::grants::GrantRow;
+use crate::store::page::{Page, PageRequest};
+
+/// A role to be given.
+pub struct GrantRole {
+    /// To whom.
+    pub grantee: Grantee,
+    /// Which.
+    pub role: Role,
+    /// Narrowed to this department.
+    pub department_id: Option<DepartmentId>,
+}
+
+/// Who has which role; an administrator of departments sees those of their departments.
+///
+/// # Errors
+/// `FORBIDDEN`; [`Error`] otherwise.
+pub async fn list(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    page: PageRequest,
+) -> Result<Page<GrantRow>, Error> {
+    let everywhere = caller.may(Permission::ViewRoles, &Resource::university(university_id));
+    let Err(refused) = everywhere else {
+        return Ok(grants::of_university(ctx.store, university_id, None, page).await?);
+    };
+    let departments = departments_with(&caller.grants, Permission::ViewRoles, university_id);
+    if departments.is_empty() {
+        return Err(refused);
+    }
+    Ok(grants::of_university(ctx.store, university_id, Some(&departments), page).await?)
+}
+
+/// Gives somebody a role: none above the caller's own, and nowhere else than the caller may.
+///
+/// # Errors
+/// `FORBIDDEN`; `VALIDATION_ERROR` for a department that the university has not; `NOT_FOUND` for an unknown
+/// user; `CONFLICT` when they have it already, or too many; [`Error`] otherwise.
+pub async fn grant(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    command: &GrantRole,
+) -> Result<GrantRow, Error> {
+    let role = command.role;
+    let resource = Resource::within(university_id, command.department_id);
+    let giver = giver(caller, caller.may(Permission::Grant(role), &resource)?);
+    let place = (role.reach() != Reach::Platform).then_some(university_id);
+    let new = NewGrant { role, university_id: place, department_id: command.department_id };
+    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.origin).await?;
+    let row = match granted {
+        Granting::Granted(row) => row,
+        Granting::NoSuchUser | Granting::NoSuchUniversity => return Err(Code::NotFound.into()),
+        Granting::NoSuchDepartment => return Err(no_such_department()),
+        Granting::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
+        Granting::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
+        Granting::NotAllowed => return Err(Code::Forbidden.into()),
+    };
+    let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
+    tracing::info!(target: "app.authz", user_id, actor_id, role = role.as_str(), grant_id = row.id.get(), "Role granted");
+    Ok(row)
+}
+
+fn giver(caller: &Caller, allowed: AllowedBy) -> Giver {
+    let knows_everybody = caller.may(Permission::Administer, &Resource::default()).is_ok();
+    Giver { id: caller.user.id, allowed_by: allowed.grant_id(), knows_everybody }
+}
+
+/// What is said of a department that is not the university's.
+pub(in crate::service) fn no_such_department() -> Error {
+    let message = "the university has no such department";
+    Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
+}
+
+/// Takes a role away: one that the caller could have given, or their own.
+///
+/// # Errors
+/// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
+pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: UniversityId, id: GrantId) -> Result<(), Error> {
+    let row = grants::find(ctx.store, university_id, id).await?.ok_or(Code::NotFound)?;
+    let grant = row.grant()?;
+    let whose = Resource { owner: Some(row.user_id), ..Resource::default() };
+    let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..whose };
+    let allowed = caller.may(Permission::Remove(grant.role), &resource).map_err(|error| match grant.university_id {
+        Some(_) => error,
+        // It belongs to no university: who may not remove it does not learn of it either.
+        None => Code::NotFound.into(),
+    })?;
+    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.origin).await? {
+        Removal::Removed => {}
+        Removal::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        Removal::NotAllowed => return Err(Code::Forbidden.into()),
+        Removal::Missing => return Err(Code::NotFound.into()),
+    }
+    let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
+    tracing::info!(target: "app.authz", user_id, actor_id, role = grant.role.as_str(), grant_id = id.get(), "Role removed");
+    Ok(())
+}

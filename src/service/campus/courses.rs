@@ -1,0 +1,179 @@
+//! Courses and who takes them. Database round trips: 1 each, after the caller's, unless said otherwise.
+
+use crate::domain::authz::{Permission, Resource};
+use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
+use crate::domain::problem::{Code, Problem};
+use crate::domain::tenant::label::Label;
+use crate::service::authz::caller::{Caller, UNPUBLISHED};
+use crate::service::authz::roles::no_such_department;
+use crate::service::{Context, Error};
+use crate::store::authz::resources::ResourceRow;
+use crate::store::campus::course_lists;
+use crate::store::campus::course_lists::Viewer;
+use crate::store::campus::courses;
+use crate::store::campus::courses::{CourseChange, CourseRow, NewCourse, Place, Removal, Saving};
+use crate::store::campus::enrollments;
+use crate::store::campus::enrollments::{Enrolling, EnrollmentRow, ParticipantRow};
+use crate::store::page::{Page, PageRequest};
+
+const MOVED: Problem = Problem::conflict("Course was moved meanwhile: repeat the request");
+/// Steps of a deletion that one request may take.
+const DELETION_STEPS: u32 = 20;
+
+/// A course to be added.
+pub struct CreateCourse {
+    /// What people call it.
+    pub title: Label,
+    /// What the university calls it.
+    pub code: Label,
+    /// In which department.
+    pub department_id: Option<DepartmentId>,
+    /// May everybody see it, and students enrol?
+    pub is_public: bool,
+}
+
+/// Adds a course.
+///
+/// # Errors
+/// `FORBIDDEN`; `CONFLICT` when the code is taken; `VALIDATION_ERROR` for a department that the university has
+/// not; [`Error`] otherwise.
+pub async fn create(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    command: &CreateCourse,
+) -> Result<CourseRow, Error> {
+    caller.may(Permission::ManageCourses, &Resource::within(university_id, command.department_id))?;
+    let CreateCourse { title, code, department_id, is_public } = command;
+    let new = NewCourse { university_id, department_id: *department_id, title, code, is_public: *is_public };
+    saved(courses::create(ctx.store, &new, ctx.now()).await?)
+}
+
+fn saved(saving: Saving) -> Result<CourseRow, Error> {
+    match saving {
+        Saving::Saved(row) => Ok(row),
+        Saving::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
+        Saving::NoSuchDepartment => Err(no_such_department()),
+        Saving::NoSuchUniversity | Saving::NoSuchCourse => Err(Code::NotFound.into()),
+        Saving::Moved => Err(Error::Refused(MOVED)),
+    }
+}
+
+/// The courses of a university.
+///
+/// # Errors
+/// [`Error`].
+pub async fn of_university(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    page: PageRequest,
+) -> Result<Page<CourseRow>, Error> {
+    Ok(course_lists::of_university(ctx.store, university_id, caller.user.id, page).await?)
+}
+
+/// The courses that somebody can see: the public ones, and those of their universities.
+///
+/// # Errors
+/// [`Error`].
+pub async fn list(ctx: &Context<'_>, caller: Option<&Caller>, page: PageRequest) -> Result<Page<CourseRow>, Error> {
+    let viewer = match caller {
+        None => Viewer::Anonymous,
+        Some(caller) if caller.may(Permission::Administer, &Resource::default()).is_ok() => {
+            Viewer::PlatformAdmin(caller.user.id)
+        }
+        Some(caller) => Viewer::User(caller.user.id),
+    };
+    Ok(course_lists::list(ctx.store, viewer, page).await?)
+}
+
+/// One course: a public one, or one of the caller's universities.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn find(ctx: &Context<'_>, caller: Option<&Caller>, id: CourseId) -> Result<CourseRow, Error> {
+    let viewer = caller.map(|caller| caller.user.id);
+    let course = courses::find(ctx.store, id, viewer).await?.ok_or(Code::NotFound)?;
+    let is_seen = match caller {
+        Some(caller) => caller.may(Permission::ViewCourse, &course.resource()).is_ok(),
+        None => course.is_public,
+    };
+    if is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
+}
+
+/// Changes a course. To move it, the caller must be allowed to manage courses where it goes, too.
+///
+/// # Errors
+/// As [`create`]; `NOT_FOUND`; `CONFLICT` when it was moved meanwhile.
+pub async fn update(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    id: CourseId,
+    found: ResourceRow,
+    change: &CourseChange,
+) -> Result<CourseRow, Error> {
+    if let Some(department_id) = change.department_id {
+        caller.may(Permission::ManageCourses, &Resource::within(found.university_id, department_id))?;
+    }
+    saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
+}
+
+const fn place(id: CourseId, found: ResourceRow) -> Place {
+    Place { id, university_id: found.university_id, department_id: found.department_id }
+}
+
+/// Deletes a course with its enrolments. Round trips: 1 for a thousand of them.
+///
+/// # Errors
+/// `CONFLICT` when it was moved meanwhile, or has more enrolments than one request may delete: it is unpublished then,
+/// and repeating the request goes on; `NOT_FOUND`; [`Error`] otherwise.
+pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
+    for _ in 0..DELETION_STEPS {
+        match courses::delete(ctx.store, place(id, found)).await? {
+            Removal::Removed => return Ok(()),
+            Removal::HasMore => {}
+            Removal::Moved => return Err(Error::Refused(MOVED)),
+            Removal::Missing => return Err(Code::NotFound.into()),
+        }
+    }
+    Err(Error::Refused(Problem::conflict("Course still has enrollments: repeat the request")))
+}
+
+/// Enrols the caller.
+///
+/// # Errors
+/// `CONFLICT` when they take it already; `FORBIDDEN` or `NOT_FOUND` when it is not published any more, or gone;
+/// [`Error`] otherwise.
+pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
+    match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
+        Enrolling::Enrolled(row) => Ok(row),
+        Enrolling::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
+        Enrolling::Unpublished => Err(Error::Refused(UNPUBLISHED)),
+        Enrolling::NoSuchCourse => Err(Code::NotFound.into()),
+        Enrolling::NoSuchUser => Err(Code::TokenRevoked.into()),
+    }
+}
+
+/// Who takes a course.
+///
+/// # Errors
+/// [`Error`].
+pub async fn participants(ctx: &Context<'_>, id: CourseId, page: PageRequest) -> Result<Page<ParticipantRow>, Error> {
+    Ok(enrollments::of_course(ctx.store, id, page).await?)
+}
+
+/// One enrolment.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn enrollment(ctx: &Context<'_>, id: EnrollmentId) -> Result<EnrollmentRow, Error> {
+    enrollments::find(ctx.store, id).await?.ok_or(Code::NotFound.into())
+}
+
+/// Ends an enrolment.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn end_enrollment(ctx: &Context<'_>, id: EnrollmentId) -> Result<(), Error> {
+    if enrollments::delete(ctx.store, id).await? { Ok(()) } else { Err(Code::NotFound.into()) }
+}

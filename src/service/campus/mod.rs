@@ -1,0 +1,3 @@
+//! Use cases of courses and enrolments.
+
+pub mod courses;

@@ -1,0 +1,4 @@
+//! Use cases of passwords: changing them, asking for them once more.
+
+pub mod change;
+pub(in crate::service) mod reauthenticate;

@@ -1,0 +1,4 @@
+//! Use cases of operation: readiness, the circuit breaker, the clean-up.
+
+pub mod clean_up;
+pub mod operations;

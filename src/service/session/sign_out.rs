@@ -1,0 +1,24 @@
+//! Sign out: the end of a session. Database round trips: 1.
+
+use crate::domain::problem::Code;
+use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::service::{Context, Error};
+use crate::store::session;
+
+/// Ends the session that a refresh token belongs to.
+///
+/// Idempotent: whoever holds a token that we signed may end its session, also with a token that is
+/// expired or was exchanged long ago, and also twice.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID` for a token that is not ours; [`Error`] otherwise.
+pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Error> {
+    let presented = match ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()) {
+        Ok(claims) | Err(TokenFault::Expired(claims)) => claims,
+        Err(TokenFault::Invalid) => return Err(Code::TokenInvalid.into()),
+    };
+    let ended = session::sign_out(ctx.store, presented.user_id, presented.session_id, ctx.origin).await?;
+    let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
+    tracing::info!(target: "app.auth", user_id, session_id, session_was_live = ended, "Signed out");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The pair of tokens that a sign-in or a refresh hands out.
+
+use crate::domain::ids::{SessionId, TokenId, UserId};
+use crate::domain::secret::Secret;
+use crate::domain::session::Successor;
+use crate::domain::session::token::{TokenClaims, TokenKind};
+use crate::domain::time::Timestamp;
+use crate::service::{Context, Error};
+use crate::store::audit::Origin;
+use crate::store::session::NewSession;
+
+/// An access token and the refresh token to replace it with.
+#[derive(Debug)]
+pub struct TokenPair {
+    /// Presented with each request.
+    pub access_token: Secret,
+    /// Exchanged for the next pair.
+    pub refresh_token: Secret,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+}
+
+/// A session that is about to be opened: everything about it that is known beforehand.
+pub(in crate::service) struct Opening {
+    pub(in crate::service) session_id: SessionId,
+    pub(in crate::service) session_expires_at: Timestamp,
+    pub(in crate::service) refresh: Successor,
+}
+
+impl Opening {
+    pub(in crate::service) fn draw(ctx: &Context<'_>) -> Result<Self, Error> {
+        let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
+        let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
+        let refresh = Successor { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
+        Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
+    }
+
+    pub(in crate::service) const fn as_row<'a>(&'a self, origin: Origin<'a>) -> NewSession<'a> {
+        NewSession {
+            id: self.session_id,
+            origin,
+            expires_at: self.session_expires_at,
+            token_id: &self.refresh.id,
+            token_expires_at: self.refresh.expires_at,
+        }
+    }
+
+    pub(in crate::service) fn issue(self, ctx: &Context<'_>, user_id: UserId) -> Result<TokenPair, Error> {
+        issue(ctx, user_id, self.session_id, self.refresh, self.session_expires_at)
+    }
+}
+
+/// Signs the refresh token that the database has on file, and a fresh access token beside it.
+pub(in crate::service) fn issue(
+    ctx: &Context<'_>,
+    user_id: UserId,
+    session_id: SessionId,
+    refresh: Successor,
+    session_expires_at: Timestamp,
+) -> Result<TokenPair, Error> {
+    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session_expires_at);
+    let sign = |kind, id: TokenId, issued_at, expires_at| {
+        ctx.tokens.sign(kind, &TokenClaims { id, user_id, session_id, issued_at, expires_at })
+    };
+    Ok(TokenPair {
+        access_token: sign(TokenKind::Access, ctx.new_token_id()?, ctx.now(), access_expires_at)?,
+        refresh_token: sign(TokenKind::Refresh, refresh.id, refresh.issued_at, refresh.expires_at)?,
+        expires_in: access_expires_at.seconds() - ctx.now().seconds(),
+    })
+}

@@ -1,0 +1,3 @@
+//! Use cases of universities and departments.
+
+pub mod universities;

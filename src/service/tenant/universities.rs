@@ -1,0 +1,123 @@
+//! Universities and their departments. Database round trips: 1 each, after the caller's.
+
+use crate::domain::authz::{Permission, Resource};
+use crate::domain::ids::{DepartmentId, UniversityId};
+use crate::domain::problem::{Code, Problem};
+use crate::domain::tenant::label::{Label, Slug};
+use crate::ports::DbError;
+use crate::service::authz::caller::Caller;
+use crate::service::{Context, Error};
+use crate::store::page::{Page, PageRequest};
+use crate::store::tenant::departments;
+use crate::store::tenant::departments::{Creation, Deletion, DepartmentRow};
+use crate::store::tenant::universities;
+use crate::store::tenant::universities::UniversityRow;
+
+const SLUG_TAKEN: Problem = Problem::conflict("Slug is already taken");
+
+/// A university to be added.
+pub struct NewUniversity {
+    /// What people call it.
+    pub name: Label,
+    /// What URLs call it.
+    pub slug: Slug,
+}
+
+/// What is to be changed: what is absent stays.
+pub struct UniversityChange {
+    /// Another name.
+    pub name: Option<Label>,
+    /// Another slug.
+    pub slug: Option<Slug>,
+}
+
+/// Adds a university.
+///
+/// # Errors
+/// `CONFLICT` when the slug is taken; [`Error`] otherwise.
+pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<UniversityRow, Error> {
+    let row = universities::create(ctx.store, &new.name, &new.slug, ctx.now()).await?;
+    row.ok_or(Error::Refused(SLUG_TAKEN))
+}
+
+/// Universities in which the caller has a role; all of them for who runs the service.
+///
+/// # Errors
+/// [`Error`].
+pub async fn list(ctx: &Context<'_>, caller: &Caller, page: PageRequest) -> Result<Page<UniversityRow>, Error> {
+    let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
+    Ok(universities::list(ctx.store, (!sees_all).then_some(caller.user.id), page).await?)
+}
+
+/// One university.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn find(ctx: &Context<'_>, id: UniversityId) -> Result<UniversityRow, Error> {
+    universities::find(ctx.store, id).await?.ok_or(Code::NotFound.into())
+}
+
+/// Changes a university.
+///
+/// # Errors
+/// `CONFLICT` when the slug is taken; `NOT_FOUND`; [`Error`] otherwise.
+pub async fn update(ctx: &Context<'_>, id: UniversityId, change: &UniversityChange) -> Result<UniversityRow, Error> {
+    match universities::update(ctx.store, id, change.name.as_ref(), change.slug.as_ref()).await {
+        Err(DbError::Unique(column)) if column == "universities.slug" => Err(Error::Refused(SLUG_TAKEN)),
+        other => other?.ok_or(Code::NotFound.into()),
+    }
+}
+
+/// Deletes a university, with its roles.
+///
+/// # Errors
+/// `CONFLICT` while it has departments or courses, or more roles than one statement may delete; `NOT_FOUND` when it
+/// is gone by now; [`Error`] otherwise.
+pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Result<(), Error> {
+    let in_use = "University still has departments, courses or more than 1000 roles";
+    match universities::delete(ctx.store, id, caller.user.id, ctx.origin).await? {
+        Deletion::Deleted => Ok(()),
+        Deletion::InUse => Err(Error::Refused(Problem::conflict(in_use))),
+        Deletion::Missing => Err(Code::NotFound.into()),
+    }
+}
+
+/// Adds a department.
+///
+/// # Errors
+/// `CONFLICT` when the university has one of that name; `NOT_FOUND` when it is gone by now; [`Error`] otherwise.
+pub async fn create_department(
+    ctx: &Context<'_>,
+    university_id: UniversityId,
+    name: &Label,
+) -> Result<DepartmentRow, Error> {
+    match departments::create(ctx.store, university_id, name, ctx.now()).await? {
+        Creation::Created(row) => Ok(row),
+        Creation::NameTaken => Err(Error::Refused(Problem::conflict("University has a department of that name"))),
+        Creation::NoSuchUniversity => Err(Code::NotFound.into()),
+    }
+}
+
+/// The departments of a university.
+///
+/// # Errors
+/// [`Error`].
+pub async fn departments(
+    ctx: &Context<'_>,
+    university_id: UniversityId,
+    page: PageRequest,
+) -> Result<Page<DepartmentRow>, Error> {
+    Ok(departments::list(ctx.store, university_id, page).await?)
+}
+
+/// Deletes a department.
+///
+/// # Errors
+/// `CONFLICT` while it has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
+pub async fn delete_department(ctx: &Context<'_>, university_id: UniversityId, id: DepartmentId) -> Result<(), Error> {
+    match departments::delete(ctx.store, university_id, id).await? {
+        Deletion::Deleted => Ok(()),
+        Deletion::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
+        Deletion::Missing => Err(Code::NotFound.into()),
+    }
+}

@@ -1,0 +1,6 @@
+//! Users.
+
+pub mod admin;
+pub mod erasure;
+pub mod export;
+pub mod users;

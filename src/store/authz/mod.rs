@@ -1,0 +1,5 @@
+//! Roles, and what they are about.
+
+pub mod granting;
+pub mod grants;
+pub mod resources;

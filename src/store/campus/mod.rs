@@ -1,0 +1,5 @@
+//! Courses and enrolments.
+
+pub mod course_lists;
+pub mod courses;
+pub mod enrollments;

@@ -1,0 +1,3 @@
+//! Password hashes and the throttle.
+
+pub mod credentials;

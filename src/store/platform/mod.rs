@@ -1,0 +1,4 @@
+//! The database itself: its health, its clean-up.
+
+pub mod clean_up;
+pub mod health;

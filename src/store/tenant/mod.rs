@@ -1,0 +1,4 @@
+//! Universities and departments.
+
+pub mod departments;
+pub mod universities;
