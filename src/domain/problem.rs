@@ -104,14 +104,14 @@ impl Code {
 
 /// The part of a request that a fault is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FaultLocation {
     /// The body.
     Body,
     /// The query string.
     Query,
 }
 
-impl Place {
+impl FaultLocation {
     /// The first element of `loc`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -126,7 +126,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// In which part.
-    pub place: Place,
+    pub place: FaultLocation,
     /// Where in it: the member's name, or nothing for the body as a whole.
     pub member: Option<&'static str>,
     /// What kind.
@@ -139,19 +139,19 @@ impl Fault {
     /// A fault of one member.
     #[must_use]
     pub fn of(member: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: Place::Body, member: Some(member), kind, message: message.into() }
+        Self { place: FaultLocation::Body, member: Some(member), kind, message: message.into() }
     }
 
     /// A fault of one parameter of the query string.
     #[must_use]
     pub fn of_query(parameter: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: Place::Query, member: Some(parameter), kind, message: message.into() }
+        Self { place: FaultLocation::Query, member: Some(parameter), kind, message: message.into() }
     }
 
     /// A fault of the body as a whole.
     #[must_use]
     pub fn of_body(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: Place::Body, member: None, kind, message: message.into() }
+        Self { place: FaultLocation::Body, member: None, kind, message: message.into() }
     }
 }
 

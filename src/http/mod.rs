@@ -28,13 +28,13 @@ use axum::response::Response;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use crate::domain::client::Client;
+use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Presentation, Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
-use crate::ports::{AssetStream, Assets, Entropy, Limiter, TakeTurn};
+use crate::ports::{AssetStream, Assets, AwaitHashSlot, Entropy, Limiter};
 use crate::store::Store;
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
@@ -50,14 +50,14 @@ pub struct Ports {
     pub assets: Arc<dyn Assets>,
     /// Random bytes.
     pub entropy: Entropy,
-    /// Turns to compute for long.
-    pub take_turn: TakeTurn,
+    /// Waits for a slot to hash a password.
+    pub await_hash_slot: AwaitHashSlot,
     /// Unicode normal forms.
     pub normalize: Normalize,
     /// Counts requests per client address.
     pub limiter: Arc<dyn Limiter>,
     /// Who sends the request.
-    pub client: Client,
+    pub peer: Peer,
     /// Names the request, in its answer and in its log lines.
     pub request_id: RequestId,
     /// The one moment at which this request is judged.
@@ -162,9 +162,9 @@ fn loggable(path: &str) -> String {
 
 /// What the edge says of who sent a request.
 #[must_use]
-pub fn client<B>(request: &axum::http::Request<B>) -> Client {
+pub fn peer<B>(request: &axum::http::Request<B>) -> Peer {
     let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    Client::new(header(headers::CONNECTING_IP).as_deref(), header(headers::USER_AGENT).as_deref())
+    Peer::new(header(headers::CONNECTING_IP).as_deref(), header(headers::USER_AGENT).as_deref())
 }
 
 /// The caller's id, if it brought a harmless one; a new one otherwise.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use crate::domain::authz::Permission;
-use crate::domain::limits::Door;
+use crate::domain::limits::RateLimit;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 use crate::http::campus::courses;
@@ -17,7 +17,7 @@ use crate::http::session;
 use crate::http::session::auth;
 use crate::http::tenant::universities;
 
-pub use crate::http::kit::access::{Access, Scope};
+pub use crate::http::kit::access::{Access, PathResource};
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Route {
     /// Who may call it.
     pub access: Access,
     /// Whose limit per client address it has, if it has one.
-    pub door: Option<Door>,
+    pub door: Option<RateLimit>,
 }
 
 macro_rules! door {
@@ -39,13 +39,13 @@ macro_rules! door {
         None
     };
     ($door:ident) => {
-        Some(Door::$door)
+        Some(RateLimit::$door)
     };
 }
 
 macro_rules! access {
     (Permit($permission:ident on $scope:ident)) => {
-        Access::Permit(Permission::$permission, Scope::$scope)
+        Access::Permit(Permission::$permission, PathResource::$scope)
     };
     ($access:ident) => {
         Access::$access
@@ -105,9 +105,9 @@ routes! {
     // Which roles, and in which departments, is decided by what the body or the grant says.
     GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] => roles::list;
     POST   "/universities/{id}/roles" grantRole
-        Permit(ViewUniversity on University) [Grant] => roles::grant;
+        Permit(ViewUniversity on University) [ChangeRoles] => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
-        Permit(ViewUniversity on University) [Grant] => roles::remove;
+        Permit(ViewUniversity on University) [ChangeRoles] => roles::remove;
 
     GET    "/universities/{id}/courses" listUniversityCourses
         Permit(ViewUniversity on University) [] => courses::of_university;

@@ -16,8 +16,8 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::domain::limits::Door;
-use crate::domain::password::queue::Crowded;
+use crate::domain::limits::RateLimit;
+use crate::domain::password::queue::HashQueueFull;
 
 /// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,11 +45,11 @@ pub trait Assets: Send + Sync {
     fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>>;
 }
 
-/// Counts requests by key, each door on its own, and says when there are too many.
+/// Counts requests by key, separately for each rate limit.
 pub trait Limiter: Send + Sync {
     /// May one more come in? Counts it, if so. A limiter that cannot say lets everybody in: it protects the
     /// service, and must not be what takes it down.
-    fn admit(&self, door: Door, key: String) -> PortFuture<'_, bool>;
+    fn admit(&self, rate_limit: RateLimit, key: String) -> PortFuture<'_, bool>;
 }
 
 /// The machine gave no random bytes.
@@ -62,4 +62,4 @@ pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
 
 /// Waits until it is this request's turn to compute for long, which it must do before it waits for anything else. The
 /// moment at which the request is judged stays the same: tokens are dated with it, guards compare with it.
-pub type TakeTurn = fn() -> PortFuture<'static, Result<(), Crowded>>;
+pub type AwaitHashSlot = fn() -> PortFuture<'static, Result<(), HashQueueFull>>;

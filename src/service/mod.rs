@@ -16,14 +16,14 @@ use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::password::Password;
 use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
-use crate::domain::password::queue::Crowded;
+use crate::domain::password::queue::HashQueueFull;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Entropy, NoEntropy, TakeTurn};
+use crate::ports::{AwaitHashSlot, DbError, Entropy, NoEntropy};
 use crate::store::Store;
-use crate::store::audit::Origin;
+use crate::store::audit::RequestInfo;
 
 /// What a use case works with.
 pub struct Context<'a> {
@@ -34,16 +34,16 @@ pub struct Context<'a> {
     /// The database.
     pub store: &'a Store,
     /// The moment of the request, who sent it, and its name.
-    pub origin: Origin<'a>,
+    pub request: RequestInfo<'a>,
     /// Random bytes.
     pub entropy: Entropy,
-    /// Turns to hash a password.
-    pub take_turn: TakeTurn,
+    /// Waits for a slot to hash a password.
+    pub await_hash_slot: AwaitHashSlot,
 }
 
 impl Context<'_> {
     const fn now(&self) -> Timestamp {
-        self.origin.now
+        self.request.now
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
@@ -66,7 +66,7 @@ impl Context<'_> {
 
     /// Hashes a password that is to be stored.
     async fn hash(&self, password: &Password) -> Result<String, Error> {
-        (self.take_turn)().await?;
+        (self.await_hash_slot)().await?;
         let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
         hash.to_phc().map_err(Error::NewHash)
     }
@@ -100,7 +100,7 @@ pub enum Error {
     Hashing(#[from] NotHashed),
     /// Too many wait to hash a password.
     #[error("password hash: {0}")]
-    Crowded(#[from] Crowded),
+    HashQueueFull(#[from] HashQueueFull),
     /// A password hash that could not be written.
     #[error("new password hash: {0}")]
     NewHash(MalformedHash),

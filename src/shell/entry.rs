@@ -15,20 +15,20 @@ use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsCast as _, JsValue};
 use worker::{Context, Env, event, web_sys, worker_sys};
 
-use crate::domain::limits::Door;
+use crate::domain::limits::RateLimit;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
-use crate::http::{App, Ports, client, request_id};
+use crate::http::{App, Ports, peer, request_id};
 use crate::ports::NoEntropy;
 use crate::service;
 use crate::shell::assets::DeployedAssets;
 use crate::shell::clock::now;
 use crate::shell::d1::D1;
 use crate::shell::gate::BreakerGate;
-use crate::shell::limiter::DoorLimiter;
+use crate::shell::hash_queue::slot;
+use crate::shell::limiter::BindingLimiter;
 use crate::shell::logging::{JsonLayer, MinLevel};
 use crate::shell::platform::Platform;
-use crate::shell::turns::turn;
 use crate::shell::unicode::normalize;
 use crate::shell::{environment, wire};
 use crate::store::Store;
@@ -77,7 +77,7 @@ async fn respond(call: Call) -> Response<Body> {
     let request_id = request_id(&head.request, entropy);
     // For entry.mjs, which answers in our place if this instance crashes.
     platform.note(&request, request_id.as_str());
-    let client = client(&head.request);
+    let peer = peer(&head.request);
     let request = wire::read_body(head, &request, &platform).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     // With wrong settings every request is refused before it could ask the database.
@@ -88,10 +88,10 @@ async fn respond(call: Call) -> Response<Body> {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
-        take_turn: turn,
+        await_hash_slot: slot,
         normalize,
-        limiter: Arc::new(DoorLimiter::new(&env)),
-        client,
+        limiter: Arc::new(BindingLimiter::new(&env)),
+        peer,
         request_id,
         now: now(),
         clock: now,
@@ -142,7 +142,7 @@ fn build(env: &Env) -> App {
 /// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
 fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment::text(env, name));
-    let limiters = Door::ALL.map(Door::binding);
+    let limiters = RateLimit::ALL.map(RateLimit::binding);
     // Without limits, nobody asks a limiter.
     let limiters = limiters.into_iter().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
     let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);

@@ -1,4 +1,4 @@
-//! Limits at the door: the platform's rate-limit bindings, which count where the request arrives.
+//! Rate limits per client address: the platform's rate-limit bindings, which count where the request arrives.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,40 +11,40 @@ use worker::wasm_bindgen::{JsCast as _, JsValue};
 use worker::worker_sys::RateLimiter;
 use worker::{Delay, Env};
 
-use crate::domain::limits::Door;
+use crate::domain::limits::RateLimit;
 use crate::ports::{Limiter, PortFuture};
 
 /// It counts in the memory of the machine: longer than this, something is wrong with it.
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// The limiters of this deployment.
-pub(super) struct DoorLimiter {
+pub(super) struct BindingLimiter {
     env: Env,
 }
 
-impl DoorLimiter {
+impl BindingLimiter {
     pub(super) fn new(env: &Env) -> Self {
         Self { env: env.clone() }
     }
 }
 
-impl Limiter for DoorLimiter {
-    fn admit(&self, door: Door, key: String) -> PortFuture<'_, bool> {
+impl Limiter for BindingLimiter {
+    fn admit(&self, rate_limit: RateLimit, key: String) -> PortFuture<'_, bool> {
         Box::pin(SendFuture::new(async move {
-            let answer = pin!(ask(&self.env, door, &key));
+            let answer = pin!(ask(&self.env, rate_limit, &key));
             let cause = match select(answer, pin!(Delay::from(DEADLINE))).await {
                 Either::Left((Ok(admitted), _)) => return admitted,
                 Either::Left((Err(cause), _)) => format!("{cause:?}"),
                 Either::Right(_) => "no answer in time".to_owned(),
             };
-            tracing::error!(target: "app.errors", limiter = door.binding(), cause, "Rate limiter does not answer");
+            tracing::error!(target: "app.errors", limiter = rate_limit.binding(), cause, "Rate limiter does not answer");
             true
         }))
     }
 }
 
-async fn ask(env: &Env, door: Door, key: &str) -> Result<bool, JsValue> {
-    let limiter: RateLimiter = Reflect::get(env, &JsValue::from_str(door.binding()))?.unchecked_into();
+async fn ask(env: &Env, rate_limit: RateLimit, key: &str) -> Result<bool, JsValue> {
+    let limiter: RateLimiter = Reflect::get(env, &JsValue::from_str(rate_limit.binding()))?.unchecked_into();
     let options = Object::new();
     Reflect::set(&options, &JsValue::from_str("key"), &JsValue::from_str(key))?;
     let outcome = JsFuture::from(limiter.limit(options)?).await?;

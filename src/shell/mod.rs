@@ -21,11 +21,11 @@ mod environment;
 #[cfg(target_arch = "wasm32")]
 mod gate;
 #[cfg(target_arch = "wasm32")]
+mod hash_queue;
+#[cfg(target_arch = "wasm32")]
 mod limiter;
 #[cfg(target_arch = "wasm32")]
 mod platform;
-#[cfg(target_arch = "wasm32")]
-mod turns;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
 #[cfg(target_arch = "wasm32")]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use edge_auth::http::routes::{Access, ROUTES, Scope};
+use edge_auth::http::routes::{Access, PathResource, ROUTES};
 
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
@@ -40,11 +40,11 @@ fn a_permission_is_asked_for_on_what_the_path_names() {
     for route in ROUTES {
         let Access::Permit(_, scope) = route.access else { continue };
         let expected = match route.path.split("/{id}").next().unwrap() {
-            path if path == route.path => Scope::Platform,
-            "/universities" => Scope::University,
-            "/courses" => Scope::Course,
-            "/enrollments" => Scope::Enrollment,
-            "/admin/users" => Scope::Platform,
+            path if path == route.path => PathResource::Platform,
+            "/universities" => PathResource::University,
+            "/courses" => PathResource::Course,
+            "/enrollments" => PathResource::Enrollment,
+            "/admin/users" => PathResource::Platform,
             other => panic!("{other}"),
         };
         assert_eq!(scope, expected, "{} {}", route.method, route.path);

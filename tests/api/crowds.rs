@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
+use crate::support::hash_queue::leave_hash_slots;
 use crate::support::sqlite::Sqlite;
-use crate::support::turns::leave_turns;
 use crate::support::{EMAIL, PASSWORD, Service};
 
 #[tokio::test]
 async fn what_hashes_is_503_with_retry_after_and_nothing_is_counted_or_written() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
-    leave_turns(0);
+    leave_hash_slots(0);
     let new_password = json!({"current_password": PASSWORD, "new_password": "another passphrase"});
     let stranger = json!({"email": "stranger@example.com", "password": PASSWORD});
     let replies = [
@@ -37,7 +37,7 @@ async fn what_hashes_is_503_with_retry_after_and_nothing_is_counted_or_written()
     // What does not hash goes on.
     service.me(&tokens.access).await.expect(200);
     service.refresh(&tokens.refresh).await.expect(200);
-    leave_turns(1);
+    leave_hash_slots(1);
     service.login(EMAIL, PASSWORD).await.expect(200);
 }
 
@@ -50,11 +50,11 @@ async fn an_old_hash_stays_and_the_sign_in_succeeds_if_there_is_no_turn_to_repla
     }
     let stored = || db.one::<String>("SELECT substr(password_hash, 1, 22) FROM users");
     let service = Service::on(db.clone(), db.clone(), &[("PASSWORD_ITERATIONS", "50")]);
-    leave_turns(1);
+    leave_hash_slots(1);
     let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
     assert!(stored().starts_with("$pbkdf2-sha256$i=10,"));
     service.me(&tokens.access).await.expect(200);
-    leave_turns(2);
+    leave_hash_slots(2);
     service.login(EMAIL, PASSWORD).await.expect(200);
     assert!(stored().starts_with("$pbkdf2-sha256$i=50,"));
     let upgrades: Vec<_> = service.logs("Signed in").iter().map(|line| line["hash_upgraded"].clone()).collect();

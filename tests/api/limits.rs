@@ -79,7 +79,7 @@ async fn an_address_that_a_client_writes_itself_changes_nothing() {
     for number in 0..=LIMIT {
         let request = Request::post("/auth/refresh").header("CF-Connecting-IP", "192.0.2.7");
         let forged = format!("198.51.100.{number}");
-        let request = ["X-Forwarded-For", "X-Real-IP", "True-Client-IP", "Forwarded"]
+        let request = ["X-Forwarded-For", "X-Real-IP", "True-Peer-IP", "Forwarded"]
             .into_iter()
             .fold(request, |request, name| request.header(name, &forged));
         let request = request.header("Content-Type", "application/json").body(Body::from("{}")).unwrap();

@@ -5,7 +5,7 @@
 //! else compares roles.
 //!
 //! What belongs to a university in which the caller has no role does not exist for them
-//! ([`Refusal::Invisible`]): otherwise ids would tell what others have.
+//! ([`Denial::Invisible`]): otherwise ids would tell what others have.
 
 pub mod role;
 
@@ -26,9 +26,9 @@ pub enum Permission {
     /// See who has which role.
     ViewRoles,
     /// Give somebody this role.
-    Grant(Role),
+    GrantRole(Role),
     /// Take it from somebody, or lay it down.
-    Remove(Role),
+    RemoveRole(Role),
     /// Create, change and delete courses.
     ManageCourses,
     /// See a course.
@@ -86,18 +86,18 @@ impl Permission {
         Self::ViewUniversity,
         Self::ManageDepartments,
         Self::ViewRoles,
-        Self::Grant(Student),
-        Self::Grant(Ta),
-        Self::Grant(Instructor),
-        Self::Grant(DepartmentAdmin),
-        Self::Grant(UniversityAdmin),
-        Self::Grant(PlatformAdmin),
-        Self::Remove(Student),
-        Self::Remove(Ta),
-        Self::Remove(Instructor),
-        Self::Remove(DepartmentAdmin),
-        Self::Remove(UniversityAdmin),
-        Self::Remove(PlatformAdmin),
+        Self::GrantRole(Student),
+        Self::GrantRole(Ta),
+        Self::GrantRole(Instructor),
+        Self::GrantRole(DepartmentAdmin),
+        Self::GrantRole(UniversityAdmin),
+        Self::GrantRole(PlatformAdmin),
+        Self::RemoveRole(Student),
+        Self::RemoveRole(Ta),
+        Self::RemoveRole(Instructor),
+        Self::RemoveRole(DepartmentAdmin),
+        Self::RemoveRole(UniversityAdmin),
+        Self::RemoveRole(PlatformAdmin),
         Self::ManageCourses,
         Self::ViewCourse,
         Self::Enroll,
@@ -116,18 +116,18 @@ impl Permission {
             Self::ViewUniversity          => ("universities:view", EVERYBODY, Nobody),
             Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, Nobody),
             Self::ViewRoles               => ("roles:view", ADMINS, Nobody),
-            Self::Grant(Student)          => ("roles:grant:STUDENT", ADMINS, Nobody),
-            Self::Grant(Ta)               => ("roles:grant:TA", ADMINS, Nobody),
-            Self::Grant(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, Nobody),
-            Self::Grant(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::Grant(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::Grant(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Nobody),
-            Self::Remove(Student)         => ("roles:remove:STUDENT", ADMINS, Owner),
-            Self::Remove(Ta)              => ("roles:remove:TA", ADMINS, Owner),
-            Self::Remove(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, Owner),
-            Self::Remove(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::Remove(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::Remove(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
+            Self::GrantRole(Student)          => ("roles:grant:STUDENT", ADMINS, Nobody),
+            Self::GrantRole(Ta)               => ("roles:grant:TA", ADMINS, Nobody),
+            Self::GrantRole(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, Nobody),
+            Self::GrantRole(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Nobody),
+            Self::GrantRole(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Nobody),
+            Self::GrantRole(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Nobody),
+            Self::RemoveRole(Student)         => ("roles:remove:STUDENT", ADMINS, Owner),
+            Self::RemoveRole(Ta)              => ("roles:remove:TA", ADMINS, Owner),
+            Self::RemoveRole(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, Owner),
+            Self::RemoveRole(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::RemoveRole(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::RemoveRole(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
             Self::ManageCourses           => ("courses:manage", ADMINS, Nobody),
             Self::ViewCourse              => ("courses:view", EVERYBODY, Audience),
             Self::Enroll                  => ("enrollments:create", STUDENTS, Nobody),
@@ -145,7 +145,7 @@ impl Permission {
 
 /// A role that somebody was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grant {
+pub struct RoleGrant {
     /// Identifies it.
     pub id: GrantId,
     /// Which role.
@@ -187,7 +187,7 @@ impl Resource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedBy {
     /// This grant.
-    Grant(Grant),
+    RoleGrant(RoleGrant),
     /// It is theirs.
     Ownership,
     /// It is published.
@@ -199,7 +199,7 @@ impl AllowedBy {
     #[must_use]
     pub const fn grant_id(&self) -> Option<GrantId> {
         match self {
-            Self::Grant(grant) => Some(grant.id),
+            Self::RoleGrant(grant) => Some(grant.id),
             Self::Ownership | Self::Publication => None,
         }
     }
@@ -207,7 +207,7 @@ impl AllowedBy {
 
 /// Why it is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Denial {
     /// They may know that it exists, but not do this.
     Forbidden,
     /// They might, if the course were published.
@@ -219,13 +219,13 @@ pub enum Refusal {
 /// May this user do this with that?
 ///
 /// # Errors
-/// [`Refusal`] says whether they may know that it exists.
+/// [`Denial`] says whether they may know that it exists.
 pub fn decide(
     user_id: UserId,
-    grants: &[Grant],
+    grants: &[RoleGrant],
     permission: Permission,
     resource: &Resource,
-) -> Result<AllowedBy, Refusal> {
+) -> Result<AllowedBy, Denial> {
     let (_, roles, besides) = permission.line();
     if let Some(allowed) = besides.allowed(user_id, resource) {
         return Ok(allowed);
@@ -233,16 +233,14 @@ pub fn decide(
     // The narrowest role that allows it is the one to name.
     let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
     match allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => {
-            Err(Refusal::Unpublished)
-        }
-        Some(grant) => Ok(AllowedBy::Grant(*grant)),
-        None if is_visible(grants, resource) => Err(Refusal::Forbidden),
-        None => Err(Refusal::Invisible),
+        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => Err(Denial::Unpublished),
+        Some(grant) => Ok(AllowedBy::RoleGrant(*grant)),
+        None if is_visible(grants, resource) => Err(Denial::Forbidden),
+        None => Err(Denial::Invisible),
     }
 }
 
-fn covers(grant: &Grant, permission: Permission, resource: &Resource) -> bool {
+fn covers(grant: &RoleGrant, permission: Permission, resource: &Resource) -> bool {
     if grant.role == PlatformAdmin {
         return true;
     }
@@ -253,7 +251,7 @@ fn covers(grant: &Grant, permission: Permission, resource: &Resource) -> bool {
 }
 
 /// Does a grant let them know that it exists? What belongs to no university is no secret.
-fn is_visible(grants: &[Grant], resource: &Resource) -> bool {
+fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     let Some(university_id) = resource.university_id else {
         return true;
     };
@@ -262,7 +260,11 @@ fn is_visible(grants: &[Grant], resource: &Resource) -> bool {
 
 /// The departments in which these grants allow something that they do not allow in the whole university.
 #[must_use]
-pub fn departments_with(grants: &[Grant], permission: Permission, university_id: UniversityId) -> Vec<DepartmentId> {
+pub fn departments_with(
+    grants: &[RoleGrant],
+    permission: Permission,
+    university_id: UniversityId,
+) -> Vec<DepartmentId> {
     let (_, roles, _) = permission.line();
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()

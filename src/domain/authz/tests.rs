@@ -21,12 +21,12 @@ fn user(value: i64) -> UserId {
 }
 
 /// A grant in university 1, or everywhere.
-fn grant(role: Role, in_department: Option<i64>) -> Grant {
+fn grant(role: Role, in_department: Option<i64>) -> RoleGrant {
     let university_id = (role != PlatformAdmin).then(|| university(1));
-    Grant { id: id(GrantId::new, 1), role, university_id, department_id: in_department.map(department) }
+    RoleGrant { id: id(GrantId::new, 1), role, university_id, department_id: in_department.map(department) }
 }
 
-fn may(grant: Grant, permission: Permission, resource: &Resource) -> bool {
+fn may(grant: RoleGrant, permission: Permission, resource: &Resource) -> bool {
     decide(user(7), &[grant], permission, resource).is_ok()
 }
 
@@ -61,14 +61,14 @@ fn a_department_narrows_a_role() {
     let above = Resource::university(university(1));
     for (role, permission) in [
         (DepartmentAdmin, Permission::ManageCourses),
-        (DepartmentAdmin, Permission::Grant(Student)),
+        (DepartmentAdmin, Permission::GrantRole(Student)),
         (Instructor, Permission::ViewEnrollments),
         (Student, Permission::Enroll),
     ] {
         assert!(may(grant(role, Some(4)), permission, &inside), "{role:?}");
         for resource in [beside, above] {
             let refused = decide(user(7), &[grant(role, Some(4))], permission, &resource);
-            assert_eq!(refused, Err(Refusal::Forbidden), "{role:?}");
+            assert_eq!(refused, Err(Denial::Forbidden), "{role:?}");
         }
     }
     assert!(may(grant(Instructor, None), Permission::ViewEnrollments, &beside), "without one it covers all");
@@ -81,9 +81,9 @@ fn another_university_does_not_exist() {
     for (_, permission) in Permission::all() {
         for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
             let refused = decide(user(7), &[grant(role, None)], permission, &elsewhere);
-            assert_eq!(refused, Err(Refusal::Invisible), "{role:?} {permission:?}");
+            assert_eq!(refused, Err(Denial::Invisible), "{role:?} {permission:?}");
         }
-        assert_eq!(decide(user(7), &[], permission, &elsewhere), Err(Refusal::Invisible));
+        assert_eq!(decide(user(7), &[], permission, &elsewhere), Err(Denial::Invisible));
     }
 }
 
@@ -91,9 +91,9 @@ fn another_university_does_not_exist() {
 fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
     let service = Resource::default();
     for permission in [Permission::Administer, Permission::ManageUniversities] {
-        assert_eq!(decide(user(7), &[], permission, &service), Err(Refusal::Forbidden));
+        assert_eq!(decide(user(7), &[], permission, &service), Err(Denial::Forbidden));
         let refused = decide(user(7), &[grant(UniversityAdmin, None)], permission, &service);
-        assert_eq!(refused, Err(Refusal::Forbidden));
+        assert_eq!(refused, Err(Denial::Forbidden));
         assert!(may(grant(PlatformAdmin, None), permission, &service));
     }
 }
@@ -101,12 +101,12 @@ fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
 #[test]
 fn what_somebody_owns_is_theirs_without_any_role() {
     let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
-    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::Remove(Ta)] {
+    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::RemoveRole(Ta)] {
         assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
-        assert_eq!(decide(user(8), &[], permission, &mine), Err(Refusal::Invisible));
-        assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Refusal::Forbidden));
+        assert_eq!(decide(user(8), &[], permission, &mine), Err(Denial::Invisible));
+        assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Denial::Forbidden));
     }
-    assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Refusal::Invisible));
+    assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Denial::Invisible));
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn a_published_course_is_seen_by_everybody() {
     let decide = |permission, resource: Resource| decide(user(7), &[], permission, &resource);
     assert_eq!(decide(Permission::ViewCourse, published), Ok(AllowedBy::Publication));
     for resource in [elsewhere, hidden] {
-        assert_eq!(decide(Permission::ViewCourse, resource), Err(Refusal::Invisible));
+        assert_eq!(decide(Permission::ViewCourse, resource), Err(Denial::Invisible));
     }
     for (name, permission) in Permission::all().filter(|(_, permission)| *permission != Permission::ViewCourse) {
-        assert_eq!(decide(permission, published), Err(Refusal::Invisible), "{name}");
+        assert_eq!(decide(permission, published), Err(Denial::Invisible), "{name}");
     }
 }
 
@@ -130,8 +130,8 @@ fn students_enrol_in_what_is_published() {
     let enrol = |role, is_published| decide(user(7), &[grant(role, None)], Permission::Enroll, &course(is_published));
     assert!(enrol(Student, Some(true)).is_ok());
     assert!(enrol(Student, None).is_ok(), "in a university as such they may");
-    assert_eq!(enrol(Student, Some(false)), Err(Refusal::Unpublished));
-    assert_eq!(enrol(Ta, Some(false)), Err(Refusal::Forbidden), "who may not anyway is not told");
+    assert_eq!(enrol(Student, Some(false)), Err(Denial::Unpublished));
+    assert_eq!(enrol(Ta, Some(false)), Err(Denial::Forbidden), "who may not anyway is not told");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_least_powerful_grant_that_allows_it_is_named() {
     let grants = [grant(PlatformAdmin, None), grant(UniversityAdmin, None), grant(Instructor, None)];
     let course = Resource::university(university(1));
     let allowed = decide(user(7), &grants, Permission::ViewEnrollments, &course);
-    assert_eq!(allowed, Ok(AllowedBy::Grant(grant(Instructor, None))));
+    assert_eq!(allowed, Ok(AllowedBy::RoleGrant(grant(Instructor, None))));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn nobody_grants_a_role_above_their_own() {
         for wanted in Role::ALL.into_iter().filter(|wanted| *wanted > role) {
             let department = (role == DepartmentAdmin).then_some(4);
             let resource = Resource::within(university(1), department.map(self::department));
-            assert!(!may(grant(role, department), Permission::Grant(wanted), &resource), "{role:?} {wanted:?}");
+            assert!(!may(grant(role, department), Permission::GrantRole(wanted), &resource), "{role:?} {wanted:?}");
         }
     }
 }
@@ -158,7 +158,7 @@ fn every_permission_has_one_row_and_one_name() {
     let names: std::collections::BTreeSet<_> = Permission::all().map(|(name, _)| name).collect();
     assert_eq!(names.len(), Permission::all().count());
     for role in Role::ALL {
-        for permission in [Permission::Grant(role), Permission::Remove(role)] {
+        for permission in [Permission::GrantRole(role), Permission::RemoveRole(role)] {
             assert_eq!(Permission::ALL.iter().filter(|other| **other == permission).count(), 1, "{permission:?}");
         }
         assert_eq!(Role::parse(role.as_str()), Some(role));
@@ -168,7 +168,7 @@ fn every_permission_has_one_row_and_one_name() {
 
 #[test]
 fn departments_are_those_of_the_narrowed_grants_here() {
-    let elsewhere = Grant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
+    let elsewhere = RoleGrant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
     let grants = [grant(DepartmentAdmin, Some(4)), grant(Student, Some(5)), elsewhere];
     assert_eq!(departments_with(&grants, Permission::ViewRoles, university(1)), [department(4)]);
 }

@@ -9,7 +9,7 @@ pub mod throttle;
 
 /// An operation with a limit at the door. The numbers stand in wrangler.toml, with the bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum RateLimit {
     /// Creating an account.
     Register,
     /// Everything that takes a password of an account: each costs a hash, and may be a guess.
@@ -20,14 +20,15 @@ pub enum Door {
     Account,
     /// Giving and taking roles: each leaves an event with somebody else, and an address that is typed may be a guess
     /// whether somebody is registered.
-    Grant,
+    ChangeRoles,
     /// The readiness check: it asks the database, and takes no token.
     Ready,
 }
 
-impl Door {
+impl RateLimit {
     /// Every door.
-    pub const ALL: [Self; 6] = [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::Grant, Self::Ready];
+    pub const ALL: [Self; 6] =
+        [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::ChangeRoles, Self::Ready];
 
     /// The name of its binding.
     #[must_use]
@@ -37,14 +38,14 @@ impl Door {
             Self::Login => "LOGIN_LIMITER",
             Self::Refresh => "REFRESH_LIMITER",
             Self::Account => "ACCOUNT_LIMITER",
-            Self::Grant => "GRANT_LIMITER",
+            Self::ChangeRoles => "GRANT_LIMITER",
             Self::Ready => "READY_LIMITER",
         }
     }
 }
 
 /// Milliseconds after which a client that was turned away at a door may come again: the period of the limits.
-pub const DOOR_PERIOD_MS: i64 = 60 * 1000;
+pub const RATE_LIMIT_PERIOD_MS: i64 = 60 * 1000;
 
 /// Milliseconds over which registrations are counted.
 pub const REGISTRATION_WINDOW_MS: i64 = 60 * 60 * 1000;

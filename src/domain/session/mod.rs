@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The decision is taken in two places that must agree: the guards of the SQL decide which of several
-//! parallel refreshes wins, in one atomic batch, and [`conclude`] reads off what happened. Both use
+//! parallel refreshes wins, in one atomic batch, and [`outcome`] reads off what happened. Both use
 //! the same [`Rotation`], computed here once, so neither has a rule of its own about time.
 
 pub mod token;
@@ -77,7 +77,7 @@ pub struct Rotation {
 
 /// What the database says after the statements of a refresh have run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aftermath {
+pub struct RotationState {
     /// May the user sign in at all?
     pub user_is_active: bool,
     /// The presented token, if it is still on file.
@@ -110,7 +110,7 @@ pub struct Successor {
 
 /// How a refresh ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conclusion {
+pub enum RefreshOutcome {
     /// This request won: its successor is the session's newest token.
     Rotated {
         /// The new refresh token.
@@ -136,27 +136,27 @@ pub enum Conclusion {
 /// Reads off what the statements of a refresh did. `proposed` is the id that this request offered as
 /// the successor: only the winner finds its own.
 #[must_use]
-pub fn conclude(aftermath: Aftermath, proposed: &TokenId, rotation: &Rotation) -> Conclusion {
-    if !aftermath.user_is_active {
-        return Conclusion::Inactive;
+pub fn outcome(state: RotationState, proposed: &TokenId, rotation: &Rotation) -> RefreshOutcome {
+    if !state.user_is_active {
+        return RefreshOutcome::Inactive;
     }
-    let Some(token) = aftermath.token else {
-        return Conclusion::Revoked;
+    let Some(token) = state.token else {
+        return RefreshOutcome::Revoked;
     };
     let (Some(rotated_at), Some(successor)) = (token.rotated_at, token.successor) else {
-        return Conclusion::Revoked;
+        return RefreshOutcome::Revoked;
     };
     let session_expires_at = token.session_expires_at;
     if successor.id == *proposed {
-        return Conclusion::Rotated { successor, session_expires_at };
+        return RefreshOutcome::Rotated { successor, session_expires_at };
     }
     if rotated_at <= rotation.theft_cutoff {
-        return Conclusion::Reused;
+        return RefreshOutcome::Reused;
     }
     if token.session_is_over || successor.expires_at <= rotation.now {
-        return Conclusion::Revoked;
+        return RefreshOutcome::Revoked;
     }
-    Conclusion::Retried { successor, session_expires_at }
+    RefreshOutcome::Retried { successor, session_expires_at }
 }
 
 #[cfg(test)]

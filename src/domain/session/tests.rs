@@ -28,23 +28,23 @@ fn rotated_at(time: Timestamp) -> PresentedToken {
     }
 }
 
-fn conclusion(token: Option<PresentedToken>, interval: i64) -> Conclusion {
-    let aftermath = Aftermath { user_is_active: true, token };
-    conclude(aftermath, &proposed(), &lifetimes(interval).rotation(NOW))
+fn conclusion(token: Option<PresentedToken>, interval: i64) -> RefreshOutcome {
+    let state = RotationState { user_is_active: true, token };
+    outcome(state, &proposed(), &lifetimes(interval).rotation(NOW))
 }
 
 #[test]
 fn the_winner_finds_its_own_successor() {
     let token = PresentedToken { successor: Some(successor(proposed())), ..rotated_at(NOW) };
     for interval in [0, 10] {
-        assert!(matches!(conclusion(Some(token.clone()), interval), Conclusion::Rotated { .. }));
+        assert!(matches!(conclusion(Some(token.clone()), interval), RefreshOutcome::Rotated { .. }));
     }
 }
 
 #[test]
 fn strict_mode_calls_every_second_use_a_theft() {
     for time in [NOW.plus_seconds(-5), NOW, NOW.plus_seconds(5)] {
-        assert_eq!(conclusion(Some(rotated_at(time)), 0), Conclusion::Reused);
+        assert_eq!(conclusion(Some(rotated_at(time)), 0), RefreshOutcome::Reused);
     }
 }
 
@@ -52,35 +52,35 @@ fn strict_mode_calls_every_second_use_a_theft() {
 fn the_retry_interval_includes_its_last_millisecond() {
     let edge = NOW.plus_seconds(-10);
     let past = Timestamp::from_millis(edge.millis() - 1);
-    assert!(matches!(conclusion(Some(rotated_at(edge)), 10), Conclusion::Retried { .. }));
-    assert_eq!(conclusion(Some(rotated_at(past)), 10), Conclusion::Reused);
+    assert!(matches!(conclusion(Some(rotated_at(edge)), 10), RefreshOutcome::Retried { .. }));
+    assert_eq!(conclusion(Some(rotated_at(past)), 10), RefreshOutcome::Reused);
 }
 
 #[test]
 fn a_retry_in_a_session_that_is_over_is_refused() {
     let ended = PresentedToken { session_is_over: true, ..rotated_at(NOW) };
-    assert_eq!(conclusion(Some(ended), 10), Conclusion::Revoked);
+    assert_eq!(conclusion(Some(ended), 10), RefreshOutcome::Revoked);
 }
 
 #[test]
 fn a_retry_is_not_answered_with_an_expired_successor() {
     let mut token = rotated_at(NOW);
     token.successor = token.successor.map(|next| Successor { expires_at: NOW, ..next });
-    assert_eq!(conclusion(Some(token), 10), Conclusion::Revoked);
+    assert_eq!(conclusion(Some(token), 10), RefreshOutcome::Revoked);
 }
 
 #[test]
 fn a_live_token_that_could_not_be_rotated_is_revoked() {
     let signed_out = PresentedToken { session_is_over: true, rotated_at: None, successor: None, ..rotated_at(NOW) };
-    assert_eq!(conclusion(Some(signed_out), 10), Conclusion::Revoked);
-    assert_eq!(conclusion(None, 10), Conclusion::Revoked);
+    assert_eq!(conclusion(Some(signed_out), 10), RefreshOutcome::Revoked);
+    assert_eq!(conclusion(None, 10), RefreshOutcome::Revoked);
 }
 
 #[test]
 fn a_disabled_account_is_named_before_anything_else() {
     for token in [None, Some(rotated_at(NOW))] {
-        let aftermath = Aftermath { user_is_active: false, token };
-        assert_eq!(conclude(aftermath, &proposed(), &lifetimes(0).rotation(NOW)), Conclusion::Inactive);
+        let state = RotationState { user_is_active: false, token };
+        assert_eq!(outcome(state, &proposed(), &lifetimes(0).rotation(NOW)), RefreshOutcome::Inactive);
     }
 }
 

@@ -3,12 +3,12 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::domain::authz::Grant;
+use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
 use crate::http::kit::refusal::Refusal;
@@ -18,9 +18,9 @@ use crate::store::account::admin::{AdminEventRow, UserChange};
 use crate::store::account::users::UserRow;
 
 impl FromMembers for UserChange {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let is_active = members.if_named("is_active", Members::boolean);
-        let full_name = members.if_named("full_name", Members::full_name);
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let is_active = fields.if_named("is_active", Fields::boolean);
+        let full_name = fields.if_named("full_name", Fields::full_name);
         Ok(Self { is_active: is_active?, full_name: full_name? })
     }
 }
@@ -61,8 +61,8 @@ struct UserRoleBody {
     role: &'static str,
 }
 
-impl From<&Grant> for UserRoleBody {
-    fn from(grant: &Grant) -> Self {
+impl From<&RoleGrant> for UserRoleBody {
+    fn from(grant: &RoleGrant) -> Self {
         Self {
             id: grant.id.get(),
             university_id: grant.university_id.map(UniversityId::get),

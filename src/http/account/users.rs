@@ -3,13 +3,13 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::domain::authz::Grant;
+use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::service::account::profile::ProfileChange;
 use crate::service::account::{delete, profile};
@@ -17,8 +17,8 @@ use crate::service::password::change as password_change;
 use crate::store::account::users::UserRow;
 
 impl FromMembers for ProfileChange {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.if_named("full_name", Members::full_name).map(|full_name| Self { full_name })
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.if_named("full_name", Fields::full_name).map(|full_name| Self { full_name })
     }
 }
 
@@ -29,11 +29,11 @@ pub(in crate::http) struct PasswordChange {
 }
 
 impl FromMembers for PasswordChange {
-    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
-        let current = members.presented_password("current_password");
-        let new = members.new_password("new_password", settings.password_min_length);
+    fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        let current = fields.presented_password("current_password");
+        let new = fields.new_password("new_password", settings.password_min_length);
         if let Ok(new) = &new {
-            members.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
+            fields.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
         }
         Ok(Self { current: current?, new: new? })
     }
@@ -43,8 +43,8 @@ impl FromMembers for PasswordChange {
 pub(in crate::http) struct ProofOfPassword(Password);
 
 impl FromMembers for ProofOfPassword {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.presented_password("password").map(Self)
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.presented_password("password").map(Self)
     }
 }
 
@@ -66,8 +66,8 @@ struct RoleBody {
     role: &'static str,
 }
 
-impl From<&Grant> for RoleBody {
-    fn from(grant: &Grant) -> Self {
+impl From<&RoleGrant> for RoleBody {
+    fn from(grant: &RoleGrant) -> Self {
         Self {
             university_id: grant.university_id.map(UniversityId::get),
             department_id: grant.department_id.map(DepartmentId::get),
@@ -77,7 +77,7 @@ impl From<&Grant> for RoleBody {
 }
 
 impl<'a> UserBody<'a> {
-    pub(in crate::http) fn new(user: &'a UserRow, grants: &[Grant]) -> Self {
+    pub(in crate::http) fn new(user: &'a UserRow, grants: &[RoleGrant]) -> Self {
         Self {
             id: user.id.get(),
             email: &user.email,

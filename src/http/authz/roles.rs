@@ -8,7 +8,7 @@ use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, Universi
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
@@ -21,15 +21,15 @@ use crate::store::authz::granting::Grantee;
 use crate::store::authz::grants::GrantRow;
 
 impl FromMembers for GrantRole {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let grantee = read_grantee(members);
-        let role = members.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
-        let department_id = members.optional_id("department_id", DepartmentId::new);
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let grantee = read_grantee(fields);
+        let role = fields.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
+        let department_id = fields.optional_id("department_id", DepartmentId::new);
         let (role, department_id) = (role?, department_id?);
         match (role.reach(), department_id) {
-            (Reach::Department, None) => return members.refuse_missing("department_id"),
+            (Reach::Department, None) => return fields.refuse_missing("department_id"),
             (Reach::University | Reach::Platform, Some(_)) => {
-                return members.refuse_value("department_id", "this role is not narrowed to a department");
+                return fields.refuse_value("department_id", "this role is not narrowed to a department");
             }
             (Reach::Department | Reach::Either, Some(_))
             | (Reach::University | Reach::Platform | Reach::Either, None) => {}
@@ -39,25 +39,25 @@ impl FromMembers for GrantRole {
 }
 
 /// By id or by address: one of the two.
-fn read_grantee(members: &mut Members) -> Result<Grantee, Noted> {
-    let id = members.optional_id("user_id", UserId::new);
-    let email = members.if_named("email", Members::email);
+fn read_grantee(fields: &mut Fields) -> Result<Grantee, Invalid> {
+    let id = fields.optional_id("user_id", UserId::new);
+    let email = fields.if_named("email", Fields::email);
     match (id?, email?) {
         (Some(id), None) => Ok(Grantee::Id(id)),
         (None, Some(email)) => Ok(Grantee::Email(email)),
-        (None, None) => members.refuse_missing("user_id"),
-        (Some(_), Some(_)) => members.refuse_value("email", "either user_id or email, not both"),
+        (None, None) => fields.refuse_missing("user_id"),
+        (Some(_), Some(_)) => fields.refuse_value("email", "either user_id or email, not both"),
     }
 }
 
 impl FromMembers for Check {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let permissions: Vec<(&str, Permission)> = Permission::all().collect();
-        let permission = members.choice("permission", &permissions);
-        let university_id = members.optional_id("university_id", UniversityId::new);
-        let department_id = members.optional_id("department_id", DepartmentId::new);
-        let course_id = members.optional_id("course_id", CourseId::new);
-        let enrollment_id = members.optional_id("enrollment_id", EnrollmentId::new);
+        let permission = fields.choice("permission", &permissions);
+        let university_id = fields.optional_id("university_id", UniversityId::new);
+        let department_id = fields.optional_id("department_id", DepartmentId::new);
+        let course_id = fields.optional_id("course_id", CourseId::new);
+        let enrollment_id = fields.optional_id("enrollment_id", EnrollmentId::new);
         Ok(Self {
             permission: permission?,
             university_id: university_id?,

@@ -9,7 +9,7 @@ use crate::domain::tenant::label::{MAX_CODE, MAX_NAME};
 use crate::http::kit::access::Found;
 use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, MaybeSignedIn, SignedIn};
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
@@ -19,22 +19,22 @@ use crate::store::campus::courses::{CourseChange, CourseRow};
 use crate::store::campus::enrollments::{EnrollmentRow, ParticipantRow};
 
 impl FromMembers for CreateCourse {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let title = members.label("title", MAX_NAME);
-        let code = members.label("code", MAX_CODE);
-        let department_id = members.optional_id("department_id", DepartmentId::new);
-        let is_public = members.boolean("is_public");
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let title = fields.label("title", MAX_NAME);
+        let code = fields.label("code", MAX_CODE);
+        let department_id = fields.optional_id("department_id", DepartmentId::new);
+        let is_public = fields.boolean("is_public");
         Ok(Self { title: title?, code: code?, department_id: department_id?, is_public: is_public? })
     }
 }
 
 impl FromMembers for CourseChange {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let title = members.if_named("title", |members, member| members.label(member, MAX_NAME));
-        let code = members.if_named("code", |members, member| members.label(member, MAX_CODE));
-        let is_public = members.if_named("is_public", Members::boolean);
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let title = fields.if_named("title", |fields, member| fields.label(member, MAX_NAME));
+        let code = fields.if_named("code", |fields, member| fields.label(member, MAX_CODE));
+        let is_public = fields.if_named("is_public", Fields::boolean);
         let department =
-            members.if_named("department_id", |members, member| members.optional_id(member, DepartmentId::new));
+            fields.if_named("department_id", |fields, member| fields.optional_id(member, DepartmentId::new));
         Ok(Self { title: title?, code: code?, is_public: is_public?, department_id: department? })
     }
 }

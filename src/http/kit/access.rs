@@ -11,10 +11,10 @@ use axum::routing::MethodRouter;
 
 use crate::domain::authz::Permission;
 use crate::domain::ids::{CourseId, EnrollmentId, UniversityId};
-use crate::domain::limits::{DOOR_PERIOD_MS, Door};
+use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
-use crate::http::kit::refusal::{Challenge, Refusal};
+use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service::authz::caller::{Caller, authenticate, authorize};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::{ResourceRow, Target};
@@ -29,14 +29,14 @@ pub enum Access {
     /// An active user with a valid access token and a live session.
     User,
     /// Such a user with this permission on what the path names.
-    Permit(Permission, Scope),
+    Permit(Permission, PathResource),
     /// Who holds the operator's key. Asks nothing of the database: it must work while that is down.
     Operator,
 }
 
 /// What a path names, by its `id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum PathResource {
     /// Nothing: it is about the service itself.
     Platform,
     /// A university.
@@ -47,7 +47,7 @@ pub enum Scope {
     Enrollment,
 }
 
-impl Scope {
+impl PathResource {
     /// What is named, if it must be.
     ///
     /// # Errors
@@ -73,33 +73,33 @@ pub(crate) fn route_of(response: &Response) -> &str {
 }
 
 /// Puts the rule in front of a handler, and the limit per client address in front of the rule.
-pub(in crate::http) fn guarded(access: Access, door: Option<Door>, handler: MethodRouter) -> MethodRouter {
+pub(in crate::http) fn guarded(access: Access, rate_limit: Option<RateLimit>, handler: MethodRouter) -> MethodRouter {
     let handler = match access {
         Access::Public => handler,
-        Access::OptionalUser => handler.route_layer(from_fn(note_user)),
+        Access::OptionalUser => handler.route_layer(from_fn(optional_user)),
         Access::User => handler.route_layer(from_fn(require_user)),
-        Access::Permit(permission, scope) => {
-            handler.route_layer(from_fn(move |request, next| require_permission(permission, scope, request, next)))
+        Access::Permit(permission, named) => {
+            handler.route_layer(from_fn(move |request, next| require_permission(permission, named, request, next)))
         }
         Access::Operator => handler.route_layer(from_fn(require_operator)),
     };
-    let handler = match door {
+    let handler = match rate_limit {
         None => handler,
-        Some(door) => handler.route_layer(from_fn(move |request, next| limited(door, request, next))),
+        Some(rate_limit) => handler.route_layer(from_fn(move |request, next| limited(rate_limit, request, next))),
     };
     handler.layer(from_fn(note_route))
 }
 
-/// Turns a client away that comes too often: before anything is read, hashed or asked of the database.
-async fn limited(door: Door, request: Request, next: Next) -> Response {
+/// Refuses a client over its rate limit, before anything is read, hashed or asked of the database.
+async fn limited(rate_limit: RateLimit, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let configured = match Configured::of(&parts) {
         Ok(configured) => configured,
         Err(refusal) => return refusal.into_response(),
     };
     let is_limited = configured.settings().rate_limiting;
-    if is_limited && !configured.limiter().admit(door, configured.client().network()).await {
-        return Refusal::from(Problem::rate_limited(DOOR_PERIOD_MS)).into_response();
+    if is_limited && !configured.limiter().admit(rate_limit, configured.peer().network()).await {
+        return Refusal::from(Problem::rate_limited(RATE_LIMIT_PERIOD_MS)).into_response();
     }
     next.run(Request::from_parts(parts, body)).await
 }
@@ -135,7 +135,7 @@ async fn user(parts: &Parts) -> Result<Caller, Refusal> {
 }
 
 /// A token that is not good counts as none; a database that does not answer does not.
-async fn note_user(request: Request, next: Next) -> Response {
+async fn optional_user(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     if bearer_token(&parts.headers).is_some() {
         match user(&parts).await {
@@ -147,9 +147,9 @@ async fn note_user(request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body)).await
 }
 
-async fn require_permission(permission: Permission, scope: Scope, request: Request, next: Next) -> Response {
+async fn require_permission(permission: Permission, named: PathResource, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match permitted(permission, scope, &mut parts).await {
+    match permitted(permission, named, &mut parts).await {
         Ok((caller, found)) => {
             parts.extensions.insert(caller);
             if let Some(found) = found {
@@ -163,13 +163,13 @@ async fn require_permission(permission: Permission, scope: Scope, request: Reque
 
 async fn permitted(
     permission: Permission,
-    scope: Scope,
+    named: PathResource,
     parts: &mut Parts,
 ) -> Result<(Caller, Option<ResourceRow>), Refusal> {
     let params = RawPathParams::from_request_parts(parts, &()).await;
     let params = params.map_err(|_| Code::NotFound);
     let id = params.as_ref().ok().and_then(|params| params.iter().find(|(name, _)| *name == "id"));
-    let target = scope.target(id.map(|(_, value)| value));
+    let target = named.target(id.map(|(_, value)| value));
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
     let configured = Configured::of(parts)?;
     let service = configured.service();
@@ -182,7 +182,7 @@ async fn permitted(
 
 /// The answer of a handler behind a token: it may refuse a password, which is still a 401 of such a route.
 fn answered(mut response: Response) -> Response {
-    response.extensions_mut().insert(Challenge::Rejected);
+    response.extensions_mut().insert(BearerChallenge::Rejected);
     response
 }
 
@@ -201,7 +201,7 @@ async fn require_operator(request: Request, next: Next) -> Response {
 /// A refusal that says what it thinks of the token.
 fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
     let mut response = refusal.into_response();
-    let challenge = if bearer_token(headers).is_some() { Challenge::Rejected } else { Challenge::Absent };
+    let challenge = if bearer_token(headers).is_some() { BearerChallenge::Rejected } else { BearerChallenge::Absent };
     response.extensions_mut().insert(challenge);
     response
 }

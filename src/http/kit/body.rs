@@ -1,7 +1,7 @@
 //! JSON bodies, in and out.
 //!
-//! A body is refused before it is parsed if it is too large or not declared as JSON. What its members
-//! must be is `members`' business.
+//! A body is refused before it is parsed if it is too large or not declared as JSON. What its fields
+//! must be is `fields`' business.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -15,7 +15,7 @@ use crate::domain::problem::{Code, Problem};
 use crate::domain::settings::Settings;
 use crate::http::MAX_BODY_BYTES;
 use crate::http::kit::context::Configured;
-use crate::http::kit::fields::{Members, Noted, json_invalid};
+use crate::http::kit::fields::{Fields, Invalid, json_invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Caller;
 
@@ -44,10 +44,10 @@ pub(in crate::http) struct MessageBody {
     pub(in crate::http) message: &'static str,
 }
 
-/// What an operation reads from the members of its body.
+/// What an operation reads from the fields of its body.
 pub(in crate::http) trait FromMembers: Sized {
     /// Reads every member before it gives up, so that all the faults are noted.
-    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted>;
+    fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
 }
 
 /// A checked body. To be a handler's last argument.
@@ -57,13 +57,13 @@ impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (mut members, configured) = read_members(request).await?;
-        let value = T::read(&mut members, configured.settings());
-        value.map(Self).map_err(|Noted| Problem::validation(members.into_faults()).into())
+        let (mut fields, configured) = read_members(request).await?;
+        let value = T::read(&mut fields, configured.settings());
+        value.map(Self).map_err(|Invalid| Problem::validation(fields.into_faults()).into())
     }
 }
 
-async fn read_members(request: Request) -> Result<(Members, Configured), Refusal> {
+async fn read_members(request: Request) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
     let bytes = read_bytes(&parts.headers, body).await?;
@@ -71,7 +71,7 @@ async fn read_members(request: Request) -> Result<(Members, Configured), Refusal
         return Err(Code::UnsupportedMediaType.into());
     }
     let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
-    Ok((Members::parse(&bytes, configured.normalize(), caller_address)?, configured))
+    Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
 
 /// How long the body will be, if `Content-Length` says so.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::domain::client::Client;
+use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Settings, WrongSettings};
@@ -15,7 +15,7 @@ use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, Limiter};
 use crate::service;
 use crate::service::authz::caller::Caller;
-use crate::store::audit::Origin;
+use crate::store::audit::RequestInfo;
 
 /// The settings and what is made from them once.
 pub(crate) struct Configuration {
@@ -68,8 +68,8 @@ impl Configured {
         self.ports.limiter.as_ref()
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.ports.client
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.ports.peer
     }
 
     pub(crate) fn normalize(&self) -> Normalize {
@@ -81,9 +81,9 @@ impl Configured {
             settings: &self.configuration.settings,
             tokens: &self.configuration.tokens,
             store: &self.ports.store,
-            origin: Origin { now: self.ports.now, client: &self.ports.client, request_id: &self.ports.request_id },
+            request: RequestInfo { now: self.ports.now, peer: &self.ports.peer, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
-            take_turn: self.ports.take_turn,
+            await_hash_slot: self.ports.await_hash_slot,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The members of a JSON body, read one by one, so that all the faults are reported, not only the first.
+//! The fields of a JSON body, read one by one, so that all the faults are reported, not only the first.
 
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
@@ -13,15 +13,15 @@ use crate::domain::unicode::Normalize;
 use crate::http::kit::json::{JsonText, Object};
 
 /// At least one fault was noted, so there is no value.
-pub(in crate::http) struct Noted;
+pub(in crate::http) struct Invalid;
 
 /// The body is no JSON text.
 pub(in crate::http) fn json_invalid(message: &str) -> Problem {
     Problem::validation(vec![Fault::of_body(FaultKind::JsonInvalid, message)])
 }
 
-/// The members of a JSON object, and the faults found so far.
-pub(in crate::http) struct Members {
+/// The fields of a JSON object, and the faults found so far.
+pub(in crate::http) struct Fields {
     object: Object,
     faults: Vec<Fault>,
     normalize: Normalize,
@@ -29,7 +29,7 @@ pub(in crate::http) struct Members {
     caller_address: Option<String>,
 }
 
-impl Members {
+impl Fields {
     /// Reads a JSON object.
     pub(in crate::http) fn parse(
         bytes: &[u8],
@@ -45,7 +45,7 @@ impl Members {
             return Err(Problem::validation(vec![fault]));
         };
         if object.has_duplicates {
-            return Err(json_invalid("body has two members of the same name"));
+            return Err(json_invalid("body has two fields of the same name"));
         }
         Ok(Self { object, faults: Vec::new(), normalize, caller_address })
     }
@@ -55,13 +55,13 @@ impl Members {
         self.faults
     }
 
-    fn note<T>(&mut self, member: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Noted> {
+    fn note<T>(&mut self, member: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Invalid> {
         self.faults.push(Fault::of(member, kind, message));
-        Err(Noted)
+        Err(Invalid)
     }
 
     /// A string that must be there.
-    pub(in crate::http) fn string(&mut self, member: &'static str) -> Result<String, Noted> {
+    pub(in crate::http) fn string(&mut self, member: &'static str) -> Result<String, Invalid> {
         match self.object.take(member) {
             Some(JsonText::Text(text)) => Ok(text),
             Some(_) => self.note(member, FaultKind::TypeError, "value must be a string"),
@@ -70,7 +70,7 @@ impl Members {
     }
 
     /// A string that may be absent or null.
-    fn optional_string(&mut self, member: &'static str) -> Result<Option<String>, Noted> {
+    fn optional_string(&mut self, member: &'static str) -> Result<Option<String>, Invalid> {
         match self.object.take(member) {
             None | Some(JsonText::Null) => Ok(None),
             Some(JsonText::Text(text)) => Ok(Some(text)),
@@ -79,7 +79,7 @@ impl Members {
     }
 
     /// `true` or `false`, which must be there.
-    pub(in crate::http) fn boolean(&mut self, member: &'static str) -> Result<bool, Noted> {
+    pub(in crate::http) fn boolean(&mut self, member: &'static str) -> Result<bool, Invalid> {
         match self.object.take(member) {
             Some(JsonText::Bool(value)) => Ok(value),
             Some(_) => self.note(member, FaultKind::TypeError, "value must be true or false"),
@@ -92,7 +92,7 @@ impl Members {
         &mut self,
         member: &'static str,
         new: impl Fn(i64) -> Option<T>,
-    ) -> Result<Option<T>, Noted> {
+    ) -> Result<Option<T>, Invalid> {
         let value = match self.object.take(member) {
             None | Some(JsonText::Null) => return Ok(None),
             Some(JsonText::Integer(value)) => value,
@@ -108,13 +108,13 @@ impl Members {
     pub(in crate::http) fn if_named<T>(
         &mut self,
         member: &'static str,
-        read: impl FnOnce(&mut Self, &'static str) -> Result<T, Noted>,
-    ) -> Result<Option<T>, Noted> {
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, Invalid>,
+    ) -> Result<Option<T>, Invalid> {
         if self.object.has(member) { read(self, member).map(Some) } else { Ok(None) }
     }
 
     /// The name of something.
-    pub(in crate::http) fn label(&mut self, member: &'static str, max_length: usize) -> Result<Label, Noted> {
+    pub(in crate::http) fn label(&mut self, member: &'static str, max_length: usize) -> Result<Label, Invalid> {
         let text = self.string(member)?;
         match Label::parse(&text, max_length) {
             Ok(label) => Ok(label),
@@ -127,7 +127,7 @@ impl Members {
     }
 
     /// A slug.
-    pub(in crate::http) fn slug(&mut self, member: &'static str) -> Result<Slug, Noted> {
+    pub(in crate::http) fn slug(&mut self, member: &'static str) -> Result<Slug, Invalid> {
         let text = self.string(member)?;
         let message =
             "value must be words of lower-case letters and digits with hyphens between, 63 characters at most";
@@ -135,21 +135,25 @@ impl Members {
     }
 
     /// Notes that a member is required.
-    pub(in crate::http) fn refuse_missing<T>(&mut self, member: &'static str) -> Result<T, Noted> {
+    pub(in crate::http) fn refuse_missing<T>(&mut self, member: &'static str) -> Result<T, Invalid> {
         self.note(member, FaultKind::Missing, "field is required")
     }
 
     /// Notes that a member has a value that cannot be.
-    pub(in crate::http) fn refuse_value<T>(&mut self, member: &'static str, message: &str) -> Result<T, Noted> {
+    pub(in crate::http) fn refuse_value<T>(&mut self, member: &'static str, message: &str) -> Result<T, Invalid> {
         self.note(member, FaultKind::ValueError, message)
     }
 
-    fn control_character<T>(&mut self, member: &'static str) -> Result<T, Noted> {
+    fn control_character<T>(&mut self, member: &'static str) -> Result<T, Invalid> {
         self.note(member, FaultKind::ValueError, "value must not contain control characters")
     }
 
     /// One of several words.
-    pub(in crate::http) fn choice<T: Copy>(&mut self, member: &'static str, choices: &[(&str, T)]) -> Result<T, Noted> {
+    pub(in crate::http) fn choice<T: Copy>(
+        &mut self,
+        member: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<T, Invalid> {
         let text = self.string(member)?;
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
             return Ok(*value);
@@ -159,7 +163,7 @@ impl Members {
     }
 
     /// An e-mail address.
-    pub(in crate::http) fn email(&mut self, member: &'static str) -> Result<Email, Noted> {
+    pub(in crate::http) fn email(&mut self, member: &'static str) -> Result<Email, Invalid> {
         let text = self.string(member)?;
         match Email::parse(&text, self.normalize) {
             Ok(email) => Ok(email),
@@ -169,7 +173,11 @@ impl Members {
     }
 
     /// A password that somebody wants from now on.
-    pub(in crate::http) fn new_password(&mut self, member: &'static str, min_length: usize) -> Result<Password, Noted> {
+    pub(in crate::http) fn new_password(
+        &mut self,
+        member: &'static str,
+        min_length: usize,
+    ) -> Result<Password, Invalid> {
         let text = self.string(member)?;
         match Password::choose(&text, min_length, self.normalize) {
             Ok(password) if is_common(&password) => self.note(member, FaultKind::PasswordCommon, COMMON),
@@ -189,7 +197,7 @@ impl Members {
         password: &Password,
         email: Option<&Email>,
         app_name: &str,
-    ) -> Result<(), Noted> {
+    ) -> Result<(), Invalid> {
         let address = email.map(Email::as_str).or(self.caller_address.as_deref()).unwrap_or_default();
         if is_guessable_from(password, address, app_name, self.normalize) {
             return self.note(member, FaultKind::PasswordCommon, GUESSABLE);
@@ -198,13 +206,13 @@ impl Members {
     }
 
     /// A password that somebody presents.
-    pub(in crate::http) fn presented_password(&mut self, member: &'static str) -> Result<Password, Noted> {
+    pub(in crate::http) fn presented_password(&mut self, member: &'static str) -> Result<Password, Invalid> {
         let normalize = self.normalize;
         self.string(member).map(|text| Password::presented(&text, normalize))
     }
 
     /// A person's name, or none.
-    pub(in crate::http) fn full_name(&mut self, member: &'static str) -> Result<Option<FullName>, Noted> {
+    pub(in crate::http) fn full_name(&mut self, member: &'static str) -> Result<Option<FullName>, Invalid> {
         let Some(text) = self.optional_string(member)? else {
             return Ok(None);
         };
@@ -215,7 +223,7 @@ impl Members {
         }
     }
 
-    fn too_long<T>(&mut self, member: &'static str, max_length: usize) -> Result<T, Noted> {
+    fn too_long<T>(&mut self, member: &'static str, max_length: usize) -> Result<T, Invalid> {
         let message = format!("value must have at most {max_length} characters");
         self.note(member, FaultKind::StringTooLong, message)
     }

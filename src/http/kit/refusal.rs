@@ -18,7 +18,7 @@ use crate::service;
 /// Seconds after which a client may try again when the database did not answer.
 const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
 /// The same when too many passwords wait to be hashed: half of those will have been by then.
-const RETRY_AFTER_CROWD_SECONDS: u32 = 10;
+const RETRY_AFTER_HASH_QUEUE_SECONDS: u32 = 10;
 
 /// What is answered, and the cause that only the log learns.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct Refusal {
 
 /// What a 401 says about the access token (RFC 6750 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Challenge {
+pub(crate) enum BearerChallenge {
     /// None was sent.
     Absent,
     /// One was sent, and is not good.
@@ -84,7 +84,7 @@ impl From<service::Error> for Refusal {
             }
             service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
-            service::Error::Crowded(_) => Problem::unavailable(RETRY_AFTER_CROWD_SECONDS),
+            service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)
             | service::Error::StoredHash { .. }
@@ -150,11 +150,11 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(challenge) = response.extensions().get::<Challenge>().copied()
+        && let Some(challenge) = response.extensions().get::<BearerChallenge>().copied()
     {
         // A password that was asked for beside a good token says nothing about the token.
         let is_password = problem.code == Code::InvalidCredentials;
-        let challenge = if is_password { Challenge::Accepted } else { challenge };
+        let challenge = if is_password { BearerChallenge::Accepted } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }
     let (code, message) = (problem.code.as_str(), problem.message());
@@ -180,11 +180,11 @@ fn log(problem: &Problem, cause: Option<&str>) {
 
 /// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent. The realm is a quoted string
 /// (RFC 9110 §5.6.4) of ASCII: what a header cannot carry is left out.
-fn challenge_header(challenge: Challenge, realm: &str) -> HeaderValue {
+fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {
-        Challenge::Absent | Challenge::Accepted => "",
-        Challenge::Rejected => ", error=\"invalid_token\"",
+        BearerChallenge::Absent | BearerChallenge::Accepted => "",
+        BearerChallenge::Rejected => ", error=\"invalid_token\"",
     };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"edge-auth\""))

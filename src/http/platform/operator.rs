@@ -6,14 +6,14 @@ use crate::domain::breaker::Command;
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromMembers, JsonBody, json};
 use crate::http::kit::context::Configured;
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::health::BreakerBody;
 use crate::service::platform::operations::{command_breaker, inspect_breaker};
 
 impl FromMembers for Command {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.choice("state", &[("closed", Self::Closed), ("open", Self::Open), ("automatic", Self::Automatic)])
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.choice("state", &[("closed", Self::Closed), ("open", Self::Open), ("automatic", Self::Automatic)])
     }
 }
 

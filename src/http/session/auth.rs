@@ -7,7 +7,7 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json};
 use crate::http::kit::context::Configured;
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::service::TokenPair;
 use crate::service::account::register::{Register, Registered, register as register_user};
@@ -16,21 +16,21 @@ use crate::service::session::sign_in::{SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
 
 impl FromMembers for Register {
-    fn read(members: &mut Members, settings: &Settings) -> Result<Self, Noted> {
-        let email = members.email("email");
-        let password = members.new_password("password", settings.password_min_length);
-        let full_name = members.full_name("full_name");
+    fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        let email = fields.email("email");
+        let password = fields.new_password("password", settings.password_min_length);
+        let full_name = fields.full_name("full_name");
         if let (Ok(email), Ok(password)) = (&email, &password) {
-            members.refuse_guessable("password", password, Some(email), &settings.presentation.app_name)?;
+            fields.refuse_guessable("password", password, Some(email), &settings.presentation.app_name)?;
         }
         Ok(Self { email: email?, password: password?, full_name: full_name? })
     }
 }
 
 impl FromMembers for SignIn {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let email = members.email("email");
-        let password = members.presented_password("password");
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let email = fields.email("email");
+        let password = fields.presented_password("password");
         Ok(Self { email: email?, password: password? })
     }
 }
@@ -39,8 +39,8 @@ impl FromMembers for SignIn {
 pub(in crate::http) struct RefreshToken(Secret);
 
 impl FromMembers for RefreshToken {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.string("refresh_token").map(|text| Self(Secret::new(text)))
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.string("refresh_token").map(|text| Self(Secret::new(text)))
     }
 }
 

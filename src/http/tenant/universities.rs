@@ -8,7 +8,7 @@ use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{Label, MAX_NAME};
 use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
-use crate::http::kit::fields::{Members, Noted};
+use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
@@ -18,17 +18,17 @@ use crate::store::tenant::departments::DepartmentRow;
 use crate::store::tenant::universities::UniversityRow;
 
 impl FromMembers for NewUniversity {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let name = members.label("name", MAX_NAME);
-        let slug = members.slug("slug");
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let name = fields.label("name", MAX_NAME);
+        let slug = fields.slug("slug");
         Ok(Self { name: name?, slug: slug? })
     }
 }
 
 impl FromMembers for UniversityChange {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        let name = members.if_named("name", |members, member| members.label(member, MAX_NAME));
-        let slug = members.if_named("slug", Members::slug);
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let name = fields.if_named("name", |fields, member| fields.label(member, MAX_NAME));
+        let slug = fields.if_named("slug", Fields::slug);
         Ok(Self { name: name?, slug: slug? })
     }
 }
@@ -37,8 +37,8 @@ impl FromMembers for UniversityChange {
 pub(in crate::http) struct NewDepartment(Label);
 
 impl FromMembers for NewDepartment {
-    fn read(members: &mut Members, _: &Settings) -> Result<Self, Noted> {
-        members.label("name", MAX_NAME).map(Self)
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.label("name", MAX_NAME).map(Self)
     }
 }
 

@@ -6,9 +6,9 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{AdminEventRow, Change, EventFilter, UserChange, UserDetail, UserFilter};
+use crate::store::account::admin::{AdminEventRow, EventFilter, UserChange, UserChangeOutcome, UserDetail, UserFilter};
 use crate::store::account::erasure;
-use crate::store::account::erasure::{ErasedBy, Erasure};
+use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::users::UserRow;
 use crate::store::page::{Page, PageRequest};
 use crate::store::session;
@@ -36,10 +36,10 @@ pub async fn user(ctx: &Context<'_>, id: UserId) -> Result<UserDetail, Error> {
 /// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
 pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &UserChange) -> Result<UserRow, Error> {
     let actor = caller.user.id;
-    let user = match admin::change(ctx.store, id, change, actor, ctx.origin).await? {
-        Change::Changed(user) => user,
-        Change::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        Change::Missing => return Err(Code::NotFound.into()),
+    let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {
+        UserChangeOutcome::Changed(user) => user,
+        UserChangeOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        UserChangeOutcome::Missing => return Err(Code::NotFound.into()),
     };
     let (user_id, actor_id, is_active) = (id.get(), actor.get(), user.is_active);
     tracing::info!(target: "app.admin", user_id, actor_id, is_active, "User changed");
@@ -51,7 +51,7 @@ pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &Use
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
 pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<usize, Error> {
-    let ended = admin::end_sessions(ctx.store, id, caller.user.id, ctx.origin).await?;
+    let ended = admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await?;
     let sessions_ended = ended.ok_or(Code::NotFound)?;
     let (user_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
@@ -64,10 +64,10 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Res
 /// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
 pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
     let actor = caller.user.id;
-    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.origin).await? {
-        Erasure::Erased => {}
-        Erasure::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        Erasure::Nothing => return Err(Code::NotFound.into()),
+    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.request).await? {
+        ErasureOutcome::Erased => {}
+        ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        ErasureOutcome::Nothing => return Err(Code::NotFound.into()),
     }
     tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User deleted");
     Ok(())

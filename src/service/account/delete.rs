@@ -7,7 +7,7 @@ use crate::service::authz::caller::Caller;
 use crate::service::password::reauthenticate::prove;
 use crate::service::{Context, Error};
 use crate::store::account::erasure;
-use crate::store::account::erasure::{ErasedBy, Erasure};
+use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::password::credentials;
 
 /// What a last administrator is told.
@@ -20,10 +20,10 @@ pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator 
 pub async fn delete_account(ctx: &Context<'_>, caller: &Caller, password: &Password) -> Result<(), Error> {
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let proven = prove(ctx, &account, password, EventType::DeletionRefused, Some(caller.session_id)).await?;
-    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(proven.user), ctx.origin).await? {
-        Erasure::Erased => {}
-        Erasure::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        Erasure::Nothing => return Err(Code::InvalidCredentials.into()),
+    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(proven.user), ctx.request).await? {
+        ErasureOutcome::Erased => {}
+        ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        ErasureOutcome::Nothing => return Err(Code::InvalidCredentials.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Account deleted");
     Ok(())

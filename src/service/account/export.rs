@@ -24,7 +24,7 @@ pub struct Export {
 /// # Errors
 /// [`Error`].
 pub async fn export(ctx: &Context<'_>, caller: &Caller, before: Option<EventId>) -> Result<Export, Error> {
-    let page = export::page(ctx.store, caller.user.id, before, ctx.origin).await?;
+    let page = export::page(ctx.store, caller.user.id, before, ctx.request).await?;
     let mut events = page.events;
     let has_more = events.len() > PAGE;
     events.truncate(PAGE);

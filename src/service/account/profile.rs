@@ -22,7 +22,7 @@ pub async fn change(ctx: &Context<'_>, caller: &Caller, change: &ProfileChange) 
     let Some(full_name) = &change.full_name else {
         return Ok(caller.user.clone());
     };
-    let user = users::set_full_name(ctx.store, caller.user.id, full_name.as_ref(), ctx.origin).await?;
+    let user = users::set_full_name(ctx.store, caller.user.id, full_name.as_ref(), ctx.request).await?;
     let user = user.ok_or(Code::TokenInvalid)?;
     if !user.is_active {
         return Err(Code::InactiveUser.into());

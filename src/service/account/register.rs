@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::service::session::tokens::Opening;
 use crate::service::{Context, Error, TokenPair};
 use crate::store::account::users;
-use crate::store::account::users::{NewUser, Registration, RegistrationLimit, UserRow};
+use crate::store::account::users::{NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
 
 /// More attempts than a network can make: what the database counts up to when limits are off.
 const UNLIMITED: i64 = (1 << 53) - 1;
@@ -46,12 +46,14 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
-    let network = ctx.origin.client.network();
+    let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
-    let user = match users::register(ctx.store, &user, &opening.as_row(ctx.origin), limit).await? {
-        Registration::Created(user) => user,
-        Registration::EmailTaken => return Err(Error::Refused(Problem::conflict("Email is already registered"))),
-        Registration::TooMany { window_started_at } => {
+    let user = match users::register(ctx.store, &user, &opening.as_row(ctx.request), limit).await? {
+        RegistrationOutcome::Created(user) => user,
+        RegistrationOutcome::EmailTaken => {
+            return Err(Error::Refused(Problem::conflict("Email is already registered")));
+        }
+        RegistrationOutcome::TooMany { window_started_at } => {
             let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
             return Err(Error::Refused(Problem::rate_limited(wait_ms)));
         }

@@ -2,7 +2,7 @@
 //! names. Database round trips: 1, whatever is asked.
 
 use crate::domain::authz;
-use crate::domain::authz::{AllowedBy, Grant, Permission, Resource};
+use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
 use crate::domain::ids::SessionId;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
@@ -22,7 +22,7 @@ pub struct Caller {
     /// The session that the access token belongs to.
     pub session_id: SessionId,
     /// Their roles.
-    pub grants: Vec<Grant>,
+    pub grants: Vec<RoleGrant>,
 }
 
 impl Caller {
@@ -32,12 +32,12 @@ impl Caller {
     /// `FORBIDDEN`, or `NOT_FOUND` for what the caller may not even know of.
     pub fn may(&self, permission: Permission, resource: &Resource) -> Result<AllowedBy, Error> {
         authz::decide(self.user.id, &self.grants, permission, resource).map_err(|refusal| match refusal {
-            authz::Refusal::Forbidden if permission == Permission::ViewEnrollment => {
+            authz::Denial::Forbidden if permission == Permission::ViewEnrollment => {
                 Error::Refused(Problem::forbidden("Not your enrollment"))
             }
-            authz::Refusal::Forbidden => Code::Forbidden.into(),
-            authz::Refusal::Unpublished => Error::Refused(UNPUBLISHED),
-            authz::Refusal::Invisible => Code::NotFound.into(),
+            authz::Denial::Forbidden => Code::Forbidden.into(),
+            authz::Denial::Unpublished => Error::Refused(UNPUBLISHED),
+            authz::Denial::Invisible => Code::NotFound.into(),
         })
     }
 }

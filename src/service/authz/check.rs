@@ -1,7 +1,7 @@
 //! One place to ask "may they?", for other services. Database round trips: 1 if something is named, after the
 //! caller's.
 
-use crate::domain::authz::{AllowedBy, Permission, Refusal, Resource, decide};
+use crate::domain::authz::{AllowedBy, Denial, Permission, Resource, decide};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
@@ -38,14 +38,14 @@ pub struct Answer {
 pub async fn check(ctx: &Context<'_>, caller: &Caller, check: &Check) -> Result<Answer, Error> {
     let decision = match named(ctx, check).await? {
         Some(resource) => decide(caller.user.id, &caller.grants, check.permission, &resource),
-        None => Err(Refusal::Invisible),
+        None => Err(Denial::Invisible),
     };
     let refused = |reason: &str| Answer { allowed: false, reason: reason.to_owned() };
     Ok(match decision {
         Ok(allowed) => Answer { allowed: true, reason: describe(allowed) },
-        Err(Refusal::Forbidden) => refused("no role of the user allows it"),
-        Err(Refusal::Unpublished) => refused("the course is not published"),
-        Err(Refusal::Invisible) => refused("no such resource for the user"),
+        Err(Denial::Forbidden) => refused("no role of the user allows it"),
+        Err(Denial::Unpublished) => refused("the course is not published"),
+        Err(Denial::Invisible) => refused("no such resource for the user"),
     })
 }
 
@@ -73,7 +73,7 @@ fn describe(allowed: AllowedBy) -> String {
     match allowed {
         AllowedBy::Ownership => "owner".to_owned(),
         AllowedBy::Publication => "published".to_owned(),
-        AllowedBy::Grant(grant) => {
+        AllowedBy::RoleGrant(grant) => {
             let university = grant.university_id.map(|id| format!(" in university {id}")).unwrap_or_default();
             let department = grant.department_id.map(|id| format!(", department {id}")).unwrap_or_default();
             format!("{} by grant {}{university}{department}", grant.role.as_str(), grant.id)

@@ -7,7 +7,7 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{Giver, Grantee, Granting, NewGrant, Removal};
+use crate::store::authz::granting::{Giver, GrantOutcome, Grantee, NewGrant, RoleRemovalOutcome};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
 use crate::store::page::{Page, PageRequest};
@@ -56,17 +56,17 @@ pub async fn grant(
 ) -> Result<GrantRow, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
-    let giver = giver(caller, caller.may(Permission::Grant(role), &resource)?);
+    let giver = giver(caller, caller.may(Permission::GrantRole(role), &resource)?);
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
-    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.origin).await?;
+    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.request).await?;
     let row = match granted {
-        Granting::Granted(row) => row,
-        Granting::NoSuchUser | Granting::NoSuchUniversity => return Err(Code::NotFound.into()),
-        Granting::NoSuchDepartment => return Err(no_such_department()),
-        Granting::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
-        Granting::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
-        Granting::NotAllowed => return Err(Code::Forbidden.into()),
+        GrantOutcome::Granted(row) => row,
+        GrantOutcome::NoSuchUser | GrantOutcome::NoSuchUniversity => return Err(Code::NotFound.into()),
+        GrantOutcome::NoSuchDepartment => return Err(no_such_department()),
+        GrantOutcome::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
+        GrantOutcome::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
+        GrantOutcome::NotAllowed => return Err(Code::Forbidden.into()),
     };
     let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
     tracing::info!(target: "app.authz", user_id, actor_id, role = role.as_str(), grant_id = row.id.get(), "Role granted");
@@ -93,16 +93,17 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: Universit
     let grant = row.grant()?;
     let whose = Resource { owner: Some(row.user_id), ..Resource::default() };
     let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..whose };
-    let allowed = caller.may(Permission::Remove(grant.role), &resource).map_err(|error| match grant.university_id {
-        Some(_) => error,
-        // It belongs to no university: who may not remove it does not learn of it either.
-        None => Code::NotFound.into(),
-    })?;
-    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.origin).await? {
-        Removal::Removed => {}
-        Removal::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        Removal::NotAllowed => return Err(Code::Forbidden.into()),
-        Removal::Missing => return Err(Code::NotFound.into()),
+    let allowed =
+        caller.may(Permission::RemoveRole(grant.role), &resource).map_err(|error| match grant.university_id {
+            Some(_) => error,
+            // It belongs to no university: who may not remove it does not learn of it either.
+            None => Code::NotFound.into(),
+        })?;
+    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.request).await? {
+        RoleRemovalOutcome::Removed => {}
+        RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),
+        RoleRemovalOutcome::Missing => return Err(Code::NotFound.into()),
     }
     let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
     tracing::info!(target: "app.authz", user_id, actor_id, role = grant.role.as_str(), grant_id = id.get(), "Role removed");

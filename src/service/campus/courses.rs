@@ -11,9 +11,11 @@ use crate::store::authz::resources::ResourceRow;
 use crate::store::campus::course_lists;
 use crate::store::campus::course_lists::Viewer;
 use crate::store::campus::courses;
-use crate::store::campus::courses::{CourseChange, CourseRow, NewCourse, Place, Removal, Saving};
+use crate::store::campus::courses::{
+    CourseChange, CourseDeletionOutcome, CourseLocation, CourseOutcome, CourseRow, NewCourse,
+};
 use crate::store::campus::enrollments;
-use crate::store::campus::enrollments::{Enrolling, EnrollmentRow, ParticipantRow};
+use crate::store::campus::enrollments::{EnrollmentOutcome, EnrollmentRow, ParticipantRow};
 use crate::store::page::{Page, PageRequest};
 
 const MOVED: Problem = Problem::conflict("Course was moved meanwhile: repeat the request");
@@ -49,13 +51,13 @@ pub async fn create(
     saved(courses::create(ctx.store, &new, ctx.now()).await?)
 }
 
-fn saved(saving: Saving) -> Result<CourseRow, Error> {
+fn saved(saving: CourseOutcome) -> Result<CourseRow, Error> {
     match saving {
-        Saving::Saved(row) => Ok(row),
-        Saving::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
-        Saving::NoSuchDepartment => Err(no_such_department()),
-        Saving::NoSuchUniversity | Saving::NoSuchCourse => Err(Code::NotFound.into()),
-        Saving::Moved => Err(Error::Refused(MOVED)),
+        CourseOutcome::Saved(row) => Ok(row),
+        CourseOutcome::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
+        CourseOutcome::NoSuchDepartment => Err(no_such_department()),
+        CourseOutcome::NoSuchUniversity | CourseOutcome::NoSuchCourse => Err(Code::NotFound.into()),
+        CourseOutcome::Moved => Err(Error::Refused(MOVED)),
     }
 }
 
@@ -118,8 +120,8 @@ pub async fn update(
     saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
 }
 
-const fn place(id: CourseId, found: ResourceRow) -> Place {
-    Place { id, university_id: found.university_id, department_id: found.department_id }
+const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
+    CourseLocation { id, university_id: found.university_id, department_id: found.department_id }
 }
 
 /// Deletes a course with its enrolments. Round trips: 1 for a thousand of them.
@@ -130,10 +132,10 @@ const fn place(id: CourseId, found: ResourceRow) -> Place {
 pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
     for _ in 0..DELETION_STEPS {
         match courses::delete(ctx.store, place(id, found)).await? {
-            Removal::Removed => return Ok(()),
-            Removal::HasMore => {}
-            Removal::Moved => return Err(Error::Refused(MOVED)),
-            Removal::Missing => return Err(Code::NotFound.into()),
+            CourseDeletionOutcome::Removed => return Ok(()),
+            CourseDeletionOutcome::HasMore => {}
+            CourseDeletionOutcome::Moved => return Err(Error::Refused(MOVED)),
+            CourseDeletionOutcome::Missing => return Err(Code::NotFound.into()),
         }
     }
     Err(Error::Refused(Problem::conflict("Course still has enrollments: repeat the request")))
@@ -146,11 +148,11 @@ pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Resu
 /// [`Error`] otherwise.
 pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
     match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
-        Enrolling::Enrolled(row) => Ok(row),
-        Enrolling::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
-        Enrolling::Unpublished => Err(Error::Refused(UNPUBLISHED)),
-        Enrolling::NoSuchCourse => Err(Code::NotFound.into()),
-        Enrolling::NoSuchUser => Err(Code::TokenRevoked.into()),
+        EnrollmentOutcome::Enrolled(row) => Ok(row),
+        EnrollmentOutcome::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
+        EnrollmentOutcome::Unpublished => Err(Error::Refused(UNPUBLISHED)),
+        EnrollmentOutcome::NoSuchCourse => Err(Code::NotFound.into()),
+        EnrollmentOutcome::NoSuchUser => Err(Code::TokenRevoked.into()),
     }
 }
 

@@ -27,7 +27,7 @@ pub async fn change_password(
     let new_hash = ctx.hash(new).await?;
     let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let proven = prove(ctx, &account, current, EventType::PasswordChangeRefused, Some(caller.session_id)).await?;
-    if !credentials::change_password(ctx.store, proven.user, &new_hash, caller.session_id, ctx.origin).await? {
+    if !credentials::change_password(ctx.store, proven.user, &new_hash, caller.session_id, ctx.request).await? {
         return Err(Code::InvalidCredentials.into());
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Password changed");

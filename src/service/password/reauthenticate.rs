@@ -33,7 +33,7 @@ pub(in crate::service) async fn prove<'a>(
 ) -> Result<Proven<'a>, Error> {
     let hash = account.credentials.as_ref().map(read_hash).transpose()?;
     let is_blocked = account.throttle.is_blocked(ctx.now());
-    (ctx.take_turn)().await?;
+    (ctx.await_hash_slot)().await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
     let reason = match (&account.credentials, hash) {
         _ if is_blocked => Reason::Throttled,
@@ -45,7 +45,7 @@ pub(in crate::service) async fn prove<'a>(
     let event = Event::of(refused_as, user_id).because(reason).within(session_id);
     // During a wait nothing is counted, or hammering on an account would lengthen it without end.
     let was_guess = reason != Reason::Throttled;
-    credentials::refuse(ctx.store, account, was_guess, ctx.origin, event).await?;
+    credentials::refuse(ctx.store, account, was_guess, ctx.request, event).await?;
     Err(Code::InvalidCredentials.into())
 }
 

@@ -26,7 +26,7 @@ pub async fn list(ctx: &Context<'_>, caller: &Caller) -> Result<Vec<SessionRow>,
 /// `NOT_FOUND` when the caller has no such live session, whoever else has; [`Error`] otherwise.
 pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> Result<(), Error> {
     let user_id = caller.user.id;
-    if !session::end_one(ctx.store, user_id, session_id, ctx.origin).await? {
+    if !session::end_one(ctx.store, user_id, session_id, ctx.request).await? {
         return Err(Code::NotFound.into());
     }
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id = session_id.get(), "Session ended");
@@ -39,7 +39,7 @@ pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> R
 /// [`Error`].
 pub async fn end_all(ctx: &Context<'_>, caller: &Caller) -> Result<usize, Error> {
     let user_id = caller.user.id;
-    let sessions_ended = session::end_all(ctx.store, user_id, caller.session_id, ctx.origin).await?;
+    let sessions_ended = session::end_all(ctx.store, user_id, caller.session_id, ctx.request).await?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), sessions_ended, "Signed out everywhere");
     Ok(sessions_ended)
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::problem::Code;
 use crate::domain::session::token::{TokenFault, TokenKind};
-use crate::domain::session::{Conclusion, conclude};
+use crate::domain::session::{RefreshOutcome, outcome};
 use crate::service::session::tokens;
 use crate::service::{Context, Error, TokenPair};
 use crate::store::session::rotation;
@@ -22,17 +22,17 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
     })?;
     let proposed = ctx.new_token_id()?;
     let rotation = ctx.settings.lifetimes.rotation(ctx.now());
-    let outcome = rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.origin).await?;
+    let result = rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.request).await?;
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
-    if outcome.ended_session {
+    if result.ended_session {
         tracing::warn!(target: "app.auth", user_id, session_id, "Refresh token reuse detected: session ended");
     }
-    let aftermath = outcome.aftermath.ok_or(Code::TokenInvalid)?;
-    let (successor, session_expires_at, retried) = match conclude(aftermath, &proposed, &rotation) {
-        Conclusion::Rotated { successor, session_expires_at } => (successor, session_expires_at, false),
-        Conclusion::Retried { successor, session_expires_at } => (successor, session_expires_at, true),
-        Conclusion::Inactive => return Err(Code::InactiveUser.into()),
-        Conclusion::Reused | Conclusion::Revoked => return Err(Code::TokenRevoked.into()),
+    let state = result.state.ok_or(Code::TokenInvalid)?;
+    let (successor, session_expires_at, retried) = match outcome(state, &proposed, &rotation) {
+        RefreshOutcome::Rotated { successor, session_expires_at } => (successor, session_expires_at, false),
+        RefreshOutcome::Retried { successor, session_expires_at } => (successor, session_expires_at, true),
+        RefreshOutcome::Inactive => return Err(Code::InactiveUser.into()),
+        RefreshOutcome::Reused | RefreshOutcome::Revoked => return Err(Code::TokenRevoked.into()),
     };
     tracing::info!(target: "app.auth", user_id, session_id, retried, "Refreshed");
     tokens::issue(ctx, presented.user_id, presented.session_id, successor, session_expires_at)

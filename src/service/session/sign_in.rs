@@ -36,11 +36,11 @@ pub async fn sign_in(ctx: &Context<'_>, command: &SignIn) -> Result<TokenPair, E
     let user = proven.user;
     if !user.is_active {
         let event = Event::of(EventType::SignInRefused, user.id).because(Reason::Disabled);
-        credentials::refuse(ctx.store, &account, false, ctx.origin, event).await?;
+        credentials::refuse(ctx.store, &account, false, ctx.request, event).await?;
         return Err(Code::InactiveUser.into());
     }
     let opening = Opening::draw(ctx)?;
-    if !session::open(ctx.store, user, &opening.as_row(ctx.origin)).await? {
+    if !session::open(ctx.store, user, &opening.as_row(ctx.request)).await? {
         // Disabled, erased, throttled, or given another password between the read and the write. Nothing may tell
         // that the password was right, so this takes no turn of its own either.
         burn_missing_work(&proven.hash, &command.password, ctx.settings.password_work)?;
@@ -60,7 +60,7 @@ async fn upgrade_hash(ctx: &Context<'_>, proven: &Proven<'_>, password: &Passwor
     }
     match ctx.hash(password).await {
         Ok(hash) => credentials::upgrade_hash(ctx.store, proven.user, &hash).await.map(|()| true).map_err(Error::from),
-        Err(Error::Crowded(_)) => Ok(false),
+        Err(Error::HashQueueFull(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }

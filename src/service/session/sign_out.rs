@@ -17,7 +17,7 @@ pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Erro
         Ok(claims) | Err(TokenFault::Expired(claims)) => claims,
         Err(TokenFault::Invalid) => return Err(Code::TokenInvalid.into()),
     };
-    let ended = session::sign_out(ctx.store, presented.user_id, presented.session_id, ctx.origin).await?;
+    let ended = session::sign_out(ctx.store, presented.user_id, presented.session_id, ctx.request).await?;
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, session_was_live = ended, "Signed out");
     Ok(())

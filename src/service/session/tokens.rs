@@ -6,7 +6,7 @@ use crate::domain::session::Successor;
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
-use crate::store::audit::Origin;
+use crate::store::audit::RequestInfo;
 use crate::store::session::NewSession;
 
 /// An access token and the refresh token to replace it with.
@@ -35,10 +35,10 @@ impl Opening {
         Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
-    pub(in crate::service) const fn as_row<'a>(&'a self, origin: Origin<'a>) -> NewSession<'a> {
+    pub(in crate::service) const fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
         NewSession {
             id: self.session_id,
-            origin,
+            request,
             expires_at: self.session_expires_at,
             token_id: &self.refresh.id,
             token_expires_at: self.refresh.expires_at,

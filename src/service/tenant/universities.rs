@@ -9,7 +9,7 @@ use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::departments;
-use crate::store::tenant::departments::{Creation, Deletion, DepartmentRow};
+use crate::store::tenant::departments::{CreationOutcome, DeletionOutcome, DepartmentRow};
 use crate::store::tenant::universities;
 use crate::store::tenant::universities::UniversityRow;
 
@@ -75,10 +75,10 @@ pub async fn update(ctx: &Context<'_>, id: UniversityId, change: &UniversityChan
 /// is gone by now; [`Error`] otherwise.
 pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Result<(), Error> {
     let in_use = "University still has departments, courses or more than 1000 roles";
-    match universities::delete(ctx.store, id, caller.user.id, ctx.origin).await? {
-        Deletion::Deleted => Ok(()),
-        Deletion::InUse => Err(Error::Refused(Problem::conflict(in_use))),
-        Deletion::Missing => Err(Code::NotFound.into()),
+    match universities::delete(ctx.store, id, caller.user.id, ctx.request).await? {
+        DeletionOutcome::Deleted => Ok(()),
+        DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict(in_use))),
+        DeletionOutcome::Missing => Err(Code::NotFound.into()),
     }
 }
 
@@ -92,9 +92,11 @@ pub async fn create_department(
     name: &Label,
 ) -> Result<DepartmentRow, Error> {
     match departments::create(ctx.store, university_id, name, ctx.now()).await? {
-        Creation::Created(row) => Ok(row),
-        Creation::NameTaken => Err(Error::Refused(Problem::conflict("University has a department of that name"))),
-        Creation::NoSuchUniversity => Err(Code::NotFound.into()),
+        CreationOutcome::Created(row) => Ok(row),
+        CreationOutcome::NameTaken => {
+            Err(Error::Refused(Problem::conflict("University has a department of that name")))
+        }
+        CreationOutcome::NoSuchUniversity => Err(Code::NotFound.into()),
     }
 }
 
@@ -116,8 +118,8 @@ pub async fn departments(
 /// `CONFLICT` while it has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn delete_department(ctx: &Context<'_>, university_id: UniversityId, id: DepartmentId) -> Result<(), Error> {
     match departments::delete(ctx.store, university_id, id).await? {
-        Deletion::Deleted => Ok(()),
-        Deletion::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
-        Deletion::Missing => Err(Code::NotFound.into()),
+        DeletionOutcome::Deleted => Ok(()),
+        DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
+        DeletionOutcome::Missing => Err(Code::NotFound.into()),
     }
 }

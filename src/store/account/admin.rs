@@ -5,12 +5,12 @@ use serde::Deserialize;
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
-use crate::domain::authz::Grant;
+use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Value};
 use crate::store::account::users::UserRow;
-use crate::store::audit::{Event, Origin, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::grants::nobody_else_administers;
 use crate::store::page::{Page, PageRequest};
@@ -21,7 +21,7 @@ pub struct UserDetail {
     /// The user.
     pub user: UserRow,
     /// Their roles.
-    pub grants: Vec<Grant>,
+    pub grants: Vec<RoleGrant>,
 }
 
 /// Which users.
@@ -42,7 +42,7 @@ pub struct UserChange {
 }
 
 /// How a change ended.
-pub enum Change {
+pub enum UserChangeOutcome {
     /// This is the user now.
     Changed(UserRow),
     /// They alone administer something.
@@ -210,10 +210,10 @@ pub async fn change(
     id: UserId,
     change: &UserChange,
     actor: UserId,
-    origin: Origin<'_>,
-) -> Result<Change, DbError> {
+    request: RequestInfo<'_>,
+) -> Result<UserChangeOutcome, DbError> {
     let user_id = || Value::from(id.get());
-    let now = origin.now.millis();
+    let now = request.now.millis();
     // A wish that is not there is written as a statement that changes nothing.
     let wished = change.is_active.map_or(Value::Null, |active| i64::from(active).into());
     let event_type = if change.is_active == Some(false) { EventType::Disabled } else { EventType::Enabled };
@@ -223,18 +223,18 @@ pub async fn change(
     let [_, _, _, _, _, users] = store
         .batch([
             statement(SET_ACTIVE, [user_id(), wished]),
-            record_if_changed(origin, Event::of(event_type, id).by(actor)),
+            record_if_changed(request, Event::of(event_type, id).by(actor)),
             statement(END_SESSIONS, [now.into(), user_id(), 0.into()]),
             statement(SET_FULL_NAME, [user_id(), name.into(), i64::from(names).into(), disabling.into()]),
-            record_if_changed(origin, Event::of(EventType::ProfileChanged, id).by(actor)),
+            record_if_changed(request, Event::of(EventType::ProfileChanged, id).by(actor)),
             statement(SELECT_USER, [user_id()]),
         ])
         .await?;
     let user: Option<UserRow> = users.first()?;
     Ok(match user {
-        None => Change::Missing,
-        Some(user) if disabling == 1 && user.is_active => Change::LastAdministrator,
-        Some(user) => Change::Changed(user),
+        None => UserChangeOutcome::Missing,
+        Some(user) if disabling == 1 && user.is_active => UserChangeOutcome::LastAdministrator,
+        Some(user) => UserChangeOutcome::Changed(user),
     })
 }
 
@@ -246,12 +246,12 @@ pub async fn end_sessions(
     store: &Store,
     id: UserId,
     actor: UserId,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<Option<usize>, DbError> {
-    let end = statement(END_SESSIONS, [origin.now.millis().into(), id.get().into(), 1.into()]);
+    let end = statement(END_SESSIONS, [request.now.millis().into(), id.get().into(), 1.into()]);
     let event = Event::of(EventType::SessionsEnded, id).by(actor);
     let present = statement(SELECT_USER, [id.get().into()]);
-    let [ended, _, users] = store.batch([end, record_if_changed(origin, event), present]).await?;
+    let [ended, _, users] = store.batch([end, record_if_changed(request, event), present]).await?;
     let user: Option<UserRow> = users.first()?;
     Ok(user.is_some().then_some(count(&ended)?))
 }

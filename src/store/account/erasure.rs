@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Statement};
-use crate::store::audit::{Event, Origin, record_if_changed, record_outcome};
+use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
 use crate::store::authz::grants::nobody_else_administers;
 use crate::store::password::credentials::CredentialsRow;
 use crate::store::{IdRow, Store, statement};
@@ -124,7 +124,7 @@ pub const STATEMENTS: &[&str] = &[
 
 /// How an erasure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Erasure {
+pub enum ErasureOutcome {
     /// The account is gone.
     Erased,
     /// They alone administer something.
@@ -146,16 +146,21 @@ pub enum ErasedBy<'a> {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn erase(store: &Store, user_id: UserId, by: ErasedBy<'_>, origin: Origin<'_>) -> Result<Erasure, DbError> {
+pub async fn erase(
+    store: &Store,
+    user_id: UserId,
+    by: ErasedBy<'_>,
+    request: RequestInfo<'_>,
+) -> Result<ErasureOutcome, DbError> {
     let (version, event) = match by {
         ErasedBy::Owner(proven) => (Some(proven.password_version), Event::of(EventType::Deleted, user_id)),
         ErasedBy::Administrator(actor) => (None, Event::of(EventType::Deleted, user_id).by(actor)),
     };
-    let values = [user_id.get().into(), version.into(), origin.now.millis().into()];
+    let values = [user_id.get().into(), version.into(), request.now.millis().into()];
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
     let recorded = match by {
-        ErasedBy::Owner(_) => record_outcome(origin, event, refused),
-        ErasedBy::Administrator(_) => record_if_changed(origin, event),
+        ErasedBy::Owner(_) => record_outcome(request, event, refused),
+        ErasedBy::Administrator(_) => record_if_changed(request, event),
     };
     let sole = statement(SELECT_SOLE_ADMINISTRATOR, [user_id.get().into()]);
     let mut statements = vec![statement(ERASE_USER, values), recorded, sole];
@@ -165,9 +170,9 @@ pub async fn erase(store: &Store, user_id: UserId, by: ErasedBy<'_>, origin: Ori
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     Ok(match (erased.all::<IdRow>()?.is_empty(), sole.all::<IdRow>()?.is_empty()) {
-        (false, _) => Erasure::Erased,
-        (true, false) => Erasure::SoleAdministrator,
-        (true, true) => Erasure::Nothing,
+        (false, _) => ErasureOutcome::Erased,
+        (true, false) => ErasureOutcome::SoleAdministrator,
+        (true, true) => ErasureOutcome::Nothing,
     })
 }
 

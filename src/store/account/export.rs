@@ -6,7 +6,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{CourseId, EnrollmentId, EventId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::DbError;
-use crate::store::audit::{Event, Origin, record};
+use crate::store::audit::{Event, RequestInfo, record};
 use crate::store::{Store, statement};
 
 /// Sessions in an export: many more than can be live, since the clean-up removes the others.
@@ -105,7 +105,7 @@ pub async fn page(
     store: &Store,
     user_id: UserId,
     before: Option<EventId>,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<ExportPage, DbError> {
     let id = user_id.get();
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
@@ -117,7 +117,7 @@ pub async fn page(
     }
     let sessions = statement(SELECT_SESSIONS, [id.into(), MAX_SESSIONS.into()]);
     let enrollments = statement(SELECT_ENROLLMENTS, [id.into(), MAX_ENROLLMENTS.into()]);
-    let noted = record(origin, Event::of(EventType::Exported, user_id));
+    let noted = record(request, Event::of(EventType::Exported, user_id));
     let [sessions, enrollments, events, _] = store.batch([sessions, enrollments, events, noted]).await?;
     Ok(ExportPage { sessions: sessions.all()?, enrollments: enrollments.all()?, events: events.all()? })
 }

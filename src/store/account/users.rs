@@ -5,11 +5,11 @@ use serde::Deserialize;
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
-use crate::domain::authz::Grant;
+use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Value};
-use crate::store::audit::{Event, Origin, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
@@ -55,7 +55,7 @@ pub struct NewUser<'a> {
 
 /// How a registration ended.
 #[derive(Debug)]
-pub enum Registration {
+pub enum RegistrationOutcome {
     /// There is a new user.
     Created(UserRow),
     /// The address has an account already.
@@ -149,17 +149,17 @@ pub async fn register(
     user: &NewUser<'_>,
     session: &NewSession<'_>,
     limit: RegistrationLimit<'_>,
-) -> Result<Registration, DbError> {
-    let origin = session.origin;
-    let now = || Value::from(origin.now.millis());
-    let ip = || Value::from(origin.client.ip().as_deref());
-    let agent = || Value::from(origin.client.user_agent());
+) -> Result<RegistrationOutcome, DbError> {
+    let request = session.request;
+    let now = || Value::from(request.now.millis());
+    let ip = || Value::from(request.peer.ip().as_deref());
+    let agent = || Value::from(request.peer.user_agent());
     let email = || Value::from(user.email.as_str());
     let hash = || Value::from(user.password_hash);
     let network = || Value::from(limit.network);
     let session_id = || Value::from(session.id.get());
     let full_name = user.full_name.map(FullName::as_str).into();
-    let request_id = origin.request_id.as_str().into();
+    let request_id = request.request_id.as_str().into();
     let expires_at = session.expires_at.millis().into();
     let [counts, users, ..] = store
         .batch([
@@ -174,14 +174,14 @@ pub async fn register(
         ])
         .await?;
     if let Some(user) = users.first()? {
-        return Ok(Registration::Created(user));
+        return Ok(RegistrationOutcome::Created(user));
     }
     let count: Option<CountRow> = counts.first()?;
     let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
     Ok(if count.attempts > limit.attempts {
-        Registration::TooMany { window_started_at: count.window_started_at }
+        RegistrationOutcome::TooMany { window_started_at: count.window_started_at }
     } else {
-        Registration::EmailTaken
+        RegistrationOutcome::EmailTaken
     })
 }
 
@@ -190,7 +190,7 @@ pub struct CallerRead {
     /// Who calls, if they are still on file.
     pub caller: Option<CallerRow>,
     /// Their roles.
-    pub grants: Vec<Grant>,
+    pub grants: Vec<RoleGrant>,
     /// What the path names, if it exists.
     pub resource: Option<ResourceRow>,
 }
@@ -226,10 +226,10 @@ pub async fn set_full_name(
     store: &Store,
     user_id: UserId,
     full_name: Option<&FullName>,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<Option<UserRow>, DbError> {
     let set = statement(SET_FULL_NAME, [user_id.get().into(), full_name.map(FullName::as_str).into()]);
-    let changed = record_if_changed(origin, Event::of(EventType::ProfileChanged, user_id));
+    let changed = record_if_changed(request, Event::of(EventType::ProfileChanged, user_id));
     let [_, _, users] = store.batch([set, changed, statement(SELECT_USER, [user_id.get().into()])]).await?;
     users.first()
 }

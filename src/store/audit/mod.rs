@@ -2,8 +2,8 @@
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
-use crate::domain::client::Client;
 use crate::domain::ids::{SessionId, UniversityId, UserId};
+use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, Value};
@@ -11,11 +11,11 @@ use crate::store::statement;
 
 /// The request that events belong to.
 #[derive(Clone, Copy)]
-pub struct Origin<'a> {
+pub struct RequestInfo<'a> {
     /// Its moment.
     pub now: Timestamp,
     /// Who sent it.
-    pub client: &'a Client,
+    pub peer: &'a Peer,
     /// Its name.
     pub request_id: &'a RequestId,
 }
@@ -114,33 +114,33 @@ const RECORD_OUTCOME: &str = "
 pub const STATEMENTS: &[&str] = &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME];
 
 /// The event happened.
-pub(in crate::store) fn record(origin: Origin<'_>, event: Event) -> Statement {
-    statement(RECORD, values(origin, event))
+pub(in crate::store) fn record(request: RequestInfo<'_>, event: Event) -> Statement {
+    statement(RECORD, values(request, event))
 }
 
 /// The event happened if the statement before this one changed something.
-pub(in crate::store) fn record_if_changed(origin: Origin<'_>, event: Event) -> Statement {
-    statement(RECORD_IF_CHANGED, values(origin, event))
+pub(in crate::store) fn record_if_changed(request: RequestInfo<'_>, event: Event) -> Statement {
+    statement(RECORD_IF_CHANGED, values(request, event))
 }
 
 /// One of two events of the same user happened: the first if the statement before this one changed something.
-pub(in crate::store) fn record_outcome(origin: Origin<'_>, done: Event, refused: Event) -> Statement {
-    let mut values = Vec::from(values(origin, done));
+pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> Statement {
+    let mut values = Vec::from(values(request, done));
     values.extend([refused.kind.as_str().into(), refused.reason.into(), refused.session_id.map(SessionId::get).into()]);
     Statement { sql: RECORD_OUTCOME, values }
 }
 
-fn values(origin: Origin<'_>, event: Event) -> [Value; 10] {
+fn values(request: RequestInfo<'_>, event: Event) -> [Value; 10] {
     [
-        origin.now.millis().into(),
+        request.now.millis().into(),
         event.kind.as_str().into(),
         event.reason.into(),
         event.user_id.map(UserId::get).into(),
         event.session_id.map(SessionId::get).into(),
         event.actor_id.map(UserId::get).into(),
         event.university_id.map(UniversityId::get).into(),
-        origin.request_id.as_str().into(),
-        origin.client.ip().as_deref().into(),
-        origin.client.user_agent().into(),
+        request.request_id.as_str().into(),
+        request.peer.ip().as_deref().into(),
+        request.peer.user_agent().into(),
     ]
 }

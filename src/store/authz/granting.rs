@@ -8,7 +8,7 @@ use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::ports::{DbError, Statement, Value};
-use crate::store::audit::{Event, Origin, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants::{GrantRow, nobody_else_administers};
 use crate::store::{IdRow, Store, boolean, statement};
 
@@ -49,7 +49,7 @@ pub struct NewGrant {
 }
 
 /// How a grant ended.
-pub enum Granting {
+pub enum GrantOutcome {
     /// It was given.
     Granted(GrantRow),
     /// There is no such user.
@@ -68,7 +68,7 @@ pub enum Granting {
 
 /// How the removal of a grant ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
+pub enum RoleRemovalOutcome {
     /// It is gone.
     Removed,
     /// Nobody else who is active administers this.
@@ -147,7 +147,7 @@ const SELECT_GRANTED: &str = concat!(
 );
 
 /// Why nothing was given, if nothing was.
-const SELECT_REFUSAL: &str = concat!(
+const SELECT_WHY_NOT: &str = concat!(
     "SELECT CASE WHEN NOT ",
     allowed_by!("?5"),
     " THEN 'not_allowed'
@@ -158,7 +158,7 @@ const SELECT_REFUSAL: &str = concat!(
          WHEN ?6 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?6)
              THEN 'no_department'
          ELSE 'exists_or_too_many'
-     END AS refusal"
+     END AS not_granted"
 );
 
 /// The grant of a last active administrator stays. Who lays down their own is allowed by being active.
@@ -181,11 +181,11 @@ const SELECT_REMAINDER: &str = concat!(
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[INSERT_GRANT, RECORD_GRANT, SELECT_GRANTED, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
+    &[INSERT_GRANT, RECORD_GRANT, SELECT_GRANTED, SELECT_WHY_NOT, DELETE_GRANT, SELECT_REMAINDER];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Refusal {
+enum NotGranted {
     NotAllowed,
     NoUser,
     NoUniversity,
@@ -194,8 +194,8 @@ enum Refusal {
 }
 
 #[derive(Deserialize)]
-struct RefusalRow {
-    refusal: Refusal,
+struct NotGrantedRow {
+    not_granted: NotGranted,
 }
 
 /// Gives somebody a role.
@@ -207,36 +207,36 @@ pub async fn grant(
     grantee: &Grantee,
     new: NewGrant,
     giver: Giver,
-    origin: Origin<'_>,
-) -> Result<Granting, DbError> {
+    request: RequestInfo<'_>,
+) -> Result<GrantOutcome, DbError> {
     let department = || Value::from(new.department_id.map(DepartmentId::get));
     let role = || Value::from(new.role.as_str());
-    let now = || Value::from(origin.now.millis());
+    let now = || Value::from(request.now.millis());
     let allowed_by = || Value::from(giver.allowed_by.map(GrantId::get));
-    let (ip, agent) = (origin.client.ip().as_deref().into(), origin.client.user_agent().into());
-    let request_id = origin.request_id.as_str().into();
+    let (ip, agent) = (request.peer.ip().as_deref().into(), request.peer.user_agent().into());
+    let request_id = request.request_id.as_str().into();
     let to = |sql, values: &[Value]| Statement { sql, values: [&grantee_values(grantee, new, giver), values].concat() };
-    let [inserted, _, found, refusal] = store
+    let [inserted, _, found, not_granted] = store
         .batch([
             to(INSERT_GRANT, &[role(), department(), now(), allowed_by(), MAX_GRANTS.into(), MAX_GRANTS_HERE.into()]),
             to(RECORD_GRANT, &[role(), now(), giver.id.get().into(), ip, agent, request_id]),
             to(SELECT_GRANTED, &[role(), department()]),
-            to(SELECT_REFUSAL, &[allowed_by(), department()]),
+            to(SELECT_WHY_NOT, &[allowed_by(), department()]),
         ])
         .await?;
     let row: Option<GrantRow> = found.first()?;
     if let (Some(row), false) = (&row, inserted.all::<IdRow>()?.is_empty()) {
-        return Ok(Granting::Granted(row.clone()));
+        return Ok(GrantOutcome::Granted(row.clone()));
     }
-    let refusal: Option<RefusalRow> = refusal.first()?;
-    let refusal = refusal.ok_or_else(|| DbError::Unreadable("no reason".to_owned()))?.refusal;
-    Ok(match refusal {
-        Refusal::NotAllowed => Granting::NotAllowed,
-        Refusal::NoUser => Granting::NoSuchUser,
-        Refusal::NoUniversity => Granting::NoSuchUniversity,
-        Refusal::NoDepartment => Granting::NoSuchDepartment,
-        Refusal::ExistsOrTooMany if row.is_some() => Granting::Exists,
-        Refusal::ExistsOrTooMany => Granting::TooMany,
+    let not_granted: Option<NotGrantedRow> = not_granted.first()?;
+    let not_granted = not_granted.ok_or_else(|| DbError::Unreadable("no reason".to_owned()))?.not_granted;
+    Ok(match not_granted {
+        NotGranted::NotAllowed => GrantOutcome::NotAllowed,
+        NotGranted::NoUser => GrantOutcome::NoSuchUser,
+        NotGranted::NoUniversity => GrantOutcome::NoSuchUniversity,
+        NotGranted::NoDepartment => GrantOutcome::NoSuchDepartment,
+        NotGranted::ExistsOrTooMany if row.is_some() => GrantOutcome::Exists,
+        NotGranted::ExistsOrTooMany => GrantOutcome::TooMany,
     })
 }
 
@@ -267,24 +267,24 @@ pub async fn remove(
     row: &GrantRow,
     role: Role,
     taker: Giver,
-    origin: Origin<'_>,
-) -> Result<Removal, DbError> {
+    request: RequestInfo<'_>,
+) -> Result<RoleRemovalOutcome, DbError> {
     let values = || [row.id.get().into(), Value::from(taker.allowed_by.map(GrantId::get))];
     let event = Event::of(EventType::RoleRemoved, row.user_id).concerning(role, row.university_id);
     let event = if taker.id == row.user_id { event } else { event.by(taker.id) };
     let [removed, _, remainder] = store
         .batch([
             statement(DELETE_GRANT, values()),
-            record_if_changed(origin, event),
+            record_if_changed(request, event),
             statement(SELECT_REMAINDER, values()),
         ])
         .await?;
     let remainder: Option<RemainderRow> = remainder.first()?;
     let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
     Ok(match (removed.all::<IdRow>()?.is_empty(), remainder) {
-        (false, _) => Removal::Removed,
-        (true, RemainderRow { is_there: false, .. }) => Removal::Missing,
-        (true, RemainderRow { is_allowed: false, .. }) => Removal::NotAllowed,
-        (true, RemainderRow { .. }) => Removal::LastAdministrator,
+        (false, _) => RoleRemovalOutcome::Removed,
+        (true, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,
+        (true, RemainderRow { is_allowed: false, .. }) => RoleRemovalOutcome::NotAllowed,
+        (true, RemainderRow { .. }) => RoleRemovalOutcome::LastAdministrator,
     })
 }

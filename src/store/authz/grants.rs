@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::authz::{Grant, Role};
+use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, Value};
@@ -32,9 +32,9 @@ impl GrantRow {
     ///
     /// # Errors
     /// [`DbError::Unreadable`] for a role that only a later version knows.
-    pub fn grant(&self) -> Result<Grant, DbError> {
+    pub fn grant(&self) -> Result<RoleGrant, DbError> {
         let role = read_role(&self.role)?;
-        Ok(Grant { id: self.id, role, university_id: self.university_id, department_id: self.department_id })
+        Ok(RoleGrant { id: self.id, role, university_id: self.university_id, department_id: self.department_id })
     }
 }
 
@@ -100,11 +100,11 @@ pub(in crate::store) fn of_user(user_id: UserId) -> Statement {
 }
 
 /// The rows of [`of_user`].
-pub(in crate::store) fn read(rows: &Rows) -> Result<Vec<Grant>, DbError> {
+pub(in crate::store) fn read(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
     let rows: Vec<OwnGrantRow> = rows.all()?;
     let grant = |row: OwnGrantRow| {
         let OwnGrantRow { id, role, university_id, department_id } = row;
-        Ok(Grant { id, role: read_role(&role)?, university_id, department_id })
+        Ok(RoleGrant { id, role: read_role(&role)?, university_id, department_id })
     };
     rows.into_iter().map(grant).collect()
 }

@@ -71,7 +71,7 @@ pub struct CourseChange {
 }
 
 /// How adding or changing a course ended.
-pub enum Saving {
+pub enum CourseOutcome {
     /// It is on file.
     Saved(CourseRow),
     /// The university has a course with that code.
@@ -88,7 +88,7 @@ pub enum Saving {
 
 /// How the deletion of a course ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
+pub enum CourseDeletionOutcome {
     /// It is gone.
     Removed,
     /// It is unpublished, and a thousand of its enrolments are gone: there are more.
@@ -148,7 +148,7 @@ pub const STATEMENTS: &[&str] =
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Result<Saving, DbError> {
+pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Result<CourseOutcome, DbError> {
     let insert = [
         new.university_id.get().into(),
         new.department_id.map(DepartmentId::get).into(),
@@ -161,10 +161,10 @@ pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Resul
     let university = universities::present(new.university_id);
     let [rows, department, university] = store.batch([statement(INSERT, insert), department, university]).await?;
     Ok(match rows.first()? {
-        Some(row) => Saving::Saved(row),
-        None if university.all::<IdRow>()?.is_empty() => Saving::NoSuchUniversity,
-        None if is_missing(new.department_id, &department)? => Saving::NoSuchDepartment,
-        None => Saving::CodeTaken,
+        Some(row) => CourseOutcome::Saved(row),
+        None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,
+        None if is_missing(new.department_id, &department)? => CourseOutcome::NoSuchDepartment,
+        None => CourseOutcome::CodeTaken,
     })
 }
 
@@ -186,7 +186,7 @@ pub async fn find(store: &Store, id: CourseId, viewer: Option<UserId>) -> Result
 /// Where a course was when it was decided what may be done with it. It may have moved since, to where the caller
 /// may do nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct CourseLocation {
     /// Which course.
     pub id: CourseId,
     /// In which university: it never leaves it.
@@ -199,7 +199,12 @@ pub struct Place {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn update(store: &Store, place: Place, change: &CourseChange, viewer: UserId) -> Result<Saving, DbError> {
+pub async fn update(
+    store: &Store,
+    place: CourseLocation,
+    change: &CourseChange,
+    viewer: UserId,
+) -> Result<CourseOutcome, DbError> {
     let department_id = change.department_id.flatten();
     let values = [
         place.id.get().into(),
@@ -214,14 +219,14 @@ pub async fn update(store: &Store, place: Place, change: &CourseChange, viewer: 
     let course = statement(SELECT_PRESENT, [place.id.get().into()]);
     let statements = [statement(UPDATE, values), present(place.university_id, department_id), course];
     let [rows, department, course] = match store.batch(statements).await {
-        Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(Saving::CodeTaken),
+        Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(CourseOutcome::CodeTaken),
         other => other?,
     };
     Ok(match rows.first()? {
-        Some(row) => Saving::Saved(row),
-        None if course.all::<IdRow>()?.is_empty() => Saving::NoSuchCourse,
-        None if is_missing(department_id, &department)? => Saving::NoSuchDepartment,
-        None => Saving::Moved,
+        Some(row) => CourseOutcome::Saved(row),
+        None if course.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchCourse,
+        None if is_missing(department_id, &department)? => CourseOutcome::NoSuchDepartment,
+        None => CourseOutcome::Moved,
     })
 }
 
@@ -229,7 +234,7 @@ pub async fn update(store: &Store, place: Place, change: &CourseChange, viewer: 
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, place: Place) -> Result<Removal, DbError> {
+pub async fn delete(store: &Store, place: CourseLocation) -> Result<CourseDeletionOutcome, DbError> {
     let values = || [place.id.get().into(), place.department_id.map(DepartmentId::get).into()];
     let [_, _, deleted, present, in_place] = store
         .batch([
@@ -242,9 +247,9 @@ pub async fn delete(store: &Store, place: Place) -> Result<Removal, DbError> {
         .await?;
     let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());
     Ok(match (is_there(&deleted)?, is_there(&present)?, is_there(&in_place)?) {
-        (true, ..) => Removal::Removed,
-        (false, true, true) => Removal::HasMore,
-        (false, true, false) => Removal::Moved,
-        (false, false, _) => Removal::Missing,
+        (true, ..) => CourseDeletionOutcome::Removed,
+        (false, true, true) => CourseDeletionOutcome::HasMore,
+        (false, true, false) => CourseDeletionOutcome::Moved,
+        (false, false, _) => CourseDeletionOutcome::Missing,
     })
 }

@@ -60,7 +60,7 @@ const DELETE: &str = "DELETE FROM enrollments WHERE id = ?1 RETURNING id";
 pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE];
 
 /// How enrolling ended.
-pub enum Enrolling {
+pub enum EnrollmentOutcome {
     /// It is on file.
     Enrolled(EnrollmentRow),
     /// The user is enrolled already.
@@ -83,7 +83,7 @@ struct CircumstancesRow {
     is_public: bool,
 }
 
-impl From<CircumstancesRow> for Enrolling {
+impl From<CircumstancesRow> for EnrollmentOutcome {
     fn from(row: CircumstancesRow) -> Self {
         match row {
             CircumstancesRow { is_taken: true, .. } => Self::Already,
@@ -98,15 +98,20 @@ impl From<CircumstancesRow> for Enrolling {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(store: &Store, course_id: CourseId, user_id: UserId, now: Timestamp) -> Result<Enrolling, DbError> {
+pub async fn create(
+    store: &Store,
+    course_id: CourseId,
+    user_id: UserId,
+    now: Timestamp,
+) -> Result<EnrollmentOutcome, DbError> {
     let insert = [course_id.get().into(), user_id.get().into(), now.millis().into()];
     let circumstances = statement(SELECT_CIRCUMSTANCES, [course_id.get().into(), user_id.get().into()]);
     let [rows, circumstances] = store.batch([statement(INSERT, insert), circumstances]).await?;
     if let Some(row) = rows.first()? {
-        return Ok(Enrolling::Enrolled(row));
+        return Ok(EnrollmentOutcome::Enrolled(row));
     }
     let circumstances: Option<CircumstancesRow> = circumstances.first()?;
-    circumstances.map(Enrolling::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
+    circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
 }
 
 /// One enrolment.

@@ -8,7 +8,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::throttle::{FIRST_WAIT_MS, FREE_FAILURES, MAX_DOUBLINGS, MAX_WAIT_MS, Throttle};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement};
-use crate::store::audit::{Event, Origin, record, record_outcome};
+use crate::store::audit::{Event, RequestInfo, record, record_outcome};
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean, statement};
 
@@ -157,11 +157,11 @@ pub async fn refuse(
     store: &Store,
     account: &Account,
     was_guess: bool,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
     event: Event,
 ) -> Result<(), DbError> {
-    let count = count_failure(account, i64::from(was_guess), origin.now);
-    let [_, _] = store.batch([count, record(origin, event)]).await?;
+    let count = count_failure(account, i64::from(was_guess), request.now);
+    let [_, _] = store.batch([count, record(request, event)]).await?;
     Ok(())
 }
 
@@ -185,9 +185,9 @@ pub async fn change_password(
     proven: &CredentialsRow,
     new_hash: &str,
     staying: SessionId,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    let now = origin.now.millis();
+    let now = request.now.millis();
     let version = proven.password_version;
     let change = statement(CHANGE_PASSWORD, [new_hash.into(), proven.id.get().into(), version.into(), now.into()]);
     let changed = Event::of(EventType::PasswordChanged, proven.id).in_session(staying);
@@ -195,8 +195,8 @@ pub async fn change_password(
     let [rows, ..] = store
         .batch([
             change,
-            record_outcome(origin, changed, refused.because(Reason::Overtaken)),
-            end_others(proven.id, staying, new_hash, origin.now),
+            record_outcome(request, changed, refused.because(Reason::Overtaken)),
+            end_others(proven.id, staying, new_hash, request.now),
         ])
         .await?;
     Ok(!rows.all::<IdRow>()?.is_empty())

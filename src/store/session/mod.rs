@@ -12,7 +12,7 @@ use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::MAX_SESSIONS;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, Value};
-use crate::store::audit::{Event, Origin, record_if_changed, record_outcome};
+use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
 use crate::store::password::credentials::CredentialsRow;
 use crate::store::{IdRow, Store, boolean, statement};
 
@@ -27,7 +27,7 @@ pub struct NewSession<'a> {
     /// When that token expires.
     pub token_expires_at: Timestamp,
     /// The request that opens it.
-    pub origin: Origin<'a>,
+    pub request: RequestInfo<'a>,
 }
 
 /// A live session, as its owner sees it.
@@ -131,7 +131,7 @@ pub const STATEMENTS: &[&str] = &[
 pub(in crate::store) fn first_token(session: &NewSession<'_>) -> Statement {
     let values = [
         session.token_id.as_str().into(),
-        session.origin.now.millis().into(),
+        session.request.now.millis().into(),
         session.token_expires_at.millis().into(),
         session.id.get().into(),
     ];
@@ -144,15 +144,15 @@ pub(in crate::store) fn first_token(session: &NewSession<'_>) -> Statement {
 /// # Errors
 /// [`DbError`].
 pub async fn open(store: &Store, user: &CredentialsRow, session: &NewSession<'_>) -> Result<bool, DbError> {
-    let (origin, user_id, now) = (session.origin, user.id, session.origin.now.millis());
+    let (request, user_id, now) = (session.request, user.id, session.request.now.millis());
     let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
     let (id, max) = (session.id.get(), || Value::from(MAX_SESSIONS));
-    let ip = origin.client.ip().as_deref().into();
-    let (agent, request_id) = (origin.client.user_agent().into(), origin.request_id.as_str().into());
+    let ip = request.peer.ip().as_deref().into();
+    let (agent, request_id) = (request.peer.user_agent().into(), request.request_id.as_str().into());
     let [opened, ..] = store
         .batch([
             open_statement(user, session),
-            record_outcome(origin, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
+            record_outcome(request, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
             first_token(session),
             statement(RESET_THROTTLE, [user_id.get().into(), id.into()]),
             statement(RECORD_OLDEST, [now.into(), user_id.get().into(), max(), id.into(), ip, agent, request_id]),
@@ -165,10 +165,10 @@ pub async fn open(store: &Store, user: &CredentialsRow, session: &NewSession<'_>
 fn open_statement(user: &CredentialsRow, session: &NewSession<'_>) -> Statement {
     let values = [
         session.id.get().into(),
-        session.origin.now.millis().into(),
+        session.request.now.millis().into(),
         session.expires_at.millis().into(),
-        session.origin.client.ip().as_deref().into(),
-        session.origin.client.user_agent().into(),
+        session.request.peer.ip().as_deref().into(),
+        session.request.peer.user_agent().into(),
         user.id.get().into(),
         user.password_version.into(),
     ];
@@ -211,9 +211,9 @@ pub async fn sign_out(
     store: &Store,
     user_id: UserId,
     session_id: SessionId,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    end(store, SIGN_OUT, EventType::SignedOut, user_id, session_id, origin).await
+    end(store, SIGN_OUT, EventType::SignedOut, user_id, session_id, request).await
 }
 
 /// Ends one session of a user by its id. False if they have no such live session.
@@ -224,9 +224,9 @@ pub async fn end_one(
     store: &Store,
     user_id: UserId,
     session_id: SessionId,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    end(store, END_ONE, EventType::SessionEnded, user_id, session_id, origin).await
+    end(store, END_ONE, EventType::SessionEnded, user_id, session_id, request).await
 }
 
 async fn end(
@@ -235,11 +235,11 @@ async fn end(
     event_type: EventType,
     user_id: UserId,
     session_id: SessionId,
-    origin: Origin<'_>,
+    request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    let end = statement(sql, [origin.now.millis().into(), session_id.get().into(), user_id.get().into()]);
+    let end = statement(sql, [request.now.millis().into(), session_id.get().into(), user_id.get().into()]);
     let event = Event::of(event_type, user_id).in_session(session_id);
-    let [rows, _] = store.batch([end, record_if_changed(origin, event)]).await?;
+    let [rows, _] = store.batch([end, record_if_changed(request, event)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
 }
 
@@ -253,10 +253,15 @@ struct EndedRow {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn end_all(store: &Store, user_id: UserId, current: SessionId, origin: Origin<'_>) -> Result<usize, DbError> {
-    let end = statement(END_ALL, [origin.now.millis().into(), user_id.get().into(), current.get().into()]);
+pub async fn end_all(
+    store: &Store,
+    user_id: UserId,
+    current: SessionId,
+    request: RequestInfo<'_>,
+) -> Result<usize, DbError> {
+    let end = statement(END_ALL, [request.now.millis().into(), user_id.get().into(), current.get().into()]);
     let event = Event::of(EventType::SessionsEnded, user_id);
-    let [rows, _] = store.batch([end, record_if_changed(origin, event)]).await?;
+    let [rows, _] = store.batch([end, record_if_changed(request, event)]).await?;
     Ok(rows.all::<EndedRow>()?.iter().filter(|row| row.was_usable).count())
 }
 

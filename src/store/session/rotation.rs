@@ -4,17 +4,17 @@ use serde::Deserialize;
 
 use crate::domain::ids::TokenId;
 use crate::domain::session::token::TokenClaims;
-use crate::domain::session::{Aftermath, PresentedToken, Rotation, Successor};
+use crate::domain::session::{PresentedToken, Rotation, RotationState, Successor};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Value};
-use crate::store::audit::Origin;
+use crate::store::audit::RequestInfo;
 use crate::store::{IdRow, Store, boolean, statement};
 
 /// What a refresh did, and whether it ended the session for theft.
 #[derive(Debug)]
-pub struct RotationOutcome {
+pub struct RotationResult {
     /// What the database says now; nothing if there is no such user.
-    pub aftermath: Option<Aftermath>,
+    pub state: Option<RotationState>,
     /// Did this very request end the session?
     pub ended_session: bool,
 }
@@ -52,7 +52,7 @@ const END_FOR_REUSE: &str = "
     RETURNING id";
 
 /// Stands right behind [`END_FOR_REUSE`], whose changes it asks for. The cases are those of
-/// `domain::session::conclude`, in its order.
+/// `domain::session::outcome`, in its order.
 const RECORD: &str = "
     INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
     SELECT ?1,
@@ -74,7 +74,7 @@ const RECORD: &str = "
         WHERE u.id = ?9 AND u.erasure_cursor IS NULL
     )";
 
-const SELECT_AFTERMATH: &str = "
+const SELECT_STATE: &str = "
     SELECT u.is_active, t.revoked_at,
            (s.ended_at IS NOT NULL OR s.expires_at <= ?4) AS session_is_over,
            s.expires_at AS session_expires_at,
@@ -86,7 +86,7 @@ const SELECT_AFTERMATH: &str = "
     WHERE u.id = ?1 AND u.erasure_cursor IS NULL";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[EXCHANGE_TOKEN, ADD_SUCCESSOR, NOTE_USE, END_FOR_REUSE, RECORD, SELECT_AFTERMATH];
+pub const STATEMENTS: &[&str] = &[EXCHANGE_TOKEN, ADD_SUCCESSOR, NOTE_USE, END_FOR_REUSE, RECORD, SELECT_STATE];
 
 /// Exchanges a refresh token for its successor, or finds out why not: one batch, one round trip.
 ///
@@ -97,37 +97,37 @@ pub async fn rotate(
     presented: &TokenClaims,
     proposed: &TokenId,
     rotation: &Rotation,
-    origin: Origin<'_>,
-) -> Result<RotationOutcome, DbError> {
+    request: RequestInfo<'_>,
+) -> Result<RotationResult, DbError> {
     let now = || Value::from(rotation.now.millis());
     let jti = || Value::from(presented.id.as_str());
     let session = || Value::from(presented.session_id.get());
     let user = || Value::from(presented.user_id.get());
     let next = || Value::from(proposed.as_str());
     let cutoff = || Value::from(rotation.theft_cutoff.millis());
-    let ip = || Value::from(origin.client.ip().as_deref());
-    let agent = || Value::from(origin.client.user_agent());
+    let ip = || Value::from(request.peer.ip().as_deref());
+    let agent = || Value::from(request.peer.user_agent());
     let expires_at = rotation.refresh_expires_at.millis().into();
-    let request_id = origin.request_id.as_str().into();
-    let [_, _, _, ended, _, aftermath] = store
+    let request_id = request.request_id.as_str().into();
+    let [_, _, _, ended, _, state] = store
         .batch([
             statement(EXCHANGE_TOKEN, [now(), next(), jti(), session(), user()]),
             statement(ADD_SUCCESSOR, [now(), expires_at, jti(), next()]),
             statement(NOTE_USE, [now(), ip(), agent(), session(), jti(), next()]),
             statement(END_FOR_REUSE, [now(), session(), user(), jti(), next(), cutoff()]),
             statement(RECORD, [now(), session(), ip(), agent(), request_id, next(), cutoff(), jti(), user()]),
-            statement(SELECT_AFTERMATH, [user(), jti(), session(), now()]),
+            statement(SELECT_STATE, [user(), jti(), session(), now()]),
         ])
         .await?;
-    Ok(RotationOutcome {
-        aftermath: aftermath.first::<AftermathRow>()?.map(Aftermath::from),
+    Ok(RotationResult {
+        state: state.first::<RotationStateRow>()?.map(RotationState::from),
         ended_session: !ended.all::<IdRow>()?.is_empty(),
     })
 }
 
-/// One row of [`SELECT_AFTERMATH`]: the user always, the rest if it is still on file.
+/// One row of [`SELECT_STATE`]: the user always, the rest if it is still on file.
 #[derive(Deserialize)]
-struct AftermathRow {
+struct RotationStateRow {
     #[serde(deserialize_with = "boolean")]
     is_active: bool,
     revoked_at: Option<Timestamp>,
@@ -138,8 +138,8 @@ struct AftermathRow {
     successor_expires_at: Option<Timestamp>,
 }
 
-impl From<AftermathRow> for Aftermath {
-    fn from(row: AftermathRow) -> Self {
+impl From<RotationStateRow> for RotationState {
+    fn from(row: RotationStateRow) -> Self {
         let successor = match (row.successor_jti, row.successor_created_at, row.successor_expires_at) {
             (Some(id), Some(issued_at), Some(expires_at)) => Some(Successor { id, issued_at, expires_at }),
             _ => None,

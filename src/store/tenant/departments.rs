@@ -25,7 +25,7 @@ pub struct DepartmentRow {
 
 /// How a deletion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletion {
+pub enum DeletionOutcome {
     /// It is gone.
     Deleted,
     /// Others refer to it.
@@ -34,7 +34,7 @@ pub enum Deletion {
     Missing,
 }
 
-impl Deletion {
+impl DeletionOutcome {
     /// From what was deleted, and what is there afterwards.
     pub(in crate::store) fn read(deleted: &Rows, present: &Rows) -> Result<Self, DbError> {
         Ok(match (deleted.all::<IdRow>()?.is_empty(), present.all::<IdRow>()?.is_empty()) {
@@ -69,7 +69,7 @@ const SELECT_PRESENT: &str = "SELECT id FROM departments WHERE university_id = ?
 pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, SELECT_PRESENT];
 
 /// How adding a department ended.
-pub enum Creation {
+pub enum CreationOutcome {
     /// It is on file.
     Created(DepartmentRow),
     /// The university has one of that name.
@@ -87,13 +87,13 @@ pub async fn create(
     university_id: UniversityId,
     name: &Label,
     now: Timestamp,
-) -> Result<Creation, DbError> {
+) -> Result<CreationOutcome, DbError> {
     let values = [university_id.get().into(), name.as_str().into(), now.millis().into()];
     let [rows, university] = store.batch([statement(INSERT, values), universities::present(university_id)]).await?;
     Ok(match rows.first()? {
-        Some(row) => Creation::Created(row),
-        None if university.all::<IdRow>()?.is_empty() => Creation::NoSuchUniversity,
-        None => Creation::NameTaken,
+        Some(row) => CreationOutcome::Created(row),
+        None if university.all::<IdRow>()?.is_empty() => CreationOutcome::NoSuchUniversity,
+        None => CreationOutcome::NameTaken,
     })
 }
 
@@ -115,10 +115,10 @@ pub async fn list(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, university_id: UniversityId, id: DepartmentId) -> Result<Deletion, DbError> {
+pub async fn delete(store: &Store, university_id: UniversityId, id: DepartmentId) -> Result<DeletionOutcome, DbError> {
     let values = || [university_id.get().into(), id.get().into()];
     let [deleted, present] = store.batch([statement(DELETE, values()), statement(SELECT_PRESENT, values())]).await?;
-    Deletion::read(&deleted, &present)
+    DeletionOutcome::read(&deleted, &present)
 }
 
 /// Is there such a department in the university?

@@ -6,9 +6,9 @@ use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement};
-use crate::store::audit::Origin;
+use crate::store::audit::RequestInfo;
 use crate::store::page::{Page, PageRequest};
-use crate::store::tenant::departments::Deletion;
+use crate::store::tenant::departments::DeletionOutcome;
 use crate::store::{Store, statement};
 
 /// A university.
@@ -140,15 +140,20 @@ pub async fn update(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, id: UniversityId, actor: UserId, origin: Origin<'_>) -> Result<Deletion, DbError> {
+pub async fn delete(
+    store: &Store,
+    id: UniversityId,
+    actor: UserId,
+    request: RequestInfo<'_>,
+) -> Result<DeletionOutcome, DbError> {
     let values = || [id.get().into()];
     let record = [
         id.get().into(),
-        origin.now.millis().into(),
+        request.now.millis().into(),
         actor.get().into(),
-        origin.client.ip().as_deref().into(),
-        origin.client.user_agent().into(),
-        origin.request_id.as_str().into(),
+        request.peer.ip().as_deref().into(),
+        request.peer.user_agent().into(),
+        request.request_id.as_str().into(),
     ];
     let [_, _, deleted, present] = store
         .batch([
@@ -158,5 +163,5 @@ pub async fn delete(store: &Store, id: UniversityId, actor: UserId, origin: Orig
             present(id),
         ])
         .await?;
-    Deletion::read(&deleted, &present)
+    DeletionOutcome::read(&deleted, &present)
 }

@@ -2,9 +2,9 @@
 
 pub mod contract;
 pub mod gate;
+pub mod hash_queue;
 pub mod limiter;
 pub mod sqlite;
-pub mod turns;
 pub mod world;
 
 use std::cell::Cell;
@@ -18,17 +18,17 @@ use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
-use edge_auth::http::{App, Ports, client, request_id};
+use edge_auth::http::{App, Ports, peer, request_id};
 use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Gate, Limiter, NoEntropy, PortFuture};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
+use hash_queue::{await_hash_slot, leave_hash_slots};
 use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
 use serde_json::{Value, json};
 use sqlite::Sqlite;
 use tracing_subscriber::layer::SubscriberExt as _;
-use turns::{leave_turns, take_turn};
 
 pub const SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -101,7 +101,7 @@ impl Service {
     /// On this database, reached through this port. An empty value unsets a setting.
     pub fn on(db: Arc<Sqlite>, port: Arc<dyn Db>, settings: &[(&str, &str)]) -> Self {
         NOW.set(START);
-        leave_turns(u32::MAX);
+        leave_hash_slots(u32::MAX);
         let base = [("SECRET_KEY", SECRET), ("PASSWORD_ITERATIONS", "10"), ("RATE_LIMITING", "off")];
         let settings = Settings::read(|name| {
             let value = settings.iter().chain(&base).find(|(key, _)| *key == name)?.1;
@@ -138,10 +138,10 @@ impl Service {
             store: Store::new(Arc::clone(&self.port), self.gate.clone()),
             assets: Arc::new(PublicFolder),
             entropy,
-            take_turn,
+            await_hash_slot,
             normalize,
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
-            client: client(&request),
+            peer: peer(&request),
             request_id: request_id(&request, entropy),
             now: NOW.get(),
             clock,

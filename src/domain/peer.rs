@@ -13,12 +13,12 @@ const UNKNOWN_NETWORK: &str = "unknown";
 
 /// Address and user agent of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Client {
+pub struct Peer {
     address: Option<IpAddr>,
     user_agent: Option<String>,
 }
 
-impl Client {
+impl Peer {
     /// Reads the two headers. What is no address is none; a user agent is free text: its control characters
     /// are dropped, and what is too long is cut.
     #[must_use]
@@ -69,7 +69,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn network(ip: &str) -> String {
-        Client::new(Some(ip), None).network()
+        Peer::new(Some(ip), None).network()
     }
 
     #[test]
@@ -84,22 +84,22 @@ mod tests {
     fn ipv4_counts_by_address_in_either_notation() {
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(Client::new(Some("::ffff:192.0.2.7"), None).ip().as_deref(), Some("192.0.2.7"));
+        assert_eq!(Peer::new(Some("::ffff:192.0.2.7"), None).ip().as_deref(), Some("192.0.2.7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
     }
 
     #[test]
     fn what_is_no_address_is_one_network_together() {
         for text in ["", "unknown", "192.0.2.7, 198.51.100.1", "192.0.2.7:443", "192.0.2", "fe80::1%eth0", "[::1]"] {
-            let client = Client::new(Some(text), None);
+            let client = Peer::new(Some(text), None);
             assert_eq!((client.ip(), client.network()), (None, "unknown".to_owned()), "{text}");
         }
-        assert_eq!(Client::default().network(), "unknown");
+        assert_eq!(Peer::default().network(), "unknown");
     }
 
     #[test]
     fn a_user_agent_is_kept_printable_and_short() {
-        let kept = |text: &str| Client::new(None, Some(text)).user_agent().map(str::to_owned);
+        let kept = |text: &str| Peer::new(None, Some(text)).user_agent().map(str::to_owned);
         assert_eq!(kept("curl/8.5.0").as_deref(), Some("curl/8.5.0"));
         assert_eq!(kept("a\u{0}b\r\nc\u{85}").as_deref(), Some("abc"));
         assert_eq!(kept(&"é".repeat(300)).unwrap().chars().count(), MAX_USER_AGENT);
