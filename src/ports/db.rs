@@ -4,6 +4,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::domain::account::email::Email;
+use crate::domain::account::full_name::FullName;
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::authz::Role;
+use crate::domain::ids::{
+    CourseId, DepartmentId, EnrollmentId, EventId, GrantId, SessionId, TokenId, UniversityId, UserId,
+};
+use crate::domain::request_id::RequestId;
+use crate::domain::tenant::label::{Label, Slug};
+use crate::domain::time::Timestamp;
 use crate::ports::{DbError, PortFuture};
 
 /// A value bound to a parameter of a statement.
@@ -23,31 +33,97 @@ impl From<i64> for Value {
     }
 }
 
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+/// `SQLite` has no booleans: 0 and 1.
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
     }
 }
 
-impl From<Option<i64>> for Value {
-    fn from(value: Option<i64>) -> Self {
-        value.map_or(Self::Null, Self::from)
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
     }
 }
 
-impl From<Option<&str>> for Value {
-    fn from(value: Option<&str>) -> Self {
-        value.map_or(Self::Null, Self::from)
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
     }
 }
 
-/// One SQL statement with its bound values (`?1`, `?2` …).
+/// Domain types that are stored as an integer.
+macro_rules! stored_as_integer {
+    ($($name:ty: $get:ident),+ $(,)?) => {
+        $(impl From<$name> for Value {
+            fn from(value: $name) -> Self {
+                Self::Integer(value.$get())
+            }
+        })+
+    };
+}
+
+/// Domain types that are stored as text.
+macro_rules! stored_as_text {
+    ($($name:ty),+ $(,)?) => {
+        $(impl From<$name> for Value {
+            fn from(value: $name) -> Self {
+                value.as_str().into()
+            }
+        })+
+    };
+}
+
+stored_as_integer!(
+    UserId: get,
+    SessionId: get,
+    UniversityId: get,
+    DepartmentId: get,
+    GrantId: get,
+    CourseId: get,
+    EnrollmentId: get,
+    EventId: get,
+    Timestamp: millis,
+);
+
+stored_as_text!(&Email, &FullName, &Label, &Slug, &TokenId, &RequestId, EventType, Reason, Role);
+
+/// One SQL statement with the values of its named parameters (`:user_id`).
+///
+/// Adapters refuse a statement whose text names a parameter that has no value.
 #[derive(Debug, Clone)]
 pub struct Statement {
     /// The text: always a constant, never put together from input.
     pub sql: &'static str,
-    /// The values, in the order of the parameters.
-    pub values: Vec<Value>,
+    /// The values by name, without the colon, in any order.
+    pub values: Vec<(&'static str, Value)>,
+}
+
+/// A statement to which values are bound.
+#[must_use]
+pub fn query(sql: &'static str) -> Statement {
+    Statement { sql, values: Vec::with_capacity(8) }
+}
+
+impl Statement {
+    /// Binds a value to the parameter `:name`.
+    #[must_use]
+    pub fn bind(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
 }
 
 /// The rows that one statement returned: a JSON array of objects, read only when somebody asks.

@@ -7,10 +7,12 @@
 mod db;
 mod db_error;
 mod gate;
+mod named_sql;
 
-pub use db::{Db, Rows, Statement, Value};
+pub use db::{Db, Rows, Statement, Value, query};
 pub use db_error::DbError;
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
+pub use named_sql::NumberedSql;
 
 use std::any::Any;
 use std::future::Future;

@@ -2,22 +2,30 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde::ser::{SerializeSeq as _, Serializer};
+use serde::ser::Serializer;
 use worker::Env;
 use worker::js_sys::Error as JsError;
 use worker::js_sys::futures::JsFuture;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::{JsCast as _, JsValue};
 
-use crate::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
+use crate::ports::{Db, DbError, NumberedSql, PortFuture, Rows, Statement, Value};
 use crate::shell::clock::now;
 use crate::shell::platform::Platform;
 
 thread_local! {
-    /// The numbers under which JavaScript knows the statements. A statement is a constant: its text crosses once.
-    static KNOWN: RefCell<HashMap<*const str, u32>> = RefCell::default();
+    /// The statements that JavaScript knows, by their numbers. A statement is a constant, so its address identifies it:
+    /// it is translated, and its text crosses into JavaScript, once per isolate.
+    static KNOWN: RefCell<HashMap<*const str, Known>> = RefCell::default();
+}
+
+/// A statement that JavaScript knows.
+struct Known {
+    number: u32,
+    sql: Rc<NumberedSql>,
 }
 
 /// The database of this deployment.
@@ -45,7 +53,7 @@ impl D1 {
     }
 
     async fn run(&self, statements: &[Statement], timeout_ms: u32) -> Result<Vec<Rows>, DbError> {
-        let message = self.message(statements).map_err(|error| DbError::Refused(error.to_string()))?;
+        let message = self.message(statements)?;
         let answer = self.platform.batch(&self.env, &message, timeout_ms);
         let answer = JsFuture::from(answer).await.map_err(|error| DbError::from_message(&text_of(&error)))?;
         if answer.is_null() {
@@ -60,42 +68,41 @@ impl D1 {
     }
 
     /// The batch as JSON: numbers of statements, and their values.
-    fn message(&self, statements: &[Statement]) -> serde_json::Result<String> {
-        let mut message = Vec::with_capacity(512);
-        let mut serializer = serde_json::Serializer::new(&mut message);
-        let mut list = serializer.serialize_seq(Some(statements.len()))?;
-        for Statement { sql, values } in statements {
-            list.serialize_element(&(self.number(sql), Values(values)))?;
-        }
-        list.end()?;
-        String::from_utf8(message).map_err(serde::ser::Error::custom)
+    fn message(&self, statements: &[Statement]) -> Result<String, DbError> {
+        let known: Vec<(u32, Rc<NumberedSql>)> = statements.iter().map(|statement| self.known(statement.sql)).collect();
+        let calls = known.iter().zip(statements);
+        let calls: Result<Vec<(u32, Vec<JsonValue<'_>>)>, DbError> = calls
+            .map(|((number, sql), statement)| {
+                let values = sql.order(statement)?;
+                Ok((*number, values.into_iter().map(JsonValue).collect()))
+            })
+            .collect();
+        serde_json::to_string(&calls?).map_err(|error| DbError::Refused(error.to_string()))
     }
 
-    fn number(&self, sql: &'static str) -> u32 {
+    fn known(&self, sql: &'static str) -> (u32, Rc<NumberedSql>) {
         KNOWN.with_borrow_mut(|known| {
             let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-            *known.entry(std::ptr::from_ref(sql)).or_insert_with(|| {
-                self.platform.learn(next, sql);
-                next
-            })
+            let Known { number, sql } = known.entry(std::ptr::from_ref(sql)).or_insert_with(|| {
+                let numbered = NumberedSql::parse(sql);
+                self.platform.learn(next, &numbered.text);
+                Known { number: next, sql: Rc::new(numbered) }
+            });
+            (*number, Rc::clone(sql))
         })
     }
 }
 
 /// D1 takes numbers as JavaScript has them: every integer of the schema has at most 53 bits.
-struct Values<'a>(&'a [Value]);
+struct JsonValue<'a>(&'a Value);
 
-impl serde::Serialize for Values<'_> {
+impl serde::Serialize for JsonValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
-        for value in self.0 {
-            match value {
-                Value::Null => list.serialize_element(&())?,
-                Value::Integer(integer) => list.serialize_element(integer)?,
-                Value::Text(text) => list.serialize_element(text)?,
-            }
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Integer(integer) => serializer.serialize_i64(*integer),
+            Value::Text(text) => serializer.serialize_str(text),
         }
-        list.end()
     }
 }
 

@@ -78,7 +78,8 @@ struct IdRow {
 
 /// A statement with its values.
 fn statement<const N: usize>(sql: &'static str, values: [Value; N]) -> Statement {
-    Statement { sql, values: values.into() }
+    const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
+    Statement { sql, values: POSITIONS.into_iter().zip(values).collect() }
 }
 
 /// `SQLite` has no booleans: 0 and 1, which the tables' constraints guarantee.

@@ -6,8 +6,7 @@ use crate::domain::ids::{SessionId, UniversityId, UserId};
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
-use crate::ports::{Statement, Value};
-use crate::store::statement;
+use crate::ports::{Statement, query};
 
 /// The request that events belong to.
 #[derive(Clone, Copy)]
@@ -73,74 +72,84 @@ impl Event {
     }
 }
 
-/// Of an account that was erased meanwhile, the user's or the one of who did it, nothing is kept but that it happened:
-/// whoever read it before may still write.
-const RECORD: &str = "
-    INSERT INTO audit_events
-        (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
-           CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
-    FROM (
-        SELECT (?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL))
-           AND (?6 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?6 AND erasure_cursor IS NULL)) AS is_kept
-    )";
+/// The one way to write audit events: `INSERT INTO audit_events … SELECT`, from expressions for what happened and an
+/// optional `FROM` clause. [`insert`] binds what the request contributes.
+///
+/// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
+/// the request id from the new row.
+macro_rules! insert_event {
+    (
+        type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
+        actor_id: $actor:expr, university_id: $university:expr $(, from: $from:expr)? $(,)?
+    ) => {
+        concat!(
+            "INSERT INTO audit_events
+                 (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
+             SELECT :now, ", $type, ", ", $reason, ", ", $user, ", ", $session, ", ", $actor, ", ", $university,
+            ", :request_id, :ip, :user_agent ",
+            $($from)?
+        )
+    };
+}
+pub(in crate::store) use insert_event;
 
-/// Only if the statement before it in the batch changed something.
-const RECORD_IF_CHANGED: &str = "
-    INSERT INTO audit_events
-        (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
-           CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
-    FROM (
-        SELECT (?4 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL))
-           AND (?6 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = ?6 AND erasure_cursor IS NULL)) AS is_kept
-    )
-    WHERE changes() > 0";
+const RECORD: &str = insert_event! {
+    type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
+    actor_id: ":actor_id", university_id: ":university_id",
+};
 
-/// Did the statement before it in the batch change something? Then ?2, ?3, ?5 say what happened, otherwise ?11,
-/// ?12, ?13.
-const RECORD_OUTCOME: &str = "
-    INSERT INTO audit_events
-        (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-    SELECT ?1, CASE WHEN is_done THEN ?2 ELSE ?11 END, CASE WHEN is_done THEN ?3 ELSE ?12 END, ?4,
-           CASE WHEN is_done THEN ?5 ELSE ?13 END, ?6, ?7, CASE WHEN is_kept THEN ?8 ELSE '' END,
-           CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 END
-    FROM (
-        SELECT changes() > 0 AS is_done,
-               EXISTS (SELECT 1 FROM users WHERE id = ?4 AND erasure_cursor IS NULL) AS is_kept
-    )";
+/// Only if the preceding statement of the batch changed a row.
+const RECORD_IF_CHANGED: &str = insert_event! {
+    type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
+    actor_id: ":actor_id", university_id: ":university_id", from: "WHERE changes() > 0",
+};
+
+/// The event depends on whether the preceding statement of the batch changed a row.
+const RECORD_OUTCOME: &str = insert_event! {
+    type: "CASE WHEN is_done THEN :type ELSE :refused_type END",
+    reason: "CASE WHEN is_done THEN :reason ELSE :refused_reason END",
+    user_id: ":user_id",
+    session_id: "CASE WHEN is_done THEN :session_id ELSE :refused_session_id END",
+    actor_id: ":actor_id", university_id: ":university_id",
+    from: "FROM (SELECT changes() > 0 AS is_done)",
+};
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME];
 
-/// The event happened.
+/// An [`insert_event!`] statement, with the values that the request contributes.
+pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> Statement {
+    query(sql)
+        .bind("now", request.now)
+        .bind("request_id", request.request_id)
+        .bind("ip", request.peer.ip().as_deref())
+        .bind("user_agent", request.peer.user_agent())
+}
+
+/// Records an event.
 pub(in crate::store) fn record(request: RequestInfo<'_>, event: Event) -> Statement {
-    statement(RECORD, values(request, event))
+    bind(insert(RECORD, request), event)
 }
 
-/// The event happened if the statement before this one changed something.
+/// Records an event if the preceding statement of the batch changed a row.
 pub(in crate::store) fn record_if_changed(request: RequestInfo<'_>, event: Event) -> Statement {
-    statement(RECORD_IF_CHANGED, values(request, event))
+    bind(insert(RECORD_IF_CHANGED, request), event)
 }
 
-/// One of two events of the same user happened: the first if the statement before this one changed something.
+/// Records one of two events of the same user: `done` if the preceding statement of the batch changed a row.
 pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> Statement {
-    let mut values = Vec::from(values(request, done));
-    values.extend([refused.kind.as_str().into(), refused.reason.into(), refused.session_id.map(SessionId::get).into()]);
-    Statement { sql: RECORD_OUTCOME, values }
+    bind(insert(RECORD_OUTCOME, request), done)
+        .bind("refused_type", refused.kind)
+        .bind("refused_reason", refused.reason)
+        .bind("refused_session_id", refused.session_id)
 }
 
-fn values(request: RequestInfo<'_>, event: Event) -> [Value; 10] {
-    [
-        request.now.millis().into(),
-        event.kind.as_str().into(),
-        event.reason.into(),
-        event.user_id.map(UserId::get).into(),
-        event.session_id.map(SessionId::get).into(),
-        event.actor_id.map(UserId::get).into(),
-        event.university_id.map(UniversityId::get).into(),
-        request.request_id.as_str().into(),
-        request.peer.ip().as_deref().into(),
-        request.peer.user_agent().into(),
-    ]
+fn bind(statement: Statement, event: Event) -> Statement {
+    statement
+        .bind("type", event.kind)
+        .bind("reason", event.reason)
+        .bind("user_id", event.user_id)
+        .bind("session_id", event.session_id)
+        .bind("actor_id", event.actor_id)
+        .bind("university_id", event.university_id)
 }

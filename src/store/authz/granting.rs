@@ -215,7 +215,11 @@ pub async fn grant(
     let allowed_by = || Value::from(giver.allowed_by.map(GrantId::get));
     let (ip, agent) = (request.peer.ip().as_deref().into(), request.peer.user_agent().into());
     let request_id = request.request_id.as_str().into();
-    let to = |sql, values: &[Value]| Statement { sql, values: [&grantee_values(grantee, new, giver), values].concat() };
+    let to = |sql, values: &[Value]| {
+        const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
+        let values = [&grantee_values(grantee, new, giver), values].concat();
+        Statement { sql, values: POSITIONS.into_iter().zip(values).collect() }
+    };
     let [inserted, _, found, not_granted] = store
         .batch([
             to(INSERT_GRANT, &[role(), department(), now(), allowed_by(), MAX_GRANTS.into(), MAX_GRANTS_HERE.into()]),
