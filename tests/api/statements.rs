@@ -1,18 +1,18 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, users};
+use edge_auth::store::account::{admin, erasure, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::{course_lists, courses, enrollments};
-use edge_auth::store::password::credentials;
+use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
-use edge_auth::store::session::rotation;
+use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
 use edge_auth::store::{audit, session};
 
 use crate::support::sqlite::Sqlite;
 
 /// The statements of each file of the store.
-const LISTS: [(&str, &[&str]); 17] = [
+const LISTS: [(&str, &[&str]); 19] = [
     ("account/admin", admin::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
@@ -23,11 +23,13 @@ const LISTS: [(&str, &[&str]); 17] = [
     ("enrollments", enrollments::STATEMENTS),
     ("erasure", erasure::STATEMENTS),
     ("granting", granting::STATEMENTS),
-    ("export", export::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("grants", grants::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),
+    ("audit/list", audit::list::STATEMENTS),
+    ("throttle", throttle::STATEMENTS),
+    ("opening", opening::STATEMENTS),
     ("universities", universities::STATEMENTS),
     ("users", users::STATEMENTS),
 ];
@@ -38,7 +40,7 @@ fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
     let is_merged = matches!(detail, "SCAN merged" | "SCAN m");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
-    let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT ?1");
+    let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";
     is_inner || is_merged || is_given || is_beginning || is_partial
 }
@@ -74,7 +76,7 @@ fn no_statement_reads_a_whole_table() {
 fn a_page_of_a_list_is_not_sorted() {
     let db = Sqlite::migrated();
     let pages = LISTS.iter().flat_map(|(_, statements)| *statements);
-    let is_page = |sql: &&&str| sql.contains("id > ?") || sql.contains("id < ?");
+    let is_page = |sql: &&&str| sql.contains("id > ?") || sql.contains("id > :") || sql.contains("id < :");
     // Of a user's own courses at most three pages are merged.
     for sql in pages.filter(is_page).filter(|sql| !sql.contains("UNION")) {
         assert!(!db.plan(sql).iter().any(|detail| detail.contains("TEMP B-TREE")), "{sql}");

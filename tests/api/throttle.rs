@@ -19,7 +19,12 @@ async fn fail(service: &Service, times: usize) {
 }
 
 fn failures(service: &Service) -> i64 {
-    service.db.one("SELECT failed_sign_ins FROM users")
+    counted(service, "sum(failures)", "user/%/password")
+}
+
+/// An aggregate over the throttles with such keys; 0 if there are none.
+fn counted(service: &Service, aggregate: &str, keys: &str) -> i64 {
+    service.db.one(&format!("SELECT coalesce({aggregate}, 0) FROM throttles WHERE key LIKE '{keys}'"))
 }
 
 async fn registered() -> Service {
@@ -51,7 +56,7 @@ async fn from_the_sixth_on_each_doubles_the_wait_up_to_a_quarter_of_an_hour() {
     fail(&service, 5).await;
     for count in 6..=18 {
         fail(&service, 1).await;
-        let blocked_until: i64 = service.db.one("SELECT blocked_until FROM users");
+        let blocked_until = counted(&service, "max(blocked_until)", "user/%/password");
         let now = crate::support::clock().millis();
         assert_eq!(blocked_until - now, wait_ms(count), "the SQL counts as the rule says");
         let wait = wait_ms(count) / 1000;
@@ -68,7 +73,7 @@ async fn what_is_tried_during_a_wait_neither_counts_nor_lengthens_it() {
     let service = registered().await;
     fail(&service, 7).await;
     assert_eq!(failures(&service), 6, "the seventh came during the wait of the sixth");
-    let until = |service: &Service| service.db.one::<i64>("SELECT blocked_until FROM users");
+    let until = |service: &Service| counted(service, "max(blocked_until)", "user/%/password");
     let before = until(&service);
     fail(&service, 20).await;
     service.login(EMAIL, PASSWORD).await.expect(401);
@@ -97,9 +102,9 @@ async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
     for number in 0..1500 {
         service.login(&format!("nobody-{number}@example.com"), WRONG).await.expect(401);
     }
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM unknown_sign_ins"), 1024);
-    let counted = "SELECT sum(failed_sign_ins) FROM unknown_sign_ins";
-    assert_eq!(service.db.one::<i64>(counted), 1500);
+    let slots = counted(&service, "count(*)", "unknown/%");
+    assert!(slots <= 1024 && slots == counted(&service, "count(*)", "%"), "{slots}");
+    assert_eq!(counted(&service, "sum(failures)", "unknown/%"), 1500);
     assert_eq!(failures(&service), 0, "they are nobody's");
     for _ in 0..7 {
         service.login("nobody-7@example.com", WRONG).await.expect(401);
@@ -121,7 +126,7 @@ async fn guesses_at_the_current_password_are_throttled_on_their_own() {
         assert_eq!(service.last_d1_calls(), 3);
         service.call("DELETE", "/users/me", &tokens.access, Some(&deletion)).await.expect(401);
     }
-    assert_eq!(service.db.one::<i64>("SELECT failed_proofs FROM users"), 6);
+    assert_eq!(counted(&service, "sum(failures)", "user/%/reauthentication"), 6);
     let right = json!({"current_password": PASSWORD, "new_password": "a password of my own"});
     service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(401);
     service.call("DELETE", "/users/me", &tokens.access, Some(&json!({"password": PASSWORD}))).await.expect(401);
@@ -133,7 +138,7 @@ async fn guesses_at_the_current_password_are_throttled_on_their_own() {
     fail(&service, 9).await;
     service.login(EMAIL, PASSWORD).await.expect(401);
     service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(200);
-    assert_eq!(service.db.one::<i64>("SELECT failed_proofs + failed_sign_ins FROM users"), 0);
+    assert_eq!(counted(&service, "sum(failures)", "user/%"), 0);
     service.login(EMAIL, "a password of my own").await.expect(200);
 }
 
@@ -165,7 +170,7 @@ async fn overtaken_by(sql: &'static str, at: usize) -> (Service, Tokens) {
 #[tokio::test]
 async fn a_right_password_that_was_overtaken_opens_nothing() {
     for sql in [
-        "UPDATE users SET failed_sign_ins = 6, blocked_until = 1800000001000",
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/password', 6, 1800000001000)",
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {
@@ -189,7 +194,7 @@ async fn a_login_that_only_another_login_overtook_succeeds() {
 #[tokio::test]
 async fn a_proof_that_was_overtaken_changes_and_deletes_nothing() {
     for sql in [
-        "UPDATE users SET failed_proofs = 6, proofs_blocked_until = 1800000001000",
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 1800000001000)",
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {

@@ -121,7 +121,7 @@ describe("who changes a password", () => {
     }
     assert.deepEqual(answers[0], answers[1]);
     assert.deepEqual(answers[2], answers[3]);
-    assert.equal((await userRow(service.db, id)).failed_sign_ins, 0);
+    assert.equal((await userRow(service.db, id)).throttles.password.failures, 0);
   });
 });
 

@@ -108,8 +108,8 @@ test("who is turned away at one door goes on at all the others", async () => {
   assert.deepEqual(seen.refused, []);
   await assertTurnedAway(service, seen.turnedAway);
   assert.deepEqual(seen.goesOn.map((answer) => answer.status), [201, 200, 200, 200, 200, 200, 200]);
-  const { email, failed_sign_ins: failures } = await userRow(service.db, seen.person.id);
-  assert.deepEqual([email, failures], [seen.person.user.email, 0]);
+  const { email, throttles } = await userRow(service.db, seen.person.id);
+  assert.deepEqual([email, throttles.password.failures], [seen.person.user.email, 0]);
 });
 
 test("who is turned away says nothing of whether the token that came along is good", async () => {
@@ -204,7 +204,7 @@ test("with RATE_LIMITING off no door is ever shut, and the throttle of an accoun
   for (let failure = 0; failure < 6; failure += 1) {
     assertEnvelope(await login(open, { ...user, password: WRONG }, from(ip)), 401, "AUTH_INVALID_CREDENTIALS");
   }
-  assert.ok((await userRow(open.db, id)).blocked_until > 0);
+  assert.ok((await userRow(open.db, id)).throttles.password.blocked_until > 0);
 });
 
 describe("a deployment whose limiters", () => {

@@ -48,7 +48,7 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     assertEnvelope(await thief, 401, "AUTH_INVALID_CREDENTIALS");
     assert.deepEqual(await liveIds(id), [sessionOf(access)]);
     assert.equal(await lastEvent(id), "sign_in_refused overtaken");
-    assert.equal((await userRow(service.db, id)).failed_sign_ins, 0, "not a guess: it was the password");
+    assert.equal((await userRow(service.db, id)).throttles.password.failures, 0, "not a guess: it was the password");
   });
 
   test("and opens a session a moment before it loses that with the change", async () => {
@@ -131,8 +131,8 @@ test("of many changes of one password at the same time exactly one is made", asy
   const winners = answers.filter((answer) => answer.status === 200);
   assert.equal(winners.length, 1);
   answers.filter((answer) => answer !== winners[0]).forEach(assertWrongPassword);
-  const { password_version: version, failed_sign_ins: atDoor, failed_proofs: failures } = await userRow(service.db, id);
-  assert.deepEqual([version, atDoor, failures], [2, 0, 0], "who was overtaken did not guess");
+  const { password_version: version, throttles } = await userRow(service.db, id);
+  assert.deepEqual([version, throttles.password.failures, throttles.reauthentication.failures], [2, 0, 0], "who was overtaken did not guess");
   assertSuccess(await login(service, { ...user, password: password(answers.indexOf(winners[0])) }), 200);
 });
 

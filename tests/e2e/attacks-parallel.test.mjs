@@ -30,14 +30,14 @@ const times = (count, make) => Array.from({ length: count }, (_, index) => make(
 const wrong = (user) => ({ ...user, password: WRONG });
 /** A guess that is stopped between what it reads and what it writes. */
 const guess = (user) => (at) => login(service, user, at(1));
-const counted = async (id) => (await userRow(service.db, id)).failed_sign_ins;
+const counted = async (id) => (await userRow(service.db, id)).throttles.password.failures;
 
 test("fifty wrong guesses at the same time count fifty, and the right one afterwards is refused", async () => {
   const { user, id } = await signUp(service);
   const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   assert.equal(new Set(answers.map((answer) => JSON.stringify(said(answer)))).size, 1);
-  const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
+  const { failures, blocked_until: blockedUntil } = (await userRow(service.db, id)).throttles.password;
   assert.equal(failures, MANY);
   // The longest wait that any of them earned, counted from its own moment.
   const moments = (await eventsOf(service.db, id)).map((event) => event.created_at);
@@ -49,7 +49,9 @@ test("fifty wrong guesses at the same time count fifty, and the right one afterw
 
 test("fifty guesses at an address without an account count fifty in the row that it shares", async () => {
   const total = async () => {
-    const sql = "SELECT sum(failed_sign_ins) AS total, sum(blocked_until > 0) AS blocked FROM unknown_sign_ins";
+    const sql = `
+      SELECT coalesce(sum(failures), 0) AS total, coalesce(sum(blocked_until > 0), 0) AS blocked
+      FROM throttles WHERE key LIKE 'unknown/%'`;
     return (await rows(service.db, sql))[0];
   };
   const [before, stranger] = [await total(), newUser()];
@@ -69,9 +71,9 @@ test("fifty guesses at the two doors behind a token count together, those at the
   const behind = times(MANY, (index) => doors[index % doors.length]);
   const answers = await hold.allAtOnce(...behind, ...times(AT_LOGIN, () => guess(wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
-  const row = await userRow(service.db, id);
-  assert.deepEqual([row.failed_proofs, row.failed_sign_ins], [MANY, AT_LOGIN]);
-  assert.ok(row.proofs_blocked_until > Date.now() && row.blocked_until > Date.now(), "both wait");
+  const { password, reauthentication } = (await userRow(service.db, id)).throttles;
+  assert.deepEqual([reauthentication.failures, password.failures], [MANY, AT_LOGIN]);
+  assert.ok(reauthentication.blocked_until > Date.now() && password.blocked_until > Date.now(), "both wait");
   assertSuccess(await me(service, access), 200);
 });
 
@@ -120,8 +122,8 @@ describe("the right password among fifty guesses of one moment", () => {
     const [, ...events] = await eventsOf(service.db, id);
     assert.equal(events.length, MANY, "one event each");
     const { failures, blockedUntil } = replay(events);
-    const row = await userRow(service.db, id);
-    assert.deepEqual([row.failed_sign_ins, row.blocked_until], [failures, blockedUntil]);
+    const { password } = (await userRow(service.db, id)).throttles;
+    assert.deepEqual([password.failures, password.blocked_until], [failures, blockedUntil]);
     const opened = (await liveSessions(service.db, id)).filter((session) => session.id !== sessionOf(access));
     const signedIn = events.filter(({ type }) => type === "signed_in").map((event) => event.session_id);
     assert.deepEqual(opened.map((session) => session.id), signedIn);

@@ -25,7 +25,7 @@ import {
   register,
   updateProfile,
 } from "./support/client.mjs";
-import { dump, rows } from "./support/database.mjs";
+import { dump, rows, setThrottle, throttleKey } from "./support/database.mjs";
 import { HELD, holder } from "./support/held.mjs";
 import { decode, expired, forge } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
@@ -127,9 +127,9 @@ test("signing in", async () => {
   const wrong = (client) => login(service, { ...user, password: WRONG }, client);
   await noted(200, right, ({ body }) => [["signed_in", null, id, sessionOf(body.refresh_token)]]);
   await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
-  await set("blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id), { blocked_until: Date.now() + HOUR });
   await noted(401, right, () => [["sign_in_refused", "throttled", id, null]]);
-  await set("blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => right({ ...client, ...at(1) }));
     await set("password_version", id, 2);
@@ -141,9 +141,9 @@ test("signing in", async () => {
   await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
   const stranger = (client) => login(service, newUser(), client);
   await noted(401, stranger, () => [["sign_in_refused", "unknown_user", null, null]]);
-  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = ?1", Date.now() + HOUR);
+  await rows(service.db, "UPDATE throttles SET blocked_until = ?1 WHERE key LIKE 'unknown/%'", Date.now() + HOUR);
   await noted(401, stranger, () => [["sign_in_refused", "throttled", null, null]]);
-  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = 0");
+  await rows(service.db, "UPDATE throttles SET blocked_until = 0 WHERE key LIKE 'unknown/%'");
 });
 
 test("signing in for the hundred and first time", async () => {
@@ -204,9 +204,9 @@ test("changing the name and the password, and exporting", async () => {
   const change = (current, next) => (client) => changePassword(service, access, current, next, client);
   const refused = (reason) => () => [["password_change_refused", reason, id, session]];
   await noted(401, change(WRONG, "a passphrase of the thief"), refused("wrong_password"));
-  await set("proofs_blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: Date.now() + HOUR });
   await noted(401, change(user.password, "a passphrase of the thief"), refused("throttled"));
-  await set("proofs_blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(2) }));
     await set("password_version", id, 2);
@@ -222,9 +222,9 @@ test("erasing the account", async () => {
   const { user, id, access, session } = await registered();
   const erase = (password) => (client) => deleteAccount(service, access, password, client);
   await noted(401, erase(WRONG), () => [["deletion_refused", "wrong_password", id, session]]);
-  await set("proofs_blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: Date.now() + HOUR });
   await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, session]]);
-  await set("proofs_blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(2) }));
     await set("password_version", id, 2);

@@ -92,7 +92,7 @@ test("no fault of the caller counts: not a thousand wrong passwords, nor 404, 40
   const { fetches } = await counters(service);
   assert.equal(fetches.failed, undefined, "no failure was ever reported");
   // For the throttle of the account they do count: its wait is over when somebody moves its end.
-  await rows(service.db, "UPDATE users SET blocked_until = 0");
+  await rows(service.db, "UPDATE throttles SET blocked_until = 0");
   assertSuccess(await login(service, user), 200);
   assert.deepEqual(await breakerLines(service), []);
 });

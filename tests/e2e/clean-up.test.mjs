@@ -134,7 +134,7 @@ describe("one run", () => {
       await login(service, { ...newUser(), password: "an entirely wrong passphrase" });
     }
     const kept = async () => {
-      const sum = "SELECT count(*) AS slots, sum(failed_sign_ins) AS n, sum(blocked_until) AS t FROM unknown_sign_ins";
+      const sum = "SELECT count(*) AS rows, sum(failures) AS n, sum(blocked_until) AS t FROM throttles";
       return [await userRow(service.db, id), await rows(service.db, sum)];
     };
     const before = await kept();

@@ -155,7 +155,7 @@ test("holds no secret: no hash, no token or part of one, no password", async () 
   for (const secret of [SECRET_KEY, person.user.password, hash, ...hash.split("$").slice(-2), ...parts, ...jtis]) {
     assert.ok(!text.includes(secret), secret);
   }
-  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|failed_proofs|blocked_until|pbkdf2/);
+  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|failed_proofs|blocked_until|throttles|pbkdf2/);
 });
 
 test("of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {

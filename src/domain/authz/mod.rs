@@ -7,6 +7,7 @@
 //! What belongs to a university in which the caller has no role does not exist for them
 //! ([`Denial::Invisible`]): otherwise ids would tell what others have.
 
+pub mod credential;
 pub mod role;
 
 pub use crate::domain::authz::role::{Reach, Role};

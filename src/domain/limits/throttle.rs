@@ -19,6 +19,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::account::email::Email;
+use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 
 /// Wrong passwords in a row that have no consequence: people mistype.
@@ -66,11 +67,52 @@ pub fn unknown_slot(email: &Email) -> i64 {
     i64::from(u16::from_le_bytes([a, b]) % UNKNOWN_SLOTS)
 }
 
+/// The key of a throttle: one kind of guess at one account, or at addresses without an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottleKey {
+    /// Passwords at sign-in.
+    Password(UserId),
+    /// Passwords that a signed-in user is asked for again. Counted apart, so that guesses at sign-in do not keep the
+    /// owner from changing the password, and a stolen access token allows no further guesses.
+    Reauthentication(UserId),
+    /// Sign-ins to unknown addresses, by [`unknown_slot`].
+    Unknown(i64),
+}
+
+impl ThrottleKey {
+    /// The stored form. The keys of one user share the prefix `user/<id>/`.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::Password(id) => format!("user/{id}/password"),
+            Self::Reauthentication(id) => format!("user/{id}/reauthentication"),
+            Self::Unknown(slot) => format!("unknown/{slot}"),
+        }
+    }
+
+    /// The account, if there is one.
+    #[must_use]
+    pub const fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::Password(id) | Self::Reauthentication(id) => Some(id),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn throttle_key_format_unchanged() {
+        let user = UserId::new(7).unwrap();
+        assert_eq!(ThrottleKey::Password(user).text(), "user/7/password");
+        assert_eq!(ThrottleKey::Reauthentication(user).text(), "user/7/reauthentication");
+        assert_eq!(ThrottleKey::Unknown(1023).text(), "unknown/1023");
+    }
 
     #[test]
     fn the_sixth_failure_waits_a_second_and_each_further_one_twice_as_long() {

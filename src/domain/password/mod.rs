@@ -9,6 +9,7 @@ pub mod equal_work;
 pub mod hash;
 pub mod pbkdf2;
 pub mod queue;
+pub mod verified;
 pub mod work;
 
 use crate::domain::secret::Secret;

@@ -14,8 +14,9 @@ use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::{EndedBody, SessionsBody};
 use crate::service::account::admin;
-use crate::store::account::admin::{AdminEventRow, UserChange};
+use crate::store::account::admin::UserChange;
 use crate::store::account::users::UserRow;
+use crate::store::audit::list::AdminEventRow;
 
 impl FromMembers for UserChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
@@ -152,7 +153,7 @@ pub(in crate::http) async fn sessions(
     Id(id): Id<UserId>,
 ) -> Result<Response, Refusal> {
     let rows = admin::sessions(&configured.service(), id).await?;
-    Ok(json(200, &SessionsBody::new(&rows, caller.session_id)))
+    Ok(json(200, &SessionsBody::new(&rows, caller.credential.session_id())))
 }
 
 pub(in crate::http) async fn events(configured: Configured, query: EventQuery) -> Result<Response, Refusal> {

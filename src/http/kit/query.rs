@@ -10,7 +10,8 @@ use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
-use crate::store::account::admin::{EventFilter, UserFilter};
+use crate::store::account::admin::UserFilter;
+use crate::store::audit::list::EventFilter;
 use crate::store::page::{Page, PageRequest};
 
 /// Longest cursor, in digits: what the description says of it, and more rows than there will be.

@@ -12,7 +12,7 @@ use crate::http::kit::refusal::Refusal;
 use crate::service::TokenPair;
 use crate::service::account::register::{Register, Registered, register as register_user};
 use crate::service::session::refresh;
-use crate::service::session::sign_in::{SignIn, sign_in};
+use crate::service::session::sign_in::{PasswordSignIn, SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
 
 impl FromMembers for Register {
@@ -27,7 +27,7 @@ impl FromMembers for Register {
     }
 }
 
-impl FromMembers for SignIn {
+impl FromMembers for PasswordSignIn {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.presented_password("password");
@@ -87,9 +87,13 @@ pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Reg
     Ok(json(201, &body))
 }
 
-pub(in crate::http) async fn login(configured: Configured, body: JsonBody<SignIn>) -> Result<Response, Refusal> {
-    let tokens = sign_in(&configured.service(), &body.0).await?;
-    Ok(json(200, &TokenPairBody::from(&tokens)))
+pub(in crate::http) async fn login(
+    configured: Configured,
+    body: JsonBody<PasswordSignIn>,
+) -> Result<Response, Refusal> {
+    match sign_in(&configured.service(), &body.0).await? {
+        SignIn::Complete(tokens) => Ok(json(200, &TokenPairBody::from(&tokens))),
+    }
 }
 
 pub(in crate::http) async fn refresh(

@@ -6,10 +6,11 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{AdminEventRow, EventFilter, UserChange, UserChangeOutcome, UserDetail, UserFilter};
+use crate::store::account::admin::{UserChange, UserChangeOutcome, UserDetail, UserFilter};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::users::UserRow;
+use crate::store::audit::list::{self, AdminEventRow, EventFilter};
 use crate::store::page::{Page, PageRequest};
 use crate::store::session;
 use crate::store::session::SessionRow;
@@ -86,5 +87,5 @@ pub async fn sessions(ctx: &Context<'_>, id: UserId) -> Result<Vec<SessionRow>, 
 /// # Errors
 /// [`Error`].
 pub async fn events(ctx: &Context<'_>, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, Error> {
-    Ok(admin::events(ctx.store, filter, page).await?)
+    Ok(list::events(ctx.store, filter, page).await?)
 }

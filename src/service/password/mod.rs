@@ -2,3 +2,4 @@
 
 pub mod change;
 pub(in crate::service) mod reauthenticate;
+pub(in crate::service) mod verify;

@@ -17,7 +17,7 @@ use crate::store::session::SessionRow;
 /// # Errors
 /// [`Error`].
 pub async fn list(ctx: &Context<'_>, caller: &Caller) -> Result<Vec<SessionRow>, Error> {
-    Ok(session::live(ctx.store, caller.user.id, caller.session_id, ctx.now()).await?)
+    Ok(session::live(ctx.store, caller.user.id, caller.credential.session_id(), ctx.now()).await?)
 }
 
 /// Ends one of the caller's sessions; it may be the one that asks.
@@ -39,7 +39,7 @@ pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> R
 /// [`Error`].
 pub async fn end_all(ctx: &Context<'_>, caller: &Caller) -> Result<usize, Error> {
     let user_id = caller.user.id;
-    let sessions_ended = session::end_all(ctx.store, user_id, caller.session_id, ctx.request).await?;
+    let sessions_ended = session::end_all(ctx.store, user_id, caller.credential.session_id(), ctx.request).await?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), sessions_ended, "Signed out everywhere");
     Ok(sessions_ended)
 }

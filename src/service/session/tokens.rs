@@ -7,7 +7,7 @@ use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
-use crate::store::session::NewSession;
+use crate::store::session::opening::NewSession;
 
 /// An access token and the refresh token to replace it with.
 #[derive(Debug)]

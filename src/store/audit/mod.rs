@@ -1,5 +1,7 @@
 //! Audit events: written in the batch that does the thing, so that neither can be there without the other.
 
+pub mod list;
+
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
 use crate::domain::ids::{SessionId, UniversityId, UserId};
@@ -7,6 +9,8 @@ use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
+use crate::store::account::owned::{Owned, Paging, Section};
+use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 
 /// The request that events belong to.
 #[derive(Clone, Copy)]
@@ -114,8 +118,64 @@ const RECORD_OUTCOME: &str = insert_event! {
     from: "FROM (SELECT changes() > 0 AS is_done)",
 };
 
+/// Removes what is personal from a step of events about the user.
+const ERASE_EVENTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
+        WHERE u.id = :user_id ORDER BY e.id LIMIT :step
+    )";
+
+/// The same for what the user did to others, as an administrator.
+const ERASE_ACTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.request_id <> ''
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
+    )";
+
+/// Moves the erasure behind the events that [`ERASE_EVENTS`] reached.
+const ADVANCE_ERASURE: &str = "
+    UPDATE users SET erasure_cursor = coalesce((
+        SELECT max(id) FROM (
+            SELECT e.id FROM audit_events AS e
+            WHERE e.user_id = users.id AND e.id > users.erasure_cursor ORDER BY e.id LIMIT :step
+        )
+    ), erasure_cursor)
+    WHERE id = :user_id AND erasure_cursor IS NOT NULL";
+
+/// The address and the user agent of an administrator belong to the administrator, not to the subject.
+const EXPORT: &str = "
+    SELECT id, created_at, type, reason, session_id,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
+           request_id
+    FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit";
+
+/// Ids grow with time, so the oldest events have the lowest ids.
+const DELETE_OUTDATED: &str = "
+    DELETE FROM audit_events WHERE id IN (
+        SELECT id FROM (SELECT id, created_at FROM audit_events ORDER BY id LIMIT :step) WHERE created_at <= :cutoff
+    )";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME];
+pub const STATEMENTS: &[&str] =
+    &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
+
+/// Events about a user, and events of what the user did. They stay, without what is personal.
+pub(in crate::store) const OWNED: Owned = Owned {
+    table: "audit_events",
+    erase: &[ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE],
+    remains: &[
+        "SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor",
+        "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> ''",
+    ],
+    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ById }),
+    walk: Some(Walk {
+        table: "audit_events",
+        cutoff: Cutoff::AuditRetention,
+        order: Order::OldestFirst { delete: DELETE_OUTDATED },
+        max_steps: 60,
+    }),
+};
 
 /// An [`insert_event!`] statement, with the values that the request contributes.
 pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> Statement {

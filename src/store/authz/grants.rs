@@ -6,6 +6,7 @@ use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, Value};
+use crate::store::account::owned::Owned;
 use crate::store::page::{Page, PageRequest};
 use crate::store::{Store, statement};
 
@@ -83,8 +84,24 @@ const SELECT_OF_DEPARTMENTS: &str = "
     WHERE m.place > 0
     ORDER BY m.place";
 
+/// At most as many as one user may have.
+const ERASE: &str = "
+    DELETE FROM user_university_roles WHERE id IN (
+        SELECT g.id FROM users AS u JOIN user_university_roles AS g ON g.user_id = u.id
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
+    )";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS];
+pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS, ERASE];
+
+/// Roles of a user. The export shows them with the user.
+pub(in crate::store) const OWNED: Owned = Owned {
+    table: "user_university_roles",
+    erase: &[ERASE],
+    remains: &["SELECT 1 FROM user_university_roles AS g WHERE g.user_id = users.id"],
+    export: None,
+    walk: None,
+};
 
 #[derive(Deserialize)]
 struct OwnGrantRow {

@@ -1,3 +1,4 @@
 //! Password hashes and the throttle.
 
 pub mod credentials;
+pub mod throttle;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::ports::DbError;
-use crate::store::{Store, statement};
+use crate::ports::{DbError, query};
+use crate::store::Store;
 
 #[derive(Deserialize)]
 struct AliveRow {
@@ -17,6 +17,6 @@ struct AliveRow {
 /// # Errors
 /// [`DbError`].
 pub async fn ping(store: &Store) -> Result<(), DbError> {
-    let [rows] = store.batch([statement("SELECT 1 AS alive", [])]).await?;
+    let [rows] = store.batch([query("SELECT 1 AS alive")]).await?;
     rows.first::<AliveRow>().map(drop)
 }

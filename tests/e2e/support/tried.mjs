@@ -9,7 +9,7 @@ import { DIFFERENT, distance, measure } from "./timing.mjs";
 
 const LATER = Date.now() + 86_400_000;
 /** An account in the middle of a wait. */
-export const THROTTLED = { failed_sign_ins: 6, blocked_until: LATER };
+export const THROTTLED = { failures: 6, blocked_until: LATER };
 export const NO_BODY = "control: no password in the body";
 
 /** What one measurement finds by chance, a second one does not find again; a busy machine may need a third. */
@@ -83,10 +83,16 @@ export class Tries {
 }
 
 /** One account for each round. */
-function addAccounts(service, kind, count, { hash, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {
+async function addAccounts(service, kind, count, { hash, is_active = 1, failures = 0, blocked_until = 0 }) {
   const sql = `
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
-    INSERT INTO users (email, password_hash, created_at, is_active, failed_sign_ins, blocked_until)
-    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5, ?6 FROM n`;
-  return rows(service.db, sql, count, String(kind), hash, is_active, failed_sign_ins, blocked_until);
+    INSERT INTO users (email, password_hash, created_at, is_active)
+    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4 FROM n RETURNING id`;
+  const accounts = await rows(service.db, sql, count, String(kind), hash, is_active);
+  if (failures > 0) {
+    const throttle = `
+      INSERT INTO throttles (key, failures, blocked_until)
+      SELECT 'user/' || value || '/password', ?2, ?3 FROM json_each(?1)`;
+    await rows(service.db, throttle, JSON.stringify(accounts.map(({ id }) => id)), failures, blocked_until);
+  }
 }
