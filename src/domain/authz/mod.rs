@@ -162,7 +162,7 @@ pub struct Resource {
     pub university_id: Option<UniversityId>,
     /// The department it belongs to, if it belongs to one.
     pub department_id: Option<DepartmentId>,
-    /// The user who needs no role for it, such as the student of an enrolment.
+    /// The user that needs no role for it, such as the student of an enrolment.
     pub owner: Option<UserId>,
     /// For one course: may any user see it, and may students enrol? `None` for other resources.
     pub is_published: Option<bool>,

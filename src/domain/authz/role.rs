@@ -5,9 +5,9 @@
 pub enum Role {
     /// Enrols in published courses.
     Student,
-    /// Teaching assistant: sees who is enrolled in a course.
+    /// Teaching assistant: sees the enrolments of courses.
     Ta,
-    /// Teaches courses, and sees who is enrolled in them.
+    /// Teaches courses, and sees their enrolments.
     Instructor,
     /// Manages the courses, enrolments and lower roles of one department.
     DepartmentAdmin,
