@@ -130,7 +130,7 @@ pub struct Fault {
     pub member: Option<&'static str>,
     /// The machine-readable kind, `type` in the response.
     pub kind: FaultKind,
-    /// The human-readable message.
+    /// The message for people who read the response.
     pub message: String,
 }
 

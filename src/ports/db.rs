@@ -23,7 +23,7 @@ pub enum Value {
     Null,
     /// An integer of at most 53 bits, because D1 passes JavaScript numbers.
     Integer(i64),
-    /// A UTF-8 text.
+    /// A text, stored as UTF-8.
     Text(String),
 }
 

@@ -51,8 +51,8 @@ const REFUSALS: [&str; 14] = [
 ];
 
 impl DbError {
-    /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and the suffix
-    /// `: SQLITE_…`.
+    /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and a suffix like
+    /// `: SQLITE_CONSTRAINT`, the code of the error.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {

@@ -57,8 +57,8 @@ impl CircuitBreaker {
     /// Answers one [`Question`] of an isolate.
     ///
     /// # Errors
-    /// If the URL is not a question, the settings are wrong, or storage fails. The caller then counts the object as
-    /// unreachable.
+    /// If the URL is not a question, the settings are wrong, or storage fails. The caller then counts the object
+    /// as unreachable.
     #[expect(clippy::needless_pass_by_value, reason = "the runtime passes it by value")]
     pub fn fetch(&self, request: web_sys::Request) -> std::result::Result<web_sys::Response, JsValue> {
         let (question, request_id) = Question::parse(&request.url()).ok_or("no such question")?;

@@ -10,8 +10,8 @@ use crate::domain::password::queue::{HashQueue, HashQueueFull, Poll};
 use crate::ports::PortFuture;
 
 thread_local! {
-    /// Never borrowed across an await. Each request has its own timers: the promise of another request might never
-    /// resolve.
+    /// Never borrowed across an await. Each request has its own timers, because the promise of another request might
+    /// never resolve.
     static QUEUE: RefCell<HashQueue> = RefCell::default();
 }
 

@@ -17,7 +17,7 @@ pub const FRESH_MS: i64 = 5_000;
 /// Milliseconds until other requests ask again during a probe, which may finish long before its lease ends.
 const RECHECK_MS: i64 = 1_000;
 
-/// The isolate's copy.
+/// The isolate's copy of the shared breaker's state.
 #[derive(Debug, Default)]
 pub struct BreakerCopy {
     belief: Belief,

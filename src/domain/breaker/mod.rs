@@ -126,22 +126,13 @@ pub struct Breaker {
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Mode {
     /// With the times of the failures that still count, oldest first; fewer than the threshold.
-    Closed {
-        failures: Vec<i64>,
-    },
-    Open {
-        failure_count: u32,
-        until: i64,
-    },
+    Closed { failures: Vec<i64> },
+    /// With the time from which a probe is admitted.
+    Open { failure_count: u32, until: i64 },
     /// With the expiry times of the probes' leases.
-    HalfOpen {
-        failure_count: u32,
-        leases: Vec<i64>,
-    },
+    HalfOpen { failure_count: u32, leases: Vec<i64> },
     /// Set by an operator, until the next command.
-    Forced {
-        open: bool,
-    },
+    Forced { open: bool },
 }
 
 impl Default for Breaker {
@@ -192,8 +183,8 @@ impl Breaker {
         }
     }
 
-    /// The state at this time. An open breaker past its recovery timeout counts as half-open, because it would admit a
-    /// probe.
+    /// The state at this time. An open breaker past its recovery timeout counts as half-open, because it would admit
+    /// the next request as a probe.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
         match &self.mode {

@@ -17,8 +17,8 @@ pub enum RateLimit {
     Refresh,
     /// Profile changes and data exports: each writes an audit event, and an export is a large read.
     Account,
-    /// Granting and revoking roles: each writes an audit event for another user, and the e-mail field could be used to
-    /// test for accounts.
+    /// Granting and revoking roles: each writes an audit event for another user. The e-mail field could be used to test
+    /// which addresses have accounts.
     ChangeRoles,
     /// The readiness check: it queries the database without authentication.
     Ready,

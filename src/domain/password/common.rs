@@ -52,8 +52,8 @@ pub fn key(password: &Password) -> u64 {
     hash.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
-/// Is this the e-mail address, its local part or the service's name, optionally followed by up to four ASCII digits or
-/// punctuation characters?
+/// Is this the e-mail address, its local part or the service's name? Up to four ASCII digits or punctuation characters
+/// may follow.
 #[must_use]
 pub fn is_guessable_from(password: &Password, address: &str, app_name: &str, normalize: Normalize) -> bool {
     let password = fold_case(password.as_str());

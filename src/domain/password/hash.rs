@@ -50,8 +50,8 @@ impl PasswordHash {
     /// Parses a PHC string in its canonical form.
     ///
     /// # Errors
-    /// [`MalformedHash`] for an unknown function or version, missing or extra parameters, wrong lengths, and parameters
-    /// out of bounds.
+    /// [`MalformedHash`] for an unknown function or version, missing or extra parameters, wrong lengths, and
+    /// parameters out of bounds.
     pub fn parse(text: &str) -> Result<Self, MalformedHash> {
         let phc = PhcHash::new(text).map_err(|_| MalformedHash)?;
         let work = read_work(&phc).ok_or(MalformedHash)?;

@@ -57,7 +57,7 @@ pub fn derive(password: &[u8], salt: &[u8], rounds: u32) -> [u8; LENGTH] {
 mod rounds {
     use super::{BLOCK, Chain, Keys, LENGTH, PADDING, State, bytes, compress256};
 
-    /// Runs further rounds.
+    /// Runs this many further rounds on the chain.
     pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
         for _ in 0..rounds {
             chain.last = compressed(keys.outer, compressed(keys.inner, chain.last));

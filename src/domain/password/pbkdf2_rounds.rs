@@ -38,7 +38,7 @@ const CONSTANTS: [v128; 16] = [
 /// a function. A hash therefore makes many calls. With one call site only, `wasm-opt` would inline the function.
 const ROUNDS_PER_CALL: u32 = 256;
 
-/// Runs further rounds.
+/// Runs this many further rounds on the chain.
 pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
     // Without `black_box`, every use of a constant would assemble it again from two numbers.
     let constants = std::hint::black_box(CONSTANTS);

@@ -42,7 +42,7 @@ impl TokenKind {
 /// The verified claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenClaims {
-    /// The `jti` claim.
+    /// The `jti` claim, unique per token.
     pub id: TokenId,
     /// The `sub` claim: the user the token was issued to.
     pub user_id: UserId,
@@ -105,8 +105,8 @@ impl std::fmt::Debug for TokenAuthority {
 }
 
 impl TokenAuthority {
-    /// Signs with `secret`, and verifies with `secret` or `previous`. An operator can thus rotate the secret without
-    /// ending sessions.
+    /// Signs with `secret`, and verifies with `secret` or `previous`. An operator can thus rotate the secret, and all
+    /// sessions stay valid.
     #[must_use]
     pub fn new(secret: &Secret, previous: Option<&Secret>, issuer: &str, audience: &str) -> Self {
         Self {
