@@ -1,10 +1,10 @@
 // `make bench-cold`: the cold start up to the first response, for the service and for the floor. Writes
 // dist/bench-cold.json.
 //
-// workerd loads a Worker and runs its top-level code before it listens, so the cost of a cold isolate is spread over
-// the start and the first request. Each start here is a new workerd on an existing database, with four requests. The
-// first /health builds settings and router; the first /users/me is the first to use D1; each is repeated once. workerd
-// itself also starts for the floor, so the difference is the cost of the Worker. CPU is that of the process so far.
+// workerd loads a Worker and runs its top-level code before it listens. The cost of a cold isolate is therefore spread
+// over the start and the first request. Each start here is a new workerd on an existing database, with four requests.
+// The first /health builds settings and router; the first /users/me is the first to use D1. Both are repeated once. For
+// the floor workerd starts too, so the difference is the cost of the Worker. CPU is that of the process so far.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";

@@ -1,8 +1,8 @@
-// `make bench-growth`: the cost of login, refresh and me with a thousand, ten thousand, a hundred thousand and a
-// million users, each with a session, a token and an event. Writes a table, dist/bench-growth.json and docs/growth.svg.
+// `make bench-growth`: the cost of login, refresh and me with 1,000 to 1,000,000 users, each with a session, a token and
+// an event. Writes a table, dist/bench-growth.json and docs/growth.svg.
 //
-// One service per size runs during the whole benchmark, and each round measures all of them in turn, so that other load
-// on the machine affects every size alike. Every request belongs to another user, spread over the tables. A login runs
+// One service per size runs during the whole benchmark. Each round measures all of them in turn, so that other load on
+// the machine affects every size alike. Every request belongs to another user, spread over the tables. A login runs
 // only a few hash rounds here, because the benchmark measures the share of the database.
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";

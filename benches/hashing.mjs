@@ -1,7 +1,7 @@
 // `make bench-hashing`: the cost of one password hash, in the service and in other implementations. Writes
 // dist/bench-hashing.json.
 //
-// Each round measures every candidate once, in turn, so that other load on the machine affects all of them; the numbers
+// Each round measures every candidate once, in turn, so that other load on the machine affects all of them. The numbers
 // are medians of the rounds. The clock of a Worker does not advance while it computes, so the benchmark measures the
 // processor time of its process from outside. All candidates must give the same key.
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
-// Fills a database file on disk while no process uses it: any number of the users of people.mjs, each with a session, a
-// refresh token and an audit event.
+// Fills a database file on disk while no process uses it. It adds any number of the users of people.mjs, each with a
+// session, a refresh token and an audit event.
 import { withStored } from "../../tests/growth/support/stored.mjs";
 import { rowsOf } from "./people.mjs";
 

@@ -1,6 +1,6 @@
-// Verifies that the floor matches the product: for each operation the same batches of the same statements, with values
-// of the same types, and a body of the same size. Otherwise a change of the product's SQL could outdate the floor
-// unnoticed.
+// Verifies that the floor matches the product. Each operation must run the same batches of the same statements, with
+// values of the same types, and return a body of the same size. Otherwise a change of the product's SQL could outdate
+// the floor unnoticed.
 import assert from "node:assert/strict";
 
 import { OPERATIONS } from "./operations.mjs";

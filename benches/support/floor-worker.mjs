@@ -1,6 +1,6 @@
 // The floor: the least that this runtime can do for each operation. A Worker in plain JavaScript makes the same round
-// trips to D1, with the same statements and values of the same types, and returns as many bytes. It contains no logic:
-// no validation, no password hash, no signature, no log, no circuit breaker.
+// trips to D1, with the same statements and types of values, and returns as many bytes. It contains no logic: no
+// validation, no password hash, no signature, no log, no circuit breaker.
 //
 // A token is `user.session.jti.` with padding to the length of the product's. Before each measurement, `faithful.mjs`
 // compares this file with the product, statement by statement.

@@ -121,8 +121,8 @@ pub enum Reason {
     WrongPassword,
     /// The account's throttle refuses every password, right or wrong, after too many failures.
     Throttled,
-    /// A concurrent change invalidated the check before the write: the throttle began to block, the password
-    /// changed, the account was disabled, or a university or the platform would lose its last administrator.
+    /// A concurrent change invalidated the check before the write. The throttle began to block, the password changed,
+    /// the account was disabled, or a university or the platform would lose its last administrator.
     Overtaken,
     /// The account is disabled.
     Disabled,

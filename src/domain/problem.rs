@@ -260,7 +260,7 @@ impl Problem {
     }
 }
 
-/// Milliseconds as whole seconds, rounded up, at least 1: `Retry-After: 0` would invite a retry storm.
+/// Milliseconds as whole seconds, rounded up, at least 1, because a `Retry-After` of 0 would invite a retry storm.
 #[must_use]
 pub fn whole_seconds(millis: i64) -> u32 {
     u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(1).max(1)

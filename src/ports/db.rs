@@ -39,7 +39,7 @@ impl From<i32> for Value {
     }
 }
 
-/// `SQLite` has no booleans: 0 and 1.
+/// `SQLite` has no booleans, so they are stored as 0 and 1.
 impl From<bool> for Value {
     fn from(value: bool) -> Self {
         Self::Integer(value.into())

@@ -1,8 +1,8 @@
 //! Interfaces to the outside: the database, its circuit breaker, static files, rate limits, random bytes.
 //!
-//! Each port has two real implementations: the Workers runtime's in `shell`, and a native one in the tests (`SQLite`
-//! itself, the breaker's state machine, the file system). Time is not a port: one `now` per request is passed as a
-//! value.
+//! Each port has two real implementations: one in `shell` for the Workers runtime, and a native one in the tests. The
+//! latter use `SQLite` itself, the breaker's state machine and the file system. Time is not a port: one `now` per
+//! request is passed as a value.
 
 mod db;
 mod db_error;

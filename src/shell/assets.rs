@@ -11,8 +11,8 @@ use crate::ports::{AssetError, AssetStream, Assets, PortFuture};
 
 /// The static files of this deployment.
 ///
-/// The binding is called directly. The `Fetcher` of the `worker` crate takes a parsed URL and a request with all its
-/// options, which would add the tables of internationalised host names to the Wasm.
+/// The binding is called directly. The `Fetcher` of the `worker` crate takes a parsed URL, which would add the tables
+/// of internationalised host names to the Wasm.
 pub(super) struct DeployedAssets(Env);
 
 impl DeployedAssets {

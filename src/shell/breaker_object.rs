@@ -1,8 +1,8 @@
 //! The Durable Object with the authoritative state of the circuit breaker: one object for all isolates worldwide.
 //!
 //! It owns the breaker's clock, and persists every transition before it answers. There is no await between reading and
-//! writing the state, so questions never interleave. `fetch` is synchronous and uses the runtime's own types, because
-//! the macro of the `worker` crate for such classes would add a sixth to the Wasm.
+//! writing the state, so questions never interleave. `fetch` is synchronous and uses the runtime's own types: the macro
+//! of the `worker` crate for such classes would add a sixth to the Wasm.
 
 use std::cell::RefCell;
 

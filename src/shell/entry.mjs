@@ -1,8 +1,8 @@
 // The deployed module: the Rust Worker, and crash handling that only JavaScript can do.
 //
-// A panic in Rust stops its Wasm instance at once. The `worker` crate starts a new instance for the next request, but
-// requests in flight would never be answered, and the runtime would end them with its own error page. This module
-// answers them with the service's error envelope. It also converts the output of libraries to JSON log lines.
+// A panic in Rust stops its Wasm instance at once. The `worker` crate starts a new instance for the next request. The
+// requests in flight would hang until the runtime ends them with its own error page. This module answers them with the
+// service's error envelope. It also converts the output of libraries to JSON log lines.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import Service from "../../build/index.js";

@@ -47,14 +47,14 @@ impl BreakerGate {
 
     /// Asks the object, with a deadline, and updates the copy.
     async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
-        let begun = COPY.with_borrow(BreakerCopy::begin);
+        let begun = COPY.with_borrow(BreakerCopy::begin_question);
         let deadline = Delay::from(Duration::from_millis(BREAKER_TIMEOUT_MS.unsigned_abs()));
         let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => None,
         };
         let Some(answer) = answer else {
-            if COPY.with_borrow_mut(|copy| copy.lost(begun, now())) {
+            if COPY.with_borrow_mut(|copy| copy.question_lost(begun, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
             }
             return Err(OutOfReach);
@@ -92,14 +92,14 @@ impl BreakerGate {
     /// The copy's advice; starts a due refresh and logs a transition of the local breaker.
     fn decide(&self) -> Advice {
         let (from, decision) = COPY.with_borrow_mut(|copy| {
-            let from = copy.alone().map(|breaker| breaker.entered());
+            let from = copy.local().map(|breaker| breaker.entered());
             (from, copy.decide(now(), &self.policy))
         });
         if decision.refresh {
             self.refresh_in_background();
         }
-        if let (Advice::ProbeAlone(_), Some(from)) = (decision.advice, from) {
-            log_alone(from, State::HalfOpen);
+        if let (Advice::ProbeLocally(_), Some(from)) = (decision.advice, from) {
+            log_local_transition(from, State::HalfOpen);
         }
         decision.advice
     }
@@ -108,11 +108,11 @@ impl BreakerGate {
         match self.decide() {
             Advice::Ask => {
                 let answer = self.ask_and_count(Question::Admit).await;
-                COPY.with_borrow_mut(BreakerCopy::asked);
+                COPY.with_borrow_mut(BreakerCopy::ask_finished);
                 self.follow_answer(answer)
             }
             // The isolate's first question, the only one while the breaker is closed; logged as a refresh.
-            Advice::Introduce => {
+            Advice::FirstAsk => {
                 let answer = self.ask(Question::Admit).await;
                 tracing::debug!(target: "app.breaker", reached = answer.is_ok(), "Circuit breaker copy refreshed");
                 self.follow_answer(answer)
@@ -136,10 +136,10 @@ impl BreakerGate {
             (Some(Probe::Shared(round)), Outcome::Answered) => self.tell(Question::ProbeSucceeded(round)).await,
             (Some(Probe::Shared(round)), Outcome::Failed) => self.tell(Question::ProbeFailed(round)).await,
             (Some(Probe::Alone(round)), Outcome::Answered) => {
-                change_alone(|breaker| breaker.probe_succeeded(round));
+                change_local(|breaker| breaker.probe_succeeded(round));
             }
             (Some(Probe::Alone(round)), Outcome::Failed) => {
-                change_alone(|breaker| breaker.probe_failed(round, now(), &self.policy));
+                change_local(|breaker| breaker.probe_failed(round, now(), &self.policy));
             }
         }
     }
@@ -149,16 +149,16 @@ impl BreakerGate {
         if COPY.with_borrow(BreakerCopy::is_open) {
             return;
         }
-        if COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+        if COPY.with_borrow_mut(|copy| copy.local().is_none()) {
             self.tell(Question::Failed).await;
         }
-        change_alone(|breaker| breaker.failed(now(), &self.policy));
+        change_local(|breaker| breaker.failed(now(), &self.policy));
     }
 
     /// Sends a report, and retries once if it was lost while the object answers other calls. A lost report costs
     /// little: an isolate that decides alone counts the failure itself, and the lease of a probe expires.
     async fn tell(&self, report: Question) {
-        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.local().is_none()) {
             let _ = self.ask_and_count(report).await;
         }
     }
@@ -172,19 +172,19 @@ impl BreakerGate {
 }
 
 /// Changes the local breaker, if the isolate decides alone, and logs the transition.
-fn change_alone(change: impl FnOnce(&mut Breaker)) {
+fn change_local(change: impl FnOnce(&mut Breaker)) {
     let states = COPY.with_borrow_mut(|copy| {
-        let breaker = copy.alone()?;
+        let breaker = copy.local()?;
         let from = breaker.entered();
         change(breaker);
         Some((from, breaker.entered()))
     });
     if let Some((from, to)) = states {
-        log_alone(from, to);
+        log_local_transition(from, to);
     }
 }
 
-fn log_alone(from: State, to: State) {
+fn log_local_transition(from: State, to: State) {
     if from != to {
         let (from, to) = (from.as_str(), to.as_str());
         tracing::warn!(target: "app.breaker", from, to, "Circuit breaker of this isolate changed");
@@ -195,10 +195,10 @@ fn log_alone(from: State, to: State) {
 fn follow(advice: Advice) -> Result<Pass, Refused> {
     match advice {
         Advice::Go => Ok(Pass { probe: None }),
-        Advice::ProbeAlone(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
+        Advice::ProbeLocally(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
         Advice::Refuse { retry_after_ms } => Err(Refused { retry_after_ms }),
         // The object has just refused or not answered, so the same request does not ask again.
-        Advice::Ask | Advice::Introduce => Err(Refused { retry_after_ms: 1_000 }),
+        Advice::Ask | Advice::FirstAsk => Err(Refused { retry_after_ms: 1_000 }),
     }
 }
 

@@ -41,7 +41,7 @@ const HEADERS: [HeaderName; 9] = [
 const UNREADABLE: &str = "/%00";
 
 /// The head of a request. platform.mjs sends one line each for the presence of a body, the method, the URL and every
-/// header; a colon precedes the value of a present header. No part can contain a line break.
+/// header. A colon precedes the value of a present header. No part can contain a line break.
 pub(super) struct Head {
     pub(super) request: Request<()>,
     has_body: bool,

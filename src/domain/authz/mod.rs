@@ -1,6 +1,6 @@
 //! Role-based access control: THE decision, and THE table of permissions behind it.
 //!
-//! A user holds grants: a role in a university, optionally narrowed to a department; `PLATFORM_ADMIN` covers all. A
+//! A user holds grants: a role in a university, optionally narrowed to a department. `PLATFORM_ADMIN` covers all. A
 //! permission is checked on a resource: a university, optionally a department in it, optionally an owner. No other
 //! module compares roles.
 //!

@@ -20,26 +20,26 @@ const RECHECK_MS: i64 = 1_000;
 /// The isolate's copy of the shared breaker's state.
 #[derive(Debug, Default)]
 pub struct BreakerCopy {
-    belief: Belief,
+    knowledge: Knowledge,
     /// When the last background refresh began.
     refreshed_at: Option<Timestamp>,
     /// The start times of requests that are waiting for permission to probe.
     asking: Vec<Timestamp>,
-    answers: Answers,
+    answers: AnswerCount,
 }
 
 /// The number of answers from the breaker so far. An unanswered question means that the breaker is unreachable only if
 /// no other question was answered since it began.
-pub type Answers = u32;
+pub type AnswerCount = u32;
 
 #[derive(Debug, Default)]
-enum Belief {
+enum Knowledge {
     #[default]
     Unknown,
     /// The breaker's last answer, the time from which it may be asked for a probe, and the time of the answer.
-    Learnt { view: View, due: Timestamp, at: Timestamp },
+    Shared { view: View, due: Timestamp, at: Timestamp },
     /// The breaker is unreachable; `at` is the time of the last failed attempt.
-    Alone { breaker: Breaker, at: Timestamp },
+    Local { breaker: Breaker, at: Timestamp },
 }
 
 /// The instruction for one request.
@@ -48,14 +48,14 @@ pub enum Advice {
     /// Call the database as usual.
     Go,
     /// Call the database as a probe of the local breaker.
-    ProbeAlone(Round),
+    ProbeLocally(Round),
     /// Do not call the database; the breaker is open or a probe is under way.
     Refuse {
         /// Milliseconds until a retry makes sense.
         retry_after_ms: i64,
     },
     /// Ask the breaker, because the isolate has no copy yet.
-    Introduce,
+    FirstAsk,
     /// Ask the breaker for permission to probe.
     Ask,
 }
@@ -72,14 +72,14 @@ pub struct Decision {
 impl BreakerCopy {
     /// Decides for a request that is about to call the database.
     pub fn decide(&mut self, now: Timestamp, policy: &Policy) -> Decision {
-        let (advice, known_at) = match &mut self.belief {
-            Belief::Unknown => return Decision { advice: Advice::Introduce, refresh: false },
-            Belief::Learnt { view, at, .. } if view.state == State::Closed => (Advice::Go, *at),
-            Belief::Learnt { due, at, .. } if now < *due => {
+        let (advice, known_at) = match &mut self.knowledge {
+            Knowledge::Unknown => return Decision { advice: Advice::FirstAsk, refresh: false },
+            Knowledge::Shared { view, at, .. } if view.state == State::Closed => (Advice::Go, *at),
+            Knowledge::Shared { due, at, .. } if now < *due => {
                 (Advice::Refuse { retry_after_ms: due.millis() - now.millis() }, *at)
             }
-            Belief::Learnt { at, .. } => (ask(&mut self.asking, now, policy), *at),
-            Belief::Alone { breaker, at } => (alone(breaker, now, policy), *at),
+            Knowledge::Shared { at, .. } => (ask(&mut self.asking, now, policy), *at),
+            Knowledge::Local { breaker, at } => (admit_locally(breaker, now, policy), *at),
         };
         let is_stale = age(known_at, now) >= FRESH_MS;
         let is_refresh_due = self.refreshed_at.is_none_or(|at| age(at, now) >= FRESH_MS);
@@ -90,14 +90,14 @@ impl BreakerCopy {
         Decision { advice, refresh }
     }
 
-    /// Begins a question to the breaker. If it is never answered, pass the result to [`BreakerCopy::lost`].
+    /// Begins a question to the breaker. If it is never answered, pass the result to [`BreakerCopy::question_lost`].
     #[must_use]
-    pub const fn begin(&self) -> Answers {
+    pub const fn begin_question(&self) -> AnswerCount {
         self.answers
     }
 
     /// Ends the wait of a request with [`Advice::Ask`], whether or not the breaker answered.
-    pub fn asked(&mut self) {
+    pub fn ask_finished(&mut self) {
         self.asking.pop();
     }
 
@@ -108,62 +108,64 @@ impl BreakerCopy {
     /// object that lost its storage counts versions from zero again.
     pub fn learn(&mut self, view: &View, now: Timestamp) -> bool {
         self.answers = self.answers.wrapping_add(1);
-        if let Belief::Learnt { view: known, at, .. } = &self.belief
+        if let Knowledge::Shared { view: known, at, .. } = &self.knowledge
             && view.version < known.version
             && age(*at, now) < FRESH_MS
         {
             return false;
         }
-        let was_alone = matches!(self.belief, Belief::Alone { .. });
+        let was_local = matches!(self.knowledge, Knowledge::Local { .. });
         let wait = match view.state {
             State::Closed => 0,
             State::Open => view.retry_after_ms,
             State::HalfOpen => view.retry_after_ms.min(RECHECK_MS),
         };
         let due = Timestamp::from_millis(now.millis().saturating_add(wait));
-        self.belief = Belief::Learnt { view: *view, due, at: now };
-        was_alone
+        self.knowledge = Knowledge::Shared { view: *view, due, at: now };
+        was_local
     }
 
     /// Records that a question was not answered. If no other question was answered since it began, the isolate
     /// decides alone from now on, starting from the last answer. True if that is a change.
-    pub fn lost(&mut self, begun: Answers, now: Timestamp) -> bool {
+    pub fn question_lost(&mut self, begun: AnswerCount, now: Timestamp) -> bool {
         if begun != self.answers {
             return false;
         }
-        let breaker = match &mut self.belief {
-            Belief::Alone { at, .. } => {
+        let breaker = match &mut self.knowledge {
+            Knowledge::Local { at, .. } => {
                 *at = now;
                 return false;
             }
-            Belief::Unknown => Breaker::default(),
-            Belief::Learnt { view, due, .. } => Breaker::learnt(view, *due),
+            Knowledge::Unknown => Breaker::default(),
+            Knowledge::Shared { view, due, .. } => Breaker::from_view(view, *due),
         };
-        self.belief = Belief::Alone { breaker, at: now };
+        self.knowledge = Knowledge::Local { breaker, at: now };
         true
     }
 
     /// The local breaker, while the shared one is unreachable.
-    pub const fn alone(&mut self) -> Option<&mut Breaker> {
-        match &mut self.belief {
-            Belief::Alone { breaker, .. } => Some(breaker),
-            Belief::Unknown | Belief::Learnt { .. } => None,
+    pub const fn local(&mut self) -> Option<&mut Breaker> {
+        match &mut self.knowledge {
+            Knowledge::Local { breaker, .. } => Some(breaker),
+            Knowledge::Unknown | Knowledge::Shared { .. } => None,
         }
     }
 
     /// Is the shared breaker known to be open or half-open? Then it does not count failures.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(&self.belief, Belief::Learnt { view, .. } if view.state != State::Closed)
+        matches!(&self.knowledge, Knowledge::Shared { view, .. } if view.state != State::Closed)
     }
 
     /// The isolate's view, for the operator while the breaker does not answer.
     #[must_use]
     pub fn view(&self, now: Timestamp, policy: &Policy) -> View {
-        match &self.belief {
-            Belief::Unknown => Breaker::default().view(now, policy),
-            Belief::Learnt { view, due, .. } => View { retry_after_ms: (due.millis() - now.millis()).max(0), ..*view },
-            Belief::Alone { breaker, .. } => breaker.view(now, policy),
+        match &self.knowledge {
+            Knowledge::Unknown => Breaker::default().view(now, policy),
+            Knowledge::Shared { view, due, .. } => {
+                View { retry_after_ms: (due.millis() - now.millis()).max(0), ..*view }
+            }
+            Knowledge::Local { breaker, .. } => breaker.view(now, policy),
         }
     }
 }
@@ -178,10 +180,10 @@ fn ask(asking: &mut Vec<Timestamp>, now: Timestamp, policy: &Policy) -> Advice {
     Advice::Ask
 }
 
-fn alone(breaker: &mut Breaker, now: Timestamp, policy: &Policy) -> Advice {
+fn admit_locally(breaker: &mut Breaker, now: Timestamp, policy: &Policy) -> Advice {
     match breaker.admit(now, policy) {
         Admission::Go => Advice::Go,
-        Admission::Probe(round) => Advice::ProbeAlone(round),
+        Admission::Probe(round) => Advice::ProbeLocally(round),
         Admission::Refuse => Advice::Refuse { retry_after_ms: breaker.view(now, policy).retry_after_ms },
     }
 }

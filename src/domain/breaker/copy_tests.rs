@@ -22,8 +22,8 @@ fn view(state: State, retry_after_ms: i64) -> View {
 
 /// A question that begins and is never answered.
 fn lost(copy: &mut BreakerCopy, now: Timestamp) -> bool {
-    let begun = copy.begin();
-    copy.lost(begun, now)
+    let begun = copy.begin_question();
+    copy.question_lost(begun, now)
 }
 
 fn decision(advice: Advice, refresh: bool) -> Decision {
@@ -33,8 +33,8 @@ fn decision(advice: Advice, refresh: bool) -> Decision {
 #[test]
 fn every_request_asks_until_the_first_answer_arrives() {
     let mut copy = BreakerCopy::default();
-    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Introduce, false));
-    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::Introduce, false));
+    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::FirstAsk, false));
+    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::FirstAsk, false));
     copy.learn(&view(State::Closed, 0), at(2));
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
 }
@@ -76,13 +76,13 @@ fn an_unreachable_breaker_is_replaced_and_tried_again() {
     assert!(!lost(&mut copy, at(2)), "no change");
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
     for _ in 0..2 {
-        copy.alone().unwrap().failed(at(4), &POLICY);
+        copy.local().unwrap().failed(at(4), &POLICY);
     }
     assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
     assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
-    assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeAlone(1));
+    assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeLocally(1));
     assert!(copy.learn(&view(State::Closed, 0), at(30_005)), "it is back");
-    assert!(copy.alone().is_none());
+    assert!(copy.local().is_none());
     assert_eq!(copy.decide(at(30_006), &POLICY), decision(Advice::Go, false));
 }
 
@@ -92,7 +92,7 @@ fn an_open_copy_stays_open_when_the_breaker_becomes_unreachable() {
     copy.learn(&view(State::Open, 30_000), at(0));
     lost(&mut copy, at(10_000));
     assert_eq!(copy.decide(at(10_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 20_000 });
-    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeAlone(1));
+    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeLocally(1));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn at_most_max_probes_requests_ask_concurrently() {
     for _ in 0..50 {
         assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
     }
-    copy.asked();
+    copy.ask_finished();
     assert_eq!(copy.decide(at(30_001), &POLICY).advice, Advice::Ask);
     assert_eq!(copy.decide(at(31_001), &POLICY).advice, Advice::Ask, "a request that vanished frees its place");
     let two = Policy { max_probes: 2, ..POLICY };
@@ -133,10 +133,10 @@ fn an_older_view_does_not_replace_a_fresh_newer_one() {
 #[test]
 fn an_unanswered_question_is_ignored_if_another_was_answered() {
     let mut copy = BreakerCopy::default();
-    let begun = copy.begin();
+    let begun = copy.begin_question();
     copy.learn(&view(State::Closed, 0), at(0));
-    assert!(!copy.lost(begun, at(1)));
-    assert!(copy.alone().is_none());
+    assert!(!copy.question_lost(begun, at(1)));
+    assert!(copy.local().is_none());
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_forced_state_stays_forced_when_the_breaker_becomes_unreachable() {
         copy.learn(&View { forced: true, ..view(state, 0) }, at(0));
         lost(&mut copy, at(1));
         for _ in 0..10 {
-            copy.alone().unwrap().failed(at(2), &POLICY);
+            copy.local().unwrap().failed(at(2), &POLICY);
         }
         let advice = copy.decide(at(1_000_000), &POLICY).advice;
         assert_eq!(advice == Advice::Go, state == State::Closed);
@@ -163,6 +163,6 @@ fn the_view_of_the_copy_can_be_inspected() {
     assert!(copy.is_open());
     assert_eq!(copy.view(at(10_000), &POLICY), view(State::Open, 20_000));
     lost(&mut copy, at(10_000));
-    assert!(!copy.is_open(), "alone, the isolate counts failures itself");
+    assert!(!copy.is_open(), "the local breaker counts failures itself");
     assert_eq!(copy.view(at(10_000), &POLICY).state, State::Open);
 }

@@ -144,7 +144,7 @@ impl Default for Breaker {
 impl Breaker {
     /// A local breaker that continues from the view of the shared one; `due` is the time of its next probe.
     #[must_use]
-    pub const fn learnt(view: &View, due: Timestamp) -> Self {
+    pub const fn from_view(view: &View, due: Timestamp) -> Self {
         let mode = match (view.forced, view.state) {
             (true, State::Closed) => Mode::Forced { open: false },
             (true, State::Open | State::HalfOpen) => Mode::Forced { open: true },

@@ -206,7 +206,7 @@ fn a_local_breaker_continues_from_a_view() {
         (State::Open, true, Admission::Refuse),
     ] {
         let view = View { state, forced, failure_count: 5, retry_after_ms: 1, version: 9 };
-        let mut breaker = Breaker::learnt(&view, at(10));
+        let mut breaker = Breaker::from_view(&view, at(10));
         assert_eq!(breaker.admit(at(0), &POLICY), expected);
         assert_eq!(breaker.view(at(0), &POLICY).forced, forced);
     }

@@ -5,8 +5,8 @@
 //!   wait                 none    1 s   2 s   4 s  …   512 s   15 min
 //! ```
 //!
-//! While the account is blocked, every password gets the response of a wrong one, and no attempt extends the block
-//! (OWASP Authentication Cheat Sheet, "Account Lockout"). A success resets the count.
+//! While the account is blocked, every password gets the response of a wrong one (OWASP Authentication Cheat Sheet,
+//! "Account Lockout"). Attempts do not extend the block. A success resets the count.
 //!
 //! No account is locked permanently. Remaining risk: a persistent attacker can block new sign-ins to an account, at one
 //! guess per 15 minutes. Existing sessions stay valid, and their user can still change the password, because

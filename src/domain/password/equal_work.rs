@@ -1,7 +1,7 @@
 //! Equal work for every refusal, against timing attacks.
 //!
-//! Every refusal takes the time of a new hash. That holds for an unknown address, for a wrong password with a new or
-//! an old and cheaper hash, and for the right password while the account is blocked. The response time must reveal
+//! Every refusal takes the time of a new hash: for an unknown address, for a wrong password even if its stored hash is
+//! old and cheaper, and for the right password of a blocked account. The response time must reveal
 //! neither which addresses have accounts nor which password is right (OWASP Authentication Cheat Sheet,
 //! "Authentication Responses"). Between PBKDF2 hashes the match is exact. With Argon2id it is within a few per cent,
 //! because the time per block depends on the amount of memory and on the processor.

@@ -1,7 +1,7 @@
 //! Passwords as users type them, and the policy for new ones.
 //!
-//! NIST SP 800-63B §3.1.1: the length is counted in code points after normalisation; no composition rules, no
-//! truncation. `hash` owns hashing, and `common` the blocklist.
+//! The policy follows NIST SP 800-63B §3.1.1. It counts the length in code points after normalisation, without
+//! composition rules or truncation. `hash` owns hashing, and `common` the blocklist.
 
 pub mod argon2id;
 pub mod common;

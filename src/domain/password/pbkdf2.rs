@@ -1,9 +1,9 @@
 //! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) for a key of one block. It dominates the CPU time of a login.
 //!
 //! The `pbkdf2` crate is general; this file implements only the needed case. A round is two compressions of one block
-//! each. The HMAC states after the keys (RFC 2104 §2) are computed once, and every message of a round has the same
-//! length, so its padding is constant. In WebAssembly with SIMD the rounds are those of `pbkdf2_rounds`; elsewhere they
-//! use the `sha2` crate's compression. The tests compare both with the published vectors and the `pbkdf2` crate.
+//! each. The HMAC states after the keys (RFC 2104 §2) are computed once. Every message of a round has the same length,
+//! so its padding is constant. In WebAssembly with SIMD the rounds are those of `pbkdf2_rounds`; elsewhere they use the
+//! `sha2` crate's compression. The tests compare both with the published vectors and the `pbkdf2` crate.
 
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};

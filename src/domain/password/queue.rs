@@ -2,14 +2,14 @@
 //!
 //! An isolate is single-threaded, and a password hash takes hundreds of times as long as any other work. Without a
 //! queue, sixty concurrent sign-ins would hash back to back. Requests that wait for the database would see its answers
-//! seconds late, count them as timeouts and report them, and the circuit breaker would stop the service for all users.
+//! seconds late, and report timeouts. The circuit breaker would then stop the service for all users.
 //! Between two hashes the event loop therefore handles all pending work. Every waiting request polls once per turn of
 //! the event loop, and only the first poll of a turn is granted.
 //!
 //! The queue holds no places that would have to be released: the runtime may cancel a request at any time without
 //! notice. A cancelled request stops polling, which frees its slot automatically.
 
-/// Maximum number of waiting requests. With the default hash the last one waits some twenty seconds; clients time out
+/// Maximum number of waiting requests. With the default hash the last one waits about twenty seconds. Clients time out
 /// after thirty, so the hashes of a longer queue would be wasted.
 pub const MAX_WAITING: u32 = 100;
 

@@ -15,9 +15,10 @@ pub const WEAK_ROUNDS: u32 = 100_000;
 /// Maximum number of rounds; more would exhaust a request's CPU time.
 pub const MAX_ROUNDS: u32 = 10_000_000;
 
-/// This many rounds of PBKDF2 take as long as this many blocks of Argon2id, measured in workerd. The ratio differs
+/// This many rounds of PBKDF2 take as long as [`EQUIVALENT_BLOCKS`] of Argon2id, measured in workerd. The ratio differs
 /// slightly between processors, so work converted between the functions is accurate only to a few per cent.
-const EXCHANGE: (u32, u32) = (5, 2);
+const EQUIVALENT_ROUNDS: u32 = 5;
+const EQUIVALENT_BLOCKS: u32 = 2;
 
 /// A password hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,14 +107,14 @@ impl HashWork {
     const fn in_rounds(self) -> u32 {
         match self {
             Self::Pbkdf2Sha256 { rounds } => rounds,
-            Self::Argon2id(cost) => cost.blocks() * EXCHANGE.0 / EXCHANGE.1,
+            Self::Argon2id(cost) => cost.blocks() * EQUIVALENT_ROUNDS / EQUIVALENT_BLOCKS,
         }
     }
 
     /// The number of Argon2id blocks that take as long.
     const fn in_blocks(self) -> u32 {
         match self {
-            Self::Pbkdf2Sha256 { rounds } => rounds * EXCHANGE.1 / EXCHANGE.0,
+            Self::Pbkdf2Sha256 { rounds } => rounds * EQUIVALENT_BLOCKS / EQUIVALENT_ROUNDS,
             Self::Argon2id(cost) => cost.blocks(),
         }
     }
