@@ -1,10 +1,10 @@
 //! Equal work for every refusal, against timing attacks.
 //!
-//! Every refusal takes the time of a new hash: for an unknown address, for a wrong password even if its stored hash is
-//! old and cheaper, and for the right password of a blocked account. The response time must reveal
-//! neither which addresses have accounts nor which password is right (OWASP Authentication Cheat Sheet,
-//! "Authentication Responses"). Between PBKDF2 hashes the match is exact. With Argon2id it is within a few per cent,
-//! because the time per block depends on the amount of memory and on the processor.
+//! Every refusal takes the time of a new hash. That includes an unknown address, a wrong password with an old, cheaper
+//! hash, and the right password of a blocked account. The response time must reveal neither which addresses have
+//! accounts nor which password is right (OWASP Authentication Cheat Sheet, "Authentication Responses"). Between PBKDF2
+//! hashes the match is exact. With Argon2id it is within a few per cent, because the time per block depends on the
+//! amount of memory and on the processor.
 //!
 //! Remaining risk: a stored hash that costs more than a new one must be run in full to be verified. After a setting
 //! makes hashing cheaper (fewer rounds, or Argon2id after PBKDF2), the time reveals accounts without a sign-in since

@@ -1,5 +1,5 @@
-//! The rounds of PBKDF2 in WebAssembly with SIMD: SHA-256's compression (FIPS 180-4 §6.2.2) for the only kind of block
-//! that occurs, a hash and its padding.
+//! The rounds of PBKDF2 in WebAssembly with SIMD: SHA-256's compression (FIPS 180-4 §6.2.2) for one kind of block, a hash
+//! and its padding.
 //!
 //! It is the `sha2` crate's algorithm in another order. V8 keeps the order of the Wasm code, so the critical path
 //! decides the time of a round, and that path goes through `e`. No branch and no index depends on the data, so the time
