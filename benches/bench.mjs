@@ -1,9 +1,9 @@
-// `make bench`: what the service costs beside the least that this runtime can do, in one table, and in
-// dist/bench.json.
+// `make bench`: compares the service with the floor, the least that this runtime can do for the same operations. Writes
+// one table, and dist/bench.json.
 //
-// Product and floor run side by side, each on its own workerd. A round measures every operation once at each of both,
-// one right after the other, so that whatever else the machine does meets both; there are as many rounds as fit into
-// the time. CPU is the processor time of the workerd process, its D1 included, for a fixed number of requests.
+// Product and floor run side by side, each on its own workerd. A round measures every operation once on each of them,
+// in direct succession, so that other load on the machine affects both. There are as many rounds as fit into the time.
+// CPU is the processor time of the workerd process, including its D1, for a fixed number of requests.
 import { register } from "../tests/e2e/support/client.mjs";
 import { rows } from "../tests/e2e/support/database.mjs";
 import { compare } from "./support/comparison.mjs";
@@ -16,18 +16,18 @@ import { lines, number } from "./support/table.mjs";
 import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
 
 const RECORDER = "benches/support/recorded-db.mjs";
-/** No round begins that would probably end later than this after the start. */
+/** A round does not start if it would probably end later than this after the start of the benchmark. */
 const BUDGET_MS = 140_000;
-/** Something hangs, if it takes so long. */
+/** The benchmark hangs if it takes this long. */
 const LIMIT_MS = 180_000;
 
-/** Product and floor on fresh databases with the same people. */
+/** Starts product and floor on fresh databases with the same users. */
 async function startBoth(wrapper) {
   const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
   const product = await startTarget(productModules(wrapper));
   const floor = await startTarget(floorModules(wrapper), { settings });
-  // Everybody's hash is one that the service itself made, whatever it makes.
-  await register(product, { email: "somebody@mail.example", password: PASSWORD });
+  // All users get a hash that the service itself made, so it has the service's default parameters.
+  await register(product, { email: "first@mail.example", password: PASSWORD });
   const [{ password_hash: hash }] = await rows(await product.database(), "SELECT password_hash FROM users");
   await Promise.all([product, floor].map(async ({ database }) => fill(await database(), hash)));
   return [
@@ -66,7 +66,7 @@ setTimeout(() => {
   console.error(`Not done after ${LIMIT_MS / 1000} s: given up.`);
   process.exit(1);
 }, LIMIT_MS).unref();
-console.log("Checking that the floor does what the product does …");
+console.log("Checking that the floor runs the same statements as the product …");
 await withBoth(RECORDER, assertFaithful);
 console.log("Measuring …");
 const results = await withBoth(undefined, (product, floor) => compare(product, floor, begun + BUDGET_MS));

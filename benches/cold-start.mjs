@@ -1,9 +1,10 @@
-// `make bench-cold`: from nothing to the first answer, for the service and for the floor, and dist/bench-cold.json.
+// `make bench-cold`: the cold start up to the first response, for the service and for the floor. Writes
+// dist/bench-cold.json.
 //
-// workerd loads a Worker and runs its first lines before it listens, so what an empty isolate costs is spread over its
-// start and the first request. Each start here is a new workerd on an old database, asked four times: /health, where
-// the first request builds settings and router, and /health once more; /users/me, the first to use D1, and once more.
-// workerd itself starts for the floor, too: the difference is what the Worker adds. CPU is that of the process so far.
+// workerd loads a Worker and runs its top-level code before it listens. The cost of a cold isolate is therefore spread
+// over the start and the first request. Each start here is a new workerd on an existing database, with four requests.
+// The first /health builds settings and router; the first /users/me is the first to use D1. Both are repeated once. For
+// the floor workerd starts too, so the difference is the cost of the Worker. CPU is that of the process so far.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
@@ -26,7 +27,7 @@ const TARGETS = [
   { name: "floor", modules: floorModules(), tokens: FLOOR_TOKENS },
 ];
 
-/** One request on a connection of its own: how long it took, in ms. */
+/** One request on a new connection; resolves to its duration in ms. */
 async function ask({ origin, world }, operation) {
   const { path, ...options } = operation.request(world, 0);
   const begun = performance.now();
@@ -40,7 +41,7 @@ async function ask({ origin, world }, operation) {
   return performance.now() - begun;
 }
 
-/** One start: of each step the ms that it took, and the ms of CPU that the process has used by its end. */
+/** One start: the duration of each step in ms, and the CPU time of the process at its end in ms. */
 async function startOnce({ modules, tokens, state }) {
   const target = { ...(await startTarget(modules, { state, migrate: false })), world: newWorld(tokens) };
   try {
@@ -64,7 +65,7 @@ async function prepare(target) {
   await first.stop();
 }
 
-/** Medians over the starts, step by step; of CPU what each step added. The last row: all until the first answer. */
+/** Medians over the starts, per step; CPU is that of the step alone. The last row sums up to the first response. */
 function summary(starts) {
   const steps = STEPS.map((step, index) => ({
     step,

@@ -1,10 +1,11 @@
-// Holds the floor to the product: for each operation the same batches, of the same statements, with values of the same
-// kinds, and a body of the same size. So a change of the product's SQL cannot leave the floor behind unnoticed.
+// Verifies that the floor matches the product. Each operation must run the same batches of the same statements, with
+// values of the same types, and return a body of the same size. Otherwise a change of the product's SQL could outdate
+// the floor unnoticed.
 import assert from "node:assert/strict";
 
 import { OPERATIONS } from "./operations.mjs";
 
-/** Request ids and tokens are as long in both; the ids of users and sessions may differ in a digit or two. */
+/** Request ids and tokens have the same length in both; the ids of users and sessions may differ by a digit or two. */
 const BODY_SLACK = 16;
 
 const takeBatches = async ({ origin }) => (await fetch(`${origin}/__batches`)).json();
@@ -19,13 +20,13 @@ async function traced(target, operation) {
   return { batches: await takeBatches(target), size: body.length };
 }
 
-/** Both targets must stand behind `recorded-db.mjs`. */
+/** Both targets must run behind `recorded-db.mjs`. */
 export async function assertFaithful(product, floor) {
-  // What it took to get here.
+  // Discard the batches of the set-up.
   await Promise.all([product, floor].map(takeBatches));
   for (const operation of OPERATIONS) {
     const [real, least] = [await traced(product, operation), await traced(floor, operation)];
-    const difference = `The floor does something else than the product for ${operation.title}: see floor-worker.mjs`;
+    const difference = `The floor differs from the product for ${operation.title}: see floor-worker.mjs`;
     assert.deepEqual(least.batches, real.batches, difference);
     assert.ok(Math.abs(least.size - real.size) <= BODY_SLACK, `${difference} (${least.size} bytes, not ${real.size})`);
   }

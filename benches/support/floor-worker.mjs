@@ -1,9 +1,9 @@
-// The floor: the least that this runtime can do for each operation. A Worker in plain JavaScript that makes the same
-// round trips to D1, with the same statements and values of the same kinds, and answers as many bytes. It decides
-// nothing: no check of what comes in, no password hash, no signature, no log, no circuit breaker.
+// The floor: the least that this runtime can do for each operation. A Worker in plain JavaScript makes the same round
+// trips to D1, with the same statements and types of values, and returns as many bytes. It contains no logic: no
+// validation, no password hash, no signature, no log, no circuit breaker.
 //
-// A token is `user.session.jti.` and filling, as long as one of the product's. `faithful.mjs` holds this file to the
-// product, statement by statement, each time before anything is measured.
+// A token is `user.session.jti.` with padding to the length of the product's. Before each measurement, `faithful.mjs`
+// compares this file with the product, statement by statement.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import { sql } from "./statements.js";
@@ -11,7 +11,7 @@ import { sql } from "./statements.js";
 const DAY = 86_400_000;
 const UNLIMITED = 2 ** 53 - 1;
 const MAX_SESSIONS = 100;
-/** Free failures, first and longest wait, doublings. */
+/** Free failures, first and longest wait in ms, maximum number of doublings. */
 const THROTTLE = [5, 1000, 900_000, 10];
 
 export default class extends WorkerEntrypoint {
@@ -47,7 +47,7 @@ const batch = (db, list) => db.batch(list.map(([name, ...values]) => db.prepare(
 const randomId = () => crypto.randomUUID().replaceAll("-", "");
 const randomSession = () => 1 + Math.floor(Math.random() * UNLIMITED);
 
-/** The audit event of an operation, in the values of `audit.RECORD` and its like. */
+/** The audit event of an operation, as the values of `audit.RECORD` and similar statements. */
 const event = ({ now, id, ip, agent }, type, reason, user, session) =>
   [now, type, reason, user, session, null, null, id, ip, agent];
 

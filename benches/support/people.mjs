@@ -1,5 +1,5 @@
-// Who uses the targets: users with a session each, written into both databases alike, and the tokens of those
-// sessions, signed here, so that no measurement has to begin with thousands of logins.
+// The users of the targets: each has a session, written to both databases alike. The tokens of those sessions are
+// signed here, so that no measurement has to start with thousands of logins.
 import { pbkdf2Sync } from "node:crypto";
 
 import { headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
@@ -12,7 +12,7 @@ const DAY = 86_400 * SECOND;
 
 export const emailOf = (user) => `user-${user}@mail.example`;
 
-/** Spreads numbers over 32 bits; the statements below say the same. */
+/** Spreads numbers over 32 bits; the statements below compute the same. */
 const scattered = (number, factor) => (number * factor) % 2 ** 32;
 const sessionOf = (user) => 1 + scattered(user, 2654435761) * 2 ** 18 + user;
 const hex = (number, digits) => number.toString(16).padStart(digits, "0");
@@ -39,32 +39,32 @@ export function hashOf(password, rounds) {
   return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(key)}`;
 }
 
-/** The statements that add so many people, with their values; the password of everybody has this hash. */
+/** The statements that add this many users, with their values; the password of every user has this hash. */
 export function rowsOf(users, hash) {
   const values = [users, Date.now() - SECOND, hash];
   return ROWS.map((sql) => ({ sql, values: values.slice(0, sql.includes("?3") ? 3 : 2) }));
 }
 
-/** Fills a migrated database with these people only. */
+/** Replaces the content of a migrated database with these users. */
 export async function fill(db, hash) {
   const removed = ["refresh_tokens", "sessions", "users", "audit_events"].map((table) => `DELETE FROM ${table}`);
   const added = rowsOf(USERS, hash).map(({ sql, values }) => db.prepare(sql).bind(...values));
   await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
 }
 
-/** Tokens that the product believes: the service's secret is known here. */
+/** Tokens that the product accepts, signed with the service's secret. */
 export const PRODUCT_TOKENS = {
   access: remembering((user) => jwt("access", user, 900 * SECOND)),
   refresh: (user) => jwt("refresh", user, 7 * DAY),
 };
 
-/** Tokens of the floor, as long as the product's. */
+/** Tokens of the floor, of the same length as the product's. */
 export const FLOOR_TOKENS = {
   access: (user) => filled(user, PRODUCT_TOKENS.access(user).length),
   refresh: (user) => filled(user, PRODUCT_TOKENS.refresh(user).length),
 };
 
-/** An access token is sent again and again: making it is not what is measured. */
+/** Caches access tokens, which are sent repeatedly, so that signing does not distort the measurement. */
 function remembering(make) {
   const made = new Map();
   return (user) => made.get(user) ?? made.set(user, make(user)).get(user);

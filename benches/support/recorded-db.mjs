@@ -1,8 +1,8 @@
-// In front of the product or of the floor: a record of each batch that goes to D1, as `[{sql, values}]`, where of a
-// value only its kind is kept. `GET /__batches` hands the record over, and forgets it.
+// A wrapper of the product or the floor that records each batch to D1 as `[{sql, values}]`; of a value it records only
+// the type. `GET /__batches` returns the record and clears it.
 import Entry from "./entry.js";
 
-// The other classes that wrangler.toml names.
+// The other classes that wrangler.toml refers to.
 export * from "./entry.js";
 
 let batches = [];

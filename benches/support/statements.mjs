@@ -1,11 +1,11 @@
-// The SQL of the product, read out of its source, so that the floor runs the very same statements.
+// The SQL of the product, parsed from its source, so that the floor runs the same statements.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const STORE = resolve(import.meta.dirname, "../../src/store");
 const CONSTANT = /^const ([A-Z_]+): &str =\s*"([^"\\]*)";/gm;
 
-/** By file and name: `{"sessions.OPEN_SESSION": "INSERT …"}`. */
+/** The statements by file and name: `{"sessions.OPEN_SESSION": "INSERT …"}`. */
 function statements() {
   const files = readdirSync(STORE).filter((name) => name.endsWith(".rs"));
   const entries = files.flatMap((file) => {
@@ -15,7 +15,7 @@ function statements() {
   return Object.fromEntries(entries);
 }
 
-/** A module that exports `sql(name)`. */
+/** The source of a module that exports `sql(name)`. */
 export function statementsModule() {
   return `const STATEMENTS = ${JSON.stringify(statements())};
 export function sql(name) {

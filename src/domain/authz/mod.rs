@@ -1,11 +1,11 @@
-//! Who may do what: THE decision, and THE table behind it.
+//! Role-based access control: THE decision, and THE table of permissions behind it.
 //!
-//! A user holds grants: a role in a university, some narrowed to a department; `PLATFORM_ADMIN` everywhere. A
-//! permission is asked for on a resource: a university, perhaps a department in it, perhaps an owner. Nobody
-//! else compares roles.
+//! A user holds grants: a role in a university, optionally narrowed to a department. `PLATFORM_ADMIN` covers all. A
+//! permission is checked on a resource: a university, optionally a department in it, optionally an owner. No other
+//! module compares roles.
 //!
-//! What belongs to a university in which the caller has no role does not exist for them
-//! ([`Denial::Invisible`]): otherwise ids would tell what others have.
+//! Resources of a university in which the caller has no role are hidden ([`Denial::Invisible`]). Otherwise a caller
+//! could enumerate ids to learn which resources other universities have.
 
 pub mod credential;
 pub mod role;
@@ -13,74 +13,73 @@ pub mod role;
 pub use crate::domain::authz::role::{Reach, Role};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 
-/// What can be asked for.
+/// A permission, checked on a [`Resource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Create, rename and delete universities.
     ManageUniversities,
-    /// All of `/admin`.
+    /// Use every operation below `/admin`.
     Administer,
     /// See a university and its departments.
     ViewUniversity,
     /// Create and delete departments.
     ManageDepartments,
-    /// See who has which role.
+    /// List the role grants of a university or department.
     ViewRoles,
-    /// Give somebody this role.
+    /// Grant this role to a user.
     GrantRole(Role),
-    /// Take it from somebody, or lay it down.
+    /// Revoke this role from a user, or give up one's own.
     RemoveRole(Role),
     /// Create, change and delete courses.
     ManageCourses,
-    /// See a course.
+    /// See one course and its data.
     ViewCourse,
     /// Enrol oneself in a published course.
     Enroll,
-    /// See who is enrolled in a course.
+    /// List the enrolments of a course.
     ViewEnrollments,
-    /// See one enrolment.
+    /// See a single enrolment, one's own or another user's.
     ViewEnrollment,
-    /// End one enrolment.
+    /// End a single enrolment, one's own or another user's.
     EndEnrollment,
 }
 
 use Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
 
-const EVERYBODY: &[Role] = &Role::ALL;
+const ALL_ROLES: &[Role] = &Role::ALL;
 const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
 const STUDENTS: &[Role] = &[Student];
 const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
-/// Who has a permission whatever their roles.
+/// Whether a permission can also be had without a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Besides {
-    /// Nobody.
-    Nobody,
-    /// Whose it is.
-    Owner,
-    /// Everybody, if it is published.
-    Audience,
+enum RoleExemption {
+    RolesOnly,
+    /// The owner of the resource needs no role.
+    OrOwner,
+    /// No user needs a role if the resource is published.
+    OrPublished,
 }
 
-impl Besides {
+impl RoleExemption {
     fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
         match self {
-            Owner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
-            Audience if resource.is_published == Some(true) => Some(AllowedBy::Publication),
-            Nobody | Owner | Audience => None,
+            OrOwner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
+            OrPublished if resource.is_published == Some(true) => Some(AllowedBy::Publication),
+            RolesOnly | OrOwner | OrPublished => None,
         }
     }
 }
 
-use Besides::{Audience, Nobody, Owner};
+use RoleExemption::{OrOwner, OrPublished, RolesOnly};
 
-/// A line of the table: the name under which other services ask, the roles, and who besides.
-type Line = (&'static str, &'static [Role], Besides);
+/// A row of the table: the permission's name for other services, the roles that have it, and the exemption from roles.
+type Row = (&'static str, &'static [Role], RoleExemption);
 
 impl Permission {
-    /// Every permission.
+    /// Every permission, with each role that can be granted or revoked.
     pub const ALL: [Self; 23] = [
         Self::ManageUniversities,
         Self::Administer,
@@ -107,96 +106,96 @@ impl Permission {
         Self::EndEnrollment,
     ];
 
-    /// THE table: which roles have a permission, and who besides. A role's department narrows it to that department;
-    /// a role without one covers the university.
+    /// THE table: the roles that have each permission. A role with a department is narrowed to that department; a role
+    /// without one covers the university.
     #[rustfmt::skip]
-    const fn line(self) -> Line {
+    const fn row(self) -> Row {
         match self {
-            Self::ManageUniversities      => ("universities:manage", PLATFORM_ADMINS, Nobody),
-            Self::Administer              => ("platform:administer", PLATFORM_ADMINS, Nobody),
-            Self::ViewUniversity          => ("universities:view", EVERYBODY, Nobody),
-            Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, Nobody),
-            Self::ViewRoles               => ("roles:view", ADMINS, Nobody),
-            Self::GrantRole(Student)          => ("roles:grant:STUDENT", ADMINS, Nobody),
-            Self::GrantRole(Ta)               => ("roles:grant:TA", ADMINS, Nobody),
-            Self::GrantRole(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, Nobody),
-            Self::GrantRole(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::GrantRole(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::GrantRole(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Nobody),
-            Self::RemoveRole(Student)         => ("roles:remove:STUDENT", ADMINS, Owner),
-            Self::RemoveRole(Ta)              => ("roles:remove:TA", ADMINS, Owner),
-            Self::RemoveRole(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, Owner),
-            Self::RemoveRole(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
-            Self::ManageCourses           => ("courses:manage", ADMINS, Nobody),
-            Self::ViewCourse              => ("courses:view", EVERYBODY, Audience),
-            Self::Enroll                  => ("enrollments:create", STUDENTS, Nobody),
-            Self::ViewEnrollments         => ("enrollments:list", TEACHERS, Nobody),
-            Self::ViewEnrollment          => ("enrollments:view", TEACHERS, Owner),
-            Self::EndEnrollment           => ("enrollments:end", ADMINS, Owner),
+            Self::ManageUniversities      => ("universities:manage", PLATFORM_ADMINS, RolesOnly),
+            Self::Administer              => ("platform:administer", PLATFORM_ADMINS, RolesOnly),
+            Self::ViewUniversity          => ("universities:view", ALL_ROLES, RolesOnly),
+            Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, RolesOnly),
+            Self::ViewRoles               => ("roles:view", ADMINS, RolesOnly),
+            Self::GrantRole(Student)          => ("roles:grant:STUDENT", ADMINS, RolesOnly),
+            Self::GrantRole(Ta)               => ("roles:grant:TA", ADMINS, RolesOnly),
+            Self::GrantRole(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, RolesOnly),
+            Self::GrantRole(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, RolesOnly),
+            Self::RemoveRole(Student)         => ("roles:remove:STUDENT", ADMINS, OrOwner),
+            Self::RemoveRole(Ta)              => ("roles:remove:TA", ADMINS, OrOwner),
+            Self::RemoveRole(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, OrOwner),
+            Self::RemoveRole(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, OrOwner),
+            Self::ManageCourses           => ("courses:manage", ADMINS, RolesOnly),
+            Self::ViewCourse              => ("courses:view", ALL_ROLES, OrPublished),
+            Self::Enroll                  => ("enrollments:create", STUDENTS, RolesOnly),
+            Self::ViewEnrollments         => ("enrollments:list", TEACHERS, RolesOnly),
+            Self::ViewEnrollment          => ("enrollments:view", TEACHERS, OrOwner),
+            Self::EndEnrollment           => ("enrollments:end", ADMINS, OrOwner),
         }
     }
 
-    /// Every permission, with the name under which other services ask for it.
+    /// Every permission, with the name that other services use to ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
-        Self::ALL.into_iter().map(|permission| (permission.line().0, permission))
+        Self::ALL.into_iter().map(|permission| (permission.row().0, permission))
     }
 }
 
-/// A role that somebody was given.
+/// A role granted to a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleGrant {
-    /// Identifies it.
+    /// The id by which the grant can be revoked.
     pub id: GrantId,
-    /// Which role.
+    /// The role that was granted.
     pub role: Role,
-    /// Where; nowhere in particular for `PLATFORM_ADMIN`.
+    /// The university; `None` only for `PLATFORM_ADMIN`.
     pub university_id: Option<UniversityId>,
-    /// Narrowed to this department.
+    /// The department to which the role is narrowed; `None` covers the whole university.
     pub department_id: Option<DepartmentId>,
 }
 
-/// What a permission is asked for on.
+/// The resource on which a permission is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resource {
-    /// The university it belongs to; none for what belongs to the service itself.
+    /// The university it belongs to; `None` for resources of the service itself.
     pub university_id: Option<UniversityId>,
-    /// The department it belongs to.
+    /// The department it belongs to, if it belongs to one.
     pub department_id: Option<DepartmentId>,
-    /// Whose it is.
+    /// The user that needs no role for it, such as the student of an enrolment.
     pub owner: Option<UserId>,
-    /// Of one course: may everybody see it, and students enrol?
+    /// For one course: may any user see it, and may students enrol? `None` for other resources.
     pub is_published: Option<bool>,
 }
 
 impl Resource {
-    /// A university itself.
+    /// The university as a whole.
     #[must_use]
     pub const fn university(id: UniversityId) -> Self {
         Self::within(id, None)
     }
 
-    /// Something of a department, or of a university as a whole.
+    /// A resource of a department, or of the university as a whole.
     #[must_use]
     pub const fn within(university_id: UniversityId, department_id: Option<DepartmentId>) -> Self {
         Self { university_id: Some(university_id), department_id, owner: None, is_published: None }
     }
 }
 
-/// What allowed it.
+/// The reason why a request is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedBy {
-    /// This grant.
+    /// A grant of the caller covers the resource.
     RoleGrant(RoleGrant),
-    /// It is theirs.
+    /// The caller owns the resource.
     Ownership,
-    /// It is published.
+    /// The course is published, so any user may see it.
     Publication,
 }
 
 impl AllowedBy {
-    /// The grant, if it was one.
+    /// The id of the allowing grant, if a grant was the reason.
     #[must_use]
     pub const fn grant_id(&self) -> Option<GrantId> {
         match self {
@@ -206,32 +205,32 @@ impl AllowedBy {
     }
 }
 
-/// Why it is not allowed.
+/// The reason why a request is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
-    /// They may know that it exists, but not do this.
+    /// The caller may know that the resource exists, but lacks the permission.
     Forbidden,
-    /// They might, if the course were published.
+    /// The caller has the permission, but the course is not published.
     Unpublished,
-    /// For them it does not exist.
+    /// The response must not reveal that the resource exists.
     Invisible,
 }
 
-/// May this user do this with that?
+/// Decides whether a user with these grants has a permission on a resource.
 ///
 /// # Errors
-/// [`Denial`] says whether they may know that it exists.
+/// [`Denial`] says whether the response may reveal that the resource exists.
 pub fn decide(
     user_id: UserId,
     grants: &[RoleGrant],
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Denial> {
-    let (_, roles, besides) = permission.line();
-    if let Some(allowed) = besides.allowed(user_id, resource) {
+    let (_, roles, exemption) = permission.row();
+    if let Some(allowed) = exemption.allowed(user_id, resource) {
         return Ok(allowed);
     }
-    // The narrowest role that allows it is the one to name.
+    // Of several allowing grants, the least powerful one is reported.
     let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
     match allowing.min_by_key(|grant| (grant.role, grant.id)) {
         Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => Err(Denial::Unpublished),
@@ -251,7 +250,7 @@ fn covers(grant: &RoleGrant, permission: Permission, resource: &Resource) -> boo
     is_here && (is_in_department || is_seen_from_any_department)
 }
 
-/// Does a grant let them know that it exists? What belongs to no university is no secret.
+/// Does a grant reveal that the resource exists? Resources outside universities are not secret.
 fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     let Some(university_id) = resource.university_id else {
         return true;
@@ -259,14 +258,14 @@ fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     grants.iter().any(|grant| grant.role == PlatformAdmin || grant.university_id == Some(university_id))
 }
 
-/// The departments in which these grants allow something that they do not allow in the whole university.
+/// The departments of a university to which the grants with a permission are narrowed. University-wide grants add none.
 #[must_use]
 pub fn departments_with(
     grants: &[RoleGrant],
     permission: Permission,
     university_id: UniversityId,
 ) -> Vec<DepartmentId> {
-    let (_, roles, _) = permission.line();
+    let (_, roles, _) = permission.row();
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()
 }

@@ -1,4 +1,4 @@
-//! The table of permissions, written out once more in the form of the contract, and the rules around it.
+//! The table of permissions, repeated in the form of the contract, and the rules around it.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -30,10 +30,10 @@ fn may(grant: RoleGrant, permission: Permission, resource: &Resource) -> bool {
     decide(user(7), &[grant], permission, resource).is_ok()
 }
 
-/// Everything about one role, university-wide, on a thing in its own university: one letter per permission, in
-/// the order of the table. `y`es, `n`o.
+/// Each role, university-wide, on a resource of its own university: one letter per permission, `y`es or `n`o, in the
+/// order of the table.
 #[test]
-fn each_role_may_what_the_contract_says() {
+fn each_role_has_the_permissions_of_the_contract() {
     let table = [
         // universities platform view departments roles, grant and remove S T I D U P, courses view enroll list view end
         (Student, "n n y n n nnnnnn nnnnnn n y y n n n"),
@@ -44,7 +44,7 @@ fn each_role_may_what_the_contract_says() {
         (PlatformAdmin, "y y y y y yyyyyy yyyyyy y y n y y y"),
     ];
     for (role, expected) in table {
-        // A department's administrator is looked at inside that department.
+        // A department administrator is checked inside the department.
         let narrowed = (role == DepartmentAdmin).then_some(4);
         let resource = Resource::within(university(1), narrowed.map(department));
         let found: String = Permission::all()
@@ -71,12 +71,12 @@ fn a_department_narrows_a_role() {
             assert_eq!(refused, Err(Denial::Forbidden), "{role:?}");
         }
     }
-    assert!(may(grant(Instructor, None), Permission::ViewEnrollments, &beside), "without one it covers all");
-    assert!(may(grant(Student, Some(4)), Permission::ViewCourse, &beside), "seeing is not narrowed");
+    assert!(may(grant(Instructor, None), Permission::ViewEnrollments, &beside), "without a department it covers all");
+    assert!(may(grant(Student, Some(4)), Permission::ViewCourse, &beside), "a department does not narrow viewing");
 }
 
 #[test]
-fn another_university_does_not_exist() {
+fn resources_of_another_university_are_invisible() {
     let elsewhere = Resource { owner: Some(user(8)), ..Resource::university(university(2)) };
     for (_, permission) in Permission::all() {
         for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
@@ -88,7 +88,7 @@ fn another_university_does_not_exist() {
 }
 
 #[test]
-fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
+fn resources_of_the_service_are_visible_but_need_a_platform_administrator() {
     let service = Resource::default();
     for permission in [Permission::Administer, Permission::ManageUniversities] {
         assert_eq!(decide(user(7), &[], permission, &service), Err(Denial::Forbidden));
@@ -99,7 +99,7 @@ fn what_belongs_to_the_service_is_no_secret_but_its_administrators_alone() {
 }
 
 #[test]
-fn what_somebody_owns_is_theirs_without_any_role() {
+fn an_owner_needs_no_role() {
     let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
     for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::RemoveRole(Ta)] {
         assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
@@ -110,7 +110,7 @@ fn what_somebody_owns_is_theirs_without_any_role() {
 }
 
 #[test]
-fn a_published_course_is_seen_by_everybody() {
+fn any_user_sees_a_published_course() {
     let elsewhere = Resource::university(university(2));
     let hidden = Resource { is_published: Some(false), ..elsewhere };
     let published = Resource { is_published: Some(true), ..elsewhere };
@@ -125,17 +125,17 @@ fn a_published_course_is_seen_by_everybody() {
 }
 
 #[test]
-fn students_enrol_in_what_is_published() {
+fn students_enrol_in_published_courses_only() {
     let course = |is_published| Resource { is_published, ..Resource::university(university(1)) };
     let enrol = |role, is_published| decide(user(7), &[grant(role, None)], Permission::Enroll, &course(is_published));
     assert!(enrol(Student, Some(true)).is_ok());
-    assert!(enrol(Student, None).is_ok(), "in a university as such they may");
+    assert!(enrol(Student, None).is_ok(), "without a course, publication is not checked");
     assert_eq!(enrol(Student, Some(false)), Err(Denial::Unpublished));
-    assert_eq!(enrol(Ta, Some(false)), Err(Denial::Forbidden), "who may not anyway is not told");
+    assert_eq!(enrol(Ta, Some(false)), Err(Denial::Forbidden), "this denial does not reveal it");
 }
 
 #[test]
-fn the_least_powerful_grant_that_allows_it_is_named() {
+fn the_least_powerful_allowing_grant_is_reported() {
     let grants = [grant(PlatformAdmin, None), grant(UniversityAdmin, None), grant(Instructor, None)];
     let course = Resource::university(university(1));
     let allowed = decide(user(7), &grants, Permission::ViewEnrollments, &course);
@@ -143,7 +143,7 @@ fn the_least_powerful_grant_that_allows_it_is_named() {
 }
 
 #[test]
-fn nobody_grants_a_role_above_their_own() {
+fn no_role_grants_a_role_above_itself() {
     for role in Role::ALL {
         for wanted in Role::ALL.into_iter().filter(|wanted| *wanted > role) {
             let department = (role == DepartmentAdmin).then_some(4);
@@ -167,7 +167,7 @@ fn every_permission_has_one_row_and_one_name() {
 }
 
 #[test]
-fn departments_are_those_of_the_narrowed_grants_here() {
+fn departments_come_from_the_narrowed_grants_of_this_university() {
     let elsewhere = RoleGrant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
     let grants = [grant(DepartmentAdmin, Some(4)), grant(Student, Some(5)), elsewhere];
     assert_eq!(departments_with(&grants, Permission::ViewRoles, university(1)), [department(4)]);
