@@ -1,5 +1,5 @@
-// What becomes of universities, departments, courses and enrolments when one request changes what another has read
-// already: each case is two requests, the one held back until the other is answered. At this level, because a wrapper
+// Universities, departments, courses and enrolments when one request changes what another has already
+// read: each case is two requests, and one is held back until the other is answered. At this level, because a wrapper
 // around D1 can do that to the Worker as it is deployed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -30,7 +30,7 @@ before(async () => {
 });
 after(() => service.stop());
 
-/** The answer of `late`, which `early` has overtaken; whatever became of both, nothing is broken. */
+/** The answer of `late`, which `early` has overtaken; whatever the answers, the tables are intact. */
 async function overtaken(late, early) {
   const response = await hold.overtake(late, early);
   await assertIntact(service.db);
@@ -54,7 +54,7 @@ describe("a university, a department or a course", () => {
   const departments = (university) => `/universities/${university}/departments`;
   const COURSE = { title: "Logic", code: "LOG-1", is_public: true };
 
-  test("is not found when it is gone before it is changed", async () => {
+  test("is not found when deleted before its change", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     const [renamed, closed] = [{ name: "Another" }, { is_public: false }];
@@ -64,7 +64,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not found when it is gone before it is deleted", async () => {
+  test("is not found when deleted before its deletion", async () => {
     const university = await newUniversity();
     const department = `${departments(university)}/${await newDepartment(university)}`;
     const course = `/courses/${await newCourse(university)}`;
@@ -74,7 +74,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not added to a university that is gone", async () => {
+  test("is not added to a deleted university", async () => {
     for (const [things, value] of [[departments, { name: "Physics" }], [courses, COURSE]]) {
       const university = await newUniversity();
       const adding = (headers) => create(things(university), value, headers);
@@ -83,7 +83,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not put into a department that is gone", async () => {
+  test("is not put into a deleted department", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     for (const putting of [
@@ -101,7 +101,7 @@ describe("a university, a department or a course", () => {
     assert.deepEqual(kept, [{ id: course, department_id: null }]);
   });
 
-  test("is left alone by who runs its department when it has just left that", async () => {
+  test("is not changed by the administrator of a department that it has just left", async () => {
     const university = await newUniversity();
     const department_id = await newDepartment(university);
     const admin = await member(service, boss, university, "DEPARTMENT_ADMIN", department_id);
@@ -116,7 +116,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not deleted while something was added to it", async () => {
+  test("is not deleted once something was added to it", async () => {
     const university = await newUniversity();
     const department = await newDepartment(university);
     const ofDepartment = await overtaken(
@@ -142,12 +142,12 @@ describe("an enrolment", () => {
   });
   const enrolling = (course, person = student) => (headers) => enroll(service, person, course, headers);
 
-  test("in a course that is gone is not found", async () => {
+  test("in a deleted course is not found", async () => {
     const course = await newCourse(university);
     assertEnvelope(await overtaken(enrolling(course), () => remove(`/courses/${course}`)), 404, "NOT_FOUND");
   });
 
-  test("in a course that is public no more is refused as one in any other such course", async () => {
+  test("in a course that is no longer public is refused as in any unpublished course", async () => {
     const [closed, course] = [await newCourse(university, { is_public: false }), await newCourse(university)];
     const usual = await enroll(service, student, closed);
     const response = await overtaken(enrolling(course), () => change(`/courses/${course}`, { is_public: false }));
@@ -155,32 +155,32 @@ describe("an enrolment", () => {
     assert.deepEqual(response.body.error, usual.body.error);
   });
 
-  test("of somebody who is gone is refused, and is no fault of the service", async () => {
+  test("of an erased user is refused, and is no fault of the service", async () => {
     const course = await newCourse(university);
     const gone = (id) => remove(`/admin/users/${id}`);
     const disabled = (id) => change(`/admin/users/${id}`, { is_active: false });
     for (const go of [gone, disabled]) {
       const person = await member(service, boss, university, "STUDENT");
       const response = await overtaken(enrolling(course, person), () => go(person.id));
-      // Their sessions ended with that, and so did this one's token.
+      // The user's sessions ended with the erasure, and so did this one's token.
       assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
     }
     assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
   });
 
-  test("that the same student has made meanwhile is a conflict", async () => {
+  test("that the same student has made concurrently is a conflict", async () => {
     const course = await newCourse(university);
     assertConflict(await overtaken(enrolling(course), enrolling(course)), /already enrolled/i);
   });
 
-  test("that was made meanwhile goes with its course", async () => {
+  test("that was made concurrently is deleted with its course", async () => {
     const course = await newCourse(university);
     const response = await overtaken((headers) => remove(`/courses/${course}`, boss, headers), enrolling(course));
     assert.equal(response.status, 204);
     assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
   });
 
-  test("that has ended is not found, neither to be ended again nor to be looked at", async () => {
+  test("that has ended is not found, neither for ending nor for reading", async () => {
     for (const method of ["GET", "DELETE"]) {
       const { id } = await made(enroll(service, student, await newCourse(university)));
       const path = `/enrollments/${id}`;

@@ -1,7 +1,7 @@
-// Universities, departments, courses and enrolments that come and go at the same moment: every name is given once,
-// nothing refers to what is gone, and what was answered is what is stored. At this level, because it takes workerd, two
-// isolates of the deployed Worker and one D1 behind them to make the interleavings; those that chance seldom makes are
-// in courses-overtaken.
+// Universities, departments, courses and enrolments added and removed concurrently: every name is given once,
+// nothing refers to deleted rows, and the answers match the stored rows. At this level, because only workerd, two
+// isolates of the deployed Worker and one D1 behind them produce the interleavings; courses-overtaken has those that
+// seldom occur by chance.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -39,11 +39,11 @@ after(async () => {
   await service.stop();
 });
 
-/** All of them at once, each by another isolate than the one before. */
+/** Runs all of them concurrently, each on a different isolate from the one before. */
 const inParallel = (operations) =>
   Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
-/** The list, beginning with another one: who comes first has an advantage. */
+/** The list, beginning with another element: the first one has an advantage. */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
 const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
@@ -51,8 +51,8 @@ const newCourse = async (university, course) => (await made(createCourse(service
 const remove = (isolate, path) => call(isolate, boss, "DELETE", path);
 const change = (isolate, path, value) => call(isolate, boss, "PATCH", path, value);
 
-describe("a name that many want at once is given once", () => {
-  /** One of the answers is a success, all others say that the name is taken; gives the number of the one. */
+describe("a name wanted by many concurrent requests is given once", () => {
+  /** One of the answers is a success, all others say that the name is taken; returns the index of that one. */
   function assertOneGot(answers, success, message) {
     assert.deepEqual(answersOf(answers), { [success]: 1, "409 CONFLICT": answers.length - 1 });
     const refused = answers.filter(({ status }) => status === 409);
@@ -109,7 +109,7 @@ describe("a name that many want at once is given once", () => {
     assert.deepEqual(await rows(service.db, "SELECT id FROM courses WHERE code = ?1", code), [{ id }]);
   });
 
-  test("a place in a course: nobody is enrolled twice", async () => {
+  test("a place in a course: each student is enrolled once", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     const students = await Promise.all(many(4, () => member(service, boss, university, "STUDENT")));
@@ -125,8 +125,8 @@ describe("a name that many want at once is given once", () => {
   });
 });
 
-describe("a deletion while others add", () => {
-  test("of a department: it stays with what was added, or nothing was added, anywhere", async () => {
+describe("a deletion with concurrent additions", () => {
+  test("of a department: it stays with the additions, or nothing was added, anywhere", async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const university = await newUniversity();
       const department = await newDepartment(university);
@@ -157,7 +157,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a course: whoever enrols is in time, or does not find it", async () => {
+  test("of a course: a student enrols in time, or does not find it", async () => {
     const university = await newUniversity();
     const students = await Promise.all(many(6, () => member(service, boss, university, "STUDENT")));
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -174,7 +174,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a course's publication: whoever enrols is in time, or is refused", async () => {
+  test("of a course's publication: a student enrols in time, or is refused", async () => {
     const university = await newUniversity();
     const students = await Promise.all(many(6, () => member(service, boss, university, "STUDENT")));
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -193,7 +193,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a university: whoever is added is in time, or does not find it", async () => {
+  test("of a university: an addition is in time, or does not find it", async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const university = await newUniversity();
       const people = await Promise.all(many(6, () => signUp(service)));
@@ -209,7 +209,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("many at once of the same thing: one succeeds, the others do not find it", async () => {
+  test("of the same thing, many times: one succeeds, the others do not find it", async () => {
     const university = await newUniversity();
     const student = await member(service, boss, university, "STUDENT");
     const { id } = await made(enroll(service, student, await newCourse(university)));
