@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 
 import { rows } from "./support/database.mjs";
 import { assertEnvelope } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   administrators,
   answerOf,
@@ -36,9 +37,6 @@ after(async () => {
   await service.stop();
 });
 
-/** Runs all of them concurrently, each on a different isolate from the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newAdministrators = async (university, count) => {
   const people = Array.from({ length: count }, () => member(service, boss, university, "UNIVERSITY_ADMIN"));
@@ -63,7 +61,7 @@ describe("two administrators of a university that remove each other's role", () 
     for (const person of isStudent ? [one, other] : []) {
       await made(grantRole(service, boss, university, person, "STUDENT"));
     }
-    const answers = await inParallel([
+    const answers = await inParallel(service, [
       (isolate) => removeRole(isolate, one, university, other.grant),
       (isolate) => removeRole(isolate, other, university, one.grant),
     ]);
@@ -98,7 +96,7 @@ describe("two administrators of a university that remove each other's role", () 
 
 /** Two concurrent acts, each against one of the only two administrators: `people`. */
 async function race(acts, people, role, university) {
-  const answers = await inParallel(acts.map((act) => (isolate) => perform(isolate, act, university)));
+  const answers = await inParallel(service, acts.map((act) => (isolate) => perform(isolate, act, university)));
   const told = answers.map(answerOf).join(" and ");
   const winners = acts.filter((_, index) => answers[index].status < 300);
   // Both may succeed only against the same administrator: never are both removed.
@@ -169,7 +167,7 @@ describe("of many administrators one remains", () => {
     const university = await newUniversity();
     const people = await newAdministrators(university, CROWD);
     const removals = people.map((person) => (isolate) => removeRole(isolate, person, university, person.grant));
-    const last = assertOneRefused(await inParallel(removals), people);
+    const last = assertOneRefused(await inParallel(service, removals), people);
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [last]);
   });
 
@@ -178,6 +176,7 @@ describe("of many administrators one remains", () => {
     const people = await newAdministrators(university, CROWD / 2);
     const pairs = people.flatMap((by) => people.filter((person) => person !== by).map((target) => ({ by, target })));
     const answers = await inParallel(
+      service,
       pairs.map(({ by, target }) => (isolate) => removeRole(isolate, by, university, target.grant)),
     );
     const removed = pairs.filter((_, index) => answers[index].status === 204).map(({ target }) => target.id);
@@ -198,7 +197,10 @@ describe("of many administrators one remains", () => {
       t.after(() => appoint(service, boss));
       const university = await newUniversity();
       const people = await onlyAdministrators(CROWD);
-      const answers = await inParallel(people.map((person) => (isolate) => remove(isolate, person, university)));
+      const answers = await inParallel(
+        service,
+        people.map((person) => (isolate) => remove(isolate, person, university)),
+      );
       const last = assertOneRefused(answers, people);
       assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [last]);
     });
@@ -208,6 +210,7 @@ describe("of many administrators one remains", () => {
     const university = await newUniversity();
     const people = await newAdministrators(university, CROWD);
     const answers = await inParallel(
+      service,
       people.map((by) => (isolate) => perform(isolate, act(WAYS["deletes themselves"], by))),
     );
     const last = assertOneRefused(answers, people);

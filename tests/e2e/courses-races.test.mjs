@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertFaults } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
@@ -39,9 +40,6 @@ after(async () => {
   await service.stop();
 });
 
-/** Runs all of them concurrently, each on a different isolate from the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 /** The list, beginning with another element: the first one has an advantage. */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
@@ -62,15 +60,18 @@ describe("a name wanted by many concurrent requests is given once", () => {
 
   test("the slug of a new university", async () => {
     const slug = newName("slug");
-    const answers = await inParallel(many(MANY, () => (isolate) => createUniversity(isolate, boss, slug)));
+    const answers = await inParallel(service, many(MANY, () => (isolate) => createUniversity(isolate, boss, slug)));
     const { body } = answers[assertOneGot(answers, 201, /slug is already taken/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM universities WHERE slug = ?1", slug), [{ id: body.id }]);
   });
 
   test("the slug of universities that are renamed", async () => {
     const slug = newName("slug");
-    const ids = await inParallel(many(MANY, () => newUniversity));
-    const answers = await inParallel(ids.map((id) => (isolate) => change(isolate, `/universities/${id}`, { slug })));
+    const ids = await inParallel(service, many(MANY, () => newUniversity));
+    const answers = await inParallel(
+      service,
+      ids.map((id) => (isolate) => change(isolate, `/universities/${id}`, { slug })),
+    );
     const id = ids[assertOneGot(answers, 200, /slug is already taken/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM universities WHERE slug = ?1", slug), [{ id }]);
   });
@@ -80,6 +81,7 @@ describe("a name wanted by many concurrent requests is given once", () => {
     for (const university of [await newUniversity(), await newUniversity()]) {
       const spellings = [name, ` ${name}`, `${name} `];
       const answers = await inParallel(
+        service,
         many(MANY, (index) => (isolate) => createDepartment(isolate, boss, university, spellings[index % 3])),
       );
       const { body } = answers[assertOneGot(answers, 201, /has a department of that name/i)];
@@ -92,6 +94,7 @@ describe("a name wanted by many concurrent requests is given once", () => {
     const code = newName("code");
     for (const university of [await newUniversity(), await newUniversity()]) {
       const answers = await inParallel(
+        service,
         many(MANY, () => (isolate) => createCourse(isolate, boss, university, { code })),
       );
       const { body } = answers[assertOneGot(answers, 201, /has a course with that code/i)];
@@ -103,8 +106,11 @@ describe("a name wanted by many concurrent requests is given once", () => {
   test("the code of courses that are changed", async () => {
     const university = await newUniversity();
     const code = newName("code");
-    const ids = await inParallel(many(MANY, () => () => newCourse(university)));
-    const answers = await inParallel(ids.map((id) => (isolate) => change(isolate, `/courses/${id}`, { code })));
+    const ids = await inParallel(service, many(MANY, () => () => newCourse(university)));
+    const answers = await inParallel(
+      service,
+      ids.map((id) => (isolate) => change(isolate, `/courses/${id}`, { code })),
+    );
     const id = ids[assertOneGot(answers, 200, /has a course with that code/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM courses WHERE code = ?1", code), [{ id }]);
   });
@@ -114,6 +120,7 @@ describe("a name wanted by many concurrent requests is given once", () => {
     const course = await newCourse(university);
     const students = await Promise.all(many(4, () => member(service, boss, university, "STUDENT")));
     const answers = await inParallel(
+      service,
       many(MANY, (index) => (isolate) => enroll(isolate, students[index % students.length], course)),
     );
     for (const [place, { id }] of students.entries()) {
@@ -139,7 +146,7 @@ describe("a deletion with concurrent additions", () => {
         ["move", (isolate) => change(isolate, `/courses/${course}`, { department_id: department })],
       ];
       const order = rotated(operations, round);
-      const answers = await inParallel(order.map(([, operation]) => operation));
+      const answers = await inParallel(service, order.map(([, operation]) => operation));
       const deletion = answers[order.findIndex(([name]) => name === "delete")];
       const others = answers.filter((answer) => answer !== deletion);
       const sql = `
@@ -165,7 +172,7 @@ describe("a deletion with concurrent additions", () => {
       const enrolling = students.map((student) => (isolate) => enroll(isolate, student, course));
       const place = round % (students.length + 1);
       const deletion = (isolate) => remove(isolate, `/courses/${course}`);
-      const answers = await inParallel(enrolling.toSpliced(place, 0, deletion));
+      const answers = await inParallel(service, enrolling.toSpliced(place, 0, deletion));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 204, text);
       answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
@@ -182,7 +189,7 @@ describe("a deletion with concurrent additions", () => {
       const enrolling = students.map((student) => (isolate) => enroll(isolate, student, course));
       const place = round % (students.length + 1);
       const hiding = (isolate) => change(isolate, `/courses/${course}`, { is_public: false });
-      const answers = await inParallel(enrolling.toSpliced(place, 0, hiding));
+      const answers = await inParallel(service, enrolling.toSpliced(place, 0, hiding));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 200, text);
       answers.forEach((answer) => assert.ok(["201", "403 FORBIDDEN"].includes(answerOf(answer)), answer.text));
@@ -200,7 +207,7 @@ describe("a deletion with concurrent additions", () => {
       const granting = people.map((person) => (isolate) => grantRole(isolate, boss, university, person, "STUDENT"));
       const place = round % (people.length + 1);
       const deletion = (isolate) => remove(isolate, `/universities/${university}`);
-      const answers = await inParallel(granting.toSpliced(place, 0, deletion));
+      const answers = await inParallel(service, granting.toSpliced(place, 0, deletion));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 204, text);
       answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
@@ -219,7 +226,7 @@ describe("a deletion with concurrent additions", () => {
       `/universities/${university}/departments/${await newDepartment(university)}`,
       `/universities/${await newUniversity()}`,
     ]) {
-      const answers = await inParallel(many(MANY, () => (isolate) => remove(isolate, path)));
+      const answers = await inParallel(service, many(MANY, () => (isolate) => remove(isolate, path)));
       assert.deepEqual(answersOf(answers), { 204: 1, "404 NOT_FOUND": MANY - 1 }, path);
     }
   });

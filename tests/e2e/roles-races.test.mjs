@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { me, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
@@ -41,9 +42,6 @@ after(async () => {
   await service.stop();
 });
 
-/** Runs all of them concurrently, each on a different isolate from the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const ofUniversity = (university) =>
@@ -114,7 +112,7 @@ describe("a role that is removed while its holder acts", () => {
           (await acting("courses", createCourse(isolate, holder, university, { department_id }))) !== undefined;
       }
     });
-    await inParallel(clients);
+    await inParallel(service, clients);
     await Promise.all(removals);
     await assertDone(done, { university, holder, isStudent });
   }
@@ -146,6 +144,7 @@ test("one role granted many times concurrently is granted once", async () => {
   // By id only members of the university are reached, except by an administrator of the platform.
   const namesFor = { [boss.id]: [{ user_id: person.id }, ...addresses], [deputy.id]: addresses };
   const answers = await inParallel(
+    service,
     many(MANY, (index) => (isolate) => {
       const by = index % 2 ? boss : deputy;
       const names = namesFor[by.id];
@@ -163,7 +162,10 @@ test("one role granted many times concurrently is granted once", async () => {
 test("one role removed many times concurrently is removed once", async () => {
   const university = await newUniversity();
   const { id, grant } = await member(service, boss, university, "TA");
-  const answers = await inParallel(many(MANY, () => (isolate) => removeRole(isolate, boss, university, grant)));
+  const answers = await inParallel(
+    service,
+    many(MANY, () => (isolate) => removeRole(isolate, boss, university, grant)),
+  );
   assert.deepEqual(answersOf(answers), { 204: 1, "404 NOT_FOUND": MANY - 1 });
   assert.deepEqual(await ofUniversity(university), []);
   assert.deepEqual(await events("role_removed", university), [{ user_id: id, actor_id: boss.id }]);
@@ -176,6 +178,7 @@ describe("no user gets more roles than", () => {
   async function newPlaces(count) {
     const university = await newUniversity();
     const departments = await inParallel(
+      service,
       many(Math.ceil(count / ROLES.length), () => (isolate) => made(createDepartment(isolate, boss, university))),
     );
     const all = departments.flatMap(({ id }) => ROLES.map((role) => ({ university, role, department: id })));
@@ -187,7 +190,7 @@ describe("no user gets more roles than", () => {
 
   /** Grants all of these concurrently, this many beyond the limit; returns the granted ones and the others. */
   async function granted(person, places, most) {
-    const answers = await inParallel(places.map((place) => granting(person, place)));
+    const answers = await inParallel(service, places.map((place) => granting(person, place)));
     assert.deepEqual(answersOf(answers), { 201: most, "409 CONFLICT": places.length - most });
     const refused = places.filter((_, index) => answers[index].status === 409);
     const conflicts = answers.filter(({ status }) => status === 409);
@@ -199,7 +202,7 @@ describe("no user gets more roles than", () => {
   /** After one removal one more role can be granted, and no two. */
   async function assertOneMore(person, { grants: [{ id, university_id }], refused }) {
     assert.equal((await removeRole(service, boss, university_id, id)).status, 204);
-    const again = await inParallel(refused.map((place) => granting(person, place)));
+    const again = await inParallel(service, refused.map((place) => granting(person, place)));
     assert.deepEqual(answersOf(again), { 201: 1, "409 CONFLICT": refused.length - 1 });
   }
 
@@ -229,7 +232,7 @@ test("roles granted to a user that deletes the account are gone with it", async 
     const grants = departments.map(({ id }) => (isolate) => grantRole(isolate, boss, university, person, "TA", id));
     const { password } = person.user;
     const leaving = (isolate) => call(isolate, person, "DELETE", "/users/me", { password });
-    const answers = await inParallel(grants.toSpliced(round % grants.length, 0, leaving));
+    const answers = await inParallel(service, grants.toSpliced(round % grants.length, 0, leaving));
     const [left] = answers.splice(round % grants.length, 1);
     assert.equal(left.status, 204);
     answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
