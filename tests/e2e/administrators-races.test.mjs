@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope } from "./support/envelope.mjs";
 import { inParallel } from "./support/isolates.mjs";
@@ -12,7 +13,6 @@ import {
   answerOf,
   appoint,
   assertIntact,
-  call,
   createUniversity,
   grantRole,
   made,
@@ -51,7 +51,7 @@ function assertLastOne(response) {
 
 describe("two administrators of a university that remove each other's role", () => {
   const look = async (person, { university }) =>
-    answerOf(await call(service, person, "GET", `/universities/${university}/roles`));
+    answerOf(await asUser(service, person.access, "GET", `/universities/${university}/roles`));
 
   /** One round; in every second round both are students as well: `{university, winner, loser, refusal, isStudent}`. */
   async function round(index) {

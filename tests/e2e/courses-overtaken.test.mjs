@@ -4,12 +4,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
 import {
   assertIntact,
-  call,
   createCourse,
   createDepartment,
   createUniversity,
@@ -40,9 +40,9 @@ async function overtaken(late, early) {
 const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
 const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
-const remove = (path, by = boss, headers) => call(service, by, "DELETE", path, undefined, headers);
-const change = (path, value, headers) => call(service, boss, "PATCH", path, value, headers);
-const create = (path, value, headers) => call(service, boss, "POST", path, value, headers);
+const remove = (path, by = boss, headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
+const change = (path, value, headers) => asUser(service, boss.access, "PATCH", path, value, headers);
+const create = (path, value, headers) => asUser(service, boss.access, "POST", path, value, headers);
 
 function assertConflict(response, message) {
   assertEnvelope(response, 409, "CONFLICT");
@@ -107,7 +107,7 @@ describe("a university, a department or a course", () => {
     const admin = await member(service, boss, university, "DEPARTMENT_ADMIN", department_id);
     for (const [method, value] of [["PATCH", { title: "Theirs" }], ["DELETE", undefined]]) {
       const course = await newCourse(university, { title: "Ours", department_id });
-      const late = (headers) => call(service, admin, method, `/courses/${course}`, value, headers);
+      const late = (headers) => asUser(service, admin.access, method, `/courses/${course}`, value, headers);
       const response = await overtaken(late, () => change(`/courses/${course}`, { department_id: null }));
       assertConflict(response, /moved meanwhile/i);
       const kept = await rows(service.db, "SELECT title, department_id FROM courses WHERE id = ?1", course);
@@ -184,7 +184,7 @@ describe("an enrolment", () => {
     for (const method of ["GET", "DELETE"]) {
       const { id } = await made(enroll(service, student, await newCourse(university)));
       const path = `/enrollments/${id}`;
-      const late = (headers) => call(service, student, method, path, undefined, headers);
+      const late = (headers) => asUser(service, student.access, method, path, undefined, headers);
       assertEnvelope(await overtaken(late, () => remove(path, student)), 404, "NOT_FOUND");
     }
   });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { signUp } from "./support/client.mjs";
+import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertFaults } from "./support/envelope.mjs";
 import { inParallel } from "./support/isolates.mjs";
@@ -13,7 +13,6 @@ import {
   answerOf,
   answersOf,
   assertIntact,
-  call,
   createCourse,
   createDepartment,
   createUniversity,
@@ -46,8 +45,8 @@ const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0,
 const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
 const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
-const remove = (isolate, path) => call(isolate, boss, "DELETE", path);
-const change = (isolate, path, value) => call(isolate, boss, "PATCH", path, value);
+const remove = (isolate, path) => asUser(isolate, boss.access, "DELETE", path);
+const change = (isolate, path, value) => asUser(isolate, boss.access, "PATCH", path, value);
 
 describe("a name wanted by many concurrent requests is given once", () => {
   /** One of the answers is a success, all others say that the name is taken; returns the index of that one. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { signUp } from "./support/client.mjs";
+import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
@@ -13,7 +13,6 @@ import {
   administrators,
   appoint,
   assertIntact,
-  call,
   createDepartment,
   createUniversity,
   made,
@@ -51,11 +50,11 @@ function assertConflict(response, message) {
 describe("the last administrator", () => {
   const remove = ({ university, target, by }, headers) => removeRole(service, by, university, target.grant, headers);
   const disable = ({ target, by }, headers) =>
-    call(service, by, "PATCH", `/admin/users/${target.id}`, { is_active: false }, headers);
+    asUser(service, by.access, "PATCH", `/admin/users/${target.id}`, { is_active: false }, headers);
   const erase = ({ target, by }, headers) =>
-    call(service, by, "DELETE", `/admin/users/${target.id}`, undefined, headers);
+    asUser(service, by.access, "DELETE", `/admin/users/${target.id}`, undefined, headers);
   const leave = ({ by }, headers) =>
-    call(service, by, "DELETE", "/users/me", { password: by.user.password }, headers);
+    asUser(service, by.access, "DELETE", "/users/me", { password: by.user.password }, headers);
 
   // Every way in which one administrator of the platform can remove another.
   const WAYS = { "removing their role": remove, "disabling them": disable, "deleting them": erase };
@@ -75,7 +74,7 @@ describe("the last administrator", () => {
           assertConflict(response, /last administrator/i);
         }
         assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [one.id]);
-        assert.equal((await call(service, one, "GET", "/admin/users")).status, 200);
+        assert.equal((await asUser(service, one.access, "GET", "/admin/users")).status, 200);
       });
     }
   }
@@ -127,8 +126,8 @@ describe("the last administrator", () => {
 describe("a role", () => {
   const pathOf = (university) => `/universities/${university}/roles`;
   const granting = (university, value, by = boss) => (headers) =>
-    call(service, by, "POST", pathOf(university), value, headers);
-  const removing = (path, by = boss) => (headers) => call(service, by, "DELETE", path, undefined, headers);
+    asUser(service, by.access, "POST", pathOf(university), value, headers);
+  const removing = (path, by = boss) => (headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
   const ofUniversity = (university) =>
     rows(service.db, "SELECT role, department_id FROM user_university_roles WHERE university_id = ?1", university);
 
@@ -215,7 +214,7 @@ describe("a role", () => {
       const [method, path, value] = act({ university, person });
       const client = { "CF-Connecting-IP": "203.0.113.77", "User-Agent": "A device of theirs" };
       await overtaken(
-        (headers) => call(service, actor, method, path, value, { ...headers, ...client }),
+        (headers) => asUser(service, actor.access, method, path, value, { ...headers, ...client }),
         removing(`/admin/users/${actor.id}`),
       );
       const sql = "SELECT type, ip, user_agent FROM audit_events WHERE actor_id = ?1";

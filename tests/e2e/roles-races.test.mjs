@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { me, signUp } from "./support/client.mjs";
+import { asUser, me, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope } from "./support/envelope.mjs";
 import { inParallel } from "./support/isolates.mjs";
@@ -12,7 +12,6 @@ import {
   answerOf,
   answersOf,
   assertIntact,
-  call,
   createCourse,
   createDepartment,
   createUniversity,
@@ -149,7 +148,7 @@ test("one role granted many times concurrently is granted once", async () => {
       const by = index % 2 ? boss : deputy;
       const names = namesFor[by.id];
       const value = { ...names[index % names.length], role: "INSTRUCTOR" };
-      return call(isolate, by, "POST", `/universities/${university}/roles`, value);
+      return asUser(isolate, by.access, "POST", `/universities/${university}/roles`, value);
     }),
   );
   assert.deepEqual(answersOf(answers), { 201: 1, "409 CONFLICT": MANY - 1 });
@@ -231,7 +230,7 @@ test("roles granted to a user that deletes the account are gone with it", async 
     const departments = await Promise.all(many(8, () => made(createDepartment(service, boss, university))));
     const grants = departments.map(({ id }) => (isolate) => grantRole(isolate, boss, university, person, "TA", id));
     const { password } = person.user;
-    const leaving = (isolate) => call(isolate, person, "DELETE", "/users/me", { password });
+    const leaving = (isolate) => asUser(isolate, person.access, "DELETE", "/users/me", { password });
     const answers = await inParallel(service, grants.toSpliced(round % grants.length, 0, leaving));
     const [left] = answers.splice(round % grants.length, 1);
     assert.equal(left.status, 204);
@@ -240,7 +239,7 @@ test("roles granted to a user that deletes the account are gone with it", async 
     assert.deepEqual(await rows(service.db, "SELECT id FROM users WHERE id = ?1", person.id), []);
     // The departments are free again: nothing refers to them.
     for (const { id } of departments) {
-      await made(call(service, boss, "DELETE", `/universities/${university}/departments/${id}`));
+      await made(asUser(service, boss.access, "DELETE", `/universities/${university}/departments/${id}`));
     }
     assertEnvelope(await me(service, person.access), 401, "AUTH_TOKEN_INVALID");
   }

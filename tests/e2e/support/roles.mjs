@@ -2,7 +2,7 @@
 // platform, which only the database can make.
 import assert from "node:assert/strict";
 
-import { send, signUp } from "./client.mjs";
+import { asUser, signUp } from "./client.mjs";
 import { rows } from "./database.mjs";
 
 let things = 0;
@@ -11,14 +11,6 @@ let things = 0;
 export function newName(kind) {
   things += 1;
   return `${kind}-${things}`;
-}
-
-/** One request with a user's access token, or without one; with a JSON body, if there is a value. */
-export function call(service, person, method, path, value, headers = {}) {
-  const authorization = person && { Authorization: `Bearer ${person.access}` };
-  const type = value && { "Content-Type": "application/json" };
-  const body = value && JSON.stringify(value);
-  return send(service, path, { method, headers: { ...authorization, ...type, ...headers }, body });
 }
 
 /** The body of an answer that must be a success for the test to continue. */
@@ -55,22 +47,31 @@ export async function platformAdmin(service) {
 
 /** `by` performs the operations below in the name of the test; each returns the whole answer. */
 export const createUniversity = (service, by, slug = newName("university")) =>
-  call(service, by, "POST", "/universities", { name: `The ${slug}`, slug });
+  asUser(service, by.access, "POST", "/universities", { name: `The ${slug}`, slug });
 
 export const createDepartment = (service, by, university, name = newName("department")) =>
-  call(service, by, "POST", `/universities/${university}/departments`, { name });
+  asUser(service, by.access, "POST", `/universities/${university}/departments`, { name });
 
 export const createCourse = (service, by, university, { code = newName("course"), ...others } = {}) =>
-  call(service, by, "POST", `/universities/${university}/courses`, { title: code, code, is_public: true, ...others });
+  asUser(service, by.access, "POST", `/universities/${university}/courses`, {
+    title: code,
+    code,
+    is_public: true,
+    ...others,
+  });
 
 export const grantRole = (service, by, university, to, role, department_id) =>
-  call(service, by, "POST", `/universities/${university}/roles`, { email: to.user.email, role, department_id });
+  asUser(service, by.access, "POST", `/universities/${university}/roles`, {
+    email: to.user.email,
+    role,
+    department_id,
+  });
 
 export const removeRole = (service, by, university, grant, headers) =>
-  call(service, by, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);
+  asUser(service, by.access, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);
 
 export const enroll = (service, person, course, headers) =>
-  call(service, person, "POST", `/courses/${course}/enrollments`, undefined, headers);
+  asUser(service, person.access, "POST", `/courses/${course}/enrollments`, undefined, headers);
 
 /** A new user with one role: `{user, id, access, refresh, grant}`. */
 export async function member(service, by, university, role, department) {

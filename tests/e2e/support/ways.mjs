@@ -1,5 +1,5 @@
 // Every way in which an administrator can be lost, and the possible answers to two of them at the same moment.
-import { call } from "./roles.mjs";
+import { asUser } from "./client.mjs";
 
 const removal = ({ target, university }) => ["DELETE", `/universities/${university}/roles/${target.grant}`];
 const disabling = ({ target }) => ["PATCH", `/admin/users/${target.id}`, { is_active: false }];
@@ -37,7 +37,7 @@ export function act(way, by, peer) {
 }
 
 export function perform(service, { by, target, request }, university) {
-  return call(service, by, ...request({ by, target, university }));
+  return asUser(service, by.access, ...request({ by, target, university }));
 }
 
 /** The answers, beside success, that `loser` may get when `winner` succeeds at the same moment. */
