@@ -2,52 +2,40 @@
 // this level, because only workerd, two isolates of the deployed Worker and one D1 behind them produce the
 // interleavings; roles-overtaken has those that seldom occur by chance.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
-import { assertEnvelope } from "./support/envelope.mjs";
 import { inParallel } from "./support/isolates.mjs";
 import {
   administrators,
   answerOf,
   appoint,
-  assertIntact,
-  createUniversity,
   grantRole,
   made,
   member,
   platformAdmin,
   removeRole,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { assertConflict, twoIsolates } from "./support/scenes.mjs";
 import { act, perform, refusals, WAYS } from "./support/ways.mjs";
 
 const ROUNDS = 40;
 const CROWD = 10;
 
+const scene = twoIsolates();
+const { newUniversity } = scene;
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+before(() => ({ service, boss } = scene));
 
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newAdministrators = async (university, count) => {
   const people = Array.from({ length: count }, () => member(service, boss, university, "UNIVERSITY_ADMIN"));
   return Promise.all(people);
 };
 const withStatus = (responses, status) => responses.filter((response) => response.status === status);
 
-function assertLastOne(response) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, /last administrator/i);
-}
+const assertLastOne = (response) => assertConflict(response, /last administrator/i);
 
 describe("two administrators of a university that remove each other's role", () => {
   const look = async (person, { university }) =>

@@ -3,7 +3,7 @@
 // here is there time between the queries of one request. A wrapper of the database stops it there, so that nothing
 // is left to chance; bursts without it show the same in whatever order the runtime chooses.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import {
   changePassword,
@@ -19,20 +19,16 @@ import {
 } from "./support/client.mjs";
 import { dump, eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, assertWrongPassword } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
+import { watchedAndHeld } from "./support/scenes.mjs";
 import { decode } from "./support/tokens.mjs";
-import { startWatched } from "./support/watched.mjs";
 
 const MANY = 20;
 const NEXT = "the owner's next passphrase";
 
+const scene = watchedAndHeld();
 let service;
 let hold;
-before(async () => {
-  service = await startWatched(HELD);
-  hold = holder(service);
-});
-after(() => service.end());
+before(() => ({ service, hold } = scene));
 
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const sessionOf = (token) => Number(decode(token).claims.sid);

@@ -2,14 +2,13 @@
 // ones. At this level, because only workerd interleaves requests in one isolate over a real D1. Where a test depends
 // on the order, a wrapper of the database holds answers back: nothing depends on the speed of the machine.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { changePassword, deleteAccount, login, me, newUser, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
+import { watchedAndHeld } from "./support/scenes.mjs";
 import { decode } from "./support/tokens.mjs";
-import { startWatched } from "./support/watched.mjs";
 
 const MANY = 50;
 const FREE = 5;
@@ -17,13 +16,10 @@ const FREE = 5;
 const FIRST_WAIT_MS = 1000;
 const WRONG = "an entirely wrong passphrase";
 
+const scene = watchedAndHeld();
 let service;
 let hold;
-before(async () => {
-  service = await startWatched(HELD);
-  hold = holder(service);
-});
-after(() => service.end());
+before(() => ({ service, hold } = scene));
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));

@@ -2,52 +2,23 @@
 // read: each case is two requests, and one is held back until the other is answered. At this level, because a wrapper
 // around D1 can do that to the Worker as it is deployed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
-import {
-  assertIntact,
-  createCourse,
-  createDepartment,
-  createUniversity,
-  enroll,
-  made,
-  member,
-  platformAdmin,
-} from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { enroll, made, member } from "./support/roles.mjs";
+import { assertConflict, overtaking } from "./support/scenes.mjs";
 
+const scene = overtaking();
+const { newCourse, newDepartment, newUniversity, overtaken } = scene;
 let service;
 let boss;
-let hold;
-before(async () => {
-  service = await startService(HELD);
-  hold = holder(service);
-  boss = await platformAdmin(service);
-});
-after(() => service.stop());
+before(() => ({ service, boss } = scene));
 
-/** The answer of `late`, which `early` has overtaken; whatever the answers, the tables are intact. */
-async function overtaken(late, early) {
-  const response = await hold.overtake(late, early);
-  await assertIntact(service.db);
-  return response;
-}
-
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
 const remove = (path, by = boss, headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
 const change = (path, value, headers) => asUser(service, boss.access, "PATCH", path, value, headers);
 const create = (path, value, headers) => asUser(service, boss.access, "POST", path, value, headers);
-
-function assertConflict(response, message) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, message);
-}
 
 describe("a university, a department or a course", () => {
   const courses = (university) => `/universities/${university}/courses`;

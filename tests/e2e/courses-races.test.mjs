@@ -3,7 +3,7 @@
 // isolates of the deployed Worker and one D1 behind them produce the interleavings; courses-overtaken has those that
 // seldom occur by chance.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -12,7 +12,6 @@ import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
-  assertIntact,
   createCourse,
   createDepartment,
   createUniversity,
@@ -21,30 +20,21 @@ import {
   made,
   member,
   newName,
-  platformAdmin,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { twoIsolates } from "./support/scenes.mjs";
 
 const MANY = 20;
 const ROUNDS = 20;
 
+const scene = twoIsolates();
+const { newCourse, newDepartment, newUniversity } = scene;
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+before(() => ({ service, boss } = scene));
 
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 /** The list, beginning with another element: the first one has an advantage. */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
 const remove = (isolate, path) => asUser(isolate, boss.access, "DELETE", path);
 const change = (isolate, path, value) => asUser(isolate, boss.access, "PATCH", path, value);
 

@@ -3,49 +3,19 @@
 // and one is held back until the other is answered. At this level, because a wrapper around D1 can do that to the
 // Worker as it is deployed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
-import {
-  administrators,
-  appoint,
-  assertIntact,
-  createDepartment,
-  createUniversity,
-  made,
-  member,
-  platformAdmin,
-  removeRole,
-} from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { administrators, appoint, member, platformAdmin, removeRole } from "./support/roles.mjs";
+import { assertConflict, overtaking } from "./support/scenes.mjs";
 
+const scene = overtaking();
+const { newDepartment, newUniversity, overtaken } = scene;
 let service;
 let boss;
-let hold;
-before(async () => {
-  service = await startService(HELD);
-  hold = holder(service);
-  boss = await platformAdmin(service);
-});
-after(() => service.stop());
-
-/** The answer of `late`, which `early` has overtaken; whatever the answers, the tables are intact. */
-async function overtaken(late, early) {
-  const response = await hold.overtake(late, early);
-  await assertIntact(service.db);
-  return response;
-}
-
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-
-function assertConflict(response, message) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, message);
-}
+before(() => ({ service, boss } = scene));
 
 describe("the last administrator", () => {
   const remove = ({ university, target, by }, headers) => removeRole(service, by, university, target.grant, headers);

@@ -2,7 +2,7 @@
 // role is useless from the next request on. At this level, because only workerd, two isolates of the deployed
 // Worker and one D1 behind them produce the interleavings. Administrators against each other: administrators-races.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { asUser, me, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -11,17 +11,14 @@ import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
-  assertIntact,
   createCourse,
   createDepartment,
-  createUniversity,
   grantRole,
   made,
   member,
-  platformAdmin,
   removeRole,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { twoIsolates } from "./support/scenes.mjs";
 
 const MANY = 20;
 /** The number of roles that one user can have in a university, and in total. */
@@ -30,19 +27,13 @@ const MOST = 200;
 /** More acts than happen during any removal, on any machine. */
 const MOST_ACTS = 10_000;
 
+const scene = twoIsolates();
+const { newUniversity } = scene;
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+before(() => ({ service, boss } = scene));
 
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const ofUniversity = (university) =>
   rows(service.db, "SELECT * FROM user_university_roles WHERE university_id = ?1 ORDER BY user_id", university);
 const events = async (type, university) => {
