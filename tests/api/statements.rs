@@ -34,8 +34,8 @@ const LISTS: [(&str, &[&str]); 19] = [
     ("users", users::STATEMENTS),
 ];
 
-/// Scans that end: of a row made up, of the rows of an inner query, of a page that is being merged, of a list that the statement is given, of the
-/// beginning of a table in the order of its key, and of an index that holds only what is looked for.
+/// Bounded scans: a constant row, the rows of a subquery, a page being merged, a list passed as a parameter, the start of
+/// a table in key order, and a partial index that holds only the wanted rows.
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
     let is_merged = matches!(detail, "SCAN merged" | "SCAN m");
@@ -45,7 +45,8 @@ fn is_bounded(detail: &str, sql: &str) -> bool {
     is_inner || is_merged || is_given || is_beginning || is_partial
 }
 
-/// Statements that the files of a folder of the store declare, but for those of the tables' health: it asks for a constant.
+/// The number of statements declared in a folder of the store. The health check's statement selects a constant and does
+/// not count.
 fn declared(folder: &std::path::Path) -> usize {
     let count = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path);
@@ -71,13 +72,13 @@ fn no_statement_reads_a_whole_table() {
     }
 }
 
-/// A page is read from an index in its order: sorting would read everything behind the cursor.
+/// A page is read in index order: sorting would read every row behind the cursor.
 #[test]
 fn a_page_of_a_list_is_not_sorted() {
     let db = Sqlite::migrated();
     let pages = LISTS.iter().flat_map(|(_, statements)| *statements);
     let is_page = |sql: &&&str| sql.contains("id > ?") || sql.contains("id > :") || sql.contains("id < :");
-    // Of a user's own courses at most three pages are merged.
+    // The list of a user's own courses merges at most three pages.
     for sql in pages.filter(is_page).filter(|sql| !sql.contains("UNION")) {
         assert!(!db.plan(sql).iter().any(|detail| detail.contains("TEMP B-TREE")), "{sql}");
     }

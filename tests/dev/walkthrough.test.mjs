@@ -1,4 +1,4 @@
-// The README, word for word, against `make dev` as a stranger would start it: fresh data, a port of its own.
+// The README, word for word, against `make dev` on a fresh machine's terms: fresh data, a port of its own.
 // It is the only test that goes through wrangler's development server.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -83,7 +83,7 @@ after(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
-test("the walk-through gives what the README shows", async () => {
+test("the walk-through gives the output that the README shows", async () => {
   const steps = walkthrough();
   assert.ok(steps.length >= 11, "the walk-through was found");
   const mark = "---next---";

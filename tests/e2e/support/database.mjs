@@ -1,4 +1,4 @@
-// What is in the database, seen past the service.
+// The contents of the database, read without the service.
 import assert from "node:assert/strict";
 
 /** All rows of one statement. */
@@ -55,7 +55,7 @@ export function liveSessions(db, userId) {
   return rows(db, "SELECT * FROM sessions WHERE user_id = ?1 AND ended_at IS NULL ORDER BY created_at, id", userId);
 }
 
-/** The audit events of a user, or of nobody in particular, oldest first. */
+/** The audit events of a user, or those without a user, oldest first. */
 export function eventsOf(db, userId = null) {
   return rows(db, "SELECT * FROM audit_events WHERE user_id IS ?1 ORDER BY id", userId);
 }
