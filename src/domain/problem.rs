@@ -1,4 +1,5 @@
-//! Every error that a client can receive: THE table of error codes.
+//! Every error that the core reports to a client: THE table of error codes. The refusals of HTTP itself (405, 413, 415)
+//! are `http::kit::protocol`'s, because such a request never reaches the core.
 //!
 //! No other module sets the status or the code of an error. `http` turns a [`Problem`] into the envelope;
 //! `openapi.yaml` lists the same codes, and a test compares the two.
@@ -20,14 +21,8 @@ pub enum Code {
     Forbidden,
     /// No such path or resource.
     NotFound,
-    /// The path exists, but not for this method.
-    MethodNotAllowed,
     /// The request violates a uniqueness rule or the state of the resource.
     Conflict,
-    /// The body is larger than the service reads.
-    PayloadTooLarge,
-    /// The `Content-Type` is not `application/json`.
-    UnsupportedMediaType,
     /// The body or the query string is invalid; the faults list every reason.
     Validation,
     /// The client exceeded a rate limit; `Retry-After` says how long to wait.
@@ -42,7 +37,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidCredentials,
         Self::TokenExpired,
         Self::TokenInvalid,
@@ -50,10 +45,7 @@ impl Code {
         Self::InactiveUser,
         Self::Forbidden,
         Self::NotFound,
-        Self::MethodNotAllowed,
         Self::Conflict,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
         Self::Validation,
         Self::RateLimited,
         Self::Internal,
@@ -71,10 +63,7 @@ impl Code {
             Self::InactiveUser => ("AUTH_INACTIVE_USER", 403, "Account is disabled"),
             Self::Forbidden => ("FORBIDDEN", 403, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", 404, "Not found"),
-            Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
             Self::Conflict => ("CONFLICT", 409, "Already exists"),
-            Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
-            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
             Self::Validation => ("VALIDATION_ERROR", 422, "Request is not valid"),
             Self::RateLimited => ("RATE_LIMITED", 429, "Too many requests"),
             Self::Internal => ("INTERNAL_ERROR", 500, "Internal error"),

@@ -13,8 +13,10 @@ pub mod routes;
 mod session;
 mod tenant;
 
-pub use kit::body::announced_length;
+pub use kit::body::{MAX_BODY_BYTES, announced_length};
+pub use kit::context::Ports;
 pub use kit::headers::REQUEST_ID;
+pub use kit::protocol::ProtocolError;
 pub use platform::pages::PAGES;
 
 use std::sync::Arc;
@@ -32,39 +34,9 @@ use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Presentation, Settings, WrongSettings};
-use crate::domain::time::Timestamp;
-use crate::domain::unicode::Normalize;
-use crate::ports::{AssetStream, Assets, AwaitHashSlot, Entropy, Limiter};
-use crate::store::Store;
+use crate::ports::{AssetStream, Entropy};
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
-
-/// Largest body that is read, in bytes: 16 KiB.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
-
-/// What the world gives to one request.
-pub struct Ports {
-    /// The database.
-    pub store: Store,
-    /// The static files.
-    pub assets: Arc<dyn Assets>,
-    /// Random bytes.
-    pub entropy: Entropy,
-    /// Waits for a slot to hash a password.
-    pub await_hash_slot: AwaitHashSlot,
-    /// Unicode normal forms.
-    pub normalize: Normalize,
-    /// Counts requests per client address.
-    pub limiter: Arc<dyn Limiter>,
-    /// Who sends the request.
-    pub peer: Peer,
-    /// Names the request, in its answer and in its log lines.
-    pub request_id: RequestId,
-    /// The one moment at which this request is judged.
-    pub now: Timestamp,
-    /// The clock, for the duration in the access log only.
-    pub clock: fn() -> Timestamp,
-}
 
 /// The service of one deployment: built once per isolate.
 pub struct App {

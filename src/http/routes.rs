@@ -31,15 +31,15 @@ pub struct Route {
     /// Who may call it.
     pub access: Access,
     /// Whose limit per client address it has, if it has one.
-    pub door: Option<RateLimit>,
+    pub rate_limit: Option<RateLimit>,
 }
 
-macro_rules! door {
+macro_rules! rate_limit {
     () => {
         None
     };
-    ($door:ident) => {
-        Some(RateLimit::$door)
+    ($rate_limit:ident) => {
+        Some(RateLimit::$rate_limit)
     };
 }
 
@@ -55,7 +55,7 @@ macro_rules! access {
 macro_rules! routes {
     ($(
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($permission:ident on $scope:ident))? [$($door:ident)?] => $handler:path;
+        $access:ident $(($permission:ident on $scope:ident))? [$($rate_limit:ident)?] => $handler:path;
     )*) => {
         /// Every route of the service.
         pub const ROUTES: &[Route] = &[$(Route {
@@ -63,13 +63,13 @@ macro_rules! routes {
             path: $path,
             operation_id: stringify!($operation_id),
             access: access!($access $(($permission on $scope))?),
-            door: door!($($door)?),
+            rate_limit: rate_limit!($($rate_limit)?),
         }),*];
 
         fn table() -> Router {
             Router::new()$(.route($path, guarded(
                 access!($access $(($permission on $scope))?),
-                door!($($door)?),
+                rate_limit!($($rate_limit)?),
                 on(MethodFilter::$method, $handler),
             )))*
         }

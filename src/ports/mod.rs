@@ -65,3 +65,10 @@ pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
 /// Waits for a slot of the hash queue. The request must hash before its next await. Its `now` stays the same, for the
 /// dates of tokens and the guards of statements.
 pub type AwaitHashSlot = fn() -> PortFuture<'static, Result<(), HashQueueFull>>;
+
+/// Tasks that run behind the response. The runtime keeps a request alive until they end, within its own limits; nothing
+/// waits for them, so a task logs its failures itself.
+pub trait Background: Send + Sync {
+    /// Starts a task.
+    fn spawn(&self, task: PortFuture<'static, ()>);
+}

@@ -22,6 +22,7 @@ use crate::http::{App, Ports, peer, request_id};
 use crate::ports::NoEntropy;
 use crate::service;
 use crate::shell::assets::DeployedAssets;
+use crate::shell::background::WaitUntil;
 use crate::shell::clock::now;
 use crate::shell::d1::D1;
 use crate::shell::gate::BreakerGate;
@@ -82,12 +83,14 @@ async fn respond(call: Call) -> Response<Body> {
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
     // With wrong settings every request is refused before it can call the database, so the defaults are never used.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
-    let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), context);
+    let background = Arc::new(WaitUntil::new(context));
+    let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), background.clone());
     let d1 = D1::for_request(&env, &platform, d1_timeout_ms.unwrap_or_default());
     let ports = Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
+        background,
         await_hash_slot: slot,
         normalize,
         limiter: Arc::new(BindingLimiter::new(&env)),
@@ -122,7 +125,8 @@ async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) 
             tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
             return;
         };
-        let gate = BreakerGate::new(env, settings.breaker, request_id, Context::new(context));
+        let background = Arc::new(WaitUntil::new(Context::new(context)));
+        let gate = BreakerGate::new(env, settings.breaker, request_id, background);
         let store = Store::new(Arc::new(D1::for_task(env, platform, settings.d1_timeout_ms)), Arc::new(gate));
         service::platform::clean_up::run(&store, now(), settings.audit_retention_days).await;
     }

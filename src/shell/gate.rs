@@ -7,18 +7,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use tracing::Instrument as _;
 use worker::js_sys::futures::JsFuture;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsCast as _;
 use worker::worker_sys::DurableObject;
-use worker::{Context, Delay, Env, web_sys};
+use worker::{Delay, Env, web_sys};
 
 use crate::domain::breaker::copy::{Advice, BreakerCopy};
 use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::BREAKER_TIMEOUT_MS;
-use crate::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+use crate::ports::{Background, BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 use crate::shell::breaker_protocol::{Answer, Question};
 use crate::shell::clock::now;
 
@@ -36,13 +35,13 @@ pub(super) struct BreakerGate {
     env: Env,
     policy: Policy,
     request_id: RequestId,
-    context: Arc<Context>,
+    background: Arc<dyn Background>,
     calls: Arc<AtomicU32>,
 }
 
 impl BreakerGate {
-    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, context: Context) -> Self {
-        Self { env: env.clone(), policy, request_id, context: Arc::new(context), calls: Arc::default() }
+    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, background: Arc<dyn Background>) -> Self {
+        Self { env: env.clone(), policy, request_id, background, calls: Arc::default() }
     }
 
     /// Asks the object, with a deadline, and updates the copy.
@@ -86,7 +85,7 @@ impl BreakerGate {
             let reached = gate.ask(Question::Inspect).await.is_ok();
             tracing::debug!(target: "app.breaker", reached, "Circuit breaker copy refreshed");
         };
-        self.context.wait_until(refresh.instrument(tracing::Span::current()));
+        self.background.spawn(Box::pin(SendFuture::new(refresh)));
     }
 
     /// The copy's advice; starts a due refresh and logs a transition of the local breaker.

@@ -9,6 +9,8 @@ pub mod logging;
 #[cfg(target_arch = "wasm32")]
 mod assets;
 #[cfg(target_arch = "wasm32")]
+mod background;
+#[cfg(target_arch = "wasm32")]
 mod breaker_object;
 #[cfg(target_arch = "wasm32")]
 mod clock;

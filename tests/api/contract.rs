@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use edge_auth::domain::audit::EventType;
 use edge_auth::domain::authz::{Permission, Role};
 use edge_auth::domain::problem::{Code, FaultKind};
+use edge_auth::http::ProtocolError;
 use edge_auth::http::routes::{Access, ROUTES};
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ fn the_description_requires_a_token_exactly_where_the_route_table_does() {
         if matches!(route.access, Access::Permit(permission, _) if permission != Permission::ViewUniversity) {
             assert!(is_refused(Code::Forbidden), "{method} {path}");
         }
-        assert_eq!(operation["responses"]["429"].is_object(), route.door.is_some(), "{method} {path}");
+        assert_eq!(operation["responses"]["429"].is_object(), route.rate_limit.is_some(), "{method} {path}");
     }
 }
 
@@ -69,7 +70,7 @@ fn described_enums_match_the_code() {
         let words = DESCRIPTION.pointer(&format!("/components/schemas/{pointer}/enum"));
         words.unwrap().as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
     };
-    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<_> = errors().iter().map(|error| error.code).collect();
     assert_eq!(listed("ErrorCode"), codes);
     let kinds: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(listed("Fault/properties/type"), kinds);
@@ -82,23 +83,41 @@ fn described_enums_match_the_code() {
 }
 
 /// The codes with messages that may be more specific than the one in the error table.
-const SPECIFIC_MESSAGES: [Code; 2] = [Code::Conflict, Code::Forbidden];
+const SPECIFIC_MESSAGES: [&str; 2] = [Code::Conflict.as_str(), Code::Forbidden.as_str()];
+
+/// A row of the contract's table of errors.
+struct Row {
+    code: &'static str,
+    status: u16,
+    message: &'static str,
+}
+
+/// The errors of the core and those of HTTP itself, by status.
+fn errors() -> Vec<Row> {
+    let core = Code::ALL.map(|code| Row { code: code.as_str(), status: code.status(), message: code.message() });
+    let protocol =
+        ProtocolError::ALL.map(|error| Row { code: error.as_str(), status: error.status(), message: error.message() });
+    let mut errors: Vec<Row> = core.into_iter().chain(protocol).collect();
+    errors.sort_by_key(|error| error.status);
+    errors
+}
 
 #[test]
 fn every_error_example_has_the_services_message() {
     let mut shown = BTreeSet::new();
     for (name, example) in DESCRIPTION["components"]["examples"].as_object().unwrap() {
         let error = &example["value"]["error"];
-        let Some(code) = Code::ALL.into_iter().find(|code| error["code"] == code.as_str()) else {
+        let Some(row) = errors().into_iter().find(|row| error["code"] == row.code) else {
             assert!(error.is_null(), "{name} has an unknown code");
             continue;
         };
-        shown.insert(code.as_str());
-        if !SPECIFIC_MESSAGES.contains(&code) || name == Code::Forbidden.as_str() {
-            assert_eq!(error["message"], code.message(), "{name}");
+        shown.insert(row.code);
+        if !SPECIFIC_MESSAGES.contains(&row.code) || name == Code::Forbidden.as_str() {
+            assert_eq!(error["message"], row.message, "{name}");
         }
     }
-    assert_eq!(shown, Code::ALL.map(Code::as_str).into(), "every code has an example");
+    let all: BTreeSet<_> = errors().iter().map(|row| row.code).collect();
+    assert_eq!(shown, all, "every code has an example");
 }
 
 #[test]
@@ -108,10 +127,10 @@ fn every_error_is_described_under_its_status() {
             let examples = resolve(response)["content"]["application/json"]["examples"].as_object();
             for (name, example) in examples.into_iter().flatten() {
                 let stated = &resolve(example)["value"]["error"]["code"];
-                let Some(code) = Code::ALL.iter().find(|known| *stated == known.as_str()) else { continue };
-                assert_eq!(code.status().to_string(), *status, "{method} {path} {name}");
+                let Some(row) = errors().into_iter().find(|row| *stated == row.code) else { continue };
+                assert_eq!(row.status.to_string(), *status, "{method} {path} {name}");
                 // The first example of a code is named after it; further examples have names of their own.
-                let named = &resolve(&examples.unwrap()[code.as_str()])["value"]["error"]["code"];
+                let named = &resolve(&examples.unwrap()[row.code])["value"]["error"]["code"];
                 assert_eq!(named, stated, "{method} {path} {name}");
             }
         }

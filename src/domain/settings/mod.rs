@@ -11,6 +11,7 @@ use crate::domain::password::argon2id::Cost;
 use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
 use crate::domain::secret::Secret;
 use crate::domain::session::Lifetimes;
+pub use crate::domain::settings::values::{CorsOrigins, LogLevel};
 use crate::domain::settings::values::{
     base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
 };
@@ -19,28 +20,6 @@ use crate::domain::time::{DAY, MINUTE};
 /// Milliseconds after which the circuit breaker's object counts as unreachable. A request waits at most for two such
 /// timeouts and the database's own deadline.
 pub const BREAKER_TIMEOUT_MS: i64 = 500;
-
-/// The minimum severity of written log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Details for debugging, such as each refresh of the circuit breaker's copy.
-    Debug,
-    /// Normal events, such as each request.
-    Info,
-    /// Refused requests and degraded operation.
-    Warning,
-    /// Failures that need the operator's attention.
-    Error,
-}
-
-/// The origins whose web pages may call the service (CORS).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsOrigins {
-    /// Exactly these origins, with credentials.
-    Only(Vec<String>),
-    /// Any origin, without credentials (Fetch Standard, "CORS protocol and credentials").
-    Any,
-}
 
 /// The settings that shape responses. They are known even if other settings are invalid, so error responses too have
 /// the right paths, headers and log level.

@@ -1,7 +1,28 @@
 //! Parsers for each kind of setting; they return `None` for invalid text.
 
 use crate::domain::secret::Secret;
-use crate::domain::settings::{CorsOrigins, LogLevel};
+
+/// The minimum severity of written log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Details for debugging, such as each refresh of the circuit breaker's copy.
+    Debug,
+    /// Normal events, such as each request.
+    Info,
+    /// Refused requests and degraded operation.
+    Warning,
+    /// Failures that need the operator's attention.
+    Error,
+}
+
+/// The origins whose web pages may call the service (CORS).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Exactly these origins, with credentials.
+    Only(Vec<String>),
+    /// Any origin, without credentials (Fetch Standard, "CORS protocol and credentials").
+    Any,
+}
 
 /// Minimum length of a secret in bytes: the output length of SHA-256 (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;

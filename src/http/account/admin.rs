@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -18,7 +18,7 @@ use crate::store::account::admin::UserChange;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::AdminEventRow;
 
-impl FromMembers for UserChange {
+impl FromFields for UserChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let is_active = fields.if_named("is_active", Fields::boolean);
         let full_name = fields.if_named("full_name", Fields::full_name);

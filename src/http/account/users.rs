@@ -7,7 +7,7 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
@@ -16,7 +16,7 @@ use crate::service::account::{delete, profile};
 use crate::service::password::change as password_change;
 use crate::store::account::users::UserRow;
 
-impl FromMembers for ProfileChange {
+impl FromFields for ProfileChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.if_named("full_name", Fields::full_name).map(|full_name| Self { full_name })
     }
@@ -28,7 +28,7 @@ pub(in crate::http) struct PasswordChange {
     new: Password,
 }
 
-impl FromMembers for PasswordChange {
+impl FromFields for PasswordChange {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         let current = fields.presented_password("current_password");
         let new = fields.new_password("new_password", settings.password_min_length);
@@ -42,7 +42,7 @@ impl FromMembers for PasswordChange {
 /// The body of a deletion.
 pub(in crate::http) struct ProofOfPassword(Password);
 
-impl FromMembers for ProofOfPassword {
+impl FromFields for ProofOfPassword {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.presented_password("password").map(Self)
     }

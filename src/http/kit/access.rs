@@ -14,6 +14,7 @@ use crate::domain::ids::{CourseId, EnrollmentId, UniversityId};
 use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
+use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service::authz::caller::{Caller, authenticate, authorize};
 use crate::service::platform::operations::authenticate_operator;
@@ -222,5 +223,5 @@ pub(in crate::http) async fn not_found() -> Refusal {
 
 /// For paths that exist for other methods. axum adds `Allow`.
 pub(in crate::http) async fn method_not_allowed() -> Response<Body> {
-    Refusal::from(Code::MethodNotAllowed).into_response()
+    Refusal::from(ProtocolError::MethodNotAllowed).into_response()
 }

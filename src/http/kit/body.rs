@@ -11,13 +11,16 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
 
-use crate::domain::problem::{Code, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::settings::Settings;
-use crate::http::MAX_BODY_BYTES;
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid, json_invalid};
+use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Caller;
+
+/// Largest body that is read, in bytes: 16 KiB.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// A JSON response.
 pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
@@ -45,7 +48,7 @@ pub(in crate::http) struct MessageBody {
 }
 
 /// What an operation reads from the fields of its body.
-pub(in crate::http) trait FromMembers: Sized {
+pub(in crate::http) trait FromFields: Sized {
     /// Reads every member before it gives up, so that all the faults are noted.
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
 }
@@ -53,22 +56,22 @@ pub(in crate::http) trait FromMembers: Sized {
 /// A checked body. To be a handler's last argument.
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 
-impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
+impl<S: Sync, T: FromFields> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (mut fields, configured) = read_members(request).await?;
+        let (mut fields, configured) = read_fields(request).await?;
         let value = T::read(&mut fields, configured.settings());
         value.map(Self).map_err(|Invalid| Problem::validation(fields.into_faults()).into())
     }
 }
 
-async fn read_members(request: Request) -> Result<(Fields, Configured), Refusal> {
+async fn read_fields(request: Request) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
     let bytes = read_bytes(&parts.headers, body).await?;
     if !declares_json(&parts.headers) {
-        return Err(Code::UnsupportedMediaType.into());
+        return Err(ProtocolError::UnsupportedMediaType.into());
     }
     let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
     Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
@@ -83,11 +86,11 @@ pub fn announced_length(headers: &HeaderMap) -> Option<u64> {
 /// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
 async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     if announced_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(Code::PayloadTooLarge.into());
+        return Err(ProtocolError::PayloadTooLarge.into());
     }
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Code::PayloadTooLarge.into()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ProtocolError::PayloadTooLarge.into()),
         // The client went away or the transfer broke: whatever came is no JSON text.
         Err(_) => Err(json_invalid("body could not be read").into()),
     }

@@ -7,15 +7,43 @@ use axum::http::request::Parts;
 
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
+use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
-use crate::http::Ports;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::{Assets, Limiter};
+use crate::ports::{Assets, AwaitHashSlot, Background, Entropy, Limiter};
 use crate::service;
 use crate::service::authz::caller::Caller;
+use crate::store::Store;
 use crate::store::audit::RequestInfo;
+
+/// The ports and facts of one request, from the runtime.
+pub struct Ports {
+    /// The database.
+    pub store: Store,
+    /// The static files.
+    pub assets: Arc<dyn Assets>,
+    /// Random bytes.
+    pub entropy: Entropy,
+    /// Runs tasks behind the response.
+    pub background: Arc<dyn Background>,
+    /// Waits for a slot to hash a password.
+    pub await_hash_slot: AwaitHashSlot,
+    /// Unicode normal forms.
+    pub normalize: Normalize,
+    /// Rate limits per client address.
+    pub limiter: Arc<dyn Limiter>,
+    /// The client, as the edge sees it.
+    pub peer: Peer,
+    /// The id of the request, in its response and in its log lines.
+    pub request_id: RequestId,
+    /// The one moment at which every decision about this request is made.
+    pub now: Timestamp,
+    /// The clock, for the duration in the access log only.
+    pub clock: fn() -> Timestamp,
+}
 
 /// The settings and what is made from them once.
 pub(crate) struct Configuration {
@@ -84,6 +112,7 @@ impl Configured {
             request: RequestInfo { now: self.ports.now, peer: &self.ports.peer, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,
+            background: self.ports.background.as_ref(),
         }
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod path;
+pub(crate) mod protocol;
 pub(crate) mod query;
 pub(crate) mod refusal;

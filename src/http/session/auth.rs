@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
@@ -15,7 +15,7 @@ use crate::service::session::refresh;
 use crate::service::session::sign_in::{PasswordSignIn, SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
 
-impl FromMembers for Register {
+impl FromFields for Register {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.new_password("password", settings.password_min_length);
@@ -27,7 +27,7 @@ impl FromMembers for Register {
     }
 }
 
-impl FromMembers for PasswordSignIn {
+impl FromFields for PasswordSignIn {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.presented_password("password");
@@ -38,7 +38,7 @@ impl FromMembers for PasswordSignIn {
 /// The body of refresh and logout.
 pub(in crate::http) struct RefreshToken(Secret);
 
-impl FromMembers for RefreshToken {
+impl FromFields for RefreshToken {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.string("refresh_token").map(|text| Self(Secret::new(text)))
     }

@@ -5,7 +5,7 @@ use crate::domain::time::{DAY, Timestamp};
 use crate::ports::DbError;
 use crate::store::Store;
 use crate::store::account::erasure;
-use crate::store::account::owned::OWNED;
+use crate::store::account::register::OWNED;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 
 /// Steps for users whose erasure is unfinished, all of them together. With the statements of each, and of the walks, a

@@ -12,8 +12,9 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, UserId};
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
-use crate::store::account::owned::{OWNED, Paging, Section};
+use crate::store::account::register::OWNED;
 use crate::store::audit::{Event, RequestInfo, record};
+use crate::store::owned::{Paging, Section};
 
 /// Rows of the paged section on one page.
 pub const PAGE: usize = 1000;

@@ -3,5 +3,5 @@
 pub mod admin;
 pub mod erasure;
 pub mod export;
-pub mod owned;
+pub mod register;
 pub mod users;

@@ -9,7 +9,7 @@ use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
-use crate::store::account::owned::{Owned, Paging, Section};
+use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 
 /// The request that events belong to.

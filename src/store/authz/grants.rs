@@ -6,7 +6,7 @@ use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, Value};
-use crate::store::account::owned::Owned;
+use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
 use crate::store::{Store, statement};
 

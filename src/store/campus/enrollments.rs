@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::DbError;
-use crate::store::account::owned::{Owned, Paging, Section};
+use crate::store::owned::{Owned, Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::{IdRow, Store, boolean, statement};
 

@@ -9,7 +9,7 @@ use crate::domain::limits::throttle::{
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::account::owned::Owned;
+use crate::store::owned::Owned;
 
 /// Adds `:failures` (1, or 0 during a wait) to a counter, and the wait that this earns: `wait_ms` of the domain in SQL. A
 /// wait is never shortened, because concurrent guesses are written in any order. The first failure never earns a wait.

@@ -9,8 +9,8 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
-use crate::store::account::owned::{Owned, Paging, Section};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store, boolean};
 

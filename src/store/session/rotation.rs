@@ -7,8 +7,8 @@ use crate::domain::session::token::TokenClaims;
 use crate::domain::session::{PresentedToken, Rotation, RotationState, Successor};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
-use crate::store::account::owned::Owned;
 use crate::store::audit::{self, RequestInfo, insert_event};
+use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store, boolean};
 

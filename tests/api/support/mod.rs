@@ -1,5 +1,6 @@
 //! The service, in process, as the tests drive it.
 
+mod background;
 pub mod contract;
 pub mod gate;
 pub mod hash_queue;
@@ -138,6 +139,7 @@ impl Service {
             store: Store::new(Arc::clone(&self.port), self.gate.clone()),
             assets: Arc::new(PublicFolder),
             entropy,
+            background: Arc::new(background::Immediate),
             await_hash_slot,
             normalize,
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
