@@ -33,8 +33,10 @@ const SHOWN = 15;
 const COUNTS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"];
 const CLOSING = new RegExp(`^ℹ (${COUNTS.join("|")}) (\\d+)$`);
 
+const isPath = (name) => name.includes("/");
+
 function jobOf(name) {
-  return name.startsWith("tests/") ? fileJob(name) : { ...USUAL, ...CHECKS, steps: name.split(",").map(makeStep) };
+  return isPath(name) ? fileJob(name) : { ...USUAL, ...CHECKS, steps: name.split(",").map(makeStep) };
 }
 
 function fileJob(file) {
@@ -106,7 +108,7 @@ function totals(results) {
     for (let index = 0; index < found.length; index += 3) {
       sum[found[index + 1]] += Number(found[index + 2]);
     }
-    if (name.startsWith("tests/") && code !== 0 && !/^ℹ (fail|cancelled) [1-9]/m.test(output)) {
+    if (isPath(name) && code !== 0 && !/^ℹ (fail|cancelled) [1-9]/m.test(output)) {
       sum.tests += 1;
       sum.fail += 1;
     }
@@ -116,7 +118,7 @@ function totals(results) {
 
 /** The files of a folder; any other name stands for itself. */
 function filesIn(name) {
-  const isFolder = name.startsWith("tests/") && !name.endsWith(".mjs");
+  const isFolder = isPath(name) && !name.endsWith(".mjs");
   const files = isFolder ? readdirSync(name).filter((file) => file.endsWith(".test.mjs")) : [];
   return isFolder ? files.sort().map((file) => `${name}/${file}`) : [name];
 }
