@@ -68,9 +68,12 @@ function explained(text, { state, environment }) {
   if (!text.includes("no such table")) {
     return failure;
   }
-  const remedy = environment ? `make migrate-remote ENV=${environment}` : `rm ${state}/migrated, and try again`;
+  const remedy = environment ? `make migrate-remote ENV=${environment}` : `rm ${inShell(`${state}/migrated`)}, and try again`;
   return `${failure}. Apply the migrations first: ${remedy}.`;
 }
+
+/** A path as a word for a shell. */
+const inShell = (path) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 /** Ends the process with a word to whoever called it. */
 export function giveUp(message) {

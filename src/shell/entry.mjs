@@ -1,25 +1,24 @@
 // The deployed module: the Rust Worker, and crash handling that only JavaScript can do.
 //
-// A panic in Rust stops its Wasm instance at once. The `worker` crate starts a new instance for the next request. The
-// requests in flight would hang until the runtime ends them with its own error page. This module answers them with the
-// service's error envelope. It also converts the output of libraries to JSON log lines.
+// A panic in Rust stops its Wasm instance at once, and the next call starts a new one. The requests in flight would hang
+// until the runtime ends them with its own error page. This module answers them with the service's error envelope. It
+// also converts the output of libraries to JSON log lines.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import Service from "../../build/index.js";
+import { __wbg_reset_state, __worker_init_state, answer, CircuitBreaker as Breaker, clean } from "../../build/index.js";
 import platform from "./platform.mjs";
 
-export * from "../../build/index.js";
+/** What the `worker` crate reports of its instance: `criticalError`, and an `instanceId` that is never used twice. */
+const wasm = __worker_init_state();
 
 /** The reject functions of the requests in flight. */
 const inFlight = new Set();
 
 // An uncaught error comes from the Wasm or its glue code, so no request in flight will be answered.
-addEventListener("error", (event) => inFlight.forEach((crash) => crash(event.error)));
-
-// The functions that Rust exports. The classes of the `worker` crate around them are nested proxies, which would double
-// the overhead between a request and Rust. They are used only after a crash.
-const { answer, clean } = Service.prototype;
-const wasm = globalThis.__worker_init_state;
+addEventListener("error", ({ error }) => {
+  lost(error);
+  inFlight.forEach((crash) => crash(error));
+});
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
@@ -32,7 +31,7 @@ export default class extends WorkerEntrypoint {
   async #answer(request) {
     let crash;
     try {
-      this.#recover();
+      recover();
       const answered = await new Promise((resolve, reject) => {
         crash = reject;
         inFlight.add(crash);
@@ -48,7 +47,7 @@ export default class extends WorkerEntrypoint {
   }
 
   async scheduled() {
-    this.#recover();
+    recover();
     try {
       await clean(this.env, this.ctx, platform);
     } catch (error) {
@@ -56,20 +55,54 @@ export default class extends WorkerEntrypoint {
       throw error;
     }
   }
+}
 
-  /** The `worker` crate replaces a crashed instance whenever an object of one of its classes is constructed. */
-  #recover() {
-    if (wasm.criticalError) {
-      new Service(this.ctx, this.env);
+/** The circuit breaker. Its Rust object is lost with the Wasm instance; a new one reads the state from storage. */
+export class CircuitBreaker {
+  #given;
+  #instanceId;
+  #object;
+
+  constructor(...given) {
+    this.#given = given;
+  }
+
+  fetch(request) {
+    try {
+      recover();
+      if (this.#instanceId !== wasm.instanceId) {
+        this.#object = new Breaker(...this.#given);
+        this.#instanceId = wasm.instanceId;
+      }
+      return this.#object.fetch(request);
+    } catch (error) {
+      lost(error);
+      throw error;
     }
   }
 }
 
-/** Marks the instance as unusable after a crash. */
-function note(error) {
-  if (causeOf(error) instanceof WebAssembly.RuntimeError) {
-    wasm.criticalError = true;
+/** Starts a new instance if this one has crashed. */
+function recover() {
+  if (wasm.criticalError) {
+    log("INFO", "app.runtime", "Reinitializing Wasm application");
+    __wbg_reset_state();
+    wasm.criticalError = false;
   }
+}
+
+/** No answer reports this error, so the log does if the instance is lost. */
+function lost(error) {
+  if (note(error)) {
+    log("ERROR", "app.runtime", `Critical ${error.stack}`);
+  }
+}
+
+/** Marks the instance as unusable after a crash, and returns whether this was one. */
+function note(error) {
+  const isCrash = causeOf(error) instanceof WebAssembly.RuntimeError;
+  wasm.criticalError ||= isCrash;
+  return isCrash;
 }
 
 /** Errors that pass through Wasm are wrapped; the original is the cause. */
@@ -101,7 +134,7 @@ function log(level, name, message, fields = {}) {
 
 const print = console.log.bind(console);
 
-// The `worker` crate and its glue code print plain text when a panic resets the instance: convert it to JSON lines.
+// Libraries and the glue code print plain text: convert it to JSON lines.
 // Rust writes its own lines with `console.debug`, `info`, `warn` and `error`, and they are JSON already.
 const isLine = (args) => args.length === 1 && typeof args[0] === "string" && args[0].startsWith("{");
 // The panic hook in `entry.rs` already logs a panic with its request id, so it is not logged again.

@@ -10,7 +10,8 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const state = mkdtempSync(join(tmpdir(), "edge-auth-dev-"));
+// A path may have a space in it.
+const state = mkdtempSync(join(tmpdir(), "edge-auth dev-"));
 let server;
 
 function freePort() {

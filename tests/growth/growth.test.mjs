@@ -19,7 +19,7 @@ import { OPERATIONS, OPERATOR_KEY, SLACK, STEP, titleOf } from "./support/operat
 import { belongingsOf, newcomer, refreshInChain, signIn } from "./support/people.mjs";
 import { withStored } from "./support/stored.mjs";
 
-const RUNS = 20;
+const RUNS = 6;
 const CLIENTS = 3;
 const REFRESHES_BEFORE = 100;
 /** The longest that one batch may delay all others, on a machine where a refresh takes its usual time. */

@@ -65,7 +65,7 @@ export function assertGaveUp({ code, stdout, stderr }) {
 export function migratedFolders() {
   const template = mkdtempSync(join(tmpdir(), "edge-auth-scripts-"));
   before(async () => {
-    const { code, stdout, stderr } = await make(join(template, "migrated"), { STATE: template });
+    const { code, stdout, stderr } = await make("migrate", { STATE: template });
     assert.equal(code, 0, stdout + stderr);
   });
   after(() => rmSync(template, { recursive: true, force: true }));
