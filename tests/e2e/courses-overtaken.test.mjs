@@ -10,11 +10,9 @@ import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
 import { enroll, made, member } from "./support/roles.mjs";
 import { assertConflict, overtaking } from "./support/scenes.mjs";
 
-const scene = overtaking();
-const { newCourse, newDepartment, newUniversity, overtaken } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newCourse, newDepartment, newUniversity, overtaken } = overtaking((scene) => ({ service, boss } = scene));
 
 const remove = (path, by = boss, headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
 const change = (path, value, headers) => asUser(service, boss.access, "PATCH", path, value, headers);
