@@ -1,4 +1,4 @@
-// Universities, departments, courses and enrolments when one request changes what another has already
+// Universities, departments, courses and enrolments when one request changes rows that another has already
 // read: each case is two requests, and one is held back until the other is answered. At this level, because a wrapper
 // around D1 can do that to the Worker as it is deployed.
 import assert from "node:assert/strict";

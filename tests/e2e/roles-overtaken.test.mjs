@@ -1,4 +1,4 @@
-// Roles when one request changes what another has already read: the last administrator stays, a caller
+// Roles when one request changes rows that another has already read: the last administrator stays, a caller
 // without its role grants and revokes nothing, an erased user gets and leaves nothing. Each case is two requests,
 // and one is held back until the other is answered. At this level, because a wrapper around D1 can do that to the
 // Worker as it is deployed.
