@@ -80,7 +80,7 @@ async fn two_administrators_removing_each_other_in_turn_leave_one() {
         let (first, second) = (world.sign_in(name).await, world.sign_in("off").await);
         let [theirs, own] = ["off", name].map(|name| world.grant(name, role));
         first.ask(&format!("DELETE /universities/1/roles/{theirs}")).await.expect(204);
-        // `off` still has its other role and may remove what a PLATFORM_ADMIN or UNIVERSITY_ADMIN may.
+        // `off` still has its other role and keeps the rights of a PLATFORM_ADMIN or UNIVERSITY_ADMIN.
         let status = second.ask(&format!("DELETE /universities/1/roles/{own}")).await.status;
         assert!(matches!(status, 404 | 409), "{role}: {status}");
         let left = format!(

@@ -173,7 +173,7 @@ fn the_fourth_migration_keeps_counted_failures_and_waits_under_way() {
 
 /// Neither the subject's erasure nor the actor's leaves anything personal, whichever statement writes the event.
 #[test]
-fn an_event_of_an_erased_account_loses_what_is_personal() {
+fn an_event_of_an_erased_account_loses_its_personal_data() {
     let db = Sqlite::migrated();
     db.execute(
         "INSERT INTO users (email, password_hash, created_at, erasure_cursor)

@@ -2,7 +2,7 @@
 // this level, because only workerd, two isolates of the deployed Worker and one D1 behind them produce the
 // interleavings; roles-overtaken has those that seldom occur by chance.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -23,11 +23,9 @@ import { act, perform, refusals, WAYS } from "./support/ways.mjs";
 const ROUNDS = 40;
 const CROWD = 10;
 
-const scene = twoIsolates();
-const { newUniversity } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
 const newAdministrators = async (university, count) => {
   const people = Array.from({ length: count }, () => member(service, boss, university, "UNIVERSITY_ADMIN"));

@@ -3,7 +3,7 @@
 // here is there time between the queries of one request. A wrapper of the database stops it there, so that nothing
 // is left to chance; bursts without it show the same in whatever order the runtime chooses.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import {
   changePassword,
@@ -25,10 +25,9 @@ import { decode } from "./support/tokens.mjs";
 const MANY = 20;
 const NEXT = "the owner's next passphrase";
 
-const scene = watchedAndHeld();
 let service;
 let hold;
-before(() => ({ service, hold } = scene));
+watchedAndHeld((scene) => ({ service, hold } = scene));
 
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const sessionOf = (token) => Number(decode(token).claims.sid);

@@ -2,7 +2,7 @@
 // ones. At this level, because only workerd interleaves requests in one isolate over a real D1. Where a test depends
 // on the order, a wrapper of the database holds answers back: nothing depends on the speed of the machine.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { changePassword, deleteAccount, login, me, newUser, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
@@ -16,10 +16,9 @@ const FREE = 5;
 const FIRST_WAIT_MS = 1000;
 const WRONG = "an entirely wrong passphrase";
 
-const scene = watchedAndHeld();
 let service;
 let hold;
-before(() => ({ service, hold } = scene));
+watchedAndHeld((scene) => ({ service, hold } = scene));
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));

@@ -1,4 +1,4 @@
-// Universities, departments, courses and enrolments when one request changes what another has already
+// Universities, departments, courses and enrolments when one request changes rows that another has already
 // read: each case is two requests, and one is held back until the other is answered. At this level, because a wrapper
 // around D1 can do that to the Worker as it is deployed.
 import assert from "node:assert/strict";
@@ -10,11 +10,9 @@ import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
 import { enroll, made, member } from "./support/roles.mjs";
 import { assertConflict, overtaking } from "./support/scenes.mjs";
 
-const scene = overtaking();
-const { newCourse, newDepartment, newUniversity, overtaken } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newCourse, newDepartment, newUniversity, overtaken } = overtaking((scene) => ({ service, boss } = scene));
 
 const remove = (path, by = boss, headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
 const change = (path, value, headers) => asUser(service, boss.access, "PATCH", path, value, headers);

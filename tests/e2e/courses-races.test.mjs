@@ -3,7 +3,7 @@
 // isolates of the deployed Worker and one D1 behind them produce the interleavings; courses-overtaken has those that
 // seldom occur by chance.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -26,11 +26,9 @@ import { twoIsolates } from "./support/scenes.mjs";
 const MANY = 20;
 const ROUNDS = 20;
 
-const scene = twoIsolates();
-const { newCourse, newDepartment, newUniversity } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newCourse, newDepartment, newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 /** The list, beginning with another element: the first one has an advantage. */

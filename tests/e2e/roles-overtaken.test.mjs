@@ -1,9 +1,9 @@
-// Roles when one request changes what another has already read: the last administrator stays, a caller
+// Roles when one request changes rows that another has already read: the last administrator stays, a caller
 // without its role grants and revokes nothing, an erased user gets and leaves nothing. Each case is two requests,
 // and one is held back until the other is answered. At this level, because a wrapper around D1 can do that to the
 // Worker as it is deployed.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -11,11 +11,9 @@ import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
 import { administrators, appoint, member, platformAdmin, removeRole } from "./support/roles.mjs";
 import { assertConflict, overtaking } from "./support/scenes.mjs";
 
-const scene = overtaking();
-const { newDepartment, newUniversity, overtaken } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newDepartment, newUniversity, overtaken } = overtaking((scene) => ({ service, boss } = scene));
 
 describe("the last administrator", () => {
   const remove = ({ university, target, by }, headers) => removeRole(service, by, university, target.grant, headers);

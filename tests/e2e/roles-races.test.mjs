@@ -2,7 +2,7 @@
 // role is useless from the next request on. At this level, because only workerd, two isolates of the deployed
 // Worker and one D1 behind them produce the interleavings. Administrators against each other: administrators-races.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { asUser, me, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
@@ -27,11 +27,9 @@ const MOST = 200;
 /** More acts than happen during any removal, on any machine. */
 const MOST_ACTS = 10_000;
 
-const scene = twoIsolates();
-const { newUniversity } = scene;
 let service;
 let boss;
-before(() => ({ service, boss } = scene));
+const { newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const ofUniversity = (university) =>

@@ -1,5 +1,5 @@
 // Requests that are stopped between a query and the use of its answer, so
-// that a test decides what happens concurrently. For services behind wrappers/held-db.mjs.
+// that a test decides the concurrent events. For services behind wrappers/held-db.mjs.
 import assert from "node:assert/strict";
 
 import { send } from "./client.mjs";

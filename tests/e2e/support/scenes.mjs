@@ -1,5 +1,5 @@
 // The openings of the tests of overtaken requests and of races. Each function registers the hooks that start the
-// file's service before its tests and stop it after them; the members of the result are there when the tests run.
+// file's service before its tests and stop it after them, and calls `ready` with the members named below.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 
@@ -10,52 +10,59 @@ import { startService } from "./service.mjs";
 import { startWatched } from "./watched.mjs";
 
 /** `{service, hold}`: a watched service whose requests a test can stop between a read and a write. */
-export function watchedAndHeld() {
-  const scene = {};
+export function watchedAndHeld(ready) {
+  let service;
   before(async () => {
-    scene.service = await startWatched(HELD);
-    scene.hold = holder(scene.service);
+    service = await startWatched(HELD);
+    ready({ service, hold: holder(service) });
   });
-  after(() => scene.service.end());
-  return scene;
+  after(() => service.end());
 }
 
-/** `{service, boss}`: two isolates of one service, whose tables are checked at the end. */
-export function twoIsolates() {
-  return withBoss({ isolates: 2 }, async ({ service }) => {
+/** `{service, boss}`: two isolates of one service, whose tables are checked at the end. Returns makers of places. */
+export function twoIsolates(ready) {
+  const end = async (service) => {
     await assertIntact(service.db);
     await service.stop();
-  });
+  };
+  return withBoss({ isolates: 2 }, end, ready);
 }
 
 /**
- * `{service, boss, overtaken}`. `overtaken(late, early)` gives the answer of `late`, which `early` has overtaken;
- * whatever the answers, the tables are intact.
+ * `{service, boss}`: a service whose answers can be held back. Returns makers of places, and `overtaken(late, early)`
+ * for the answer of `late`, which `early` has overtaken; whatever the answers, the tables are intact.
  */
-export function overtaking() {
-  const scene = withBoss(HELD, ({ service }) => service.stop());
-  before(() => (scene.hold = holder(scene.service)));
-  scene.overtaken = async (late, early) => {
-    const response = await scene.hold.overtake(late, early);
-    await assertIntact(scene.service.db);
+export function overtaking(ready) {
+  let service;
+  let hold;
+  const places = withBoss(HELD, () => service.stop(), (scene) => {
+    service = scene.service;
+    hold = holder(service);
+    ready(scene);
+  });
+  const overtaken = async (late, early) => {
+    const response = await hold.overtake(late, early);
+    await assertIntact(service.db);
     return response;
   };
-  return scene;
+  return { ...places, overtaken };
 }
 
-/** A service, an administrator of its platform, `boss`, and the ids of the places that `boss` makes on demand. */
-function withBoss(options, end) {
-  const scene = {
-    newUniversity: () => idOf(createUniversity(scene.service, scene.boss)),
-    newDepartment: (university) => idOf(createDepartment(scene.service, scene.boss, university)),
-    newCourse: (university, course) => idOf(createCourse(scene.service, scene.boss, university, course)),
-  };
+/** A service, and an administrator of its platform. Returns functions by which `boss` makes places, for their ids. */
+function withBoss(options, end, ready) {
+  let service;
+  let boss;
   before(async () => {
-    scene.service = await startService(options);
-    scene.boss = await platformAdmin(scene.service);
+    service = await startService(options);
+    boss = await platformAdmin(service);
+    ready({ service, boss });
   });
-  after(() => end(scene));
-  return scene;
+  after(() => end(service));
+  return {
+    newUniversity: () => idOf(createUniversity(service, boss)),
+    newDepartment: (university) => idOf(createDepartment(service, boss, university)),
+    newCourse: (university, course) => idOf(createCourse(service, boss, university, course)),
+  };
 }
 
 const idOf = async (answer) => (await made(answer)).id;

@@ -1,5 +1,5 @@
 // Runs `make` as from a terminal, on a database of the test's own: real make, real wrangler, real D1. No
-// setting or account of the developer who runs the tests reaches it.
+// developer's setting or account reaches it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
