@@ -1,4 +1,4 @@
-//! What every handler can ask for: the settings, the ports, the caller.
+//! Extractors that every handler can use: the settings, the ports, the caller.
 
 use std::sync::Arc;
 
@@ -45,13 +45,13 @@ pub struct Ports {
     pub clock: fn() -> Timestamp,
 }
 
-/// The settings and what is made from them once.
+/// The settings, and the values that are derived from them once.
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) tokens: TokenAuthority,
 }
 
-/// Travels with the request, as an extension.
+/// The settings and ports of a request, stored as an extension of it.
 #[derive(Clone)]
 pub(crate) struct RequestContext {
     configuration: Result<Arc<Configuration>, WrongSettings>,
@@ -63,14 +63,14 @@ impl RequestContext {
         Self { configuration, ports: Arc::new(ports) }
     }
 
-    /// Finds the context that [`crate::http::App::respond`] put there.
+    /// Returns the context that [`crate::http::App::respond`] stored.
     pub(crate) fn of(parts: &Parts) -> Result<&Self, Refusal> {
-        parts.extensions.get().ok_or_else(|| Refusal::internal("the request came past App::respond"))
+        parts.extensions.get().ok_or_else(|| Refusal::internal("the request did not pass App::respond"))
     }
 }
 
-/// Everything a use case needs. Asking for it is what makes an operation need the settings: with wrong
-/// ones the request ends here, in `CONFIGURATION_ERROR`.
+/// Everything a use case needs. Only operations that take it depend on valid settings; with invalid ones the request
+/// ends here with `CONFIGURATION_ERROR`.
 #[derive(Clone)]
 pub(crate) struct Configured {
     configuration: Arc<Configuration>,
@@ -125,7 +125,7 @@ impl<S: Sync> FromRequestParts<S> for Configured {
     }
 }
 
-/// The caller, if there is one, of a route that takes either.
+/// The caller of a route on which authentication is optional.
 pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
 
 impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
@@ -136,8 +136,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
     }
 }
 
-/// The caller, checked by the route's access rule. A route without one has no caller: a handler that
-/// asks for one all the same is refused rather than trusted.
+/// The caller, authenticated by the route's access rule. On a route without such a rule the request is refused.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
 impl<S: Sync> FromRequestParts<S> for SignedIn {
