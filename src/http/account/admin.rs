@@ -1,4 +1,4 @@
-//! `/admin`: for who runs the platform.
+//! `/admin`: users, sessions and audit events, for administrators of the platform.
 
 use axum::response::Response;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `/users`: what users see of themselves, and may change.
+//! `/users`: the caller's own profile, password and account.
 
 use axum::response::Response;
 use serde::Serialize;
@@ -22,7 +22,7 @@ impl FromFields for ProfileChange {
     }
 }
 
-/// The body of a change of password.
+/// The body of a password change.
 pub(in crate::http) struct PasswordChange {
     current: Password,
     new: Password,
@@ -39,7 +39,7 @@ impl FromFields for PasswordChange {
     }
 }
 
-/// The body of a deletion.
+/// The body of an account deletion.
 pub(in crate::http) struct ProofOfPassword(Password);
 
 impl FromFields for ProofOfPassword {
@@ -58,7 +58,7 @@ pub(in crate::http) struct UserBody<'a> {
     roles: Vec<RoleBody>,
 }
 
-/// A role in a university, or everywhere.
+/// A role. Without a university it applies to the whole platform.
 #[derive(Serialize)]
 struct RoleBody {
     university_id: Option<i64>,
