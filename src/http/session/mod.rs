@@ -1,4 +1,4 @@
-//! `/auth/sessions` and `/auth/logout-all`: from where somebody is signed in, and an end to it.
+//! `/auth/sessions` and `/auth/logout-all`: listing and ending a user's sessions.
 
 pub(crate) mod auth;
 
@@ -19,7 +19,7 @@ pub(in crate::http) struct SessionsBody<'a> {
 }
 
 impl<'a> SessionsBody<'a> {
-    /// `current` is the session that asks.
+    /// `current` is the session of the caller's access token.
     pub(in crate::http) fn new(rows: &'a [SessionRow], current: Option<SessionId>) -> Self {
         Self { sessions: rows.iter().map(|row| SessionBody::new(row, current)).collect() }
     }
