@@ -1,4 +1,4 @@
-//! `/operator`: what must work while the database is down.
+//! `/operator`: control of the circuit breaker, which works while the database is down.
 
 use axum::response::Response;
 
