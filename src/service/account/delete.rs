@@ -1,4 +1,4 @@
-//! The end of an account, on its owner's wish. Database round trips: 2, after the caller's.
+//! Deletion of an account by its owner. Database round trips: 2, after the caller's.
 
 use crate::domain::audit::EventType;
 use crate::domain::password::Password;
@@ -9,10 +9,10 @@ use crate::service::{Context, Error};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 
-/// What a last administrator is told.
+/// The message of the `CONFLICT` that protects the last administrator.
 pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator cannot be removed";
 
-/// Erases the caller: account, sessions, tokens; audit events keep the id only.
+/// Erases the caller's account, sessions and tokens; audit events keep only the user's id.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.

@@ -5,8 +5,8 @@ use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::account::export::{self, ExportPage};
 
-/// Exports one page: from the newest event, or below the event at which the last page ended. It holds no secrets: no
-/// password hash, and of tokens nothing that their sessions do not say.
+/// Exports one page, from the newest event or below the event `before`. It contains no secrets: no password hash, and
+/// no tokens beside their sessions.
 ///
 /// # Errors
 /// [`Error`].
