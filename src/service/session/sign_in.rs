@@ -14,7 +14,7 @@ use crate::store::password::credentials;
 use crate::store::session::opening;
 
 /// An address and a password, parsed.
-#[expect(missing_docs, reason = "the fields say it")]
+#[allow(missing_docs, reason = "the fields are the request's")]
 pub struct PasswordSignIn {
     pub email: Email,
     pub password: Password,
@@ -41,7 +41,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
-        credentials::refuse(ctx.store, &account, false, ctx.request, event).await?;
+        credentials::record_refusal(ctx.store, &account, false, ctx.request, event).await?;
         return Err(Code::InactiveUser.into());
     }
     let session = Opening::draw(ctx)?;
