@@ -1,4 +1,4 @@
-//! A new password. Database round trips: 2, after the caller's.
+//! Change of a user's own password. Database round trips: 2, after the caller's.
 
 use crate::domain::audit::EventType;
 use crate::domain::password::Password;
@@ -24,8 +24,8 @@ pub async fn change_password(
     // Hash first: hashing only after a correct password would leak that by timing.
     let new_hash = ctx.hash(new).await?;
     let verified = reauthenticate(ctx, caller, current, EventType::PasswordChangeRefused).await?;
-    let staying = caller.credential.session_id();
-    if !credentials::change_password(ctx.store, verified, &new_hash, staying, ctx.request).await? {
+    let kept_session = caller.credential.session_id();
+    if !credentials::change_password(ctx.store, verified, &new_hash, kept_session, ctx.request).await? {
         return Err(Code::InvalidCredentials.into());
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Password changed");

@@ -1,5 +1,5 @@
-//! Checking a password, at sign-in and at re-authentication. Every refusal is the same work and the same answer: for an
-//! unknown address, a wrong password, and an account under a throttle. Database round trips: the refusal's own, 1.
+//! Checking a password, at sign-in and at re-authentication. Every refusal is the same work and the same response: for
+//! an unknown address, a wrong password, and a throttled account. Database round trips: 0, and 1 for a refusal.
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::SessionId;
@@ -12,7 +12,7 @@ use crate::service::{Context, Error};
 use crate::store::audit::Event;
 use crate::store::password::credentials::{self, Account, CredentialsRow};
 
-/// An account whose password was right, outside any wait.
+/// An account whose password was correct while no wait was in force.
 pub(in crate::service) struct Verified {
     pub(in crate::service) password: VerifiedPassword,
     pub(in crate::service) is_active: bool,
@@ -46,7 +46,7 @@ pub(in crate::service) async fn verify_password(
     let event = Event::of(refused_as, user_id).because(reason).within(session_id);
     // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
     let was_guess = reason != Reason::Throttled;
-    credentials::refuse(ctx.store, account, was_guess, ctx.request, event).await?;
+    credentials::record_refusal(ctx.store, account, was_guess, ctx.request, event).await?;
     Err(Code::InvalidCredentials.into())
 }
 
