@@ -1,4 +1,4 @@
-//! Cleaning up: what has outlived its use is removed, in steps of bounded size, as often as a timer says.
+//! The clean-up: a Cron Trigger removes outdated rows, in steps of bounded size.
 
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::time::{DAY, Timestamp};
@@ -8,11 +8,11 @@ use crate::store::account::erasure;
 use crate::store::account::register::OWNED;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 
-/// Steps for users whose erasure is unfinished, all of them together. With the statements of each, and of the walks, a
-/// run stays below the thousand queries that D1 allows one invocation, which a test adds up.
+/// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of
+/// the erasures and the walks.
 const MAX_ERASURE_STEPS: u32 = 14;
 
-/// Every walk: those of the register, and those of tables that belong to no user.
+/// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
     OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS])
 }
@@ -20,11 +20,11 @@ fn walks() -> impl Iterator<Item = &'static Walk> {
 /// Rows that one run removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Rows by table.
+    /// Number of rows, by the name of the table.
     pub rows: Vec<(&'static str, i64)>,
-    /// Erased users with nothing left.
+    /// Erased users whose last row was deleted.
     pub users: i64,
-    /// The run got to everything. If no run does, more is written than is cleaned up.
+    /// The run reached the end of every walk. If no run does, rows are written faster than they are removed.
     pub is_complete: bool,
 }
 
@@ -36,7 +36,7 @@ impl Removed {
     }
 }
 
-/// One run, and a line in the log about it.
+/// Performs one run and logs its result.
 pub async fn run(store: &Store, now: Timestamp, audit_retention_days: i64) {
     let removed = clean_up(store, now, audit_retention_days).await;
     let d1_calls = store.calls();
@@ -73,7 +73,7 @@ pub async fn clean_up(store: &Store, now: Timestamp, audit_retention_days: i64) 
             Cutoff::RegistrationWindow => Timestamp::from_millis(now.millis() - REGISTRATION_WINDOW_MS),
         };
         let mut count = 0;
-        match go(store, walk, cutoff, &mut count).await {
+        match run_walk(store, walk, cutoff, &mut count).await {
             Ok(is_finished) => removed.is_complete &= is_finished,
             Err(error) => first_error = first_error.or(Some(error)),
         }
@@ -82,8 +82,8 @@ pub async fn clean_up(store: &Store, now: Timestamp, audit_retention_days: i64) 
     first_error.map_or(Ok(removed), Err)
 }
 
-/// Takes the steps of one run; true if they reached the end.
-async fn go(store: &Store, walk: &Walk, cutoff: Timestamp, count: &mut i64) -> Result<bool, DbError> {
+/// Takes the steps of one run; returns true if they reached the end of the walk.
+async fn run_walk(store: &Store, walk: &Walk, cutoff: Timestamp, count: &mut i64) -> Result<bool, DbError> {
     for _ in 0..walk.max_steps {
         let step = step(store, walk, cutoff).await?;
         *count += step.removed;
@@ -121,9 +121,9 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn a_run_stays_within_what_d1_allows_one_invocation() {
+    fn a_run_stays_within_the_query_limit_of_d1() {
         let walks: u32 = walks().map(|walk| walk.statements() * walk.max_steps).sum();
-        // In its last round each erasure may take one step more than is left.
+        // The last round visits every unfinished erasure, so a run may take almost twice as many steps.
         let statements_per_step = u32::try_from(erasure::statements_per_step()).unwrap();
         let erasures = 1 + statements_per_step * 2 * MAX_ERASURE_STEPS;
         assert!(walks + erasures <= 1000, "{walks} + {erasures}");
