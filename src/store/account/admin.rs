@@ -1,4 +1,4 @@
-//! Users, as administrators of the platform see and change them.
+//! Listing and changing users, for administrators of the platform.
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
@@ -14,35 +14,34 @@ use crate::store::page::{Page, PageRequest};
 use crate::store::{IdRow, Store};
 
 /// A user and their roles.
+#[allow(missing_docs, reason = "the fields are the response's")]
 pub struct UserDetail {
-    /// The user.
     pub user: UserRow,
-    /// Their roles.
     pub grants: Vec<RoleGrant>,
 }
 
-/// Which users.
+/// Filter of the list of users. An absent field matches every user.
 #[derive(Debug, Default)]
 pub struct UserFilter {
-    /// Only the one with this address.
+    /// Only the user with this address.
     pub email: Option<Email>,
     /// Only active ones, or only disabled ones.
     pub is_active: Option<bool>,
 }
 
-/// What is to be changed: what is absent stays.
+/// A change of a user. An absent field stays as it is.
 pub struct UserChange {
-    /// May the user sign in?
+    /// `Some(false)` disables sign-in and ends all sessions.
     pub is_active: Option<bool>,
-    /// Another name, or none.
+    /// `Some(None)` removes the name.
     pub full_name: Option<Option<FullName>>,
 }
 
-/// How a change ended.
+/// The result of a change.
 pub enum UserChangeOutcome {
-    /// This is the user now.
+    /// The user after the change.
     Changed(UserRow),
-    /// They alone administer something.
+    /// Nothing changed, because the user is the only active administrator of the platform.
     LastAdministrator,
     /// There is no such user.
     Missing,
@@ -70,7 +69,7 @@ const SELECT_BY_EMAIL: &str = concat!(
 );
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
-/// the platform's administrators remain, and must be able to stop a thief.
+/// the platform's administrators remain, and must be able to lock a stolen account.
 const SET_ACTIVE: &str = concat!(
     "UPDATE users SET is_active = :is_active
      WHERE id = :user_id AND is_active <> :is_active AND erasure_cursor IS NULL
@@ -80,13 +79,13 @@ const SET_ACTIVE: &str = concat!(
     "))"
 );
 
-/// `:requires_inactive`: the same request disables the user, and a refusal of that leaves the name as it is.
+/// `:requires_inactive` is 1 if the same request disables the user: if that is refused, the name stays too.
 const SET_FULL_NAME: &str = "
     UPDATE users SET full_name = :full_name
     WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
       AND (:requires_inactive = 0 OR is_active = 0) AND full_name IS NOT :full_name";
 
-/// Unless `:always`, only those of a user who is disabled now.
+/// Without `:always`, only if the user is now disabled.
 const END_SESSIONS: &str = "
     UPDATE sessions SET ended_at = :now, end_reason = 'administrator'
     WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > :now
@@ -97,7 +96,7 @@ const END_SESSIONS: &str = "
 pub const STATEMENTS: &[&str] =
     &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS];
 
-/// Users, in the order of their registration.
+/// Lists users in the order of their registration.
 ///
 /// # Errors
 /// [`DbError`].
@@ -116,7 +115,7 @@ pub async fn users(store: &Store, filter: &UserFilter, page: PageRequest) -> Res
     Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get()))
 }
 
-/// One user with their roles.
+/// Reads one user with their roles.
 ///
 /// # Errors
 /// [`DbError`].
@@ -126,8 +125,7 @@ pub async fn user(store: &Store, id: UserId) -> Result<Option<UserDetail>, DbErr
     Ok(users.first()?.map(|user| UserDetail { user, grants }))
 }
 
-/// Changes a user; disabling ends all their sessions. Unless they alone administer something: then nothing
-/// is changed.
+/// Changes a user; disabling ends all their sessions. Nothing changes if it would disable the last administrator.
 ///
 /// # Errors
 /// [`DbError`].
@@ -164,7 +162,7 @@ pub async fn change(
     })
 }
 
-/// Ends all sessions of a user; says how many there were. Nothing, if there is no such user.
+/// Ends all sessions of a user; returns their number, or `None` if there is no such user.
 ///
 /// # Errors
 /// [`DbError`].

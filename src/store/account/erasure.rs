@@ -1,4 +1,4 @@
-//! The erasure of an account: everything personal goes, a bounded number of rows at a time.
+//! The erasure of an account: removes everything personal, a bounded number of rows at a time.
 //!
 //! A user may have hundreds of thousands of tokens and events. One statement that deletes them would hold up the
 //! database for every other request, and an attacker could provoke that. So the user's row loses everything personal
@@ -19,8 +19,8 @@ use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome}
 use crate::store::authz::grants::nobody_else_administers;
 use crate::store::{IdRow, Store};
 
-/// With `:version` only if the password is still of that version and outside a wait. The only active administrator of a
-/// university or of the platform stays. No address parses to the new one.
+/// With `:version`, only if the password still has that version and no wait is in force. The only active administrator
+/// of a university or of the platform is never erased. The new value of `email` is no valid address.
 const ERASE_USER: &str = concat!(
     "UPDATE users
      SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
@@ -38,7 +38,7 @@ const ERASE_USER: &str = concat!(
      RETURNING id"
 );
 
-/// Why [`ERASE_USER`] did nothing: has a row if the user alone administers something.
+/// Explains why [`ERASE_USER`] did nothing: returns a row if the user is the only active administrator somewhere.
 const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
      WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
@@ -46,8 +46,8 @@ const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     " LIMIT 1"
 );
 
-/// Deletes the row of an erased user once no table of the register has anything left of them. Put together once per
-/// isolate, from constants only.
+/// Deletes the row of an erased user once no table of the register has rows left of them. Built once per isolate, from
+/// constants only.
 static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
     let nothing_remains = register::nothing_remains();
     let sql = format!(
@@ -61,13 +61,13 @@ const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NU
 /// Every constant statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_ERASED];
 
-/// The statement that is put together from the register.
+/// The statement that is built from the register.
 #[must_use]
 pub fn delete_user_sql() -> &'static str {
     *DELETE_USER
 }
 
-/// Statements of one step.
+/// The number of statements in one step.
 #[must_use]
 pub fn statements_per_step() -> usize {
     register::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 1
@@ -76,9 +76,9 @@ pub fn statements_per_step() -> usize {
 /// The result of an erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureOutcome {
-    /// The account is gone.
+    /// The account is erased; rows may remain for the clean-up.
     Erased,
-    /// The user alone administers something.
+    /// The user is the only active administrator of a university or of the platform.
     SoleAdministrator,
     /// The verified password is no longer valid, or there is no such user.
     Nothing,
@@ -87,13 +87,13 @@ pub enum ErasureOutcome {
 /// The actor of an erasure.
 #[derive(Clone, Copy)]
 pub enum ErasedBy {
-    /// The user, by their password.
+    /// The user, after password verification.
     Owner(VerifiedPassword),
-    /// An administrator.
+    /// An administrator of the platform.
     Administrator(UserId),
 }
 
-/// Erases a user.
+/// Erases a user, and takes the first step of deleting their rows.
 ///
 /// # Errors
 /// [`DbError`].
@@ -136,7 +136,7 @@ struct ErasedRow {
     id: UserId,
 }
 
-/// Erased users with rows left.
+/// Lists erased users whose rows are not all deleted.
 ///
 /// # Errors
 /// [`DbError`].
@@ -145,7 +145,7 @@ pub async fn unfinished(store: &Store, limit: i64) -> Result<Vec<UserId>, DbErro
     Ok(rows.all::<ErasedRow>()?.into_iter().map(|row| row.id).collect())
 }
 
-/// One more step. Returns true if nothing is left of the user.
+/// Performs one more step. Returns true if no row of the user is left.
 ///
 /// # Errors
 /// [`DbError`].

@@ -1,7 +1,7 @@
 //! The export of a user's data, page by page: the sections of the register, in its order.
 //!
-//! A row is kept as columns, not as a struct per table: what is exported of a table is said once, in the SELECT of its
-//! section, and a new table cannot be forgotten here.
+//! Rows are generic lists of columns, not one struct per table. The SELECT of a section alone defines the exported
+//! columns, and a new table needs no code here.
 
 use std::fmt;
 
@@ -22,12 +22,11 @@ pub const PAGE: usize = 1000;
 /// A value of an exported row.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
+#[allow(missing_docs, reason = "the variants are SQL's types")]
 pub enum ExportValue {
-    /// SQL NULL.
     Null,
     /// Columns that end in `_at` are milliseconds since the Unix epoch.
     Integer(i64),
-    /// A text.
     Text(String),
 }
 
@@ -72,7 +71,7 @@ impl ExportRow {
 /// One page of an export.
 #[derive(Debug)]
 pub struct ExportPage {
-    /// The rows of each section, by the name of its member. Sections that are not paged are empty behind the first page.
+    /// The rows of each section, by the name of its member. Sections that are not paged are empty after the first page.
     pub sections: Vec<(&'static str, Vec<ExportRow>)>,
     /// The next page begins below this id; absent on the last page.
     pub next: Option<EventId>,
@@ -109,7 +108,7 @@ pub async fn page(
     Ok(page)
 }
 
-/// A paged section is asked for one row more than fits, which tells whether there is another page.
+/// Selects one row more than fits from a paged section, which shows whether another page follows.
 fn select(section: &Section, user_id: UserId, before: Option<EventId>) -> Statement {
     let select = query(section.select).bind("user_id", user_id);
     match section.paging {

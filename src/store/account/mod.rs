@@ -1,4 +1,4 @@
-//! Users.
+//! Users: registration, profile, administration, export, erasure.
 
 pub mod admin;
 pub mod erasure;

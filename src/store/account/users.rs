@@ -1,4 +1,4 @@
-//! Users: who they are. How they prove it is `credentials`'; how they leave is `erasure`'s.
+//! Users: registration, profile, and the caller of a request. Passwords are in `credentials`, deletion in `erasure`.
 
 use serde::Deserialize;
 
@@ -16,63 +16,60 @@ use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::session::opening::{NewSession, first_token};
 use crate::store::{Store, boolean};
 
-/// What is shown of a user.
+/// The columns of a user that responses show.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct UserRow {
-    /// Identifies the user.
     pub id: UserId,
-    /// The address as stored.
+    /// Normalized, as it is stored.
     pub email: String,
-    /// The name, if one was given.
     pub full_name: Option<String>,
-    /// May the user sign in?
+    /// Disabled users cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
-    /// When the user registered.
     pub created_at: Timestamp,
 }
 
-/// A user, and the session that a token claims to belong to.
+/// The user and the session that an access token names.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the query's columns")]
 pub struct CallerRow {
-    /// The user.
     #[serde(flatten)]
     pub user: UserRow,
-    /// Is there such a session of this user, neither ended nor expired?
+    /// True if the user has this session, neither ended nor expired.
     #[serde(deserialize_with = "boolean")]
     pub session_is_live: bool,
 }
 
 /// A user to be registered.
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewUser<'a> {
-    /// The address.
     pub email: &'a Email,
-    /// PHC string.
+    /// A PHC string with parameters and salt.
     pub password_hash: &'a str,
-    /// The name, if one was given.
     pub full_name: Option<&'a FullName>,
 }
 
-/// How a registration ended.
+/// The result of a registration.
 #[derive(Debug)]
 pub enum RegistrationOutcome {
-    /// There is a new user.
+    /// The user that was created.
     Created(UserRow),
-    /// The address has an account already.
+    /// The address already has an account.
     EmailTaken,
-    /// Too many came from this network in this window.
+    /// The network exceeded its limit in this window.
     TooMany {
-        /// When the window began.
+        /// Start of the current window.
         window_started_at: Timestamp,
     },
 }
 
-/// How many registrations a network may make within a window.
+/// The limit of registrations per network and window.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistrationLimit<'a> {
-    /// Whose registrations are counted together.
+    /// The client network whose registrations are counted together.
     pub network: &'a str,
-    /// At most so many, the refused ones included.
+    /// Maximum number of attempts, including refused ones.
     pub attempts: i64,
     /// A window that began at or before this moment is over.
     pub window_cutoff: Timestamp,
@@ -104,7 +101,7 @@ const INSERT_USER: &str = concat!(
     user_columns!(),
 );
 
-/// Only for the user that this request added: no other hash has the same salt.
+/// Only for the user that this request added: the salt makes the hash unique.
 const OPEN_SESSION_OF_NEW_USER: &str = "
     INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
     SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent FROM users
@@ -149,7 +146,7 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_USER,
 ];
 
-/// Reads a user who is not erased.
+/// Selects a user, unless erased.
 pub(in crate::store) fn select(user_id: UserId) -> Statement {
     query(SELECT_USER).bind("user_id", user_id)
 }
@@ -160,7 +157,7 @@ struct CountRow {
     window_started_at: Timestamp,
 }
 
-/// Counts the attempt, adds the user if they may be, and opens their first session: one round trip.
+/// Counts the attempt, adds the user if the limit allows it, and opens the first session, in one round trip.
 ///
 /// # Errors
 /// [`DbError`].
@@ -208,18 +205,18 @@ pub async fn register(
     })
 }
 
-/// What one read says of a request with an access token.
+/// The data for authorizing a request with an access token.
 pub struct CallerRead {
-    /// Who calls, if they are still on file.
+    /// `None` if the account does not exist or is erased.
     pub caller: Option<CallerRow>,
-    /// Their roles.
+    /// The roles that the caller holds.
     pub grants: Vec<RoleGrant>,
-    /// What the path names, if it exists.
+    /// The resource in the path, if it exists.
     pub resource: Option<ResourceRow>,
 }
 
-/// Who calls, is their session alive, what are their roles, and what does the path name? One read, made for
-/// every request with an access token.
+/// Reads the caller, the state of the session, the caller's roles and the resource in the path, in one round trip.
+/// Every request with an access token makes this read.
 ///
 /// # Errors
 /// [`DbError`].
@@ -241,7 +238,7 @@ pub async fn caller(
     Ok(CallerRead { caller: caller.first()?, grants: grants::read(grants)?, resource })
 }
 
-/// Gives an active user another name, or none, and says what is on file then. Nothing, if they are gone.
+/// Sets or removes the name of an active user and returns the user as stored; `None` if the account was erased.
 ///
 /// # Errors
 /// [`DbError`].
