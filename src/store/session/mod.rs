@@ -14,20 +14,17 @@ use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store, boolean};
 
-/// A live session, as its owner sees it.
+/// A live session, with the columns that responses show.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct SessionRow {
-    /// Identifies it.
     pub id: SessionId,
-    /// When it was signed in to.
     pub created_at: Timestamp,
-    /// When it was signed in to or refreshed last.
+    /// Time of the last sign-in or refresh; `ip` and `user_agent` are from then too.
     pub last_used_at: Timestamp,
-    /// When it ends, if it is not refreshed before.
+    /// The end of the session unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// From where it was used last.
     pub ip: Option<String>,
-    /// With what it was used last.
     pub user_agent: Option<String>,
 }
 
@@ -51,7 +48,8 @@ const END_ONE: &str = "
     WHERE id = :session_id AND user_id = :user_id AND ended_at IS NULL AND expires_at > :now
     RETURNING id";
 
-/// The count equals the length of the user's list: a session whose refresh token has expired ends too, but was unusable.
+/// The count equals the length of the user's list: a session whose refresh token has expired ends too, but was
+/// unusable.
 const END_ALL: &str = "
     UPDATE sessions SET ended_at = :now, end_reason = 'logout_all'
     WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > :now
@@ -62,7 +60,7 @@ const END_ALL: &str = "
 
 const END_OTHERS: &str = "
     UPDATE sessions SET ended_at = :now, end_reason = 'password_changed'
-    WHERE user_id = :user_id AND ended_at IS NULL AND id IS NOT :staying_id
+    WHERE user_id = :user_id AND ended_at IS NULL AND id IS NOT :kept_id
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :new_hash)";
 
 const ERASE: &str = "
@@ -74,7 +72,7 @@ const ERASE: &str = "
         WHERE NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = first.id)
     )";
 
-/// The live sessions first, then those that are over and still on file.
+/// Live sessions first, then ended sessions that the clean-up has not removed yet.
 const EXPORT: &str = "
     SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
     FROM sessions WHERE user_id = :user_id ORDER BY ended_at, created_at LIMIT :limit";
@@ -102,7 +100,7 @@ const DELETE_OUTDATED: &str = "
 pub const STATEMENTS: &[&str] =
     &[SELECT_LIVE, SELECT_OWNER, SIGN_OUT, END_ONE, END_ALL, END_OTHERS, ERASE, EXPORT, ADVANCE_WALK, DELETE_OUTDATED];
 
-/// Sessions of a user. The export's limit is many more than can be on file, since the clean-up removes those that ended.
+/// Sessions of a user. The clean-up removes ended sessions, so a user never has as many as the export's limit.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "sessions",
     erase: &[ERASE],
@@ -120,7 +118,7 @@ fn select_live(user_id: UserId, current: Option<SessionId>, now: Timestamp) -> S
     query(SELECT_LIVE).bind("user_id", user_id).bind("now", now).bind("current_id", current)
 }
 
-/// The usable sessions of a user, newest first; `current` also when its refresh token has expired.
+/// Lists the usable sessions of a user, newest first. `current` is listed even if its refresh token has expired.
 ///
 /// # Errors
 /// [`DbError`].
@@ -134,7 +132,7 @@ pub async fn live(
     rows.all()
 }
 
-/// The usable sessions of any user, newest first. `None` if there is no such user.
+/// Lists the usable sessions of any user, newest first; `None` if there is no such user.
 ///
 /// # Errors
 /// [`DbError`].
@@ -210,9 +208,9 @@ pub async fn end_all(
 /// Ends every session of a user but one, if `new_hash` is now the hash of the user's password.
 pub(in crate::store) fn end_others(
     user_id: UserId,
-    staying: Option<SessionId>,
+    kept: Option<SessionId>,
     new_hash: &str,
     now: Timestamp,
 ) -> Statement {
-    query(END_OTHERS).bind("now", now).bind("user_id", user_id).bind("staying_id", staying).bind("new_hash", new_hash)
+    query(END_OTHERS).bind("now", now).bind("user_id", user_id).bind("kept_id", kept).bind("new_hash", new_hash)
 }

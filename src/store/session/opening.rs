@@ -1,7 +1,7 @@
-//! Opening a session with its first refresh token, and making room for it.
+//! Opening a session with its first refresh token, and ending the oldest sessions above the limit.
 //!
-//! D1 has no interactive transactions, but a batch is atomic and batches are serialized. So every
-//! statement that must only run if an earlier one of its batch did something carries the same guard.
+//! D1 has no interactive transactions, but a batch is atomic and batches are serialized. A statement that depends on an
+//! earlier one of its batch therefore carries the same guard.
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId};
@@ -14,21 +14,18 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_outcome
 use crate::store::password::throttle;
 use crate::store::{IdRow, Store};
 
-/// A session to be opened, with its first refresh token.
+/// A session to be opened, with its first refresh token. The ids are random.
+#[allow(missing_docs, reason = "the fields are the tables' columns")]
 pub struct NewSession<'a> {
-    /// Its id, drawn at random.
     pub id: SessionId,
-    /// Its absolute end.
+    /// The absolute end, which no refresh extends.
     pub expires_at: Timestamp,
-    /// The id of the first refresh token.
     pub token_id: &'a TokenId,
-    /// When that token expires.
     pub token_expires_at: Timestamp,
-    /// The request that opens it.
     pub request: RequestInfo<'a>,
 }
 
-/// Only for an active account, the version of the password that was verified, and outside a wait.
+/// Only if the account is active, the verified version of the password is current, and no wait is in force.
 const OPEN_SESSION: &str = "
     INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
     SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent FROM users
@@ -71,8 +68,8 @@ pub(in crate::store) fn first_token(session: &NewSession<'_>) -> Statement {
         .bind("session_id", session.id)
 }
 
-/// Opens a session for a verified password. Returns false if the account was disabled or erased, its password changed, or
-/// a wait begun, since the account was read: then nothing is opened.
+/// Opens a session for a verified password. Returns false, and opens nothing, if the account was disabled, erased,
+/// throttled or given another password after it was read.
 ///
 /// # Errors
 /// [`DbError`].

@@ -1,4 +1,4 @@
-//! How the refresh tokens of a session replace each other: one batch, in which the guards decide.
+//! Rotation of refresh tokens: one batch, whose guards decide between exchange, retry and reuse.
 
 use serde::Deserialize;
 
@@ -12,17 +12,17 @@ use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store, boolean};
 
-/// What a refresh did, and whether it ended the session for theft.
+/// The result of a refresh, from which the domain derives its outcome.
 #[derive(Debug)]
 pub struct RotationResult {
-    /// What the database says now; nothing if there is no such user.
+    /// The state after the batch; `None` if there is no such user.
     pub state: Option<RotationState>,
-    /// Did this very request end the session?
+    /// True if this request ended the session for reuse.
     pub ended_session: bool,
 }
 
-/// Marks the presented token as exchanged, if it can be. Of any number of parallel refreshes exactly one finds
-/// `revoked_at IS NULL`.
+/// Marks the presented token as exchanged, if that is allowed. Of concurrent refreshes, exactly one finds `revoked_at
+/// IS NULL`.
 const EXCHANGE_TOKEN: &str = "
     UPDATE refresh_tokens SET revoked_at = :now, successor_jti = :successor
     WHERE jti = :presented AND session_id = :session_id AND revoked_at IS NULL AND expires_at > :now
@@ -32,20 +32,20 @@ const EXCHANGE_TOKEN: &str = "
             AND u.is_active = 1
       )";
 
-/// Adds the successor, if the exchange was this request's: only then does the old token name it.
+/// Adds the successor if this request made the exchange: only then does the old token name it.
 const ADD_SUCCESSOR: &str = "
     INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
     SELECT t.successor_jti, t.session_id, :now, min(:refresh_expires_at, s.expires_at)
     FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
     WHERE t.jti = :presented AND t.successor_jti = :successor";
 
-/// Updates where the session was last used from, if the exchange was this request's.
+/// Updates the last use of the session if this request made the exchange.
 const UPDATE_LAST_USE: &str = "
     UPDATE sessions SET last_used_at = :now, ip = :ip, user_agent = :user_agent
     WHERE id = :session_id
       AND EXISTS (SELECT 1 FROM refresh_tokens WHERE jti = :presented AND successor_jti = :successor)";
 
-/// Ends the session, if the presented token was exchanged longer ago than a retry takes.
+/// Ends the session if the presented token was exchanged too long ago for a retry.
 const END_FOR_REUSE: &str = "
     UPDATE sessions SET ended_at = :now, end_reason = 'reuse'
     WHERE id = :session_id AND user_id = :user_id AND ended_at IS NULL
@@ -56,8 +56,7 @@ const END_FOR_REUSE: &str = "
       )
     RETURNING id";
 
-/// Must follow [`END_FOR_REUSE`], whose `changes()` it reads. The cases are those of `domain::session::outcome`, in its
-/// order.
+/// Must follow [`END_FOR_REUSE`], whose `changes()` it reads. The cases have the order of `domain::session::outcome`.
 const RECORD: &str = insert_event! {
     type: "CASE WHEN changes() > 0 THEN 'reuse_detected'
                 WHEN outcome IN ('rotated', 'retry') THEN 'refreshed'
@@ -107,8 +106,8 @@ const ADVANCE_WALK: &str = "
     WHERE walk = 'refresh_tokens'
     RETURNING position";
 
-/// Expired tokens, and those of sessions that are over. Tokens of live sessions stay until they expire, so that reuse is
-/// detected.
+/// Expired tokens, and tokens of sessions that are over. Exchanged tokens of live sessions stay until they expire, so
+/// that the service detects their reuse.
 const DELETE_OUTDATED: &str = "
     DELETE FROM refresh_tokens WHERE jti IN (
         SELECT t.jti
@@ -131,8 +130,8 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OUTDATED,
 ];
 
-/// Refresh tokens of a user's sessions. A session is deleted after its tokens, so `sessions` says whether any remain. The
-/// export shows sessions: of a token only its id is stored.
+/// Refresh tokens of a user's sessions. A session is deleted after its tokens, so the condition of `sessions` covers
+/// them. The export shows only sessions, because a token consists of little more than its id.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "refresh_tokens",
     erase: &[ERASE],
@@ -146,7 +145,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
     }),
 };
 
-/// Exchanges a refresh token for its successor, or finds out why not: one batch, one round trip.
+/// Exchanges a refresh token for its successor, or reads the reason for a refusal, in one round trip.
 ///
 /// # Errors
 /// [`DbError`].
@@ -199,7 +198,7 @@ pub async fn rotate(
     })
 }
 
-/// One row of [`SELECT_STATE`]: the user always, the rest if it is still on file.
+/// One row of [`SELECT_STATE`]. Columns of the token and the session are NULL if their rows do not exist.
 #[derive(Deserialize)]
 struct RotationStateRow {
     #[serde(deserialize_with = "boolean")]
