@@ -1,4 +1,4 @@
-//! Audit events, as administrators read them: newest first, of one user, of one type, or both.
+//! The list of audit events for administrators: newest first, of one user, of one type, or both.
 
 use serde::Deserialize;
 
@@ -9,44 +9,38 @@ use crate::ports::{DbError, query};
 use crate::store::Store;
 use crate::store::page::{Page, PageRequest};
 
-/// Which events.
+/// Filter of the list of events. An absent field matches every event.
 #[derive(Debug, Default)]
 pub struct EventFilter {
-    /// Only those of this user.
+    /// Only events about this user.
     pub user_id: Option<UserId>,
-    /// Only those of this type.
+    /// Only events of this type.
     pub event_type: Option<EventType>,
 }
 
-/// An audit event, as administrators see it.
+/// An audit event with all its columns.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct AdminEventRow {
-    /// Identifies it.
     pub id: EventId,
-    /// When it happened.
     pub created_at: Timestamp,
-    /// What happened.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Why it was refused, how it came about, or which role it is about.
+    /// The reason of a refusal, the cause of the event, or the role concerned.
     pub reason: Option<String>,
-    /// To whom.
+    /// The subject; absent if no account is concerned.
     pub user_id: Option<UserId>,
-    /// Which session.
     pub session_id: Option<SessionId>,
-    /// Who did it, if not the user.
+    /// The user that caused the event, if not the subject.
     pub actor_id: Option<UserId>,
-    /// In which university.
     pub university_id: Option<UniversityId>,
-    /// From where.
     pub ip: Option<String>,
-    /// With what.
     pub user_agent: Option<String>,
-    /// The request.
+    /// Empty after an erasure, like `ip` and `user_agent`.
     pub request_id: String,
 }
 
-/// A page of events under these conditions.
+/// Selects a page of events under these conditions.
 macro_rules! select_events {
     ($conditions:literal) => {
         concat!(
@@ -62,10 +56,10 @@ const SELECT: &str = select_events!("TRUE");
 
 const SELECT_OF_USER: &str = select_events!("user_id = :user_id");
 
-/// The condition on 'refreshed' is that of the index.
+/// Repeats the condition of the partial index, `type <> 'refreshed'`, so that the query uses it.
 const SELECT_OF_USER_AND_TYPE: &str = select_events!("user_id = :user_id AND type = :type AND type <> 'refreshed'");
 
-/// Refreshes are in no index by type, and need none: most events are.
+/// No index by type contains refreshes, and none is needed, because most events are refreshes.
 const SELECT_REFRESHES_OF_USER: &str = select_events!("user_id = :user_id AND +type = 'refreshed'");
 
 const SELECT_OF_TYPE: &str = select_events!("type = :type AND type <> 'refreshed'");
@@ -76,7 +70,7 @@ const SELECT_REFRESHES: &str = select_events!("+type = 'refreshed'");
 pub const STATEMENTS: &[&str] =
     &[SELECT, SELECT_OF_USER, SELECT_OF_USER_AND_TYPE, SELECT_REFRESHES_OF_USER, SELECT_OF_TYPE, SELECT_REFRESHES];
 
-/// Events, newest first.
+/// Lists audit events, newest first.
 ///
 /// # Errors
 /// [`DbError`].
