@@ -1,9 +1,9 @@
-//! Removing rows that have outlived their use, in steps of bounded size.
+//! Removal of outdated rows, in steps of bounded size.
 //!
-//! Tokens and sessions are walked in the order of their keys, from where the last walk stopped to the end and then from
-//! the beginning again. An index by expiry would find them faster, and would cost two written rows for every token that
-//! is ever issued: a thousand times what a walk reads. Each step moves the walk's position in the batch that removes
-//! the rows, so an interrupted clean-up continues where it was.
+//! A walk visits tokens and sessions in the order of their keys: from its stored position to the end, then again from
+//! the beginning. An index by expiry would find them faster, but would cost two written rows for every token ever
+//! issued. That is a thousand times the cost of the walk's reads. Each step moves the position in the batch that
+//! removes the rows, so an interrupted clean-up continues where it was.
 
 use serde::Deserialize;
 
@@ -11,23 +11,23 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
 use crate::store::Store;
 
-/// Rows that one step looks at.
+/// Maximum number of rows that one step examines.
 pub const STEP: i64 = 1000;
 
 /// The walk of the clean-up through one table.
 #[derive(Debug)]
 pub struct Walk {
-    /// The table's name.
+    /// Name of the table in the schema.
     pub table: &'static str,
-    /// The moment at or before which a row has outlived its use.
+    /// Rows that ended at or before this moment are outdated.
     pub cutoff: Cutoff,
     /// How a step finds its rows.
     pub order: Order,
-    /// Steps in one run.
+    /// Maximum number of steps in one run.
     pub max_steps: u32,
 }
 
-/// The moment at or before which a row has outlived its use.
+/// A moment relative to the run; rows that ended at or before it are outdated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cutoff {
     /// Now: rows that expired.
@@ -50,7 +50,7 @@ pub enum Order {
     },
     /// The oldest rows come first: deletes at most `:step` of them that are outdated at `:cutoff`.
     OldestFirst {
-        /// The statement.
+        /// Must delete nothing once no outdated row remains, which ends the walk.
         delete: &'static str,
     },
 }
@@ -69,9 +69,9 @@ impl Walk {
 /// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepOutcome {
-    /// Rows removed.
+    /// Number of rows that the step removed.
     pub removed: i64,
-    /// The walk has come to its end.
+    /// The walk has reached its end.
     pub finished: bool,
 }
 
@@ -103,7 +103,7 @@ struct ChangesRow {
     removed: i64,
 }
 
-/// One step of a walk: removes what ended at or before `cutoff`.
+/// Performs one step of a walk: removes rows that ended at or before `cutoff`.
 ///
 /// # Errors
 /// [`DbError`].

@@ -1,4 +1,4 @@
-//! Does the database answer at all?
+//! The readiness check of the database.
 
 use serde::Deserialize;
 
@@ -11,8 +11,8 @@ struct AliveRow {
     _alive: i64,
 }
 
-/// Asks for a constant. It goes through the circuit breaker like every other question, so whoever checks
-/// readiness may be the probe that closes it.
+/// Selects a constant. The query passes the circuit breaker like any other, so a readiness check may be the probe that
+/// closes it.
 ///
 /// # Errors
 /// [`DbError`].
