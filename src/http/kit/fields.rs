@@ -190,8 +190,8 @@ impl Fields {
         }
     }
 
-    /// Notes a password that can be guessed from the e-mail address or the service's name. Without `email`, the caller's
-    /// address is used.
+    /// Notes a password that can be guessed from the e-mail address or the service's name. Without `email`, the
+    /// caller's address is used.
     pub(in crate::http) fn refuse_guessable(
         &mut self,
         field: &'static str,

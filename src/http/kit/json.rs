@@ -1,7 +1,7 @@
 //! A parsed JSON text, in as much detail as request bodies need.
 //!
-//! Deliberately not `serde_json::Value`. With the `raw_value` feature that type gives one member name a special meaning:
-//! it parses the member's text again, with a fresh depth limit. Untrusted input must not trigger that.
+//! Deliberately not `serde_json::Value`. With the `raw_value` feature that type gives one member name a special
+//! meaning: it parses the member's text again, with a fresh depth limit. Untrusted input must not trigger that.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,8 @@ pub(in crate::http) enum JsonText {
     Other,
 }
 
-/// The members of an object. Duplicate names are noted, not merged: parsers differ in which value they use, so a proxy in
-/// front may have checked the other one (RFC 8259 §4).
+/// The members of an object. Duplicate names are noted, not merged: parsers differ in which value they use, so a proxy
+/// in front may have checked the other one (RFC 8259 §4).
 #[derive(Default)]
 pub(in crate::http) struct Object {
     members: BTreeMap<String, JsonText>,

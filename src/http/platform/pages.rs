@@ -43,8 +43,8 @@ pub const PAGES: [Page; 9] = [
     Page { path: "/redoc/redoc.standalone.js", asset: "/redoc/redoc.standalone.js", content_type: SCRIPT },
 ];
 
-/// Allows the page's own files, and requests to the service itself. Styles may be inline, because Swagger UI and `ReDoc`
-/// generate them; scripts may not.
+/// Allows the page's own files, and requests to the service itself. Styles may be inline, because Swagger UI and
+/// `ReDoc` generate them; scripts may not.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,4 +1,4 @@
-//! Password hashes: what a presented password is checked against, and how a hash is replaced.
+//! Password hashes: reading them for verification, and replacing them.
 
 use serde::Deserialize;
 
@@ -14,34 +14,34 @@ use crate::store::password::throttle;
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean};
 
-/// What a password is checked against.
+/// The columns of a user that a password check needs.
 #[derive(Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct CredentialsRow {
-    /// Identifies the user.
     pub id: UserId,
-    /// PHC string.
+    /// A PHC string with parameters and salt.
     pub password_hash: String,
-    /// Grows with every change of the password.
+    /// Incremented by every change of the password.
     pub password_version: i64,
-    /// A disabled account does not sign in.
+    /// A disabled account cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
     blocked_until: Timestamp,
 }
 
 impl CredentialsRow {
-    /// Evidence that the password matched this row. Only the check itself may ask for it.
+    /// Evidence that the password matched this row. Only the check itself may create it.
     #[must_use]
     pub const fn verified(&self) -> VerifiedPassword {
         VerifiedPassword { user_id: self.id, version: self.password_version }
     }
 }
 
-/// What is on file for an address or a user.
+/// The credentials and the throttle of an address or of a user.
 pub struct Account {
     /// Absent for an address without an account.
     pub credentials: Option<CredentialsRow>,
-    /// Whether even the right password is refused at this moment.
+    /// While it is in force, even the correct password is refused.
     pub throttle: Throttle,
     key: ThrottleKey,
 }
@@ -56,7 +56,7 @@ const SELECT_BY_ID: &str = "
     FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/reauthentication'
     WHERE u.id = :user_id AND u.erasure_cursor IS NULL";
 
-/// Only with the version of the password that was verified, and only outside a wait.
+/// Only if the verified version of the password is current, and no wait is in force.
 const CHANGE_PASSWORD: &str = "
     UPDATE users SET password_hash = :new_hash, password_version = password_version + 1
     WHERE id = :user_id AND password_version = :version AND is_active = 1
@@ -70,7 +70,7 @@ const UPGRADE_HASH: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH];
 
-/// The credentials of an address. `unknown_slot` is the counter of an address without an account; it is read for
+/// Reads the credentials of an address. `unknown_slot` is the counter of an address without an account; it is read for
 /// every address, so that both cases are the same work.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ pub async fn by_email(store: &Store, email: &Email, unknown_slot: i64) -> Result
     })
 }
 
-/// The credentials of a signed-in user. Absent if the account was erased concurrently.
+/// Reads the credentials of a signed-in user; `None` if the account was erased concurrently.
 ///
 /// # Errors
 /// [`DbError`].
@@ -107,7 +107,7 @@ impl Account {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn refuse(
+pub async fn record_refusal(
     store: &Store,
     account: &Account,
     was_guess: bool,
@@ -119,8 +119,8 @@ pub async fn refuse(
     Ok(())
 }
 
-/// Sets a new password and ends every session but one. Returns false if the verified password is no longer the current
-/// one, or a wait has begun since: then nothing changed.
+/// Sets a new password and ends every session but one. Returns false, and changes nothing, if the verified password is
+/// no longer current or a wait has begun.
 ///
 /// # Errors
 /// [`DbError`].
@@ -128,7 +128,7 @@ pub async fn change_password(
     store: &Store,
     verified: VerifiedPassword,
     new_hash: &str,
-    staying: Option<SessionId>,
+    kept_session: Option<SessionId>,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
     let user_id = verified.user_id;
@@ -138,13 +138,13 @@ pub async fn change_password(
         .bind("version", verified.version)
         .bind("throttle", ThrottleKey::Reauthentication(user_id).text())
         .bind("now", request.now);
-    let changed = Event::of(EventType::PasswordChanged, user_id).within(staying);
-    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(staying);
+    let changed = Event::of(EventType::PasswordChanged, user_id).within(kept_session);
+    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session);
     let [rows, ..] = store
         .batch([
             change,
             record_outcome(request, changed, refused.because(Reason::Overtaken)),
-            end_others(user_id, staying, new_hash, request.now),
+            end_others(user_id, kept_session, new_hash, request.now),
             throttle::reset_after_change(user_id, new_hash),
         ])
         .await?;

@@ -1,5 +1,5 @@
-//! Throttles: failed attempts in a row, for every kind of guess in one table. The rules are
-//! `domain::limits::throttle`'s; the guards here apply them with the same numbers.
+//! Throttles: counters of consecutive failures, one table for every kind of guess. `domain::limits::throttle` defines
+//! the rules; the SQL here applies them with the same constants.
 
 use serde::Deserialize;
 
@@ -11,10 +11,11 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::owned::Owned;
 
-/// Adds `:failures` (1, or 0 during a wait) to a counter, and the wait that this earns: `wait_ms` of the domain in SQL. A
-/// wait is never shortened, because concurrent guesses are written in any order. The first failure never earns a wait.
+/// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting wait: `wait_ms` of the domain in SQL.
+/// A wait is never shortened, because concurrent guesses are written in any order. The first failure never causes a
+/// wait.
 ///
-/// With 0 it is the same write, so that a refusal during a wait takes as long as any other.
+/// With 0 the statement still writes, so that a refusal during a wait takes as long as any other.
 const COUNT_FAILURE: &str = "
     INSERT INTO throttles (key, failures, blocked_until)
     SELECT :key, :failures, 0
@@ -31,12 +32,12 @@ const COUNT_FAILURE: &str = "
 
 const SELECT_ONE: &str = "SELECT blocked_until FROM throttles WHERE key = :key";
 
-/// A successful sign-in forgives the failures before it, if its session was opened.
+/// A successful sign-in resets the counter, if its session was opened.
 const RESET_AFTER_SIGN_IN: &str = "
     DELETE FROM throttles WHERE key = :key AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
-/// A change of password forgives all failures of the account, if the change was made. The keys of a user lie between
-/// `user/<id>/` and `user/<id>0`, the character behind the slash.
+/// A password change resets all counters of the account, if the change was made. The keys of a user lie between
+/// `user/<id>/` and `user/<id>0`: in ASCII, `0` follows the slash.
 const RESET_AFTER_CHANGE: &str = "
     DELETE FROM throttles
     WHERE key > 'user/' || :user_id || '/' AND key < 'user/' || :user_id || '0'
@@ -52,7 +53,7 @@ const ERASE: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[COUNT_FAILURE, SELECT_ONE, RESET_AFTER_SIGN_IN, RESET_AFTER_CHANGE, ERASE];
 
-/// The counters of a user.
+/// The counters of a user. They contain nothing for the export, and at most one row per kind of guess.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "throttles",
     erase: &[ERASE],
