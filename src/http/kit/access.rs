@@ -23,7 +23,7 @@ use crate::store::authz::resources::{ResourceRow, Target};
 /// The access rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Requires no authentication.
+    /// No authentication; the handler sees no caller.
     Public,
     /// Authentication is optional. An invalid token counts as none.
     OptionalUser,

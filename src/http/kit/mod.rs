@@ -1,4 +1,4 @@
-//! What no capability owns: bodies, fields, queries, paths, headers, access rules, the error envelope.
+//! Shared by all capabilities: bodies, fields, queries, paths, headers, access rules, the error envelope.
 
 pub(crate) mod access;
 pub(crate) mod body;

@@ -18,7 +18,7 @@ use crate::store::page::{Page, PageRequest};
 const MAX_CURSOR: usize = 15;
 /// Items on a page if the request has no `?limit=`.
 const DEFAULT_LIMIT: usize = 50;
-/// Largest accepted `?limit=`.
+/// Largest value of `?limit=`; more is refused.
 const MAX_LIMIT: usize = 100;
 
 /// The query string of a request, and the faults found so far.

@@ -58,11 +58,11 @@ pub async fn run(store: &Store, now: Timestamp, audit_retention_days: i64) {
     }
 }
 
-/// Removes what can be removed in one run. The next run continues where this one stopped. Concurrent runs do not
+/// Removes as many outdated rows as one run can. The next run continues where this one stopped. Concurrent runs do not
 /// disturb each other, and a failing walk does not stop the others.
 ///
 /// # Errors
-/// The first [`DbError`]; what was removed stays removed.
+/// The first [`DbError`]; removed rows stay removed.
 pub async fn clean_up(store: &Store, now: Timestamp, audit_retention_days: i64) -> Result<Removed, DbError> {
     let mut removed = Removed { is_complete: true, ..Removed::default() };
     let mut first_error = finish_erasures(store, &mut removed).await.err();

@@ -12,7 +12,7 @@ use crate::store::platform::health;
 pub enum DatabaseCheck {
     /// The database answered the query.
     Ok,
-    /// The query failed.
+    /// The query failed; the log has the cause.
     Failing,
     /// The circuit breaker rejected the query.
     NotAsked,

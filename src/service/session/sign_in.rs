@@ -20,7 +20,7 @@ pub struct PasswordSignIn {
     pub password: Password,
 }
 
-/// The result of a sign-in whose credentials were right.
+/// The result of a sign-in with correct credentials.
 #[derive(Debug)]
 pub enum SignIn {
     /// The session is open.
@@ -30,7 +30,7 @@ pub enum SignIn {
 /// Signs a user in.
 ///
 /// An unknown address, a wrong password, a throttled account and a disabled account with a wrong password get the same
-/// answer after the same work. Only a caller who knows the password learns that the account is disabled. A request
+/// answer after the same work. Only a caller with the correct password learns that the account is disabled. A request
 /// repeated after a lost answer opens a second session; the first one is unused and expires.
 ///
 /// # Errors

@@ -67,7 +67,7 @@ pub enum RegistrationOutcome {
 /// The limit of registrations per network and window.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistrationLimit<'a> {
-    /// The client network whose registrations are counted together.
+    /// The client network, whose registrations are counted together.
     pub network: &'a str,
     /// Maximum number of attempts, including refused ones.
     pub attempts: i64,

@@ -45,10 +45,10 @@ pub enum Order {
     ByKey {
         /// Moves the position over at most `:step` rows and returns it; empty at the end.
         advance: &'static str,
-        /// Deletes what is outdated at `:cutoff` between the previous position and the new one.
+        /// Deletes rows that are outdated at `:cutoff` between the previous position and the new one.
         delete: &'static str,
     },
-    /// The oldest rows come first: deletes at most `:step` of them that are outdated at `:cutoff`.
+    /// The oldest rows first: deletes those of at most `:step` rows that are outdated at `:cutoff`.
     OldestFirst {
         /// Must delete nothing once no outdated row remains, which ends the walk.
         delete: &'static str,

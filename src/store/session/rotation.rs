@@ -131,7 +131,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Refresh tokens of a user's sessions. A session is deleted after its tokens, so the condition of `sessions` covers
-/// them. The export shows only sessions, because a token consists of little more than its id.
+/// them. The export shows only sessions, because only the id of a token is stored.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "refresh_tokens",
     erase: &[ERASE],
