@@ -29,7 +29,7 @@ pub struct Route {
     pub operation_id: &'static str,
     /// Access rule, enforced before the handler runs.
     pub access: Access,
-    /// Whose limit per client address it has, if it has one.
+    /// Rate limit per client network. Routes with the same limit share its counter.
     pub rate_limit: Option<RateLimit>,
 }
 
@@ -54,20 +54,20 @@ macro_rules! access {
 macro_rules! routes {
     ($(
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($permission:ident on $scope:ident))? [$($rate_limit:ident)?] => $handler:path;
+        $access:ident $(($permission:ident on $resource:ident))? [$($rate_limit:ident)?] => $handler:path;
     )*) => {
         /// Every route of the service.
         pub const ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             operation_id: stringify!($operation_id),
-            access: access!($access $(($permission on $scope))?),
+            access: access!($access $(($permission on $resource))?),
             rate_limit: rate_limit!($($rate_limit)?),
         }),*];
 
         fn table() -> Router {
             Router::new()$(.route($path, guarded(
-                access!($access $(($permission on $scope))?),
+                access!($access $(($permission on $resource))?),
                 rate_limit!($($rate_limit)?),
                 on(MethodFilter::$method, $handler),
             )))*

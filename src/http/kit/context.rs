@@ -19,23 +19,18 @@ use crate::service::authz::caller::Caller;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
-/// The ports and facts of one request, from the runtime.
+/// The ports and properties of one request, from the runtime.
+#[allow(missing_docs, reason = "the types of the ports are documented")]
 pub struct Ports {
-    /// The database.
     pub store: Store,
-    /// The static files.
     pub assets: Arc<dyn Assets>,
-    /// Random bytes.
     pub entropy: Entropy,
-    /// Runs tasks behind the response.
+    /// Runs tasks that may outlast the response.
     pub background: Arc<dyn Background>,
-    /// Waits for a slot to hash a password.
     pub await_hash_slot: AwaitHashSlot,
-    /// Unicode normal forms.
     pub normalize: Normalize,
-    /// Rate limits per client address.
     pub limiter: Arc<dyn Limiter>,
-    /// The client, as the edge sees it.
+    /// The client, as reported by the edge.
     pub peer: Peer,
     /// The id of the request, in its response and in its log lines.
     pub request_id: RequestId,

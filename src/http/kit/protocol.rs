@@ -1,6 +1,6 @@
-//! The refusals of HTTP itself: the core never sees these requests.
+//! The refusals of HTTP itself: such requests never reach a use case.
 
-/// A request that HTTP refuses before any operation.
+/// The reason for a refusal that precedes every operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtocolError {
     /// The path exists, but not for this method (RFC 9110 §15.5.6).

@@ -1,4 +1,4 @@
-//! The register of what a user owns: every table with rows of one user, said once.
+//! The register of user-owned data: one entry for every table with rows of a user.
 //!
 //! Erasure, export and clean-up loop over it, so a new table is one entry here and one constant in the store file that
 //! owns its SQL. A table whose rows are few per user and carry `ON DELETE CASCADE` needs no entry.
@@ -28,7 +28,7 @@ pub(in crate::store) fn erasure_steps(user_id: UserId) -> impl Iterator<Item = S
     statements.map(move |sql| query(sql).bind("user_id", user_id).bind("step", STEP))
 }
 
-/// A condition that holds when nothing of the `users` row in question is left.
+/// A condition that holds if no table has rows left that belong to the row of `users`.
 pub(in crate::store) fn nothing_remains() -> String {
     let queries = OWNED.iter().flat_map(|owned| owned.remains);
     let conditions: Vec<String> = queries.map(|query| format!("NOT EXISTS ({query})")).collect();
