@@ -1,15 +1,15 @@
-// Runs test files, each in a process of its own, and checks of the Makefile beside them: as many at a time as there are
-// processor cores. `node scripts/test.mjs [lint,test-rust …] tests/e2e …`: folders of test files, and targets of make,
-// which run one after another if a comma joins them. What a job prints appears as a whole when the job is over. At the
-// end stand the slowest jobs and the sum of all tests; a job that fails makes the whole fail.
+// Runs test files and targets of the Makefile in parallel, each test file in its own process, as many as there are
+// processor cores. `node scripts/test.mjs [lint,test-rust …] tests/e2e …`: folders of test files, and targets of make;
+// targets joined by a comma run one after another. The output of a job is printed when the job ends. The slowest jobs
+// and the sum of all tests follow at the end. If a job fails, the exit code is 1.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 /**
- * Files that are not as the others. Processor cores that a job uses: less than one, if it mostly waits. Seconds, where
- * they are many: such jobs begin early, or the last one runs alone. `isMeasuring`: it measures times, so that nothing
- * may run beside it but jobs that wait.
+ * Files that differ from `USUAL`. `cores`: the processor cores that a job uses, less than one if it mostly waits.
+ * `seconds`: its duration; long jobs start early, so that none runs alone at the end. `isMeasuring`: the job measures
+ * times, so only waiting jobs may run beside it.
  */
 const SPECIAL = {
   "tests/e2e/attacks-timing-argon2id.test.mjs": { seconds: 90, isMeasuring: true },
@@ -25,11 +25,11 @@ const SPECIAL = {
 };
 const USUAL = { seconds: 10, cores: 1, isMeasuring: false };
 const CHECKS = { seconds: 300 };
-/** A job that uses no more than this waits for most of its time. */
+/** A job that uses at most this many cores counts as waiting. */
 const WAITING = 0.5;
 const CORES = availableParallelism();
 const SHOWN = 15;
-/** Of the closing lines of Node's test runner. */
+/** The counts in the summary of Node's test runner. */
 const COUNTS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"];
 const CLOSING = new RegExp(`^ℹ (${COUNTS.join("|")}) (\\d+)$`);
 
@@ -44,11 +44,11 @@ function fileJob(file) {
   return { ...USUAL, ...SPECIAL[file], steps: [{ name: file, command: process.execPath, args }] };
 }
 
-/** One core for each check, too: what is compiled and tested beside others takes turns with them. */
+/** Each check gets one core too: cargo must not start parallel jobs beside other jobs. */
 const makeStep = (target) => ({ name: `make ${target}`, command: "make", args: [target] });
 const ENVIRONMENT = { ...process.env, CARGO_BUILD_JOBS: "1", RUST_TEST_THREADS: "1" };
 
-/** Runs a program to its end: seconds, exit code and what it printed. */
+/** Runs a program to its end. Returns the seconds, the exit code and the output. */
 function run({ name, command, args }) {
   const begun = performance.now();
   const child = spawn(command, args, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
@@ -64,7 +64,7 @@ function run({ name, command, args }) {
 
 const isWaiting = ({ cores }) => cores <= WAITING;
 
-/** May this job begin beside those? Alone any may. */
+/** True if this job may run beside `running`; any job may run alone. */
 function fits(job, running) {
   const isQuiet = !job.isMeasuring || running.every(isWaiting);
   const isHarmless = isWaiting(job) || !running.some(({ isMeasuring }) => isMeasuring);
@@ -72,9 +72,9 @@ function fits(job, running) {
   return running.length === 0 || (isQuiet && isHarmless && cores <= CORES);
 }
 
-/** Runs all jobs; gives back the result of each step. */
+/** Runs all jobs; returns the result of each step. */
 async function runAll(jobs) {
-  // First what measures: the jobs that wait are enough to run beside it.
+  // Measuring jobs first: there are enough waiting jobs to run beside them.
   const waiting = jobs.toSorted((one, other) => other.isMeasuring - one.isMeasuring || other.seconds - one.seconds);
   const running = new Map();
   const results = [];
@@ -100,7 +100,7 @@ async function finish({ steps }, results) {
   }
 }
 
-/** The sum of the closing lines. A file that ended without them counts as a test that failed. */
+/** The sum of the summaries. A failed file without a failure in its summary counts as one failed test. */
 function totals(results) {
   const sum = Object.fromEntries(COUNTS.map((name) => [name, 0]));
   for (const { name, code, output } of results) {
@@ -116,7 +116,7 @@ function totals(results) {
   return sum;
 }
 
-/** The files of a folder; any other name stands for itself. */
+/** The test files of a folder; any other name is returned unchanged. */
 function filesIn(name) {
   const isFolder = isPath(name) && !name.endsWith(".mjs");
   const files = isFolder ? readdirSync(name).filter((file) => file.endsWith(".test.mjs")) : [];

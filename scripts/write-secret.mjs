@@ -1,5 +1,5 @@
-// Writes a random SECRET_KEY into a new file: `node scripts/write-secret.mjs .dev.vars`. A file that is there already is
-// never touched. The random bytes are Node's own: the command line tools for them differ from system to system.
+// Writes a random SECRET_KEY into a new file: `node scripts/write-secret.mjs .dev.vars`. It never overwrites a file.
+// The random bytes come from Node, because command line tools for them differ between systems.
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 

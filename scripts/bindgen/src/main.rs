@@ -1,7 +1,7 @@
-//! Makes the JavaScript around the Worker's Wasm: `edge-auth-bindgen <Wasm of cargo> <folder>`.
+//! Generates the JavaScript glue of the Worker's Wasm: `edge-auth-bindgen <Wasm of cargo> <folder>`.
 //!
-//! It is `wasm-bindgen` with the options of this project only: the whole command line tool takes three times as long to
-//! compile, because it also has the servers of its test runner in it.
+//! It calls the library of `wasm-bindgen` with the options of this project. The complete command line tool takes three
+//! times as long to compile, because it includes the servers of its test runner.
 
 use std::error::Error;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .generate(folder)?;
-    // Cloudflare gives the compiled module to a plain `import`.
+    // On Cloudflare a plain `import` returns the compiled module.
     let glue = Path::new(folder).join("index.js");
     let text = fs::read_to_string(&glue)?;
     fs::write(&glue, text.replace("import source ", "import "))?;
