@@ -9,40 +9,52 @@ import { rows } from "../tests/e2e/support/database.mjs";
 import { compare } from "./support/comparison.mjs";
 import { assertFaithful } from "./support/faithful.mjs";
 import { circumstances, inWords } from "./support/machine.mjs";
-import { newWorld } from "./support/operations.mjs";
+import { newWorld, OPERATIONS } from "./support/operations.mjs";
 import { fill, FLOOR_TOKENS, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
+import { record, RECORDER } from "./support/recording.mjs";
 import { save } from "./support/results.mjs";
 import { lines, number } from "./support/table.mjs";
 import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
 
-const RECORDER = "benches/support/recorded-db.mjs";
 /** A round does not start if it would probably end later than this after the start of the benchmark. */
 const BUDGET_MS = 140_000;
 /** The benchmark hangs if it takes this long. */
 const LIMIT_MS = 180_000;
 
-/** Starts product and floor on fresh databases with the same users. */
-async function startBoth(wrapper) {
-  const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
+/** Starts the product on a fresh database with the users, whose `hash` all have the service's default parameters. */
+async function startProduct(wrapper) {
   const product = await startTarget(productModules(wrapper));
-  const floor = await startTarget(floorModules(wrapper), { settings });
-  // All users get a hash that the service itself made, so it has the service's default parameters.
   await register(product, { email: "first@mail.example", password: PASSWORD });
-  const [{ password_hash: hash }] = await rows(await product.database(), "SELECT password_hash FROM users");
-  await Promise.all([product, floor].map(async ({ database }) => fill(await database(), hash)));
-  return [
-    { ...product, name: "product", world: newWorld(PRODUCT_TOKENS) },
-    { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) },
-  ];
+  const database = await product.database();
+  const [{ password_hash: hash }] = await rows(database, "SELECT password_hash FROM users");
+  await fill(database, hash);
+  return { ...product, name: "product", world: newWorld(PRODUCT_TOKENS), hash };
 }
 
-async function withBoth(wrapper, use) {
-  const targets = await startBoth(wrapper);
+/** Starts the floor on a fresh database with the same users. */
+async function startFloor(recording, hash, wrapper) {
+  const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
+  const floor = await startTarget(floorModules(recording, wrapper), { settings });
+  await fill(await floor.database(), hash);
+  return { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) };
+}
+
+async function using(target, use) {
   try {
-    return await use(...targets);
+    return await use(target);
   } finally {
-    await Promise.all(targets.map((target) => target.stop()));
+    await target.stop();
   }
+}
+
+/** Records the product, and checks with a recording of the floor that it does the same. */
+async function recordProduct() {
+  return using(await startProduct(RECORDER), async (product) => {
+    const recording = await record(product, OPERATIONS);
+    const ofFloor = (floor) => record(floor, OPERATIONS);
+    assertFaithful(OPERATIONS, recording, await using(await startFloor(recording, product.hash, RECORDER), ofFloor));
+    return recording;
+  });
 }
 
 const COLUMNS = ["req/s", "p50", "p95", "p99", "CPU"];
@@ -66,10 +78,12 @@ setTimeout(() => {
   console.error(`Not done after ${LIMIT_MS / 1000} s: given up.`);
   process.exit(1);
 }, LIMIT_MS).unref();
-console.log("Checking that the floor runs the same statements as the product …");
-await withBoth(RECORDER, assertFaithful);
+console.log("Recording the product's statements, and checking that the floor runs the same …");
+const recording = await recordProduct();
 console.log("Measuring …");
-const results = await withBoth(undefined, (product, floor) => compare(product, floor, begun + BUDGET_MS));
+const results = await using(await startProduct(), async (product) =>
+  using(await startFloor(recording, product.hash), (floor) => compare(product, floor, begun + BUDGET_MS)),
+);
 const around = circumstances();
 const file = save("bench.json", { ...around, databases: PLACE, results });
 console.log(`

@@ -2,7 +2,7 @@
 // signed here, so that no measurement has to start with thousands of logins.
 import { pbkdf2Sync } from "node:crypto";
 
-import { headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
+import { decode, headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
 
 export const USERS = 20_000;
 export const PASSWORD = "correct horse of twenty thousand";
@@ -11,6 +11,11 @@ const SECOND = 1000;
 const DAY = 86_400 * SECOND;
 
 export const emailOf = (user) => `user-${user}@mail.example`;
+/** The user with this address, if it is one of these users. */
+export function userOf(email) {
+  const number = /^user-([0-9]+)@/.exec(email)?.[1];
+  return number && Number(number);
+}
 
 /** Spreads numbers over 32 bits; the statements below compute the same. */
 const scattered = (number, factor) => (number * factor) % 2 ** 32;
@@ -52,22 +57,37 @@ export async function fill(db, hash) {
   await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
 }
 
-/** Tokens that the product accepts, signed with the service's secret. */
+/**
+ * Tokens that the product accepts, signed with the service's secret. `read` returns the user, the session and the id of
+ * a token, or nothing of these without a token.
+ */
 export const PRODUCT_TOKENS = {
   access: remembering((user) => jwt("access", user, 900 * SECOND)),
   refresh: (user) => jwt("refresh", user, 7 * DAY),
+  read: (token) => (token === undefined ? {} : readJwt(token)),
 };
 
 /** Tokens of the floor, of the same length as the product's. */
 export const FLOOR_TOKENS = {
   access: (user) => filled(user, PRODUCT_TOKENS.access(user).length),
   refresh: (user) => filled(user, PRODUCT_TOKENS.refresh(user).length),
+  read: (token) => (token === undefined ? {} : readFilled(token)),
 };
 
 /** Caches access tokens, which are sent repeatedly, so that signing does not distort the measurement. */
 function remembering(make) {
   const made = new Map();
   return (user) => made.get(user) ?? made.set(user, make(user)).get(user);
+}
+
+function readFilled(token) {
+  const [user, session, jti] = token.split(".");
+  return { user: Number(user), session: Number(session), jti };
+}
+
+function readJwt(token) {
+  const { sub, sid, jti } = decode(token).claims;
+  return { user: Number(sub), session: Number(sid), jti };
 }
 
 const filled = (user, length) => `${user}.${sessionOf(user)}.${jtiOf(user)}.`.padEnd(length, "x");

@@ -1,5 +1,5 @@
-// A wrapper of the product or the floor that records each batch to D1 as `[{sql, values}]`; of a value it records only
-// the type. `GET /__batches` returns the record and clears it.
+// A wrapper of the product or the floor that records each batch to D1 as `[{sql, values}]`. `GET /__batches` returns the
+// record and clears it.
 import Entry from "./entry.js";
 
 // The other classes that wrangler.toml refers to.
@@ -7,11 +7,9 @@ export * from "./entry.js";
 
 let batches = [];
 
-const kindOf = (value) => (value === null ? "null" : typeof value);
-
 function recorded(real) {
   const batch = (statements) => {
-    batches.push(statements.map(({ statement, params }) => ({ sql: statement, values: params.map(kindOf) })));
+    batches.push(statements.map(({ statement, params }) => ({ sql: statement, values: params })));
     return real.batch(statements);
   };
   const prepare = (sql) => real.prepare(sql);

@@ -36,11 +36,11 @@ export function productModules(wrapper) {
   return inFront(wrapper, folder, [main, ...others]);
 }
 
-/** The modules of the floor, with the statements from the product's source. */
-export function floorModules(wrapper) {
+/** The modules of the floor, with the statements of this recording (`recording.mjs`) of the product. */
+export function floorModules(recording, wrapper) {
   const folder = import.meta.dirname;
   const main = esModule(join(folder, "entry.js"), readFileSync(join(folder, "floor-worker.mjs"), "utf8"));
-  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule())]);
+  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule(recording))]);
 }
 
 function inFront(wrapper, folder, modules) {
