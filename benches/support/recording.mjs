@@ -73,7 +73,7 @@ function factsOf({ headers, body }, answer, tokens) {
   };
 }
 
-/** What the target itself draws or derives and does not show: recognised by its form. */
+/** Values that the target itself draws or derives and does not show, recognised by their form. */
 function drawn(values, { presented, issued }) {
   const like = (form) => values.find((value) => form.test(value) && value !== presented && value !== issued);
   return {

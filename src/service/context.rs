@@ -1,4 +1,4 @@
-//! What a use case works with, and why one does not succeed.
+//! The inputs of every use case besides its command, and the errors of all use cases.
 
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::password::Password;
@@ -13,17 +13,17 @@ use crate::ports::{AwaitHashSlot, Background, DbError, Entropy, NoEntropy};
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
-/// What a use case works with.
+/// The inputs of every use case besides its command.
 pub struct Context<'a> {
     /// The settings of the deployment.
     pub settings: &'a Settings,
     /// Issues and checks tokens.
     pub tokens: &'a TokenAuthority,
-    /// The database.
+    /// The database, behind the circuit breaker.
     pub store: &'a Store,
-    /// The moment of the request, who sent it, and its name.
+    /// The time, the client and the id of the request.
     pub request: RequestInfo<'a>,
-    /// Random bytes.
+    /// Cryptographically strong random bytes.
     pub entropy: Entropy,
     /// Runs tasks behind the response.
     pub background: &'a dyn Background,
@@ -65,24 +65,24 @@ impl Context<'_> {
 /// Why a use case did not succeed: the caller's fault, or one of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What the caller is told.
+    /// The error that the caller receives.
     #[error("{}", .0.code.as_str())]
     Refused(Problem),
-    /// The database.
+    /// The database refused, failed, or was not asked.
     #[error("database: {0}")]
     Database(#[from] DbError),
     /// An operator's command did not reach the circuit breaker.
     #[error("the circuit breaker is out of reach")]
     BreakerOutOfReach,
-    /// No random bytes.
+    /// The runtime gave no random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     /// A stored password hash that cannot be used.
     #[error("user {user_id}: {cause}")]
     StoredHash {
-        /// Whose.
+        /// The id of the user.
         user_id: i64,
-        /// What is wrong with it.
+        /// The fault of the PHC string.
         cause: MalformedHash,
     },
     /// A password could not be hashed.

@@ -8,7 +8,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { __wbg_reset_state, __worker_init_state, answer, CircuitBreaker as Breaker, clean } from "../../build/index.js";
 import platform from "./platform.mjs";
 
-/** What the `worker` crate reports of its instance: `criticalError`, and an `instanceId` that is never used twice. */
+/** The state of the Wasm instance, kept by the `worker` crate: `criticalError`, and an `instanceId` that is never used twice. */
 const wasm = __worker_init_state();
 
 /** The reject functions of the requests in flight. */

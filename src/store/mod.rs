@@ -1,7 +1,7 @@
 //! SQL: constants, row structs, and one small function per question.
 //!
 //! Nothing here decides. Where several requests race, the guard is part of the statement, so that the
-//! database decides once; what its answer means is for `domain` and `service` to say.
+//! database decides once. `domain` and `service` interpret its answer.
 
 pub mod account;
 pub mod audit;

@@ -1,4 +1,4 @@
-// What `make dev` prepares on a developer's machine: the secret, and a local database wherever STATE says.
+// The preparations of `make dev` on a developer's machine: the secret, and a local database wherever STATE says.
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

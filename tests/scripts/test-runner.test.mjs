@@ -1,4 +1,4 @@
-// `scripts/test.mjs`: a failure anywhere is seen, and the sum of all files is what their own closing lines say.
+// `scripts/test.mjs`: a failure anywhere is seen, and the sum of all files equals their own closing lines.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

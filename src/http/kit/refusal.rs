@@ -219,7 +219,7 @@ fn log(code: &'static str, status: u16, cause: Option<&str>) {
 }
 
 /// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent. The realm is a quoted string
-/// (RFC 9110 §5.6.4) of ASCII: what a header cannot carry is left out.
+/// (RFC 9110 §5.6.4) of ASCII: other characters are left out.
 fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {
