@@ -1,6 +1,8 @@
 //! Pages of a list, by keyset: a page begins behind the id at which the last one ended, never at an offset, so
 //! that a page costs the same wherever it is, and nothing is shown twice when rows come and go.
 
+use crate::ports::{Statement, query};
+
 /// Which page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
@@ -11,6 +13,11 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// A statement that selects one page in ascending order: rows whose id is greater than `:after`, at most `:limit`.
+    pub(super) fn query(self, sql: &'static str) -> Statement {
+        query(sql).bind("after", self.after.unwrap_or(0)).bind("limit", self.rows())
+    }
+
     /// One row more than the page holds tells whether there is another page.
     pub(super) fn rows(self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1

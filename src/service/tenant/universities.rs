@@ -7,9 +7,10 @@ use crate::domain::tenant::label::{Label, Slug};
 use crate::ports::DbError;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
+use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::departments;
-use crate::store::tenant::departments::{CreationOutcome, DeletionOutcome, DepartmentRow};
+use crate::store::tenant::departments::{CreationOutcome, DepartmentRow};
 use crate::store::tenant::universities;
 use crate::store::tenant::universities::UniversityRow;
 
