@@ -7,7 +7,7 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{Giver, GrantOutcome, Grantee, NewGrant, RoleRemovalOutcome};
+use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
 use crate::store::page::{Page, PageRequest};
@@ -56,10 +56,10 @@ pub async fn grant(
 ) -> Result<GrantRow, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
-    let giver = giver(caller, caller.may(Permission::GrantRole(role), &resource)?);
+    let grantor = grantor(caller, caller.may(Permission::GrantRole(role), &resource)?);
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
-    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.request).await?;
+    let granted = granting::grant(ctx.store, &command.grantee, new, grantor, ctx.request).await?;
     let row = match granted {
         GrantOutcome::Granted(row) => row,
         GrantOutcome::NoSuchUser | GrantOutcome::NoSuchUniversity => return Err(Code::NotFound.into()),
@@ -73,9 +73,9 @@ pub async fn grant(
     Ok(row)
 }
 
-fn giver(caller: &Caller, allowed: AllowedBy) -> Giver {
-    let knows_everybody = caller.may(Permission::Administer, &Resource::default()).is_ok();
-    Giver { id: caller.user.id, allowed_by: allowed.grant_id(), knows_everybody }
+fn grantor(caller: &Caller, allowed: AllowedBy) -> Grantor {
+    let may_name_any_user = caller.may(Permission::Administer, &Resource::default()).is_ok();
+    Grantor { id: caller.user.id, allowed_by: allowed.grant_id(), may_name_any_user }
 }
 
 /// What is said of a department that is not the university's.
@@ -99,7 +99,7 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: Universit
             // It belongs to no university: who may not remove it does not learn of it either.
             None => Code::NotFound.into(),
         })?;
-    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.request).await? {
+    match granting::remove(ctx.store, &row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),
