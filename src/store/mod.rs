@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 pub mod authz;
+#[cfg(feature = "campus")]
 pub mod campus;
 pub mod outcome;
 pub mod page;

@@ -60,6 +60,7 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
     }
 }
 
+#[cfg(feature = "campus")]
 #[tokio::test]
 async fn who_cannot_be_known_is_not_treated_as_a_stranger() {
     for error in [DbError::TimedOut(5000), DbError::Refused("no such table: users".to_owned())] {

@@ -1,18 +1,20 @@
-//! Who may do what: THE decision, and THE table behind it.
+//! Authorization: the decision, and the table of permissions behind it.
 //!
-//! A user holds grants: a role in a university, some narrowed to a department; `PLATFORM_ADMIN` everywhere. A
-//! permission is asked for on a resource: a university, perhaps a department in it, perhaps an owner. Nobody
-//! else compares roles.
+//! A user holds grants: a role in a university, some narrowed to a department; `PLATFORM_ADMIN` everywhere. The service
+//! asks for a permission on a resource: a university, perhaps a department in it, perhaps an owner. No other module
+//! compares roles.
 //!
-//! What belongs to a university in which the caller has no role does not exist for them
-//! ([`Denial::Invisible`]): otherwise ids would tell what others have.
+//! A resource of a university in which the caller has no role is invisible to the caller ([`Denial::Invisible`]).
+//! Otherwise ids would reveal which resources exist.
 
 pub mod role;
 
 pub use crate::domain::authz::role::{Reach, Role};
+#[cfg(feature = "campus")]
+use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 
-/// What can be asked for.
+/// A permission that a use case, or another service, asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Create, rename and delete universities.
@@ -23,64 +25,84 @@ pub enum Permission {
     ViewUniversity,
     /// Create and delete departments.
     ManageDepartments,
-    /// See who has which role.
+    /// List the role grants of a university.
     ViewRoles,
-    /// Give somebody this role.
+    /// Grant this role to a user.
     GrantRole(Role),
-    /// Take it from somebody, or lay it down.
+    /// Remove this role from a user.
     RemoveRole(Role),
-    /// Create, change and delete courses.
-    ManageCourses,
-    /// See a course.
-    ViewCourse,
-    /// Enrol oneself in a published course.
-    Enroll,
-    /// See who is enrolled in a course.
-    ViewEnrollments,
-    /// See one enrolment.
-    ViewEnrollment,
-    /// End one enrolment.
-    EndEnrollment,
+    /// A permission on courses and enrolments.
+    #[cfg(feature = "campus")]
+    Campus(CampusPermission),
 }
 
 use Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
 
-const EVERYBODY: &[Role] = &Role::ALL;
-const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
+pub(in crate::domain) const ANY_ROLE: &[Role] = &Role::ALL;
+pub(in crate::domain) const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
-const STUDENTS: &[Role] = &[Student];
-const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
+#[cfg(feature = "campus")]
+pub(in crate::domain) const STUDENTS: &[Role] = &[Student];
+#[cfg(feature = "campus")]
+pub(in crate::domain) const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
-/// Who has a permission whatever their roles.
+/// Whether a user without any of the roles has the permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Besides {
-    /// Nobody.
-    Nobody,
-    /// Whose it is.
+pub(in crate::domain) enum WithoutRole {
+    /// No.
+    Denied,
+    /// The owner of the resource has it.
     Owner,
-    /// Everybody, if it is published.
-    Audience,
+    /// Any user has it if the resource is published.
+    #[cfg(feature = "campus")]
+    Published,
 }
 
-impl Besides {
+impl WithoutRole {
     fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
         match self {
-            Owner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
-            Audience if resource.is_published == Some(true) => Some(AllowedBy::Publication),
-            Nobody | Owner | Audience => None,
+            Self::Denied => None,
+            Self::Owner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
+            #[cfg(feature = "campus")]
+            Self::Published => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
         }
     }
 }
 
-use Besides::{Audience, Nobody, Owner};
+use WithoutRole::{Denied, Owner};
 
-/// A line of the table: the name under which other services ask, the roles, and who besides.
-type Line = (&'static str, &'static [Role], Besides);
+/// A line of the table of permissions.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::domain) struct Line {
+    /// The name under which other services ask for the permission.
+    name: &'static str,
+    roles: &'static [Role],
+    without_role: WithoutRole,
+    /// A role that is narrowed to one department covers the others, too.
+    is_across_departments: bool,
+    /// The roles do not cover a resource that is unpublished.
+    needs_publication: bool,
+}
+
+impl Line {
+    pub(in crate::domain) const fn new(name: &'static str, roles: &'static [Role], without_role: WithoutRole) -> Self {
+        Self { name, roles, without_role, is_across_departments: false, needs_publication: false }
+    }
+
+    pub(in crate::domain) const fn across_departments(self) -> Self {
+        Self { is_across_departments: true, ..self }
+    }
+
+    #[cfg(feature = "campus")]
+    pub(in crate::domain) const fn when_published(self) -> Self {
+        Self { needs_publication: true, ..self }
+    }
+}
 
 impl Permission {
-    /// Every permission.
-    pub const ALL: [Self; 23] = [
+    /// The permissions that do not depend on cargo features, in the order of the table.
+    const CORE: [Self; 17] = [
         Self::ManageUniversities,
         Self::Administer,
         Self::ViewUniversity,
@@ -98,74 +120,67 @@ impl Permission {
         Self::RemoveRole(DepartmentAdmin),
         Self::RemoveRole(UniversityAdmin),
         Self::RemoveRole(PlatformAdmin),
-        Self::ManageCourses,
-        Self::ViewCourse,
-        Self::Enroll,
-        Self::ViewEnrollments,
-        Self::ViewEnrollment,
-        Self::EndEnrollment,
     ];
 
-    /// THE table: which roles have a permission, and who besides. A role's department narrows it to that department;
-    /// a role without one covers the university.
+    /// The table: the roles that have a permission, and whether a user without them has it. A department narrows a role
+    /// to that department; a role without one covers the university.
     #[rustfmt::skip]
     const fn line(self) -> Line {
         match self {
-            Self::ManageUniversities      => ("universities:manage", PLATFORM_ADMINS, Nobody),
-            Self::Administer              => ("platform:administer", PLATFORM_ADMINS, Nobody),
-            Self::ViewUniversity          => ("universities:view", EVERYBODY, Nobody),
-            Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, Nobody),
-            Self::ViewRoles               => ("roles:view", ADMINS, Nobody),
-            Self::GrantRole(Student)          => ("roles:grant:STUDENT", ADMINS, Nobody),
-            Self::GrantRole(Ta)               => ("roles:grant:TA", ADMINS, Nobody),
-            Self::GrantRole(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, Nobody),
-            Self::GrantRole(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::GrantRole(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Nobody),
-            Self::GrantRole(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Nobody),
-            Self::RemoveRole(Student)         => ("roles:remove:STUDENT", ADMINS, Owner),
-            Self::RemoveRole(Ta)              => ("roles:remove:TA", ADMINS, Owner),
-            Self::RemoveRole(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, Owner),
-            Self::RemoveRole(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
-            Self::ManageCourses           => ("courses:manage", ADMINS, Nobody),
-            Self::ViewCourse              => ("courses:view", EVERYBODY, Audience),
-            Self::Enroll                  => ("enrollments:create", STUDENTS, Nobody),
-            Self::ViewEnrollments         => ("enrollments:list", TEACHERS, Nobody),
-            Self::ViewEnrollment          => ("enrollments:view", TEACHERS, Owner),
-            Self::EndEnrollment           => ("enrollments:end", ADMINS, Owner),
+            Self::ManageUniversities => Line::new("universities:manage", PLATFORM_ADMINS, Denied),
+            Self::Administer         => Line::new("platform:administer", PLATFORM_ADMINS, Denied),
+            Self::ViewUniversity     => Line::new("universities:view", ANY_ROLE, Denied).across_departments(),
+            Self::ManageDepartments  => Line::new("departments:manage", UNIVERSITY_ADMINS, Denied),
+            Self::ViewRoles          => Line::new("roles:view", ADMINS, Denied),
+            Self::GrantRole(Student)          => Line::new("roles:grant:STUDENT", ADMINS, Denied),
+            Self::GrantRole(Ta)               => Line::new("roles:grant:TA", ADMINS, Denied),
+            Self::GrantRole(Instructor)       => Line::new("roles:grant:INSTRUCTOR", ADMINS, Denied),
+            Self::GrantRole(DepartmentAdmin)  => Line::new("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Denied),
+            Self::GrantRole(UniversityAdmin)  => Line::new("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Denied),
+            Self::GrantRole(PlatformAdmin)    => Line::new("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Denied),
+            Self::RemoveRole(Student)         => Line::new("roles:remove:STUDENT", ADMINS, Owner),
+            Self::RemoveRole(Ta)              => Line::new("roles:remove:TA", ADMINS, Owner),
+            Self::RemoveRole(Instructor)      => Line::new("roles:remove:INSTRUCTOR", ADMINS, Owner),
+            Self::RemoveRole(DepartmentAdmin) => Line::new("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::RemoveRole(UniversityAdmin) => Line::new("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
+            Self::RemoveRole(PlatformAdmin)   => Line::new("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
+            #[cfg(feature = "campus")]
+            Self::Campus(permission)          => permission.line(),
         }
     }
 
     /// Every permission, with the name under which other services ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
-        Self::ALL.into_iter().map(|permission| (permission.line().0, permission))
+        let all = Self::CORE.into_iter();
+        #[cfg(feature = "campus")]
+        let all = all.chain(CampusPermission::ALL);
+        all.map(|permission| (permission.line().name, permission))
     }
 }
 
-/// A role that somebody was given.
+/// A role of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleGrant {
-    /// Identifies it.
+    /// The row's id.
     pub id: GrantId,
-    /// Which role.
+    /// The role.
     pub role: Role,
-    /// Where; nowhere in particular for `PLATFORM_ADMIN`.
+    /// `None` for `PLATFORM_ADMIN`, which covers all universities.
     pub university_id: Option<UniversityId>,
-    /// Narrowed to this department.
+    /// Narrows the role to this department.
     pub department_id: Option<DepartmentId>,
 }
 
-/// What a permission is asked for on.
+/// The resource of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resource {
-    /// The university it belongs to; none for what belongs to the service itself.
+    /// The university that the resource belongs to; `None` for the service itself.
     pub university_id: Option<UniversityId>,
-    /// The department it belongs to.
+    /// The department that the resource belongs to.
     pub department_id: Option<DepartmentId>,
-    /// Whose it is.
+    /// The user who owns the resource.
     pub owner: Option<UserId>,
-    /// Of one course: may everybody see it, and students enrol?
+    /// Of a course: whether any user may see it, and students may enrol. `None` for other resources.
     pub is_published: Option<bool>,
 }
 
@@ -176,26 +191,26 @@ impl Resource {
         Self::within(id, None)
     }
 
-    /// Something of a department, or of a university as a whole.
+    /// A resource of a department, or of a university as a whole.
     #[must_use]
     pub const fn within(university_id: UniversityId, department_id: Option<DepartmentId>) -> Self {
         Self { university_id: Some(university_id), department_id, owner: None, is_published: None }
     }
 }
 
-/// What allowed it.
+/// The reason why an operation is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedBy {
-    /// This grant.
+    /// A grant of the user.
     RoleGrant(RoleGrant),
-    /// It is theirs.
+    /// The user owns the resource.
     Ownership,
-    /// It is published.
+    /// The resource is published.
     Publication,
 }
 
 impl AllowedBy {
-    /// The grant, if it was one.
+    /// The grant that allows the operation, if a grant does.
     #[must_use]
     pub const fn grant_id(&self) -> Option<GrantId> {
         match self {
@@ -205,52 +220,51 @@ impl AllowedBy {
     }
 }
 
-/// Why it is not allowed.
+/// The reason why an operation is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
-    /// They may know that it exists, but not do this.
+    /// The user may see that the resource exists, but lacks the permission.
     Forbidden,
-    /// They might, if the course were published.
+    /// The user would have the permission if the course were published.
     Unpublished,
-    /// For them it does not exist.
+    /// The user may not learn whether the resource exists.
     Invisible,
 }
 
-/// May this user do this with that?
+/// Decides whether a user has a permission on a resource.
 ///
 /// # Errors
-/// [`Denial`] says whether they may know that it exists.
+/// [`Denial`] says whether the user may learn that the resource exists.
 pub fn decide(
     user_id: UserId,
     grants: &[RoleGrant],
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Denial> {
-    let (_, roles, besides) = permission.line();
-    if let Some(allowed) = besides.allowed(user_id, resource) {
+    let line = permission.line();
+    if let Some(allowed) = line.without_role.allowed(user_id, resource) {
         return Ok(allowed);
     }
-    // The narrowest role that allows it is the one to name.
-    let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
+    // The least powerful role that allows the operation is named.
+    let allowing = grants.iter().filter(|grant| line.roles.contains(&grant.role) && covers(grant, line, resource));
     match allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => Err(Denial::Unpublished),
+        Some(_) if line.needs_publication && resource.is_published == Some(false) => Err(Denial::Unpublished),
         Some(grant) => Ok(AllowedBy::RoleGrant(*grant)),
         None if is_visible(grants, resource) => Err(Denial::Forbidden),
         None => Err(Denial::Invisible),
     }
 }
 
-fn covers(grant: &RoleGrant, permission: Permission, resource: &Resource) -> bool {
+fn covers(grant: &RoleGrant, line: Line, resource: &Resource) -> bool {
     if grant.role == PlatformAdmin {
         return true;
     }
     let is_here = grant.university_id.is_some() && grant.university_id == resource.university_id;
-    let is_seen_from_any_department = matches!(permission, Permission::ViewUniversity | Permission::ViewCourse);
     let is_in_department = grant.department_id.is_none() || grant.department_id == resource.department_id;
-    is_here && (is_in_department || is_seen_from_any_department)
+    is_here && (is_in_department || line.is_across_departments)
 }
 
-/// Does a grant let them know that it exists? What belongs to no university is no secret.
+/// Whether a grant lets the user learn that the resource exists. Resources of no university are not secret.
 fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     let Some(university_id) = resource.university_id else {
         return true;
@@ -258,14 +272,14 @@ fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     grants.iter().any(|grant| grant.role == PlatformAdmin || grant.university_id == Some(university_id))
 }
 
-/// The departments in which these grants allow something that they do not allow in the whole university.
+/// The departments to which these grants narrow the permission.
 #[must_use]
 pub fn departments_with(
     grants: &[RoleGrant],
     permission: Permission,
     university_id: UniversityId,
 ) -> Vec<DepartmentId> {
-    let (_, roles, _) = permission.line();
+    let roles = permission.line().roles;
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()
 }

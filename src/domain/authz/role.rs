@@ -1,6 +1,6 @@
-//! Roles: what they are called, and how far they reach. What they allow stands in the table of `rbac`.
+//! Roles: their names, and how far they reach. The table of permissions in `authz` says what they allow.
 
-/// What somebody is in a university, or everywhere.
+/// A role in a university, or on the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Takes courses.
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// How far it reaches.
+    /// How far the role reaches.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {
@@ -62,6 +62,6 @@ pub enum Reach {
     University,
     /// One department, or the whole university.
     Either,
-    /// Everything.
+    /// The whole service.
     Platform,
 }

@@ -97,6 +97,7 @@ impl<S: Sync> FromRequestParts<S> for Configured {
 }
 
 /// The caller, if there is one, of a route that takes either.
+#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
 
 impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {

@@ -3,8 +3,10 @@
 use serde::Deserialize;
 
 use crate::domain::authz::Resource;
-use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
+use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::ports::{DbError, Statement, query};
+#[cfg(feature = "campus")]
+use crate::store::campus::{self, resources::CampusTarget};
 use crate::store::{Store, optional_boolean};
 
 /// The resource that a path, or a permission check, names.
@@ -14,10 +16,9 @@ pub enum Target {
     University(UniversityId),
     /// A department.
     Department(DepartmentId),
-    /// A course.
-    Course(CourseId),
-    /// An enrolment.
-    Enrollment(EnrollmentId),
+    /// A course or an enrolment.
+    #[cfg(feature = "campus")]
+    Campus(CampusTarget),
 }
 
 /// The columns of a resource that matter to authorization.
@@ -55,26 +56,16 @@ const SELECT_DEPARTMENT: &str = "
     SELECT university_id, id AS department_id, NULL AS course_id, NULL AS owner_id, NULL AS is_published
     FROM departments WHERE id = :department_id";
 
-const SELECT_COURSE: &str = "
-    SELECT university_id, department_id, id AS course_id, NULL AS owner_id, is_public AS is_published
-    FROM courses WHERE id = :course_id";
-
-/// `is_published` is NULL: publishing a course does not publish its participants.
-const SELECT_ENROLLMENT: &str = "
-    SELECT c.university_id, c.department_id, c.id AS course_id, e.user_id AS owner_id, NULL AS is_published
-    FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
-    WHERE e.id = :enrollment_id";
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT, SELECT_COURSE, SELECT_ENROLLMENT];
+pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT];
 
 /// Selects a resource.
 pub(in crate::store) fn lookup(target: Target) -> Statement {
     match target {
         Target::University(id) => query(SELECT_UNIVERSITY).bind("university_id", id),
         Target::Department(id) => query(SELECT_DEPARTMENT).bind("department_id", id),
-        Target::Course(id) => query(SELECT_COURSE).bind("course_id", id),
-        Target::Enrollment(id) => query(SELECT_ENROLLMENT).bind("enrollment_id", id),
+        #[cfg(feature = "campus")]
+        Target::Campus(target) => campus::resources::lookup(target),
     }
 }
 
