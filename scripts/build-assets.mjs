@@ -1,7 +1,8 @@
 // Makes the static files of the deployment: the API description as it is and as JSON, and the pages that show it,
 // with Swagger UI and ReDoc from their npm packages. Nothing is fetched from anywhere, now or by a visitor.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
+import { withoutCampus } from "./without-campus.mjs";
 
 rmSync("public", { recursive: true, force: true });
 mkdirSync("public");
@@ -18,6 +19,8 @@ if (parts.length !== 2) {
 }
 writeFileSync("public/redoc/redoc.standalone.js", parts.join("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"));
 
-const yaml = readFileSync("openapi.yaml", "utf8");
+// CAMPUS=off belongs to a Worker that is built with `--no-default-features`.
+const source = readFileSync("openapi.yaml", "utf8");
+const yaml = process.env.CAMPUS === "off" ? stringify(withoutCampus(parse(source)), { lineWidth: 0 }) : source;
 writeFileSync("public/openapi.yaml", yaml);
 writeFileSync("public/openapi.json", JSON.stringify(parse(yaml)));
