@@ -3,10 +3,11 @@
 # Each tool is installed at a pinned version into the project's own folders (.tools, node_modules), by a rule
 # that runs again only when its inputs change. Needed beforehand: rustup, Node >= 20 with npm, Python >= 3.11, make,
 # a C compiler.
+#
+# GNU make 3.81 and bash 3.2 are enough, as macOS has them. That make knows no `.SHELLFLAGS`: a recipe's line fails with
+# its last command, so each line is one command, or a chain of `&&`.
 
 SHELL := /bin/bash
-# No `-u`: started by wrangler, bash may read the system start-up files, which use unset variables.
-.SHELLFLAGS := -eo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -19,7 +20,6 @@ STATE ?= .wrangler/state
 ARGS ?=
 
 # ── pinned versions: Cargo.toml and package-lock.json say them, once ─────────────────────────────────────────
-WORKER_BUILD_VERSION := $(shell sed -n 's/^worker = .*version = "=\([^"]*\)".*/\1/p' Cargo.toml)
 WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Cargo.toml)
 
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
@@ -27,16 +27,12 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
-# worker-build downloads these itself unless it is told where they are.
-export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
-export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
-export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
 RUST_TOOLS := .tools/rust.done
 NODE_TOOLS := node_modules/.package-lock.json
-WORKER_BUILD := .tools/worker-build-$(WORKER_BUILD_VERSION).done
-WASM_BINDGEN := .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION).done
-SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(WORKER_BUILD) $(WASM_BINDGEN)
+BINDGEN := .tools/target/debug/edge-auth-bindgen
+WASM_TEST_RUNNER := .tools/wasm-bindgen-test-runner-$(WASM_BINDGEN_VERSION).done
+SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(BINDGEN)
 CHROMIUM := .tools/chromium.done
 PYTHON_TOOLS := .tools/python/requirements.done
 WORKER := build/index.js
@@ -49,6 +45,10 @@ SAY := @printf '\033[1m▸ %s\033[0m\n'
 
 # Bytes of Wasm after gzip -9.
 WASM_BUDGET := 520000
+# What rustc and wasm-bindgen make use of.
+WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue reference-types exception-handling
+CLIPPY := cargo clippy --quiet --all-targets -- --deny warnings
+CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
 # Of `make admin`: whom, and where. Only what stands on make's own command line counts, never what the caller's shell
 # happens to export; and it counts as it stands: a `$` in it means nothing to make. The scripts read it from the
 # environment, so that no character means anything to a shell either.
@@ -57,14 +57,14 @@ override EMAIL := $(call said,EMAIL)
 override REMOTE := $(call said,REMOTE)
 export EMAIL REMOTE STATE PORT
 # For a remote database there is nothing to prepare here.
-LOCAL_DATABASE = $(if $(REMOTE),,$(STATE)/migrated)
+LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
 unexport CLOUDFLARE_ENV
 # Of `make migrate-remote`, `make rollback` and `make smoke`.
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev admin seed build test lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
+.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
 .PHONY: bench bench-cold bench-hashing bench-growth
 
@@ -73,9 +73,9 @@ help: ## Lists the targets.
 
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) $(STATE)/migrated ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
-	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $(STATE); Ctrl-C stops)"
-	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to $(STATE) --show-interactive-dev-session=false $(ARGS)
+dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
+	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $$STATE; Ctrl-C stops)"
+	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false $(ARGS)
 
 admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
 	@node scripts/admin.mjs
@@ -83,18 +83,39 @@ admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrat
 seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs
 
+# No file stands for it: a path with a space in it is no target.
+migrate: $(NODE_TOOLS) ## Applies the migrations to the local database, unless it has them. STATE=.
+	@if ! [ -e "$$STATE/migrated" ] || [ -n "$$(find migrations -name '*.sql' -newer "$$STATE/migrated")" ]; then \
+		printf '\033[1m▸ %s\033[0m\n' 'Applying migrations to the local database' && \
+		CI=true wrangler d1 migrations apply DB --local --persist-to "$$STATE" && \
+		touch "$$STATE/migrated"; \
+	fi
+
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
-test: lint lint-api deploy-check test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev ## Runs every test.
+# The checks of make wait for nothing that the test files change, so both run at once.
+test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) .dev.vars ## Runs every test, and says which files took longest.
+	@node scripts/test.mjs lint,test-rust,test-wasm lint-api deploy-check tests/e2e tests/growth tests/pages tests/contract \
+		tests/scripts tests/dev
+
+check: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The inner loop: formats, lints, and the native tests. Under 3 minutes.
+	$(SAY) "Formats and lints"
+	@cargo fmt --check
+	@$(CLIPPY)
+	@$(CLIPPY_WASM)
+	$(SAY) "Domain and API tests (native)"
+	@cargo test --quiet
 
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
-	@cargo clippy --quiet --all-targets -- --deny warnings
-	@cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
+	@$(CLIPPY)
+	@$(CLIPPY_WASM)
 	@cargo fmt --check --manifest-path benches/hashing/Cargo.toml
+	@cargo fmt --check --manifest-path scripts/bindgen/Cargo.toml
 	@cargo clippy --quiet --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
 		--target-dir target/hashing/lint -- --deny warnings
+	@$(TOOL_PROFILE) cargo clippy --quiet --locked --manifest-path scripts/bindgen/Cargo.toml --target-dir .tools/target -- --deny warnings
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
@@ -115,33 +136,33 @@ test-rust: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## Domain and API tests, native
 	$(SAY) "The filter of common passwords against its list"
 	@cargo run --quiet --example common_passwords -- --check
 
-test-wasm: $(RUST_TOOLS) $(WASM_BINDGEN) ## The domain tests once more, as WebAssembly.
+test-wasm: $(RUST_TOOLS) $(NODE_TOOLS) $(WASM_TEST_RUNNER) ## The domain tests once more, as WebAssembly.
 	$(SAY) "Domain tests (WebAssembly)"
 	@CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner cargo test --target wasm32-unknown-unknown --lib
 
 test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
-	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/e2e/*.test.mjs'
+	@node scripts/test.mjs tests/e2e
 
 test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a million tokens.
 	$(SAY) "The service when it has grown (workerd)"
-	@node --disable-warning=ExperimentalWarning --test --test-timeout=1800000 --test-reporter=spec 'tests/growth/*.test.mjs'
+	@node scripts/test.mjs tests/growth
 
 test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
 	$(SAY) "The API pages in a browser"
-	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/pages/*.test.mjs'
+	@node scripts/test.mjs tests/pages
 
 test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service: Schemathesis, and generated clients.
 	$(SAY) "The API description against the service"
-	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/contract/*.test.mjs'
+	@node scripts/test.mjs tests/contract
 
 test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their own.
 	$(SAY) "make admin and make seed"
-	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/scripts/*.test.mjs'
+	@node scripts/test.mjs tests/scripts
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
 	$(SAY) "The README's walk-through against make dev"
-	@node --test --test-timeout=1800000 --test-reporter=spec 'tests/dev/*.test.mjs'
+	@node scripts/test.mjs tests/dev
 
 bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
 	@node benches/bench.mjs
@@ -157,7 +178,8 @@ bench-growth: $(BUNDLE) ## The same operations with a thousand to a million user
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)
-	@for environment in staging production; do wrangler deploy --dry-run --env $$environment --outdir dist/$$environment >/dev/null; done
+	@wrangler deploy --dry-run --env staging --outdir dist/staging >/dev/null
+	@wrangler deploy --dry-run --env production --outdir dist/production >/dev/null
 
 migrate-remote: $(NODE_TOOLS) ## Applies migrations to the database of a deployed environment. ENV=production.
 	@CI=true wrangler d1 migrations apply DB --remote --env $(ENV)
@@ -187,10 +209,10 @@ $(NODE_TOOLS): package.json package-lock.json
 	@npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Tools run for seconds and are compiled for minutes: little optimisation makes both short. The first of them
-# leaves its compiled dependencies for the second.
-INSTALL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	cargo install --quiet --root .tools --target-dir .tools/target
+# Tools run for seconds and are compiled for minutes: without optimisation both are short. The first of them leaves
+# its compiled dependencies for the second.
+TOOL_PROFILE := CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false CARGO_PROFILE_DEV_OVERFLOW_CHECKS=false \
+	CARGO_INCREMENTAL=0
 
 # Debian's package; elsewhere a Chromium or Chrome that is named in CHROMIUM_PATH.
 $(CHROMIUM):
@@ -209,24 +231,30 @@ $(PYTHON_TOOLS): tests/contract/requirements.txt
 	@.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(WORKER_BUILD): | $(RUST_TOOLS)
-	$(SAY) "Compiling worker-build $(WORKER_BUILD_VERSION) (once, 1 to 5 minutes)"
-	@rm -f .tools/worker-build-*.done
-	@$(INSTALL) worker-build --version $(WORKER_BUILD_VERSION) --locked
+$(BINDGEN): $(wildcard scripts/bindgen/Cargo.* scripts/bindgen/src/*.rs) | $(RUST_TOOLS)
+	$(SAY) "Compiling wasm-bindgen (once, about a minute)"
+	@$(TOOL_PROFILE) cargo build --quiet --locked --manifest-path scripts/bindgen/Cargo.toml --target-dir .tools/target
 	@touch $@
 
 # Without --locked: the lock file that the crate ships names a version that was withdrawn.
-$(WASM_BINDGEN): | $(RUST_TOOLS)
-	$(SAY) "Compiling wasm-bindgen $(WASM_BINDGEN_VERSION) (once, 1 to 3 minutes)"
-	@rm -f .tools/wasm-bindgen-*.done
-	@$(INSTALL) wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION)
+$(WASM_TEST_RUNNER): | $(RUST_TOOLS)
+	$(SAY) "Compiling the test runner of wasm-bindgen $(WASM_BINDGEN_VERSION) (once, 1 to 2 minutes)"
+	@rm -f .tools/wasm-bindgen-test-runner-*.done
+	@$(TOOL_PROFILE) cargo install --quiet --debug --root .tools --target-dir .tools/target \
+		wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION) --bin wasm-bindgen-test-runner
 	@touch $@
 
-# worker-build keeps the names of functions, a tenth of the size; panics say where they were without them.
+# Of the library only the Wasm module is built, not the Rust library that the tests link: cargo leaves out link-time
+# optimisation where both are built at once, which costs 7 % of the size. wasm-opt may use what workerd understands;
+# panics say where they were without the names of functions.
 $(WORKER): $(SOURCES) | $(SETUP)
 	$(SAY) "Building the Worker"
-	@PATH="$(CURDIR)/scripts/worker-build:$$PATH" worker-build --release
-	@wasm-opt --strip-debug --strip-producers build/index_bg.wasm -o build/index_bg.wasm
+	@WASM_BINDGEN_USE_JS_SYS=1 cargo rustc --quiet --locked --release --lib --crate-type cdylib \
+		--target wasm32-unknown-unknown --target-dir target
+	@rm -rf build
+	@$(BINDGEN) target/wasm32-unknown-unknown/release/edge_auth.wasm build
+	@wasm-opt -O $(foreach feature,$(WASM_FEATURES),--enable-$(feature)) --strip-debug --strip-producers \
+		build/index_bg.wasm -o build/index_bg.wasm
 	@touch $@
 
 $(ASSETS): openapi.yaml scripts/build-assets.mjs $(shell find pages -type f) | $(NODE_TOOLS)
@@ -247,9 +275,4 @@ target/hashing/%.wasm: benches/hashing/Cargo.toml benches/hashing/Cargo.lock ben
 # Never overwritten: a secret that changed would sign everybody out.
 .dev.vars:
 	$(SAY) "Writing a random SECRET_KEY to .dev.vars"
-	@umask 077; printf 'SECRET_KEY=%s\n' "$$(head -c 48 /dev/urandom | base64 -w0 | tr '+/' '-_')" > $@
-
-$(STATE)/migrated: $(wildcard migrations/*.sql) | $(NODE_TOOLS)
-	$(SAY) "Applying migrations to the local database"
-	@CI=true wrangler d1 migrations apply DB --local --persist-to $(STATE)
-	@touch $@
+	@node scripts/write-secret.mjs $@

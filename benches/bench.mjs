@@ -1,48 +1,60 @@
-// `make bench`: what the service costs beside the least that this runtime can do, in one table, and in
-// dist/bench.json.
+// `make bench`: compares the service with the floor, the least that this runtime can do for the same operations. Writes
+// one table, and dist/bench.json.
 //
-// Product and floor run side by side, each on its own workerd. A round measures every operation once at each of both,
-// one right after the other, so that whatever else the machine does meets both; there are as many rounds as fit into
-// the time. CPU is the processor time of the workerd process, its D1 included, for a fixed number of requests.
+// Product and floor run side by side, each on its own workerd. A round measures every operation once on each of them,
+// in direct succession, so that other load on the machine affects both. There are as many rounds as fit into the time.
+// CPU is the processor time of the workerd process, including its D1, for a fixed number of requests.
 import { register } from "../tests/e2e/support/client.mjs";
 import { rows } from "../tests/e2e/support/database.mjs";
 import { compare } from "./support/comparison.mjs";
 import { assertFaithful } from "./support/faithful.mjs";
 import { circumstances, inWords } from "./support/machine.mjs";
-import { newWorld } from "./support/operations.mjs";
+import { newWorld, OPERATIONS } from "./support/operations.mjs";
 import { fill, FLOOR_TOKENS, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
+import { record, RECORDER } from "./support/recording.mjs";
 import { save } from "./support/results.mjs";
 import { lines, number } from "./support/table.mjs";
 import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
 
-const RECORDER = "benches/support/recorded-db.mjs";
-/** No round begins that would probably end later than this after the start. */
+/** A round does not start if it would probably end later than this after the start of the benchmark. */
 const BUDGET_MS = 140_000;
-/** Something hangs, if it takes so long. */
+/** The benchmark hangs if it takes this long. */
 const LIMIT_MS = 180_000;
 
-/** Product and floor on fresh databases with the same people. */
-async function startBoth(wrapper) {
-  const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
+/** Starts the product on a fresh database with the users, whose `hash` all have the service's default parameters. */
+async function startProduct(wrapper) {
   const product = await startTarget(productModules(wrapper));
-  const floor = await startTarget(floorModules(wrapper), { settings });
-  // Everybody's hash is one that the service itself made, whatever it makes.
-  await register(product, { email: "somebody@mail.example", password: PASSWORD });
-  const [{ password_hash: hash }] = await rows(await product.database(), "SELECT password_hash FROM users");
-  await Promise.all([product, floor].map(async ({ database }) => fill(await database(), hash)));
-  return [
-    { ...product, name: "product", world: newWorld(PRODUCT_TOKENS) },
-    { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) },
-  ];
+  await register(product, { email: "first@mail.example", password: PASSWORD });
+  const database = await product.database();
+  const [{ password_hash: hash }] = await rows(database, "SELECT password_hash FROM users");
+  await fill(database, hash);
+  return { ...product, name: "product", world: newWorld(PRODUCT_TOKENS), hash };
 }
 
-async function withBoth(wrapper, use) {
-  const targets = await startBoth(wrapper);
+/** Starts the floor on a fresh database with the same users. */
+async function startFloor(recording, hash, wrapper) {
+  const settings = { TOKEN_LENGTH: String(PRODUCT_TOKENS.refresh(1).length) };
+  const floor = await startTarget(floorModules(recording, wrapper), { settings });
+  await fill(await floor.database(), hash);
+  return { ...floor, name: "floor", world: newWorld(FLOOR_TOKENS) };
+}
+
+async function using(target, use) {
   try {
-    return await use(...targets);
+    return await use(target);
   } finally {
-    await Promise.all(targets.map((target) => target.stop()));
+    await target.stop();
   }
+}
+
+/** Records the product, and checks with a recording of the floor that it does the same. */
+async function recordProduct() {
+  return using(await startProduct(RECORDER), async (product) => {
+    const recording = await record(product, OPERATIONS);
+    const ofFloor = (floor) => record(floor, OPERATIONS);
+    assertFaithful(OPERATIONS, recording, await using(await startFloor(recording, product.hash, RECORDER), ofFloor));
+    return recording;
+  });
 }
 
 const COLUMNS = ["req/s", "p50", "p95", "p99", "CPU"];
@@ -66,10 +78,12 @@ setTimeout(() => {
   console.error(`Not done after ${LIMIT_MS / 1000} s: given up.`);
   process.exit(1);
 }, LIMIT_MS).unref();
-console.log("Checking that the floor does what the product does …");
-await withBoth(RECORDER, assertFaithful);
+console.log("Recording the product's statements, and checking that the floor runs the same …");
+const recording = await recordProduct();
 console.log("Measuring …");
-const results = await withBoth(undefined, (product, floor) => compare(product, floor, begun + BUDGET_MS));
+const results = await using(await startProduct(), async (product) =>
+  using(await startFloor(recording, product.hash), (floor) => compare(product, floor, begun + BUDGET_MS)),
+);
 const around = circumstances();
 const file = save("bench.json", { ...around, databases: PLACE, results });
 console.log(`

@@ -1,9 +1,9 @@
-// `make bench-growth`: what login, refresh and me cost with a thousand, ten thousand, a hundred thousand and a million
-// users, each with a session, a token and an event. A table, dist/bench-growth.json, and docs/growth.svg.
+// `make bench-growth`: the cost of login, refresh and me with 1,000 to 1,000,000 users, each with a session, a token and
+// an event. Writes a table, dist/bench-growth.json and docs/growth.svg.
 //
-// A service for each size runs all the while, and each round measures all of them in turn, so that a busy machine meets
-// every size alike. Every request is somebody else's, anywhere in the tables. A login hashes next to nothing here:
-// what is looked for is the part of the database.
+// One service per size runs during the whole benchmark. Each round measures all of them in turn, so that other load on
+// the machine affects every size alike. Every request belongs to another user, spread over the tables. A login runs
+// only a few hash rounds here, because the benchmark measures the share of the database.
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -24,22 +24,22 @@ const AMOUNT = 100;
 const WARM_UP = 1000;
 const MAX_ROUNDS = 40;
 const MIN_ROUNDS = 3;
-/** No round begins that would probably end later than this after the start. */
+/** A round does not start if it would probably end later than this after the start of the benchmark. */
 const BUDGET_MS = 150_000;
-/** Coprime to all sizes, so that every user comes once before anybody comes again, and never a neighbour. */
+/** Coprime to all sizes, so every user occurs once before any repeats, and neighbours never follow each other. */
 const STRIDE = 382_951;
 
 const OPERATIONS = [
   {
     title: "login",
     status: 200,
-    request: ({ someone }) => post("/auth/login", { email: emailOf(someone()), password: PASSWORD }),
+    request: ({ nextUser }) => post("/auth/login", { email: emailOf(nextUser()), password: PASSWORD }),
   },
   {
     title: "refresh",
     status: 200,
-    request: ({ someone, newest, tokens, asked }, connection) => {
-      const user = someone();
+    request: ({ nextUser, newest, tokens, asked }, connection) => {
+      const user = nextUser();
       asked.set(connection, user);
       return post("/auth/refresh", { refresh_token: newest.get(user) ?? tokens.refresh(user) });
     },
@@ -50,18 +50,18 @@ const OPERATIONS = [
   {
     title: "me",
     status: 200,
-    request: ({ someone, tokens }) => get("/users/me", { Authorization: `Bearer ${tokens.access(someone())}` }),
+    request: ({ nextUser, tokens }) => get("/users/me", { Authorization: `Bearer ${tokens.access(nextUser())}` }),
   },
 ];
 
-/** Who uses a service of this size. */
+/** The users of a service of this size. */
 function worldOf(users) {
   let place = 0;
-  const someone = () => {
+  const nextUser = () => {
     place = (place + STRIDE) % users;
     return place + 1;
   };
-  return { ...newWorld(PRODUCT_TOKENS), someone, asked: new Map() };
+  return { ...newWorld(PRODUCT_TOKENS), nextUser, asked: new Map() };
 }
 
 async function start(users) {

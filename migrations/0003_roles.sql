@@ -1,7 +1,7 @@
 -- Universities, departments, roles in them, courses and enrolments.
 --
--- References have no cascades: what would delete an unknown number of rows says so in its own statements. An id is
--- never given out twice (AUTOINCREMENT), so that a link to what is gone cannot come to mean something new.
+-- References have no cascades: a deletion of an unknown number of rows needs statements of its own. Ids are never
+-- reused (AUTOINCREMENT), so that a link to a deleted row cannot lead to a new one.
 
 CREATE TABLE universities (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -16,11 +16,11 @@ CREATE TABLE departments (
     name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     created_at INTEGER NOT NULL,
     UNIQUE (university_id, name),
-    -- What others refer to: a department always together with its university.
+    -- Target of foreign keys: other tables refer to a department together with its university.
     UNIQUE (university_id, id)
 ) STRICT;
 
--- A role of a user in a university, some narrowed to a department.
+-- A role of a user in a university, optionally narrowed to a department; `PLATFORM_ADMIN` has neither.
 CREATE TABLE user_university_roles (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL REFERENCES users (id),
@@ -36,13 +36,13 @@ CREATE TABLE user_university_roles (
     CHECK (department_id IS NULL OR role NOT IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN'))
 ) STRICT;
 
--- No grant twice; and what a request of its user reads.
+-- No duplicate grant; also the index by which each request reads the grants of its user.
 CREATE UNIQUE INDEX roles_once ON user_university_roles
     (user_id, coalesce(university_id, 0), role, coalesce(department_id, 0));
--- Everybody's in a university, and in a department of it.
+-- All grants in a university, and in a department of it.
 CREATE INDEX roles_by_university ON user_university_roles (university_id);
 CREATE INDEX roles_by_department ON user_university_roles (university_id, department_id);
--- Is this the last administrator?
+-- Finds the other administrators: is this the last one?
 CREATE INDEX roles_by_role ON user_university_roles (role, university_id);
 
 CREATE TABLE courses (
@@ -71,18 +71,18 @@ CREATE TABLE enrollments (
 
 CREATE INDEX enrollments_by_course ON enrollments (course_id);
 
--- Who did it, where it was not the user themselves, and in which university.
+-- The acting user, if it was not the subject, and the university.
 ALTER TABLE audit_events ADD COLUMN actor_id INTEGER;
 ALTER TABLE audit_events ADD COLUMN university_id INTEGER;
 
--- Administrators read by type. Refreshes are most of all events, and nobody looks for them among everybody's.
+-- Administrators read by type. Refreshes are most of all events, and no query needs them across all users.
 CREATE INDEX audit_events_by_type ON audit_events (type) WHERE type <> 'refreshed';
 
--- Nor among one user's: of whom there may be many more than of all others.
+-- Nor for one user, whose refreshes may outnumber all other events.
 CREATE INDEX audit_events_by_user_and_type ON audit_events (user_id, type) WHERE type <> 'refreshed';
 
--- What an administrator did, for their own erasure.
+-- Events by acting administrator, for the erasure of that administrator.
 CREATE INDEX audit_events_by_actor ON audit_events (actor_id) WHERE actor_id IS NOT NULL;
 
--- Administrators look for disabled accounts among the others.
+-- Administrators filter users by disabled accounts.
 CREATE INDEX users_inactive ON users (id) WHERE is_active = 0;

@@ -1,10 +1,10 @@
-// Makes a registered user an administrator of the platform. In the environment: EMAIL, STATE (the folder of the local
-// database) and, for the database of a deployment, REMOTE (its name in wrangler.toml).
+// Makes a registered user an administrator of the platform. Environment variables: EMAIL, STATE (the folder of the
+// local database) and, for the database of a deployment, REMOTE (its name in wrangler.toml).
 //
-// The first administrator is made by whoever can write to the database, never by a default account or password.
+// The first administrator requires write access to the database: there is no default account or password.
 import { execute, giveUp, named, quoted, storedEmail } from "./database.mjs";
 
-/** As many grants as the service allows a user: every request reads them. */
+/** The service's limit of grants per user, since every request reads them. */
 const MAX_GRANTS = 200;
 
 const { EMAIL = "", STATE: state, REMOTE: environment } = process.env;
@@ -35,15 +35,15 @@ const where = named(database);
 if (!user) {
   giveUp(`Nobody is registered as ${email} in ${where}. Register first: POST /auth/register.`);
 }
-const who = `${email} (user ${user.id})`;
+const label = `${email} (user ${user.id})`;
 if (!user.is_active) {
-  giveUp(`${who} is disabled in ${where}: enable the account first.`);
+  giveUp(`${label} is disabled in ${where}: enable the account first.`);
 }
 if (!user.is_administrator) {
-  giveUp(`${who} has ${MAX_GRANTS} roles in ${where}, as many as a user may have: take one away first.`);
+  giveUp(`${label} has ${MAX_GRANTS} roles in ${where}, as many as a user may have: take one away first.`);
 }
 console.log(
   granted.length > 0
-    ? `${who} is an administrator of the platform now, in ${where}.`
-    : `${who} was an administrator of the platform already, in ${where}.`,
+    ? `${label} is an administrator of the platform now, in ${where}.`
+    : `${label} was an administrator of the platform already, in ${where}.`,
 );

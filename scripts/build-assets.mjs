@@ -1,5 +1,5 @@
-// Makes the static files of the deployment: the API description as it is and as JSON, and the pages that show it,
-// with Swagger UI and ReDoc from their npm packages. Nothing is fetched from anywhere, now or by a visitor.
+// Builds the static files of the deployment: the API description as YAML and as JSON, and the pages that show it, with
+// Swagger UI and ReDoc from their npm packages. Neither the build nor the pages load anything from other servers.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { withoutCampus } from "./without-campus.mjs";
@@ -11,13 +11,14 @@ for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png
   copyFileSync(`node_modules/swagger-ui-dist/${name}`, `public/docs/${name}`);
 }
 
-// ReDoc's link to its makers loads their logo from their server. The link stays, the picture is left out.
+// ReDoc's link to its vendor loads a logo from the vendor's server. The link stays, but the logo is removed.
 const redoc = readFileSync("node_modules/redoc/bundles/redoc.standalone.js", "utf8");
 const parts = redoc.split("https://cdn.redoc.ly/redoc/logo-mini.svg");
 if (parts.length !== 2) {
-  throw new Error("ReDoc's logo was not found where it was: look again at what the bundle loads");
+  throw new Error("The URL of ReDoc's logo was not found once: check which external files the bundle loads");
 }
-writeFileSync("public/redoc/redoc.standalone.js", parts.join("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"));
+const empty = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E";
+writeFileSync("public/redoc/redoc.standalone.js", parts.join(empty));
 
 // CAMPUS=off belongs to a Worker that is built with `--no-default-features`.
 const source = readFileSync("openapi.yaml", "utf8");

@@ -1,4 +1,4 @@
-// Holds the deployed Wasm to a budget: what is larger takes longer to start everywhere, for everybody.
+// Fails if the deployed Wasm exceeds its budget, because a larger module starts more slowly in every isolate.
 // Usage: node scripts/check-size.mjs BYTES_OF_GZIP
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";

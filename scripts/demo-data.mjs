@@ -1,5 +1,5 @@
-// The demo data: what it consists of, how to find it in a database, and the statements that add it. It is recognised
-// by exact slugs and addresses; whoever else is there is none of its business.
+// The demo data: its content, the queries that find it in a database, and the statements that insert it. It is
+// identified by exact slugs and addresses; all other rows are left alone.
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 
 import { quoted } from "./database.mjs";
@@ -27,7 +27,7 @@ export const COURSES = [
   { code: "HIS101", title: "Ancient History", slug: "demo-north", place: "History", isPublic: 1 },
   { code: "BIO101", title: "Cells", slug: "demo-south", place: "Biology", isPublic: 1 },
 ];
-/** Who takes which course. */
+/** The course of each student. */
 const ENROLLMENTS = [
   { email: "student@demo.example", code: "PHY101", slug: "demo-north" },
   { email: "student2@demo.example", code: "BIO101", slug: "demo-south" },
@@ -36,7 +36,7 @@ const ENROLLMENTS = [
 /** Texts as a list of SQL literals. */
 const list = (texts) => texts.map(quoted).join(", ");
 
-/** What is there of it: universities, people, courses, each with its id. */
+/** Queries for the demo data that is present: universities, people and courses with their ids. */
 export const SELECT_PRESENT = [
   `SELECT id, slug FROM universities WHERE slug IN (${list(UNIVERSITIES.map(({ slug }) => slug))}) ORDER BY id`,
   `SELECT id, email FROM users WHERE email IN (${list(PEOPLE.map(({ email }) => email))}) ORDER BY id`,
@@ -51,7 +51,7 @@ const user = (email) => `(SELECT id FROM users WHERE email = ${quoted(email)})`;
 const course = (slug, code) =>
   `(SELECT id FROM courses WHERE university_id = ${university(slug)} AND code = ${quoted(code)})`;
 
-/** The statements that add all of it, in their order. */
+/** The statements that insert all demo data, in the order of their dependencies. */
 export function insertions(now) {
   return [
     ...UNIVERSITIES.map(({ slug, name }) => {
@@ -65,7 +65,7 @@ export function insertions(now) {
     ),
     ...PEOPLE.map(({ email, name }) => {
       return `INSERT INTO users (email, password_hash, full_name, created_at)
-              VALUES (${quoted(email)}, ${quoted(hashed(PASSWORD))}, ${quoted(name)}, ${now})`;
+              VALUES (${quoted(email)}, ${quoted(passwordHash(PASSWORD))}, ${quoted(name)}, ${now})`;
     }),
     ...PEOPLE.map(({ email, role, slug, place }) => {
       return `INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
@@ -82,8 +82,8 @@ export function insertions(now) {
   ];
 }
 
-/** As the service stores a password: a PHC string. */
-function hashed(password) {
+/** A PHC string, as the service stores it. */
+function passwordHash(password) {
   const salt = randomBytes(16);
   const hash = pbkdf2Sync(password, salt, ROUNDS, 32, "sha256");
   const unpadded = (bytes) => bytes.toString("base64").replaceAll("=", "");

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the "Deploy to Cloudflare" button runs, in a clone that Cloudflare made and gave a database: its machine brings
-# Node, but no Rust. The database gets its tables before there is a service that asks for them.
+# Runs when the "Deploy to Cloudflare" button is used. Cloudflare has made the clone and the database; its machine has
+# Node, but no Rust. The tables are created before the service that queries them is deployed.
 set -eu
 if ! command -v rustup >/dev/null; then
     curl --proto '=https' --tlsv1.2 --silent --show-error --fail https://sh.rustup.rs | sh -s -- -y --profile minimal

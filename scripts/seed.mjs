@@ -1,8 +1,8 @@
-// Fills a local database with the demo data, and says what to try. In the environment: STATE (the folder of the
-// database) and PORT. It knows no way to a remote database.
+// Adds the demo data to a local database and prints example requests. Environment variables: STATE (the folder of the
+// database) and PORT. A remote database cannot be named.
 //
-// The data is added as a whole or not at all. Where it is already, nothing is changed; where something else has one
-// of its names, it gives up.
+// The data is added atomically. If it is present already, nothing changes; if another row has one of its names, the
+// script aborts.
 import { execute, giveUp, named } from "./database.mjs";
 import { COURSES, insertions, PASSWORD, PEOPLE, SELECT_PRESENT, UNIVERSITIES } from "./demo-data.mjs";
 
@@ -11,11 +11,11 @@ const database = { state };
 const url = `http://127.0.0.1:${PORT}`;
 
 if (REMOTE) {
-  giveUp("The demo data is for local databases only, its password is known to everybody: leave REMOTE out.");
+  giveUp("The demo data is for local databases only, because its password is public: leave REMOTE out.");
 }
 
-/** Adds the data unless it is there; gives back what is there then: universities, people, courses. */
-function filled() {
+/** Adds the data unless it is present. Returns the rows that are then present: universities, people, courses. */
+function addDemoData() {
   const present = execute(SELECT_PRESENT.join(";\n"), database);
   const [universities, people] = present;
   if (universities.length === UNIVERSITIES.length && people.length > 0) {
@@ -32,7 +32,7 @@ function filled() {
   return results.slice(-SELECT_PRESENT.length);
 }
 
-const [universities, people, courses] = filled();
+const [universities, people, courses] = addDemoData();
 
 const row = (id, name, text) => `  ${String(id).padStart(4)}  ${name.padEnd(24)} ${text}`;
 const universityRow = ({ id, slug }) => row(id, slug, UNIVERSITIES.find((one) => one.slug === slug).name);
@@ -43,12 +43,12 @@ function personRow({ id, email }) {
   return row(id, email, `${role} ${place ? `of ${place}, ` : ""}${slug} (${name})`);
 }
 
-/** A request with the token of whoever this is, or with nobody's; nothing if they are gone. */
-function request(path, who, body) {
-  if (who && !people.some(({ email }) => email === `${who}@demo.example`)) {
+/** A curl command, with the token of a demo user if one is given; none if that user no longer exists. */
+function request(path, user, body) {
+  if (user && !people.some(({ email }) => email === `${user}@demo.example`)) {
     return [];
   }
-  const authorization = who ? ` -H "Authorization: Bearer $(sign_in ${who})"` : "";
+  const authorization = user ? ` -H "Authorization: Bearer $(sign_in ${user})"` : "";
   const data = body ? ` -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(body)}'` : "";
   return [`  curl -s ${url}${path}${authorization}${data}; echo`];
 }

@@ -1,5 +1,5 @@
-// A first check of a deployed service: is it alive, can it reach its database, does it refuse what it should? Writes
-// nothing, so it can be run against production at any time. Usage: node scripts/smoke.mjs https://auth.example.com
+// Smoke test of a deployed service: liveness, access to the database, and refusals. It creates no accounts or sessions,
+// so it can run against production at any time. Usage: node scripts/smoke.mjs https://auth.example.com
 const base = process.argv[2]?.replace(/\/+$/, "");
 if (!base) {
   console.error("usage: node scripts/smoke.mjs URL");
@@ -9,7 +9,7 @@ if (!base) {
 const login = {
   method: "POST",
   headers: { "Content-Type": "application/json" },
-  body: JSON.stringify({ email: "smoke-test@invalid.example", password: "not the password of anybody" }),
+  body: JSON.stringify({ email: "smoke-test@invalid.example", password: "not a password of any account" }),
 };
 
 const CHECKS = [
@@ -17,7 +17,7 @@ const CHECKS = [
   { path: "/health/ready", status: 200, expect: ({ status }) => status === "ready" },
   { path: "/openapi.json", status: 200, expect: ({ openapi }) => openapi.startsWith("3.1") },
   { path: "/users/me", status: 401, expect: ({ error }) => error.code === "AUTH_TOKEN_INVALID" },
-  // The whole way to the database and through the password hash, at its real cost.
+  // Exercises the database and the password hash at its real cost.
   { path: "/auth/login", init: login, status: 401, expect: ({ error }) => error.code === "AUTH_INVALID_CREDENTIALS" },
   { path: "/nowhere", status: 404, expect: ({ error }) => error.code === "NOT_FOUND" },
 ];

@@ -14,18 +14,18 @@
 //!   │
 //! store     SQL as constants, row structs, one function per question
 //!   │
-//! ports     what the core asks of the world: a database, leave to call it, static files, random bytes
+//! ports     interfaces to the outside: a database, its circuit breaker, static files, random bytes
 //!
 //! domain    the rules: password, token, session, circuit breaker, settings …    (pure: values in, decision out)
 //! ```
 //!
-//! A request enters at `shell::entry`, becomes an `http` request, and passes [`http::App::respond`], which
-//! gives it an id, a span and the headers that all responses have. Its route's access rule verifies the
-//! access token and reads the user and the session in one statement. The handler calls one use case.
-//! Whatever is refused, by whomever, becomes the one envelope of `http::kit::refusal`.
+//! A request enters at `shell::entry` and becomes an `http` request. [`http::App::respond`] gives it an id, a span
+//! and the headers of all responses. The access rule of its route verifies the access token, and reads the user and
+//! the session in one statement. The handler calls one use case. Every error response, from any layer, has the
+//! envelope of `http::kit::refusal`.
 //!
-//! Time and entropy are arguments: one `now` per request, taken in the shell. So everything below the
-//! shell also runs natively, where the tests drive the real router over the real migrations on `SQLite`.
+//! Time and entropy are arguments: the shell takes one `now` per request. Everything below the shell therefore also
+//! runs natively, where the tests drive the real router over the real migrations on `SQLite`.
 
 pub mod domain;
 pub mod http;

@@ -1,20 +1,20 @@
-// Product and floor side by side: in which order they are measured, how often, and what the rounds say.
+// Compares product and floor: the order and number of measurements, and the evaluation of the rounds.
 import { drive } from "./load.mjs";
 import { OPERATIONS } from "./operations.mjs";
 import { errorOfMedian, median, percentile } from "./statistics.mjs";
 
 export const LEVELS = [1, 16];
 /**
- * Requests of one measurement, per number of connections; a hash computes for as long as hundreds of the others. Few,
- * so that what else the machine does is about the same for both of a pair.
+ * Requests of one measurement, per number of connections; a request with a hash takes as long as hundreds without. The
+ * numbers are small, so that other load on the machine is about the same for both of a pair.
  */
 const AMOUNTS = { 1: { usual: 100, hashing: 4 }, 16: { usual: 200, hashing: 16 } };
-/** Compilers optimise what they have seen often. */
+/** Requests before the measurement, so that V8 has optimised the code. */
 const WARM_UP = { connections: 16, usual: 2000, hashing: 16, floor: 200 };
-/** The floor of an operation that hashes does not hash. */
+/** Requests to the floor for an operation with a hash, which the floor does not compute. */
 const FLOOR_AMOUNT = 64;
 const ROUNDS = { hashing: 3, usual: 60 };
-const FEWEST = 3;
+const MIN_ROUNDS = 3;
 
 const cellOf = (operation, connections, target) => `${operation.id} ${connections} ${target.name}`;
 
@@ -34,7 +34,7 @@ async function warmUp(targets) {
   }
 }
 
-/** Each operation and level once, at both targets; who is first changes from round to round. */
+/** Measures each operation and level once on both targets, whose order alternates from round to round. */
 async function runRound(operations, targets, round, runs) {
   const order = round % 2 === 0 ? targets : [...targets].reverse();
   for (const connections of LEVELS) {
@@ -49,8 +49,8 @@ async function runRound(operations, targets, round, runs) {
 }
 
 /**
- * Measures everything, and tells of it when the clock (`performance.now`) is at `deadline` at the latest, if the fewest
- * rounds do not take longer.
+ * Measures everything and summarises it. It ends before `performance.now()` reaches `deadline`, unless the minimum
+ * number of rounds takes longer.
  */
 export async function compare(product, floor, deadline) {
   const targets = [product, floor];
@@ -63,7 +63,7 @@ export async function compare(product, floor, deadline) {
     let longest = 0;
     for (let round = 0; round < most; round += 1) {
       const begun = performance.now();
-      if (round >= FEWEST && begun + longest > deadline) {
+      if (round >= MIN_ROUNDS && begun + longest > deadline) {
         return;
       }
       await runRound(operations, targets, round, runs);
@@ -83,7 +83,7 @@ export async function compare(product, floor, deadline) {
   );
 }
 
-/** What the rounds say of one operation at one target: medians over rounds, percentiles over all answers. */
+/** Summarises the rounds of one operation on one target: medians over rounds, percentiles over all responses. */
 function summary(runs) {
   const latencies = runs.flatMap((run) => run.latencies);
   const cpu = runs.map((run) => (run.cpu / run.amount) * 1000);

@@ -1,8 +1,8 @@
-// The processor time of another process, as Linux counts it. Unlike time on the wall, it hardly changes when somebody
-// else uses the machine, too.
+// The processor time of another process, as Linux counts it. Unlike wall-clock time, it hardly depends on other load on
+// the machine.
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Seconds that a process has computed so far, in all its threads: to the nanosecond, where `stat` counts in 10 ms. */
+/** CPU seconds of a process so far, over all threads, in nanosecond resolution (`stat` has 10 ms). */
 export function cpuSeconds(pid) {
   const threads = `/proc/${pid}/task`;
   const nanoseconds = readdirSync(threads).map((thread) => {

@@ -1,18 +1,18 @@
-// A database of any size, as it lies on the disk while nobody uses it: so many users, each with a session, a refresh
-// token and an audit event. The people are those of people.mjs.
+// Fills a database file on disk while no process uses it. It adds any number of the users of people.mjs, each with a
+// session, a refresh token and an audit event.
 import { withStored } from "../../tests/growth/support/stored.mjs";
 import { rowsOf } from "./people.mjs";
 
 const EVENTS = `INSERT INTO audit_events (created_at, type, user_id, session_id, request_id)
   SELECT created_at, 'signed_in', user_id, id, printf('%032x', id) FROM sessions`;
 
-/** Fills a migrated database that nobody has used; the password of everybody has this hash. */
+/** Fills a migrated, empty database; the password of every user has this hash. */
 export function fillStored(folder, users, hash) {
   withStored(folder, (db) => {
     const indexes = db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").all();
-    // Nobody needs what is lost if this is cut off.
+    // No durability needed: an interrupted benchmark starts again from an empty database.
     db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
-    // Built once over all rows, they take a fraction of the time.
+    // Building the indexes once over all rows takes a fraction of the time.
     indexes.forEach(({ name }) => db.exec(`DROP INDEX ${name}`));
     rowsOf(users, hash).forEach(({ sql, values }) => db.prepare(sql).run(...values));
     db.exec(EVENTS);

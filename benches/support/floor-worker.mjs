@@ -1,18 +1,17 @@
-// The floor: the least that this runtime can do for each operation. A Worker in plain JavaScript that makes the same
-// round trips to D1, with the same statements and values of the same kinds, and answers as many bytes. It decides
-// nothing: no check of what comes in, no password hash, no signature, no log, no circuit breaker.
+// The floor: the least that this runtime can do for each operation. A Worker in plain JavaScript makes the same round
+// trips to D1, with the same statements and values, and returns as many bytes. It contains no logic: no validation, no
+// password hash, no signature, no log, no circuit breaker.
 //
-// A token is `user.session.jti.` and filling, as long as one of the product's. `faithful.mjs` holds this file to the
-// product, statement by statement, each time before anything is measured.
+// The statements are those that the product sent to D1 when `recording.mjs` recorded it. `statements.js` has them as
+// functions that take their values from the facts of a request, which this file provides. Before each measurement,
+// `faithful.mjs` compares a recording of this Worker with that of the product.
+//
+// A token is `user.session.jti.` with padding to the length of the product's.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import { sql } from "./statements.js";
+import { BATCHES } from "./statements.js";
 
-const DAY = 86_400_000;
 const UNLIMITED = 2 ** 53 - 1;
-const MAX_SESSIONS = 100;
-/** Free failures, first and longest wait, doublings. */
-const THROTTLE = [5, 1000, 900_000, 10];
 
 export default class extends WorkerEntrypoint {
   async fetch(request) {
@@ -21,15 +20,17 @@ export default class extends WorkerEntrypoint {
     const headers = request.headers;
     const body = request.method === "POST" ? await request.json() : null;
     const context = {
-      now: Date.now(),
-      id: randomId(),
-      ip: headers.get("CF-Connecting-IP"),
-      agent: headers.get("User-Agent"),
+      db: this.env.DB,
       authorization: headers.get("Authorization"),
       token: (user, session, jti) => `${user}.${session}.${jti}.`.padEnd(this.env.TOKEN_LENGTH, "x"),
-      batch: (list) => batch(this.env.DB, list),
     };
-    return Response.json(await answer(context, body), { status });
+    const fact = {
+      now: Date.now(),
+      request_id: randomId(),
+      ip: headers.get("CF-Connecting-IP"),
+      agent: headers.get("User-Agent"),
+    };
+    return Response.json(await answer(context, fact, body), { status });
   }
 }
 
@@ -43,101 +44,79 @@ const OPERATIONS = {
   "/auth/logout": [200, logout],
 };
 
-const batch = (db, list) => db.batch(list.map(([name, ...values]) => db.prepare(sql(name)).bind(...values)));
 const randomId = () => crypto.randomUUID().replaceAll("-", "");
 const randomSession = () => 1 + Math.floor(Math.random() * UNLIMITED);
 
-/** The audit event of an operation, in the values of `audit.RECORD` and its like. */
-const event = ({ now, id, ip, agent }, type, reason, user, session) =>
-  [now, type, reason, user, session, null, null, id, ip, agent];
-
-function tokens({ token }, user, session, jti) {
+function tokens({ token }, { user, session, issued }) {
   return {
     access_token: token(user, session, randomId()),
-    refresh_token: token(user, session, jti),
+    refresh_token: token(user, session, issued),
     token_type: "bearer",
     expires_in: 900,
   };
 }
 
-async function register(context, { email, full_name }) {
-  const { now, id, ip, agent, batch } = context;
-  const [session, jti] = [randomSession(), randomId()];
-  const hash = `$pbkdf2-sha256$i=600000,l=32$${id}$${jti}`;
-  const [, { results: [user] }] = await batch([
-    ["users.COUNT_REGISTRATION", ip, now, now - 3_600_000],
-    ["users.INSERT_USER", email, hash, full_name, now, ip, UNLIMITED],
-    ["users.OPEN_SESSION_OF_NEW_USER", session, now, now + 30 * DAY, ip, agent, email, hash],
-    ["sessions.FIRST_TOKEN", jti, now, now + 7 * DAY, session],
-    ["users.RECORD_REGISTRATION", now, UNLIMITED, ip, agent, id, email, session, ip],
-  ]);
-  return { ...shown(user), ...tokens(context, user.id, session, jti) };
+async function register(context, fact, { email, full_name }) {
+  fact.email = email;
+  fact.full_name = full_name;
+  fact.session = randomSession();
+  fact.issued = randomId();
+  fact.hash = `$pbkdf2-sha256$i=600000,l=32$${fact.request_id}$${fact.issued}`;
+  const [, { results: [row] }] = await BATCHES.register[0](context.db, fact);
+  fact.user = row.id;
+  return { ...shown(row), ...tokens(context, fact) };
 }
 
-const credentials = (email, now) => [
-  ["credentials.SELECT_BY_EMAIL", email],
-  ["credentials.SELECT_UNKNOWN", now % 1024],
-];
-
-async function login(context, { email }) {
-  const { now, id, ip, agent, batch } = context;
-  const [{ results: [user] }] = await batch(credentials(email, now));
-  const [session, jti] = [randomSession(), randomId()];
-  const done = event(context, "signed_in", null, user.id, session);
-  await batch([
-    ["sessions.OPEN_SESSION", session, now, now + 30 * DAY, ip, agent, user.id, user.password_version],
-    ["audit.RECORD_OUTCOME", ...done, "sign_in_refused", "overtaken", null],
-    ["sessions.FIRST_TOKEN", jti, now, now + 7 * DAY, session],
-    ["sessions.RESET_THROTTLE", user.id, session],
-    ["sessions.RECORD_OLDEST", now, user.id, MAX_SESSIONS, session, ip, agent, id],
-    ["sessions.END_OLDEST", now, user.id, MAX_SESSIONS, session],
-  ]);
-  return tokens(context, user.id, session, jti);
+/** Reads the account of an address, as the first batch of both kinds of login does. */
+async function readCredentials(read, { db }, fact, { email }) {
+  fact.email = email;
+  fact.unknown_key = `unknown/${fact.now % 1024}`;
+  const [{ results: [row] }] = await read(db, fact);
+  fact.user = row.id;
+  fact.throttle_key = `user/${row.id}/password`;
 }
 
-async function refuseLogin(context, { email }) {
-  const { now, id, batch } = context;
-  const [{ results: [user] }] = await batch(credentials(email, now));
-  await batch([
-    ["credentials.COUNT_FAILURE", user.id, 1, now, ...THROTTLE],
-    ["audit.RECORD", ...event(context, "sign_in_refused", "wrong_password", user.id, null)],
-  ]);
+async function login(context, fact, body) {
+  const [read, write] = BATCHES.login;
+  await readCredentials(read, context, fact, body);
+  fact.session = randomSession();
+  fact.issued = randomId();
+  await write(context.db, fact);
+  return tokens(context, fact);
+}
+
+async function refuseLogin(context, fact, body) {
+  const [read, write] = BATCHES.wrongLogin;
+  await readCredentials(read, context, fact, body);
+  await write(context.db, fact);
   const error = { code: "AUTH_INVALID_CREDENTIALS", message: "Incorrect email or password", details: {} };
-  return { error, request_id: id };
+  return { error, request_id: fact.request_id };
 }
 
-async function refresh(context, { refresh_token }) {
-  const { now, id, ip, agent, batch } = context;
-  const [user, session, jti] = refresh_token.split(".");
-  const [userId, sessionId, next] = [Number(user), Number(session), randomId()];
-  await batch([
-    ["rotation.EXCHANGE_TOKEN", now, next, jti, sessionId, userId],
-    ["rotation.ADD_SUCCESSOR", now, now + 7 * DAY, jti, next],
-    ["rotation.NOTE_USE", now, ip, agent, sessionId, jti, next],
-    ["rotation.END_FOR_REUSE", now, sessionId, userId, jti, next, now],
-    ["rotation.RECORD", now, sessionId, ip, agent, id, next, now, jti, userId],
-    ["rotation.SELECT_AFTERMATH", userId, jti, sessionId, now],
-  ]);
-  return tokens(context, userId, sessionId, next);
+async function refresh(context, fact, { refresh_token: token }) {
+  readToken(fact, token);
+  fact.issued = randomId();
+  await BATCHES.refresh[0](context.db, fact);
+  return tokens(context, fact);
 }
 
-async function me({ authorization, now, batch }) {
-  const [user, session] = authorization.slice("Bearer ".length).split(".");
-  const [{ results: [row] }, { results: roles }] = await batch([
-    ["users.SELECT_CALLER", Number(user), Number(session), now],
-    ["roles.SELECT_OF_USER", Number(user)],
-  ]);
+async function me({ db, authorization }, fact) {
+  readToken(fact, authorization.slice("Bearer ".length));
+  const [{ results: [row] }, { results: roles }] = await BATCHES.me[0](db, fact);
   return { ...shown(row), roles };
 }
 
-async function logout(context, { refresh_token }) {
-  const [user, session] = refresh_token.split(".");
-  const [userId, sessionId] = [Number(user), Number(session)];
-  await context.batch([
-    ["sessions.SIGN_OUT", context.now, sessionId, userId],
-    ["audit.RECORD_IF_CHANGED", ...event(context, "signed_out", null, userId, sessionId)],
-  ]);
+async function logout({ db }, fact, { refresh_token: token }) {
+  readToken(fact, token);
+  await BATCHES.logout[0](db, fact);
   return { message: "Logged out successfully" };
+}
+
+function readToken(fact, token) {
+  const [user, session, jti] = token.split(".");
+  fact.user = Number(user);
+  fact.session = Number(session);
+  fact.presented = jti;
 }
 
 function shown({ id, email, full_name, is_active, created_at }) {

@@ -1,5 +1,5 @@
-// Draws docs/growth.svg: what each operation costs over the number of users, on a logarithmic axis. Two panels, one
-// line per operation, and colours for readers of light and of dark pages.
+// Draws docs/growth.svg: the cost of each operation over the number of users, on a logarithmic axis. It has two panels,
+// one line per operation, and colours for light and dark mode.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -34,16 +34,16 @@ const STYLE = `
 const round = (number) => Math.round(number * 10) / 10;
 const text = (x, y, content, attributes) => `<text x="${round(x)}" y="${round(y)}" ${attributes}>${content}</text>`;
 
-/** 1000 → "1,000"; from a million on in words. */
+/** 1000 → "1,000"; 1000000 → "1 million". */
 const inWords = (users) => (users >= 1_000_000 ? `${users / 1_000_000} million` : users.toLocaleString("en"));
 
-/** A round number not below: its quarters are short numbers, too. */
+/** The next larger round number; its quarters are short numbers, too. */
 function ceiling(number) {
   const power = 10 ** Math.floor(Math.log10(number));
   return [1, 2, 3, 4, 6, 8, 10].map((factor) => factor * power).find((candidate) => candidate >= number);
 }
 
-/** Moves labels apart that would lie on each other: from the lowest upwards. */
+/** Moves overlapping labels apart, from the lowest upwards. */
 function spread(labels) {
   const ordered = labels.toSorted((one, other) => other.y - one.y);
   ordered.forEach((label, index) => {
@@ -82,7 +82,7 @@ function panel(results, { left, title, value }) {
   return [heading, ...grid, ...ticks, ...curves, ...labels].join("\n");
 }
 
-/** Writes the picture; says where it is. */
+/** Writes the picture and returns its path. */
 export function drawGrowth(results) {
   const about = "Cost of login, refresh and me with a thousand to a million users";
   const caption =

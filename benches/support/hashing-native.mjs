@@ -1,5 +1,5 @@
-// A process of its own that hashes the same password with OpenSSL each time it is told a number of rounds, and says
-// what that took of the processor. Which of the processor's instructions OpenSSL uses is set by its environment.
+// A separate process that hashes the same password with OpenSSL for each message with a number of rounds, and reports
+// the CPU time. An environment variable selects the processor instructions that OpenSSL uses.
 import { pbkdf2Sync } from "node:crypto";
 
 process.on("message", (rounds) => {

@@ -1,6 +1,6 @@
-// A Worker that hashes a password in the way its path says: `/<module>/<export>/<rounds>` for WebAssembly,
-// `/webcrypto/<times>/<rounds>` for the runtime's own, which Cloudflare holds to 100,000 rounds at a time. Answers with
-// the first eight bytes of the key.
+// A Worker that hashes a password with the implementation in its path: `/<module>/<export>/<rounds>` for WebAssembly,
+// `/webcrypto/<times>/<rounds>` for WebCrypto, which Cloudflare limits to 100,000 rounds per call. It returns the first
+// eight bytes of the key.
 import modules from "./modules.js";
 
 const instances = Object.fromEntries(
@@ -22,9 +22,10 @@ async function webCrypto(times, iterations) {
 
 export default {
   async fetch(request) {
-    const [, name, what, rounds] = new URL(request.url).pathname.split("/");
+    const [, name, argument, rounds] = new URL(request.url).pathname.split("/");
     const isWasm = name !== "webcrypto";
-    const hash = isWasm ? (count) => unsigned(instances[name][what](count)) : (count) => webCrypto(Number(what), count);
+    const wasm = (count) => unsigned(instances[name][argument](count));
+    const hash = isWasm ? wasm : (count) => webCrypto(Number(argument), count);
     return new Response(await hash(Number(rounds)));
   },
 };

@@ -1,8 +1,8 @@
-// Drives one operation at one target with autocannon: so many connections, so many requests, each answer checked.
+// Drives one operation on one target with autocannon: a number of connections and of requests, with every response
+// checked.
 //
-// Of autocannon: `amount` bounds a run, `duration` is then not looked at; the requests are divided among the
-// connections beforehand; a run is over when `sampleInt` passes next; its histogram keeps whole milliseconds, so the
-// times are taken from its events.
+// About autocannon: with `amount` it ignores `duration`, and divides the requests among the connections in advance. A
+// run ends at the next `sampleInt`. Its histogram has whole milliseconds, so the latencies come from its events.
 import autocannon from "autocannon";
 
 import { cpuSeconds } from "./cpu.mjs";

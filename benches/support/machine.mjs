@@ -1,4 +1,4 @@
-// Where and with what something was measured: machine, versions, commit.
+// The circumstances of a measurement: machine, versions, commit.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
-/** What a command prints; nothing, if it is not there. */
+/** The output of a command, or null if it fails. */
 function output(command, ...args) {
   try {
     return execFileSync(command, args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
@@ -43,7 +43,7 @@ export function circumstances() {
   };
 }
 
-/** The same in two lines. */
+/** The circumstances as two lines of text. */
 export function inWords({ machine, versions, commit }) {
   const { hash, is_dirty: isDirty } = commit;
   return [

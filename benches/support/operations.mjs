@@ -1,9 +1,9 @@
-// The operations that are measured: what each connection sends, and what must come back. Both targets are sent the
-// same, but for the form of their tokens. Nobody's account is used twice where the second use would be another case.
+// The measured operations: the requests of each connection, and the expected responses. Both targets receive the same
+// requests, except for the format of their tokens. No account is used twice where the second use would differ.
 import { emailOf, PASSWORD, USERS } from "./people.mjs";
 
 const JSON_BODY = { "Content-Type": "application/json" };
-/** What a browser sends, and the address that the edge notes. */
+/** The headers of a browser, and the address that the edge adds. */
 const CLIENT = {
   "CF-Connecting-IP": "192.0.2.7",
   "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -15,7 +15,7 @@ export const post = (path, value) => {
   return { method: "POST", path, headers: { ...CLIENT, ...JSON_BODY }, body: JSON.stringify(value) };
 };
 
-/** Each operation has users of its own: `count` of them from `first` on. */
+/** Each operation has its own users: `count` of them, starting at `first`. */
 const RANGES = {
   refresh: { first: 1, count: 100 },
   me: { first: 101, count: 100 },
@@ -25,7 +25,7 @@ const RANGES = {
 };
 
 /**
- * What is going on at one target: who comes next, and the newest token of each connection's session.
+ * The state of the load on one target: the next user of each operation, and the newest token of each connection.
  * @param {{access: (user: number) => string, refresh: (user: number) => string}} tokens
  */
 export function newWorld(tokens) {
@@ -38,7 +38,7 @@ export function newWorld(tokens) {
     tokens,
     newest: new Map(),
     next,
-    /** The next user of an operation; with `isOnce`, there must be one who has not come yet. */
+    /** The next user of an operation; with `isOnce`, it throws if all users have been used. */
     user(name, isOnce = false) {
       const { first, count } = RANGES[name];
       const index = next(name) - 1;
@@ -51,8 +51,8 @@ export function newWorld(tokens) {
 }
 
 /**
- * `request(world, connection)` is what a connection sends next, `answered` what it learns from the answer. `hashes`:
- * a password is hashed, so one request costs as much as hundreds of the others.
+ * `request(world, connection)` builds the next request of a connection; `answered` processes the response. `hashes`
+ * means that a password is hashed, so one request costs as much as hundreds of the others.
  */
 export const OPERATIONS = [
   { id: "health", title: "health", status: 200, request: () => get("/health") },
@@ -83,7 +83,7 @@ export const OPERATIONS = [
     status: 401,
     hashes: true,
     request: (world) => {
-      // After five failures an account has to wait: nobody comes so often.
+      // After five failures the throttle would block an account, so no account fails that often.
       const email = emailOf(world.user("wrongLogin", true));
       return post("/auth/login?wrong", { email, password: WRONG_PASSWORD });
     },

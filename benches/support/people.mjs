@@ -1,8 +1,8 @@
-// Who uses the targets: users with a session each, written into both databases alike, and the tokens of those
-// sessions, signed here, so that no measurement has to begin with thousands of logins.
+// The users of the targets: each has a session, written to both databases alike. The tokens of those sessions are
+// signed here, so that no measurement has to start with thousands of logins.
 import { pbkdf2Sync } from "node:crypto";
 
-import { headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
+import { decode, headerOf, sign } from "../../tests/e2e/support/tokens.mjs";
 
 export const USERS = 20_000;
 export const PASSWORD = "correct horse of twenty thousand";
@@ -11,8 +11,13 @@ const SECOND = 1000;
 const DAY = 86_400 * SECOND;
 
 export const emailOf = (user) => `user-${user}@mail.example`;
+/** The user with this address, if it is one of these users. */
+export function userOf(email) {
+  const number = /^user-([0-9]+)@/.exec(email)?.[1];
+  return number && Number(number);
+}
 
-/** Spreads numbers over 32 bits; the statements below say the same. */
+/** Spreads numbers over 32 bits; the statements below compute the same. */
 const scattered = (number, factor) => (number * factor) % 2 ** 32;
 const sessionOf = (user) => 1 + scattered(user, 2654435761) * 2 ** 18 + user;
 const hex = (number, digits) => number.toString(16).padStart(digits, "0");
@@ -39,35 +44,50 @@ export function hashOf(password, rounds) {
   return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(key)}`;
 }
 
-/** The statements that add so many people, with their values; the password of everybody has this hash. */
+/** The statements that add this many users, with their values; the password of every user has this hash. */
 export function rowsOf(users, hash) {
   const values = [users, Date.now() - SECOND, hash];
   return ROWS.map((sql) => ({ sql, values: values.slice(0, sql.includes("?3") ? 3 : 2) }));
 }
 
-/** Fills a migrated database with these people only. */
+/** Replaces the content of a migrated database with these users. */
 export async function fill(db, hash) {
   const removed = ["refresh_tokens", "sessions", "users", "audit_events"].map((table) => `DELETE FROM ${table}`);
   const added = rowsOf(USERS, hash).map(({ sql, values }) => db.prepare(sql).bind(...values));
   await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
 }
 
-/** Tokens that the product believes: the service's secret is known here. */
+/**
+ * Tokens that the product accepts, signed with the service's secret. `read` returns the user, the session and the id of
+ * a token, or nothing of these without a token.
+ */
 export const PRODUCT_TOKENS = {
   access: remembering((user) => jwt("access", user, 900 * SECOND)),
   refresh: (user) => jwt("refresh", user, 7 * DAY),
+  read: (token) => (token === undefined ? {} : readJwt(token)),
 };
 
-/** Tokens of the floor, as long as the product's. */
+/** Tokens of the floor, of the same length as the product's. */
 export const FLOOR_TOKENS = {
   access: (user) => filled(user, PRODUCT_TOKENS.access(user).length),
   refresh: (user) => filled(user, PRODUCT_TOKENS.refresh(user).length),
+  read: (token) => (token === undefined ? {} : readFilled(token)),
 };
 
-/** An access token is sent again and again: making it is not what is measured. */
+/** Caches access tokens, which are sent repeatedly, so that signing does not distort the measurement. */
 function remembering(make) {
   const made = new Map();
   return (user) => made.get(user) ?? made.set(user, make(user)).get(user);
+}
+
+function readFilled(token) {
+  const [user, session, jti] = token.split(".");
+  return { user: Number(user), session: Number(session), jti };
+}
+
+function readJwt(token) {
+  const { sub, sid, jti } = decode(token).claims;
+  return { user: Number(sub), session: Number(sid), jti };
 }
 
 const filled = (user, length) => `${user}.${sessionOf(user)}.${jtiOf(user)}.`.padEnd(length, "x");

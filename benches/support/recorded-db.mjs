@@ -1,17 +1,15 @@
-// In front of the product or of the floor: a record of each batch that goes to D1, as `[{sql, values}]`, where of a
-// value only its kind is kept. `GET /__batches` hands the record over, and forgets it.
+// A wrapper of the product or the floor that records each batch to D1 as `[{sql, values}]`. `GET /__batches` returns the
+// record and clears it.
 import Entry from "./entry.js";
 
-// The other classes that wrangler.toml names.
+// The other classes that wrangler.toml refers to.
 export * from "./entry.js";
 
 let batches = [];
 
-const kindOf = (value) => (value === null ? "null" : typeof value);
-
 function recorded(real) {
   const batch = (statements) => {
-    batches.push(statements.map(({ statement, params }) => ({ sql: statement, values: params.map(kindOf) })));
+    batches.push(statements.map(({ statement, params }) => ({ sql: statement, values: params })));
     return real.batch(statements);
   };
   const prepare = (sql) => real.prepare(sql);

@@ -1,28 +1,20 @@
-// The SQL of the product, read out of its source, so that the floor runs the very same statements.
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+// The statements of the product as a module of the floor. The values stand where the product has them.
 
-const STORE = resolve(import.meta.dirname, "../../src/store");
-const CONSTANT = /^const ([A-Z_]+): &str =\s*"([^"\\]*)";/gm;
+/** The batch as the source of a function of the database and the facts of a request. */
+function functionOf(batch) {
+  const statements = batch.map(({ sql, values }) => `    db.prepare(${JSON.stringify(sql)}).bind(${values.join(", ")}),`);
+  return `(db, fact) => db.batch([\n${statements.join("\n")}\n  ])`;
+}
 
-/** By file and name: `{"sessions.OPEN_SESSION": "INSERT …"}`. */
-function statements() {
-  const files = readdirSync(STORE).filter((name) => name.endsWith(".rs"));
-  const entries = files.flatMap((file) => {
-    const constants = readFileSync(join(STORE, file), "utf8").matchAll(CONSTANT);
-    return [...constants].map(([, name, sql]) => [`${file.replace(".rs", "")}.${name}`, sql]);
+/**
+ * The source of a module that exports `BATCHES`: for each operation, by its id, a list of functions that run one batch
+ * each.
+ *
+ * @param {Record<string, {batches: {sql: string, values: string[]}[][]}>} recording of `recording.mjs`
+ */
+export function statementsModule(recording) {
+  const operations = Object.entries(recording).map(([id, { batches }]) => {
+    return `  ${id}: [${batches.map(functionOf).join(", ")}],`;
   });
-  return Object.fromEntries(entries);
-}
-
-/** A module that exports `sql(name)`. */
-export function statementsModule() {
-  return `const STATEMENTS = ${JSON.stringify(statements())};
-export function sql(name) {
-  if (!(name in STATEMENTS)) {
-    throw new Error("no statement is called " + name);
-  }
-  return STATEMENTS[name];
-}
-`;
+  return `export const BATCHES = {\n${operations.join("\n")}\n};\n`;
 }

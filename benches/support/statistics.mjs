@@ -1,8 +1,8 @@
-// Medians and percentiles of what was measured.
+// Medians and percentiles of measurements.
 
 const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
 
-/** The nearest rank: of ten numbers the 95th percentile is the tenth. */
+/** The percentile by nearest rank: of ten numbers, the 95th percentile is the tenth. */
 export function percentile(numbers, share) {
   const list = sorted(numbers);
   return list[Math.max(0, Math.ceil(list.length * share) - 1)];
@@ -15,8 +15,8 @@ export function median(numbers) {
 }
 
 /**
- * How far the median of such a sample is off, about, in two cases of three: the standard error of a median of normally
- * distributed numbers, with the width of the distribution taken from its quartiles, which outliers do not move.
+ * The standard error of the median of a sample from a normal distribution. The width of the distribution is estimated
+ * from the quartiles, which are robust against outliers.
  */
 export function errorOfMedian(numbers) {
   const width = (percentile(numbers, 0.75) - percentile(numbers, 0.25)) / 1.349;

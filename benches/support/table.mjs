@@ -1,6 +1,6 @@
-// The tables that benchmarks print: columns in line, numbers to the right, two groups side by side.
+// Text tables of the benchmarks: aligned columns, numbers on the right.
 
-/** Three digits that count, never more than two behind the point of what is large. */
+/** About three significant digits. */
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) {
     return "–";
@@ -10,7 +10,7 @@ export function number(value) {
   return value.toFixed(digits);
 }
 
-/** Rows of cells as lines; the first row is the heading. Columns named in `left` are texts. */
+/** Formats rows of cells as lines; the first row is the heading. Columns in `left` are left-aligned. */
 export function lines(rows, left = [0]) {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === "number" ? number(cell) : String(cell))));
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));

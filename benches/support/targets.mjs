@@ -1,6 +1,5 @@
-// Starts the Worker as it would be deployed, and the floor beside it: each on a workerd of its own with a fresh D1 of
-// its own. Nothing of Miniflare stands between the socket and the Worker: no proxy, no entry Worker, no router of
-// static files.
+// Starts the Worker as it would be deployed, and the floor: each on its own workerd with its own fresh D1. No part of
+// Miniflare is between the socket and the Worker: no proxy, no entry Worker, no router of static files.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -17,17 +16,16 @@ const NAME = "edge-auth";
 const WORKERD = createRequire(createRequire(import.meta.url).resolve("miniflare"))("workerd").default;
 
 /**
- * In memory, where there is such a folder: how long a disk makes a commit wait is nothing of the Worker's, and changes
- * from moment to moment.
+ * In memory, if there is such a folder, because the time of a commit to disk varies and does not depend on the Worker.
  */
 export const PLACE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** Everything but these is as in wrangler.toml and by default: password hashes cost their 600,000 rounds. */
+/** All other settings are those of wrangler.toml or the defaults: a password hash costs 600,000 rounds. */
 const SETTINGS = { SECRET_KEY, RATE_LIMITING: "off" };
 
 export const esModule = (path, contents) => ({ type: "ESModule", path, contents });
 
-/** The bundle that `wrangler deploy` would upload; `wrapper` names a module that stands in front of it. */
+/** The bundle that `wrangler deploy` would upload; `wrapper` is the path of a module that wraps it. */
 export function productModules(wrapper) {
   const folder = join(ROOT, "dist");
   const bundle = readdirSync(folder).filter((name) => name === "entry.js" || name.endsWith(".wasm")).map((name) => {
@@ -38,11 +36,11 @@ export function productModules(wrapper) {
   return inFront(wrapper, folder, [main, ...others]);
 }
 
-/** The floor; its statements are read out of the product's source. */
-export function floorModules(wrapper) {
+/** The modules of the floor, with the statements of this recording (`recording.mjs`) of the product. */
+export function floorModules(recording, wrapper) {
   const folder = import.meta.dirname;
   const main = esModule(join(folder, "entry.js"), readFileSync(join(folder, "floor-worker.mjs"), "utf8"));
-  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule())]);
+  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule(recording))]);
 }
 
 function inFront(wrapper, folder, modules) {
@@ -55,8 +53,8 @@ function inFront(wrapper, folder, modules) {
 /**
  * @param {object[]} modules
  * @param {object} [options]
- * @param {Record<string, string>} [options.settings] on top of SETTINGS
- * @param {string} [options.state] folder of D1's data, to outlive the target
+ * @param {Record<string, string>} [options.settings] in addition to SETTINGS
+ * @param {string} [options.state] folder of D1's data, which outlives the target
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
  *   stop: () => Promise<void>}>} `pid` of its workerd
@@ -86,7 +84,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
           modulesRoot: join(modules[0].path, ".."),
           modules,
           bindings: { ...SETTINGS, ...settings },
-          // The binding that the Worker must have. No operation that is measured asks it.
+          // The Worker requires this binding, but no measured operation uses it.
           serviceBindings: { [assets.binding]: () => new Response(null, { status: 404 }) },
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         },
@@ -96,7 +94,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
   await miniflare.ready;
   const startedAfterMs = Date.now() - statSync(pidFile).mtimeMs;
   const { origin } = await miniflare.unsafeGetDirectURL(NAME);
-  // Asking for it is a request to this workerd: nobody does before the first one is measured.
+  // `getD1Database` sends a request to this workerd, so it must not be called before the first measured one.
   const database = () => miniflare.getD1Database("DB");
   if (migrate) {
     await applyMigrations(await database());

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for workerd, and becomes it: notes the process, and sends its log to a file, so that a benchmark measures
-# what writing the log costs but reads none of it.
+# Replaces itself with workerd: writes the process id to a file and redirects the log to a file. A benchmark thus
+# measures the cost of writing the log, but not of reading it.
 echo "$$" >"$WORKERD_PID_FILE"
 exec "$WORKERD" "$@" >"$WORKERD_LOG_FILE"

@@ -1,5 +1,5 @@
-// Swagger UI, and what makes trying it out pleasant: a token that a login hands out is taken over at once, and
-// the refresh token in an example stands for the newest one of this page. Both stay in memory only.
+// Swagger UI, with two helpers for trying requests: an access token from a login is used at once, and the refresh token
+// of the examples is replaced by the newest one of this page. Both tokens stay in memory only.
 const SCHEME = "accessToken";
 let refreshToken;
 
@@ -16,7 +16,7 @@ function parse(text) {
   }
 }
 
-/** The example of the description, as it stands in a request that nobody edited. */
+/** The refresh token of the description's examples: an unedited request contains it. */
 function exampleRefreshToken() {
   const examples = ui.specSelectors.specJson().getIn(["components", "examples"]);
   return examples.getIn(["RefreshTokenRequest", "value", "refresh_token"]);
@@ -46,7 +46,7 @@ const ui = SwaggerUIBundle({
   displayRequestDuration: true,
   persistAuthorization: false,
   tryItOutEnabled: true,
-  // The default would send the description's address to a server of somebody else.
+  // The default would send the description's URL to a third-party server.
   validatorUrl: null,
   requestInterceptor,
   responseInterceptor,

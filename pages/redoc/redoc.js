@@ -1,4 +1,5 @@
-// ReDoc, light or dark as the system wants it. Without its search, which would need a worker from a blob.
+// ReDoc, light or dark by the system's preference. Its search is disabled: it would need a worker from a blob, which the
+// Content-Security-Policy forbids.
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const darkTheme = {
   colors: {

@@ -1,47 +1,47 @@
-//! Security events: what is kept of them, and under which names.
+//! Security events: their types, their reasons, and the stored names of both.
 //!
-//! Names are stored and shown to clients, so they never change; new ones may come. An event says who, when,
-//! from where, with which request, and what came of it; never an address that somebody typed, a password or
-//! a token.
+//! Names are stored and shown to clients, so a name never changes; new names may be added. An event records the
+//! user, the time, the client, the request and the result. It never holds an e-mail address from the request, a
+//! password or a token.
 
-/// What happened.
+/// The type of a security event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventType {
     /// An account was created.
     Registered,
-    /// It was not: the address is taken, or too many came from one network.
+    /// A registration was refused: the address is taken, or its network has registered too many accounts.
     RegistrationRefused,
     /// A session was opened with a password.
     SignedIn,
-    /// It was not.
+    /// A sign-in was refused; the event's reason says why.
     SignInRefused,
     /// A refresh token was exchanged.
     Refreshed,
-    /// One that is ours was presented, and is worth nothing any more.
+    /// A refresh token that this service issued was presented after it had been revoked.
     RefreshRefused,
-    /// A refresh token was used a second time: its session was ended.
+    /// A rotated refresh token was reused, so its session was ended.
     ReuseDetected,
-    /// A session was ended with its refresh token.
+    /// A session was ended by its own refresh token (logout).
     SignedOut,
-    /// One session was ended by name, or to make room for a new one.
+    /// One session was revoked by id, or evicted to make room for a new one.
     SessionEnded,
     /// All sessions of a user were ended.
     SessionsEnded,
-    /// The user changed what is shown of them.
+    /// The user changed their profile.
     ProfileChanged,
     /// The password was changed, and all other sessions ended.
     PasswordChanged,
-    /// It was not: the current one was wrong, or refused.
+    /// A password change was refused: the current password was wrong or throttled.
     PasswordChangeRefused,
-    /// The user asked for all that is stored about them.
+    /// The user exported all data stored about them.
     Exported,
     /// The user erased their account.
     Deleted,
-    /// They did not: the password was wrong, or refused.
+    /// An erasure was refused: the password was wrong or throttled.
     DeletionRefused,
-    /// The user was given a role.
+    /// A role was granted to the user.
     RoleGranted,
-    /// A role was taken from them.
+    /// A role of the user was revoked.
     RoleRemoved,
     /// An administrator disabled the account, and all its sessions ended.
     Disabled,
@@ -50,7 +50,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// Every type.
+    /// Every type of event, for parsing and for tests.
     pub const ALL: [Self; 20] = [
         Self::Registered,
         Self::RegistrationRefused,
@@ -74,7 +74,7 @@ impl EventType {
         Self::Enabled,
     ];
 
-    /// Reads a name.
+    /// The type with this stored name, if there is one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.as_str() == text)
@@ -108,29 +108,29 @@ impl EventType {
     }
 }
 
-/// Why something was refused, or how it came about.
+/// Why an event happened: the cause of a refusal, or how a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The address has an account already.
     EmailTaken,
-    /// Too many from one network.
+    /// The client's network has used up its limit.
     RateLimited,
     /// No account has the address.
     UnknownUser,
-    /// Not the password of the account.
+    /// The password is not the account's.
     WrongPassword,
-    /// Whatever the password was: too many wrong ones came before it.
+    /// The account's throttle refuses every password, right or wrong, after too many failures.
     Throttled,
-    /// What was proven no longer held when it was to be written: wrong passwords began a wait, the password
-    /// was changed, the account was disabled, or nobody else would be left to administer something.
+    /// A concurrent change invalidated the check before the write. The throttle began to block, the password changed,
+    /// the account was disabled, or a university or the platform would lose its last administrator.
     Overtaken,
     /// The account is disabled.
     Disabled,
-    /// The token or its session was ended, or is no longer on file.
+    /// The token or its session was revoked, or is no longer stored.
     Revoked,
-    /// The same token again within the retry interval.
+    /// The same refresh token was presented again within the retry interval.
     Retry,
-    /// The oldest session made room for a new one.
+    /// The user's oldest session was evicted to make room for a new one.
     Limit,
 }
 

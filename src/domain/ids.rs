@@ -1,10 +1,10 @@
-//! Identifiers, each with a type of its own, so that one cannot be passed for another.
+//! Identifiers: one type for each, so that the compiler rejects an id of another kind.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// The largest integer that a JavaScript number, and so D1 and a JSON client, holds exactly: 2^53 - 1.
+/// The largest integer that a JavaScript number represents exactly, and so D1 and JSON clients: 2^53 - 1.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 macro_rules! integer_id {
@@ -15,20 +15,20 @@ macro_rules! integer_id {
         pub struct $name(i64);
 
         impl $name {
-            /// A positive integer that a JSON number can carry; nothing else is an id.
+            /// Accepts 1 to 2^53 - 1, the positive integers that a JSON number represents exactly.
             #[must_use]
             pub const fn new(value: i64) -> Option<Self> {
                 if value > 0 && value <= MAX_SAFE_INTEGER { Some(Self(value)) } else { None }
             }
 
-            /// Reads the canonical decimal form: no sign, no leading zero, no blank.
+            /// Parses the canonical decimal form: no sign, no leading zero, no blanks.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
                 canonical.then(|| text.parse().ok()).flatten().and_then(Self::new)
             }
 
-            /// The integer, as stored and as shown to clients.
+            /// The integer, in the database and in JSON.
             #[must_use]
             pub const fn get(self) -> i64 {
                 self.0
@@ -44,54 +44,53 @@ macro_rules! integer_id {
 }
 
 integer_id! {
-    /// Identifies a user.
+    /// Primary key of the table `users`.
     UserId
 }
 
 integer_id! {
-    /// Identifies a session: what one login starts. Drawn at random, so that it tells nothing about
-    /// how many sessions there are, and so that the writes of a login need no answer from the
-    /// database before the next statement.
+    /// Primary key of the table `sessions`; each login opens one session. The id is random, so it does not reveal
+    /// how many sessions exist. It is also known before the insert, so one batch holds all writes of a login.
     SessionId
 }
 
 integer_id! {
-    /// Identifies a university.
+    /// Primary key of the table `universities`.
     UniversityId
 }
 
 integer_id! {
-    /// Identifies a department.
+    /// Primary key of the table `departments`.
     DepartmentId
 }
 
 integer_id! {
-    /// Identifies a grant: a role of somebody somewhere.
+    /// Primary key of the table `user_university_roles`: a role granted to a user, in a university or platform-wide.
     GrantId
 }
 
 integer_id! {
-    /// Identifies a course.
+    /// Primary key of the table `courses`.
     CourseId
 }
 
 integer_id! {
-    /// Identifies an enrolment.
+    /// Primary key of the table `enrollments`.
     EnrollmentId
 }
 
 integer_id! {
-    /// Identifies an audit event. Grows with time.
+    /// Primary key of the table `audit_events`; it grows with time, so it also serves as a cursor.
     EventId
 }
 
 impl EventId {
-    /// Beyond every other.
+    /// Greater than every stored id: the cursor of the first page, newest event first.
     pub const END: Self = Self(MAX_SAFE_INTEGER);
 }
 
 impl SessionId {
-    /// Makes an id from random bytes: 53 of their 64 bits.
+    /// Makes an id from 53 of the 64 random bits.
     #[must_use]
     pub fn from_random(bytes: [u8; 8]) -> Self {
         let bits = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
@@ -100,33 +99,33 @@ impl SessionId {
 }
 
 /// Identifies one token: its `jti` claim (RFC 7519 §4.1.7), 128 random bits as 32 hex digits.
-/// It is no secret: a token is worth something only with its signature.
+/// It is not secret: only a signed token is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct TokenId(String);
 
 impl TokenId {
-    /// Makes an id from random bytes.
+    /// Makes an id from 128 random bits.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(hex(&bytes))
     }
 
-    /// Reads 32 lower-case hex digits.
+    /// Parses 32 lower-case hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 32 && text.bytes().all(lower_hex)).then(|| Self(text.to_owned()))
     }
 
-    /// The text of the claim.
+    /// The value of the `jti` claim.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Lower-case hexadecimal.
+/// Encodes bytes as lower-case hexadecimal, two digits per byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);

@@ -1,7 +1,7 @@
-//! The rules of the service: values in, decision out.
+//! The rules of the service: pure functions from values to a decision.
 //!
-//! Nothing here waits, reads a clock, draws randomness or knows HTTP, SQL or Workers. Time and random
-//! bytes come in as arguments, so that every rule can be tested by calling it.
+//! Nothing here waits, reads a clock, draws random bytes or knows HTTP, SQL or Workers. Time and random
+//! bytes are arguments, so a test of a rule is a call of a function.
 
 pub mod account;
 pub mod audit;

@@ -1,17 +1,17 @@
-//! Who is on the other end of a connection, as far as the network says: address and user agent.
+//! The client at the other end of the connection: its IP address and user agent.
 //!
-//! The address is the one that the edge itself noted (`CF-Connecting-IP`). Headers in which a client or a
-//! proxy names addresses (`X-Forwarded-For`, `Forwarded`) are not looked at: anybody can write them.
+//! The address comes from the header that the edge sets (`CF-Connecting-IP`). `X-Forwarded-For` and `Forwarded`
+//! are ignored, because any client can forge them.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Longest user agent that is kept, in code points.
+/// Maximum length of a kept user agent, in code points.
 const MAX_USER_AGENT: usize = 256;
 
-/// Stands for every client whose address is not known: they share their limits.
+/// The network of every client without a known address, so they share one rate limit.
 const UNKNOWN_NETWORK: &str = "unknown";
 
-/// Address and user agent of a client.
+/// IP address and user agent of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peer {
     address: Option<IpAddr>,
@@ -19,32 +19,33 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Reads the two headers. What is no address is none; a user agent is free text: its control characters
-    /// are dropped, and what is too long is cut.
+    /// Parses the two headers. Text that is not an IP address counts as none. The user agent is free text: control
+    /// characters are removed, and the rest is cut to 256 code points.
     #[must_use]
     pub fn new(connecting_ip: Option<&str>, user_agent: Option<&str>) -> Self {
         let address = connecting_ip.and_then(|text| text.trim().parse().ok()).map(|address: IpAddr| {
-            // An IPv4 address in IPv6 notation is the same client as without it.
+            // An IPv4-mapped IPv6 address is the same client as the IPv4 address.
             address.to_canonical()
         });
         let user_agent = user_agent.map(printable).filter(|text| !text.is_empty());
         Self { address, user_agent }
     }
 
-    /// The address as text.
+    /// The IP address as text, IPv4-mapped addresses as IPv4.
     #[must_use]
     pub fn ip(&self) -> Option<String> {
         self.address.map(|address| address.to_string())
     }
 
-    /// The user agent, as far as it is kept.
+    /// The user agent without control characters, at most 256 code points.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_deref()
     }
 
-    /// What limits count by: an IPv4 address, or the /64 of an IPv6 address, the least that a customer
-    /// gets: a limit per address would have 2^64 ways around it. Who has a shorter prefix has as many limits as /64s.
+    /// The key of the rate limits: an IPv4 address, or the /64 prefix of an IPv6 address. A /64 is the smallest
+    /// prefix that providers assign, so a limit per IPv6 address could be evaded 2^64 times. A client with a shorter
+    /// prefix still has one limit per /64.
     #[must_use]
     pub fn network(&self) -> String {
         match self.address {
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_one_network_together() {
+    fn clients_without_a_valid_address_share_one_network() {
         for text in ["", "unknown", "192.0.2.7, 198.51.100.1", "192.0.2.7:443", "192.0.2", "fe80::1%eth0", "[::1]"] {
             let client = Peer::new(Some(text), None);
             assert_eq!((client.ip(), client.network()), (None, "unknown".to_owned()), "{text}");

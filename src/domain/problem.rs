@@ -1,48 +1,43 @@
-//! Everything that can be answered instead of success: THE table of error codes.
+//! Every error that the core reports to a client: THE table of error codes. The refusals of HTTP itself (405, 413, 415)
+//! are `http::kit::protocol`'s, because such a request never reaches the core.
 //!
-//! Nobody else writes the status or the code of an error. `http` turns a [`Problem`] into the envelope;
+//! No other module sets the status or the code of an error. `http` turns a [`Problem`] into the envelope;
 //! `openapi.yaml` lists the same codes, and a test compares the two.
 
 /// An error code of the wire contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// Wrong e-mail or password, without saying which.
+    /// E-mail address or password is wrong; the error does not say which.
     InvalidCredentials,
-    /// A well-signed token past its `exp`.
+    /// A correctly signed token past its `exp`.
     TokenExpired,
-    /// No token, or one that is not ours or not for this.
+    /// No token, or one that this service did not issue for this purpose.
     TokenInvalid,
     /// A token that was rotated or whose session has ended.
     TokenRevoked,
     /// The account is disabled.
     InactiveUser,
-    /// Signed in, but not allowed.
+    /// The caller is authenticated but lacks the permission.
     Forbidden,
     /// No such path or resource.
     NotFound,
-    /// The path exists, for other methods.
-    MethodNotAllowed,
-    /// A uniqueness rule.
+    /// The request violates a uniqueness rule or the state of the resource.
     Conflict,
-    /// The body is larger than the service reads.
-    PayloadTooLarge,
-    /// The body is not declared as JSON.
-    UnsupportedMediaType,
-    /// The body is not what the operation takes.
+    /// The body or the query string is invalid; the faults list every reason.
     Validation,
-    /// Too many requests.
+    /// The client exceeded a rate limit; `Retry-After` says how long to wait.
     RateLimited,
-    /// A fault of ours.
+    /// A bug in the service.
     Internal,
-    /// A setting is missing or wrong.
+    /// The operator left a setting out or set it to an invalid value.
     Configuration,
-    /// The database does not answer.
+    /// The database does not answer, or the circuit breaker is open.
     Unavailable,
 }
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidCredentials,
         Self::TokenExpired,
         Self::TokenInvalid,
@@ -50,10 +45,7 @@ impl Code {
         Self::InactiveUser,
         Self::Forbidden,
         Self::NotFound,
-        Self::MethodNotAllowed,
         Self::Conflict,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
         Self::Validation,
         Self::RateLimited,
         Self::Internal,
@@ -61,7 +53,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    /// The row of the table: code on the wire, HTTP status, message.
+    /// The row of the table: wire code, HTTP status, default message.
     const fn row(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::InvalidCredentials => ("AUTH_INVALID_CREDENTIALS", 401, "Incorrect email or password"),
@@ -71,10 +63,7 @@ impl Code {
             Self::InactiveUser => ("AUTH_INACTIVE_USER", 403, "Account is disabled"),
             Self::Forbidden => ("FORBIDDEN", 403, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", 404, "Not found"),
-            Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
             Self::Conflict => ("CONFLICT", 409, "Already exists"),
-            Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
-            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
             Self::Validation => ("VALIDATION_ERROR", 422, "Request is not valid"),
             Self::RateLimited => ("RATE_LIMITED", 429, "Too many requests"),
             Self::Internal => ("INTERNAL_ERROR", 500, "Internal error"),
@@ -83,36 +72,35 @@ impl Code {
         }
     }
 
-    /// The code as clients read it.
+    /// The code in the response, part of the wire contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.row().0
     }
 
-    /// The HTTP status that goes with it.
+    /// The HTTP status of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.row().1
     }
 
-    /// What it says when there is nothing more particular to say.
+    /// The default message; [`Problem::message`] may replace it.
     #[must_use]
     pub const fn message(self) -> &'static str {
         self.row().2
     }
 }
 
-/// The part of a request that a fault is in.
+/// The part of the request that contains a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the values of `loc`")]
 pub enum FaultLocation {
-    /// The body.
     Body,
-    /// The query string.
     Query,
 }
 
 impl FaultLocation {
-    /// The first element of `loc`.
+    /// The first element of `loc` in the response.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -122,21 +110,21 @@ impl FaultLocation {
     }
 }
 
-/// One fault of a request.
+/// One invalid part of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// In which part.
+    /// Body or query string.
     pub place: FaultLocation,
-    /// Where in it: the member's name, or nothing for the body as a whole.
+    /// The member or parameter at fault; `None` for the body as a whole.
     pub member: Option<&'static str>,
-    /// What kind.
+    /// The machine-readable kind, `type` in the response.
     pub kind: FaultKind,
-    /// The same for people.
+    /// The message for people who read the response.
     pub message: String,
 }
 
 impl Fault {
-    /// A fault of one member.
+    /// A fault of one member of the body.
     #[must_use]
     pub fn of(member: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
         Self { place: FaultLocation::Body, member: Some(member), kind, message: message.into() }
@@ -158,26 +146,26 @@ impl Fault {
 /// The kinds of faults, as clients read them in `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A required member is absent.
+    /// A required member or parameter is absent.
     Missing,
-    /// The body is no JSON text.
+    /// The body is not valid JSON.
     JsonInvalid,
-    /// Another JSON type is wanted.
+    /// The value has the wrong JSON type.
     TypeError,
-    /// The right type, but no acceptable value.
+    /// The value has the right type but is not allowed.
     ValueError,
-    /// No e-mail address.
+    /// The value is not an e-mail address.
     Email,
     /// Fewer characters than required.
     StringTooShort,
     /// More characters than allowed.
     StringTooLong,
-    /// A password that many people have, or that the account itself suggests.
+    /// The password is a common one, or can be guessed from the account.
     PasswordCommon,
 }
 
 impl FaultKind {
-    /// Every kind.
+    /// Every kind of fault, for the test of the contract.
     pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::JsonInvalid,
@@ -189,7 +177,7 @@ impl FaultKind {
         Self::PasswordCommon,
     ];
 
-    /// The text of `type`.
+    /// The value of `type` in the response.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -205,39 +193,39 @@ impl FaultKind {
     }
 }
 
-/// What is answered instead of success.
+/// An error response, before it becomes HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The row of the table.
+    /// Selects status, wire code and default message.
     pub code: Code,
-    /// In place of the row's own message.
+    /// Replaces the code's default message.
     pub message: Option<&'static str>,
-    /// Every fault of the body, for [`Code::Validation`].
+    /// Every fault of the request; empty unless the code is [`Code::Validation`].
     pub faults: Vec<Fault>,
-    /// Seconds after which a retry makes sense, for 429 and 503.
+    /// `Retry-After` in seconds, for 429 and 503.
     pub retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
-    /// A problem with everything else to be found.
+    /// 422 with all the faults at once.
     #[must_use]
     pub const fn validation(faults: Vec<Fault>) -> Self {
         Self { code: Code::Validation, message: None, faults, retry_after_seconds: None }
     }
 
-    /// A conflict, in words.
+    /// 409 with a specific message.
     #[must_use]
     pub const fn conflict(message: &'static str) -> Self {
         Self { code: Code::Conflict, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
     }
 
-    /// Not allowed, in words.
+    /// 403 with a specific message.
     #[must_use]
     pub const fn forbidden(message: &'static str) -> Self {
         Self { code: Code::Forbidden, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
     }
 
-    /// The database does not answer; try again after so many seconds.
+    /// 503 with `Retry-After` in seconds.
     #[must_use]
     pub const fn unavailable(retry_after_seconds: u32) -> Self {
         Self {
@@ -248,20 +236,20 @@ impl Problem {
         }
     }
 
-    /// Too many requests; try again after so many milliseconds.
+    /// 429 with `Retry-After`, given in milliseconds and rounded up to seconds.
     #[must_use]
     pub fn rate_limited(wait_ms: i64) -> Self {
         Self { retry_after_seconds: Some(whole_seconds(wait_ms)), ..Code::RateLimited.into() }
     }
 
-    /// The message for people.
+    /// The human-readable message: the specific one, or the code's default.
     #[must_use]
     pub fn message(&self) -> &'static str {
         self.message.unwrap_or_else(|| self.code.message())
     }
 }
 
-/// Whole seconds, rounded up, and at least one: "at once" would be an invitation to a storm.
+/// Milliseconds as whole seconds, rounded up, at least 1, because a `Retry-After` of 0 would invite a retry storm.
 #[must_use]
 pub fn whole_seconds(millis: i64) -> u32 {
     u32::try_from(millis.saturating_add(999) / 1000).unwrap_or(1).max(1)

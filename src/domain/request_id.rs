@@ -1,11 +1,11 @@
 //! The id that ties a response to its log lines.
 //!
-//! A caller may bring one in `X-Request-ID`. It ends up in logs and is echoed, so only a harmless
-//! alphabet is kept; anything else is replaced, never repaired.
+//! A client may send one in `X-Request-ID`. The id is logged and echoed, so only a harmless alphabet is accepted.
+//! An id with any other character is replaced as a whole, never sanitised.
 
 use crate::domain::ids::hex;
 
-/// Longest incoming id that is kept.
+/// Maximum length of an accepted id, in bytes.
 const MAX_LENGTH: usize = 128;
 
 /// An id of one request: `^[A-Za-z0-9._-]{1,128}$`.
@@ -13,7 +13,7 @@ const MAX_LENGTH: usize = 128;
 pub struct RequestId(String);
 
 impl RequestId {
-    /// Keeps an incoming id, if it has the allowed form.
+    /// Accepts a client's id if it has the allowed form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -30,7 +30,7 @@ impl RequestId {
         Self(hex(&bytes))
     }
 
-    /// The text of the id.
+    /// The text, safe in headers and logs.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

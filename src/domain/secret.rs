@@ -1,11 +1,11 @@
-//! Text that must never be shown: a wrapper whose `Debug` says nothing and which cannot be serialized.
+//! Text that must never be shown: the wrapper redacts `Debug` and has no `Serialize`.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// A secret text. It prints as `[redacted]`; reading it takes the deliberate word [`Secret::expose`].
+/// A secret text. `Debug` prints `[redacted]`; only [`Secret::expose`] returns the text.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -16,14 +16,14 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Compares with a presented text. Both are hashed first, so neither the place of a difference nor
-    /// the length shows in the time it takes.
+    /// Compares with a presented text in constant time. Both texts are hashed first, so the time reveals neither
+    /// the position of a difference nor the length.
     #[must_use]
     pub fn equals(&self, presented: &str) -> bool {
         Sha256::digest(&self.0).ct_eq(&Sha256::digest(presented)).into()
     }
 
-    /// The text itself: for hashing, signing or handing to its owner, never for a log.
+    /// The text itself, for hashing, signing or the response to its owner; never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

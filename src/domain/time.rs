@@ -1,8 +1,7 @@
-//! Points in time, as the database and the wire write them.
+//! Points in time, in the formats of the database, tokens, bodies and logs.
 //!
-//! The database keeps milliseconds since the Unix epoch, because a retry interval is measured in
-//! parts of a second; tokens carry whole seconds (RFC 7519 §2, `NumericDate`); bodies and logs carry
-//! RFC 3339 in UTC.
+//! The database stores milliseconds since the Unix epoch, because the retry interval needs fractions of a second.
+//! Tokens carry whole seconds (RFC 7519 §2, `NumericDate`); bodies and logs carry RFC 3339 in UTC.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::Deserialize;
@@ -18,16 +17,16 @@ pub const DAY: i64 = 24 * 60 * MINUTE;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than any other: the largest number that travels to D1 exactly, 2^53 - 1 milliseconds.
+    /// Later than any other: 2^53 - 1 milliseconds, the largest integer that D1 stores exactly.
     pub const LATEST: Self = Self((1 << 53) - 1);
 
-    /// From milliseconds since the Unix epoch.
+    /// The point this many milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// From whole seconds since the Unix epoch.
+    /// The point this many seconds after the Unix epoch; saturates.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
@@ -45,7 +44,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The same point, so many seconds later (or earlier).
+    /// This point plus a number of seconds, which may be negative; saturates.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)))

@@ -1,39 +1,39 @@
-//! What makes two spellings of a text the same: Unicode normalisation (UAX #15), as an argument, and case.
+//! Comparison of texts: Unicode normalisation (UAX #15), passed in as a function, and case folding.
 //!
-//! The tables of normalisation weigh 115 kB, and the runtime of every Worker has them already. So the rules
-//! here take a function: in the Worker it is JavaScript's `String.prototype.normalize`, in the native tests
-//! a crate. Lower case is the standard library's.
+//! The normalisation tables take 115 kB, and the Workers runtime contains them already. The rules therefore take a
+//! function: `String.prototype.normalize` in the Worker, a crate in the native tests. Case folding uses the standard
+//! library.
 
-/// The two normal forms that the service uses.
+/// The normal forms that the service uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormalForm {
-    /// Canonical composition.
+    /// Canonical composition, for e-mail addresses (RFC 6532 §3.1).
     Nfc,
-    /// Compatibility composition: also folds ligatures, full-width letters and the like.
+    /// Compatibility composition, for passwords: also folds ligatures and full-width letters.
     Nfkc,
 }
 
-/// Brings a text into a normal form.
+/// Converts a text to a normal form.
 pub type Normalize = fn(&str, NormalForm) -> String;
 
-/// Brings a text into a normal form; ASCII is in all of them.
+/// Converts a text to a normal form. ASCII already is in every form, which saves the call.
 pub(super) fn normalized(text: &str, form: NormalForm, normalize: Normalize) -> String {
     if text.is_ascii() { text.to_owned() } else { normalize(text, form) }
 }
 
-/// Lower case, letter by letter: what a letter becomes must not depend on its place in the word, as it
-/// does for the Greek sigma.
+/// Lower-cases each letter by itself. A letter's result must not depend on its position in the word, so the Greek
+/// final sigma becomes a sigma.
 pub(super) fn fold_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
-/// The implementation for the unit tests of each target.
+/// The implementation for the unit tests, natively and on Wasm.
 #[cfg(test)]
 pub(crate) mod for_tests {
     #[cfg(not(target_arch = "wasm32"))]
     use super::NormalForm;
 
-    /// As the native tests of the whole service do it.
+    /// The same crate as in the native tests of the whole service.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn normalize(text: &str, form: NormalForm) -> String {
         use unicode_normalization::UnicodeNormalization as _;

@@ -1,8 +1,7 @@
 //! HTTP: from a request to the use case and back.
 //!
-//! axum lives here. A handler reads its input, calls one use case and writes its output; every refusal,
-//! whoever made it, becomes the one envelope in `refusal`, and every response passes `App::respond`,
-//! which adds what all responses have.
+//! axum lives here. A handler reads its input, calls one use case and writes its output. Every refusal becomes the one
+//! envelope in `kit::refusal`. Every response passes [`App::respond`], which adds the common headers and the log lines.
 
 mod account;
 mod authz;
@@ -14,8 +13,10 @@ pub mod routes;
 mod session;
 mod tenant;
 
-pub use kit::body::announced_length;
+pub use kit::body::{MAX_BODY_BYTES, announced_length};
+pub use kit::context::Ports;
 pub use kit::headers::REQUEST_ID;
+pub use kit::protocol::ProtocolError;
 pub use platform::pages::PAGES;
 
 use std::sync::Arc;
@@ -33,39 +34,9 @@ use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Presentation, Settings, WrongSettings};
-use crate::domain::time::Timestamp;
-use crate::domain::unicode::Normalize;
-use crate::ports::{AssetStream, Assets, AwaitHashSlot, Entropy, Limiter};
-use crate::store::Store;
+use crate::ports::{AssetStream, Entropy};
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
-
-/// Largest body that is read, in bytes: 16 KiB.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
-
-/// What the world gives to one request.
-pub struct Ports {
-    /// The database.
-    pub store: Store,
-    /// The static files.
-    pub assets: Arc<dyn Assets>,
-    /// Random bytes.
-    pub entropy: Entropy,
-    /// Waits for a slot to hash a password.
-    pub await_hash_slot: AwaitHashSlot,
-    /// Unicode normal forms.
-    pub normalize: Normalize,
-    /// Counts requests per client address.
-    pub limiter: Arc<dyn Limiter>,
-    /// Who sends the request.
-    pub peer: Peer,
-    /// Names the request, in its answer and in its log lines.
-    pub request_id: RequestId,
-    /// The one moment at which this request is judged.
-    pub now: Timestamp,
-    /// The clock, for the duration in the access log only.
-    pub clock: fn() -> Timestamp,
-}
 
 /// The service of one deployment: built once per isolate.
 pub struct App {
@@ -96,7 +67,7 @@ impl App {
         Self { configuration, presentation, router, plain_router }
     }
 
-    /// Answers one request.
+    /// Answers one request: access log, routing, error envelope, common headers.
     pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
         let request_id = ports.request_id.clone();
         let span = tracing::info_span!("request", request_id = request_id.as_str());
@@ -115,7 +86,7 @@ impl App {
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
                 if response.extensions_mut().remove::<Arc<AssetStream>>().is_some() {
-                    // Not the length of what GET would send, which nobody knows here (RFC 9110 §8.6).
+                    // The length of a streamed file is unknown here, and a wrong one is not allowed (RFC 9110 §8.6).
                     response.headers_mut().remove(CONTENT_LENGTH);
                 }
             }
@@ -137,20 +108,21 @@ impl App {
         .await
     }
 
-    /// The settings, if they are right.
+    /// The settings, unless any of them is missing or invalid.
     #[must_use]
     pub fn settings(&self) -> Option<&Settings> {
         self.configuration.as_ref().ok().map(|configuration| &configuration.settings)
     }
 
-    /// What the answers look like.
+    /// The settings that shape responses; known even if other settings are wrong.
     #[must_use]
     pub const fn presentation(&self) -> &Presentation {
         &self.presentation
     }
 }
 
-/// A path as it may be logged: what people put into paths by mistake, addresses and tokens, is left out.
+/// A path as it may be logged: without segments that look like addresses or tokens, which clients put into paths by
+/// mistake.
 fn loggable(path: &str) -> String {
     const MAX_SEGMENT: usize = 64;
     const MAX_PATH: usize = 256;
@@ -161,14 +133,14 @@ fn loggable(path: &str) -> String {
     if path.len() > MAX_PATH { "[redacted]".to_owned() } else { path }
 }
 
-/// What the edge says of who sent a request.
+/// The client of a request, as the edge reports it.
 #[must_use]
 pub fn peer<B>(request: &axum::http::Request<B>) -> Peer {
     let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     Peer::new(header(headers::CONNECTING_IP).as_deref(), header(headers::USER_AGENT).as_deref())
 }
 
-/// The caller's id, if it brought a harmless one; a new one otherwise.
+/// The request id that the client sent, if it is well-formed; otherwise a new one.
 #[must_use]
 pub fn request_id<B>(request: &axum::http::Request<B>, entropy: Entropy) -> RequestId {
     let brought = request.headers().get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());

@@ -1,7 +1,6 @@
-//! THE table of routes: method, path, `operationId`, who may call, how often from one address, handler.
+//! THE table of routes: method, path, `operationId`, access rule, rate limit per client network, handler.
 //!
-//! The router is built from it, so a route cannot exist without saying who may call it; the tests
-//! compare it with `openapi.yaml`, line by line.
+//! The router is built from it, so no route lacks an access rule. A test compares it with `openapi.yaml`, line by line.
 
 use axum::Router;
 use axum::routing::{MethodFilter, on};
@@ -25,33 +24,33 @@ pub use crate::http::kit::access::{Access, PathResource};
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// HTTP method.
+    /// HTTP method, in upper case.
     pub method: &'static str,
     /// Path pattern, with `{id}` for parameters as in `OpenAPI`.
     pub path: &'static str,
     /// `operationId` in the API description.
     pub operation_id: &'static str,
-    /// Who may call it.
+    /// Access rule, enforced before the handler runs.
     pub access: Access,
-    /// Whose limit per client address it has, if it has one.
-    pub door: Option<RateLimit>,
+    /// Rate limit per client network. Routes with the same limit share its counter.
+    pub rate_limit: Option<RateLimit>,
 }
 
-macro_rules! door {
+macro_rules! rate_limit {
     () => {
         None
     };
-    ($door:ident) => {
-        Some(RateLimit::$door)
+    ($rate_limit:ident) => {
+        Some(RateLimit::$rate_limit)
     };
 }
 
 macro_rules! access {
-    (Permit(Campus::$permission:ident on $scope:ident)) => {
-        Access::Permit(Permission::Campus(CampusPermission::$permission), PathResource::$scope)
+    (Permit(Campus::$permission:ident on $resource:ident)) => {
+        Access::Permit(Permission::Campus(CampusPermission::$permission), PathResource::$resource)
     };
-    (Permit($permission:ident on $scope:ident)) => {
-        Access::Permit(Permission::$permission, PathResource::$scope)
+    (Permit($permission:ident on $resource:ident)) => {
+        Access::Permit(Permission::$permission, PathResource::$resource)
     };
     ($access:ident) => {
         Access::$access
@@ -62,15 +61,15 @@ macro_rules! routes {
     ($(
         $(#[$attribute:meta])?
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($($permission:ident)::+ on $scope:ident))? [$($door:ident)?] => $handler:path;
+        $access:ident $(($($permission:ident)::+ on $resource:ident))? [$($rate_limit:ident)?] => $handler:path;
     )*) => {
         /// Every route of the service.
         pub const ROUTES: &[Route] = &[$($(#[$attribute])? Route {
             method: stringify!($method),
             path: $path,
             operation_id: stringify!($operation_id),
-            access: access!($access $(($($permission)::+ on $scope))?),
-            door: door!($($door)?),
+            access: access!($access $(($($permission)::+ on $resource))?),
+            rate_limit: rate_limit!($($rate_limit)?),
         }),*];
 
         fn table() -> Router {
@@ -78,8 +77,8 @@ macro_rules! routes {
             $(
                 $(#[$attribute])?
                 let router = router.route($path, guarded(
-                    access!($access $(($($permission)::+ on $scope))?),
-                    door!($($door)?),
+                    access!($access $(($($permission)::+ on $resource))?),
+                    rate_limit!($($rate_limit)?),
                     on(MethodFilter::$method, $handler),
                 ));
             )*
@@ -114,7 +113,7 @@ routes! {
     DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
         Permit(ManageDepartments on University) [] => universities::delete_department;
 
-    // Which roles, and in which departments, is decided by what the body or the grant says.
+    // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
     GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] => roles::list;
     POST   "/universities/{id}/roles" grantRole
         Permit(ViewUniversity on University) [ChangeRoles] => roles::grant;
@@ -163,7 +162,7 @@ routes! {
     GET    "/openapi.yaml"       getOpenapiYaml  Public []         => description::yaml;
 }
 
-/// The router, under the base path.
+/// The router of all routes and pages, under the base path.
 pub(super) fn router(base_path: &str) -> Router {
     let table = table().merge(pages::router());
     let router = if base_path.is_empty() {

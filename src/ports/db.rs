@@ -19,11 +19,11 @@ use crate::ports::{DbError, PortFuture};
 /// A value bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// SQL NULL.
+    /// SQL NULL, from `None`.
     Null,
-    /// An integer of at most 53 bits: D1 passes numbers as JavaScript does.
+    /// An integer of at most 53 bits, because D1 passes JavaScript numbers.
     Integer(i64),
-    /// A text.
+    /// A text, stored as UTF-8.
     Text(String),
 }
 
@@ -39,7 +39,7 @@ impl From<i32> for Value {
     }
 }
 
-/// `SQLite` has no booleans: 0 and 1.
+/// `SQLite` has no booleans, so they are stored as 0 and 1.
 impl From<bool> for Value {
     fn from(value: bool) -> Self {
         Self::Integer(value.into())
@@ -105,7 +105,7 @@ stored_as_text!(&Email, &FullName, &Label, &Slug, &TokenId, &RequestId, EventTyp
 /// Adapters refuse a statement whose text names a parameter that has no value.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    /// The text: always a constant, never put together from input.
+    /// The text, always a constant: no SQL is ever built from input.
     pub sql: &'static str,
     /// The values by name, without the colon, in any order.
     pub values: Vec<(&'static str, Value)>,
@@ -126,8 +126,8 @@ impl Statement {
     }
 }
 
-/// The rows that one statement returned: a JSON array of objects, read only when somebody asks.
-/// One text crosses from JavaScript instead of a walk over objects.
+/// The rows that one statement returned: a JSON array of objects, parsed on demand. One text crosses from JavaScript
+/// instead of many objects.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Rows(Box<RawValue>);
@@ -139,21 +139,21 @@ impl Rows {
         Self(json)
     }
 
-    /// Reads the rows as `T`.
+    /// Parses every row as `T`.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] when a row has another shape than the statement's author believed.
+    /// [`DbError::Unreadable`] if a row does not have the shape of `T`.
     pub fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, DbError> {
-        // The error's own text may quote a stored value; its place and kind are enough to find it.
+        // The error's own text may quote a stored value; its kind and position are enough to find it.
         serde_json::from_str(self.0.get()).map_err(|error| {
             DbError::Unreadable(format!("{:?} error in rows at column {}", error.classify(), error.column()))
         })
     }
 
-    /// Reads the first row, if there is one.
+    /// Parses the rows and returns the first, if there is one.
     ///
     /// # Errors
-    /// As [`Rows::all`].
+    /// [`DbError::Unreadable`] if any row does not have the shape of `T`.
     pub fn first<T: DeserializeOwned>(&self) -> Result<Option<T>, DbError> {
         Ok(self.all()?.into_iter().next())
     }
@@ -161,7 +161,7 @@ impl Rows {
 
 /// The database: atomic batches of statements.
 pub trait Db: Send + Sync {
-    /// Runs the statements in order, all or none, and gives back the rows of each.
+    /// Runs the statements in order, in one transaction, and returns the rows of each.
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>>;
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_row_is_reported_without_quoting_it() {
+    fn an_unreadable_row_is_reported_without_its_content() {
         let rows = Rows::new(RawValue::from_string(r#"[{"id":"ada@example.com"}]"#.to_owned()).unwrap());
         let error = rows.all::<Row>().unwrap_err();
         assert!(matches!(&error, DbError::Unreadable(text) if !text.contains("ada")), "{error}");

@@ -1,37 +1,36 @@
-//! Why the database did not do what was asked, and whose fault that is: the table that decides what the
-//! circuit breaker counts.
+//! Errors of the database, and the table that decides which of them the circuit breaker counts as failures.
 
 use crate::ports::Refused;
 
-/// Why the database did not do what was asked.
+/// Why a batch was not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DbError {
-    /// A uniqueness rule: the caller's business, not a failure of the database.
+    /// A uniqueness constraint was violated; the text is `table.column`. Not a failure of the database.
     #[error("unique constraint: {0}")]
     Unique(String),
-    /// The circuit breaker is open: the database was not asked.
+    /// The circuit breaker is open, so the database was not called.
     #[error("circuit breaker is open, try again in {} ms", .0.retry_after_ms)]
     NotAsked(Refused),
-    /// No answer within the deadline. A write may have happened all the same.
+    /// No answer within this many milliseconds. A write may have happened nevertheless.
     #[error("no answer within {0} ms")]
     TimedOut(u32),
-    /// It answered that it cannot: overloaded, restarting, out of reach.
+    /// The database is overloaded, restarting or unreachable.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// It answered with something that is no answer. A write may have happened all the same.
+    /// The answer could not be interpreted. A write may have happened nevertheless.
     #[error("corrupt answer: {0}")]
     Corrupt(String),
-    /// It refused a statement: a missing table, a wrong type. A fault of ours or of a migration.
+    /// The database refused a statement, for example because of a missing table or a wrong type. A bug in the service
+    /// or in a migration.
     #[error("statement refused: {0}")]
     Refused(String),
-    /// A row has another shape than the statement's author believed. A fault of ours.
+    /// A row does not have the expected shape. A bug in the service.
     #[error("unreadable row: {0}")]
     Unreadable(String),
 }
 
-/// What the engine says when a statement or its values are at fault, not the engine. Everything that is
-/// not in this table is the database failing: better to count a fault of ours once too often than to
-/// miss that D1 is down.
+/// Substrings of error messages that blame a statement or its values, not the engine. Every other message counts as a
+/// failure of the database: counting a bug of the service is better than missing that D1 is down.
 const REFUSALS: [&str; 14] = [
     "no such ",
     "syntax error",
@@ -44,16 +43,16 @@ const REFUSALS: [&str; 14] = [
     "too many SQL variables",
     "string or blob too big",
     "not authorized",
-    // Writing is impossible but reading is not: keeping everybody out would make it worse.
+    // Reads still work when writes do not, so an open breaker would make it worse.
     "Exceeded maximum DB size",
     "Exceeded maximum account storage",
-    // The caller went away.
+    // The client disconnected during the request.
     "client disconnected",
 ];
 
 impl DbError {
-    /// Reads an error's text. D1 and `SQLite` word them alike: D1 puts `D1_ERROR: ` in front and
-    /// `: SQLITE_…` behind.
+    /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and a suffix like
+    /// `: SQLITE_CONSTRAINT`, the code of the error.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
@@ -66,7 +65,7 @@ impl DbError {
         Self::Unavailable(message.to_owned())
     }
 
-    /// Is it the database that failed? Only then does the circuit breaker count.
+    /// Did the database fail? The circuit breaker counts only these errors.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
         match self {
@@ -83,7 +82,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn a_uniqueness_rule_is_told_by_its_column_from_either_engine() {
+    fn a_violated_uniqueness_constraint_names_its_column_with_either_engine() {
         let unique = DbError::Unique("users.email".to_owned());
         for text in [
             "UNIQUE constraint failed: users.email",
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_a_statement_are_not_the_database_failing() {
+    fn errors_of_a_statement_are_not_failures_of_the_database() {
         for text in [
             "D1_ERROR: no such table: users: SQLITE_ERROR",
             "D1_ERROR: no such column: emial at offset 7: SQLITE_ERROR",
@@ -123,9 +122,9 @@ mod tests {
         }
     }
 
-    /// The texts of Cloudflare's list of D1 errors (D1 documentation, "Debug D1", error list).
+    /// The messages in Cloudflare's list of D1 errors (D1 documentation, "Debug D1", error list).
     #[test]
-    fn everything_else_is_the_database_failing() {
+    fn every_other_error_is_a_failure_of_the_database() {
         for text in [
             "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
             "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_asked_did_not_fail() {
+    fn errors_without_a_call_or_in_our_code_are_not_failures() {
         assert!(!DbError::NotAsked(Refused { retry_after_ms: 1 }).is_failure());
         assert!(!DbError::Unreadable("Data error in rows at column 7".to_owned()).is_failure());
     }

@@ -1,46 +1,46 @@
-//! Leave to call the database: the circuit breaker, as the store sees it.
+//! Permission to call the database: the store's view of the circuit breaker.
 
 use crate::domain::breaker::{Command, Round, View};
 use crate::ports::PortFuture;
 
-/// Leave to call the database once.
+/// Permission to call the database once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
-    /// The call is a probe: its outcome decides whether others may follow.
+    /// Set if the call is a probe, whose outcome closes or reopens the breaker.
     pub probe: Option<Probe>,
 }
 
-/// A probe, and who waits for its outcome.
+/// A probe, and the breaker to which its outcome is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// The breaker that everybody shares.
+    /// The breaker that all isolates share.
     Shared(Round),
-    /// This isolate's own, while the shared one is out of reach.
+    /// The isolate's local breaker, while the shared one is unreachable.
     Alone(Round),
 }
 
-/// No leave: try again later.
+/// The breaker is open, so the database must not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// Milliseconds after which it makes sense to try again.
+    /// Milliseconds until a retry makes sense.
     pub retry_after_ms: i64,
 }
 
-/// How a call went, as far as the breaker cares.
+/// The outcome of a call, as far as it concerns the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The database answered; what it said is the caller's business.
+    /// The database answered, even if it refused a statement.
     Answered,
-    /// It did not, or not sensibly.
+    /// The database did not answer, or not intelligibly.
     Failed,
 }
 
-/// What the breaker says of itself.
+/// The breaker's state, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerReport {
-    /// Its state.
+    /// The state, with relative times.
     pub view: View,
-    /// Did the shared breaker say so? Otherwise it is out of reach, and this isolate decides alone.
+    /// True if the shared breaker answered; otherwise it is unreachable, and the isolate decides alone.
     pub shared: bool,
 }
 
@@ -51,21 +51,21 @@ pub struct OutOfReach;
 
 /// The circuit breaker in front of the database.
 pub trait Gate: Send + Sync {
-    /// May I call the database?
+    /// Asks for permission to call the database.
     fn admit(&self) -> PortFuture<'_, Result<Pass, Refused>>;
 
-    /// This is how it went.
+    /// Reports the outcome of a permitted call.
     fn report(&self, pass: Pass, outcome: Outcome) -> PortFuture<'_, ()>;
 
-    /// How is the breaker? For those who operate it; requests ask [`Gate::admit`].
+    /// The breaker's state, for the operator; requests use [`Gate::admit`].
     fn inspect(&self) -> PortFuture<'_, BreakerReport>;
 
-    /// An operator decides.
+    /// Sends an operator's command to the shared breaker.
     ///
     /// # Errors
-    /// [`OutOfReach`]: it may have been heard all the same; repeating it does no harm.
+    /// [`OutOfReach`]: the breaker may have executed the command nevertheless. Commands are idempotent.
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>>;
 
-    /// Calls to the shared breaker that this request has waited for.
+    /// The number of calls to the shared breaker for which this request has waited.
     fn calls(&self) -> u32;
 }

@@ -1,8 +1,8 @@
-//! What the core asks of the world: a database, leave to call it, static files, limits, random bytes.
+//! Interfaces to the outside: the database, its circuit breaker, static files, rate limits, random bytes.
 //!
-//! Each port has two real implementations: the Workers runtime's in `shell`, and a native one in the
-//! tests (`SQLite` itself, the breaker's machine, the file system). Time is no port: one `now` per request
-//! is passed as a value.
+//! Each port has two real implementations: one in `shell` for the Workers runtime, and a native one in the tests. The
+//! latter use `SQLite` itself, the breaker's state machine and the file system. Time is not a port: one `now` per
+//! request is passed as a value.
 
 mod db;
 mod db_error;
@@ -21,21 +21,21 @@ use std::pin::Pin;
 use crate::domain::limits::RateLimit;
 use crate::domain::password::queue::HashQueueFull;
 
-/// A boxed future that may move between threads: what lets `dyn` ports be used from axum handlers.
+/// A boxed `Send` future, so that axum handlers can call `dyn` ports.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A static file could not be had.
+/// A static file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("static file {path}: {cause}")]
 pub struct AssetError {
-    /// Which.
+    /// The path below the assets binding.
     pub path: &'static str,
-    /// Why not.
+    /// The reason, for the log.
     pub cause: String,
 }
 
-/// The content of a static file, in whatever form the adapter that opened it will recognise when it
-/// writes the response. It travels as an `Arc` among the response's extensions.
+/// The content of a static file, in a form that only its adapter knows. The adapter recognises it when it writes the
+/// response. It is passed as an `Arc` in the response's extensions.
 pub struct AssetStream(pub Box<dyn Any + Send + Sync>);
 
 /// The static files that are deployed with the service.
@@ -43,18 +43,18 @@ pub trait Assets: Send + Sync {
     /// Reads one file as text.
     fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>>;
 
-    /// Opens one file, to be handed through without being looked at.
+    /// Opens one file, to be streamed to the client without being read.
     fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>>;
 }
 
 /// Counts requests by key, separately for each rate limit.
 pub trait Limiter: Send + Sync {
-    /// May one more come in? Counts it, if so. A limiter that cannot say lets everybody in: it protects the
-    /// service, and must not be what takes it down.
+    /// Counts one request for this key, and says whether it is within the limit. A limiter that fails admits every
+    /// request (fail open): it protects the service, and must not take it down.
     fn admit(&self, rate_limit: RateLimit, key: String) -> PortFuture<'_, bool>;
 }
 
-/// The machine gave no random bytes.
+/// The runtime did not provide random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no random bytes")]
 pub struct NoEntropy;
@@ -62,6 +62,13 @@ pub struct NoEntropy;
 /// Fills a buffer with cryptographically strong random bytes.
 pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
 
-/// Waits until it is this request's turn to compute for long, which it must do before it waits for anything else. The
-/// moment at which the request is judged stays the same: tokens are dated with it, guards compare with it.
+/// Waits for a slot of the hash queue. The request must hash before its next await. Its `now` stays the same, for the
+/// dates of tokens and the guards of statements.
 pub type AwaitHashSlot = fn() -> PortFuture<'static, Result<(), HashQueueFull>>;
+
+/// Tasks that run behind the response. The runtime keeps a request alive until they end, within its own limits; nothing
+/// waits for them, so a task logs its failures itself.
+pub trait Background: Send + Sync {
+    /// Starts a task.
+    fn spawn(&self, task: PortFuture<'static, ()>);
+}

@@ -1,14 +1,14 @@
-//! Named parameters for engines that know numbered ones only.
+//! Named parameters for engines that support only numbered ones.
 //!
-//! The statements of the store say `:user_id`. `SQLite` takes that as it is; D1 accepts `?1` only. An adapter
-//! translates each statement once and then orders the values of every call by the names found here.
+//! The statements of the store have named parameters (`:user_id`). `SQLite` accepts them; D1 accepts only `?1`. Its
+//! adapter translates each statement once, and orders the values of every call by the names found here.
 
 use super::{DbError, Statement, Value};
 
-/// A statement with numbered parameters, and the name that stands behind each number.
+/// A statement with numbered parameters, and the name of each number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberedSql {
-    /// The text with `?1`, `?2` … in place of names; a name that repeats keeps its number.
+    /// The text with `?1`, `?2` … instead of names; a repeated name keeps its number.
     pub text: String,
     /// The names, in the order of their numbers.
     pub names: Vec<&'static str>,
@@ -45,23 +45,13 @@ impl NumberedSql {
                 text.push_str(rest);
             }
         }
-        // TRANSITIONAL positional statements
-        if names.is_empty() {
-            const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
-            let is_used = |position: &&&str| {
-                sql.match_indices(&format!("?{position}"))
-                    .any(|(at, found)| !sql[at + found.len()..].starts_with(|c: char| c.is_ascii_digit()))
-            };
-            let count = POSITIONS.iter().rev().find(is_used).map_or(0, |last| last.parse().unwrap_or(0));
-            names = POSITIONS[..count].to_vec();
-        }
         Self { text, names }
     }
 
     /// The values of one call, in the order of the numbers.
     ///
     /// # Errors
-    /// [`DbError::Refused`] when a name has no value, or a value has no name in the text: a fault of ours.
+    /// [`DbError::Refused`] if a name has no value, or a value has no name in the text. Both are bugs in the service.
     pub fn order<'a>(&self, statement: &'a Statement) -> Result<Vec<&'a Value>, DbError> {
         if statement.values.len() != self.names.len() {
             return Err(DbError::Refused("another number of values than names".to_owned()));
@@ -89,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_within_a_literal_is_no_parameter() {
+    fn a_colon_within_a_literal_is_not_a_parameter() {
         let numbered = NumberedSql::parse("SELECT 'a:b', '' WHERE type = :type");
         assert_eq!(numbered.text, "SELECT 'a:b', '' WHERE type = ?1");
         assert_eq!(numbered.names, ["type"]);

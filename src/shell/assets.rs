@@ -1,4 +1,4 @@
-//! The assets binding: static files that are deployed with the Worker.
+//! The assets binding: the static files deployed with the Worker.
 
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{Promise, Reflect};
@@ -9,10 +9,10 @@ use worker::{Env, web_sys};
 
 use crate::ports::{AssetError, AssetStream, Assets, PortFuture};
 
-/// The files of this deployment.
+/// The static files of this deployment.
 ///
-/// The binding is called directly: `worker`'s own `Fetcher` takes a parsed URL and a request with all
-/// its options, which would bring the tables of internationalised host names into the Wasm.
+/// The binding is called directly. The `Fetcher` of the `worker` crate takes a parsed URL, which would add the tables
+/// of internationalised host names to the Wasm.
 pub(super) struct DeployedAssets(Env);
 
 impl DeployedAssets {
@@ -24,7 +24,7 @@ impl DeployedAssets {
         let error = |cause: String| AssetError { path, cause };
         let binding = Reflect::get(&self.0, &JsValue::from_str("ASSETS")).ok().filter(JsValue::is_object);
         let fetcher: Fetcher = binding.ok_or_else(|| error("no ASSETS binding".to_owned()))?.unchecked_into();
-        // The binding looks at the path only; a host must be there for it to be a URL.
+        // The binding uses only the path, but a URL needs a host.
         let response = settle(fetcher.fetch_with_str(&format!("https://assets.invalid{path}"))).await;
         let response: web_sys::Response = response.map_err(error)?.unchecked_into();
         if response.status() == 200 { Ok(response) } else { Err(error(format!("status {}", response.status()))) }
@@ -48,7 +48,7 @@ impl Assets for DeployedAssets {
     }
 }
 
-/// What `stream` put into an [`AssetStream`], for whoever writes the response.
+/// The content that `stream` put into an [`AssetStream`], for the writer of the response.
 pub(super) fn content(stream: &AssetStream) -> Option<web_sys::ReadableStream> {
     stream.0.downcast_ref::<SendWrapper<Option<web_sys::ReadableStream>>>()?.0.clone()
 }

@@ -1,9 +1,8 @@
-//! The Durable Object that holds the truth about the circuit breaker: one for all isolates everywhere.
+//! The Durable Object with the authoritative state of the circuit breaker: one object for all isolates worldwide.
 //!
-//! It owns the clock by which the breaker is judged, and keeps every transition before it answers. From
-//! reading the state to writing it there is no await, so no two questions ever interleave. `fetch` is not
-//! even asynchronous, and takes and gives the runtime's own types: `worker`'s macro for such classes
-//! brings its whole request and response along, a sixth of the Wasm.
+//! It owns the breaker's clock, and persists every transition before it answers. There is no await between reading and
+//! writing the state, so questions never interleave. `fetch` is synchronous and uses the runtime's own types: the macro
+//! of the `worker` crate for such classes would add a sixth to the Wasm.
 
 use std::cell::RefCell;
 
@@ -31,21 +30,21 @@ struct MachineRow {
     machine: String,
 }
 
-/// The breaker that everybody shares.
+/// The circuit breaker that all isolates share.
 #[wasm_bindgen]
 pub struct CircuitBreaker {
     state: durable::State,
     policy: Option<Policy>,
-    /// What storage holds; `None` until it was read, after a start or an eviction.
+    /// A copy of the stored state; `None` until the first read after a start or an eviction.
     breaker: RefCell<Option<Breaker>>,
 }
 
 #[wasm_bindgen]
 impl CircuitBreaker {
-    /// Called by the runtime when the object starts.
+    /// The runtime calls this when the object starts.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the runtime hands both over")]
+    #[expect(clippy::needless_pass_by_value, reason = "the runtime passes both by value")]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let settings = Settings::read(|name| environment::text(&env, name));
         if let Ok(settings) = &settings {
@@ -55,12 +54,12 @@ impl CircuitBreaker {
         Self { state: state.into(), policy, breaker: RefCell::default() }
     }
 
-    /// Answers one question.
+    /// Answers one [`Question`] of an isolate.
     ///
     /// # Errors
-    /// When the question is none, the settings are wrong, or storage fails; the asker then counts the
-    /// object as out of reach.
-    #[expect(clippy::needless_pass_by_value, reason = "the runtime hands it over")]
+    /// If the URL is not a question, the settings are wrong, or storage fails. The caller then counts the object
+    /// as unreachable.
+    #[expect(clippy::needless_pass_by_value, reason = "the runtime passes it by value")]
     pub fn fetch(&self, request: web_sys::Request) -> std::result::Result<web_sys::Response, JsValue> {
         let (question, request_id) = Question::parse(&request.url()).ok_or("no such question")?;
         let policy = self.policy.ok_or("wrong settings")?;
@@ -101,7 +100,7 @@ impl CircuitBreaker {
         sql.exec(CREATE, None)?;
         let rows: Vec<MachineRow> = sql.exec(LOAD, None)?.to_array()?;
         let breaker = rows.first().map_or_else(Breaker::default, |row| {
-            // A text that another version wrote may not be readable: starting closed finds out soon enough.
+            // The state of another version may be unreadable. A breaker that starts closed soon detects an outage.
             serde_json::from_str(&row.machine).unwrap_or_else(|_| {
                 tracing::error!(target: "app.breaker", "Stored circuit breaker is not readable: it starts closed");
                 Breaker::default()

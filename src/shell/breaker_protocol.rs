@@ -1,39 +1,39 @@
-//! What the Worker asks the breaker's Durable Object, and what it answers: one GET each, the question in
-//! the path, the answer as JSON. Times are relative, so that no two clocks are compared.
+//! The protocol between an isolate and the breaker's Durable Object. Each question is one GET with the question in the
+//! path; the answer is JSON. Times are relative, so no two clocks are compared.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::breaker::{Admission, Command, Round, View};
 use crate::domain::request_id::RequestId;
 
-/// A question.
+/// A question or report from an isolate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// How are you?
+    /// Asks for the breaker's state.
     Inspect,
-    /// May I probe?
+    /// Asks for permission to call the database, perhaps as a probe.
     Admit,
-    /// A call failed.
+    /// Reports a failed call that was not a probe.
     Failed,
-    /// A probe's call was answered.
+    /// Reports that the database answered a probe of this round.
     ProbeSucceeded(Round),
-    /// A probe's call failed.
+    /// Reports that a probe of this round failed.
     ProbeFailed(Round),
-    /// An operator decides.
+    /// Forwards an operator's command.
     Command(Command),
 }
 
-/// An answer.
+/// The answer to any question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// To [`Question::Admit`].
+    /// The decision; only for [`Question::Admit`].
     pub admission: Option<Admission>,
-    /// The state after the question was dealt with.
+    /// The breaker's state after the question.
     pub view: View,
 }
 
 impl Question {
-    /// The URL to fetch from the object, with the id of the request that asks.
+    /// The URL to fetch from the object, with the id of the current request for the log.
     #[must_use]
     pub fn url(self, request_id: &RequestId) -> String {
         let path = match self {
@@ -49,7 +49,7 @@ impl Question {
         format!("https://circuit-breaker.invalid/{path}?{}", request_id.as_str())
     }
 
-    /// Reads such a URL.
+    /// Parses the URL; `None` if it is not one that [`Question::url`] builds.
     #[must_use]
     pub fn parse(url: &str) -> Option<(Self, RequestId)> {
         let (path, request_id) = url.strip_prefix("https://circuit-breaker.invalid/")?.split_once('?')?;
@@ -77,7 +77,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn every_question_survives_its_url() {
+    fn every_question_round_trips_through_its_url() {
         let request_id = RequestId::parse("a.B_c-9").unwrap();
         for question in [
             Question::Inspect,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn other_urls_are_no_questions() {
+    fn other_urls_are_not_questions() {
         for path in
             ["", "inspect", "inspect?", "inspect/1?a", "probe-failed?a", "probe-failed/-1?a", "command/x?a", "x?a"]
         {

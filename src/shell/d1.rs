@@ -1,4 +1,4 @@
-//! D1 as the database port: batches, under a deadline.
+//! D1 as the database port: batches with a deadline.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,8 +30,8 @@ struct Known {
 
 /// The database of this deployment.
 ///
-/// The deadline of a request is one for all its calls together: what the first used up is not there for the
-/// second. Only waiting counts, not the hashing in between. Where nobody waits, each call has its own.
+/// All calls of a request share one deadline, so the second call has only the time that the first left. Only waiting
+/// counts, not the hashing in between. In background tasks, where no client waits, each call has its own deadline.
 pub(super) struct D1 {
     env: Env,
     platform: Platform,
@@ -41,13 +41,13 @@ pub(super) struct D1 {
 }
 
 impl D1 {
-    /// With one deadline for all calls together.
+    /// One deadline for all calls together.
     pub(super) fn for_request(env: &Env, platform: &Platform, timeout_ms: u32) -> Self {
         let (env, platform) = (env.clone(), platform.clone());
         Self { env, platform, timeout_ms, left_ms: timeout_ms.into(), is_shared: true }
     }
 
-    /// With a deadline for each call.
+    /// A separate deadline for each call.
     pub(super) fn for_task(env: &Env, platform: &Platform, timeout_ms: u32) -> Self {
         Self { is_shared: false, ..Self::for_request(env, platform, timeout_ms) }
     }
@@ -60,7 +60,7 @@ impl D1 {
             return Err(DbError::TimedOut(self.timeout_ms));
         }
         let json = answer.as_string().ok_or_else(|| DbError::Corrupt("no JSON".to_owned()))?;
-        // The parser's own text may quote a stored value; kind and place are enough.
+        // The parser's own text may quote a stored value; kind and position are enough.
         let results: Vec<Option<Rows>> = serde_json::from_str(&json)
             .map_err(|error| DbError::Corrupt(format!("{:?} error at column {}", error.classify(), error.column())))?;
         let results: Option<Vec<Rows>> = results.into_iter().collect();
@@ -93,7 +93,7 @@ impl D1 {
     }
 }
 
-/// D1 takes numbers as JavaScript has them: every integer of the schema has at most 53 bits.
+/// D1 takes JavaScript numbers; every integer of the schema has at most 53 bits.
 struct JsonValue<'a>(&'a Value);
 
 impl serde::Serialize for JsonValue<'_> {
@@ -118,7 +118,7 @@ impl Db for D1 {
             let used_ms = if self.is_shared { now().millis() - begun.millis() } else { 0 };
             let left_ms = match left_ms.checked_sub(u32::try_from(used_ms).unwrap_or(0)) {
                 Some(left_ms) if left_ms > 0 => left_ms,
-                // It answered, but this isolate computed and did not look: the next call is not to pay for that.
+                // The database answered in time, but the isolate was busy computing. The next call must not pay for it.
                 _ if answer.is_ok() => left_ms,
                 _ => 0,
             };

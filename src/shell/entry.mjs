@@ -1,30 +1,29 @@
-// The module that is deployed: the Rust Worker, and what only JavaScript can do for it.
+// The deployed module: the Rust Worker, and crash handling that only JavaScript can do.
 //
-// A panic in Rust stops its Wasm instance at once. `worker` starts a new instance for the next request, but
-// those in flight would never be answered: the runtime calls them hung and shows an error page of its own.
-// Here they get the service's error envelope instead, and what libraries print gets the form of all logs.
+// A panic in Rust stops its Wasm instance at once, and the next call starts a new one. The requests in flight would hang
+// until the runtime ends them with its own error page. This module answers them with the service's error envelope. It
+// also converts the output of libraries to JSON log lines.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import Service from "../../build/index.js";
+import { __wbg_reset_state, __worker_init_state, answer, CircuitBreaker as Breaker, clean } from "../../build/index.js";
 import platform from "./platform.mjs";
 
-export * from "../../build/index.js";
+/** The state of the Wasm instance, kept by the `worker` crate: `criticalError`, and an `instanceId` that is never used twice. */
+const wasm = __worker_init_state();
 
-/** How to end each request that Rust has not answered yet. */
+/** The reject functions of the requests in flight. */
 const inFlight = new Set();
 
-// Whatever nobody caught came out of the Wasm or its glue: what it was doing will not be finished.
-addEventListener("error", (event) => inFlight.forEach((crash) => crash(event.error)));
-
-// The functions that Rust exports. The classes of `worker` around them are proxies of proxies, which cost as much as
-// everything else between a request and Rust; they are asked only when an instance has crashed.
-const { answer, clean } = Service.prototype;
-const wasm = globalThis.__worker_init_state;
+// An uncaught error comes from the Wasm or its glue code, so no request in flight will be answered.
+addEventListener("error", ({ error }) => {
+  lost(error);
+  inFlight.forEach((crash) => crash(error));
+});
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
     const response = this.#answer(request);
-    // A client that goes away must not stop a use case half-way, nor leave its entry behind in `inFlight`.
+    // A client that disconnects must not cancel a use case half-way, nor leave its entry in `inFlight`.
     this.ctx.waitUntil(response);
     return response;
   }
@@ -32,7 +31,7 @@ export default class extends WorkerEntrypoint {
   async #answer(request) {
     let crash;
     try {
-      this.#recover();
+      recover();
       const answered = await new Promise((resolve, reject) => {
         crash = reject;
         inFlight.add(crash);
@@ -48,7 +47,7 @@ export default class extends WorkerEntrypoint {
   }
 
   async scheduled() {
-    this.#recover();
+    recover();
     try {
       await clean(this.env, this.ctx, platform);
     } catch (error) {
@@ -56,26 +55,60 @@ export default class extends WorkerEntrypoint {
       throw error;
     }
   }
+}
 
-  /** `worker` starts a new instance, if this one crashed, before it makes an object of any class. */
-  #recover() {
-    if (wasm.criticalError) {
-      new Service(this.ctx, this.env);
+/** The circuit breaker. Its Rust object is lost with the Wasm instance; a new one reads the state from storage. */
+export class CircuitBreaker {
+  #given;
+  #instanceId;
+  #object;
+
+  constructor(...given) {
+    this.#given = given;
+  }
+
+  fetch(request) {
+    try {
+      recover();
+      if (this.#instanceId !== wasm.instanceId) {
+        this.#object = new Breaker(...this.#given);
+        this.#instanceId = wasm.instanceId;
+      }
+      return this.#object.fetch(request);
+    } catch (error) {
+      lost(error);
+      throw error;
     }
   }
 }
 
-/** An instance in which this happened is not to be used again. */
-function note(error) {
-  if (causeOf(error) instanceof WebAssembly.RuntimeError) {
-    wasm.criticalError = true;
+/** Starts a new instance if this one has crashed. */
+function recover() {
+  if (wasm.criticalError) {
+    log("INFO", "app.runtime", "Reinitializing Wasm application");
+    __wbg_reset_state();
+    wasm.criticalError = false;
   }
 }
 
-/** What passes through Wasm is wrapped on its way. */
+/** No answer reports this error, so the log does if the instance is lost. */
+function lost(error) {
+  if (note(error)) {
+    log("ERROR", "app.runtime", `Critical ${error.stack}`);
+  }
+}
+
+/** Marks the instance as unusable after a crash, and returns whether this was one. */
+function note(error) {
+  const isCrash = causeOf(error) instanceof WebAssembly.RuntimeError;
+  wasm.criticalError ||= isCrash;
+  return isCrash;
+}
+
+/** Errors that pass through Wasm are wrapped; the original is the cause. */
 const causeOf = (error) => error?.cause ?? error;
 
-/** INTERNAL_ERROR, with the request id that Rust noted on the request before it began. */
+/** INTERNAL_ERROR, with the request id that Rust has stored on the request. */
 function crashed(request, error) {
   const cause = causeOf(error);
   const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
@@ -94,17 +127,17 @@ function crashed(request, error) {
   return Response.json({ error: body, request_id: requestId }, { status: 500, headers });
 }
 
-/** One line, of the form that `shell/logging.rs` writes. */
+/** One line in the format of `shell/logging.rs`. */
 function log(level, name, message, fields = {}) {
   print(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
 }
 
 const print = console.log.bind(console);
 
-// `worker` and its glue print plain text when a panic resets the instance: one line of JSON each instead.
+// Libraries and the glue code print plain text: convert it to JSON lines.
 // Rust writes its own lines with `console.debug`, `info`, `warn` and `error`, and they are JSON already.
 const isLine = (args) => args.length === 1 && typeof args[0] === "string" && args[0].startsWith("{");
-// The message of a panic is logged by our own hook, with the id of its request: not once more.
+// The panic hook in `entry.rs` already logs a panic with its request id, so it is not logged again.
 const isPanic = (args) => args[1] instanceof Error && args[1].message.startsWith("Rust panic");
 for (const [method, level] of Object.entries({ log: "INFO", error: "ERROR" })) {
   const original = console[method].bind(console);

@@ -1,4 +1,4 @@
-//! Entry points: where the runtime calls in.
+//! Entry points that the runtime calls.
 
 use std::cell::OnceCell;
 use std::panic::AssertUnwindSafe;
@@ -22,6 +22,7 @@ use crate::http::{App, Ports, peer, request_id};
 use crate::ports::NoEntropy;
 use crate::service;
 use crate::shell::assets::DeployedAssets;
+use crate::shell::background::WaitUntil;
 use crate::shell::clock::now;
 use crate::shell::d1::D1;
 use crate::shell::gate::BreakerGate;
@@ -36,11 +37,11 @@ use crate::store::Store;
 pub(super) static MIN_LEVEL: MinLevel = MinLevel::new();
 
 thread_local! {
-    /// Built at the first request of an isolate: the environment is the same for all of them.
+    /// Built at the first request of an isolate; the environment is the same for all requests.
     static APP: OnceCell<Arc<App>> = const { OnceCell::new() };
 }
 
-/// Runs once per instance, before any request.
+/// Runs once per Wasm instance, before any request.
 #[event(start)]
 fn start() {
     let layer = JsonLayer::new(tracing_web::MakeWebConsoleWriter::new(), now, &MIN_LEVEL);
@@ -51,10 +52,10 @@ fn start() {
     }));
 }
 
-/// Answers one HTTP request: with a text that platform.mjs makes a response of, or with a response. No argument is a text:
-/// its bytes would be copied into the memory of an instance that has crashed, before a new one takes its place.
+/// Answers one HTTP request, with a text from which platform.mjs makes a response, or with a response. No argument is a
+/// string: its bytes would be copied into the memory of a crashed instance before a new one replaces it.
 #[wasm_bindgen]
-#[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
+#[expect(unreachable_pub, reason = "JavaScript calls it")]
 pub fn answer(request: web_sys::Request, env: Env, context: worker_sys::Context, platform: JsValue) -> Promise {
     let call = Call { request, env, context: Context::new(context), platform: platform.unchecked_into() };
     future_to_promise(AssertUnwindSafe(async move {
@@ -63,7 +64,7 @@ pub fn answer(request: web_sys::Request, env: Env, context: worker_sys::Context,
     }))
 }
 
-/// What the runtime gives to one request.
+/// The arguments of the runtime for one request.
 struct Call {
     request: web_sys::Request,
     env: Env,
@@ -75,19 +76,21 @@ async fn respond(call: Call) -> Response<Body> {
     let Call { request, env, context, platform } = call;
     let head = wire::read_head(&platform.head(&request));
     let request_id = request_id(&head.request, entropy);
-    // For entry.mjs, which answers in our place if this instance crashes.
+    // entry.mjs needs the id if this instance crashes, because it then answers instead.
     platform.note(&request, request_id.as_str());
     let peer = peer(&head.request);
     let request = wire::read_body(head, &request, &platform).await;
     let app = APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build(&env)))));
-    // With wrong settings every request is refused before it could ask the database.
+    // With wrong settings every request is refused before it can call the database, so the defaults are never used.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
-    let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), context);
+    let background = Arc::new(WaitUntil::new(context));
+    let gate = BreakerGate::new(&env, policy.unwrap_or_default(), request_id.clone(), background.clone());
     let d1 = D1::for_request(&env, &platform, d1_timeout_ms.unwrap_or_default());
     let ports = Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets::new(&env)),
         entropy,
+        background,
         await_hash_slot: slot,
         normalize,
         limiter: Arc::new(BindingLimiter::new(&env)),
@@ -99,10 +102,10 @@ async fn respond(call: Call) -> Response<Body> {
     app.respond(ports, request).await
 }
 
-/// Cleans up, when the timer of wrangler.toml says so. Nobody waits for it: what goes wrong is logged, and the
-/// next run goes on where this one stopped.
+/// Cleans up, triggered by the cron schedule in wrangler.toml. Failures are only logged, and the next run continues
+/// where this one stopped.
 #[wasm_bindgen]
-#[expect(unreachable_pub, reason = "what JavaScript calls must be public")]
+#[expect(unreachable_pub, reason = "JavaScript calls it")]
 pub fn clean(env: Env, context: worker_sys::Context, platform: JsValue) -> Promise {
     future_to_promise(AssertUnwindSafe(async move {
         clean_up(&env, context, &platform.unchecked_into()).await;
@@ -122,7 +125,8 @@ async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) 
             tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
             return;
         };
-        let gate = BreakerGate::new(env, settings.breaker, request_id, Context::new(context));
+        let background = Arc::new(WaitUntil::new(Context::new(context)));
+        let gate = BreakerGate::new(env, settings.breaker, request_id, background);
         let store = Store::new(Arc::new(D1::for_task(env, platform, settings.d1_timeout_ms)), Arc::new(gate));
         service::platform::clean_up::run(&store, now(), settings.audit_retention_days).await;
     }
@@ -139,11 +143,11 @@ fn build(env: &Env) -> App {
     app
 }
 
-/// The settings, and the bindings without which nothing works: a deployment that lacks one says which.
+/// Reads the settings and checks the required bindings. The error names every missing setting and binding.
 fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment::text(env, name));
     let limiters = RateLimit::ALL.map(RateLimit::binding);
-    // Without limits, nobody asks a limiter.
+    // Limiter bindings are required only if rate limiting is on.
     let limiters = limiters.into_iter().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
     let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);
     let missing: Vec<&'static str> = bindings.filter(|name| !environment::has(env, name)).collect();
@@ -157,7 +161,7 @@ fn read_settings(env: &Env) -> std::result::Result<Settings, WrongSettings> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
+#[expect(clippy::disallowed_methods, reason = "the only place that draws random bytes")]
 fn entropy(bytes: &mut [u8]) -> std::result::Result<(), NoEntropy> {
     getrandom::fill(bytes).map_err(|_| NoEntropy)
 }

@@ -1,5 +1,5 @@
-//! The gate in front of D1: this isolate's copy of the breaker, and the questions to the Durable Object
-//! that holds the truth.
+//! The gate in front of D1: the isolate's copy of the breaker, and its calls to the Durable Object with the
+//! authoritative state.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -7,26 +7,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use tracing::Instrument as _;
 use worker::js_sys::futures::JsFuture;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsCast as _;
 use worker::worker_sys::DurableObject;
-use worker::{Context, Delay, Env, web_sys};
+use worker::{Delay, Env, web_sys};
 
 use crate::domain::breaker::copy::{Advice, BreakerCopy};
 use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::BREAKER_TIMEOUT_MS;
-use crate::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+use crate::ports::{Background, BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 use crate::shell::breaker_protocol::{Answer, Question};
 use crate::shell::clock::now;
 
-/// The object's name: one breaker for one database.
+/// The object's name; there is one breaker per database.
 const OBJECT_NAME: &str = "d1";
 
 thread_local! {
-    /// What this isolate knows. Never borrowed across an await.
+    /// This isolate's copy. Never borrowed across an await.
     static COPY: RefCell<BreakerCopy> = RefCell::default();
 }
 
@@ -36,25 +35,25 @@ pub(super) struct BreakerGate {
     env: Env,
     policy: Policy,
     request_id: RequestId,
-    context: Arc<Context>,
+    background: Arc<dyn Background>,
     calls: Arc<AtomicU32>,
 }
 
 impl BreakerGate {
-    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, context: Context) -> Self {
-        Self { env: env.clone(), policy, request_id, context: Arc::new(context), calls: Arc::default() }
+    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, background: Arc<dyn Background>) -> Self {
+        Self { env: env.clone(), policy, request_id, background, calls: Arc::default() }
     }
 
-    /// Asks the object, for as long as a request can wait, and remembers what it says.
+    /// Asks the object, with a deadline, and updates the copy.
     async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
-        let begun = COPY.with_borrow(BreakerCopy::begin);
+        let begun = COPY.with_borrow(BreakerCopy::begin_question);
         let deadline = Delay::from(Duration::from_millis(BREAKER_TIMEOUT_MS.unsigned_abs()));
         let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => None,
         };
         let Some(answer) = answer else {
-            if COPY.with_borrow_mut(|copy| copy.lost(begun, now())) {
+            if COPY.with_borrow_mut(|copy| copy.question_lost(begun, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
             }
             return Err(OutOfReach);
@@ -79,27 +78,27 @@ impl BreakerGate {
         serde_json::from_str(&text.as_string()?).ok()
     }
 
-    /// Brings the copy up to date after the response, without keeping the request waiting.
+    /// Refreshes the copy in the background, so the request does not wait.
     fn refresh_in_background(&self) {
         let gate = self.clone();
         let refresh = async move {
             let reached = gate.ask(Question::Inspect).await.is_ok();
             tracing::debug!(target: "app.breaker", reached, "Circuit breaker copy refreshed");
         };
-        self.context.wait_until(refresh.instrument(tracing::Span::current()));
+        self.background.spawn(Box::pin(SendFuture::new(refresh)));
     }
 
-    /// What this isolate advises, with what that entails: a refresh, a line in the log.
+    /// The copy's advice; starts a due refresh and logs a transition of the local breaker.
     fn decide(&self) -> Advice {
         let (from, decision) = COPY.with_borrow_mut(|copy| {
-            let from = copy.alone().map(|breaker| breaker.entered());
+            let from = copy.local().map(|breaker| breaker.entered());
             (from, copy.decide(now(), &self.policy))
         });
         if decision.refresh {
             self.refresh_in_background();
         }
-        if let (Advice::ProbeAlone(_), Some(from)) = (decision.advice, from) {
-            log_alone(from, State::HalfOpen);
+        if let (Advice::ProbeLocally(_), Some(from)) = (decision.advice, from) {
+            log_local_transition(from, State::HalfOpen);
         }
         decision.advice
     }
@@ -108,11 +107,11 @@ impl BreakerGate {
         match self.decide() {
             Advice::Ask => {
                 let answer = self.ask_and_count(Question::Admit).await;
-                COPY.with_borrow_mut(BreakerCopy::asked);
+                COPY.with_borrow_mut(BreakerCopy::ask_finished);
                 self.follow_answer(answer)
             }
-            // The one question that an isolate asks about a breaker that is closed: a refresh, and logged so.
-            Advice::Introduce => {
+            // The isolate's first question, the only one while the breaker is closed; logged as a refresh.
+            Advice::FirstAsk => {
                 let answer = self.ask(Question::Admit).await;
                 tracing::debug!(target: "app.breaker", reached = answer.is_ok(), "Circuit breaker copy refreshed");
                 self.follow_answer(answer)
@@ -136,29 +135,29 @@ impl BreakerGate {
             (Some(Probe::Shared(round)), Outcome::Answered) => self.tell(Question::ProbeSucceeded(round)).await,
             (Some(Probe::Shared(round)), Outcome::Failed) => self.tell(Question::ProbeFailed(round)).await,
             (Some(Probe::Alone(round)), Outcome::Answered) => {
-                change_alone(|breaker| breaker.probe_succeeded(round));
+                change_local(|breaker| breaker.probe_succeeded(round));
             }
             (Some(Probe::Alone(round)), Outcome::Failed) => {
-                change_alone(|breaker| breaker.probe_failed(round, now(), &self.policy));
+                change_local(|breaker| breaker.probe_failed(round, now(), &self.policy));
             }
         }
     }
 
-    /// An open breaker does not count: a storm of failures must not become a storm of reports.
+    /// Reports a failure, unless the breaker is open: a storm of failures must not become a storm of reports.
     async fn note_failure(&self) {
         if COPY.with_borrow(BreakerCopy::is_open) {
             return;
         }
-        if COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+        if COPY.with_borrow_mut(|copy| copy.local().is_none()) {
             self.tell(Question::Failed).await;
         }
-        change_alone(|breaker| breaker.failed(now(), &self.policy));
+        change_local(|breaker| breaker.failed(now(), &self.policy));
     }
 
-    /// Reports, and once more if the report was lost though the object answers others. What is lost all
-    /// the same costs little: a failure is counted here, and the lease of a probe ends by itself.
+    /// Sends a report, and retries once if it was lost while the object answers other calls. A lost report costs
+    /// little: an isolate that decides alone counts the failure itself, and the lease of a probe expires.
     async fn tell(&self, report: Question) {
-        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.alone().is_none()) {
+        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.local().is_none()) {
             let _ = self.ask_and_count(report).await;
         }
     }
@@ -171,34 +170,34 @@ impl BreakerGate {
     }
 }
 
-/// Tells the breaker of this isolate alone, if it is alone, and logs what that changed.
-fn change_alone(change: impl FnOnce(&mut Breaker)) {
+/// Changes the local breaker, if the isolate decides alone, and logs the transition.
+fn change_local(change: impl FnOnce(&mut Breaker)) {
     let states = COPY.with_borrow_mut(|copy| {
-        let breaker = copy.alone()?;
+        let breaker = copy.local()?;
         let from = breaker.entered();
         change(breaker);
         Some((from, breaker.entered()))
     });
     if let Some((from, to)) = states {
-        log_alone(from, to);
+        log_local_transition(from, to);
     }
 }
 
-fn log_alone(from: State, to: State) {
+fn log_local_transition(from: State, to: State) {
     if from != to {
         let (from, to) = (from.as_str(), to.as_str());
         tracing::warn!(target: "app.breaker", from, to, "Circuit breaker of this isolate changed");
     }
 }
 
-/// Advice that needs nobody to be asked.
+/// Follows advice that needs no call to the object.
 fn follow(advice: Advice) -> Result<Pass, Refused> {
     match advice {
         Advice::Go => Ok(Pass { probe: None }),
-        Advice::ProbeAlone(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
+        Advice::ProbeLocally(round) => Ok(Pass { probe: Some(Probe::Alone(round)) }),
         Advice::Refuse { retry_after_ms } => Err(Refused { retry_after_ms }),
-        // It was asked a moment ago, and said no or nothing: not again in the same request.
-        Advice::Ask | Advice::Introduce => Err(Refused { retry_after_ms: 1_000 }),
+        // The object has just refused or not answered, so the same request does not ask again.
+        Advice::Ask | Advice::FirstAsk => Err(Refused { retry_after_ms: 1_000 }),
     }
 }
 

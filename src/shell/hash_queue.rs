@@ -1,4 +1,4 @@
-//! The hash queue of this isolate: `domain/password/queue.rs`, driven by timers of the event loop.
+//! The hash queue of this isolate: `domain/password/queue.rs`, polled by timers.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::domain::password::queue::{HashQueue, HashQueueFull, Poll};
 use crate::ports::PortFuture;
 
 thread_local! {
-    /// Never borrowed across an await. No request waits for another's promise, which may never be kept: each has timers
-    /// of its own.
+    /// Never borrowed across an await. Each request has its own timers, because the promise of another request might
+    /// never resolve.
     static QUEUE: RefCell<HashQueue> = RefCell::default();
 }
 
-/// Waits for a slot. It is taken by computing before the next await.
+/// Waits for a slot. The caller must hash before its next await.
 pub(super) fn slot() -> PortFuture<'static, Result<(), HashQueueFull>> {
     Box::pin(SendFuture::new(async {
         let mut ticket = QUEUE.with_borrow(HashQueue::join);
         loop {
-            // A round of the event loop: timers that are due and whatever has arrived, once each.
+            // One turn of the event loop, which handles due timers and pending events.
             Delay::from(Duration::ZERO).await;
             match QUEUE.with_borrow_mut(|queue| queue.poll(ticket))? {
                 Poll::Ready => return Ok(()),

@@ -1,4 +1,4 @@
-//! Rate limits per client address: the platform's rate-limit bindings, which count where the request arrives.
+//! Rate limits per client network: the platform's rate-limit bindings, which count per location.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use worker::{Delay, Env};
 use crate::domain::limits::RateLimit;
 use crate::ports::{Limiter, PortFuture};
 
-/// It counts in the memory of the machine: longer than this, something is wrong with it.
+/// The binding counts in local memory, so a longer wait means that it has failed.
 const DEADLINE: Duration = Duration::from_millis(250);
 
-/// The limiters of this deployment.
+/// The rate-limit bindings of this deployment.
 pub(super) struct BindingLimiter {
     env: Env,
 }

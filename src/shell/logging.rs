@@ -1,7 +1,7 @@
 //! Logs: one JSON object per line.
 //!
-//! `timestamp`, `level`, `name`, `message`, `request_id`, then the event's own fields, flat. Every value
-//! goes through the JSON writer, so that no input can start a line or forge a field of its own.
+//! The members are `timestamp`, `level`, `name`, `message`, `request_id`, then the event's own fields. Every value is
+//! JSON-encoded, so no input can start a line or forge a field.
 
 use std::fmt;
 use std::io::Write as _;
@@ -26,17 +26,17 @@ pub struct JsonLayer<W> {
     min_level: &'static MinLevel,
 }
 
-/// The least severe level that is written; set when the settings have been read.
+/// The minimum severity of written lines; set from the settings.
 pub struct MinLevel(AtomicU8);
 
 impl MinLevel {
-    /// `INFO`, until the settings say otherwise.
+    /// `INFO`, until the settings are read.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU8::new(LogLevel::Info as u8))
     }
 
-    /// Takes the level from the settings.
+    /// Applies the level of the settings.
     pub fn set(&self, level: LogLevel) {
         self.0.store(level as u8, Ordering::Relaxed);
     }
@@ -53,14 +53,14 @@ impl Default for MinLevel {
 }
 
 impl<W> JsonLayer<W> {
-    /// A layer that writes to `writer` and dates its lines with `clock`.
+    /// A layer that writes to `writer`, with timestamps from `clock`.
     #[must_use]
     pub const fn new(writer: W, clock: fn() -> Timestamp, min_level: &'static MinLevel) -> Self {
         Self { writer, clock, min_level }
     }
 }
 
-/// The names of the contract, for `tracing`'s.
+/// Maps the levels of `tracing` to those of the contract.
 fn level_of(metadata: &Metadata<'_>) -> (LogLevel, &'static str) {
     match *metadata.level() {
         Level::ERROR => (LogLevel::Error, "ERROR"),
@@ -70,7 +70,7 @@ fn level_of(metadata: &Metadata<'_>) -> (LogLevel, &'static str) {
     }
 }
 
-/// The request id of a span, kept with it: a member of a line.
+/// The request id of a span, stored with the span as an encoded member.
 struct SpanRequestId(Vec<u8>);
 
 impl<S, W> Layer<S> for JsonLayer<W>
@@ -89,7 +89,7 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let metadata = event.metadata();
         let (level, level_name) = level_of(metadata);
-        // Other crates' events are not ours to publish: they do not know the rules above.
+        // Events of other crates are dropped, because they may contain secrets.
         if !self.min_level.allows(level) || !metadata.target().starts_with("app.") {
             return;
         }
@@ -109,12 +109,12 @@ where
         if let Some(comma) = line.first_mut() {
             *comma = b'{';
         }
-        // The console takes every line; there is nobody to tell if it does not.
+        // The console accepts every line, and an error could not be reported anywhere.
         let _ = self.writer.make_writer_for(metadata).write_all(&line);
     }
 }
 
-/// Writes a member as JSON, with a comma in front. Text and numbers: cannot fail to be written, to memory.
+/// Appends a member as JSON, after a comma. Writing text and numbers to memory cannot fail.
 fn write_member(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized)) {
     line.push(b',');
     let _ = serde_json::to_writer(&mut *line, name);
@@ -122,7 +122,7 @@ fn write_member(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized
     let _ = serde_json::to_writer(line, value);
 }
 
-/// The fields of an event as members of its line: the message, which comes first there, and the others.
+/// The fields of an event as encoded members: the message, which comes first in the line, and the others.
 #[derive(Default)]
 struct Members {
     message: Vec<u8>,
@@ -158,7 +158,7 @@ impl Visit for Members {
     }
 }
 
-/// The field of a span that its lines repeat.
+/// Extracts the request id from the fields of a span.
 #[derive(Default)]
 struct RequestIdMember(Option<Vec<u8>>);
 

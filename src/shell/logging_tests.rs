@@ -1,4 +1,4 @@
-//! The shape of a log line, and that nothing can break out of it.
+//! The format of a log line, and protection against log injection.
 
 use std::io;
 use std::sync::{Arc, Mutex};

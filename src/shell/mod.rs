@@ -1,13 +1,15 @@
 //! The Workers runtime: the only place that names `worker`, JavaScript, the clock and entropy.
 //!
-//! It adapts: a JavaScript request to an `http` one and back, D1 and the assets binding to the ports,
-//! `tracing` to the console. It decides nothing.
+//! It contains only adapters: JavaScript requests and responses to those of `http`, D1 and the assets binding to the
+//! ports, `tracing` to the console. It makes no decisions.
 
 pub mod breaker_protocol;
 pub mod logging;
 
 #[cfg(target_arch = "wasm32")]
 mod assets;
+#[cfg(target_arch = "wasm32")]
+mod background;
 #[cfg(target_arch = "wasm32")]
 mod breaker_object;
 #[cfg(target_arch = "wasm32")]

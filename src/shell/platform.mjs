@@ -1,7 +1,7 @@
-// What JavaScript does for Rust, each with one crossing between them: `platform.rs` says which and why, `wire.rs` and
-// `d1.rs` are the other side of the forms used here.
+// Functions for Rust, each with one crossing between Wasm and JavaScript; `platform.rs` declares them and says why.
+// `wire.rs` and `d1.rs` are the Rust side of the text formats used here.
 
-/** The headers that the service looks at, in the order in which `wire.rs` reads them. */
+/** The headers that the service uses, in the order in which `wire.rs` reads them. */
 const HEADERS = [
   "access-control-request-headers",
   "access-control-request-method",
@@ -14,18 +14,18 @@ const HEADERS = [
   "x-request-id",
 ];
 
-/** The texts of the statements that Rust knows by numbers. */
+/** The texts of the statements; Rust refers to them by their index. */
 const statements = [];
 
 /**
- * Headers by their text: nearly all responses have one of a few sets, but for the request's id. To make an object of a
- * text costs three times what it costs to copy one.
+ * A cache of `Headers` by their text. Except for the request id, nearly all responses have one of a few sets of
+ * headers. Building an object from text costs three times as much as copying one.
  */
 const knownHeaders = new Map();
-/** Some texts hold a number of seconds, or an origin: what was noted is forgotten before it is many. */
+/** Bounds the cache, because some texts contain a number of seconds or an origin. */
 const MAX_KNOWN_HEADERS = 100;
 
-/** At least one header: `http/kit/headers.rs` sees to that. */
+/** Parses headers. There is always at least one, because `http/kit/headers.rs` adds some to every response. */
 function headersOf(text) {
   let headers = knownHeaders.get(text);
   if (headers === undefined) {
@@ -43,7 +43,7 @@ function headersOf(text) {
 }
 
 export default {
-  /** A line each: is there a body, the method, the URL, the headers; a colon in front of those that are there. */
+  /** One line each for the presence of a body, the method, the URL and every header; a colon precedes a present one. */
   head(request) {
     const { method, url, headers } = request;
     let head = `${request.body === null ? "" : "body"}\n${method}\n${url}`;
@@ -55,8 +55,8 @@ export default {
   },
 
   /**
-   * Makes a response of a line with status and request id, the other headers, an empty line and the body; or takes one
-   * that is made already.
+   * Makes a response from a text: a line with status and request id, the other headers, an empty line and the body. A
+   * complete response is returned as it is.
    */
   response(answer) {
     if (typeof answer !== "string") {
@@ -70,15 +70,15 @@ export default {
   },
 
   /**
-   * All bytes of a body, or the first `limit + 1`, or none if it breaks. One wait, however many chunks a client makes of
-   * it: one for each would let a small body cost more than a password hash. Where the length was announced no more than
-   * that ever comes, so there the simplest means does, for a tenth less of the request's time.
+   * All bytes of a body, or the first `limit + 1`, or none if reading fails. It awaits once, however many chunks the
+   * client sends: one await per chunk would let a small body cost more than a password hash. A body with an announced
+   * length cannot exceed it, so `arrayBuffer` suffices there and saves a tenth of the request's time.
    */
   async readBody(request, limit, isShort) {
     try {
       if (isShort) {
         const body = await request.arrayBuffer();
-        // Should more come all the same, it does not get into memory that only ever grows.
+        // If more arrives nevertheless, the excess must not enter the Wasm memory, which never shrinks.
         return new Uint8Array(body, 0, Math.min(body.byteLength, limit + 1));
       }
       const reader = request.body.getReader({ mode: "byob" });
@@ -89,7 +89,7 @@ export default {
     }
   },
 
-  /** For entry.mjs, which answers if Rust crashes. */
+  /** Stores the request id for entry.mjs, which answers if Rust crashes. */
   note(request, requestId) {
     request.requestId = requestId;
   },
@@ -98,7 +98,7 @@ export default {
     statements[number] = sql;
   },
 
-  /** The rows of each statement as one JSON text, or null after the deadline. */
+  /** Runs a batch: the rows of each statement as one JSON text, or null after the deadline. */
   batch({ DB: database }, message, timeoutMs) {
     const prepared = JSON.parse(message).map(([number, values]) => database.prepare(statements[number]).bind(...values));
     return inTime(database.batch(prepared), timeoutMs);
@@ -112,8 +112,8 @@ async function inTime(results, timeoutMs) {
   });
   try {
     let found = await Promise.race([results, deadline]);
-    for (let round = 0; found === null && round < LATE_ROUNDS; round += 1) {
-      found = await Promise.race([results, nextRound()]);
+    for (let turn = 0; found === null && turn < LATE_TURNS; turn += 1) {
+      found = await Promise.race([results, nextTurn()]);
     }
     return found === null ? null : rowsOf(found);
   } finally {
@@ -122,15 +122,15 @@ async function inTime(results, timeoutMs) {
 }
 
 /**
- * Rounds of the event loop in which an answer is still looked for after the deadline: enough for one whose head, body and
- * end come one after another. If this isolate computed when the deadline passed, it may have been there for long, and that
- * is not the database's fault. If the database is, they cost a few milliseconds.
+ * Turns of the event loop that still wait for an answer after the deadline, enough for one whose head, body and end
+ * arrive separately. If the isolate was busy computing when the deadline passed, the answer may have arrived long ago,
+ * and the database is not at fault. If the database is at fault, the turns cost a few milliseconds.
  */
-const LATE_ROUNDS = 5;
+const LATE_TURNS = 5;
 
-const nextRound = () => new Promise((resolve) => setTimeout(resolve, 0, null));
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0, null));
 
-/** As one JSON text; nothing, if D1 answered something else. */
+/** The rows as one JSON text, or undefined if D1's answer is malformed. */
 function rowsOf(results) {
   try {
     return JSON.stringify(results.map((result) => result.results));

@@ -1,8 +1,7 @@
-//! Requests and responses, between JavaScript's types and Rust's.
+//! Conversion of requests and responses between JavaScript and Rust.
 //!
-//! `worker` has such a conversion; this one differs where a stranger chooses the input. A header with
-//! bytes beyond ASCII or a URL that the `http` crate does not read must not end in the runtime's own
-//! error page, and a body is not read further than the service would look at it.
+//! The `worker` crate has such a conversion; this one also handles hostile input. A non-ASCII header or a URL that the
+//! `http` crate cannot parse must not produce the runtime's error page. A body is read only up to the service's limit.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ use crate::ports::AssetStream;
 use crate::shell::assets;
 use crate::shell::platform::Platform;
 
-/// The headers that the service looks at: no other comes in. In the order in which platform.mjs sends them.
+/// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
 const HEADERS: [HeaderName; 9] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
@@ -38,17 +37,17 @@ const HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Stands for a URL that is too long or too odd to be one of ours: no route matches it.
+/// Replaces a URL that cannot be parsed; no route matches it.
 const UNREADABLE: &str = "/%00";
 
-/// What platform.mjs says of a request: a line each for whether it has a body, the method, the URL, and the headers, with
-/// a colon in front of each one that is there. None of them can hold a line break.
+/// The head of a request. platform.mjs sends one line each for the presence of a body, the method, the URL and every
+/// header. A colon precedes the value of a present header. No part can contain a line break.
 pub(super) struct Head {
     pub(super) request: Request<()>,
     has_body: bool,
 }
 
-/// Reads it: nothing to wait for.
+/// Parses the text from platform.mjs.
 pub(super) fn read_head(text: &str) -> Head {
     let mut lines = text.split('\n');
     let has_body = lines.next() == Some("body");
@@ -67,9 +66,8 @@ pub(super) fn read_head(text: &str) -> Head {
     Head { request, has_body }
 }
 
-/// Reads the body until it ends, or is larger than the service accepts; then what was read is passed on, one byte too
-/// long, to be refused where all bodies are judged. One that announces itself as too large is refused there by its
-/// announcement: nobody waits for it.
+/// Reads the body to its end or to one byte over the limit; `http::kit::body` then refuses the oversized body. A body
+/// with an excessive `Content-Length` is not read, because `http::kit::body` refuses it by that header.
 pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: &Platform) -> Request<Body> {
     let Head { request: head, has_body } = head;
     let is_short = announced_length(head.headers()).map(|length| length <= MAX_BODY_BYTES as u64);
@@ -82,19 +80,19 @@ pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: 
     head.map(|()| Body::from(bytes.unwrap_or_default()))
 }
 
-/// Writes a response: a text that platform.mjs makes a response of, or one that is complete already.
+/// Writes a response: a text from which platform.mjs makes a response, or a complete response for a stream.
 pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
     let (parts, body) = response.into_parts();
     if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {
         return stream_response(&parts, &stream).map(JsValue::from);
     }
-    // Bodies are complete texts, held in memory: collecting them cannot fail.
+    // Bodies are complete texts in memory, so collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut text = String::with_capacity(512 + bytes.len());
     let request_id = parts.headers.get(&REQUEST_ID).map(HeaderValue::as_bytes).unwrap_or_default();
     let _ = write!(text, "{} {}", parts.status.as_u16(), String::from_utf8_lossy(request_id));
     for (name, value) in &parts.headers {
-        // The runtime knows the length of a body that it is given.
+        // The runtime sets the length of a body itself.
         let is_implied = name == REQUEST_ID || (name == CONTENT_LENGTH && !bytes.is_empty());
         if !is_implied {
             let _ = write!(text, "\n{name}: {}", String::from_utf8_lossy(value.as_bytes()));

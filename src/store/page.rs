@@ -1,14 +1,14 @@
-//! Pages of a list, by keyset: a page begins behind the id at which the last one ended, never at an offset, so
-//! that a page costs the same wherever it is, and nothing is shown twice when rows come and go.
+//! Keyset pagination: a page begins after the last id of the previous page, not at an offset. Every page costs the
+//! same, and concurrent inserts and deletions duplicate no row.
 
 use crate::ports::{Statement, query};
 
-/// Which page of a list.
+/// The position and the size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// At most so many items.
+    /// Maximum number of items.
     pub limit: usize,
-    /// Behind the item with this id; from the beginning, if there is none.
+    /// The page begins after the item with this id; `None` is the first page.
     pub after: Option<i64>,
 }
 
@@ -18,7 +18,7 @@ impl PageRequest {
         query(sql).bind("after", self.after.unwrap_or(0)).bind("limit", self.rows())
     }
 
-    /// One row more than the page holds tells whether there is another page.
+    /// One row more than the page holds shows whether another page follows.
     pub(super) fn rows(self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1
     }
@@ -27,9 +27,9 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items.
+    /// At most [`PageRequest::limit`] items.
     pub items: Vec<T>,
-    /// The id behind which the next page begins; none on the last page.
+    /// [`PageRequest::after`] of the next page; `None` on the last page.
     pub next: Option<i64>,
 }
 

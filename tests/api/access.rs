@@ -6,16 +6,16 @@ use edge_auth::http::routes::{Access, PathResource, ROUTES};
 
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
-/// Does the route want a user, whoever they are or one with a permission?
-fn wants_user(access: Access) -> bool {
+/// Whether the route requires a signed-in user, with or without a permission.
+fn requires_user(access: Access) -> bool {
     matches!(access, Access::User | Access::Permit(..))
 }
 
-/// Each route that wants a user, asked with these `Authorization` headers.
-async fn ask_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
+/// Sends these `Authorization` headers to every route that requires a user.
+async fn call_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
     let mut replies = Vec::new();
-    for route in ROUTES.iter().filter(|route| wants_user(route.access)) {
-        // An id as good as any: who asks is found out first.
+    for route in ROUTES.iter().filter(|route| requires_user(route.access)) {
+        // Any id will do: the service authenticates the caller before it looks the resource up.
         let path = ["{id}", "{department_id}", "{grant_id}"]
             .iter()
             .fold(route.path.to_owned(), |path, parameter| path.replace(parameter, "1"));
@@ -36,7 +36,7 @@ async fn signed_in() -> (Service, Tokens) {
 }
 
 #[test]
-fn a_permission_is_asked_for_on_what_the_path_names() {
+fn a_permission_is_checked_on_the_resource_in_the_path() {
     for route in ROUTES {
         let Access::Permit(_, scope) = route.access else { continue };
         let expected = match route.path.split("/{id}").next().unwrap() {
@@ -54,9 +54,9 @@ fn a_permission_is_asked_for_on_what_the_path_names() {
 }
 
 #[tokio::test]
-async fn no_token_is_asked_for_one_and_nothing_is_read() {
+async fn a_request_without_a_token_is_refused_without_a_database_call() {
     let (service, _) = signed_in().await;
-    for reply in ask_all(&service, &[]).await {
+    for reply in call_all(&service, &[]).await {
         let reply = reply.expect_error(401, "AUTH_TOKEN_INVALID");
         assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\""));
         assert_eq!(service.last_d1_calls(), 0);
@@ -64,12 +64,12 @@ async fn no_token_is_asked_for_one_and_nothing_is_read() {
 }
 
 #[tokio::test]
-async fn bad_tokens_are_refused_as_invalid_without_reading_anything() {
+async fn invalid_tokens_are_refused_without_a_database_call() {
     let (service, tokens) = signed_in().await;
     let refresh = format!("Bearer {}", tokens.refresh);
     let altered = format!("bearer {}x", tokens.access);
     for value in ["Bearer x", "Bearer a.b.c", &refresh, &altered] {
-        for reply in ask_all(&service, &[value]).await {
+        for reply in call_all(&service, &[value]).await {
             let reply = reply.expect_error(401, "AUTH_TOKEN_INVALID");
             assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\", error=\"invalid_token\""));
             assert_eq!(service.last_d1_calls(), 0);
@@ -78,11 +78,11 @@ async fn bad_tokens_are_refused_as_invalid_without_reading_anything() {
 }
 
 #[tokio::test]
-async fn what_is_no_bearer_token_is_no_bad_one_either() {
+async fn other_schemes_get_a_challenge_without_an_error_code() {
     let (service, tokens) = signed_in().await;
     let basic = format!("Basic {}", tokens.access);
     for value in ["", "Bearer", "Bearer ", "Basic dTpw", "Digest x", &basic, &tokens.access] {
-        for reply in ask_all(&service, &[value]).await {
+        for reply in call_all(&service, &[value]).await {
             let reply = reply.expect_error(401, "AUTH_TOKEN_INVALID");
             assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"edge-auth\""), "{value}");
             assert_eq!(service.last_d1_calls(), 0);
@@ -91,16 +91,16 @@ async fn what_is_no_bearer_token_is_no_bad_one_either() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_none() {
+async fn two_authorization_headers_are_refused() {
     let (service, tokens) = signed_in().await;
     let good = format!("Bearer {}", tokens.access);
-    for reply in ask_all(&service, &[&good, &good]).await {
+    for reply in call_all(&service, &[&good, &good]).await {
         reply.expect_error(401, "AUTH_TOKEN_INVALID");
     }
 }
 
 #[tokio::test]
-async fn the_name_of_the_scheme_has_no_case() {
+async fn the_scheme_name_is_case_insensitive() {
     let (service, tokens) = signed_in().await;
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let request = Request::get("/users/me").header("Authorization", format!("{scheme} {}", tokens.access));
@@ -124,7 +124,7 @@ async fn an_access_token_expires() {
     service.advance(899);
     service.me(&tokens.access).await.expect(200);
     service.advance(1);
-    for reply in ask_all(&service, &[&authorization]).await {
+    for reply in call_all(&service, &[&authorization]).await {
         let reply = reply.expect_error(401, "AUTH_TOKEN_EXPIRED");
         assert!(reply.header("www-authenticate").unwrap().ends_with("error=\"invalid_token\""));
         assert_eq!(service.last_d1_calls(), 0);
@@ -132,10 +132,10 @@ async fn an_access_token_expires() {
 }
 
 #[tokio::test]
-async fn an_access_token_dies_with_its_session() {
+async fn an_access_token_is_revoked_with_its_session() {
     let (service, tokens) = signed_in().await;
     service.logout(&tokens.refresh).await.expect(200);
-    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+    for reply in call_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
         let reply = reply.expect_error(401, "AUTH_TOKEN_REVOKED");
         assert!(reply.header("www-authenticate").unwrap().ends_with("error=\"invalid_token\""));
         assert_eq!(service.last_d1_calls(), 1);
@@ -146,22 +146,22 @@ async fn an_access_token_dies_with_its_session() {
 async fn a_disabled_user_is_refused_on_the_next_request() {
     let (service, tokens) = signed_in().await;
     service.db.execute("UPDATE users SET is_active = 0");
-    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+    for reply in call_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
         reply.expect_error(403, "AUTH_INACTIVE_USER");
     }
 }
 
 #[tokio::test]
-async fn an_erased_user_is_unknown() {
+async fn the_token_of_an_erased_user_is_invalid() {
     let (service, tokens) = signed_in().await;
     service.delete_account(&tokens.access).await;
-    for reply in ask_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
+    for reply in call_all(&service, &[&format!("Bearer {}", tokens.access)]).await {
         reply.expect_error(401, "AUTH_TOKEN_INVALID");
     }
 }
 
 #[tokio::test]
-async fn a_user_sees_themselves_in_one_round_trip() {
+async fn the_profile_takes_one_round_trip() {
     let (service, _) = signed_in().await;
     service.register("bob@example.com").await;
     let tokens = service.login("bob@example.com", PASSWORD).await.tokens();

@@ -1,4 +1,4 @@
-//! What users do with their own account: profile, password, export, the end of it.
+//! A user's own account: profile, password change, export and deletion.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn change_password(service: &Service, tokens: &Tokens, current: &str, new:
 }
 
 #[tokio::test]
-async fn a_name_is_changed_removed_or_left_alone() {
+async fn the_full_name_can_be_set_cleared_or_left_unchanged() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let steps = [
@@ -37,7 +37,7 @@ async fn a_name_is_changed_removed_or_left_alone() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_all_other_sessions() {
+async fn a_password_change_ends_all_other_sessions() {
     let service = Service::new();
     let other = service.register(EMAIL).await;
     let mine = service.login(EMAIL, PASSWORD).await.tokens();
@@ -52,7 +52,7 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
-async fn a_password_is_proven_by_the_stored_hash_and_changed_to_one_of_the_configured_function() {
+async fn a_password_change_verifies_the_stored_hash_and_writes_the_configured_function() {
     let kinds = [("argon2id", "$argon2id$v=19$m=19456,t=2,p=1$"), ("pbkdf2-sha256", "$pbkdf2-sha256$i=10,l=32$")];
     for ((before, old), (after, new)) in [(kinds[0], kinds[1]), (kinds[1], kinds[0])] {
         let db = Arc::new(Sqlite::migrated());
@@ -80,7 +80,7 @@ async fn a_wrong_current_password_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_rules_for_a_new_password_are_those_of_registering() {
+async fn password_change_and_registration_share_the_password_rules() {
     let service = Service::new();
     let tokens = service.register("ada.lovelace@example.com").await;
     let cases = [
@@ -104,7 +104,7 @@ async fn the_rules_for_a_new_password_are_those_of_registering() {
 }
 
 #[tokio::test]
-async fn a_common_password_and_a_bad_address_are_both_said() {
+async fn a_common_password_and_an_invalid_address_are_both_reported() {
     let service = Service::new();
     let reply = service.post("/auth/register", &json!({"email": "nobody", "password": "password123"})).await;
     let faults = reply.expect(422).faults();
@@ -113,7 +113,7 @@ async fn a_common_password_and_a_bad_address_are_both_said() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_leaves_its_id_in_the_audit_and_nothing_else() {
+async fn a_deleted_account_leaves_only_its_id_in_the_audit_log() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let body = json!({"refresh_token": tokens.refresh});
@@ -149,7 +149,7 @@ async fn a_wrong_password_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn an_export_holds_what_is_stored_and_no_secret() {
+async fn an_export_holds_the_stored_data_and_no_secret() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     service.register("eve@example.com").await;
@@ -168,7 +168,7 @@ async fn an_export_holds_what_is_stored_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_long_export_comes_in_pages_without_gap_or_repetition() {
+async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let eve = service.register("eve@example.com").await;
@@ -189,8 +189,8 @@ async fn a_long_export_comes_in_pages_without_gap_or_repetition() {
         path = format!("/users/me/export?cursor={cursor}");
     }
     assert!(ids.windows(2).all(|pair| pair[0] > pair[1]));
-    assert_eq!(i64::try_from(ids.len()).unwrap(), expected, "asking adds events, above the first page");
-    // A cursor is a place in time, not a key: with Ada's cursor Eve sees her own.
+    assert_eq!(i64::try_from(ids.len()).unwrap(), expected, "requests add events, newer than the first page");
+    // A cursor is a position, not a capability: with Ada's cursor Eve sees her own events.
     let reply = service.get_as(&path, &eve.access).await.expect(200);
     let requests = reply.body["audit_events"].as_array().unwrap();
     let is_eves = |event: &Value| event["request_id"].as_str().unwrap()[1..].parse::<i64>().unwrap() % 2 == 1;

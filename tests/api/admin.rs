@@ -1,4 +1,4 @@
-//! What who runs the platform sees and does: users, their sessions, what happened.
+//! Platform administration: users, their sessions and the audit log.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -15,12 +15,12 @@ const PEOPLE: [Person; 5] = [
     ("a+b", ""),
 ];
 
-/// What somebody has in this member of every item of a list.
+/// This member of every item of a list.
 async fn column(visitor: &Visitor<'_>, path: &str, member: &str) -> Vec<Value> {
     visitor.all(path).await.into_iter().map(|mut item| item[member].take()).collect()
 }
 
-/// `(type, reason, user, who did it, university)` of the events about somebody, oldest first.
+/// `(type, reason, actor, university)` of the events about a user, oldest first.
 fn events(world: &World, name: &str) -> Vec<(String, Value, Value, Value)> {
     let sql = format!(
         "SELECT type, reason, actor_id, university_id FROM audit_events WHERE user_id = {} ORDER BY id",
@@ -39,7 +39,7 @@ fn events(world: &World, name: &str) -> Vec<(String, Value, Value, Value)> {
 }
 
 #[tokio::test]
-async fn users_are_listed_and_found_by_address_and_by_whether_they_are_active() {
+async fn users_are_listed_and_filtered_by_address_and_active_state() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     world.set_active("bob", false);
@@ -64,7 +64,7 @@ async fn users_are_listed_and_found_by_address_and_by_whether_they_are_active() 
         let ids = column(&root, &format!("/admin/users{parameters}"), "id").await;
         assert_eq!(json!(ids), json!(expected), "{parameters}");
     }
-    // A plus sign in a query is a blank, and an address has none.
+    // In a query string a plus sign is a space, and an address has none.
     root.ask("GET /admin/users?email=a+b@example.com").await.expect_error(422, "VALIDATION_ERROR");
     let wrong = "GET /admin/users?cursor=0&limit=101&is_active=1&email=nobody";
     let faults = root.ask(wrong).await.expect_error(422, "VALIDATION_ERROR").faults();
@@ -73,7 +73,7 @@ async fn users_are_listed_and_found_by_address_and_by_whether_they_are_active() 
 }
 
 #[tokio::test]
-async fn a_user_is_shown_with_the_roles_and_what_removes_them() {
+async fn a_user_is_shown_with_roles_and_their_grant_ids() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     let bob = root.ask("GET /admin/users/3").await.expect(200).body;
@@ -87,7 +87,7 @@ async fn a_user_is_shown_with_the_roles_and_what_removes_them() {
 }
 
 #[tokio::test]
-async fn nobody_unknown_can_be_administered() {
+async fn an_unknown_or_erased_user_is_404_for_every_operation() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     root.ask("DELETE /admin/users/3").await.expect(204);
@@ -109,7 +109,7 @@ async fn nobody_unknown_can_be_administered() {
 }
 
 #[tokio::test]
-async fn disabling_ends_every_session_at_once_and_enabling_revives_none() {
+async fn disabling_a_user_ends_every_session_and_enabling_revives_none() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     let first = world.service.login(&address("bob"), PASSWORD).await.tokens();
@@ -130,15 +130,15 @@ async fn disabling_ends_every_session_at_once_and_enabling_revives_none() {
         world.service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     }
     world.sign_in("bob").await.ask("GET /universities/1").await.expect(200);
-    // Doing again what is done already is no event.
+    // Repeating a change that is already in place writes no event.
     root.ask(r#"PATCH /admin/users/3 {"is_active": true}"#).await.expect(200);
     let done: Vec<_> = events(&world, "bob").into_iter().filter(|event| event.0.ends_with("abled")).collect();
-    let by_root = |what: &str| (what.to_owned(), json!(null), json!(world.id("root")), json!(null));
+    let by_root = |kind: &str| (kind.to_owned(), json!(null), json!(world.id("root")), json!(null));
     assert_eq!(done, [by_root("disabled"), by_root("enabled")]);
 }
 
 #[tokio::test]
-async fn a_change_changes_what_it_names_and_nothing_else() {
+async fn a_patch_changes_only_the_members_it_names() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     let bob = world.sign_in("bob").await;
@@ -165,7 +165,7 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn somebody_is_signed_out_everywhere_and_may_come_back() {
+async fn a_user_signed_out_everywhere_by_an_administrator_may_sign_in_again() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     let (first, second) = (world.sign_in("bob").await, world.sign_in("bob").await);
@@ -188,7 +188,7 @@ async fn somebody_is_signed_out_everywhere_and_may_come_back() {
 }
 
 #[tokio::test]
-async fn an_erased_user_leaves_an_id_and_nothing_else() {
+async fn an_erased_user_leaves_only_an_id() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     world.enroll("bob", 1);
@@ -218,7 +218,7 @@ async fn an_erased_user_leaves_an_id_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_is_being_erased_is_not_listed_any_more() {
+async fn a_user_being_erased_is_no_longer_listed() {
     let world = World::of(&PEOPLE);
     let root = world.sign_in("root").await;
     world.service.db.execute(
@@ -227,7 +227,7 @@ async fn who_is_being_erased_is_not_listed_any_more() {
     );
     root.ask("DELETE /admin/users/3").await.expect(204);
     let left = "SELECT count(*) FROM users WHERE id = 3 AND erasure_cursor IS NOT NULL";
-    assert_eq!(world.service.db.one::<i64>(left), 1, "something is left to be done");
+    assert_eq!(world.service.db.one::<i64>(left), 1, "the erasure is not finished");
     for parameters in ["", "?is_active=false", "?is_active=true"] {
         let ids = column(&root, &format!("/admin/users{parameters}"), "id").await;
         assert!(!ids.contains(&json!(3)), "{parameters}");
@@ -238,7 +238,7 @@ async fn who_is_being_erased_is_not_listed_any_more() {
 }
 
 #[tokio::test]
-async fn sessions_that_were_over_already_are_not_ended_once_more() {
+async fn expired_sessions_are_not_ended_again() {
     let world = World::of(&PEOPLE);
     world.sign_in("bob").await;
     world.service.advance(31 * 86_400);
@@ -251,19 +251,19 @@ async fn sessions_that_were_over_already_are_not_ended_once_more() {
     assert_eq!(ended.count(), 0);
 }
 
-/// Signs somebody out as an administrator, who does it from an address of their own.
-async fn sign_out_from(world: &World, administrator: &str, somebody: &str, ip: &str) {
+/// Signs a user out everywhere, as an administrator with this client address.
+async fn sign_out_from(world: &World, administrator: &str, user: &str, ip: &str) {
     let body = json!({"email": address(administrator), "password": PASSWORD});
     let tokens = world.service.post_from(ip, "/auth/login", &body).await.expect(200).tokens();
-    let request = Request::post(format!("/admin/users/{}/logout", world.id(somebody)));
+    let request = Request::post(format!("/admin/users/{}/logout", world.id(user)));
     let request = request.header("Authorization", format!("Bearer {}", tokens.access));
     let request = request.header("CF-Connecting-IP", ip).header("User-Agent", "the administrator's");
-    world.sign_in(somebody).await;
+    world.sign_in(user).await;
     world.service.send(request.body(Body::empty()).unwrap()).await.expect(200);
 }
 
 #[tokio::test]
-async fn of_an_erased_administrator_nothing_is_left_in_what_they_did_to_others() {
+async fn an_erased_administrator_leaves_no_personal_data_in_events_about_others() {
     let world = World::of(&[("root", "PLATFORM_ADMIN"), ("other", "PLATFORM_ADMIN"), ("bob", "")]);
     sign_out_from(&world, "other", "bob", "192.0.2.66").await;
     let events = || serde_json::to_string(&world.service.db.rows("SELECT * FROM audit_events")).unwrap();
@@ -271,11 +271,11 @@ async fn of_an_erased_administrator_nothing_is_left_in_what_they_did_to_others()
     world.sign_in("root").await.ask("DELETE /admin/users/2").await.expect(204);
     assert!(!events().contains("192.0.2.66") && !events().contains("the administrator's"), "{}", events());
     let acts = "SELECT count(*) FROM audit_events WHERE type = 'sessions_ended' AND user_id = 3 AND actor_id = 2";
-    assert_eq!(world.service.db.one::<i64>(acts), 1, "that it happened is kept");
+    assert_eq!(world.service.db.one::<i64>(acts), 1, "the event itself is kept");
 }
 
 #[tokio::test]
-async fn a_users_export_does_not_tell_from_where_an_administrator_acted() {
+async fn a_users_export_hides_the_administrators_address_and_user_agent() {
     let world = World::of(&PEOPLE);
     sign_out_from(&world, "root", "bob", "192.0.2.66").await;
     let export = world.sign_in("bob").await.ask("GET /users/me/export").await.expect(200);

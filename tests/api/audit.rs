@@ -1,4 +1,4 @@
-//! The record of what happened, as who runs the platform reads it: what, to whom, and who did it.
+//! The audit log as platform administrators read it: event, subject and actor.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::world::{Person, World};
 const PEOPLE: [Person; 4] =
     [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("bob", ""), ("second", "UNIVERSITY_ADMIN@1")];
 
-/// `(type, reason, user, who did it, university)` of every event, oldest first.
+/// `(type, reason, user, actor, university)` of every event, oldest first.
 async fn recorded(world: &World, parameters: &str) -> Vec<Value> {
     let root = world.sign_in("root").await;
     let mut items = root.all(&format!("/admin/audit-events{parameters}")).await;
@@ -19,7 +19,7 @@ async fn recorded(world: &World, parameters: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn events_say_what_was_done_to_whom_by_whom_and_where() {
+async fn an_event_names_type_subject_actor_and_university() {
     let world = World::of(&PEOPLE);
     let (root, ulla) = (world.sign_in("root").await, world.sign_in("ulla").await);
     world.service.db.execute("DELETE FROM audit_events");
@@ -52,7 +52,7 @@ async fn events_say_what_was_done_to_whom_by_whom_and_where() {
 }
 
 #[tokio::test]
-async fn events_are_found_by_user_and_by_type() {
+async fn events_are_filtered_by_user_and_by_type() {
     let world = World::of(&PEOPLE);
     let bob = world.service.login("bob@example.com", PASSWORD).await.tokens();
     world.service.refresh(&bob.refresh).await.expect(200);
@@ -83,7 +83,7 @@ async fn events_are_found_by_user_and_by_type() {
 }
 
 #[tokio::test]
-async fn an_event_says_from_where_and_with_which_request() {
+async fn an_event_names_address_request_and_session() {
     let world = World::of(&PEOPLE);
     let body = json!({"email": "bob@example.com", "password": PASSWORD});
     let reply = world.service.post_from("192.0.2.7", "/auth/login", &body).await.expect(200);
@@ -96,7 +96,7 @@ async fn an_event_says_from_where_and_with_which_request() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_not_recorded_as_done() {
+async fn refused_operations_are_not_recorded_as_done() {
     let world = World::of(&PEOPLE);
     let (root, ulla, bob) = (world.sign_in("root").await, world.sign_in("ulla").await, world.sign_in("bob").await);
     world.service.db.execute("DELETE FROM audit_events");

@@ -1,4 +1,4 @@
-//! `/authz/check`: what other services are told, and that it is what this one does.
+//! `/authz/check`: its answers for other services, and their agreement with this service's own decisions.
 
 use edge_auth::domain::authz::Permission;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn is_asked(question: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_allowed_names_the_grant_that_allows_it() {
+async fn an_allowed_answer_names_the_grant_that_allows_it() {
     let world = World::of(&PEOPLE);
     let enrollment = world.enroll("own", 1);
     let of_course = json!({"permission": "enrollments:list", "course_id": 1});
@@ -47,7 +47,7 @@ async fn what_is_allowed_names_the_grant_that_allows_it() {
         ("D1", of_course.clone(), "DEPARTMENT_ADMIN by grant {} in university 1, department 1", "DEPARTMENT_ADMIN@1/1"),
         ("U", of_course.clone(), "UNIVERSITY_ADMIN by grant {} in university 1", "UNIVERSITY_ADMIN@1"),
         ("P", of_course, "PLATFORM_ADMIN by grant {}", "PLATFORM_ADMIN"),
-        // Of several that allow it, the least powerful one.
+        // Of several grants that allow it, the answer names the least powerful.
         (
             "other",
             json!({"permission": "universities:view", "university_id": 1}),
@@ -72,7 +72,7 @@ async fn what_is_allowed_names_the_grant_that_allows_it() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_others_is_answered_like_what_does_not_exist() {
+async fn resources_of_other_universities_are_answered_like_missing_ones() {
     let world = World::of(&PEOPLE);
     world.enroll("own", 4);
     for name in ["U", "D1", "S", "new"] {
@@ -82,7 +82,7 @@ async fn what_belongs_to_others_is_answered_like_what_does_not_exist() {
                 if !is_built(member) {
                     continue;
                 }
-                // What is published is nobody's secret.
+                // Published courses are visible to all.
                 let is_published = (permission, member, theirs) == ("courses:view", "course_id", 4);
                 for id in [theirs, 999].into_iter().filter(|id| *id == 999 || !is_published) {
                     let question = json!({"permission": permission, member: id});
@@ -101,7 +101,7 @@ async fn what_belongs_to_others_is_answered_like_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn what_is_there_but_not_for_them_is_said_so() {
+async fn a_visible_but_forbidden_resource_is_reported_as_forbidden() {
     let world = World::of(&PEOPLE);
     let cases = [
         ("S", json!({"permission": "courses:manage", "course_id": 1})),
@@ -170,7 +170,7 @@ async fn a_question_costs_two_round_trips_at_most() {
     }
 }
 
-/// A permission on something, and the operation that it is for: whoever may do the one may do the other.
+/// A permission on a resource and the operation it guards: a caller is allowed both or neither.
 const SAMPLE: [(&str, &str); 17] = [
     (r#"{"permission": "platform:administer"}"#, "GET /admin/users"),
     (r#"{"permission": "universities:manage"}"#, r#"POST /universities {"name": "N", "slug": "n"}"#),
@@ -210,7 +210,7 @@ const SAMPLE: [(&str, &str); 17] = [
 ];
 
 #[tokio::test]
-async fn the_answer_is_what_the_operation_does() {
+async fn the_answer_matches_the_outcome_of_the_operation() {
     for (question, operation) in SAMPLE.into_iter().filter(|(question, _)| is_built(question)) {
         let mut answers = Vec::new();
         for (name, _) in PEOPLE {
@@ -221,17 +221,17 @@ async fn the_answer_is_what_the_operation_does() {
             let status = visitor.ask(operation).await.status;
             assert_eq!(allowed, status < 300, "{name} {question}: {reason}; {operation}: {status}");
             let expected = if reason == UNKNOWN { 404 } else { 403 };
-            // Who may not give the platform's roles here may not know of this university either.
+            // A caller without the platform permission may not see this university either: 404 instead of 403.
             let is_elsewhere = !question.contains("_id") && operation.contains("/universities/1");
             assert!(allowed || status == expected || is_elsewhere, "{name} {operation}: {status}, {reason}");
             answers.push(allowed);
         }
-        assert!(answers.contains(&true) && answers.contains(&false), "{question} tells nobody from anybody");
+        assert!(answers.contains(&true) && answers.contains(&false), "{question}: every caller gets the same answer");
     }
 }
 
 #[tokio::test]
-async fn a_department_of_another_university_is_none_of_this_one() {
+async fn a_department_of_another_university_is_unknown() {
     let world = World::of(&PEOPLE);
     for name in ["U", "P"] {
         let visitor = world.sign_in(name).await;
@@ -243,7 +243,7 @@ async fn a_department_of_another_university_is_none_of_this_one() {
 }
 
 #[tokio::test]
-async fn in_a_university_that_nobody_has_nobody_may_do_anything() {
+async fn a_missing_university_allows_nothing_even_to_platform_administrators() {
     let world = World::of(&PEOPLE);
     let visitor = world.sign_in("P").await;
     visitor.ask("GET /universities/999").await.expect_error(404, "NOT_FOUND");

@@ -6,7 +6,7 @@ use crate::authz::{PEOPLE, UNKNOWN, check};
 use crate::support::world::World;
 
 #[tokio::test]
-async fn ids_that_contradict_each_other_name_no_resource() {
+async fn contradicting_ids_name_no_resource() {
     let world = World::of(&PEOPLE);
     world.enroll("own", 1);
     let contradictions = [
@@ -32,7 +32,7 @@ async fn ids_that_contradict_each_other_name_no_resource() {
 }
 
 #[tokio::test]
-async fn an_enrolment_agrees_with_its_course() {
+async fn an_enrolment_may_be_named_together_with_its_course() {
     let world = World::of(&PEOPLE);
     world.enroll("own", 1);
     for name in ["own", "T1", "U", "P"] {
@@ -44,7 +44,7 @@ async fn an_enrolment_agrees_with_its_course() {
 }
 
 #[tokio::test]
-async fn no_student_may_enrol_in_an_unpublished_course() {
+async fn an_unpublished_course_takes_no_enrolments() {
     let world = World::of(&PEOPLE);
     let student = world.sign_in("S").await;
     student.ask("POST /courses/2/enrollments").await.expect_error(403, "FORBIDDEN");

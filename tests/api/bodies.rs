@@ -1,4 +1,4 @@
-//! Bodies that are not what an operation takes: each operation that reads one, with every way to be wrong.
+//! Invalid request bodies: every public operation that reads one, with every kind of fault.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::contract::DESCRIPTION;
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
-/// Every path whose POST reads anybody's body. (Those behind a rule share the reader.)
+/// Every path with a public POST that reads a body. (Authenticated routes share the reader.)
 fn paths() -> Vec<&'static str> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let is_public = |item: &serde_json::Value| item["post"]["security"].is_null();
@@ -25,7 +25,7 @@ async fn post_as(service: &Service, path: &str, content_type: Option<&str>, body
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_json_invalid() {
+async fn text_that_is_not_json_is_json_invalid() {
     let service = Service::new();
     let deep = "[".repeat(10_000);
     let deep_member = format!("{{\"x\":{}1{}}}", "[".repeat(500), "]".repeat(500));
@@ -53,22 +53,22 @@ async fn what_is_no_json_is_json_invalid() {
 }
 
 #[tokio::test]
-async fn two_members_of_one_name_are_refused_wherever_they_could_be_believed() {
+async fn duplicate_members_are_refused() {
     let service = Service::new();
     let text = format!(r#"{{"email":"eve@example.com","password":"{PASSWORD}","email":"{EMAIL}"}}"#);
     for path in paths() {
         let reply = service.post_text(path, text.clone()).await.expect_error(422, "VALIDATION_ERROR");
         assert_eq!(reply.faults(), [("body".to_owned(), "json_invalid".to_owned())], "{path}");
     }
-    // Two spellings of one name are one name.
+    // An escaped name is the same name.
     let escaped = r#"{"refresh_token":"a","refresh\u005ftoken":"b"}"#;
     service.post_text("/auth/refresh", escaped).await.expect_error(422, "VALIDATION_ERROR");
 }
 
-/// With its `raw_value` feature `serde_json::Value` parses the text of such a member anew, as often as it is
-/// nested, each time with a fresh limit of depth.
+/// With its `raw_value` feature `serde_json::Value` parses the text of such a member again at each level of nesting,
+/// with a fresh depth limit each time.
 #[tokio::test]
-async fn no_member_name_has_a_meaning_of_its_own_to_the_parser() {
+async fn no_member_name_is_special_to_the_parser() {
     const NAME: &str = "$serde_json::private::RawValue";
     let service = Service::new();
     let disguised = json!({"email": {NAME: format!("\"{EMAIL}\"")}, "password": PASSWORD});
@@ -86,7 +86,7 @@ async fn no_member_name_has_a_meaning_of_its_own_to_the_parser() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_object_is_a_type_error_of_the_body() {
+async fn json_that_is_not_an_object_is_a_type_error_of_the_body() {
     let service = Service::new();
     for path in paths() {
         for text in ["null", "true", "0", "-1.5", "1e400", "\"text\"", "[]", "[{\"email\":\"a\"}]"] {
@@ -98,7 +98,7 @@ async fn json_that_is_no_object_is_a_type_error_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_declared_as_json_is_refused() {
+async fn a_body_without_a_json_media_type_is_refused() {
     let service = Service::new();
     let wrong = [
         None,
@@ -127,7 +127,7 @@ async fn a_body_that_is_not_declared_as_json_is_refused() {
     }
 }
 
-/// A well-formed body of exactly so many bytes.
+/// A well-formed body of exactly this many bytes.
 fn body_of(length: usize) -> String {
     let frame = json!({"refresh_token": "x", "email": EMAIL, "password": PASSWORD, "padding": ""}).to_string();
     json!({"refresh_token": "x", "email": EMAIL, "password": PASSWORD, "padding": "p".repeat(length - frame.len())})
@@ -142,7 +142,7 @@ async fn a_body_over_16_kib_is_refused_before_it_is_parsed() {
         assert_ne!(fits.status, 413, "{path}");
         service.post_text(path, body_of(MAX_BODY_BYTES + 1)).await.expect_error(413, "PAYLOAD_TOO_LARGE");
         service.post_text(path, vec![b'x'; 1_000_000]).await.expect_error(413, "PAYLOAD_TOO_LARGE");
-        // What Content-Length claims is believed when it is too much, never when it is too little.
+        // A Content-Length above the limit is enough to refuse; a smaller one is not trusted.
         for (claimed, status) in [("99999", 413), ("18446744073709551615", 413), ("3", 413)] {
             let length = if claimed == "3" { MAX_BODY_BYTES + 1 } else { 200 };
             let request =
@@ -153,7 +153,7 @@ async fn a_body_over_16_kib_is_refused_before_it_is_parsed() {
 }
 
 #[tokio::test]
-async fn the_answer_does_not_repeat_what_was_sent() {
+async fn the_reply_does_not_echo_the_request() {
     let service = Service::new();
     let reply = service.post_text("/auth/login", "{\"password\":\"hunter2hunter2\"").await.expect(422);
     assert!(!reply.text.contains("hunter2"));

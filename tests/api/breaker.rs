@@ -1,4 +1,4 @@
-//! The circuit breaker as requests meet it: what it lets through, what it refuses, and what operators see.
+//! The circuit breaker in the request path: admission, refusal, readiness and the operator's commands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
 const OPERATOR_KEY: &str = "operator 0123456789 abcdefghijkl";
 
-/// A database that fails while it is told to, and counts what reaches it.
+/// A database that fails on demand and counts the batches that reach it.
 struct Flaky {
     db: Arc<Sqlite>,
     fails: AtomicBool,
@@ -64,7 +64,7 @@ async fn operator(service: &Service, body: Option<&Value>, key: Option<&str>) ->
 }
 
 #[tokio::test]
-async fn after_five_failures_the_database_is_not_asked_any_more() {
+async fn five_failures_open_the_breaker() {
     let (service, port) = opened().await;
     let asked = port.asked.load(Ordering::Relaxed);
     let reply = service.login(EMAIL, PASSWORD).await.expect_error(503, "SERVICE_UNAVAILABLE");
@@ -79,13 +79,13 @@ async fn after_five_failures_the_database_is_not_asked_any_more() {
 }
 
 #[tokio::test]
-async fn a_good_probe_closes_it_and_a_bad_one_opens_it_again() {
+async fn a_successful_probe_closes_the_breaker_and_a_failed_one_reopens_it() {
     let (service, port) = opened().await;
     service.advance(30);
     service.login(EMAIL, PASSWORD).await.expect(503);
     let asked = port.asked.load(Ordering::Relaxed);
     service.login(EMAIL, PASSWORD).await.expect(503);
-    assert_eq!(port.asked.load(Ordering::Relaxed), asked, "the bad probe opened it again");
+    assert_eq!(port.asked.load(Ordering::Relaxed), asked, "the failed probe reopened it");
     port.fails.store(false, Ordering::Relaxed);
     service.advance(30);
     service.login(EMAIL, PASSWORD).await.expect(200);
@@ -93,7 +93,7 @@ async fn a_good_probe_closes_it_and_a_bad_one_opens_it_again() {
 }
 
 #[tokio::test]
-async fn what_is_the_callers_fault_never_counts() {
+async fn client_errors_never_count_as_failures() {
     let (service, _) = flaky(&[]);
     let tokens = service.register(EMAIL).await;
     for _ in 0..200 {
@@ -108,7 +108,7 @@ async fn what_is_the_callers_fault_never_counts() {
 }
 
 #[tokio::test]
-async fn readiness_tells_the_truth_about_both() {
+async fn readiness_reports_database_and_breaker() {
     let (service, port) = flaky(&[]);
     let breaker = |state, failure_count, retry_after_seconds| {
         json!({
@@ -135,7 +135,7 @@ async fn readiness_tells_the_truth_about_both() {
 }
 
 #[tokio::test]
-async fn without_an_operator_key_there_is_no_such_door() {
+async fn without_an_operator_key_the_endpoint_is_404() {
     let service = Service::new();
     for key in [None, Some(""), Some(OPERATOR_KEY)] {
         operator(&service, None, key).await.expect_error(404, "NOT_FOUND");
@@ -144,7 +144,7 @@ async fn without_an_operator_key_there_is_no_such_door() {
 }
 
 #[tokio::test]
-async fn only_the_operator_key_opens_it() {
+async fn only_the_operator_key_is_accepted() {
     let service = Service::with(&[("OPERATOR_KEY", OPERATOR_KEY)]);
     let tokens = service.register(EMAIL).await;
     let almost = &OPERATOR_KEY[..OPERATOR_KEY.len() - 1];
@@ -159,7 +159,7 @@ async fn only_the_operator_key_opens_it() {
 }
 
 #[tokio::test]
-async fn an_operator_forces_it_also_while_the_database_is_down() {
+async fn an_operator_can_force_the_breaker_while_the_database_is_down() {
     let (service, port) = opened().await;
     let state = |body: &Value| (body["state"].as_str().unwrap().to_owned(), body["forced"].as_bool().unwrap());
     let reply = operator(&service, None, Some(OPERATOR_KEY)).await.expect(200);
@@ -169,7 +169,7 @@ async fn an_operator_forces_it_also_while_the_database_is_down() {
     assert_eq!(state(&reply.body), ("closed".to_owned(), true));
     for _ in 0..10 {
         service.login(EMAIL, PASSWORD).await.expect(503);
-        assert_eq!(service.last_d1_calls(), 1, "forced closed: let through, whatever happens");
+        assert_eq!(service.last_d1_calls(), 1, "forced closed admits every call");
     }
     port.fails.store(false, Ordering::Relaxed);
     operator(&service, Some(&json!({"state": "open"})), Some(OPERATOR_KEY)).await.expect(200);
@@ -182,7 +182,7 @@ async fn an_operator_forces_it_also_while_the_database_is_down() {
 }
 
 #[tokio::test]
-async fn a_command_that_is_none_is_refused() {
+async fn an_unknown_command_is_refused() {
     let service = Service::with(&[("OPERATOR_KEY", OPERATOR_KEY)]);
     for (body, kind) in [
         (json!({}), "missing"),
@@ -218,10 +218,10 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// In no span as long as a recovery timeout are more probes let through than the policy says; and
-    /// from wherever a history ends, a database that answers is reached again, unless an operator forbids.
+    /// No interval of one recovery timeout admits more probes than the policy allows. After any history a healthy
+    /// database is reached again, unless an operator has forced the breaker open.
     #[test]
-    fn no_history_lets_too_many_probes_through_or_ends_dead(
+    fn no_history_admits_too_many_probes_or_gets_stuck(
         events in prop::collection::vec(event(), 0..120), max_probes in 1_u32..4, threshold in 1_u32..4,
         window in 1_i64..50, recovery in 1_i64..30, timeout in 1_i64..40,
     ) {

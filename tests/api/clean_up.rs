@@ -1,4 +1,4 @@
-//! Cleaning up: what goes, what stays, and that it goes on where it was cut off.
+//! The scheduled clean-up: deleted rows, retained rows, and the resumption of an unfinished run.
 
 use std::sync::Arc;
 
@@ -26,15 +26,17 @@ fn count(service: &Service, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_fresh_database_has_nothing_to_clean() {
+async fn a_fresh_database_has_nothing_to_clean_up() {
     let service = Service::new();
     service.register(EMAIL).await;
-    assert_eq!(run(&service).await, Removed { is_complete: true, ..Removed::default() });
+    let removed = run(&service).await;
+    let tables = ["refresh_tokens", "sessions", "audit_events", "registration_counts"];
+    assert_eq!(removed, Removed { rows: tables.map(|table| (table, 0)).into(), users: 0, is_complete: true });
     assert_eq!(count(&service, "refresh_tokens"), 1);
 }
 
 #[tokio::test]
-async fn ended_sessions_go_with_their_tokens_and_live_ones_stay() {
+async fn ended_sessions_are_deleted_with_their_tokens_and_live_ones_kept() {
     let service = Service::new();
     let ended = service.register(EMAIL).await;
     let live = service.login(EMAIL, PASSWORD).await.tokens();
@@ -42,48 +44,48 @@ async fn ended_sessions_go_with_their_tokens_and_live_ones_stay() {
     service.logout(&ended.refresh).await.expect(200);
     let next = service.refresh(&live.refresh).await.tokens();
     let removed = run(&service).await;
-    assert_eq!((removed.refresh_tokens, removed.sessions), (2, 1));
+    assert_eq!((removed.of("refresh_tokens"), removed.of("sessions")), (2, 1));
     assert_eq!((count(&service, "sessions"), count(&service, "refresh_tokens")), (1, 2));
     // For the owner of the ended session nothing has changed …
     service.me(&ended.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(&ended.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     service.logout(&ended.refresh).await.expect(200);
-    // … and a theft from the live one is still found out: its old token is kept until it expires.
+    // … and reuse in the live session is still detected: its old token is kept until it expires.
     service.refresh(&live.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     service.me(&next.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
 #[tokio::test]
-async fn expired_tokens_go_to_the_millisecond() {
+async fn tokens_are_deleted_as_soon_as_they_expire() {
     let service = Service::new();
     service.register(EMAIL).await;
     service.advance(7 * DAY - 1);
-    assert_eq!(run(&service).await.refresh_tokens, 0);
+    assert_eq!(run(&service).await.of("refresh_tokens"), 0);
     service.advance(1);
-    assert_eq!(run(&service).await.refresh_tokens, 1);
-    assert_eq!(count(&service, "sessions"), 1, "its absolute end is yet to come");
+    assert_eq!(run(&service).await.of("refresh_tokens"), 1);
+    assert_eq!(count(&service, "sessions"), 1, "its absolute lifetime is not over");
     service.advance(23 * DAY);
-    assert_eq!(run(&service).await.sessions, 1);
+    assert_eq!(run(&service).await.of("sessions"), 1);
 }
 
 #[tokio::test]
-async fn audit_events_and_counts_go_when_their_time_is_over() {
+async fn audit_events_and_registration_counts_are_deleted_after_their_retention() {
     let service = Service::with(&[("RATE_LIMITING", "on")]);
     service.register(EMAIL).await;
     service.advance(3599);
-    assert_eq!(run(&service).await.registration_counts, 0);
+    assert_eq!(run(&service).await.of("registration_counts"), 0);
     service.advance(1);
-    assert_eq!(run(&service).await.registration_counts, 1);
+    assert_eq!(run(&service).await.of("registration_counts"), 1);
     service.advance(RETENTION_DAYS * DAY - 3601);
-    assert_eq!(run(&service).await.audit_events, 0);
+    assert_eq!(run(&service).await.of("audit_events"), 0);
     service.login(EMAIL, PASSWORD).await.expect(200);
     service.advance(1);
-    assert_eq!(run(&service).await.audit_events, 1);
+    assert_eq!(run(&service).await.of("audit_events"), 1);
     assert_eq!(count(&service, "audit_events"), 1);
 }
 
 #[tokio::test]
-async fn many_rows_go_in_steps_and_the_next_run_goes_on() {
+async fn one_run_deletes_a_bounded_number_of_rows_and_the_next_continues() {
     let service = Service::new();
     service.register(EMAIL).await;
     let live: String = service.db.one("SELECT jti FROM refresh_tokens");
@@ -94,19 +96,19 @@ async fn many_rows_go_in_steps_and_the_next_run_goes_on() {
     );
     let run_one = run(&service).await;
     assert!(!run_one.is_complete);
-    let first = run_one.refresh_tokens;
+    let first = run_one.of("refresh_tokens");
     assert!(first < 160_000, "one run is bounded: {first}");
     let mut removed = first;
     while removed < 160_000 {
-        let more = run(&service).await.refresh_tokens;
-        assert!(more > 0, "it goes on where it stopped: {removed}");
+        let more = run(&service).await.of("refresh_tokens");
+        assert!(more > 0, "each run continues the last one: {removed}");
         removed += more;
     }
     assert_eq!(service.db.one::<String>("SELECT jti FROM refresh_tokens"), live);
 }
 
 #[tokio::test]
-async fn an_erasure_of_many_rows_is_finished_later() {
+async fn a_large_erasure_is_finished_by_the_clean_up() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     service.db.execute(
@@ -134,7 +136,7 @@ async fn an_erasure_of_many_rows_is_finished_later() {
 }
 
 #[tokio::test]
-async fn a_clean_up_with_an_open_breaker_asks_nothing() {
+async fn a_clean_up_with_an_open_breaker_calls_no_database() {
     let service = Service::new();
     service.gate().command(Command::Open).await.unwrap();
     let error = clean_up(&store(&service), Timestamp::from_millis(0), RETENTION_DAYS).await.unwrap_err();

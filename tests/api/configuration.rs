@@ -1,10 +1,10 @@
-//! Wrong settings: what still answers, what is said, and to whom.
+//! Invalid settings: the routes that still answer, the replies and the log lines.
 
 use crate::support::{EMAIL, PASSWORD, SECRET, Service};
 use serde_json::json;
 
 #[tokio::test]
-async fn wrong_settings_refuse_whatever_needs_them_and_nothing_else() {
+async fn invalid_settings_fail_only_the_routes_that_need_them() {
     let wrong = [
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "short"),
@@ -37,7 +37,7 @@ async fn wrong_settings_refuse_whatever_needs_them_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn refusals_come_from_the_right_paths_with_the_right_headers_whatever_else_is_wrong() {
+async fn configuration_errors_still_honour_base_path_and_cors() {
     let origins = r#"["https://app.example.com"]"#;
     let settings = [("SECRET_KEY", ""), ("BASE_PATH", "/api/v1"), ("BACKEND_CORS_ORIGINS", origins)];
     let service = Service::with(&settings);
@@ -51,7 +51,7 @@ async fn refusals_come_from_the_right_paths_with_the_right_headers_whatever_else
 }
 
 #[tokio::test]
-async fn a_secret_can_be_changed_without_signing_anybody_out() {
+async fn rotating_the_secret_key_signs_no_user_out() {
     let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
     let tokens = {
         let before = Service::on(db.clone(), db.clone(), &[]);
@@ -74,7 +74,7 @@ async fn a_secret_can_be_changed_without_signing_anybody_out() {
 }
 
 #[tokio::test]
-async fn issuer_and_audience_are_settings_and_are_checked() {
+async fn issuer_and_audience_are_configurable_and_checked() {
     let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
     let tokens = {
         let service = Service::on(db.clone(), db.clone(), &[]);
@@ -88,7 +88,7 @@ async fn issuer_and_audience_are_settings_and_are_checked() {
 }
 
 #[tokio::test]
-async fn lifetimes_are_settings() {
+async fn token_lifetimes_are_configurable() {
     let settings = [("ACCESS_TOKEN_EXPIRE_MINUTES", "1"), ("REFRESH_TOKEN_EXPIRE_DAYS", "1")];
     let service = Service::with(&settings);
     service.register(EMAIL).await;

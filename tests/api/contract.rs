@@ -1,16 +1,17 @@
-//! The route table, `openapi.yaml` and the error table say the same.
+//! The route table, `openapi.yaml` and the error table agree.
 
 use std::collections::BTreeSet;
 
 use edge_auth::domain::audit::EventType;
 use edge_auth::domain::authz::{Permission, Role};
 use edge_auth::domain::problem::{Code, FaultKind};
+use edge_auth::http::ProtocolError;
 use edge_auth::http::routes::{Access, ROUTES};
 use serde_json::{Value, json};
 
 use crate::support::contract::{DESCRIPTION, is_built, resolve, validator};
 
-/// `(METHOD, path, operation)` of everything that is described.
+/// `(METHOD, path, operation)` of every described operation.
 fn operations() -> Vec<(String, &'static String, &'static Value)> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let items = paths.iter().flat_map(|(path, item)| {
@@ -20,7 +21,7 @@ fn operations() -> Vec<(String, &'static String, &'static Value)> {
 }
 
 #[test]
-fn every_route_is_described_and_everything_described_is_a_route() {
+fn routes_and_described_operations_are_the_same() {
     let routes: BTreeSet<_> = ROUTES
         .iter()
         .map(|route| (route.method.to_owned(), route.path.to_owned(), route.operation_id.to_owned()))
@@ -34,23 +35,23 @@ fn every_route_is_described_and_everything_described_is_a_route() {
 }
 
 #[test]
-fn the_description_asks_for_a_token_exactly_where_the_table_does() {
+fn the_description_requires_a_token_exactly_where_the_route_table_does() {
     for (method, path, operation) in operations() {
         let route = ROUTES.iter().find(|route| route.method == method && route.path == path).unwrap();
         let (scheme, unauthorized) = match route.access {
             Access::Public => (json!(null), ""),
-            // No token at all, or one: a bad one counts as none, so there is no 401.
+            // The token is optional and a bad one counts as none, so there is no 401.
             Access::OptionalUser => (json!([{}, {"accessToken": []}]), ""),
             Access::User | Access::Permit(..) => (json!([{"accessToken": []}]), "#/components/responses/Unauthorized"),
             Access::Operator => (json!([{"operatorKey": []}]), "#/components/responses/OperatorUnauthorized"),
         };
         assert_eq!(operation["security"], scheme, "{method} {path}");
         if route.access != Access::Public {
-            // Those that also take a password have one more reason for a 401.
+            // Operations that also take a password have one more reason for a 401.
             let found = operation["responses"]["401"]["$ref"].as_str().unwrap_or_default();
             assert_eq!(found.trim_end_matches("OrWrongPassword"), unauthorized, "{method} {path}");
         }
-        // Whoever is asked for a token may be disabled; who may call at all may still be kept from this or that.
+        // Any authenticated caller may be disabled, and most permissions may be missing.
         let refusals = resolve(&operation["responses"]["403"])["content"]["application/json"]["examples"].as_object();
         let is_refused = |code: Code| refusals.is_some_and(|examples| examples.contains_key(code.as_str()));
         if matches!(route.access, Access::User | Access::Permit(..)) {
@@ -59,17 +60,17 @@ fn the_description_asks_for_a_token_exactly_where_the_table_does() {
         if matches!(route.access, Access::Permit(permission, _) if permission != Permission::ViewUniversity) {
             assert!(is_refused(Code::Forbidden), "{method} {path}");
         }
-        assert_eq!(operation["responses"]["429"].is_object(), route.door.is_some(), "{method} {path}");
+        assert_eq!(operation["responses"]["429"].is_object(), route.rate_limit.is_some(), "{method} {path}");
     }
 }
 
 #[test]
-fn the_lists_of_words_are_those_of_the_code() {
+fn described_enums_match_the_code() {
     let listed = |pointer: &str| -> Vec<&str> {
         let words = DESCRIPTION.pointer(&format!("/components/schemas/{pointer}/enum"));
         words.unwrap().as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
     };
-    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<_> = errors().iter().map(|error| error.code).collect();
     assert_eq!(listed("ErrorCode"), codes);
     let kinds: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(listed("Fault/properties/type"), kinds);
@@ -82,37 +83,55 @@ fn the_lists_of_words_are_those_of_the_code() {
     assert_eq!(described.collect::<Vec<_>>(), permissions);
 }
 
-/// The codes whose message says more than the table does, where there is more to say.
-const IN_WORDS: [Code; 2] = [Code::Conflict, Code::Forbidden];
+/// The codes with messages that may be more specific than the one in the error table.
+const SPECIFIC_MESSAGES: [&str; 2] = [Code::Conflict.as_str(), Code::Forbidden.as_str()];
 
-#[test]
-fn every_example_of_an_error_is_what_the_service_says() {
-    let mut shown = BTreeSet::new();
-    for (name, example) in DESCRIPTION["components"]["examples"].as_object().unwrap() {
-        let error = &example["value"]["error"];
-        let Some(code) = Code::ALL.into_iter().find(|code| error["code"] == code.as_str()) else {
-            assert!(error.is_null(), "{name} has a code that nobody knows");
-            continue;
-        };
-        shown.insert(code.as_str());
-        if !IN_WORDS.contains(&code) || name == Code::Forbidden.as_str() {
-            assert_eq!(error["message"], code.message(), "{name}");
-        }
-    }
-    assert_eq!(shown, Code::ALL.map(Code::as_str).into(), "every code has an example");
+/// A row of the contract's table of errors.
+struct Row {
+    code: &'static str,
+    status: u16,
+    message: &'static str,
+}
+
+/// The errors of the core and those of HTTP itself, by status.
+fn errors() -> Vec<Row> {
+    let core = Code::ALL.map(|code| Row { code: code.as_str(), status: code.status(), message: code.message() });
+    let protocol =
+        ProtocolError::ALL.map(|error| Row { code: error.as_str(), status: error.status(), message: error.message() });
+    let mut errors: Vec<Row> = core.into_iter().chain(protocol).collect();
+    errors.sort_by_key(|error| error.status);
+    errors
 }
 
 #[test]
-fn every_error_stands_at_its_status() {
+fn every_error_example_has_the_services_message() {
+    let mut shown = BTreeSet::new();
+    for (name, example) in DESCRIPTION["components"]["examples"].as_object().unwrap() {
+        let error = &example["value"]["error"];
+        let Some(row) = errors().into_iter().find(|row| error["code"] == row.code) else {
+            assert!(error.is_null(), "{name} has an unknown code");
+            continue;
+        };
+        shown.insert(row.code);
+        if !SPECIFIC_MESSAGES.contains(&row.code) || name == Code::Forbidden.as_str() {
+            assert_eq!(error["message"], row.message, "{name}");
+        }
+    }
+    let all: BTreeSet<_> = errors().iter().map(|row| row.code).collect();
+    assert_eq!(shown, all, "every code has an example");
+}
+
+#[test]
+fn every_error_is_described_under_its_status() {
     for (method, path, operation) in operations() {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let examples = resolve(response)["content"]["application/json"]["examples"].as_object();
             for (name, example) in examples.into_iter().flatten() {
                 let stated = &resolve(example)["value"]["error"]["code"];
-                let Some(code) = Code::ALL.iter().find(|known| *stated == known.as_str()) else { continue };
-                assert_eq!(code.status().to_string(), *status, "{method} {path} {name}");
-                // The first of a code is known by its name, further ones by a name of their own.
-                let named = &resolve(&examples.unwrap()[code.as_str()])["value"]["error"]["code"];
+                let Some(row) = errors().into_iter().find(|row| *stated == row.code) else { continue };
+                assert_eq!(row.status.to_string(), *status, "{method} {path} {name}");
+                // The first example of a code is named after it; further examples have names of their own.
+                let named = &resolve(&examples.unwrap()[row.code])["value"]["error"]["code"];
                 assert_eq!(named, stated, "{method} {path} {name}");
             }
         }
@@ -120,7 +139,7 @@ fn every_error_stands_at_its_status() {
 }
 
 #[test]
-fn every_example_fits_its_schema() {
+fn every_example_matches_its_schema() {
     let mut checked = 0;
     let mut check = |place: &str, content: &'static Value| {
         for (media_type, content) in content.as_object().into_iter().flatten() {
@@ -143,7 +162,7 @@ fn every_example_fits_its_schema() {
 }
 
 #[test]
-fn the_places_that_a_deployment_fills_in_exist_once() {
+fn the_placeholders_for_deployment_settings_occur_once() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/public");
     let yaml = std::fs::read_to_string(format!("{folder}/openapi.yaml")).unwrap();
     let json = std::fs::read_to_string(format!("{folder}/openapi.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Courses and enrolments: who sees which, who takes which, and what becomes of them.
+//! Courses and enrolments: visibility, enrolment, changes and deletion.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const PEOPLE: [Person; 6] = [
     ("root", "PLATFORM_ADMIN"),
 ];
 
-/// The ids of the courses that somebody is shown, and of those the ones that they are enrolled in.
+/// The ids of the courses that the visitor is shown, and of those with the visitor's enrolment.
 async fn courses(visitor: &Visitor<'_>) -> (Vec<i64>, Vec<i64>) {
     let items = visitor.all("/courses").await;
     let id = |item: &Value| item["id"].as_i64().unwrap();
@@ -23,7 +23,7 @@ async fn courses(visitor: &Visitor<'_>) -> (Vec<i64>, Vec<i64>) {
 }
 
 #[tokio::test]
-async fn strangers_see_public_courses_only() {
+async fn anonymous_callers_see_public_courses_only() {
     let world = World::of(&PEOPLE);
     let stranger = world.anonymous();
     assert_eq!(courses(&stranger).await, (vec![1, 3, 4], vec![]));
@@ -39,7 +39,7 @@ async fn strangers_see_public_courses_only() {
 }
 
 #[tokio::test]
-async fn who_is_signed_in_sees_the_courses_of_their_universities_too() {
+async fn members_also_see_the_unpublished_courses_of_their_universities() {
     let world = World::of(&[PEOPLE.as_slice(), &[("own", "")]].concat());
     world.enroll("stu", 3);
     world.enroll("own", 4);
@@ -64,7 +64,7 @@ async fn who_is_signed_in_sees_the_courses_of_their_universities_too() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_good_counts_as_none_where_signing_in_is_optional() {
+async fn an_invalid_token_counts_as_none_where_authentication_is_optional() {
     let foreign = Service::with(&[("SECRET_KEY", "another secret of another service.")]).register(EMAIL).await;
     let world = World::of(&PEOPLE);
     let login = async |name| world.service.login(&address(name), PASSWORD).await.expect(200).tokens();
@@ -85,7 +85,7 @@ async fn a_token_that_is_not_good_counts_as_none_where_signing_in_is_optional() 
 }
 
 #[tokio::test]
-async fn a_student_enrols_once_in_what_is_published() {
+async fn a_student_enrols_once_in_a_published_course() {
     let world = World::of(&PEOPLE);
     let stu = world.sign_in("stu").await;
     let enrollment = stu.ask("POST /courses/1/enrollments").await.expect(201).body;
@@ -105,11 +105,11 @@ async fn a_student_enrols_once_in_what_is_published() {
     stu.ask(&format!("GET {path}")).await.expect_error(404, "NOT_FOUND");
     stu.ask(&format!("DELETE {path}")).await.expect_error(404, "NOT_FOUND");
     let next = stu.ask("POST /courses/1/enrollments").await.expect(201).body;
-    assert!(next["id"].as_i64() > enrollment["id"].as_i64(), "an id never comes to mean something else");
+    assert!(next["id"].as_i64() > enrollment["id"].as_i64(), "ids are never reused");
 }
 
 #[tokio::test]
-async fn somebody_elses_enrolment_is_none_of_ones_business() {
+async fn other_students_enrolments_are_forbidden() {
     let world = World::of(&PEOPLE);
     let id = world.enroll("stu", 1);
     let both = world.sign_in("both").await;
@@ -127,7 +127,7 @@ async fn somebody_elses_enrolment_is_none_of_ones_business() {
 }
 
 #[tokio::test]
-async fn an_enrolment_stays_its_owners_when_their_role_ends_but_does_not_show_a_hidden_course() {
+async fn an_enrolment_outlives_the_role_but_does_not_reveal_an_unpublished_course() {
     let world = World::of(&PEOPLE);
     let (ulla, stu) = (world.sign_in("ulla").await, world.sign_in("stu").await);
     let id = stu.ask("POST /courses/1/enrollments").await.expect(201).body["id"].take();
@@ -146,7 +146,7 @@ async fn an_enrolment_stays_its_owners_when_their_role_ends_but_does_not_show_a_
 }
 
 #[tokio::test]
-async fn a_change_changes_what_it_names_and_nothing_else() {
+async fn a_patch_changes_only_the_members_it_names() {
     let world = World::of(&PEOPLE);
     let ulla = world.sign_in("ulla").await;
     let mut course = ulla.ask("GET /courses/1").await.expect(200).body;
@@ -182,7 +182,7 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_course_moves_only_to_where_its_mover_manages_courses() {
+async fn a_course_moves_only_to_departments_the_caller_manages() {
     let world = World::of(&PEOPLE);
     let (dora, ulla) = (world.sign_in("dora").await, world.sign_in("ulla").await);
     let before = world.dump();
@@ -200,7 +200,7 @@ async fn a_course_moves_only_to_where_its_mover_manages_courses() {
 }
 
 #[tokio::test]
-async fn a_code_names_one_course_of_a_university() {
+async fn course_codes_are_unique_within_a_university() {
     let world = World::of(&PEOPLE);
     let (ulla, root) = (world.sign_in("ulla").await, world.sign_in("root").await);
     let new = |code: &str| format!(r#"courses {{"title": "New", "code": "{code}", "is_public": false}}"#);
@@ -214,8 +214,8 @@ async fn a_code_names_one_course_of_a_university() {
     assert_eq!((&course["department_id"], &course["enrolled"]), (&json!(null), &json!(false)));
 }
 
-/// As many students of course 1 as this.
-fn crowd(world: &World, size: i64) {
+/// Enrols this many new users in course 1.
+fn enroll_many(world: &World, size: i64) {
     world.service.db.execute(&format!(
         "WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 99 + {size})
          INSERT INTO users (id, email, password_hash, created_at) SELECT i, i || '@example.com', 'x', 1 FROM n;
@@ -224,10 +224,10 @@ fn crowd(world: &World, size: i64) {
 }
 
 #[tokio::test]
-async fn a_course_goes_with_its_enrolments_a_thousand_at_a_time() {
+async fn deleting_a_course_deletes_its_enrolments_a_thousand_at_a_time() {
     let world = World::of(&PEOPLE);
     let ulla = world.sign_in("ulla").await;
-    crowd(&world, 1000);
+    enroll_many(&world, 1000);
     world.enroll("stu", 1);
     world.enroll("stu", 3);
     ulla.ask("DELETE /courses/1").await.expect(204);
@@ -237,10 +237,10 @@ async fn a_course_goes_with_its_enrolments_a_thousand_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_course_that_is_too_large_for_one_request_is_closed_first() {
+async fn a_course_too_large_for_one_deletion_blocks_new_enrolments_first() {
     let world = World::of(&PEOPLE);
     let (ulla, stu) = (world.sign_in("ulla").await, world.sign_in("stu").await);
-    crowd(&world, 20_001);
+    enroll_many(&world, 20_001);
     let reply = ulla.ask("DELETE /courses/1").await.expect_error(409, "CONFLICT");
     assert_eq!(reply.body["error"]["message"], "Course still has enrollments: repeat the request");
     assert_eq!(world.service.db.one::<i64>("SELECT count(*) FROM enrollments WHERE course_id = 1"), 1);
@@ -249,7 +249,7 @@ async fn a_course_that_is_too_large_for_one_request_is_closed_first() {
 }
 
 #[tokio::test]
-async fn an_export_lists_what_somebody_takes() {
+async fn an_export_lists_the_users_enrolments() {
     let world = World::of(&PEOPLE);
     let id = world.enroll("stu", 1);
     world.enroll("both", 3);

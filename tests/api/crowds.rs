@@ -1,4 +1,4 @@
-//! More passwords at once than can be hashed: who is turned away, how, and what that leaves behind.
+//! A full hash queue: the refused operations, their replies and the absence of side effects.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
 #[tokio::test]
-async fn what_hashes_is_503_with_retry_after_and_nothing_is_counted_or_written() {
+async fn a_full_hash_queue_is_503_with_retry_after_and_leaves_no_trace() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     leave_hash_slots(0);
@@ -29,12 +29,11 @@ async fn what_hashes_is_503_with_retry_after_and_nothing_is_counted_or_written()
     assert_eq!(causes.len(), 6);
     assert!(causes.iter().all(|line| line["cause"] == "password hash: too many wait for their turn to compute"));
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users"), 1);
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM audit_events"), 1, "that of the registration");
-    assert_eq!(service.db.one::<i64>("SELECT max(failed_sign_ins) FROM users"), 0);
-    assert_eq!(service.db.one::<i64>("SELECT max(failed_sign_ins) FROM unknown_sign_ins"), 0);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM audit_events"), 1, "the registration's own");
+    assert_eq!(service.db.one::<i64>("SELECT coalesce(max(failures), 0) FROM throttles"), 0);
     let breaker = service.gate().inspect().await.view;
     assert_eq!((breaker.failure_count, breaker.state.as_str()), (0, "closed"), "the database is not at fault");
-    // What does not hash goes on.
+    // Operations that hash no password still work.
     service.me(&tokens.access).await.expect(200);
     service.refresh(&tokens.refresh).await.expect(200);
     leave_hash_slots(1);
@@ -42,7 +41,7 @@ async fn what_hashes_is_503_with_retry_after_and_nothing_is_counted_or_written()
 }
 
 #[tokio::test]
-async fn an_old_hash_stays_and_the_sign_in_succeeds_if_there_is_no_turn_to_replace_it() {
+async fn a_full_hash_queue_skips_the_upgrade_of_an_old_hash_and_the_sign_in_succeeds() {
     let db = std::sync::Arc::new(Sqlite::migrated());
     {
         let old = Service::on(db.clone(), db.clone(), &[("PASSWORD_ITERATIONS", "10")]);

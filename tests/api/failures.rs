@@ -1,4 +1,4 @@
-//! A database that fails in each way it can: what the caller is told, and what the log learns.
+//! Every kind of database failure: the reply to the caller and the log line.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
-/// Answers every batch with this failure; what it was asked to write may have happened or not.
+/// Answers every batch with this failure, either before or after the batch is committed.
 struct Failing {
     db: Arc<Sqlite>,
     error: DbError,
@@ -26,7 +26,7 @@ impl Db for Failing {
     }
 }
 
-/// A good service, and one on the same database through a port that fails.
+/// A service on a failing port, and the tokens of a user registered before through a working one.
 async fn failing(error: DbError, after_the_write: bool) -> (Service, crate::support::Tokens) {
     let db = Arc::new(Sqlite::migrated());
     let tokens = {
@@ -38,7 +38,7 @@ async fn failing(error: DbError, after_the_write: bool) -> (Service, crate::supp
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
+async fn an_unavailable_database_is_503_with_retry_after_everywhere() {
     for error in [DbError::TimedOut(5000), DbError::Unavailable("D1_ERROR: Network connection lost.".to_owned())] {
         let (service, tokens) = failing(error.clone(), false).await;
         let replies = [
@@ -62,7 +62,7 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after_everywhere() {
 
 #[cfg(feature = "campus")]
 #[tokio::test]
-async fn who_cannot_be_known_is_not_treated_as_a_stranger() {
+async fn a_caller_with_a_failed_session_lookup_is_not_treated_as_anonymous() {
     for error in [DbError::TimedOut(5000), DbError::Refused("no such table: users".to_owned())] {
         let (service, tokens) = failing(error.clone(), false).await;
         let status = if matches!(error, DbError::TimedOut(_)) { 503 } else { 500 };
@@ -74,7 +74,7 @@ async fn who_cannot_be_known_is_not_treated_as_a_stranger() {
 }
 
 #[tokio::test]
-async fn a_refused_statement_and_an_unreadable_answer_are_faults_of_ours() {
+async fn refused_statements_and_unreadable_results_are_internal_errors() {
     for error in [
         DbError::Refused("no such table: users".to_owned()),
         DbError::Unreadable("Data error in rows at column 7".to_owned()),
@@ -91,7 +91,7 @@ async fn a_refused_statement_and_an_unreadable_answer_are_faults_of_ours() {
 }
 
 #[tokio::test]
-async fn a_registration_whose_answer_was_lost_is_told_so_when_repeated() {
+async fn repeating_a_registration_after_a_lost_reply_is_a_conflict() {
     let (service, _) = failing(DbError::TimedOut(5000), true).await;
     let body = json!({"email": "b@example.com", "password": PASSWORD});
     service.post("/auth/register", &body).await.expect(503);
@@ -101,7 +101,7 @@ async fn a_registration_whose_answer_was_lost_is_told_so_when_repeated() {
 }
 
 #[tokio::test]
-async fn a_refresh_whose_answer_was_lost_is_never_answered_with_a_second_branch() {
+async fn repeating_a_refresh_after_a_lost_reply_never_forks_the_session() {
     for (interval, status) in [("0", 401), ("60", 200)] {
         let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
         service.refresh(&tokens.refresh).await.expect(503);
@@ -116,7 +116,7 @@ async fn a_refresh_whose_answer_was_lost_is_never_answered_with_a_second_branch(
 }
 
 #[tokio::test]
-async fn a_logout_whose_answer_was_lost_can_be_repeated() {
+async fn a_logout_can_be_repeated_after_a_lost_reply() {
     let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
     service.logout(&tokens.refresh).await.expect(503);
     let again = Service::on(service.db.clone(), service.db.clone(), &[]);
@@ -125,14 +125,14 @@ async fn a_logout_whose_answer_was_lost_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_stored_hash_that_is_none_is_a_fault_of_ours_and_is_not_logged() {
+async fn a_malformed_stored_hash_is_an_internal_error_and_is_not_logged() {
     let service = Service::new();
     service.register(EMAIL).await;
     let damaged = [
         "plaintext-password",
         "$2b$12$abc",
         "$pbkdf2-sha256$i=4000000000,l=32$c2FsdHNhbHQ$aGFzaA",
-        // Four GiB, and more passes than anybody would wait for.
+        // Four GiB of memory, and the maximal number of passes.
         "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
         "$argon2id$v=19$m=256,t=4294967295,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
     ];
@@ -146,7 +146,7 @@ async fn a_stored_hash_that_is_none_is_a_fault_of_ours_and_is_not_logged() {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_a_fault_of_ours() {
+async fn a_missing_table_is_an_internal_error() {
     let service = Service::new();
     service.db.execute("DROP TABLE refresh_tokens");
     let reply = service.post("/auth/register", &json!({"email": EMAIL, "password": PASSWORD})).await;
@@ -155,7 +155,7 @@ async fn a_missing_table_is_a_fault_of_ours() {
 }
 
 #[tokio::test]
-async fn an_answer_with_the_wrong_number_of_results_is_the_database_failing() {
+async fn a_wrong_number_of_results_counts_as_a_database_failure() {
     struct Short;
     impl Db for Short {
         fn batch(&self, _: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {

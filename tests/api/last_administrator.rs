@@ -1,11 +1,11 @@
-//! Somebody stays who can let others in: the last active administrator of a university, or of the platform, cannot be
-//! removed in any way. The platform may disable a university's.
+//! The last active administrator of a university or of the platform cannot be removed, so access can always be granted.
+//! Exception: a platform administrator may disable a university's last administrator.
 
 use serde_json::json;
 
 use crate::support::world::{Person, World};
 
-/// One active administrator of each kind, and a second one who is disabled and counts for nothing.
+/// One active administrator of each kind, and a second, disabled one that does not count.
 const PEOPLE: [Person; 4] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
@@ -22,8 +22,8 @@ fn world(is_second_active: bool) -> World {
     world
 }
 
-/// The ways to be rid of somebody with this role, each with who goes it and what it answers if it can be gone.
-fn ways(world: &World, name: &str, role: &str) -> Vec<(&'static str, String, u16)> {
+/// Every removal of a user with this role: the caller, the request and its status when allowed.
+fn removals(world: &World, name: &str, role: &str) -> Vec<(&'static str, String, u16)> {
     let (id, grant) = (world.id(name), world.grant(name, role));
     let owner = if name == "root" { "root" } else { "ulla" };
     vec![
@@ -34,7 +34,7 @@ fn ways(world: &World, name: &str, role: &str) -> Vec<(&'static str, String, u16
     ]
 }
 
-/// Disabling is another: it is the platform's answer to a thief, so a university's last one is not safe from it.
+/// Disabling is the platform's answer to a stolen account, so it applies to a university's last administrator too.
 fn disabling(id: i64) -> [String; 2] {
     [r#"{"is_active": false}"#, r#"{"is_active": false, "full_name": "Gone"}"#]
         .map(|body| format!("PATCH /admin/users/{id} {body}"))
@@ -43,43 +43,44 @@ fn disabling(id: i64) -> [String; 2] {
 const LAST: [(&str, &str); 2] = [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1")];
 
 #[tokio::test]
-async fn the_last_administrator_stays_whatever_is_tried() {
+async fn the_last_administrator_cannot_be_removed() {
     for (name, role) in LAST {
         let world = world(false);
         let before = world.dump();
-        let mut tried: Vec<_> = ways(&world, name, role).into_iter().map(|(who, way, _)| (who, way)).collect();
-        tried.extend(disabling(world.id("root")).map(|way| ("root", way)));
-        for (who, way) in tried {
-            let reply = world.sign_in(who).await.ask(&way).await.expect_error(409, "CONFLICT");
+        let mut attempts: Vec<_> =
+            removals(&world, name, role).into_iter().map(|(caller, request, _)| (caller, request)).collect();
+        attempts.extend(disabling(world.id("root")).map(|request| ("root", request)));
+        for (caller, request) in attempts {
+            let reply = world.sign_in(caller).await.ask(&request).await.expect_error(409, "CONFLICT");
             assert_eq!(reply.body["error"]["message"], "The last administrator cannot be removed");
-            assert_eq!(world.dump(), before, "{way}");
+            assert_eq!(world.dump(), before, "{request}");
         }
         let sessions = "SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL";
-        assert_eq!(world.service.db.one::<i64>(sessions), 0, "nobody was signed out");
+        assert_eq!(world.service.db.one::<i64>(sessions), 0, "no session was ended");
         let done = "SELECT count(*) FROM audit_events WHERE type IN ('role_removed', 'disabled', 'deleted')";
-        assert_eq!(world.service.db.one::<i64>(done), 0, "what was refused is not written down as done");
+        assert_eq!(world.service.db.one::<i64>(done), 0, "refusals are not recorded as done");
     }
 }
 
 #[tokio::test]
-async fn with_a_second_active_one_each_way_is_open() {
+async fn a_second_active_administrator_allows_every_removal() {
     for (name, role) in LAST {
         for index in 0..4 {
             let world = world(true);
-            let (who, way, status) = ways(&world, name, role).swap_remove(index);
-            world.sign_in(who).await.ask(&way).await.expect(status);
+            let (caller, request, status) = removals(&world, name, role).swap_remove(index);
+            world.sign_in(caller).await.ask(&request).await.expect(status);
         }
     }
 }
 
 #[tokio::test]
-async fn of_two_who_remove_each_other_one_stays() {
+async fn two_administrators_removing_each_other_in_turn_leave_one() {
     for (name, role) in LAST {
         let world = world(true);
         let (first, second) = (world.sign_in(name).await, world.sign_in("off").await);
         let [theirs, own] = ["off", name].map(|name| world.grant(name, role));
         first.ask(&format!("DELETE /universities/1/roles/{theirs}")).await.expect(204);
-        // `off` has the other role still, and may remove what a PLATFORM_ADMIN or UNIVERSITY_ADMIN may.
+        // `off` still has its other role and keeps the rights of a PLATFORM_ADMIN or UNIVERSITY_ADMIN.
         let status = second.ask(&format!("DELETE /universities/1/roles/{own}")).await.status;
         assert!(matches!(status, 404 | 409), "{role}: {status}");
         let left = format!(
@@ -91,7 +92,7 @@ async fn of_two_who_remove_each_other_one_stays() {
 }
 
 #[tokio::test]
-async fn a_disabled_administrator_can_go_and_be_enabled() {
+async fn a_disabled_administrator_can_lose_roles_be_enabled_and_be_deleted() {
     let world = world(false);
     let root = world.sign_in("root").await;
     let (off, role) = (world.id("off"), world.grant("off", "UNIVERSITY_ADMIN@1"));
@@ -102,20 +103,20 @@ async fn a_disabled_administrator_can_go_and_be_enabled() {
 }
 
 #[tokio::test]
-async fn a_universitys_last_administrator_can_be_disabled_and_then_be_gone() {
+async fn a_universitys_last_administrator_can_be_disabled_and_then_removed() {
     for step in 0..2 {
         let world = world(false);
         let (root, ulla) = (world.sign_in("root").await, world.sign_in("ulla").await);
         root.ask(&disabling(world.id("ulla"))[step]).await.expect(200);
         ulla.ask("GET /universities/1").await.expect_error(403, "AUTH_INACTIVE_USER");
-        let ways = ways(&world, "ulla", "UNIVERSITY_ADMIN@1");
-        let (who, way, status) = &ways[if step == 0 { 0 } else { 2 }];
-        world.sign_in(who).await.ask(way).await.expect(*status);
+        let removals = removals(&world, "ulla", "UNIVERSITY_ADMIN@1");
+        let (caller, request, status) = &removals[if step == 0 { 0 } else { 2 }];
+        world.sign_in(caller).await.ask(request).await.expect(*status);
     }
 }
 
 #[tokio::test]
-async fn who_was_made_the_last_administrator_while_disabled_can_be_unmade() {
+async fn a_last_administrator_appointed_while_disabled_can_be_removed() {
     let world = World::of(&[("root", "PLATFORM_ADMIN"), ("bob", "")]);
     world.set_active("bob", false);
     let root = world.sign_in("root").await;
@@ -125,7 +126,7 @@ async fn who_was_made_the_last_administrator_while_disabled_can_be_unmade() {
 }
 
 #[tokio::test]
-async fn other_roles_have_no_last_one() {
+async fn the_last_holder_of_any_other_role_can_be_removed() {
     let world = World::of(&[("root", "PLATFORM_ADMIN"), ("dora", "DEPARTMENT_ADMIN@1/1 STUDENT@1")]);
     let root = world.sign_in("root").await;
     for role in ["DEPARTMENT_ADMIN@1/1", "STUDENT@1"] {
@@ -149,7 +150,7 @@ async fn a_last_administrator_may_still_be_renamed_and_signed_out() {
 }
 
 #[tokio::test]
-async fn a_new_administrator_lets_the_old_one_go() {
+async fn a_new_administrator_allows_removal_of_the_old_one() {
     let world = world(false);
     let root = world.sign_in("root").await;
     let old = format!("DELETE /universities/1/roles/{}", world.grant("ulla", "UNIVERSITY_ADMIN@1"));
@@ -160,7 +161,7 @@ async fn a_new_administrator_lets_the_old_one_go() {
 }
 
 #[tokio::test]
-async fn a_last_administrator_who_wanted_to_go_is_recorded_as_refused() {
+async fn a_last_administrators_refused_self_deletion_is_recorded() {
     let world = world(false);
     let ulla = world.sign_in("ulla").await;
     ulla.ask(&format!("DELETE /users/me {PASSWORD}")).await.expect_error(409, "CONFLICT");

@@ -1,4 +1,4 @@
-//! Limits per client address, at the door and by the hour.
+//! Rate limits per client address, per minute and per hour.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -16,7 +16,7 @@ fn credentials(number: u32) -> Value {
 }
 
 #[tokio::test]
-async fn each_door_turns_away_who_comes_too_often_before_anything_is_read() {
+async fn each_rate_limit_refuses_excess_requests_without_a_database_call() {
     let service = limited();
     let requests = [
         ("/auth/login", json!({"email": EMAIL, "password": PASSWORD})),
@@ -39,7 +39,7 @@ async fn each_door_turns_away_who_comes_too_often_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_asked_for_once_more_is_limited_like_a_sign_in() {
+async fn reauthentication_shares_the_rate_limit_of_signing_in() {
     let service = limited();
     let tokens = service.register(EMAIL).await;
     let body = json!({"password": "wrong"});
@@ -53,7 +53,7 @@ async fn a_password_that_is_asked_for_once_more_is_limited_like_a_sign_in() {
 }
 
 #[tokio::test]
-async fn the_readiness_check_is_limited_because_anybody_may_ask() {
+async fn the_public_readiness_check_is_rate_limited() {
     let service = limited();
     for _ in 0..LIMIT {
         service.get("/health/ready").await.expect(200);
@@ -74,7 +74,7 @@ async fn an_ipv6_network_of_64_bits_is_one_client() {
 }
 
 #[tokio::test]
-async fn an_address_that_a_client_writes_itself_changes_nothing() {
+async fn client_supplied_address_headers_are_ignored() {
     let service = limited();
     for number in 0..=LIMIT {
         let request = Request::post("/auth/refresh").header("CF-Connecting-IP", "192.0.2.7");
@@ -89,7 +89,7 @@ async fn an_address_that_a_client_writes_itself_changes_nothing() {
 }
 
 #[tokio::test]
-async fn limits_can_be_switched_off_and_the_throttle_cannot() {
+async fn rate_limits_can_be_switched_off_but_the_throttle_cannot() {
     let service = Service::with(&[("RATE_LIMITING", "off"), ("REGISTRATIONS_PER_HOUR", "1")]);
     for number in 0..20 {
         service.post("/auth/register", &credentials(number)).await.expect(201);
@@ -101,7 +101,7 @@ async fn limits_can_be_switched_off_and_the_throttle_cannot() {
 }
 
 #[tokio::test]
-async fn registrations_are_counted_by_the_hour_the_refused_ones_too() {
+async fn registrations_are_counted_per_hour_including_refused_ones() {
     let service = Service::with(&[("RATE_LIMITING", "on"), ("REGISTRATIONS_PER_HOUR", "3")]);
     let register = async |number| service.post_from("192.0.2.7", "/auth/register", &credentials(number)).await;
     register(1).await.expect(201);

@@ -1,4 +1,4 @@
-//! What is logged, at which level, and what never is.
+//! Log lines: their content and level, and the secrets that never appear in them.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -34,7 +34,7 @@ async fn every_request_has_two_access_lines_with_its_id() {
 }
 
 #[tokio::test]
-async fn what_users_do_is_logged_by_number() {
+async fn user_actions_are_logged_with_ids() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let tokens = service.refresh(&tokens.refresh).await.tokens();
@@ -80,7 +80,7 @@ async fn every_refusal_is_a_warning() {
 }
 
 #[tokio::test]
-async fn no_secret_of_a_whole_life_appears_in_a_log() {
+async fn no_secret_of_an_account_lifecycle_is_logged() {
     let service = Service::new();
     let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned(), EMAIL.to_owned(), "wrong password".to_owned()];
     let first = service.register(EMAIL).await;
@@ -106,7 +106,7 @@ async fn no_secret_of_a_whole_life_appears_in_a_log() {
 }
 
 #[tokio::test]
-async fn a_path_cannot_forge_a_line() {
+async fn a_path_cannot_forge_a_log_line() {
     let service = Service::new();
     let path = "/a%0A{%22level%22:%22ERROR%22}%22,%22admin%22:%22true";
     service.get(path).await.expect(404);
@@ -116,7 +116,7 @@ async fn a_path_cannot_forge_a_line() {
 }
 
 #[tokio::test]
-async fn what_people_put_into_paths_by_mistake_is_not_logged() {
+async fn personal_data_and_tokens_in_paths_are_redacted() {
     let service = Service::new();
     let token = service.register(EMAIL).await.access;
     let long = "/a".repeat(200);
@@ -133,7 +133,7 @@ async fn what_people_put_into_paths_by_mistake_is_not_logged() {
 }
 
 #[tokio::test]
-async fn the_level_is_a_setting() {
+async fn the_log_level_is_configurable() {
     for (level, expected) in [("INFO", 3), ("WARNING", 1), ("ERROR", 0)] {
         let service = Service::with(&[("LOG_LEVEL", level)]);
         service.get("/nowhere").await.expect(404);

@@ -1,4 +1,4 @@
-//! The schema: what the tables themselves refuse, and what migrations do with rows on file.
+//! The schema: the constraints of the tables, and the effect of migrations on existing rows.
 
 use crate::support::sqlite::{Sqlite, migrations};
 
@@ -14,7 +14,7 @@ fn token(jti: char, revoked_at: &str, successor: &str) -> String {
     )
 }
 
-/// Is it a rule of the tables that refuses, and not a mistake in the statement?
+/// Whether a constraint of the tables refuses the statement, as opposed to a mistake in it.
 fn refuses(setup: &str, sql: &str) -> bool {
     let db = Sqlite::migrated();
     db.execute(setup);
@@ -38,11 +38,11 @@ fn tables_are_strict() {
 }
 
 #[test]
-fn the_tables_refuse_what_must_not_be() {
+fn the_tables_refuse_invalid_users_sessions_and_tokens() {
     assert!(refuses(USER, USER), "one address twice");
     assert!(refuses("", "INSERT INTO users (email, password_hash, created_at) VALUES ('a@b.cd', 'x', 'soon')"));
     assert!(refuses(USER, "UPDATE users SET is_active = 2"));
-    assert!(refuses("", SESSION), "a session of nobody");
+    assert!(refuses("", SESSION), "a session without a user");
     assert!(refuses(
         USER,
         "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at) VALUES (0, 1, 1, 1, 9)"
@@ -56,19 +56,19 @@ fn the_tables_refuse_what_must_not_be() {
     assert!(refuses(&session, "UPDATE sessions SET ended_at = 5, end_reason = 'whim'"));
     let live = format!("{session}{}", token('a', "NULL", "NULL"));
     assert!(refuses(&live, &token('b', "NULL", "NULL")), "two tokens of one session that can be exchanged");
-    assert!(refuses(&session, &token('a', "5", "NULL")), "exchanged for nothing");
+    assert!(refuses(&session, &token('a', "5", "NULL")), "exchanged without a successor");
     let exchanged = format!("{session}{}", token('a', "5", "'c'"));
     assert!(refuses(&exchanged, &token('b', "5", "'c'")), "one successor of two tokens");
 }
 
 #[test]
-fn a_user_with_sessions_and_a_session_with_tokens_cannot_be_deleted_in_passing() {
+fn users_with_sessions_and_sessions_with_tokens_cannot_be_deleted() {
     let setup = format!("{USER}{SESSION}{}", token('a', "NULL", "NULL"));
     assert!(refuses(&setup, "DELETE FROM users"));
     assert!(refuses(&setup, "DELETE FROM sessions"));
 }
 
-/// Rows as the first migration knew them: a live session, one that a theft ended, and their tokens.
+/// Rows in the schema of the first migration: live sessions, one ended for reuse, and their tokens.
 const BEFORE_SECURITY: &str = "
     INSERT INTO users (email, password_hash, full_name, is_active, created_at)
     VALUES ('a@b.cd', 'x', 'Ada', 1, 1), ('e@f.gh', 'y', NULL, 0, 2);
@@ -106,7 +106,7 @@ fn the_second_migration_keeps_every_row_of_the_first() {
     assert_eq!(db.one::<i64>("SELECT max(id) FROM users"), 3);
 }
 
-/// Rows as the second migration knew them, one in every table.
+/// Rows in the schema of the second migration, at least one in every table.
 const BEFORE_ROLES: &str = "
     INSERT INTO users (email, password_hash, full_name, is_active, created_at, failed_sign_ins, erasure_cursor)
     VALUES ('a@b.cd', 'x', 'Ada', 1, 1, 2, NULL), ('erased:2', '', NULL, 0, 2, 0, 5);
@@ -143,9 +143,56 @@ fn the_third_migration_keeps_every_row_of_the_second() {
     assert_eq!(after, before);
     assert!(db.rows("PRAGMA foreign_key_check").is_empty());
     assert_eq!(db.one::<String>("PRAGMA integrity_check"), "ok");
-    let nobody = "SELECT count(*) FROM audit_events WHERE actor_id IS NULL AND university_id IS NULL";
-    assert_eq!(db.one::<i64>(nobody), 2, "what happened before roles was done by the users themselves");
+    let no_actor = "SELECT count(*) FROM audit_events WHERE actor_id IS NULL AND university_id IS NULL";
+    assert_eq!(db.one::<i64>(no_actor), 2, "earlier events have no actor but the user");
     db.execute("INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 3)");
+}
+
+/// Counters and waits as the third migration knew them: of two users, of each kind, and of an unknown address.
+const BEFORE_THROTTLES: &str = "
+    INSERT INTO users (email, password_hash, created_at, failed_sign_ins, blocked_until, failed_proofs, proofs_blocked_until)
+    VALUES ('a@b.cd', 'x', 1, 7, 2000, 0, 0), ('e@f.gh', 'y', 1, 3, 0, 6, 3000), ('i@j.kl', 'z', 1, 0, 0, 0, 0);
+    UPDATE unknown_sign_ins SET failed_sign_ins = 9, blocked_until = 4000 WHERE slot = 17;";
+
+#[test]
+fn the_fourth_migration_keeps_counted_failures_and_waits_under_way() {
+    let db = Sqlite::empty();
+    let migrations = migrations();
+    for (_, sql) in &migrations[..3] {
+        db.execute(sql);
+    }
+    db.execute(BEFORE_THROTTLES);
+    db.execute(&migrations[3].1);
+    let rows = db.rows("SELECT key || ' ' || failures || ' ' || blocked_until AS row FROM throttles ORDER BY key");
+    let rows: Vec<_> = rows.iter().map(|row| row["row"].as_str().unwrap()).collect();
+    assert_eq!(
+        rows,
+        ["unknown/17 9 4000", "user/1/password 7 2000", "user/2/password 3 0", "user/2/reauthentication 6 3000"]
+    );
+}
+
+/// Neither the subject's erasure nor the actor's leaves anything personal, whichever statement writes the event.
+#[test]
+fn an_event_of_an_erased_account_loses_its_personal_data() {
+    let db = Sqlite::migrated();
+    db.execute(
+        "INSERT INTO users (email, password_hash, created_at, erasure_cursor)
+         VALUES ('a@b.cd', 'x', 1, NULL), ('erased:2', '', 1, 0)",
+    );
+    let kept = |user: &str, actor: &str| {
+        db.execute(&format!(
+            "INSERT INTO audit_events (created_at, type, user_id, actor_id, ip, user_agent, request_id)
+             VALUES (1, 'disabled', {user}, {actor}, '192.0.2.7', 'curl', 'r')"
+        ));
+        let sql =
+            "SELECT request_id || coalesce(ip, '') || coalesce(user_agent, '') FROM audit_events ORDER BY id DESC";
+        !db.one::<String>(sql).is_empty()
+    };
+    let cases = [("1", "NULL"), ("NULL", "1"), ("NULL", "NULL"), ("1", "1")];
+    assert!(cases.into_iter().all(|(user, actor)| kept(user, actor)));
+    // User 2 is being erased; a user 3 is gone.
+    let cases = [("2", "NULL"), ("NULL", "2"), ("1", "2"), ("2", "1"), ("3", "NULL"), ("1", "3")];
+    assert!(!cases.into_iter().any(|(user, actor)| kept(user, actor)));
 }
 
 /// Two universities, the first with two departments, the second with one, a course and an enrolment.
@@ -163,7 +210,7 @@ fn grant(role: &str, university: &str, department: &str) -> String {
 }
 
 #[test]
-fn the_tables_refuse_roles_that_must_not_be() {
+fn the_tables_refuse_invalid_roles() {
     let setup = format!("{USER}{PLACES}");
     let roles = [
         ("STUDENT", "1", "NULL"),
@@ -183,8 +230,8 @@ fn the_tables_refuse_roles_that_must_not_be() {
     for (role, university, department, why) in [
         ("DEPARTMENT_ADMIN", "1", "NULL", "of no department"),
         ("STUDENT", "1", "3", "in a department of another university"),
-        ("STUDENT", "1", "9", "in no department that there is"),
-        ("STUDENT", "9", "NULL", "in no university that there is"),
+        ("STUDENT", "1", "9", "in a missing department"),
+        ("STUDENT", "9", "NULL", "in a missing university"),
         ("STUDENT", "NULL", "NULL", "in no university"),
         ("UNIVERSITY_ADMIN", "NULL", "NULL", "in no university"),
         ("UNIVERSITY_ADMIN", "1", "1", "narrowed to a department"),
@@ -194,12 +241,12 @@ fn the_tables_refuse_roles_that_must_not_be() {
     ] {
         assert!(refuses(&setup, &grant(role, university, department)), "{role} {why}");
     }
-    let nobody = grant("STUDENT", "1", "NULL").replace("(1, ", "(9, ");
-    assert!(refuses(&setup, &nobody), "a role of nobody");
+    let without_user = grant("STUDENT", "1", "NULL").replace("(1, ", "(9, ");
+    assert!(refuses(&setup, &without_user), "a role without a user");
 }
 
 #[test]
-fn the_tables_refuse_places_and_courses_that_must_not_be() {
+fn the_tables_refuse_invalid_places_and_courses() {
     let setup = format!("{USER}{PLACES}{}", grant("STUDENT", "1", "2"));
     for sql in [
         "INSERT INTO universities (name, slug, created_at) VALUES ('C', 'a', 1)",
@@ -214,7 +261,7 @@ fn the_tables_refuse_places_and_courses_that_must_not_be() {
         "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 1, 2)",
         "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (9, 1, 2)",
         "INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 9, 2)",
-        // Nothing goes that something else points to.
+        // Referenced rows cannot be deleted.
         "DELETE FROM users",
         "DELETE FROM universities WHERE id = 2",
         "DELETE FROM departments WHERE id = 1",
@@ -228,5 +275,5 @@ fn the_tables_refuse_places_and_courses_that_must_not_be() {
     db.execute("INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (2, 'T', 'C', 1, 1)");
     db.execute("DELETE FROM enrollments; DELETE FROM courses WHERE id = 1; DELETE FROM departments WHERE id IN (1, 3)");
     db.execute("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)");
-    assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "an id is never given out twice");
+    assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "ids are never reused");
 }

@@ -1,4 +1,4 @@
-//! What others do between a request's reading and its writing: the statements that write decide once more.
+//! Concurrent writes between a request's read and its write: the writing statements re-check their conditions.
 
 use crate::support::contract::is_built;
 use crate::support::world::{Person, World};
@@ -12,10 +12,10 @@ const PEOPLE: [Person; 5] = [
     ("bob", ""),
 ];
 
-/// `who` asks; right before the words are run, others run the SQL.
-async fn ask(who: &str, request: &str, words: &'static str, sql: &'static str, status: u16) -> World {
-    let world = World::overtaken(&PEOPLE, words, sql);
-    world.sign_in(who).await.ask(request).await.expect(status);
+/// Sends a request as `caller`; a concurrent writer runs `sql` right before the batch with this statement.
+async fn ask(caller: &str, request: &str, statement: &'static str, sql: &'static str, status: u16) -> World {
+    let world = World::overtaken(&PEOPLE, statement, sql);
+    world.sign_in(caller).await.ask(request).await.expect(status);
     world
 }
 
@@ -24,11 +24,11 @@ fn count(world: &World, sql: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
+async fn two_administrators_removing_each_other_leave_one() {
     let remove = "DELETE FROM user_university_roles";
     let erase = "SET email = 'erased:'";
     let password = r#"{"password": "correct horse battery staple"}"#;
-    for (who, request, words, meanwhile, status) in [
+    for (caller, request, statement, concurrent, status) in [
         (
             "root",
             "DELETE /universities/1/roles/3".to_owned(),
@@ -73,41 +73,41 @@ async fn two_administrators_who_are_rid_of_each_other_at_once_leave_one() {
             409,
         ),
     ] {
-        let world = ask(who, &request, words, meanwhile, status).await;
+        let world = ask(caller, &request, statement, concurrent, status).await;
         let active =
             "user_university_roles AS g JOIN users AS u ON u.id = g.user_id WHERE u.is_active = 1 AND role LIKE";
-        assert!(count(&world, &format!("{active} 'PLATFORM%'")) >= 1, "{request}, and {meanwhile}");
-        assert!(count(&world, &format!("{active} 'UNIVERSITY%'")) >= 1, "{request}, and {meanwhile}");
-        assert_eq!(count(&world, "users WHERE full_name IS NOT NULL"), 0, "all of a change, or nothing of it");
+        assert!(count(&world, &format!("{active} 'PLATFORM%'")) >= 1, "{request}, and {concurrent}");
+        assert!(count(&world, &format!("{active} 'UNIVERSITY%'")) >= 1, "{request}, and {concurrent}");
+        assert_eq!(count(&world, "users WHERE full_name IS NOT NULL"), 0, "a change is applied in full or not at all");
     }
 }
 
 #[tokio::test]
-async fn who_lost_their_role_by_then_gives_and_takes_nothing() {
+async fn a_caller_that_lost_its_role_concurrently_grants_and_revokes_nothing() {
     let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#;
-    let (giving, taking) = ("INSERT INTO user_university_roles", "DELETE FROM user_university_roles");
+    let (granting, revoking) = ("INSERT INTO user_university_roles", "DELETE FROM user_university_roles");
     let lost = "DELETE FROM user_university_roles WHERE id = 2";
     let disabled = "UPDATE users SET is_active = 0 WHERE id = 2";
-    for (request, words, meanwhile, roles) in [
-        (grant, giving, lost, 4),
-        (grant, giving, disabled, 5),
-        ("DELETE /universities/1/roles/5", taking, lost, 4),
-        ("DELETE /universities/1/roles/5", taking, disabled, 5),
-        // Their own.
-        ("DELETE /universities/1/roles/2", taking, disabled, 5),
+    for (request, statement, concurrent, roles) in [
+        (grant, granting, lost, 4),
+        (grant, granting, disabled, 5),
+        ("DELETE /universities/1/roles/5", revoking, lost, 4),
+        ("DELETE /universities/1/roles/5", revoking, disabled, 5),
+        // The caller's own role.
+        ("DELETE /universities/1/roles/2", revoking, disabled, 5),
     ] {
-        let world = World::overtaken(&PEOPLE, words, meanwhile);
+        let world = World::overtaken(&PEOPLE, statement, concurrent);
         world.sign_in("ulla").await.ask(request).await.expect_error(403, "FORBIDDEN");
-        assert_eq!(count(&world, "user_university_roles"), roles, "{request}, and {meanwhile}");
-        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}, and {meanwhile}");
+        assert_eq!(count(&world, "user_university_roles"), roles, "{request}, and {concurrent}");
+        assert_eq!(count(&world, "audit_events WHERE type LIKE 'role%'"), 0, "{request}, and {concurrent}");
     }
 }
 
 #[tokio::test]
-async fn what_somebody_else_did_first_is_a_conflict() {
+async fn a_conflicting_concurrent_write_is_409() {
     let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#;
     let course = r#"POST /universities/1/courses {"title": "N", "code": "N1", "is_public": true}"#;
-    for (who, request, words, meanwhile) in [
+    for (caller, request, statement, concurrent) in [
         (
             "ulla",
             grant,
@@ -136,16 +136,16 @@ async fn what_somebody_else_did_first_is_a_conflict() {
         if !is_built(request) {
             continue;
         }
-        ask(who, request, words, meanwhile, 409).await;
+        ask(caller, request, statement, concurrent, 409).await;
     }
 }
 
 #[tokio::test]
-async fn what_is_gone_by_then_is_not_written_to() {
+async fn concurrently_deleted_rows_are_not_written() {
     let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 3}"#;
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:5' WHERE id = 5";
     let no_department = "DELETE FROM departments WHERE id = 3";
-    for (who, request, words, meanwhile, status) in [
+    for (caller, request, statement, concurrent, status) in [
         ("ulla", grant, "INSERT INTO user_university_roles", erased, 404),
         ("ulla", grant, "INSERT INTO user_university_roles", no_department, 422),
         ("ulla", r#"PATCH /courses/3 {"department_id": 3}"#, "UPDATE courses", no_department, 422),
@@ -165,20 +165,20 @@ async fn what_is_gone_by_then_is_not_written_to() {
         if !is_built(request) {
             continue;
         }
-        let world = ask(who, request, words, meanwhile, status).await;
+        let world = ask(caller, request, statement, concurrent, status).await;
         assert_eq!(count(&world, "user_university_roles WHERE user_id = 5"), 0, "{request}");
         assert_eq!(count(&world, "audit_events WHERE type NOT LIKE 'signed_in'"), 0, "{request}");
     }
 }
 
 #[tokio::test]
-async fn what_was_hidden_or_deleted_by_then_is_said_to_be() {
+async fn concurrently_unpublished_or_deleted_resources_are_reported_as_such() {
     let hide = "UPDATE courses SET is_public = 0";
     let delete = "DELETE FROM courses WHERE id = 3";
     let no_university = "DELETE FROM universities WHERE id = 7";
     let department = r#"POST /universities/7/departments {"name": "N"}"#;
     let course = r#"POST /universities/7/courses {"title": "N", "code": "N", "is_public": true}"#;
-    for (who, request, words, meanwhile, status) in [
+    for (caller, request, statement, concurrent, status) in [
         ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", hide, 403),
         ("stu", "POST /courses/3/enrollments", "INSERT INTO enrollments", delete, 404),
         ("root", department, "INSERT INTO departments", no_university, 404),
@@ -188,17 +188,17 @@ async fn what_was_hidden_or_deleted_by_then_is_said_to_be() {
         if !is_built(request) {
             continue;
         }
-        let world = World::overtaken(&PEOPLE, words, meanwhile);
+        let world = World::overtaken(&PEOPLE, statement, concurrent);
         world.service.db.execute("INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1)");
-        let reply = world.sign_in(who).await.ask(request).await;
+        let reply = world.sign_in(caller).await.ask(request).await;
         assert_eq!(count(&world, "enrollments"), 0);
-        assert_eq!(reply.status, status, "{request}, and {meanwhile}: {reply:?}");
+        assert_eq!(reply.status, status, "{request}, and {concurrent}: {reply:?}");
     }
 }
 
 #[cfg(feature = "campus")]
 #[tokio::test]
-async fn who_was_disabled_by_then_enrols_in_nothing() {
+async fn a_concurrently_disabled_student_is_not_enrolled() {
     let disabled = "UPDATE users SET is_active = 0 WHERE id = 4";
     let world = World::overtaken(&PEOPLE, "INSERT INTO enrollments", disabled);
     let reply = world.sign_in("stu").await.ask("POST /courses/3/enrollments").await;
@@ -208,14 +208,14 @@ async fn who_was_disabled_by_then_enrols_in_nothing() {
 
 #[cfg(feature = "campus")]
 #[tokio::test]
-async fn a_course_that_left_the_department_by_then_is_left_alone() {
+async fn a_course_moved_out_of_the_department_concurrently_is_unchanged() {
     let people: [Person; 2] = [("dora", "DEPARTMENT_ADMIN@1/1"), ("stu", "STUDENT@1")];
     let moved = "UPDATE courses SET department_id = 2 WHERE id = 1";
-    for (request, words) in [
+    for (request, statement) in [
         (r#"PATCH /courses/1 {"title": "Hers", "is_public": false}"#, "UPDATE courses"),
         ("DELETE /courses/1", "DELETE FROM courses"),
     ] {
-        let world = World::overtaken(&people, words, moved);
+        let world = World::overtaken(&people, statement, moved);
         let enrollment = world.enroll("stu", 1);
         world.sign_in("dora").await.ask(request).await.expect_error(409, "CONFLICT");
         assert_eq!(count(&world, "courses WHERE id = 1 AND title <> 'Hers' AND is_public = 1"), 1, "{request}");
@@ -225,13 +225,13 @@ async fn a_course_that_left_the_department_by_then_is_left_alone() {
 }
 
 #[tokio::test]
-async fn an_administrator_who_was_erased_by_then_leaves_no_address() {
+async fn a_concurrently_erased_administrator_leaves_no_address() {
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:1' WHERE id = 1";
-    for (request, words, events) in [
+    for (request, statement, events) in [
         ("POST /admin/users/4/logout", "end_reason = 'administrator'", "type = 'sessions_ended'"),
         ("DELETE /universities/7", "DELETE FROM universities", "type = 'role_removed'"),
     ] {
-        let world = World::overtaken(&PEOPLE, words, erased);
+        let world = World::overtaken(&PEOPLE, statement, erased);
         world.service.db.execute(
             "INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'N', 'n', 1);
              INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES (5, 7, 'TA', 1)",

@@ -1,4 +1,4 @@
-//! Lists in pages: everything is shown once, however many come and go meanwhile, and no page is longer than asked.
+//! Paged lists: each item is shown once despite concurrent changes, and no page exceeds its limit.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::support::contract::{DESCRIPTION, is_built};
 use crate::support::world::{Visitor, World};
 
-/// Every list: who asks, for what, and the table that its items are from.
+/// Every list: the caller, the path, and the table of its items.
 const ALL_LISTS: [(&str, &str, &str); 14] = [
     ("root", "/universities", "universities"),
     ("root", "/universities/1/departments", "departments"),
     ("root", "/universities/1/roles", "user_university_roles"),
     ("dora", "/universities/1/roles", "user_university_roles"),
     ("root", "/universities/1/courses", "courses"),
-    ("anybody", "/courses", "courses"),
+    ("anonymous", "/courses", "courses"),
     ("tim", "/courses", "courses"),
     ("root", "/courses", "courses"),
     ("root", "/courses/1/enrollments", "enrollments"),
@@ -34,11 +34,11 @@ fn world() -> World {
     World::of(&[("root", "PLATFORM_ADMIN"), ("dora", "DEPARTMENT_ADMIN@1/1"), ("tim", "TA@1")])
 }
 
-async fn visitor<'a>(world: &'a World, who: &str) -> Visitor<'a> {
-    if who == "anybody" { world.anonymous() } else { world.sign_in(who).await }
+async fn visitor<'a>(world: &'a World, caller: &str) -> Visitor<'a> {
+    if caller == "anonymous" { world.anonymous() } else { world.sign_in(caller).await }
 }
 
-/// One more row for a list; its id.
+/// Inserts one more row for a list and returns its id.
 fn add(world: &World, table: &str, number: i64) -> i64 {
     let user = format!(
         "INSERT INTO users (id, email, password_hash, created_at)
@@ -78,10 +78,10 @@ fn with(path: &str, parameters: &str) -> String {
 }
 
 #[tokio::test]
-async fn everything_that_stays_is_shown_once_while_others_come_and_go() {
-    for (who, path, table) in known_lists() {
+async fn items_that_stay_are_shown_once_while_others_are_added_and_removed() {
+    for (caller, path, table) in known_lists() {
         let world = world();
-        let visitor = visitor(&world, who).await;
+        let visitor = visitor(&world, caller).await;
         let added: Vec<i64> = (101..=115).map(|number| add(&world, table, number)).collect();
         let mut staying: BTreeSet<i64> = added.iter().copied().collect();
         let newest_first = table == "audit_events";
@@ -92,7 +92,7 @@ async fn everything_that_stays_is_shown_once_while_others_come_and_go() {
             shown.extend(ids(&page));
             let Some(next) = page["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
-            // Between two pages one goes that was shown, one goes that was not, and a new one comes.
+            // Between two pages, one shown and one unseen item are deleted, and a new one is added.
             let mut left: Vec<i64> = staying.iter().copied().collect();
             if newest_first {
                 left.reverse();
@@ -114,10 +114,10 @@ async fn everything_that_stays_is_shown_once_while_others_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_page_has_fifty_items_or_as_many_as_asked_for_up_to_a_hundred() {
-    for (who, path, table) in known_lists() {
+async fn a_page_has_fifty_items_by_default_and_a_hundred_at_most() {
+    for (caller, path, table) in known_lists() {
         let world = world();
-        let visitor = visitor(&world, who).await;
+        let visitor = visitor(&world, caller).await;
         for number in 101..=220 {
             add(&world, table, number);
         }
@@ -131,7 +131,7 @@ async fn a_page_has_fifty_items_or_as_many_as_asked_for_up_to_a_hundred() {
         }
         let rest = all.len() - 60;
         let cursor = all[59]["id"].to_string();
-        // One less than there are leaves a page; as many as there are do not.
+        // A limit one below the rest leaves another page; a limit equal to the rest does not.
         for (limit, is_last) in [(rest - 1, false), (rest, true), (100, true)] {
             let page = visitor.ask(&with(path, &format!("limit={limit}&cursor={cursor}"))).await.expect(200).body;
             assert_eq!(page["next_cursor"].is_null(), is_last, "{path} {limit} of {rest}");
@@ -142,9 +142,9 @@ async fn a_page_has_fifty_items_or_as_many_as_asked_for_up_to_a_hundred() {
 #[tokio::test]
 async fn a_page_beyond_the_end_is_empty() {
     let world = world();
-    for (who, path, table) in known_lists() {
+    for (caller, path, table) in known_lists() {
         let end = if table == "audit_events" { "1" } else { "999999999999999" };
-        let page = visitor(&world, who).await.ask(&with(path, &format!("cursor={end}"))).await.expect(200).body;
+        let page = visitor(&world, caller).await.ask(&with(path, &format!("cursor={end}"))).await.expect(200).body;
         assert_eq!(page, json!({"items": [], "next_cursor": null}), "{path}");
     }
 }
@@ -157,7 +157,7 @@ fn lists() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_limit_or_cursor_that_is_none_is_refused_with_every_fault() {
+async fn every_invalid_limit_and_cursor_is_reported() {
     let world = world();
     let root = world.sign_in("root").await;
     let described: BTreeSet<String> = lists().into_iter().collect();
@@ -171,7 +171,7 @@ async fn a_limit_or_cursor_that_is_none_is_refused_with_every_fault() {
             let found: Vec<_> = faults.iter().map(|fault| (fault["loc"].clone(), fault["type"].clone())).collect();
             let expected: Vec<_> = expected.iter().map(|name| (json!(["query", name]), json!("value_error"))).collect();
             assert_eq!(found, expected, "{path}?{parameters}");
-            assert_eq!(world.service.last_d1_calls(), 1, "nothing is read but who asks");
+            assert_eq!(world.service.last_d1_calls(), 1, "only the caller is read");
         };
         for limit in
             ["", "0", "-1", "101", "1.5", "1e1", "x", "+5", "%2B5", "%205", "5%20", "%ff", "%", "99999999999999999999"]
@@ -182,7 +182,7 @@ async fn a_limit_or_cursor_that_is_none_is_refused_with_every_fault() {
             refused(&format!("cursor={cursor}"), &["cursor"]).await;
         }
         refused("cursor=x&limit=x", &["limit", "cursor"]).await;
-        // A name without a value, and one that is spelled in another way, are meant all the same.
+        // A name without a value and a percent-encoded name count too.
         for limit in ["limit", "%6Cimit=0", "other=1&limit&limit=5"] {
             refused(limit, &["limit"]).await;
         }

@@ -1,4 +1,4 @@
-//! Parsers against input that nobody thought of.
+//! Property tests: the parsers against arbitrary input.
 
 use edge_auth::domain::account::email::Email;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
@@ -18,7 +18,7 @@ fn authority() -> TokenAuthority {
     TokenAuthority::new(&Secret::new(SECRET), None, "issuer", "audience")
 }
 
-/// Either function, with so little work that hundreds of hashes take no time.
+/// Either hash function, at a cost so low that hundreds of hashes are fast.
 fn cheap_work() -> impl Strategy<Value = HashWork> {
     let argon2id = (1_u32..=4, 0_u32..40, 1_u32..=3)
         .prop_map(|(lanes, more, passes)| HashWork::Argon2id(Cost::new(8 * lanes + more, passes, lanes).unwrap()));
@@ -27,7 +27,7 @@ fn cheap_work() -> impl Strategy<Value = HashWork> {
 
 proptest! {
     #[test]
-    fn pbkdf2_is_what_the_crate_says_it_is(
+    fn pbkdf2_matches_the_reference_crate(
         password in prop::collection::vec(any::<u8>(), 0..200), salt in prop::collection::vec(any::<u8>(), 0..200),
         rounds in 1_u32..50,
     ) {
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_is_believed_if_and_only_if_it_was_signed(
+    fn a_token_verifies_if_and_only_if_it_was_signed(
         user in 1_i64..1 << 53, session in any::<[u8; 8]>(), id in any::<[u8; 16]>(), life in 1_i64..100_000,
         position in any::<prop::sample::Index>(), replacement in "[A-Za-z0-9_.=-]",
     ) {
@@ -63,11 +63,11 @@ proptest! {
     }
 
     #[test]
-    fn an_accepted_address_is_stable_small_and_has_one_at_sign(text in "\\PC{0,20}@?\\PC{0,20}(\\.[a-z]{1,5})?") {
+    fn an_accepted_address_is_stable_bounded_and_has_a_dotted_domain(text in "\\PC{0,20}@?\\PC{0,20}(\\.[a-z]{1,5})?") {
         if let Ok(email) = Email::parse(&text, normalize) {
             let stored = email.as_str();
             let again = Email::parse(stored, normalize);
-            prop_assert_eq!(again.as_ref(), Ok(&email), "reading it again changes nothing");
+            prop_assert_eq!(again.as_ref(), Ok(&email), "parsing is idempotent");
             prop_assert!(stored.chars().count() <= 254 && !stored.chars().any(char::is_control));
             let (_, domain) = stored.rsplit_once('@').unwrap();
             prop_assert!(domain.contains('.'));
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn a_hash_survives_its_text_and_knows_its_password(
+    fn a_hash_round_trips_through_its_text_and_verifies_its_password(
         password in "\\PC{1,40}", other in "\\PC{1,40}", salt in any::<[u8; 16]>(), work in cheap_work(),
     ) {
         let presented = Password::presented(&password, normalize);
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn a_hash_that_is_read_is_within_bounds(
+    fn a_parsed_hash_has_a_bounded_cost(
         memory_kib in 0_u32..100_000, passes in 0_u32..20, lanes in 0_u32..10, salt in "[A-Za-z0-9/+]{21}[AQgw]",
     ) {
         let text = format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${}", "A".repeat(43));
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn ids_are_read_from_their_own_text_only(value in any::<i64>(), text in "[-+0-9a-fx. ]{0,20}") {
+    fn ids_parse_only_from_their_canonical_text(value in any::<i64>(), text in "[-+0-9a-fx. ]{0,20}") {
         let read = UserId::parse(&value.to_string());
         prop_assert_eq!(read.is_some(), value > 0 && value < 1 << 53);
         if let Some(id) = UserId::parse(&text) {
@@ -143,9 +143,9 @@ proptest! {
     }
 }
 
-/// Any bytes as a body: an answer in the envelope, never a 5xx. (`Service` checks the answer's shape.)
+/// Any bytes as a body get a reply in the envelope, never a 5xx. (`Service` checks the reply's shape.)
 #[test]
-fn no_body_makes_an_operation_fail() {
+fn no_request_body_causes_a_server_error() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let service = Service::new();
     let jsonish = "[\\{\\}\\[\\]\",:a-z0-9\\\\ ]{0,60}";

@@ -1,5 +1,5 @@
-//! The matrix: every operation that asks who calls, and everybody who might. To be read beside the contract's table
-//! of roles; what is asked of whom stands in words in `domain::authz`.
+//! The access matrix: every operation with a caller, for every kind of caller. Read it beside the contract's table of
+//! roles; `domain::authz` states the rules in words.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use edge_auth::http::routes::{Access, ROUTES};
 use crate::support::contract::is_built;
 use crate::support::world::{Person, World};
 
-/// Who asks. A figure narrows a role to a department of university 1: what is asked about is in department 1, or in
+/// The callers. A digit narrows a role to a department of university 1; the resources are in department 1 or in
 /// none.
 ///
 /// `anon` has no token, `off` was a `PLATFORM_ADMIN` and is disabled, `new` has no role, `own` has none either and owns
-/// what is asked about. `S`tudent, `T`A, `I`nstructor, `D`epartment and `U`niversity administrator, those of another
-/// university after an `x`, and `PLATFORM_ADMIN`. All of university 1 has other administrators than those who ask.
+/// the resources. `S`tudent, `T`A, `I`nstructor, `D`epartment and `U`niversity administrator, those of another
+/// university after an `x`, and `PLATFORM_ADMIN`. University 1 also has administrators that are not callers.
 const PEOPLE: [Person; 24] = [
     ("off", "PLATFORM_ADMIN"),
     ("new", ""),
@@ -36,13 +36,13 @@ const PEOPLE: [Person; 24] = [
     ("xD", "DEPARTMENT_ADMIN@2/4"),
     ("xU", "UNIVERSITY_ADMIN@2"),
     ("P", "PLATFORM_ADMIN"),
-    // None of these asks: they are given roles, or lose them.
+    // Not callers: these users are granted roles, or lose them.
     ("plain", ""),
     ("other", "STUDENT@1 TA@1 INSTRUCTOR@1 UNIVERSITY_ADMIN@1 UNIVERSITY_ADMIN@2 PLATFORM_ADMIN"),
     ("other1", "STUDENT@1/1 TA@1/1 INSTRUCTOR@1/1 DEPARTMENT_ADMIN@1/1"),
 ];
 
-/// What is answered. 409: they may, but the university is not empty.
+/// The expected status. 409: the caller is allowed, but the university is not empty.
 const MATRIX: &str = "
 operation                       anon off new own   S  S1  S2   T  T1  T2   I  I1  I2  D1  D2   U  xS  xT  xI  xD  xU   P
 
@@ -114,7 +114,7 @@ adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200";
 
-/// What is asked, by the words that the matrix has for it. Roles are granted and removed as their names say.
+/// The request for each line of the matrix. Lines that grant or remove a role name the role instead.
 const REQUESTS: &str = r#"
 logoutAll               POST /auth/logout-all
 listSessions            GET /auth/sessions
@@ -171,15 +171,15 @@ fn request(world: &World, line: &str) -> String {
         return filled(world, &format!("POST /universities/1/roles {body}"));
     }
     if operation == "removeRole" {
-        let whose = if role.contains('/') { "other1" } else { "other" };
-        return format!("DELETE /universities/1/roles/{}", world.grant(whose, role));
+        let holder = if role.contains('/') { "other1" } else { "other" };
+        return format!("DELETE /universities/1/roles/{}", world.grant(holder, role));
     }
     let lines = REQUESTS.lines().filter_map(|line| line.split_once("  "));
     let (_, request) = lines.into_iter().find(|(known, _)| *known == line).unwrap();
     filled(world, request.trim())
 }
 
-/// With the ids that only the world knows.
+/// Fills in the ids that depend on the world.
 fn filled(world: &World, request: &str) -> String {
     let mut request = request.replace("{plain}", &world.id("plain").to_string());
     if request.contains("{session}") {
@@ -191,8 +191,8 @@ fn filled(world: &World, request: &str) -> String {
     request
 }
 
-/// Round trips to the database, at most: one for who asks and what for, one for the thing itself. Proving a
-/// password takes one more, and so does finding out whose role it is.
+/// The maximum of round trips: one for the caller and the resource, one for the operation. Verifying a password takes
+/// one more, and so does looking up the holder of a role.
 fn budget(operation: &str) -> u64 {
     match operation {
         "getCurrentUser" => 1,
@@ -201,10 +201,10 @@ fn budget(operation: &str) -> u64 {
     }
 }
 
-fn code(status: u16, who: &str) -> Option<&'static str> {
+fn code(status: u16, caller: &str) -> Option<&'static str> {
     match status {
         401 => Some("AUTH_TOKEN_INVALID"),
-        403 if who == "off" => Some("AUTH_INACTIVE_USER"),
+        403 if caller == "off" => Some("AUTH_INACTIVE_USER"),
         403 => Some("FORBIDDEN"),
         404 => Some("NOT_FOUND"),
         409 => Some("CONFLICT"),
@@ -213,85 +213,85 @@ fn code(status: u16, who: &str) -> Option<&'static str> {
 }
 
 /// One cell, in a world of its own.
-async fn check(line: &str, who: &str, status: u16) {
+async fn check(line: &str, caller: &str, status: u16) {
     let world = World::of(&PEOPLE);
     world.enroll("own", 1);
     world.enroll("own", 3);
-    let visitor = match who {
+    let visitor = match caller {
         "anon" => world.anonymous(),
-        _ => world.sign_in(who).await,
+        _ => world.sign_in(caller).await,
     };
     world.set_active("off", false);
     let before = world.dump();
     let reply = visitor.ask(&request(&world, line)).await;
-    assert_eq!(reply.status, status, "{line}, asked by {who}: {reply:?}");
-    assert_eq!(reply.body["error"]["code"].as_str(), code(status, who), "{line}, asked by {who}");
+    assert_eq!(reply.status, status, "{line}, asked by {caller}: {reply:?}");
+    assert_eq!(reply.body["error"]["code"].as_str(), code(status, caller), "{line}, asked by {caller}");
     let operation = line.split(' ').next().unwrap();
     let calls = world.service.last_d1_calls();
-    assert!(calls <= budget(operation), "{line}, asked by {who}: {calls} round trips");
-    assert!(status != 401 || calls == 0, "{line}: a stranger costs nothing");
-    assert!(status != 403 || who != "off" || calls == 1, "{line}: who asks is known after one");
+    assert!(calls <= budget(operation), "{line}, asked by {caller}: {calls} round trips");
+    assert!(status != 401 || calls == 0, "{line}: no database call without a token");
+    assert!(status != 403 || caller != "off" || calls == 1, "{line}: one round trip finds the disabled caller");
     let has_changed = world.dump() != before;
     let is_visible = matches!(status, 201 | 204) && operation != "endSession";
-    assert!(status < 400 || !has_changed, "{line}, asked by {who}: refused, and done all the same");
-    assert!(!is_visible || has_changed, "{line}, asked by {who}: allowed, and nothing came of it");
+    assert!(status < 400 || !has_changed, "{line}, asked by {caller}: refused, but data changed");
+    assert!(!is_visible || has_changed, "{line}, asked by {caller}: allowed, but nothing changed");
 }
 
-/// The columns of the matrix: who asks.
-fn askers() -> Vec<&'static str> {
+/// The columns of the matrix: the callers.
+fn callers() -> Vec<&'static str> {
     MATRIX.lines().find(|line| !line.is_empty()).unwrap()[32..].split_whitespace().collect()
 }
 
-/// The parts of the matrix, each with its lines: the words for it, and a status for each of those who ask.
+/// The parts of the matrix, each with its lines: the operation and one status per caller.
 fn parts() -> Vec<Vec<(&'static str, Vec<&'static str>)>> {
     let line = |line: &'static str| (line[..32].trim(), line[32..].split_whitespace().collect());
     MATRIX.split("\n\n").skip(1).map(|part| part.lines().map(line).collect()).collect()
 }
 
-/// Every cell of one part, which begins with this operation. The parts are checked side by side.
+/// Every cell of the part that begins with this operation. The parts are separate tests and run in parallel.
 async fn check_part(beginning: &str) {
     let parts = parts();
     let part = parts.iter().find(|part| part[0].0 == beginning).unwrap();
     for (line, statuses) in part.iter().filter(|(line, _)| is_built(line)) {
-        assert_eq!(statuses.len(), askers().len(), "{line}");
-        for (who, status) in askers().iter().zip(statuses) {
-            check(line, who, status.parse().unwrap()).await;
+        assert_eq!(statuses.len(), callers().len(), "{line}");
+        for (caller, status) in callers().iter().zip(statuses) {
+            check(line, caller, status.parse().unwrap()).await;
         }
     }
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_with_accounts() {
+async fn the_matrix_holds_for_accounts() {
     check_part("logoutAll").await;
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_with_universities() {
+async fn the_matrix_holds_for_universities() {
     check_part("listUniversities").await;
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_with_roles() {
+async fn the_matrix_holds_for_roles() {
     check_part("listRoles").await;
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_with_courses() {
+async fn the_matrix_holds_for_courses() {
     check_part("listUniversityCourses").await;
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_with_enrolments() {
+async fn the_matrix_holds_for_enrolments() {
     check_part("listEnrollments").await;
 }
 
 #[tokio::test]
-async fn everybody_may_what_the_matrix_says_on_the_platform() {
+async fn the_matrix_holds_for_the_platform() {
     check_part("checkPermission").await;
 }
 
 #[test]
-fn the_matrix_has_every_operation_that_asks_who_calls() {
+fn the_matrix_covers_every_operation_with_a_caller() {
     let is_asked = |access: Access| matches!(access, Access::User | Access::OptionalUser | Access::Permit(..));
     let routes = ROUTES.iter().filter(|route| is_asked(route.access)).map(|route| route.operation_id);
     let lines = parts().concat();

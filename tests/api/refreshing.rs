@@ -1,4 +1,4 @@
-//! `POST /auth/refresh`: rotation, reuse, the retry interval, the ends of a session.
+//! `POST /auth/refresh`: rotation, reuse, the retry interval and the end of a session.
 
 use crate::support::{EMAIL, PASSWORD, Service};
 
@@ -33,7 +33,7 @@ async fn reused_refresh_token_ends_the_session() {
 }
 
 #[tokio::test]
-async fn within_the_retry_interval_the_same_successor_is_handed_out_again() {
+async fn within_the_retry_interval_the_same_successor_is_returned_again() {
     let service = Service::with(&[("REFRESH_REUSE_INTERVAL_SECONDS", "10")]);
     let first = service.register(EMAIL).await;
     let second = service.refresh(&first.refresh).await.expect(200).tokens();
@@ -47,7 +47,7 @@ async fn within_the_retry_interval_the_same_successor_is_handed_out_again() {
 }
 
 #[tokio::test]
-async fn after_the_retry_interval_a_second_use_is_theft() {
+async fn after_the_retry_interval_a_second_use_ends_the_session() {
     let service = Service::with(&[("REFRESH_REUSE_INTERVAL_SECONDS", "10")]);
     let first = service.register(EMAIL).await;
     let second = service.refresh(&first.refresh).await.expect(200).tokens();
@@ -66,7 +66,7 @@ async fn a_retry_after_logout_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_expires_and_a_refreshed_session_goes_on() {
+async fn a_refresh_token_expires_and_each_refresh_extends_the_session() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     service.advance(6 * DAY);
@@ -79,7 +79,7 @@ async fn a_refresh_token_expires_and_a_refreshed_session_goes_on() {
 }
 
 #[tokio::test]
-async fn a_session_ends_at_its_absolute_end_however_often_it_is_refreshed() {
+async fn a_session_ends_at_its_absolute_lifetime_despite_refreshes() {
     let service = Service::with(&[("SESSION_MAX_DAYS", "10")]);
     let mut tokens = service.register(EMAIL).await;
     service.advance(6 * DAY);
@@ -94,7 +94,7 @@ async fn a_session_ends_at_its_absolute_end_however_often_it_is_refreshed() {
 }
 
 #[tokio::test]
-async fn a_session_whose_end_was_brought_forward_is_over_for_tokens_that_outlive_it() {
+async fn tokens_that_outlive_a_shortened_session_are_revoked() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     service.advance(10);
@@ -114,7 +114,7 @@ async fn a_disabled_user_cannot_refresh_and_the_token_is_not_spent() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_not_ours_are_invalid_and_those_no_longer_on_file_revoked() {
+async fn foreign_tokens_are_invalid_and_deleted_tokens_are_revoked() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     for text in ["", "x", "a.b.c", &tokens.access, &format!("{}x", tokens.refresh), &"y".repeat(5000)] {
@@ -128,11 +128,11 @@ async fn tokens_that_are_not_ours_are_invalid_and_those_no_longer_on_file_revoke
 }
 
 #[tokio::test]
-async fn an_erased_user_is_not_mistaken_for_the_next_one() {
+async fn user_ids_are_not_reused_after_an_erasure() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     service.delete_account(&tokens.access).await;
     service.register("eve@example.com").await;
     service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_INVALID");
-    assert_eq!(service.db.one::<i64>("SELECT max(id) FROM users"), 2, "ids are not given out twice");
+    assert_eq!(service.db.one::<i64>("SELECT max(id) FROM users"), 2, "ids are never reused");
 }

@@ -37,7 +37,7 @@ async fn the_full_name_may_be_absent_null_or_blank() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_in_any_spelling_of_its_case() {
+async fn an_address_is_taken_regardless_of_case() {
     let service = Service::new();
     service.register(EMAIL).await;
     for email in [EMAIL, "ADA@EXAMPLE.COM", " ada@example.com\t"] {
@@ -86,7 +86,7 @@ async fn the_stored_hash_is_a_salted_phc_string_of_the_configured_function() {
 }
 
 #[tokio::test]
-async fn the_database_holds_nothing_that_can_be_presented() {
+async fn the_database_holds_no_usable_credential() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let newer = service.refresh(&tokens.refresh).await.expect(200).tokens();
@@ -129,7 +129,7 @@ async fn every_fault_of_the_body_is_listed() {
 }
 
 #[tokio::test]
-async fn an_address_that_grows_when_it_is_normalised_is_too_long_not_a_fault_of_ours() {
+async fn an_address_too_long_after_normalisation_is_a_validation_error() {
     let service = Service::new();
     let domain = format!("{}.{}.{}.{}.com", "d".repeat(58), "d".repeat(58), "d".repeat(58), "d".repeat(52));
     let email = format!("{}@{domain}", "\u{f73}".repeat(11));
@@ -138,7 +138,7 @@ async fn an_address_that_grows_when_it_is_normalised_is_too_long_not_a_fault_of_
 }
 
 #[tokio::test]
-async fn the_shortest_password_is_a_setting() {
+async fn the_minimum_password_length_is_configurable() {
     let service = Service::with(&[("PASSWORD_MIN_LENGTH", "12")]);
     let reply = service.post("/auth/register", &json!({"email": EMAIL, "password": "elevenchars"})).await;
     assert_eq!(reply.expect(422).faults(), [("password".to_owned(), "string_too_short".to_owned())]);

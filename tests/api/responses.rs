@@ -1,4 +1,4 @@
-//! What all responses have: ids, headers, CORS, HEAD, paths and methods that do not exist.
+//! Properties of all responses: request ids, headers, CORS, HEAD, unknown paths and methods.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -15,7 +15,7 @@ async fn send(service: &Service, method: &str, path: &str, headers: &[(&str, &st
 }
 
 #[tokio::test]
-async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
+async fn a_well_formed_request_id_is_kept_and_any_other_replaced() {
     let service = Service::new();
     for id in ["abc", "A.b_c-9", &"x".repeat(128)] {
         let reply = send(&service, "GET", "/nowhere", &[("X-Request-ID", id)]).await.expect(404);
@@ -31,7 +31,7 @@ async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
 }
 
 #[tokio::test]
-async fn every_response_has_the_security_headers_and_is_not_stored() {
+async fn every_response_has_the_security_headers_and_is_not_cacheable() {
     let service = Service::new();
     for (method, path) in [("GET", "/health"), ("GET", "/users/me"), ("POST", "/auth/login"), ("GET", "/nowhere")] {
         let reply = send(&service, method, path, &[]).await;
@@ -46,7 +46,7 @@ async fn every_response_has_the_security_headers_and_is_not_stored() {
 }
 
 #[tokio::test]
-async fn paths_that_do_not_exist_are_404_for_every_method() {
+async fn unknown_paths_are_404_for_every_method() {
     let service = Service::new();
     let paths = [
         "/docs/",
@@ -97,7 +97,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn the_description_carries_title_and_mount_prefix_of_the_deployment() {
+async fn the_description_has_the_deployments_title_and_base_path() {
     let service = Service::with(&[("APP_NAME", "Ünïversity \"login\""), ("BASE_PATH", "/api/v1")]);
     let reply = service.get("/api/v1/openapi.json").await.expect(200);
     assert_eq!(reply.body["info"]["title"], "Ünïversity \"login\"");
@@ -109,7 +109,7 @@ async fn the_description_carries_title_and_mount_prefix_of_the_deployment() {
 }
 
 #[tokio::test]
-async fn the_realm_is_the_name_without_what_a_header_cannot_carry() {
+async fn the_realm_is_the_app_name_without_characters_invalid_in_a_header() {
     let service = Service::with(&[("APP_NAME", "Ünï \"x\" \\ login")]);
     let reply = service.get("/users/me").await.expect(401);
     assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"n x  login\""));
@@ -136,7 +136,7 @@ fn preflight(origin: &str) -> [(&str, &str); 3] {
 }
 
 #[tokio::test]
-async fn without_origins_no_response_speaks_of_cors() {
+async fn without_origins_no_response_has_cors_headers() {
     let service = Service::new();
     let reply = send(&service, "GET", "/health", &[("Origin", ORIGIN)]).await.expect(200);
     assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
@@ -170,7 +170,7 @@ async fn listed_origins_may_call_with_credentials_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn an_options_request_that_is_no_preflight_is_judged_like_any_other() {
+async fn an_options_request_without_preflight_headers_is_routed_normally() {
     let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["https://app.example.com"]"#)]);
     for headers in [&[][..], &[("Origin", ORIGIN)], &[("Access-Control-Request-Method", "POST")]] {
         send(&service, "OPTIONS", "/nowhere", headers).await.expect_error(404, "NOT_FOUND");
@@ -202,7 +202,7 @@ async fn the_pages_are_served_with_a_policy_that_allows_their_own_files_only() {
 }
 
 #[tokio::test]
-async fn the_root_leads_to_the_docs_also_under_a_base_path() {
+async fn the_root_redirects_to_the_docs_also_under_a_base_path() {
     let reply = Service::new().get("/").await.expect(307);
     assert_eq!(reply.header("location"), Some("/docs"));
     let service = Service::with(&[("BASE_PATH", "/api/v1")]);

@@ -1,18 +1,18 @@
-//! How many roles somebody may have: in one university, so that it does not use up what others may give, and in all,
-//! since every request reads them.
+//! Limits on a user's roles: per university, so that one university cannot use up the total, and in total, since every
+//! request reads them.
 
 use crate::support::world::{Person, World};
 
-/// Those who decide, and somebody without roles.
+/// Administrators, and a user without roles.
 const PEOPLE: [Person; 3] = [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("bob", "")];
 
-/// A request for a role of bob's in university 1.
+/// A request that grants bob a role in university 1.
 fn grant(role: &str) -> String {
     format!(r#"POST /universities/1/roles {{"email": "bob@example.com", "role": "{role}"}}"#)
 }
 
-/// Gives bob so many roles in each of these universities.
-fn bob_has(world: &World, universities: &[i64], number: i64) {
+/// Gives bob this many roles in each of these universities.
+fn give_bob_roles(world: &World, universities: &[i64], number: i64) {
     for university in universities {
         world.service.db.execute(&format!(
             "INSERT OR IGNORE INTO universities (id, name, slug, created_at) VALUES ({university}, 'U', 'u{university}', 1);
@@ -27,10 +27,10 @@ fn bob_has(world: &World, universities: &[i64], number: i64) {
 }
 
 #[tokio::test]
-async fn nobody_has_more_than_twenty_roles_in_a_university() {
+async fn a_user_has_at_most_twenty_roles_per_university() {
     let world = World::of(&PEOPLE);
     let ulla = world.sign_in("ulla").await;
-    bob_has(&world, &[1], 19);
+    give_bob_roles(&world, &[1], 19);
     let last = ulla.ask(&grant("STUDENT")).await.expect(201).body;
     let reply = ulla.ask(&grant("TA")).await.expect_error(409, "CONFLICT");
     assert_eq!(reply.body["error"]["message"], "User has too many roles");
@@ -45,10 +45,10 @@ async fn nobody_has_more_than_twenty_roles_in_a_university() {
 }
 
 #[tokio::test]
-async fn nobody_has_more_than_two_hundred_roles() {
+async fn a_user_has_at_most_two_hundred_roles() {
     let world = World::of(&PEOPLE);
-    bob_has(&world, &[11, 12, 13, 14, 15, 16, 17, 18, 19], 20);
-    bob_has(&world, &[20], 19);
+    give_bob_roles(&world, &[11, 12, 13, 14, 15, 16, 17, 18, 19], 20);
+    give_bob_roles(&world, &[20], 19);
     let root = world.sign_in("root").await;
     root.ask(&grant("TA")).await.expect(201);
     let platform = grant("PLATFORM_ADMIN");

@@ -1,4 +1,4 @@
-//! Giving and taking roles: nobody rises above themselves, and what is decided counts from the next request on.
+//! Granting and revoking roles: no caller escalates its own rights, and changes apply from the next request.
 
 use serde_json::{Value, json};
 
@@ -7,18 +7,18 @@ use crate::support::world::{Person, World, address};
 
 const ROLES: [&str; 6] = ["STUDENT", "TA", "INSTRUCTOR", "DEPARTMENT_ADMIN", "UNIVERSITY_ADMIN", "PLATFORM_ADMIN"];
 
-/// Those who decide, and somebody without roles.
+/// Administrators, and a user without roles.
 const STAFF: [Person; 4] =
     [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("dora", "DEPARTMENT_ADMIN@1/1"), ("bob", "")];
 
-/// A request for a role, for whomever this member names.
-fn grant(who: &str, role: &str, department: impl Into<Option<i64>>) -> String {
+/// A request that grants a role to the user named by this JSON member.
+fn grant(user: &str, role: &str, department: impl Into<Option<i64>>) -> String {
     let department = json!(department.into());
-    format!(r#"POST /universities/1/roles {{{who}, "role": "{role}", "department_id": {department}}}"#)
+    format!(r#"POST /universities/1/roles {{{user}, "role": "{role}", "department_id": {department}}}"#)
 }
 
 #[tokio::test]
-async fn nobody_gives_themselves_or_others_a_role_above_their_own() {
+async fn no_caller_grants_a_role_above_its_own() {
     for (rank, own) in ROLES.iter().enumerate() {
         let place = match *own {
             "PLATFORM_ADMIN" => "",
@@ -29,10 +29,10 @@ async fn nobody_gives_themselves_or_others_a_role_above_their_own() {
         let world = World::of(&[("eve", roles), ("bob", "")]);
         let eve = world.sign_in("eve").await;
         for wanted in ROLES.iter().skip(rank + 1) {
-            for who in ["eve", "bob"] {
-                let ways = [format!(r#""user_id": {}"#, world.id(who)), format!(r#""email": "{}""#, address(who))];
-                for (who, department) in ways.iter().flat_map(|who| [(who, None), (who, Some(1))]) {
-                    let status = eve.ask(&grant(who, wanted, department)).await.status;
+            for name in ["eve", "bob"] {
+                let users = [format!(r#""user_id": {}"#, world.id(name)), format!(r#""email": "{}""#, address(name))];
+                for (user, department) in users.iter().flat_map(|user| [(user, None), (user, Some(1))]) {
+                    let status = eve.ask(&grant(user, wanted, department)).await.status;
                     assert!(matches!(status, 403 | 422), "{own} gives {wanted}: {status}");
                 }
             }
@@ -42,7 +42,7 @@ async fn nobody_gives_themselves_or_others_a_role_above_their_own() {
 }
 
 #[tokio::test]
-async fn nobody_changes_their_own_role_in_a_roundabout_way() {
+async fn indirect_self_promotion_is_refused() {
     let world = World::of(&STAFF);
     let (dora, bob) = (world.sign_in("dora").await, world.sign_in("bob").await);
     let before = world.dump();
@@ -69,12 +69,12 @@ async fn nobody_changes_their_own_role_in_a_roundabout_way() {
 }
 
 #[tokio::test]
-async fn a_departments_administrator_decides_in_that_department_only() {
+async fn a_department_administrator_grants_only_within_the_department() {
     let tim = [("tim", "TA@1 TA@1/1 TA@1/2")];
     let world = World::of(&[STAFF.as_slice(), &tim].concat());
     let dora = world.sign_in("dora").await;
     let bob = format!(r#""email": "{}""#, address("bob"));
-    // Another one, none, that of another university, one that nobody has: all the same to her.
+    // Another department, none, one of another university and a missing one get the same refusal.
     for department in [Some(2), None, Some(4), Some(99)] {
         dora.ask(&grant(&bob, "STUDENT", department)).await.expect_error(403, "FORBIDDEN");
     }
@@ -86,13 +86,13 @@ async fn a_departments_administrator_decides_in_that_department_only() {
         dora.ask(&format!("DELETE /universities/1/roles/{id}")).await.expect(status);
     }
     let seen = dora.all("/universities/1/roles?limit=1").await;
-    // Her own role, and the three that she gave.
+    // Her own role and the three she granted.
     assert_eq!(seen.len(), 4, "{seen:?}");
     assert!(seen.iter().all(|item| item["department_id"] == 1));
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on_and_so_does_its_end() {
+async fn granted_and_revoked_roles_apply_from_the_next_request() {
     let world = World::of(&STAFF);
     let (ulla, bob) = (world.sign_in("ulla").await, world.sign_in("bob").await);
     bob.ask("GET /universities/1").await.expect_error(404, "NOT_FOUND");
@@ -119,26 +119,26 @@ async fn a_role_counts_from_the_next_request_on_and_so_does_its_end() {
 }
 
 #[tokio::test]
-async fn a_role_is_given_once() {
+async fn a_role_is_granted_once() {
     let world = World::of(&STAFF);
     let root = world.sign_in("root").await;
     let bob = format!(r#""user_id": {}"#, world.id("bob"));
     let by_address = format!(r#""email": "{}""#, address("bob"));
     for (role, department) in [("STUDENT", None), ("STUDENT", Some(1)), ("PLATFORM_ADMIN", None)] {
         root.ask(&grant(&bob, role, department)).await.expect(201);
-        for who in [&bob, &by_address] {
-            root.ask(&grant(who, role, department)).await.expect_error(409, "CONFLICT");
+        for user in [&bob, &by_address] {
+            root.ask(&grant(user, role, department)).await.expect_error(409, "CONFLICT");
         }
     }
     let elsewhere = grant(&bob, "PLATFORM_ADMIN", None).replace("/1/", "/2/");
     root.ask(&elsewhere).await.expect_error(409, "CONFLICT");
     root.ask(&grant(&bob, "STUDENT", None).replace("/1/", "/2/")).await.expect(201);
     let given = "SELECT count(*) FROM audit_events WHERE type = 'role_granted'";
-    assert_eq!(world.service.db.one::<i64>(given), 4, "what was not given is not written down");
+    assert_eq!(world.service.db.one::<i64>(given), 4, "refused grants are not recorded");
 }
 
 #[tokio::test]
-async fn who_runs_the_platform_belongs_to_no_university() {
+async fn the_platform_administrator_role_belongs_to_no_university() {
     let world = World::of(&STAFF);
     let (root, ulla) = (world.sign_in("root").await, world.sign_in("ulla").await);
     let bob = format!(r#""user_id": {}"#, world.id("bob"));
@@ -153,7 +153,7 @@ async fn who_runs_the_platform_belongs_to_no_university() {
 }
 
 #[tokio::test]
-async fn everybody_may_lay_a_role_down() {
+async fn any_user_may_give_up_a_role() {
     for role in ["STUDENT@1", "TA@1/1", "INSTRUCTOR@1", "DEPARTMENT_ADMIN@1/1", "UNIVERSITY_ADMIN@1"] {
         let world = World::of(&[STAFF.as_slice(), &[("eve", role), ("tim", "TA@1")]].concat());
         let eve = world.sign_in("eve").await;
@@ -164,19 +164,19 @@ async fn everybody_may_lay_a_role_down() {
         eve.ask(&format!("DELETE /universities/1/roles/{own}")).await.expect(204);
         eve.ask("GET /universities/1").await.expect_error(404, "NOT_FOUND");
         let events = "SELECT count(*) FROM audit_events WHERE type = 'role_removed' AND actor_id IS NULL";
-        assert_eq!(world.service.db.one::<i64>(events), 1, "{role}: nobody else did it");
+        assert_eq!(world.service.db.one::<i64>(events), 1, "{role}: no other actor is recorded");
     }
 }
 
 #[tokio::test]
-async fn nobody_unknown_gets_a_role() {
+async fn an_unknown_user_is_granted_no_role() {
     let world = World::of(&STAFF);
     let root = world.sign_in("root").await;
     let erased = world.id("bob");
     root.ask(&format!("DELETE /admin/users/{erased}")).await.expect(204);
-    for who in [r#""user_id": 99"#, r#""email": "nobody@example.com""#, &format!(r#""user_id": {erased}"#)] {
-        root.ask(&grant(who, "STUDENT", None)).await.expect_error(404, "NOT_FOUND");
-        root.ask(&grant(who, "STUDENT", 1)).await.expect_error(404, "NOT_FOUND");
+    for user in [r#""user_id": 99"#, r#""email": "nobody@example.com""#, &format!(r#""user_id": {erased}"#)] {
+        root.ask(&grant(user, "STUDENT", None)).await.expect_error(404, "NOT_FOUND");
+        root.ask(&grant(user, "STUDENT", 1)).await.expect_error(404, "NOT_FOUND");
     }
     assert_eq!(world.service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'role_granted'"), 0);
 }
@@ -210,7 +210,7 @@ async fn every_fault_of_a_request_for_a_role_is_listed() {
 }
 
 #[tokio::test]
-async fn a_department_in_use_stays_and_nobodys_role_is_widened() {
+async fn a_department_in_use_cannot_be_deleted_and_no_role_is_widened() {
     let world = World::of(&[("ulla", "UNIVERSITY_ADMIN@1"), ("stu", "STUDENT@1/2")]);
     let ulla = world.sign_in("ulla").await;
     let before = world.dump();
@@ -229,7 +229,7 @@ async fn a_department_in_use_stays_and_nobodys_role_is_widened() {
 }
 
 #[tokio::test]
-async fn an_empty_university_goes_with_its_roles() {
+async fn deleting_an_empty_university_deletes_its_roles() {
     let world = World::of(&STAFF);
     let root = world.sign_in("root").await;
     let new = root.ask(r#"POST /universities {"name": "New", "slug": "new"}"#).await.expect(201).body["id"].take();
@@ -249,7 +249,7 @@ async fn an_empty_university_goes_with_its_roles() {
 }
 
 #[tokio::test]
-async fn a_university_with_more_than_a_thousand_roles_loses_none_of_them_in_passing() {
+async fn a_university_with_over_a_thousand_roles_cannot_be_deleted_and_keeps_them_all() {
     let world = World::of(&STAFF);
     world.service.db.execute(
         "INSERT INTO universities (id, name, slug, created_at) VALUES (7, 'Large', 'large', 1);

@@ -1,7 +1,7 @@
-//! The session state machine against a model so simple that it can be read: random interleavings of
-//! login, refresh, replay, logout, and the passing of time, through HTTP and the real SQL.
+//! The session state machine against a simple model: random interleavings of login, refresh, replay, logout and the
+//! passing of time, through HTTP and the real SQL.
 //!
-//! The model knows sessions as lists of tokens. What it says must be what the service does, step by step.
+//! The model keeps sessions as lists of tokens. The service must agree with it at every step.
 
 use std::cell::RefCell;
 
@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One refresh token of the model, and what the service handed out for it.
+/// One refresh token of the model, and the pair of tokens that the service issued for it.
 struct Token {
     issued_at: i64,
     expires_at: i64,
@@ -86,7 +86,7 @@ struct Model {
 enum Answer {
     /// A new pair.
     New,
-    /// The refresh token at this place of the session, once more.
+    /// The refresh token at this position in the session, returned again.
     Again(usize),
     Ok,
     Refused(u16, &'static str),
@@ -153,12 +153,12 @@ async fn run(steps: Vec<Step>, interval: i64) {
     model.sessions.push(Session { expires_at: SESSION_LIFE, ended: false, tokens: vec![first] });
     for step in steps {
         apply(&service, &mut model, &step).await;
-        assert_one_line_of_tokens(&service);
+        assert_one_chain_of_tokens(&service);
     }
 }
 
 async fn apply(service: &Service, model: &mut Model, step: &Step) {
-    // Sessions and tokens are named by counting, so that every random step means something.
+    // Indices wrap around, so that every random step applies to an existing session and token.
     let locate = |model: &Model, session: usize, back: usize| {
         let session = session % model.sessions.len();
         let count = model.sessions[session].tokens.len();
@@ -224,7 +224,7 @@ fn event_count(service: &Service) -> i64 {
     service.db.one("SELECT count(*) FROM audit_events")
 }
 
-/// The audit says of a refresh what its answer says.
+/// The audit log agrees with the reply to a refresh.
 fn assert_recorded(service: &Service, before: i64, answer: &Answer, is_theft: bool) {
     let expected = match answer {
         _ if is_theft => Some(("reuse_detected", None)),
@@ -242,8 +242,8 @@ fn assert_recorded(service: &Service, before: i64, answer: &Answer, is_theft: bo
     }
 }
 
-/// In every session: one token that can be exchanged, and each other one named exactly once as a successor.
-fn assert_one_line_of_tokens(service: &Service) {
+/// Every session has one unrevoked token, and its tokens form a single chain of successors.
+fn assert_one_chain_of_tokens(service: &Service) {
     let broken = "
         SELECT count(*) FROM sessions AS s
         WHERE (SELECT count(*) FROM refresh_tokens AS t WHERE t.session_id = s.id AND t.revoked_at IS NULL) <> 1
@@ -254,7 +254,7 @@ fn assert_one_line_of_tokens(service: &Service) {
 }
 
 #[test]
-fn the_service_does_what_the_model_says() {
+fn the_service_agrees_with_the_model() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let seen = RefCell::new(0_usize);
     proptest!(ProptestConfig::with_cases(400), |(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{EMAIL, PASSWORD, START, Service, Tokens};
 
-/// Signs in from an address with a user agent.
+/// Signs in from this address with this user agent.
 async fn sign_in_from(service: &Service, ip: &str, agent: &str) -> Tokens {
     let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
     let request = Request::post("/auth/login").header("Content-Type", "application/json");
@@ -21,7 +21,7 @@ async fn sessions(service: &Service, access: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_list_says_where_when_and_with_what() {
+async fn the_list_shows_address_user_agent_and_times() {
     let service = Service::new();
     service.register(EMAIL).await;
     service.advance(10);
@@ -41,7 +41,7 @@ async fn the_list_says_where_when_and_with_what() {
 }
 
 #[tokio::test]
-async fn a_refresh_notes_its_place_and_costs_no_more() {
+async fn a_refresh_records_its_address_in_the_same_round_trip() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     service.advance(60);
@@ -52,13 +52,13 @@ async fn a_refresh_notes_its_place_and_costs_no_more() {
     assert_eq!(list[0]["ip"], "198.51.100.9");
     assert_eq!(list[0]["last_used_at"], START.plus_seconds(60).rfc3339());
     assert_eq!(list[0]["expires_at"], START.plus_seconds(60 + 7 * 86_400).rfc3339());
-    // The old token again: refused, and it moves nothing but the end of the session.
+    // The old token again: the refusal ends the session and changes nothing else.
     service.post_from("203.0.113.1", "/auth/refresh", &body).await.expect(401);
     assert_eq!(service.db.one::<String>("SELECT ip FROM sessions"), "198.51.100.9");
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_used_any_more_is_not_listed() {
+async fn unusable_sessions_are_not_listed() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     let second = service.login(EMAIL, PASSWORD).await.tokens();
@@ -70,7 +70,7 @@ async fn a_session_that_cannot_be_used_any_more_is_not_listed() {
 }
 
 #[tokio::test]
-async fn one_session_is_ended_by_its_id_and_no_other() {
+async fn ending_a_session_by_id_ends_no_other() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     let second = service.login(EMAIL, PASSWORD).await.tokens();
@@ -87,7 +87,7 @@ async fn one_session_is_ended_by_its_id_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_stranger_s_session_is_not_found_and_lives_on() {
+async fn another_users_session_is_404_and_stays_active() {
     let service = Service::new();
     let ada = service.register(EMAIL).await;
     let eve = service.register("eve@example.com").await;
@@ -98,7 +98,7 @@ async fn a_stranger_s_session_is_not_found_and_lives_on() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_not_found_without_asking() {
+async fn a_malformed_session_id_is_404() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     for id in ["0", "-1", "01", "1.0", "abc", "9007199254740992", "%31", "1%00", "%ff", "%E2%81%B1"] {
@@ -124,7 +124,7 @@ async fn signing_out_everywhere_ends_every_session_of_that_user() {
 }
 
 #[tokio::test]
-async fn the_oldest_of_more_than_a_hundred_sessions_makes_room() {
+async fn the_hundred_and_first_session_ends_the_oldest() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     service.advance(1);

@@ -6,7 +6,7 @@ use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
 #[tokio::test]
-async fn the_right_password_starts_a_session_of_its_own() {
+async fn each_sign_in_starts_a_new_session() {
     let service = Service::new();
     service.register(EMAIL).await;
     let reply = service.login("  ADA@example.com ", PASSWORD).await.expect(200);
@@ -18,7 +18,7 @@ async fn the_right_password_starts_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_address_are_the_same_answer() {
+async fn a_wrong_password_and_an_unknown_address_get_the_same_reply() {
     let service = Service::new();
     service.register(EMAIL).await;
     let mut answers = Vec::new();
@@ -43,7 +43,7 @@ async fn equivalent_spellings_of_a_password_sign_in() {
 }
 
 #[tokio::test]
-async fn a_disabled_account_is_told_only_to_who_knows_its_password() {
+async fn a_disabled_account_is_revealed_only_with_the_right_password() {
     let service = Service::new();
     service.register(EMAIL).await;
     service.db.execute("UPDATE users SET is_active = 0");
@@ -53,7 +53,7 @@ async fn a_disabled_account_is_told_only_to_who_knows_its_password() {
 }
 
 #[tokio::test]
-async fn a_hash_of_fewer_rounds_is_replaced_at_the_next_login() {
+async fn a_hash_with_fewer_rounds_is_upgraded_at_the_next_sign_in() {
     let db = std::sync::Arc::new(Sqlite::migrated());
     let rounds = |db: &Sqlite| db.one::<String>("SELECT substr(password_hash, 1, 22) FROM users");
     {
@@ -72,7 +72,7 @@ async fn a_hash_of_fewer_rounds_is_replaced_at_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_hash_of_more_rounds_than_configured_stays() {
+async fn a_hash_with_more_rounds_than_configured_is_kept() {
     let db = std::sync::Arc::new(Sqlite::migrated());
     {
         let old = Service::on(db.clone(), db.clone(), &[("PASSWORD_ITERATIONS", "50")]);
@@ -83,7 +83,7 @@ async fn a_hash_of_more_rounds_than_configured_stays() {
     assert_eq!(service.db.one::<i64>("SELECT password_hash LIKE '%i=50,%' FROM users"), 1);
 }
 
-/// The stored hash, as far as the parameters.
+/// The stored hash up to and including its parameters.
 fn stored(db: &Sqlite) -> String {
     let hash = db.one::<String>("SELECT password_hash FROM users");
     hash[..hash.rmatch_indices('$').nth(1).unwrap().0].to_owned()
@@ -92,7 +92,7 @@ fn stored(db: &Sqlite) -> String {
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1";
 
 #[tokio::test]
-async fn a_hash_of_the_other_function_verifies_and_is_replaced_at_the_next_login() {
+async fn a_hash_of_the_other_function_verifies_and_is_replaced_at_the_next_sign_in() {
     let settings = |function| [("PASSWORD_HASH", function), ("PASSWORD_ITERATIONS", "10")];
     let pbkdf2 = ("pbkdf2-sha256", "$pbkdf2-sha256$i=10,l=32");
     let argon2id = ("argon2id", ARGON2ID);
@@ -113,7 +113,7 @@ async fn a_hash_of_the_other_function_verifies_and_is_replaced_at_the_next_login
 }
 
 #[tokio::test]
-async fn a_weaker_hash_of_argon2id_is_replaced_and_a_stronger_one_stays() {
+async fn a_weaker_argon2id_hash_is_replaced_and_a_stronger_one_kept() {
     let service = Service::with(&[("PASSWORD_HASH", "argon2id")]);
     service.register(EMAIL).await;
     // "password" under "somesalt", of the reference implementation.
@@ -129,7 +129,7 @@ async fn a_weaker_hash_of_argon2id_is_replaced_and_a_stronger_one_stays() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_same_whichever_function_is_stored_and_wanted() {
+async fn a_refusal_does_not_depend_on_the_stored_or_configured_hash_function() {
     let pbkdf2 = "$pbkdf2-sha256$i=10,l=32$c2FsdC1vZi10aGUtdGVzdA$dA4YaBnakANOrNEvFi1MRZTpAzd+BV0qvIsp7vunnR8";
     let argon2id = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let mut answers = Vec::new();
@@ -137,10 +137,11 @@ async fn a_refusal_is_the_same_whichever_function_is_stored_and_wanted() {
         let service = Service::with(&[("PASSWORD_HASH", wanted)]);
         service.register(EMAIL).await;
         for hash in [pbkdf2, argon2id] {
-            for state in ["is_active = 1", "is_active = 0", "blocked_until = 9007199254740991"] {
-                let set = format!("is_active = 1, failed_sign_ins = 0, blocked_until = 0, password_hash = '{hash}'");
-                service.db.execute(&format!("UPDATE users SET {set}"));
-                service.db.execute(&format!("UPDATE users SET {state}"));
+            let throttled = "INSERT INTO throttles (key, failures, blocked_until)
+                 VALUES ('user/1/password', 6, 9007199254740991)";
+            for state in ["", "UPDATE users SET is_active = 0", throttled] {
+                let set = format!("UPDATE users SET is_active = 1, password_hash = '{hash}'");
+                service.db.execute(&format!("{set}; DELETE FROM throttles; {state}"));
                 let reply = service.login(EMAIL, "wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
                 assert_eq!(service.last_d1_calls(), 2);
                 answers.push(reply.body["error"].clone());

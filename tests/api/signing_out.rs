@@ -18,7 +18,7 @@ async fn logout_ends_its_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_token_of_ours_signs_out_whatever_has_become_of_it() {
+async fn any_issued_refresh_token_signs_out_regardless_of_its_state() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     let second = service.refresh(&first.refresh).await.expect(200).tokens();
@@ -36,7 +36,7 @@ async fn a_token_of_ours_signs_out_whatever_has_become_of_it() {
 }
 
 #[tokio::test]
-async fn an_expired_token_still_ends_a_session_that_is_live() {
+async fn an_expired_token_still_ends_a_live_session() {
     let service = Service::new();
     let first = service.register(EMAIL).await;
     service.advance(6 * 86_400);
@@ -47,7 +47,7 @@ async fn an_expired_token_still_ends_a_session_that_is_live() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_refused() {
+async fn anything_but_an_issued_refresh_token_is_refused() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     for text in ["", "nonsense", &tokens.access, &tokens.refresh[1..]] {

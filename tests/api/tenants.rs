@@ -1,5 +1,5 @@
-//! What belongs to another university does not exist: it cannot be told from what nobody has, not by status, body,
-//! headers or work, and not by walking a list.
+//! Resources of another university are indistinguishable from missing ones: by status, body, headers, round trips, and
+//! by paging through a list.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::Reply;
 use crate::support::contract::is_built;
 use crate::support::world::{Visitor, World};
 
-/// A world in which each university has an administrator and an enrolment of somebody.
+/// A world with an administrator in each university and an enrolment in the second.
 fn world() -> World {
     let world = World::of(&[
         ("ulla", "UNIVERSITY_ADMIN@1"),
@@ -21,7 +21,7 @@ fn world() -> World {
     world
 }
 
-/// All that a client sees of an answer, but for the name of the request.
+/// Everything a client sees of a reply, except the request id.
 fn seen(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
     let mut body = reply.body.clone();
     if let Some(members) = body.as_object_mut() {
@@ -32,7 +32,7 @@ fn seen(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
     (reply.status, body, headers.map(|(name, value)| (name.to_string(), text(value))).collect())
 }
 
-/// Asks for both in turn; the answers and the round trips are the same.
+/// Sends both requests in turn: replies and numbers of round trips are the same.
 async fn assert_same(world: &World, visitor: &Visitor<'_>, theirs: &str, unknown: &str, status: u16) {
     let before = world.dump();
     let first = visitor.ask(theirs).await.expect(status);
@@ -44,7 +44,7 @@ async fn assert_same(world: &World, visitor: &Visitor<'_>, theirs: &str, unknown
 }
 
 #[tokio::test]
-async fn what_belongs_to_another_university_is_like_what_nobody_has() {
+async fn resources_of_another_university_look_like_missing_ones() {
     let world = world();
     let grant = world.grant("xavi", "TA@2/4").to_string();
     let requests: [(&str, &str); 22] = [
@@ -75,7 +75,7 @@ async fn what_belongs_to_another_university_is_like_what_nobody_has() {
         let visitor = world.sign_in(name).await;
         for (request, id) in requests {
             if name == "dora" && request.starts_with("DELETE /universities/1/departments") {
-                // She may not delete any department of hers: not even an unknown one.
+                // She may delete no department at all: 403 for an unknown one as well.
                 continue;
             }
             if !is_built(request) {
@@ -88,7 +88,7 @@ async fn what_belongs_to_another_university_is_like_what_nobody_has() {
 }
 
 #[tokio::test]
-async fn a_body_that_names_another_universitys_department_names_none() {
+async fn another_universitys_department_in_a_body_is_unknown() {
     let world = world();
     let (ulla, dora) = (world.sign_in("ulla").await, world.sign_in("dora").await);
     let requests = [
@@ -106,7 +106,7 @@ async fn a_body_that_names_another_universitys_department_names_none() {
 }
 
 #[tokio::test]
-async fn the_id_of_somebody_elsewhere_is_like_one_that_nobody_has() {
+async fn the_id_of_another_universitys_member_looks_unknown() {
     let world = world();
     let xavi = world.id("xavi").to_string();
     for (name, department) in [("ulla", "null"), ("ulla", "1"), ("dora", "1")] {
@@ -122,7 +122,7 @@ async fn the_id_of_somebody_elsewhere_is_like_one_that_nobody_has() {
 }
 
 #[tokio::test]
-async fn who_sees_everything_sees_what_is_there() {
+async fn a_platform_administrator_sees_every_existing_resource() {
     let world = world();
     let root = world.sign_in("root").await;
     let there = ["/universities/2", "/courses/5", "/courses/4/enrollments", "/enrollments/1", "/universities/2/roles"];
@@ -138,7 +138,7 @@ async fn who_sees_everything_sees_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_a_place_and_opens_nothing() {
+async fn a_cursor_is_a_position_and_grants_no_access() {
     let world = world();
     world.service.db.execute("INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, 5, 1), (4, 5, 1)");
     let ulla = world.sign_in("ulla").await;
@@ -153,7 +153,7 @@ async fn a_cursor_is_a_place_and_opens_nothing() {
     for path in lists.into_iter().filter(|path| is_built(path)) {
         let own = ulla.all(path).await;
         assert!(!own.is_empty(), "{path}");
-        // Every place in the table, among them those of the rows of the other university, and beyond.
+        // Every position in the table, including rows of the other university and positions past the end.
         for cursor in 1..=12 {
             let page = ulla.ask(&format!("GET {path}?cursor={cursor}")).await.expect(200).body;
             let expected: Vec<_> = own.iter().filter(|item| item["id"].as_i64().unwrap() > cursor).collect();
@@ -164,7 +164,7 @@ async fn a_cursor_is_a_place_and_opens_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_nothing_but_a_stranger_is_told_to_sign_in() {
+async fn a_malformed_id_is_404_and_401_without_a_token() {
     let world = world();
     let ulla = world.sign_in("ulla").await;
     let paths = ["/universities/{}", "/courses/{}/enrollments", "/enrollments/{}", "/universities/1/roles/{}"];

@@ -1,4 +1,4 @@
-//! The throttle per account: what a number of wrong passwords leads to, to the millisecond.
+//! The throttle per account: the wait after each number of wrong passwords, to the millisecond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,12 @@ async fn fail(service: &Service, times: usize) {
 }
 
 fn failures(service: &Service) -> i64 {
-    service.db.one("SELECT failed_sign_ins FROM users")
+    counted(service, "sum(failures)", "user/%/password")
+}
+
+/// An aggregate over the throttles with such keys; 0 if there are none.
+fn counted(service: &Service, aggregate: &str, keys: &str) -> i64 {
+    service.db.one(&format!("SELECT coalesce({aggregate}, 0) FROM throttles WHERE key LIKE '{keys}'"))
 }
 
 async fn registered() -> Service {
@@ -28,7 +33,7 @@ async fn registered() -> Service {
     service
 }
 
-/// Everything of an answer that could tell one refusal from another.
+/// Everything in a reply that could distinguish one refusal from another.
 fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     let headers = reply.headers.iter().filter(|(name, _)| *name != "x-request-id");
     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
@@ -36,7 +41,7 @@ fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
 }
 
 #[tokio::test]
-async fn five_wrong_passwords_have_no_consequence() {
+async fn five_wrong_passwords_cause_no_wait() {
     let service = registered().await;
     fail(&service, 5).await;
     service.login(EMAIL, PASSWORD).await.expect(200);
@@ -46,14 +51,14 @@ async fn five_wrong_passwords_have_no_consequence() {
 }
 
 #[tokio::test]
-async fn from_the_sixth_on_each_doubles_the_wait_up_to_a_quarter_of_an_hour() {
+async fn from_the_sixth_failure_the_wait_doubles_up_to_fifteen_minutes() {
     let service = registered().await;
     fail(&service, 5).await;
     for count in 6..=18 {
         fail(&service, 1).await;
-        let blocked_until: i64 = service.db.one("SELECT blocked_until FROM users");
+        let blocked_until = counted(&service, "max(blocked_until)", "user/%/password");
         let now = crate::support::clock().millis();
-        assert_eq!(blocked_until - now, wait_ms(count), "the SQL counts as the rule says");
+        assert_eq!(blocked_until - now, wait_ms(count), "the SQL agrees with the rule");
         let wait = wait_ms(count) / 1000;
         service.advance(wait - 1);
         service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
@@ -64,11 +69,11 @@ async fn from_the_sixth_on_each_doubles_the_wait_up_to_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
-async fn what_is_tried_during_a_wait_neither_counts_nor_lengthens_it() {
+async fn attempts_during_a_wait_neither_count_nor_extend_it() {
     let service = registered().await;
     fail(&service, 7).await;
     assert_eq!(failures(&service), 6, "the seventh came during the wait of the sixth");
-    let until = |service: &Service| service.db.one::<i64>("SELECT blocked_until FROM users");
+    let until = |service: &Service| counted(service, "max(blocked_until)", "user/%/password");
     let before = until(&service);
     fail(&service, 20).await;
     service.login(EMAIL, PASSWORD).await.expect(401);
@@ -78,7 +83,7 @@ async fn what_is_tried_during_a_wait_neither_counts_nor_lengthens_it() {
 }
 
 #[tokio::test]
-async fn a_throttled_answer_looks_like_any_wrong_password() {
+async fn a_throttled_reply_looks_like_a_wrong_password() {
     let service = registered().await;
     let wrong = service.login(EMAIL, WRONG).await;
     let unknown = service.login("nobody@example.com", WRONG).await;
@@ -97,10 +102,10 @@ async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
     for number in 0..1500 {
         service.login(&format!("nobody-{number}@example.com"), WRONG).await.expect(401);
     }
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM unknown_sign_ins"), 1024);
-    let counted = "SELECT sum(failed_sign_ins) FROM unknown_sign_ins";
-    assert_eq!(service.db.one::<i64>(counted), 1500);
-    assert_eq!(failures(&service), 0, "they are nobody's");
+    let slots = counted(&service, "count(*)", "unknown/%");
+    assert!(slots <= 1024 && slots == counted(&service, "count(*)", "%"), "{slots}");
+    assert_eq!(counted(&service, "sum(failures)", "unknown/%"), 1500);
+    assert_eq!(failures(&service), 0, "they belong to no user");
     for _ in 0..7 {
         service.login("nobody-7@example.com", WRONG).await.expect(401);
     }
@@ -109,7 +114,7 @@ async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
 }
 
 #[tokio::test]
-async fn guesses_at_the_current_password_are_throttled_on_their_own() {
+async fn reauthentication_has_a_throttle_of_its_own() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     let change = json!({"current_password": WRONG, "new_password": "a password of my own"});
@@ -121,23 +126,23 @@ async fn guesses_at_the_current_password_are_throttled_on_their_own() {
         assert_eq!(service.last_d1_calls(), 3);
         service.call("DELETE", "/users/me", &tokens.access, Some(&deletion)).await.expect(401);
     }
-    assert_eq!(service.db.one::<i64>("SELECT failed_proofs FROM users"), 6);
+    assert_eq!(counted(&service, "sum(failures)", "user/%/reauthentication"), 6);
     let right = json!({"current_password": PASSWORD, "new_password": "a password of my own"});
     service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(401);
     service.call("DELETE", "/users/me", &tokens.access, Some(&json!({"password": PASSWORD}))).await.expect(401);
-    // Whoever guesses with a stolen token does not keep the owner out …
+    // Guesses with a stolen token do not keep the owner from signing in …
     assert_eq!(failures(&service), 0);
     service.login(EMAIL, PASSWORD).await.expect(200);
     service.advance(1);
-    // … nor does whoever guesses at the door keep the owner from changing the password.
+    // … and guesses at the sign-in do not keep the owner from changing the password.
     fail(&service, 9).await;
     service.login(EMAIL, PASSWORD).await.expect(401);
     service.call("PUT", "/users/me/password", &tokens.access, Some(&right)).await.expect(200);
-    assert_eq!(service.db.one::<i64>("SELECT failed_proofs + failed_sign_ins FROM users"), 0);
+    assert_eq!(counted(&service, "sum(failures)", "user/%"), 0);
     service.login(EMAIL, "a password of my own").await.expect(200);
 }
 
-/// Runs this SQL before the batch of this number: what others write between a read and its write.
+/// Runs this SQL before the batch with this number: a concurrent write between a read and its write.
 struct Overtaking {
     db: Arc<Sqlite>,
     at: usize,
@@ -154,7 +159,15 @@ impl Db for Overtaking {
     }
 }
 
-/// A registered user, and a service whose batch of this number is overtaken.
+/// A test cannot pass without its concurrent write.
+impl Drop for Overtaking {
+    fn drop(&mut self) {
+        let batches = *self.batches.get_mut();
+        assert!(batches >= self.at || std::thread::panicking(), "there were only {batches} batches");
+    }
+}
+
+/// A service whose batch with this number is overtaken, and the tokens of a registered user.
 async fn overtaken_by(sql: &'static str, at: usize) -> (Service, Tokens) {
     let db = Arc::new(Sqlite::migrated());
     let tokens = Service::on(db.clone(), db.clone(), &[]).register(EMAIL).await;
@@ -163,9 +176,9 @@ async fn overtaken_by(sql: &'static str, at: usize) -> (Service, Tokens) {
 }
 
 #[tokio::test]
-async fn a_right_password_that_was_overtaken_opens_nothing() {
+async fn an_overtaken_sign_in_starts_no_session() {
     for sql in [
-        "UPDATE users SET failed_sign_ins = 6, blocked_until = 1800000001000",
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/password', 6, 1800000001000)",
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {
@@ -179,17 +192,17 @@ async fn a_right_password_that_was_overtaken_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_login_that_only_another_login_overtook_succeeds() {
-    // The other one replaced the hash by a stronger one: the password is still the same.
+async fn a_sign_in_overtaken_by_a_hash_upgrade_succeeds() {
+    // The concurrent sign-in upgraded the hash: the password is still the same.
     let upgrade = "UPDATE users SET password_hash = replace(password_hash, 'i=10', 'i=11')";
     let (service, _) = overtaken_by(upgrade, 2).await;
     service.login(EMAIL, PASSWORD).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_proof_that_was_overtaken_changes_and_deletes_nothing() {
+async fn an_overtaken_reauthentication_changes_and_deletes_nothing() {
     for sql in [
-        "UPDATE users SET failed_proofs = 6, proofs_blocked_until = 1800000001000",
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 1800000001000)",
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {
@@ -214,7 +227,7 @@ async fn a_proof_that_was_overtaken_changes_and_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn of_an_account_that_was_erased_meanwhile_only_its_id_is_kept() {
+async fn a_concurrently_erased_account_leaves_only_its_id() {
     let erase = "UPDATE users SET email = 'erased:1', password_hash = '', is_active = 0, erasure_cursor = 0,
                      password_version = 2";
     let from = "192.0.2.99";

@@ -1,4 +1,4 @@
-# A whole round with the Python client that is generated from the description. `python client.py <origin>`; ends
+# A whole round with the Python client generated from the description. `python client.py <origin>`; exits
 # with 0 if all went as described.
 import sys
 

@@ -1,5 +1,5 @@
-// A whole round with the TypeScript client that is generated from the description: every path, body and answer below
-// is typed by it. `node client.ts <origin>`; ends with 0 if all went as described.
+// A whole round with the TypeScript client generated from the description, which types every path, body and
+// answer below. `node client.ts <origin>`; exits with 0 if all went as described.
 import assert from "node:assert/strict";
 
 import createClient from "openapi-fetch";

@@ -1,5 +1,5 @@
-// Clients that strangers would generate from the description, in TypeScript and in Python, do a whole round against
-// the deployed bundle on workerd: register, read oneself, refresh, sign out, be refused.
+// Clients generated from the description, in TypeScript and in Python, do a whole round against
+// the deployed bundle on workerd: register, read the profile, refresh, sign out, be refused.
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";

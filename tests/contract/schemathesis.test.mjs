@@ -1,5 +1,5 @@
-// Schemathesis against the deployed bundle on workerd: it makes requests from the description, good ones and bad
-// ones, one by one and along the description's links, and holds every answer against it.
+// Schemathesis against the deployed bundle on workerd: it generates requests from the description, valid and invalid
+// ones, one by one and along the description's links, and checks every answer against it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,12 +10,12 @@ import { startService } from "../e2e/support/service.mjs";
 
 const OPERATOR_KEY = "contract-9d4c1b7e2f6a4835b0d7e8c1a2f3b4d5";
 
-test("no answer departs from the description", async (t) => {
+test("no answer deviates from the description", async (t) => {
   const service = await startService({ settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "1" } });
   t.after(() => service.stop());
   const signedUp = async () => (await register(service, newUser())).body;
   const [admin, user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp(), await signedUp()];
-  // The first administrator is made by whoever can write to the database.
+  // Only direct access to the database makes the first administrator.
   const grant = "INSERT INTO user_university_roles (user_id, role, created_at) VALUES (?1, 'PLATFORM_ADMIN', 1)";
   await service.db.prepare(grant).bind(admin.id).run();
   const options = ["--config-file", "tests/contract/schemathesis.toml"];

@@ -1,4 +1,4 @@
-# What Schemathesis has to know of the service beyond its description.
+# Knowledge about the service beyond its description, for Schemathesis.
 import os
 import unicodedata
 
@@ -7,12 +7,12 @@ import schemathesis
 from schemathesis_world import ADMIN_GRANT, ADMIN_ID, World
 
 BREAKER = "/operator/circuit-breaker"
-# The description's example stands for a token that the service issued. One each: whoever signs out first would take
-# the other's session along.
+# The description's example stands for a token that the service issued. One each: a sign-out ends the session of
+# its token, and must not end the other's.
 EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
 ISSUED = {"/auth/refresh": os.environ["TOKEN_TO_REFRESH"], "/auth/logout": os.environ["TOKEN_TO_LOG_OUT"]}
-# What Schemathesis was configured to send. What goes out in its place is the session of the moment: some operations
-# end the session that asks.
+# The configured token of Schemathesis. The current session's token is sent in its place, because some operations
+# end the session of the caller.
 CONFIGURED = f"Bearer {os.environ['ACCESS_TOKEN']}"
 ENDS_THE_SESSION = {
     ("POST", "/auth/logout-all"),
@@ -20,7 +20,7 @@ ENDS_THE_SESSION = {
     ("DELETE", "/users/me"),
     ("PUT", "/users/me/password"),
 }
-# The ids of the description's examples, and what stands for them.
+# The ids in the description's examples, and the kinds of their replacements.
 NAMED = {
     "/universities/{id}": {"id": (3, "university"), "department_id": (5, "department"), "grant_id": (21, "grant")},
     "/courses/{id}": {"id": (8, "course")},
@@ -31,7 +31,7 @@ world = World()
 
 
 def put_uncommon(body):
-    """What no schema can say of a password: one character repeated is common, and the length counts after NFKC."""
+    """Rules for a password that no schema has: a repeated character is common, and NFKC comes before the length."""
     for member in ("password", "new_password"):
         text = body.get(member)
         if not isinstance(text, str):
@@ -43,7 +43,7 @@ def put_uncommon(body):
 
 
 def put_what_exists(case, url):
-    """Where an example is sent, something that exists takes its place."""
+    """Replaces an example in the request by an existing resource."""
     for prefix, names in NAMED.items():
         for name, (example, thing) in names.items():
             if case.path.startswith(prefix) and (case.path_parameters or {}).get(name) == example:
@@ -62,7 +62,7 @@ def put_what_exists(case, url):
 
 
 def put_fitting(body):
-    """Some roles take a department and some do not, which the description says in words."""
+    """Some roles require a department and some forbid it; the description says so only in words."""
     if body.get("role") == "DEPARTMENT_ADMIN" and body.get("department_id") is None:
         body["role"] = "TA"
     if body.get("role") in ("UNIVERSITY_ADMIN", "PLATFORM_ADMIN"):
@@ -70,7 +70,7 @@ def put_fitting(body):
 
 
 def put_department(case, url):
-    """No schema can say which departments a university has: the one that it has, or none."""
+    """No schema can say which departments a university has: this keeps the existing one, or removes the member."""
     things = world.of(url)
     named = things["university" if case.path.startswith("/universities") else "course"]
     if str(case.path_parameters.get("id")) == str(named):
@@ -83,7 +83,7 @@ def put_department(case, url):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Puts what exists in the place of what is made up."""
+    """Replaces made-up values by existing ones."""
     url = case.operation.base_url
     if isinstance(case.body, dict):
         put_uncommon(case.body)
@@ -93,7 +93,7 @@ def before_call(context, case, kwargs):
     session = world.current(url)
     case.headers["Authorization"] = session["headers"]["Authorization"]
     if case.method != "GET" and case.path.startswith("/admin/users/{id}"):
-        # Nobody disables or deletes those who make this run possible.
+        # No request may disable or delete the administrators that this run depends on.
         if str(case.path_parameters.get("id")) in (str(ADMIN_ID), str(session["user"])):
             case.path_parameters["id"] = world.of(url)["user"]
     if case.path.endswith("/{grant_id}") and str(case.path_parameters.get("grant_id")) == ADMIN_GRANT:
@@ -104,7 +104,7 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """What was ended, deleted or forced is put right, or it would decide what comes next."""
+    """Restores ended, deleted or forced state, which would otherwise decide the next answers."""
     if response.status_code < 300:
         if (case.method, case.path) in ENDS_THE_SESSION or case.path.endswith("/{grant_id}"):
             world.session = {}

@@ -1,15 +1,15 @@
-# What exists while Schemathesis runs: users and things of a university, made through the API by an administrator whom
-# no request reaches. What a request deletes is made anew when it is needed again.
+# The resources during a run of Schemathesis: users and parts of a university, made through the API by an administrator
+# that no request affects. Deleted resources are made again on demand.
 import itertools
 import os
 
 import requests
 
-# The one that the description's examples name.
+# The password in the description's examples.
 PASSWORD = "correct horse battery staple"
 ADMIN = {"Authorization": f"Bearer {os.environ['ADMIN_TOKEN']}"}
 ADMIN_ID = int(os.environ["ADMIN_ID"])
-# The first that was ever given.
+# The first grant of all.
 ADMIN_GRANT = "1"
 numbers = itertools.count(1)
 
@@ -22,21 +22,21 @@ def call(method, url, body=None, headers=ADMIN):
 
 
 def sign_up(url):
-    """A new user, with the headers of their first session."""
+    """A new user, with the headers of its first session."""
     user = {"email": f"schemathesis-{next(numbers)}@mail.example", "password": PASSWORD}
     body = call("POST", f"{url}/auth/register", user, headers={})
     return body["id"], {"Authorization": f"Bearer {body['access_token']}"}
 
 
 class World:
-    """One of everything that a path can name, and an administrator in whose name requests are sent."""
+    """One of everything that a path can name, and the administrator that sends the requests."""
 
     def __init__(self):
         self.things = {}
         self.session = {}
 
     def current(self, url):
-        """The session that requests are sent with: of an administrator."""
+        """The session of the requests: an administrator's."""
         if not self.session:
             user, headers = sign_up(url)
             self.grant(url, user, "PLATFORM_ADMIN")
@@ -45,12 +45,12 @@ class World:
         return self.session
 
     def of(self, url):
-        """The things, made when they are first asked for."""
+        """The resources, made on first use."""
         if not self.things:
             number = next(numbers)
             university = call("POST", f"{url}/universities", {"name": "Contract", "slug": f"contract-{number}"})["id"]
             base = f"{url}/universities/{university}"
-            # Before anything asks for a university to grant roles in.
+            # Before any request needs a university to grant roles in.
             self.things = {"university": university}
             department = call("POST", f"{base}/departments", {"name": "Department"})["id"]
             course = call("POST", f"{base}/courses", {"title": "Course", "code": "C1", "is_public": True})["id"]
@@ -62,18 +62,18 @@ class World:
         return self.things
 
     def grant(self, url, user, role, university=None):
-        """Gives a user a role; nothing, if they have it."""
+        """Grants a user a role; without effect if the user has it."""
         university = university or self.of(url)["university"]
         body = {"user_id": user, "role": role}
         answer = requests.post(f"{url}/universities/{university}/roles", json=body, headers=ADMIN, timeout=10)
         return answer.json().get("id")
 
     def enable_to_enroll(self, url, course):
-        """Makes whose session it is a student where the course is."""
+        """Makes the session's user a student where the course is."""
         answer = requests.get(f"{url}/courses/{course}", headers=ADMIN, timeout=10)
         if answer.status_code == 200:
             self.grant(url, self.current(url)["user"], "STUDENT", answer.json()["university_id"])
 
     def forget(self):
-        """Something was deleted."""
+        """Forgets the resources after a deletion."""
         self.things = {}

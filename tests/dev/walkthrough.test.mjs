@@ -1,4 +1,4 @@
-// The README, word for word, against `make dev` as a stranger would start it: fresh data, a port of its own.
+// The README, word for word, against `make dev` on a fresh machine's terms: fresh data, a port of its own.
 // It is the only test that goes through wrangler's development server.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -10,7 +10,8 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const state = mkdtempSync(join(tmpdir(), "edge-auth-dev-"));
+// A path may have a space in it.
+const state = mkdtempSync(join(tmpdir(), "edge-auth dev-"));
 let server;
 
 function freePort() {
@@ -83,7 +84,7 @@ after(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
-test("the walk-through gives what the README shows", async () => {
+test("the walk-through gives the output that the README shows", async () => {
   const steps = walkthrough();
   assert.ok(steps.length >= 11, "the walk-through was found");
   const mark = "---next---";

@@ -1,25 +1,23 @@
-// Administrators who are rid of each other, or of themselves, at the same moment: whatever the order, one stays. At
-// this level, because it takes workerd, two isolates of the deployed Worker and one D1 behind them to make the
-// interleavings; roles-overtaken has those that chance seldom makes.
+// Administrators that remove each other, or themselves, concurrently: in every order one of them remains. At
+// this level, because only workerd, two isolates of the deployed Worker and one D1 behind them produce the
+// interleavings; roles-overtaken has those that seldom occur by chance.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
+import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
-import { assertEnvelope } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   administrators,
   answerOf,
   appoint,
-  assertIntact,
-  call,
-  createUniversity,
   grantRole,
   made,
   member,
   platformAdmin,
   removeRole,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { assertConflict, twoIsolates } from "./support/scenes.mjs";
 import { act, perform, refusals, WAYS } from "./support/ways.mjs";
 
 const ROUNDS = 40;
@@ -27,35 +25,21 @@ const CROWD = 10;
 
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+const { newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
-/** All of them at once, each by another isolate than the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const newAdministrators = async (university, count) => {
   const people = Array.from({ length: count }, () => member(service, boss, university, "UNIVERSITY_ADMIN"));
   return Promise.all(people);
 };
 const withStatus = (responses, status) => responses.filter((response) => response.status === status);
 
-function assertLastOne(response) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, /last administrator/i);
-}
+const assertLastOne = (response) => assertConflict(response, /last administrator/i);
 
-describe("two administrators of a university who remove each other's role", () => {
+describe("two administrators of a university that remove each other's role", () => {
   const look = async (person, { university }) =>
-    answerOf(await call(service, person, "GET", `/universities/${university}/roles`));
+    answerOf(await asUser(service, person.access, "GET", `/universities/${university}/roles`));
 
-  /** One round; in every second one they are students as well: `{university, winner, loser, refusal, isStudent}`. */
+  /** One round; in every second round both are students as well: `{university, winner, loser, refusal, isStudent}`. */
   async function round(index) {
     const isStudent = index % 2 === 1;
     const university = await newUniversity();
@@ -63,7 +47,7 @@ describe("two administrators of a university who remove each other's role", () =
     for (const person of isStudent ? [one, other] : []) {
       await made(grantRole(service, boss, university, person, "STUDENT"));
     }
-    const answers = await inParallel([
+    const answers = await inParallel(service, [
       (isolate) => removeRole(isolate, one, university, other.grant),
       (isolate) => removeRole(isolate, other, university, one.grant),
     ]);
@@ -75,33 +59,33 @@ describe("two administrators of a university who remove each other's role", () =
 
   async function assertOneStays(outcome) {
     const { university, winner, loser, refusal, isStudent } = outcome;
-    // Who is refused was an administrator when their rights were read, and has lost the role since. Or they were none
-    // any more, and may not even know of the university, unless another role of theirs lets them.
-    const whoIsNone = isStudent ? "403 FORBIDDEN" : "404 NOT_FOUND";
-    assert.ok(["403 FORBIDDEN", whoIsNone].includes(refusal), refusal);
+    // The loser's rights were read before it lost its role: 403. Or they were read after: then it may not
+    // even see the university, unless another role lets it.
+    const withoutRole = isStudent ? "403 FORBIDDEN" : "404 NOT_FOUND";
+    assert.ok(["403 FORBIDDEN", withoutRole].includes(refusal), refusal);
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [winner.id]);
-    assert.deepEqual([await look(winner, outcome), await look(loser, outcome)], ["200", whoIsNone]);
+    assert.deepEqual([await look(winner, outcome), await look(loser, outcome)], ["200", withoutRole]);
   }
 
-  test("leave one of them, each pair on its own", async () => {
+  test("leave one of them, pair by pair", async () => {
     for (let index = 0; index < ROUNDS; index += 1) {
       await assertOneStays(await round(index));
     }
   });
 
-  test("leave one of them, all pairs at once", async () => {
+  test("leave one of them, with all pairs concurrent", async () => {
     for (const outcome of await Promise.all(Array.from({ length: ROUNDS }, (_, index) => round(index)))) {
       await assertOneStays(outcome);
     }
   });
 });
 
-/** Two acts at the same moment, each about one of two administrators who are the only ones: `people`. */
+/** Two concurrent acts, each against one of the only two administrators: `people`. */
 async function race(acts, people, role, university) {
-  const answers = await inParallel(acts.map((act) => (isolate) => perform(isolate, act, university)));
+  const answers = await inParallel(service, acts.map((act) => (isolate) => perform(isolate, act, university)));
   const told = answers.map(answerOf).join(" and ");
   const winners = acts.filter((_, index) => answers[index].status < 300);
-  // Both may succeed if they are about the same one: never do both of them go.
+  // Both may succeed only against the same administrator: never are both removed.
   const [gone, ...others] = new Set(winners.map(({ target }) => target));
   assert.ok(gone && others.length === 0, told);
   const left = people.filter((person) => person !== gone).map(({ id }) => id);
@@ -113,9 +97,9 @@ async function race(acts, people, role, university) {
   }
 }
 
-describe("of two administrators one stays", () => {
+describe("of two administrators one remains", () => {
   for (const [does, way] of Object.entries(WAYS)) {
-    test(`of the platform, when one ${does} and the other does anything of the kind`, async (t) => {
+    test(`of the platform, when one ${does} and the other acts in any of these ways`, async (t) => {
       t.after(() => appoint(service, boss));
       const university = await newUniversity();
       for (const isSecond of [false, true]) {
@@ -128,12 +112,12 @@ describe("of two administrators one stays", () => {
     });
   }
 
-  // What only an administrator of the platform can do, the boss does, who is none of the two. Disabling is not among
-  // it: a thief must be stopped, whatever that leaves.
+  // The boss, a third user, performs the acts that only a platform administrator may. Disabling is excluded: a
+  // stolen account must be stopped, even the last one.
   const ofUniversity = Object.entries(WAYS).filter(([, { effect }]) => effect !== "disabled");
   const doer = ({ needs }, person) => (needs === "platform" ? boss : person);
   for (const [does, way] of ofUniversity) {
-    test(`of a university, when one ${does} and the other does anything of the kind`, async () => {
+    test(`of a university, when one ${does} and the other acts in any of these ways`, async () => {
       for (const isSecond of [false, true]) {
         for (const [, otherWay] of ofUniversity) {
           const university = await newUniversity();
@@ -146,7 +130,7 @@ describe("of two administrators one stays", () => {
   }
 });
 
-/** New administrators of the platform, and no others. */
+/** Replaces all administrators of the platform with this many new ones. */
 async function onlyAdministrators(count) {
   await rows(service.db, "DELETE FROM user_university_roles WHERE role = 'PLATFORM_ADMIN'");
   const people = [];
@@ -156,8 +140,8 @@ async function onlyAdministrators(count) {
   return people;
 }
 
-describe("of many administrators one stays", () => {
-  /** All but one get a 204, that one the 409 of the last; says who that is. */
+describe("of many administrators one remains", () => {
+  /** All but one get a 204, and that one the 409 of the last administrator; returns its id. */
   function assertOneRefused(answers, people) {
     assert.equal(withStatus(answers, 204).length, people.length - 1, answers.map(answerOf).join());
     const index = answers.findIndex(({ status }) => status !== 204);
@@ -169,15 +153,16 @@ describe("of many administrators one stays", () => {
     const university = await newUniversity();
     const people = await newAdministrators(university, CROWD);
     const removals = people.map((person) => (isolate) => removeRole(isolate, person, university, person.grant));
-    const last = assertOneRefused(await inParallel(removals), people);
+    const last = assertOneRefused(await inParallel(service, removals), people);
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [last]);
   });
 
-  test("of a university, when everybody removes everybody else's role", async () => {
+  test("of a university, when each removes the role of every other", async () => {
     const university = await newUniversity();
     const people = await newAdministrators(university, CROWD / 2);
     const pairs = people.flatMap((by) => people.filter((person) => person !== by).map((target) => ({ by, target })));
     const answers = await inParallel(
+      service,
       pairs.map(({ by, target }) => (isolate) => removeRole(isolate, by, university, target.grant)),
     );
     const removed = pairs.filter((_, index) => answers[index].status === 204).map(({ target }) => target.id);
@@ -185,7 +170,7 @@ describe("of many administrators one stays", () => {
     assert.equal(new Set(removed).size, removed.length, "each is removed once");
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), left);
     assert.equal(left.length, 1);
-    // What is gone already, or whoever is: not found. Who has lost their role since they asked: forbidden.
+    // 404: the target or the caller was removed before. 403: the caller lost its role after its rights were read.
     const told = new Set(answers.map(answerOf));
     assert.deepEqual([...told.difference(new Set(["204", "403 FORBIDDEN", "404 NOT_FOUND"]))], []);
   });
@@ -198,7 +183,10 @@ describe("of many administrators one stays", () => {
       t.after(() => appoint(service, boss));
       const university = await newUniversity();
       const people = await onlyAdministrators(CROWD);
-      const answers = await inParallel(people.map((person) => (isolate) => remove(isolate, person, university)));
+      const answers = await inParallel(
+        service,
+        people.map((person) => (isolate) => remove(isolate, person, university)),
+      );
       const last = assertOneRefused(answers, people);
       assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [last]);
     });
@@ -208,6 +196,7 @@ describe("of many administrators one stays", () => {
     const university = await newUniversity();
     const people = await newAdministrators(university, CROWD);
     const answers = await inParallel(
+      service,
       people.map((by) => (isolate) => perform(isolate, act(WAYS["deletes themselves"], by))),
     );
     const last = assertOneRefused(answers, people);

@@ -1,5 +1,5 @@
-// Passwords that an attacker tries first are refused where one is chosen, and nowhere else. At this level, because the
-// filter is read where it lies in the deployed Wasm, and normalisation is the runtime's own.
+// Common passwords are refused when a password is chosen, and nowhere else. At this level, because the
+// filter is read from the deployed Wasm, and normalisation is the runtime's own.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -17,12 +17,12 @@ before(async () => (service = await startWatched({ settings: { APP_NAME } })));
 after(() => service.end());
 
 const COMMON = {
-  "as everybody writes them": ["password1", "12345678", "qwerty123", "iloveyou", "1q2w3e4r", "letmein1", "trustno1"],
+  "as usually written": ["password1", "12345678", "qwerty123", "iloveyou", "1q2w3e4r", "letmein1", "trustno1"],
   "in upper case": ["PASSWORD1", "Password123", "ILOVEYOU", "Qwerty123", "TrustNo1"],
   "in full-width and other forms": ["ｐａｓｓｗｏｒｄ１", "１２３４５６７８", "ＱＷＥＲＴＹ１２３", "ⓘⓛⓞⓥⓔⓨⓞⓤ", "𝐭𝐫𝐮𝐬𝐭𝐧𝐨𝟏"],
 };
 
-/** Passwords that are made of an address, or of the name of the service. */
+/** Passwords derived from an address, or from the name of the service. */
 const guessable = (email) => {
   const [local] = email.split("@");
   return [
@@ -42,9 +42,9 @@ const guessable = (email) => {
 
 const message = (response) => response.body.error.details.errors[0].msg;
 
-describe("who registers with a password", () => {
+describe("registration with a password", () => {
   for (const [form, passwords] of Object.entries(COMMON)) {
-    test(`that is common, ${form}, is refused before anything is asked of the database`, async () => {
+    test(`that is common, ${form}, is refused without a database call`, async () => {
       for (const password of passwords) {
         const user = { ...newUser(), password };
         const response = await register(service, user);
@@ -57,26 +57,26 @@ describe("who registers with a password", () => {
     });
   }
 
-  test("made of their own address or of the service's name is refused, with up to four digits and signs", async () => {
+  test("derived from the address or the service's name is refused, with up to four digits and signs", async () => {
     const user = newUser();
     for (const password of guessable(user.email)) {
       const response = await register(service, { ...user, password });
       assertFaults(response, "password: password_common");
       assert.match(message(response), /address/);
     }
-    // As it is written on the form, before it is trimmed and lower-cased.
+    // As typed into the form, before trimming and lower-casing.
     const [local] = user.email.split("@");
     const shouted = { ...user, email: ` ${user.email.toUpperCase()} `, password: `${local}99` };
     assertFaults(await register(service, shouted), "password: password_common");
     assert.deepEqual(await rows(service.db, "SELECT id FROM users WHERE email = ?1", user.email), []);
   });
 
-  test("that is common and an address that is none learns of both", async () => {
+  test("that is common and with an invalid address reports both faults", async () => {
     const response = await register(service, { email: "no address", password: "password1" });
     assertFaults(response, "email: value_error.email", "password: password_common");
   });
 
-  test("that only begins like those is welcome", async () => {
+  test("that only begins like a common one is accepted", async () => {
     const [local] = newUser().email.split("@");
     const fine = ["password1 and something else", `${local}20260`, `${local} x`, `x${local}1`, `${APP_NAME} & more`];
     for (const [index, password] of fine.entries()) {
@@ -85,7 +85,7 @@ describe("who registers with a password", () => {
   });
 });
 
-describe("who changes a password", () => {
+describe("a password change", () => {
   const NEXT = "a passphrase that nobody has";
 
   test("to a common one, in any form, keeps the old one", async () => {
@@ -99,7 +99,7 @@ describe("who changes a password", () => {
     assertSuccess(await login(service, user), 200);
   });
 
-  test("to one made of their address or of the service's name keeps the old one", async () => {
+  test("to one derived from the address or the service's name keeps the old one", async () => {
     const { user, id, access } = await signUp(service);
     const before = await userRow(service.db, id);
     for (const password of guessable(user.email)) {
@@ -110,7 +110,7 @@ describe("who changes a password", () => {
     assertSuccess(await login(service, { ...user, password: NEXT }), 200);
   });
 
-  test("and does not know the old one learns nothing by proposing a common one", async () => {
+  test("without the current password does not reveal that the new one is common", async () => {
     const { user, id, access } = await signUp(service);
     const answers = [];
     for (const proposed of ["password1", user.email]) {
@@ -121,11 +121,11 @@ describe("who changes a password", () => {
     }
     assert.deepEqual(answers[0], answers[1]);
     assert.deepEqual(answers[2], answers[3]);
-    assert.equal((await userRow(service.db, id)).failed_sign_ins, 0);
+    assert.equal((await userRow(service.db, id)).throttles.password.failures, 0);
   });
 });
 
-test("who has had a common password for years still signs in with it, and gets out of it", async () => {
+test("a user with a common password from earlier still signs in with it, and can change it", async () => {
   const [person, password] = [await signUp(service), "iloveyou"];
   await rows(service.db, "UPDATE users SET password_hash = ?2 WHERE id = ?1", person.id, phc(password, 1000));
   const { body, status } = await login(service, { ...person.user, password });

@@ -1,5 +1,5 @@
-// Sign-ins in floods, with hashes at full cost: an isolate that hashes for seconds must neither take the database for
-// dead nor keep waiting who does not hash. At this level, because it is about the event loop.
+// Floods of sign-ins, with hashes at full cost: an isolate that hashes for seconds must neither take the database for
+// dead nor delay requests that hash nothing. At this level, because it is about the event loop.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -9,15 +9,15 @@ import { CLOSED, inspect, OPERATOR_KEY } from "./support/faults.mjs";
 import { logged } from "./support/logs.mjs";
 import { watchedFor } from "./support/watched.mjs";
 
-/** As deployed: the real cost of a hash, the real patience with D1. */
+/** As deployed: the real cost of a hash, the real D1 timeout. */
 const AS_DEPLOYED = { OPERATOR_KEY, PASSWORD_ITERATIONS: undefined, D1_TIMEOUT_MS: undefined };
-/** With the default hash these take longer than D1 may. */
+/** With the default hash these take longer than the D1 timeout. */
 const FLOOD = 60;
-/** `domain/password/queue.rs` lets a hundred wait. */
+/** `domain/password/queue.rs` lets a hundred requests wait. */
 const CROWD = 300;
 const WAITING = 100;
 
-/** So many sign-ins of strangers at once, each from a network of its own; `answered` counts them. */
+/** This many concurrent sign-ins of unknown users, each from a network of its own; `answered` counts them. */
 function flood(service, count) {
   const state = { answered: 0 };
   const one = async () => {
@@ -31,7 +31,7 @@ function flood(service, count) {
 
 const isError = (line) => line.level === "ERROR";
 
-test("a flood of sign-ins is answered, and does not open the breaker of a database that is well", async (t) => {
+test("a flood of sign-ins is answered, and does not open the breaker of a healthy database", async (t) => {
   const service = await watchedFor(t, { settings: AS_DEPLOYED });
   const answers = await flood(service, FLOOD).answers;
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
@@ -39,7 +39,7 @@ test("a flood of sign-ins is answered, and does not open the breaker of a databa
   assert.deepEqual(await logged(service, isError), []);
 });
 
-test("who does not hash is answered between the hashes of others", async (t) => {
+test("a request that hashes nothing is answered between the hashes of others", async (t) => {
   const service = await watchedFor(t, { settings: AS_DEPLOYED });
   const { access } = await signUp(service);
   const strangers = flood(service, FLOOD);
@@ -54,7 +54,7 @@ test("who does not hash is answered between the hashes of others", async (t) => 
   await strangers.answers;
 });
 
-test("more than can be hashed in time are told to come again, and the others are answered", async (t) => {
+test("requests beyond the hash queue get a 503 with Retry-After, and the others are answered", async (t) => {
   const service = await watchedFor(t, { settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "60000" } });
   const { user } = await signUp(service);
   const answers = await flood(service, CROWD).answers;

@@ -1,11 +1,11 @@
-// Guessing a password, one guess after another: what the throttle of an account counts, how long it makes somebody
-// wait, and what the answers give away. At this level, because the counting is done by the SQL in a real D1 and the
-// answers are compared as they go over the wire. Waits are ended by moving their end in the database, never by waiting.
+// Sequential guesses at a password: the failures that an account's throttle counts, the waits that it
+// imposes, and the information in the answers. At this level, because the SQL in a real D1 does the counting, and
+// answers are compared as sent over the wire. Tests end a wait by moving its end in the database, never by waiting.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { changePassword, deleteAccount, login, me, newUser, refresh, register, signUp } from "./support/client.mjs";
-import { dump, eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
+import { dump, eventsOf, inShort, liveSessions, rows, setThrottle, throttleKey, throttleOf, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, assertWrongPassword, said } from "./support/envelope.mjs";
 import { accessLines } from "./support/logs.mjs";
 import { startWatched } from "./support/watched.mjs";
@@ -18,38 +18,38 @@ before(async () => (service = await startWatched()));
 after(() => service.end());
 
 const guess = (user, password = WRONG) => login(service, { ...user, password });
-/** Where guesses are counted: at the door, and of who is signed in and is asked once more. */
-const DOOR = { failures: "failed_sign_ins", end: "blocked_until" };
-const PROOF = { failures: "failed_proofs", end: "proofs_blocked_until" };
+/** The two counters of guesses: at the sign-in, and at re-authentication. */
+const DOOR = "password";
+const PROOF = "reauthentication";
 const NOTHING = { failures: 0, blockedUntil: 0 };
-/** What asks once more. */
+/** The operations that re-authenticate. */
 const OPERATIONS = {
   "to change it": (access, password) => changePassword(service, access, password, "a new passphrase of the thief"),
   "to erase it": (access, password) => deleteAccount(service, access, password),
 };
-/** The wait is over: its end is moved into the past. */
-const endWait = (id, { end } = DOOR) =>
-  rows(service.db, `UPDATE users SET ${end} = 1 WHERE id = ?1 AND ${end} > 0`, id);
-const counted = async (id, { failures, end } = DOOR) => {
-  const row = await userRow(service.db, id);
-  return { failures: row[failures], blockedUntil: row[end] };
+/** Ends the wait: moves its end into the past. */
+const endWait = (id, kind = DOOR) =>
+  rows(service.db, "UPDATE throttles SET blocked_until = 1 WHERE key = ?1 AND blocked_until > 0", throttleKey(id, kind));
+const counted = async (id, kind = DOOR) => {
+  const { failures, blocked_until: blockedUntil } = await throttleOf(service.db, throttleKey(id, kind));
+  return { failures, blockedUntil };
 };
 const assertDone = ({ status, text }) => assert.ok([200, 204].includes(status), text);
 
-/** So many wrong guesses in a row, each refused like any other. */
+/** Makes this many wrong guesses in a row, each refused like any other. */
 async function fail(user, times) {
   for (let index = 0; index < times; index += 1) {
     assertEnvelope(await guess(user), 401, "AUTH_INVALID_CREDENTIALS");
   }
 }
 
-/** Makes the wait that the sixth failure has begun long enough for any machine; gives its end. */
+/** Makes the wait after the sixth failure long enough for any machine; returns its end. */
 async function lengthenWait(id, where = DOOR) {
   const { failures, blockedUntil } = await counted(id, where);
   assert.equal(failures, FREE + 1);
   assert.ok(blockedUntil > 0, "the sixth failure begins a wait");
   const later = blockedUntil + 3_600_000;
-  await rows(service.db, `UPDATE users SET ${where.end} = ?2 WHERE id = ?1`, id, later);
+  await setThrottle(service.db, throttleKey(id, where), { failures, blocked_until: later });
   return later;
 }
 
@@ -65,7 +65,7 @@ for (const [place, where, refused, attempt] of [
   ["at a change", PROOF, "password_change_refused", ({ access }) => OPERATIONS["to change it"](access, WRONG)],
   ["at an erasure", PROOF, "deletion_refused", ({ access }) => OPERATIONS["to erase it"](access, WRONG)],
 ]) {
-  test(`a guesser ${place} waits twice as long after each further failure, up to a quarter of an hour`, async () => {
+  test(`the wait of a guesser ${place} doubles after each further failure, up to fifteen minutes`, async () => {
     const person = await signUp(service);
     const { id } = person;
     const waits = [];
@@ -73,7 +73,7 @@ for (const [place, where, refused, attempt] of [
       assertEnvelope(await attempt(person), 401, "AUTH_INVALID_CREDENTIALS");
       const { failures, blockedUntil } = await counted(id, where);
       assert.equal(failures, failure);
-      // The moment of the request is that of its event.
+      // The time of the request is that of its event.
       const [event] = (await eventsOf(service.db, id)).slice(-1);
       assert.deepEqual(inShort([event]), [`${refused} wrong_password`]);
       waits.push(failure <= FREE ? blockedUntil : (blockedUntil - event.created_at) / 1000);
@@ -83,7 +83,7 @@ for (const [place, where, refused, attempt] of [
   });
 }
 
-test("a guesser who finds the password during the wait is not told so, and opens nothing", async () => {
+test("the right password during a wait is refused like a wrong one and starts no session", async () => {
   const { user, id, blockedUntil } = await blocked();
   const before = await liveSessions(service.db, id);
   assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
@@ -94,12 +94,11 @@ test("a guesser who finds the password during the wait is not told so, and opens
   assertSuccess(await login(service, user), 200);
 });
 
-test("who hammers on an account during its wait neither lengthens it nor raises the next one", async () => {
+test("attempts during a wait neither extend it nor raise the next one", async () => {
   const { user, id } = await signUp(service);
-  // A failure at this moment would earn a quarter of an hour.
+  // A failure at this moment would cost a wait of fifteen minutes.
   const state = { failures: 20, blockedUntil: Date.now() + 300_000 };
-  const put = "UPDATE users SET failed_sign_ins = ?2, blocked_until = ?3 WHERE id = ?1";
-  await rows(service.db, put, id, state.failures, state.blockedUntil);
+  await setThrottle(service.db, throttleKey(id), { failures: state.failures, blocked_until: state.blockedUntil });
   await fail(user, 30);
   assert.deepEqual(await counted(id), state);
   await endWait(id);
@@ -109,7 +108,7 @@ test("who hammers on an account during its wait neither lengthens it nor raises 
   assert.deepEqual([failures, next - event.created_at], [21, 900_000]);
 });
 
-test("the owner's own success forgives all failures before it", async () => {
+test("a successful sign-in of the owner resets all failures before it", async () => {
   const { user, id } = await blocked();
   await endWait(id);
   assertSuccess(await login(service, user), 200);
@@ -119,7 +118,7 @@ test("the owner's own success forgives all failures before it", async () => {
   assertSuccess(await login(service, user), 200);
 });
 
-test("a guesser who keeps an account closed does not touch the sessions that its owner has", async () => {
+test("a guesser that keeps an account throttled does not affect the owner's sessions", async () => {
   const { access, refresh: token } = await blocked();
   assertSuccess(await me(service, access), 200);
   const refreshed = await refresh(service, token);
@@ -127,7 +126,7 @@ test("a guesser who keeps an account closed does not touch the sessions that its
   assertSuccess(await me(service, refreshed.body.access_token), 200);
 });
 
-describe("nobody can tell from an answer whether", () => {
+describe("an answer does not reveal whether", () => {
   let wrong;
   before(async () => (wrong = said(await guess((await signUp(service)).user))));
 
@@ -145,22 +144,22 @@ describe("nobody can tell from an answer whether", () => {
       }
     };
     await attempts(FREE + 1);
-    const [{ slot: number, failed_sign_ins: failures }, ...others] = await rows(
+    const [{ key, failures }, ...others] = await rows(
       service.db,
-      "SELECT * FROM unknown_sign_ins WHERE blocked_until > 0",
+      "SELECT * FROM throttles WHERE key LIKE 'unknown/%' AND blocked_until > 0",
     );
     assert.deepEqual([failures, others], [FREE + 1, []], "it is throttled like an account");
-    const put = "UPDATE unknown_sign_ins SET failed_sign_ins = 20, blocked_until = ?2 WHERE slot = ?1 RETURNING *";
-    const [slot] = await rows(service.db, put, number, Date.now() + 300_000);
+    const put = "UPDATE throttles SET failures = 20, blocked_until = ?2 WHERE key = ?1 RETURNING *";
+    const [slot] = await rows(service.db, put, key, Date.now() + 300_000);
     await attempts(3);
-    const sql = "SELECT * FROM unknown_sign_ins WHERE slot = ?1";
-    assert.deepEqual(await rows(service.db, sql, number), [slot], "and not counted during the wait");
-    // Whoever has the address later has nothing to do with that.
+    const sql = "SELECT * FROM throttles WHERE key = ?1";
+    assert.deepEqual(await rows(service.db, sql, key), [slot], "and not counted during the wait");
+    // A later owner of the address is not affected.
     assertSuccess(await register(service, stranger), 201);
     assertSuccess(await login(service, stranger), 200);
   });
 
-  test("a disabled account's password is wrong, or its account throttled", async () => {
+  test("a disabled account's password is wrong, or the account is throttled", async () => {
     const { user, id } = await blocked();
     await rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", id);
     assert.deepEqual(said(await login(service, user)), wrong, "right, but throttled");
@@ -170,7 +169,7 @@ describe("nobody can tell from an answer whether", () => {
     assertEnvelope(await login(service, user), 403, "AUTH_INACTIVE_USER");
   });
 
-  test("any of these was asked of the database: each costs two calls", async () => {
+  test("the database was asked for any of these: each costs two calls", async () => {
     const throttled = await blocked();
     const disabled = await signUp(service);
     await rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", disabled.id);
@@ -187,27 +186,30 @@ describe("nobody can tell from an answer whether", () => {
   });
 });
 
-test("who tries a thousand addresses without accounts leaves events, and no row of any other table", async () => {
+test("a thousand guesses at addresses without accounts leave events, and no row in any other table", async () => {
   const sizes = async () => {
-    const { audit_events: events, ...tables } = JSON.parse(await dump(service.db));
-    return { events: events.length, others: Object.entries(tables).map(([name, all]) => `${name} ${all.length}`) };
+    const { audit_events: events, throttles, ...tables } = JSON.parse(await dump(service.db));
+    const ofUsers = throttles.filter(({ key }) => !key.startsWith("unknown/"));
+    assert.ok(throttles.length - ofUsers.length <= 1024, "unknown addresses share rows");
+    const others = Object.entries({ ...tables, ofUsers }).map(([name, all]) => `${name} ${all.length}`);
+    return { events: events.length, others };
   };
-  const failures = async () => (await rows(service.db, "SELECT sum(failed_sign_ins) AS n FROM unknown_sign_ins"))[0].n;
+  const sum = "SELECT coalesce(sum(failures), 0) AS n FROM throttles WHERE key LIKE 'unknown/%'";
+  const failures = async () => (await rows(service.db, sum))[0].n;
   const [before, failuresBefore] = [await sizes(), await failures()];
-  assert.ok(before.others.includes("unknown_sign_ins 1024"));
   const MANY = 1000;
   for (let tried = 0; tried < MANY; tried += 50) {
     await Promise.all(Array.from({ length: 50 }, () => guess(newUser())));
   }
   assert.deepEqual(await sizes(), { ...before, events: before.events + MANY });
-  // Several addresses share a row, and one in a wait does not count.
+  // Several addresses share a row, and an attempt during its wait does not count.
   const counting = (await failures()) - failuresBefore;
   assert.ok(counting > MANY / 2 && counting <= MANY, `${counting} counted`);
 });
 
-describe("who found an open laptop, or a token, and guesses at the password of the account", () => {
+describe("a thief with a token or an unlocked laptop that guesses the account's password", () => {
   for (const [aim, operation] of Object.entries(OPERATIONS)) {
-    test(`${aim} is counted apart from the sign-in, and told nothing about the token`, async () => {
+    test(`${aim} has a count apart from the sign-in, and learns nothing about the token`, async () => {
       const { user, id, access } = await signUp(service);
       const answers = [];
       for (let failure = 1; failure <= FREE + 1; failure += 1) {
@@ -222,7 +224,7 @@ describe("who found an open laptop, or a token, and guesses at the password of t
       assert.deepEqual(await counted(id, PROOF), { failures: FREE + 1, blockedUntil }, "a sign-in does not forgive it");
     });
 
-    test(`${aim} during a wait is refused with the right one too, and changes nothing`, async () => {
+    test(`${aim} is refused during a wait even with the right one, and changes nothing`, async () => {
       const { user, id, access } = await signUp(service);
       for (let failure = 1; failure <= FREE + 1; failure += 1) {
         assertWrongPassword(await operation(access, WRONG));
@@ -239,7 +241,7 @@ describe("who found an open laptop, or a token, and guesses at the password of t
       assertDone(await operation(access, user.password));
     });
 
-    test(`${aim} has free failures of their own while the door is kept closed, and so has the owner`, async () => {
+    test(`${aim} has free failures of its own while the sign-in is throttled, and so has the owner`, async () => {
       const { user, id, access, blockedUntil } = await blocked();
       for (let failure = 1; failure <= FREE; failure += 1) {
         assertWrongPassword(await operation(access, WRONG));
@@ -251,7 +253,7 @@ describe("who found an open laptop, or a token, and guesses at the password of t
     });
   }
 
-  test("mixes guesses over all doors: the two behind the token count together, the login on its own", async () => {
+  test("for all operations: the two behind the token share a count, and the login has its own", async () => {
     const { user, id, access } = await signUp(service);
     const behind = Object.values(OPERATIONS);
     const guesses = [() => guess(user), ...behind.map((operation) => () => operation(access, WRONG))];
@@ -269,7 +271,7 @@ describe("who found an open laptop, or a token, and guesses at the password of t
     assertSuccess(await login(service, user), 200);
   });
 
-  test("is forgiven by the owner's change of the password, which ends both counts, and the door's wait", async () => {
+  test("loses both counts, and the sign-in's wait, when the owner changes the password", async () => {
     const { user, id, access } = await blocked();
     for (let failure = 1; failure <= FREE; failure += 1) {
       assertWrongPassword(await deleteAccount(service, access, WRONG));
@@ -280,7 +282,7 @@ describe("who found an open laptop, or a token, and guesses at the password of t
     assertSuccess(await login(service, { ...user, password }), 200);
   });
 
-  test("is forgiven by a change after a wait, which ends that too", async () => {
+  test("loses the count and a past wait when the owner changes the password", async () => {
     const { user, id, access } = await signUp(service);
     for (let failure = 1; failure <= FREE + 1; failure += 1) {
       assertWrongPassword(await deleteAccount(service, access, WRONG));

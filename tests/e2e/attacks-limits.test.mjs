@@ -1,6 +1,6 @@
-// Limits per client address: how many requests of a kind one network may send in a minute, and what does not get
-// around them. At this level, because the platform's own limiters count, by a header that the runtime hands over.
-// Each test has addresses of its own; the limits of all others are out of its way.
+// Rate limits per client address: the requests of a kind that one network may send in a minute, and attempts
+// to evade them. At this level, because the platform's own limiters count, by a header that the runtime sets.
+// Each test has addresses of its own, so the limits of the other tests do not interfere.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -33,7 +33,7 @@ let service;
 before(async () => (service = await startWatched({ settings: ON })));
 after(() => service.end());
 
-/** Turned away: told when to come again, with no word about tokens, and the database was not asked. */
+/** Refused with Retry-After, without a hint about tokens, and without a call of the database. */
 async function assertTurnedAway(at, answers) {
   for (const answer of answers) {
     assertEnvelope(answer, 429, "RATE_LIMITED");
@@ -45,7 +45,7 @@ async function assertTurnedAway(at, answers) {
   }
 }
 
-/** Knocks at a door until it is shut for this address. */
+/** Sends requests to a door until its limit refuses this address. */
 async function shut(door, ip) {
   const { limit, knock } = DOORS[door];
   return sorted(await burst(limit, () => knock(service, from(ip))));
@@ -54,7 +54,7 @@ async function shut(door, ip) {
 const knock = (door, headers) => DOORS[door].knock(service, headers);
 
 for (const [door, { limit }] of Object.entries(DOORS)) {
-  test(`a flood at ${door} is let through ${limit} times a minute, and the rest does not reach D1`, async () => {
+  test(`a flood at ${door} is admitted ${limit} times a minute, and the rest does not reach D1`, async () => {
     const answers = await withinOneMinute(service, (ip) => burst(limit + 15, () => knock(door, from(ip))));
     const { admitted, refused } = sorted(answers);
     assert.equal(admitted, limit);
@@ -62,7 +62,7 @@ for (const [door, { limit }] of Object.entries(DOORS)) {
   });
 }
 
-test("a request that is turned away for its body counts as well: nobody gets free tries", async () => {
+test("a request refused for its body counts as well: there are no free attempts", async () => {
   const next = await withinOneMinute(service, async (ip) => {
     const faulty = [{}, "no json", { email: "nobody", password: 1 }];
     await burst(DOORS.login.limit, (index) => post(service, "/auth/login", faulty[index % 3], from(ip)));
@@ -71,7 +71,7 @@ test("a request that is turned away for its body counts as well: nobody gets fre
   await assertTurnedAway(service, [next]);
 });
 
-test("another spelling of the method or the path is the same door", async () => {
+test("another spelling of the method or the path counts at the same limit", async () => {
   const statuses = await withinOneMinute(service, async (ip) => {
     const ask = (path, method) => send(service, path, { method, headers: from(ip) });
     await shut("readiness", ip);
@@ -84,13 +84,13 @@ test("another spelling of the method or the path is the same door", async () => 
   assert.deepEqual(statuses, Array(6).fill(429));
 });
 
-test("who is turned away at one door goes on at all the others", async () => {
+test("a client refused by one limit is admitted by all the others", async () => {
   const seen = await withinOneMinute(service, async (ip) => {
     const person = await signUp(service, newUser(), from(ip));
     const { refused } = await shut("login", ip);
     const turnedAway = [
       await login(service, person.user, from(ip)),
-      // These take a password, too: each may be a guess.
+      // These take a password too: each may be a guess.
       await changePassword(service, person.access, WRONG, "a new passphrase of the thief", from(ip)),
       await deleteAccount(service, person.access, person.user.password, from(ip)),
     ];
@@ -108,11 +108,11 @@ test("who is turned away at one door goes on at all the others", async () => {
   assert.deepEqual(seen.refused, []);
   await assertTurnedAway(service, seen.turnedAway);
   assert.deepEqual(seen.goesOn.map((answer) => answer.status), [201, 200, 200, 200, 200, 200, 200]);
-  const { email, failed_sign_ins: failures } = await userRow(service.db, seen.person.id);
-  assert.deepEqual([email, failures], [seen.person.user.email, 0]);
+  const { email, throttles } = await userRow(service.db, seen.person.id);
+  assert.deepEqual([email, throttles.password.failures], [seen.person.user.email, 0]);
 });
 
-test("who is turned away says nothing of whether the token that came along is good", async () => {
+test("a rate-limited answer does not reveal whether the token is valid", async () => {
   const answer = await withinOneMinute(service, async (ip) => {
     await shut("login", ip);
     return changePassword(service, "no.jwt.this", WRONG, "a new passphrase", from(ip));
@@ -120,11 +120,11 @@ test("who is turned away says nothing of whether the token that came along is go
   await assertTurnedAway(service, [answer]);
 });
 
-describe("one client with many addresses", () => {
-  /** The door is shut by one client; who else finds it shut? */
+describe("client addresses", () => {
+  /** One address exhausts the limit; returns the statuses that the others then get. */
   const foundBy = (addresses, shutBy = addresses[0]) => {
     return withinOneMinute(service, async (ip) => {
-      // A prefix of its own for each try: the two parts of an IPv4 address that `newIp` counts up.
+      // A prefix of its own for each attempt: the two parts of an IPv4 address that `newIp` counts up.
       const [, , third, fourth] = ip.split(".");
       const named = (address) => address.replace("$", `${third}:${fourth}`).replace("#", ip);
       await burst(DOORS.login.limit, () => knock("login", from(named(shutBy))));
@@ -133,17 +133,17 @@ describe("one client with many addresses", () => {
     });
   };
 
-  test("of one /64 is one client: its customer got all of them", async () => {
+  test("in one /64 are one client: an IPv6 customer gets a whole /64", async () => {
     const same = ["2001:db8:$::1", "2001:db8:$:8000::", "2001:db8:$:ffff:ffff:ffff:ffff", "2001:DB8:$:0:1:2:3"];
     assert.deepEqual(await foundBy(same), [429, 429, 429, 429]);
   });
 
-  test("of other /64s is others: neighbours do not pay for each other", async () => {
+  test("in different /64s are different clients: neighbours do not share a limit", async () => {
     const others = ["2001:db8:$::1", "2001:db8:$a::1", "2001:db8:8$::1", "2001:db9:$::1"];
     assert.deepEqual(await foundBy(others), [429, 401, 401, 401]);
   });
 
-  test("who spreads over a /64 has one limit for all of it", async () => {
+  test("spread over a /64 share one limit", async () => {
     const answers = await withinOneMinute(service, (ip) => {
       const [, , third, fourth] = ip.split(".");
       return burst(DOORS.login.limit + 10, (index) => {
@@ -153,12 +153,12 @@ describe("one client with many addresses", () => {
     assert.equal(sorted(answers).admitted, DOORS.login.limit);
   });
 
-  test("written as IPv6 is the same IPv4 address", async () => {
+  test("in IPv4-mapped IPv6 notation are the same IPv4 client", async () => {
     assert.deepEqual(await foundBy(["#", "::ffff:#", "::FFFF:#", "0:0:0:0:0:ffff:#"]), [429, 429, 429, 429]);
     assert.deepEqual(await foundBy(["::ffff:#", "#"]), [429, 429]);
   });
 
-  test("that are none shares one limit with everybody of that kind", async () => {
+  test("that are invalid share one limit", async () => {
     assert.deepEqual(await foundBy(["nobody #", "192.0.2.300", "fe80::1%eth0"]), [429, 429, 429]);
   });
 });
@@ -176,14 +176,14 @@ describe("a client that names other addresses in headers", () => {
   };
   const claiming = (ip) => Object.fromEntries(Object.entries(HEADERS).map(([name, value]) => [name, value(ip)]));
 
-  test("is counted by its own all the same", async () => {
+  test("is counted by its own address all the same", async () => {
     const answers = await withinOneMinute(service, (ip) => {
       return burst(DOORS.login.limit + 10, () => knock("login", { ...from(ip), ...claiming(newIp()) }));
     });
     assert.equal(sorted(answers).admitted, DOORS.login.limit);
   });
 
-  test("does not use up the limit of the one that it names", async () => {
+  test("does not use up the limit of the address that it names", async () => {
     const [attacker, victim] = await withinOneMinute(service, async (ip) => {
       const victimIp = newIp();
       const flood = await burst(DOORS.login.limit + 1, () => knock("login", { ...from(ip), ...claiming(victimIp) }));
@@ -194,7 +194,7 @@ describe("a client that names other addresses in headers", () => {
   });
 });
 
-test("with RATE_LIMITING off no door is ever shut, and the throttle of an account stays", async (t) => {
+test("with RATE_LIMITING off no limit refuses a request, and the throttle of an account remains", async (t) => {
   const open = await watchedFor(t, { settings: { ...ON, RATE_LIMITING: "off", REGISTRATIONS_PER_HOUR: "2" } });
   const ip = newIp();
   for (const { limit, knock: request } of Object.values(DOORS)) {
@@ -204,11 +204,11 @@ test("with RATE_LIMITING off no door is ever shut, and the throttle of an accoun
   for (let failure = 0; failure < 6; failure += 1) {
     assertEnvelope(await login(open, { ...user, password: WRONG }, from(ip)), 401, "AUTH_INVALID_CREDENTIALS");
   }
-  assert.ok((await userRow(open.db, id)).blocked_until > 0);
+  assert.ok((await userRow(open.db, id)).throttles.password.blocked_until > 0);
 });
 
 describe("a deployment whose limiters", () => {
-  test("are not all bound says which, and serves nothing that needs its settings", async (t) => {
+  test("are not all bound names the missing ones, and serves nothing that needs its settings", async (t) => {
     const without = ["LOGIN_LIMITER", "READY_LIMITER"];
     const lacking = await watchedFor(t, { settings: ON, without });
     for (const answer of [await login(lacking, newUser()), await me(lacking, "no.jwt.this")]) {
@@ -227,7 +227,7 @@ describe("a deployment whose limiters", () => {
     assertSuccess(await login(lacking, user), 200);
   });
 
-  test("do not answer lets requests through, and says so as an error", async (t) => {
+  test("fail admits requests, and logs an error", async (t) => {
     const failing = await watchedFor(t, { settings: ON, wrapper: "tests/e2e/wrappers/failing-limiters.mjs" });
     const { user } = await signUp(failing);
     const answer = await login(failing, user);
@@ -238,7 +238,7 @@ describe("a deployment whose limiters", () => {
     assert.deepEqual(more, []);
   });
 
-  test("a limiter that never answers lets everybody in, and says so: with a body to read and without", async (t) => {
+  test("never answer admits requests with and without a body, and logs an error", async (t) => {
     const settings = { ...ON, LIMITERS: "silent" };
     const silent = await watchedFor(t, { settings, wrapper: "tests/e2e/wrappers/failing-limiters.mjs" });
     const { user } = await signUp(silent);

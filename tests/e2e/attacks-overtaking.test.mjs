@@ -1,9 +1,9 @@
-// Requests that were let in under conditions that no longer hold when they write: a thief who signs in with the old
-// password while its owner changes it, an account that is disabled or erased meanwhile. At this level, because only
-// here is there time between the questions of one request; a wrapper of the database stops it there, so that nothing
-// is left to chance, and bursts without it show the same under whatever order the runtime chooses.
+// Requests admitted under conditions that no longer hold when they write: a thief signs in with the old
+// password while its owner changes it, or an account is disabled or erased concurrently. At this level, because only
+// here is there time between the queries of one request. A wrapper of the database stops it there, so that nothing
+// is left to chance; bursts without it show the same in whatever order the runtime chooses.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import {
   changePassword,
@@ -19,28 +19,23 @@ import {
 } from "./support/client.mjs";
 import { dump, eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, assertWrongPassword } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
+import { watchedAndHeld } from "./support/scenes.mjs";
 import { decode } from "./support/tokens.mjs";
-import { startWatched } from "./support/watched.mjs";
 
 const MANY = 20;
 const NEXT = "the owner's next passphrase";
 
 let service;
 let hold;
-before(async () => {
-  service = await startWatched(HELD);
-  hold = holder(service);
-});
-after(() => service.end());
+watchedAndHeld((scene) => ({ service, hold } = scene));
 
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const sessionOf = (token) => Number(decode(token).claims.sid);
 const lastEvent = async (id) => inShort((await eventsOf(service.db, id)).slice(-1))[0];
 const liveIds = async (id) => (await liveSessions(service.db, id)).map((session) => session.id);
 
-describe("a thief who has the old password, while the owner changes it,", () => {
-  test("and was believed before the change opens no session after it", async () => {
+describe("a thief with the old password, while the owner changes it,", () => {
+  test("and verified before the change starts no session after it", async () => {
     const { user, id, access } = await signUp(service);
     const [thief] = await hold.stop((at) => login(service, user, at(1)));
     assertSuccess(await changePassword(service, access, user.password, NEXT), 200);
@@ -48,10 +43,10 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     assertEnvelope(await thief, 401, "AUTH_INVALID_CREDENTIALS");
     assert.deepEqual(await liveIds(id), [sessionOf(access)]);
     assert.equal(await lastEvent(id), "sign_in_refused overtaken");
-    assert.equal((await userRow(service.db, id)).failed_sign_ins, 0, "not a guess: it was the password");
+    assert.equal((await userRow(service.db, id)).throttles.password.failures, 0, "not a guess: it was the password");
   });
 
-  test("and opens a session a moment before it loses that with the change", async () => {
+  test("and signed in just before the change loses that session with it", async () => {
     const { user, access } = await signUp(service);
     const [change] = await hold.stop((at) => changePassword(service, access, user.password, NEXT, at(2)));
     const thief = await login(service, user);
@@ -67,7 +62,7 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     assertSuccess(await me(service, access), 200);
   });
 
-  test("and floods the sign-in with it keeps nothing, whatever comes first", async () => {
+  test("and flooding the sign-in keeps no session, in any order", async () => {
     for (const place of [0, 10, MANY]) {
       const { user, id, access } = await signUp(service);
       const burst = times(MANY, () => () => login(service, user));
@@ -87,7 +82,7 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     }
   });
 
-  test("and refreshes the session that it has stays out with the newest token too", async () => {
+  test("and refreshing its session is locked out with the newest token too", async () => {
     const { user, id, access } = await signUp(service);
     const thief = (await login(service, user)).body;
     const changing = changePassword(service, access, user.password, NEXT);
@@ -102,7 +97,7 @@ describe("a thief who has the old password, while the owner changes it,", () => 
     assert.deepEqual(await liveIds(id), [sessionOf(access)]);
   });
 
-  test("and changes it at the same moment: one of the two wins, and the loser's session is over", async () => {
+  test("and changing it concurrently: one of the two wins, and the loser's session is over", async () => {
     const { user, id, access } = await signUp(service);
     const thief = (await login(service, user)).body.access_token;
     const changes = [access, thief].map((token, index) => {
@@ -122,7 +117,7 @@ describe("a thief who has the old password, while the owner changes it,", () => 
   });
 });
 
-test("of many changes of one password at the same time exactly one is made", async () => {
+test("of many concurrent changes of one password exactly one succeeds", async () => {
   const { user, id, access } = await signUp(service);
   const password = (index) => `passphrase of number ${index}`;
   const answers = await hold.allAtOnce(
@@ -131,12 +126,13 @@ test("of many changes of one password at the same time exactly one is made", asy
   const winners = answers.filter((answer) => answer.status === 200);
   assert.equal(winners.length, 1);
   answers.filter((answer) => answer !== winners[0]).forEach(assertWrongPassword);
-  const { password_version: version, failed_sign_ins: atDoor, failed_proofs: failures } = await userRow(service.db, id);
-  assert.deepEqual([version, atDoor, failures], [2, 0, 0], "who was overtaken did not guess");
+  const { password_version: version, throttles } = await userRow(service.db, id);
+  const failures = [throttles.password.failures, throttles.reauthentication.failures];
+  assert.deepEqual([version, ...failures], [2, 0, 0], "an overtaken change is no wrong guess");
   assertSuccess(await login(service, { ...user, password: password(answers.indexOf(winners[0])) }), 200);
 });
 
-test("a sign-in that began before the account was disabled opens nothing, and says nothing of it", async () => {
+test("a sign-in begun before the account was disabled starts no session, and does not reveal the reason", async () => {
   const { user, id } = await signUp(service);
   const [late] = await hold.stop((at) => login(service, user, at(1)));
   await rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", id);
@@ -145,7 +141,7 @@ test("a sign-in that began before the account was disabled opens nothing, and sa
   assert.equal((await liveIds(id)).length, 1);
 });
 
-test("a sign-in overtaken by a sign-out everywhere opens a session that lives; the others are over", async () => {
+test("a sign-in overtaken by a sign-out everywhere starts a live session; the others are over", async () => {
   const { user, id, access } = await signUp(service);
   const [late] = await hold.stop((at) => login(service, user, at(1)));
   const ended = await logoutAll(service, access);
@@ -157,7 +153,7 @@ test("a sign-in overtaken by a sign-out everywhere opens a session that lives; t
   assertEnvelope(await listSessions(service, access), 401, "AUTH_TOKEN_REVOKED");
 });
 
-describe("a request that began before the account was erased, and ends after it,", () => {
+describe("a request begun before the account was erased, and finished after it:", () => {
   const client = { "CF-Connecting-IP": "203.0.113.77", "User-Agent": "late-client/7.7" };
   const headers = (at, question) => ({ ...at(question), ...client });
   const wrong = "a wrong passphrase";
@@ -183,12 +179,12 @@ describe("a request that began before the account was erased, and ends after it,
     ],
     "an export": [
       ({ access }, at) => exportData(service, access, "", headers(at, 1)),
-      // Who they are was known before; of what they did, nothing is left.
+      // The profile was read before the erasure; nothing is left of sessions and addresses.
       ({ body }) => assert.deepEqual([body.sessions, body.audit_events.filter((event) => event.ip !== null)], [[], []]),
     ],
   };
   for (const [name, [request, assertAnswer]] of Object.entries(late)) {
-    test(`${name}, leaves neither address nor user agent behind`, async () => {
+    test(`${name} leaves neither address nor user agent behind`, async () => {
       const person = await signUp(service);
       const [answer] = await hold.stop((at) => request(person, at));
       assert.equal((await deleteAccount(service, person.access, person.user.password)).status, 204);

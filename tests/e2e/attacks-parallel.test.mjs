@@ -1,45 +1,40 @@
-// Guessing a password with many requests at the same time: parallel guesses must learn no more than guesses in a
-// row. At this level, because only workerd interleaves requests in one isolate over a real D1. Where a test depends
-// on who comes first, a wrapper of the database keeps answers back: nothing is left to the speed of the machine.
+// Guessing a password with many concurrent requests: parallel guesses must learn no more than sequential
+// ones. At this level, because only workerd interleaves requests in one isolate over a real D1. Where a test depends
+// on the order, a wrapper of the database holds answers back: nothing depends on the speed of the machine.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { changePassword, deleteAccount, login, me, newUser, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, liveSessions, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
+import { watchedAndHeld } from "./support/scenes.mjs";
 import { decode } from "./support/tokens.mjs";
-import { startWatched } from "./support/watched.mjs";
 
 const MANY = 50;
 const FREE = 5;
-/** What the failure after those costs. */
+/** The wait after the first failure beyond those. */
 const FIRST_WAIT_MS = 1000;
 const WRONG = "an entirely wrong passphrase";
 
 let service;
 let hold;
-before(async () => {
-  service = await startWatched(HELD);
-  hold = holder(service);
-});
-after(() => service.end());
+watchedAndHeld((scene) => ({ service, hold } = scene));
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
 const times = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const wrong = (user) => ({ ...user, password: WRONG });
-/** A guess that is stopped between what it reads and what it writes. */
+/** A guess that is stopped between its read and its write. */
 const guess = (user) => (at) => login(service, user, at(1));
-const counted = async (id) => (await userRow(service.db, id)).failed_sign_ins;
+const counted = async (id) => (await userRow(service.db, id)).throttles.password.failures;
 
-test("fifty wrong guesses at the same time count fifty, and the right one afterwards is refused", async () => {
+test("fifty concurrent wrong guesses count fifty, and the right password afterwards is refused", async () => {
   const { user, id } = await signUp(service);
   const answers = await hold.allAtOnce(...times(MANY, () => guess(wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
   assert.equal(new Set(answers.map((answer) => JSON.stringify(said(answer)))).size, 1);
-  const { failed_sign_ins: failures, blocked_until: blockedUntil } = await userRow(service.db, id);
+  const { failures, blocked_until: blockedUntil } = (await userRow(service.db, id)).throttles.password;
   assert.equal(failures, MANY);
-  // The longest wait that any of them earned, counted from its own moment.
+  // The longest wait that any of them caused, counted from its own time.
   const moments = (await eventsOf(service.db, id)).map((event) => event.created_at);
   const QUARTER = 900_000;
   assert.ok(blockedUntil >= Math.min(...moments) + QUARTER && blockedUntil <= Math.max(...moments) + QUARTER);
@@ -47,9 +42,11 @@ test("fifty wrong guesses at the same time count fifty, and the right one afterw
   assert.equal((await liveSessions(service.db, id)).length, 1, "that of the registration");
 });
 
-test("fifty guesses at an address without an account count fifty in the row that it shares", async () => {
+test("fifty concurrent guesses at an address without an account count fifty in its shared row", async () => {
   const total = async () => {
-    const sql = "SELECT sum(failed_sign_ins) AS total, sum(blocked_until > 0) AS blocked FROM unknown_sign_ins";
+    const sql = `
+      SELECT coalesce(sum(failures), 0) AS total, coalesce(sum(blocked_until > 0), 0) AS blocked
+      FROM throttles WHERE key LIKE 'unknown/%'`;
     return (await rows(service.db, sql))[0];
   };
   const [before, stranger] = [await total(), newUser()];
@@ -58,10 +55,10 @@ test("fifty guesses at an address without an account count fifty in the row that
   assert.deepEqual(await total(), { total: before.total + MANY, blocked: before.blocked + 1 });
 });
 
-test("fifty guesses at the two doors behind a token count together, those at the login on their own", async () => {
+test("fifty guesses at the two operations behind a token share a count, and the login has its own", async () => {
   const { user, id, access } = await signUp(service);
   const AT_LOGIN = 20;
-  // These two read the caller first; what is on file about the password is their second question.
+  // These two read the caller first; the password's row is their second query.
   const doors = [
     (at) => changePassword(service, access, WRONG, "a passphrase of the thief", at(2)),
     (at) => deleteAccount(service, access, WRONG, at(2)),
@@ -69,13 +66,13 @@ test("fifty guesses at the two doors behind a token count together, those at the
   const behind = times(MANY, (index) => doors[index % doors.length]);
   const answers = await hold.allAtOnce(...behind, ...times(AT_LOGIN, () => guess(wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
-  const row = await userRow(service.db, id);
-  assert.deepEqual([row.failed_proofs, row.failed_sign_ins], [MANY, AT_LOGIN]);
-  assert.ok(row.proofs_blocked_until > Date.now() && row.blocked_until > Date.now(), "both wait");
+  const { password, reauthentication } = (await userRow(service.db, id)).throttles;
+  assert.deepEqual([reauthentication.failures, password.failures], [MANY, AT_LOGIN]);
+  assert.ok(reauthentication.blocked_until > Date.now() && password.blocked_until > Date.now(), "both wait");
   assertSuccess(await me(service, access), 200);
 });
 
-test("guesses that arrive in one burst are each counted, or refused by the wait that others began", async () => {
+test("guesses in one burst are each counted, or refused by the wait that others caused", async () => {
   const { user, id } = await signUp(service);
   const answers = await Promise.all(times(MANY, () => login(service, wrong(user))));
   answers.forEach((answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS"));
@@ -88,8 +85,8 @@ test("guesses that arrive in one burst are each counted, or refused by the wait 
 });
 
 /**
- * The throttle once more, in a few lines: what must have become of guesses that were written in this order, at these
- * moments. Gives the failures that count in the end, and until when everything is refused.
+ * A short model of the throttle: the result of guesses that were written in this order, at these
+ * times. Returns the failures that count at the end, and the time until which everything is refused.
  */
 function replay(events) {
   let [failures, blockedUntil, lastWait] = [0, 0, 0];
@@ -104,15 +101,15 @@ function replay(events) {
       lastWait = Math.max(lastWait, blockedUntil);
     } else {
       assert.ok(["overtaken", "throttled"].includes(reason), reason);
-      // That of a moment ago, too: it was looked up before this was written.
+      // A wait that has just ended counts too: it was read before this was written.
       assert.ok(lastWait > now, `refused without a wait, after ${failures} failures`);
     }
   }
   return { failures, blockedUntil };
 }
 
-describe("the right password among fifty guesses of one moment", () => {
-  /** The right one won before a wait began, or it is answered like a wrong one and has opened nothing. */
+describe("the right password among fifty concurrent guesses", () => {
+  /** The right one succeeded before a wait began, or it was answered like a wrong one and started no session. */
   async function assertJust({ user, id, access }, answers, position) {
     const right = answers[position];
     const others = answers.filter((answer) => answer !== right);
@@ -120,8 +117,8 @@ describe("the right password among fifty guesses of one moment", () => {
     const [, ...events] = await eventsOf(service.db, id);
     assert.equal(events.length, MANY, "one event each");
     const { failures, blockedUntil } = replay(events);
-    const row = await userRow(service.db, id);
-    assert.deepEqual([row.failed_sign_ins, row.blocked_until], [failures, blockedUntil]);
+    const { password } = (await userRow(service.db, id)).throttles;
+    assert.deepEqual([password.failures, password.blocked_until], [failures, blockedUntil]);
     const opened = (await liveSessions(service.db, id)).filter((session) => session.id !== sessionOf(access));
     const signedIn = events.filter(({ type }) => type === "signed_in").map((event) => event.session_id);
     assert.deepEqual(opened.map((session) => session.id), signedIn);
@@ -139,23 +136,23 @@ describe("the right password among fifty guesses of one moment", () => {
   for (const position of [0, 3, 12, 49]) {
     const guesses = ({ user }) => times(MANY, (index) => (index === position ? user : wrong(user)));
 
-    test(`sent as number ${position + 1}, before any was written: wins after the free failures at most`, async () => {
+    test(`sent as number ${position + 1}, before any was written: succeeds only after free failures`, async () => {
       const person = await signUp(service);
       const place = await assertJust(person, await hold.allAtOnce(...guesses(person).map(guess)), position);
       const [, ...moments] = (await eventsOf(service.db, person.id)).map((event) => event.created_at);
-      // On a slow machine the right one may have come when the wait that a wrong one earned was over.
+      // On a slow machine the right one may arrive after the wait that a wrong one caused.
       const isOneMoment = Math.max(...moments) - Math.min(...moments) < FIRST_WAIT_MS;
       assert.ok(place <= FREE || !isOneMoment, `found after ${place} wrong guesses`);
     });
 
-    test(`sent as number ${position + 1} of a burst: opens a session only outside of a wait`, async () => {
+    test(`sent as number ${position + 1} of a burst: starts a session only outside of a wait`, async () => {
       const person = await signUp(service);
       const answers = await Promise.all(guesses(person).map((user) => login(service, user)));
       await assertJust(person, answers, position);
     });
   }
 
-  test("read before six wrong ones were written, and written after them: opens nothing", async () => {
+  test("read before six wrong ones were written, and written after them: starts no session", async () => {
     const person = await signUp(service);
     const [right] = await hold.stop(guess(person.user));
     const refused = [];
@@ -170,7 +167,7 @@ describe("the right password among fifty guesses of one moment", () => {
     assert.deepEqual(inShort((await eventsOf(service.db, person.id)).slice(-1)), ["sign_in_refused overtaken"]);
   });
 
-  test("read before five wrong ones were written, and written after them: opens a session", async () => {
+  test("read before five wrong ones were written, and written after them: starts a session", async () => {
     const person = await signUp(service);
     const [right] = await hold.stop(guess(person.user));
     for (let failure = 1; failure <= FREE; failure += 1) {

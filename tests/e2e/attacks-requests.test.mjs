@@ -1,7 +1,7 @@
-// Requests that try to set what is not theirs to set, or to write where only the service writes: members of bodies
-// with privileges, control characters, lines forged in the log. At this level, because bodies and headers come in as a
-// real client sends them, and the console is the deployed one. That the whole log of the file is sound and free of
-// secrets is checked when its service is stopped.
+// Requests that try to set privileged values, or to write where only the service writes: privileged members of
+// bodies, control characters, forged log lines. At this level, because bodies and headers come in as a
+// real client sends them, and the console is the deployed one. Stopping the service checks that the whole log of
+// the file is well-formed and free of secrets.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -30,7 +30,7 @@ let service;
 before(async () => (service = await startWatched()));
 after(() => service.end());
 
-/** Members that an attacker adds in the hope that the service takes them over. */
+/** Members that an attacker adds in the hope that the service accepts them. */
 const PRIVILEGED = {
   id: 1,
   user_id: 1,
@@ -52,7 +52,7 @@ const PRIVILEGED = {
   ["__proto__"]: { is_active: false },
   constructor: { prototype: { is_active: false } },
 };
-/** All of a user but what may change. */
+/** Everything of a user but the changeable members. */
 const fixed = ({ full_name: _, password_hash: __, password_version: ___, ...rest }) => rest;
 
 describe("privileged members of a body have no effect", () => {
@@ -90,7 +90,7 @@ describe("privileged members of a body have no effect", () => {
     }
   });
 
-  test("when changing the profile, of oneself or with somebody else's id", async () => {
+  test("when changing the profile, one's own or with another user's id", async () => {
     const [victim, attacker] = [await signUp(service), await signUp(service)];
     const [before, victimBefore] = [await userRow(service.db, attacker.id), await userRow(service.db, victim.id)];
     const others = { id: victim.id, user_id: victim.id, email: "taken-over@mail.example", password: "taken over" };
@@ -129,7 +129,7 @@ describe("privileged members of a body have no effect", () => {
 });
 
 describe("a change of the profile", () => {
-  test("leaves what it does not name, and notes nothing then", async () => {
+  test("leaves members that it does not name unchanged, and then records no event", async () => {
     const { id, access, user } = await signUp(service);
     for (const change of [{}, { name: "x" }, { fullname: "x" }, { "full_name ": "x" }, { FULL_NAME: null }]) {
       const response = await updateProfile(service, access, change);
@@ -139,7 +139,7 @@ describe("a change of the profile", () => {
     assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"]);
   });
 
-  test("removes the name with null or a blank one, and trims it", async () => {
+  test("clears the name with null or a blank one, and trims it", async () => {
     const { id, access } = await signUp(service);
     const named = async (name) => (await updateProfile(service, access, { full_name: name })).body.full_name;
     assert.deepEqual([await named("  Grace Hopper\t"), await named(null)], ["Grace Hopper", null]);
@@ -149,7 +149,7 @@ describe("a change of the profile", () => {
     assert.deepEqual(events, ["registered", ...Array(6).fill("profile_changed")]);
   });
 
-  test("takes any name that people have, and none with control characters or of a book's length", async () => {
+  test("accepts any human name, and none with control characters or of excessive length", async () => {
     const { id, access } = await signUp(service);
     const names = ["Zoë O’Neill-Müller", "李小龍", "محمد", "👩‍💻", "<script>alert(1)</script>", "'; DROP TABLE users; --"];
     for (const name of names) {
@@ -183,17 +183,17 @@ describe("a change of the profile", () => {
   });
 });
 
-describe("what a client writes into headers, paths and bodies", () => {
+describe("client-supplied text in headers, paths and bodies", () => {
   const FORGED = '{"timestamp":"2026-01-01T00:00:00.000Z","level":"ERROR","name":"app.forged","message":"forged"}';
 
-  /** The service logged what it always logs about such a request, and no line of anybody else. */
+  /** The service logged its usual lines for such a request, and no forged one. */
   async function assertOwnLinesOnly(response, count) {
     const lines = await loggedOf(service, response);
     assert.equal(lines.length, count, JSON.stringify(lines));
     assert.deepEqual(service.logs((line) => line.name === "app.forged" || line.message === "forged"), []);
   }
 
-  test("does not forge a line of the log as a user agent, nor is it logged at all", async () => {
+  test("does not forge a log line as a user agent, nor is it logged at all", async () => {
     const agent = `Mozilla/5.0\t${FORGED}`;
     const response = await login(service, newUser(), from("192.0.2.9", agent));
     assertEnvelope(response, 401, "AUTH_INVALID_CREDENTIALS");
@@ -201,7 +201,7 @@ describe("what a client writes into headers, paths and bodies", () => {
     assert.ok(!(await loggedText(service)).join("\n").includes("Mozilla"));
   });
 
-  test("does not become a request id unless it is harmless", async () => {
+  test("does not become a request id unless it is well-formed", async () => {
     for (const id of [FORGED, 'a","level":"ERROR', "a b", "a\tb", "\u00e9", "x".repeat(129), "../../etc", "a;b"]) {
       const response = await send(service, "/nowhere", { headers: { "X-Request-ID": id } });
       assertEnvelope(response, 404, "NOT_FOUND");
@@ -210,7 +210,7 @@ describe("what a client writes into headers, paths and bodies", () => {
     }
   });
 
-  test("does not get into the log through a path or a query", async () => {
+  test("does not reach the log through a path or a query", async () => {
     const encoded = encodeURIComponent(`\n${FORGED}\r\n`);
     const queries = [`/health?${encoded}`, `/users/me/export?cursor=${encoded}`];
     for (const path of [`/${encoded}`, `/auth/sessions/${encoded}`, ...queries]) {
@@ -224,7 +224,7 @@ describe("what a client writes into headers, paths and bodies", () => {
     }
   });
 
-  test("does not get into the log through a body, whether it is taken or refused", async () => {
+  test("does not reach the log through a body, accepted or refused", async () => {
     const name = `Ada ${FORGED}`;
     assertSuccess(await register(service, { ...newUser(), full_name: name }), 201);
     const quoted = JSON.stringify({ email: `\n${FORGED}`, password: `\n${FORGED}\n` });
@@ -236,8 +236,8 @@ describe("what a client writes into headers, paths and bodies", () => {
     assert.ok(!(await loggedText(service)).join("\n").includes("app.forged"));
   });
 
-  test("is kept of a user agent as far as it can be shown: no control characters, 256 code points", async () => {
-    // What a header can carry: bytes, of which some are controls in Latin-1, and UTF-8 of anything.
+  test("is kept of a user agent without control characters and up to 256 code points", async () => {
+    // Anything that a header can carry: bytes, some of them control characters in Latin-1, and any UTF-8.
     const bytes = (text) => Buffer.from(text).toString("latin1");
     const cases = [
       [bytes("Browser\tof\u0085 many\u009bcolours"), "Browserof manycolours"],
@@ -262,7 +262,7 @@ describe("what a client writes into headers, paths and bodies", () => {
     assert.equal((await listSessions(service, access)).body.sessions[0].user_agent, null);
   });
 
-  test("is not kept at all of a user agent with bytes that no header may have", async () => {
+  test("is not kept at all of a user agent with bytes that are invalid in a header", async () => {
     for (const control of ["\u001b[31m", "\u0001", "\u007f", "\b"]) {
       const user = newUser();
       const body = JSON.stringify(user);

@@ -1,6 +1,6 @@
-// What somebody sees of their own sessions, what they can end, and what a stranger cannot. At this level, because
+// A user's own sessions, listed and ended, and their protection from other users. At this level, because
 // addresses and user agents come in through the runtime's headers, and an ended session must be over for the very
-// next request, whatever it carries.
+// next request, with any of its tokens.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -41,14 +41,14 @@ async function sessions(access) {
   return response.body.sessions;
 }
 
-/** Neither of its tokens is worth anything any more. */
+/** Both of its tokens are revoked. */
 async function assertOver({ access_token: access, refresh_token: token }) {
   assertEnvelope(await me(service, access), 401, "AUTH_TOKEN_REVOKED");
   assertEnvelope(await refresh(service, token), 401, "AUTH_TOKEN_REVOKED");
 }
 
 describe("the list of sessions", () => {
-  test("shows from where, with what and since when each is used, newest first, and which one asks", async () => {
+  test("shows address, user agent and times of each, newest first, and the current one", async () => {
     const [home, phone] = ["198.51.100.10", "2001:db8:aa:1::7"];
     const person = await signUp(service, newUser(), from(home, "Laptop/1.0 (X11; Linux)"));
     const other = (await login(service, person.user, from(phone, "Phone/2.0"))).body;
@@ -68,7 +68,7 @@ describe("the list of sessions", () => {
     assert.deepEqual((await sessions(other.access_token)).map((session) => session.current), [true, false]);
   });
 
-  test("follows a session that moves: a refresh notes address, agent and time in its one round trip", async () => {
+  test("follows a session that moves: a refresh records address, agent and time in its one round trip", async () => {
     const person = await signUp(service, newUser(), from("198.51.100.20", "Laptop/1.0"));
     await rows(service.db, "UPDATE sessions SET last_used_at = created_at - 5000 WHERE user_id = ?1", person.id);
     const moved = await refresh(service, person.refresh, from("198.51.100.21", "Laptop/1.1"));
@@ -80,7 +80,7 @@ describe("the list of sessions", () => {
     assert.equal(Date.parse(session.expires_at) - Date.parse(session.last_used_at), 7 * DAY);
   });
 
-  test("does not follow a thief whose refresh was refused, nor a request that only reads", async () => {
+  test("does not follow a thief with a refused refresh, nor a request that only reads", async () => {
     const person = await signUp(service, newUser(), from("198.51.100.30", "Laptop/1.0"));
     const { body } = await refresh(service, person.refresh, from("198.51.100.31", "Laptop/1.1"));
     const thief = from("192.0.2.66", "Thief/6.6.6");
@@ -115,7 +115,7 @@ describe("the list of sessions", () => {
     assert.equal((await sessions(access))[0].ip, "127.0.0.1", "the runtime stands in for the edge");
   });
 
-  test("leaves out what is over: signed out, past its end, its refresh token expired; but not who asks", async () => {
+  test("omits ended and expired sessions, and those past their refresh token, but not the current one", async () => {
     const person = await signUp(service);
     const [out, ended, expired] = await Promise.all([1, 2, 3].map(() => login(service, person.user)));
     await logout(service, out.body.refresh_token);
@@ -125,7 +125,7 @@ describe("the list of sessions", () => {
     const expire = "UPDATE refresh_tokens SET expires_at = ?2 WHERE session_id = ?1";
     await rows(service.db, expire, sessionOf(expired.body.refresh_token), past);
     assert.deepEqual((await sessions(person.access)).map((session) => session.current), [true]);
-    // Its access token is still good for some minutes.
+    // Its access token is still valid for some minutes.
     const own = await sessions(expired.body.access_token);
     assert.deepEqual(own.map((session) => session.id).includes(sessionOf(expired.body.refresh_token)), true);
     assert.equal(own.length, 2);
@@ -133,7 +133,7 @@ describe("the list of sessions", () => {
 });
 
 describe("ending one session", () => {
-  test("is noticed by its very next request, whichever token it carries, and by no other session", async () => {
+  test("takes effect on its very next request, with any of its tokens, and on no other session", async () => {
     const person = await signUp(service);
     const lost = (await login(service, person.user)).body;
     const response = await endSession(service, person.access, sessionOf(lost.refresh_token));
@@ -145,13 +145,13 @@ describe("ending one session", () => {
     assertEnvelope(await endSession(service, person.access, sessionOf(lost.refresh_token)), 404, "NOT_FOUND");
   });
 
-  test("may be the one that asks", async () => {
+  test("may be done to the caller's own session", async () => {
     const person = await signUp(service);
     assert.equal((await endSession(service, person.access, sessionOf(person.refresh))).status, 204);
     await assertOver({ access_token: person.access, refresh_token: person.refresh });
   });
 
-  test("of somebody else is NOT_FOUND, as for an id that nobody has, and it lives on", async () => {
+  test("of another user is NOT_FOUND, as for an unknown id, and leaves it alive", async () => {
     const [victim, attacker] = [await signUp(service), await signUp(service)];
     const theirs = await endSession(service, attacker.access, sessionOf(victim.refresh));
     assertEnvelope(theirs, 404, "NOT_FOUND");
@@ -163,7 +163,7 @@ describe("ending one session", () => {
     assert.deepEqual(inShort(await eventsOf(service.db, attacker.id)), ["registered"]);
   });
 
-  test("by something that is no id is NOT_FOUND, and ends nothing", async () => {
+  test("by a malformed id is NOT_FOUND, and ends nothing", async () => {
     const { id, access, refresh: token } = await signUp(service);
     const own = sessionOf(token);
     const noIds = ["0", "-1", "abc", "1.5", "1e3", `0${own}`, `+${own}`, `${own}.0`, `${own}%20`, "9007199254740992"];
@@ -175,7 +175,7 @@ describe("ending one session", () => {
     assert.equal((await liveSessions(service.db, id)).length, 1);
   });
 
-  test("and every other operation on sessions asks for an access token", async () => {
+  test("and every other operation on sessions requires an access token", async () => {
     const { refresh: token } = await signUp(service);
     for (const [method, path] of [
       ["GET", "/auth/sessions"],
@@ -189,7 +189,7 @@ describe("ending one session", () => {
   });
 });
 
-test("signing out everywhere ends every session of the user at once, and nobody else's", async () => {
+test("signing out everywhere ends every session of the user at once, and no other user's", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
   const others = (await Promise.all([1, 2, 3].map(() => login(service, person.user)))).map(({ body }) => body);
   const response = await logoutAll(service, person.access);
@@ -203,7 +203,7 @@ test("signing out everywhere ends every session of the user at once, and nobody 
   assertSuccess(await login(service, person.user), 200);
 });
 
-test("who signs in on and on keeps a hundred sessions: the oldest make room", async () => {
+test("repeated sign-ins keep a hundred sessions: the oldest are ended", async () => {
   const person = await signUp(service);
   const opened = [{ access_token: person.access, refresh_token: person.refresh }];
   for (let count = 0; count < 101; count += 1) {
@@ -224,7 +224,7 @@ test("who signs in on and on keeps a hundred sessions: the oldest make room", as
   assert.equal(events.filter((event) => event === "session_ended limit").length, 2);
 });
 
-test("a hundred and one sign-ins at the same time leave a hundred sessions as well", async () => {
+test("a hundred and one concurrent sign-ins leave a hundred sessions as well", async () => {
   const person = await signUp(service);
   const answers = await Promise.all(Array.from({ length: 100 }, () => login(service, person.user)));
   answers.forEach((answer) => assertSuccess(answer, 200));

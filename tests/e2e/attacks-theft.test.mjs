@@ -1,6 +1,6 @@
-// A refresh token in two hands: whoever uses it second gives the theft away, and the session is over for both
-// (RFC 9700 §4.14.2). At this level, because the whole story is told over HTTP, as thief and victim live through it,
-// and what an investigator finds of it afterwards is in the real database.
+// A stolen refresh token: its second use reveals the theft, and the session is over for both parties
+// (RFC 9700 §4.14.2). At this level, because the whole story happens over HTTP, as thief and victim experience it,
+// and the evidence for an investigator is in the real database.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -26,8 +26,8 @@ describe("with strict rotation", () => {
   before(async () => (service = await startWatched()));
   after(() => service.end());
 
-  const use = async (token, who) => {
-    const response = await refresh(service, token, who);
+  const use = async (token, headers) => {
+    const response = await refresh(service, token, headers);
     assertSuccess(response, 200);
     return response.body;
   };
@@ -40,7 +40,7 @@ describe("with strict rotation", () => {
     return { ...person, own, elsewhere };
   }
 
-  /** What an investigator finds: one event of theft, of this session, from whoever came second. */
+  /** The evidence for an investigator: one event of reuse, of this session, from the client of the second use. */
   async function assertNoted({ id, own }, second, response) {
     const found = (await eventsOf(service.db, id)).filter((event) => event.type === "reuse_detected");
     assert.deepEqual(
@@ -61,7 +61,7 @@ describe("with strict rotation", () => {
     assert.equal(session.end_reason, "reuse");
   }
 
-  /** The rest of the victim's life goes on: other sessions, and a new sign-in. */
+  /** The victim's other sessions and a new sign-in still work. */
   async function assertUnharmed({ user, elsewhere }) {
     assertSuccess(await me(service, elsewhere.access_token), 200);
     const again = await login(service, user, VICTIM);
@@ -69,7 +69,7 @@ describe("with strict rotation", () => {
     assert.equal((await listSessions(service, again.body.access_token)).body.sessions.length, 2);
   }
 
-  test("a thief who refreshes first loses everything when the victim comes", async () => {
+  test("a thief that refreshes first loses everything when the victim refreshes", async () => {
     const person = await victim();
     const stolen = await use(person.own.refresh_token, THIEF);
     const more = await use(stolen.refresh_token, THIEF);
@@ -83,7 +83,7 @@ describe("with strict rotation", () => {
     await assertUnharmed(person);
   });
 
-  test("a thief who comes second gets nothing, and the victim learns of it at the next refresh", async () => {
+  test("a thief that refreshes second gets nothing, and the victim notices at the next refresh", async () => {
     const person = await victim();
     const next = await use(person.own.refresh_token, VICTIM);
     const response = await refresh(service, person.own.refresh_token, THIEF);
@@ -93,7 +93,7 @@ describe("with strict rotation", () => {
     await assertUnharmed(person);
   });
 
-  test("a thief with a token from long ago is recognised however often it was refreshed since", async () => {
+  test("a thief with an old token is detected after any number of refreshes since", async () => {
     const person = await victim();
     let newest = person.own;
     for (let round = 0; round < 30; round += 1) {
@@ -105,7 +105,7 @@ describe("with strict rotation", () => {
     await assertOver(service, newest);
   });
 
-  test("a thief who tries the same token on and on is noted once as the theft, then as refused", async () => {
+  test("a thief that repeats the same token is recorded once as the reuse, then as refused", async () => {
     const person = await victim();
     await use(person.own.refresh_token, VICTIM);
     const attempts = Array.from({ length: 20 }, () => refresh(service, person.own.refresh_token, THIEF));
@@ -115,14 +115,14 @@ describe("with strict rotation", () => {
     assert.deepEqual(events, [...Array(19).fill("refresh_refused revoked"), "reuse_detected"]);
   });
 
-  test("a thief with a token that has expired meanwhile is refused, and does not end the session with it", async () => {
+  test("a thief with a token expired in the meantime is refused, and does not end the session with it", async () => {
     const person = await victim();
     assertEnvelope(await refresh(service, expired(person.refresh), THIEF), 401, "AUTH_TOKEN_EXPIRED");
     assertSuccess(await me(service, person.own.access_token), 200);
     assert.ok(!inShort(await eventsOf(service.db, person.id)).includes("reuse_detected"));
   });
 
-  test("a thief who replays the token of a session that was signed out is refused, and it is no reuse", async () => {
+  test("a thief that replays the token of a signed-out session is refused, without an event of reuse", async () => {
     const person = await victim();
     assertSuccess(await logout(service, person.own.refresh_token, VICTIM), 200);
     const response = await refresh(service, person.own.refresh_token, THIEF);
@@ -134,7 +134,7 @@ describe("with strict rotation", () => {
     await assertUnharmed(person);
   });
 
-  test("a thief who presents one kind of token where the other is wanted gets nothing", async () => {
+  test("a thief that presents one kind of token in place of the other gets nothing", async () => {
     const person = await victim();
     assertEnvelope(await me(service, person.own.refresh_token, THIEF), 401, "AUTH_TOKEN_INVALID");
     assertEnvelope(await refresh(service, person.own.access_token, THIEF), 401, "AUTH_TOKEN_INVALID");
@@ -142,12 +142,12 @@ describe("with strict rotation", () => {
   });
 });
 
-describe("with an interval for retries", () => {
+describe("with a retry interval", () => {
   let service;
   before(async () => (service = await startWatched({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "3600" } })));
   after(() => service.end());
 
-  test("a thief within it gets the victim's own successor, and is found out when both use that", async () => {
+  test("a thief within it gets the victim's own successor, and is detected when both use that", async () => {
     const { id, refresh: token } = await signUp(service, newUser(), VICTIM);
     const own = (await refresh(service, token, VICTIM)).body;
     const stolen = (await refresh(service, token, THIEF)).body;

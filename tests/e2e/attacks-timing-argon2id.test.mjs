@@ -1,5 +1,5 @@
-// What a stopwatch tells an attacker where new hashes are of Argon2id: as attacks-timing.test.mjs, with hashes of the
-// other function among the stored ones. Fewer tries, since each takes the 19 MiB and the time of a real login.
+// Timing side channels where new hashes are Argon2id: as attacks-timing.test.mjs, with hashes of the
+// other function among the stored ones. Fewer attempts, since each takes the 19 MiB and the time of a real login.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -15,7 +15,7 @@ const WARM_UP = 10;
 const RIGHT = "the right passphrase of all of them";
 const WRONG = "an entirely wrong passphrase";
 
-/** Of before the setting was changed: a hundredth of the work of today's. */
+/** A hash from before the setting was changed: a hundredth of the work of today's. */
 const OLD = { hash: phc(RIGHT, 1000) };
 const COSTLIER = "control: a stored hash of twice the memory";
 
@@ -46,23 +46,23 @@ test("the measurement", async (t) => {
   assert.ok(Object.values(times).every((list) => list.length === ROUNDS));
 });
 
-describe("the clock tells a control apart, so it would tell the others apart, too:", () => {
+describe("the clock distinguishes a control, so it would distinguish the others, too:", () => {
   for (const control of [COSTLIER, NO_BODY]) {
     test(control.replace("control: ", ""), () => tries.assertDifferent(control, "wrong password"));
   }
 });
 
-describe("the clock does not tell an address without an account from one with", () => {
+describe("the clock does not distinguish an address without an account from one with", () => {
   for (const kind of ["wrong password", "throttled, wrong password", "disabled, wrong password"]) {
-    test(`a hash of today: ${kind}`, () => tries.assertAlike(kind, "unknown address"));
+    test(`a current hash: ${kind}`, () => tries.assertAlike(kind, "unknown address"));
   }
 
-  test("a hash of PBKDF2 with less work than today's", async () => {
+  test("a PBKDF2 hash with less work than today's", async () => {
     await tries.assertAlike("PBKDF2, wrong password", "unknown address");
   });
 });
 
-describe("the clock does not tell the right password from a wrong one during a wait", () => {
+describe("the clock does not distinguish the right password from a wrong one during a wait", () => {
   for (const kind of ["throttled, right password", "PBKDF2, throttled, right password"]) {
     test(kind, () => tries.assertAlike(kind, "throttled, wrong password"));
   }

@@ -1,7 +1,7 @@
-// What a stopwatch tells an attacker: whether an address has an account, whether it is throttled or disabled, whether
-// a guess was right although it was refused. At this level, because what is measured is the whole way: HTTP, Wasm, two
-// calls of D1. How it is judged, and why that holds on a busy machine, says support/timing.mjs. Controls that do differ
-// show that it would be seen.
+// Timing side channels: whether an address has an account, whether it is throttled or disabled, whether
+// a refused guess was right. At this level, because the whole path is measured: HTTP, Wasm, two
+// calls of D1. support/timing.mjs explains the statistics, and why they hold on a busy machine. Controls that do
+// differ show that a difference would be detected.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -19,7 +19,7 @@ const WRONG = "an entirely wrong passphrase";
 
 const OLD = { hash: phc(RIGHT, ITERATIONS / 2) };
 
-/** Accounts of each kind, `undefined`: none; and what is tried on them. */
+/** Accounts of each kind (`undefined`: none), and the passwords tried on them. */
 const KINDS = {
   "wrong password": [{}, WRONG],
   "unknown address": [undefined, WRONG],
@@ -29,7 +29,7 @@ const KINDS = {
   "old hash, wrong password": [OLD, WRONG],
   "old hash, throttled, wrong password": [{ ...THROTTLED, ...OLD }, WRONG],
   "old hash, throttled, right password": [{ ...THROTTLED, ...OLD }, RIGHT],
-  // To be told apart.
+  // Controls: these must differ.
   "control: a hash of half as many rounds again": [{ hash: phc(RIGHT, ITERATIONS * 1.5) }, WRONG],
 };
 
@@ -48,13 +48,13 @@ test("the measurement", async (t) => {
   assert.ok(Object.values(times).every((list) => list.length === ROUNDS));
 });
 
-describe("the clock tells a control apart, so it would tell the others apart, too:", () => {
+describe("the clock distinguishes a control, so it would distinguish the others, too:", () => {
   for (const control of ["control: a hash of half as many rounds again", NO_BODY]) {
     test(control.replace("control: ", ""), () => tries.assertDifferent(control, "wrong password"));
   }
 });
 
-describe("the clock does not tell apart", () => {
+describe("the clock does not distinguish", () => {
   const alike = ["wrong password", "unknown address", "throttled, wrong password", "disabled, wrong password"];
   for (const [index, one] of alike.entries()) {
     for (const other of alike.slice(index + 1)) {
@@ -66,12 +66,12 @@ describe("the clock does not tell apart", () => {
     await tries.assertAlike("throttled, right password", "throttled, wrong password");
   });
 
-  test("an account whose hash is of fewer rounds than today's from an address without an account", async () => {
+  test("an account whose hash has fewer rounds than today's from an address without an account", async () => {
     await tries.assertAlike("old hash, wrong password", "unknown address");
     await tries.assertAlike("old hash, throttled, wrong password", "unknown address");
   });
 
-  test("the right password from a wrong one during a wait, where the hash is of fewer rounds than today's", async () => {
+  test("the right password from a wrong one during a wait, where the hash has fewer rounds than today's", async () => {
     await tries.assertAlike("old hash, throttled, right password", "old hash, throttled, wrong password");
   });
 });

@@ -1,6 +1,6 @@
-// What an investigator finds: for every operation the event that says who, what, why, from where, with what and in
-// which request, and never an address that somebody typed. At this level, because events are written by the SQL of
-// the operation's own batch in D1, and say what the runtime's headers said. Every step has a client of its own.
+// The audit log: for every operation the event with its subject, type, reason, address, agent, session and
+// request, and never an address typed by a caller. At this level, because events are written by the SQL of
+// the operation's own batch in D1, with the values of the runtime's headers. Every step has a client of its own.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,14 +25,14 @@ import {
   register,
   updateProfile,
 } from "./support/client.mjs";
-import { dump, rows } from "./support/database.mjs";
+import { dump, rows, setThrottle, throttleKey } from "./support/database.mjs";
 import { HELD, holder } from "./support/held.mjs";
 import { decode, expired, forge } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const WRONG = "an entirely wrong passphrase";
 const HOUR = 3_600_000;
-/** Every reason that an event can have; a role's is the role, of which one is given here. */
+/** Every reason that an event can have; for role events the reason is the role, and one is granted here. */
 const REASONS = [
   "email_taken",
   "rate_limited",
@@ -61,9 +61,9 @@ const seen = { types: new Set(), reasons: new Set() };
 let steps = 0;
 
 /**
- * Sends a request and finds exactly these events of it, each `[type, reason, user, session]`, and of what somebody
- * else did, their id and perhaps a university's; they may depend on the answer. Every other column is the request's
- * own: its address, its user agent, its id, its moment.
+ * Sends a request and finds exactly these events of it, each `[type, reason, user, session]`. An act on another
+ * user adds the actor's id and perhaps a university's; the events may depend on the answer. Every other column is
+ * the request's own: its address, its user agent, its id, its time.
  */
 async function noted(status, request, expected = () => []) {
   steps += 1;
@@ -90,7 +90,7 @@ async function noted(status, request, expected = () => []) {
   return response;
 }
 
-/** A new user, `{user, id, access, refresh, session}`, whose registration was noted. */
+/** A new user, `{user, id, access, refresh, session}`, with its registration recorded. */
 async function registered() {
   const user = newUser();
   const { body } = await noted(201, (client) => register(service, user, client), ({ body }) => {
@@ -115,7 +115,7 @@ test("registering", async () => {
   }
   const sql = "SELECT type, reason, user_id, ip FROM audit_events WHERE id > ?1 ORDER BY id";
   const refused = await rows(service.db, sql, last);
-  // Whoever is refused for that learns nothing, and nothing is looked up: the address is nobody's.
+  // Such a refusal reveals nothing and looks nothing up: its event names no user.
   const expected = { type: "registration_refused", reason: "rate_limited", user_id: null, ip };
   assert.deepEqual(refused, [expected, expected]);
   seen.reasons.add("rate_limited");
@@ -127,9 +127,9 @@ test("signing in", async () => {
   const wrong = (client) => login(service, { ...user, password: WRONG }, client);
   await noted(200, right, ({ body }) => [["signed_in", null, id, sessionOf(body.refresh_token)]]);
   await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
-  await set("blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id), { blocked_until: Date.now() + HOUR });
   await noted(401, right, () => [["sign_in_refused", "throttled", id, null]]);
-  await set("blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => right({ ...client, ...at(1) }));
     await set("password_version", id, 2);
@@ -141,9 +141,9 @@ test("signing in", async () => {
   await noted(401, wrong, () => [["sign_in_refused", "wrong_password", id, null]]);
   const stranger = (client) => login(service, newUser(), client);
   await noted(401, stranger, () => [["sign_in_refused", "unknown_user", null, null]]);
-  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = ?1", Date.now() + HOUR);
+  await rows(service.db, "UPDATE throttles SET blocked_until = ?1 WHERE key LIKE 'unknown/%'", Date.now() + HOUR);
   await noted(401, stranger, () => [["sign_in_refused", "throttled", null, null]]);
-  await rows(service.db, "UPDATE unknown_sign_ins SET blocked_until = 0");
+  await rows(service.db, "UPDATE throttles SET blocked_until = 0 WHERE key LIKE 'unknown/%'");
 });
 
 test("signing in for the hundred and first time", async () => {
@@ -154,7 +154,7 @@ test("signing in for the hundred and first time", async () => {
   await rows(service.db, sessions, id, Date.now() + HOUR);
   await noted(200, (client) => login(service, user, client), ({ body }) => [
     ["signed_in", null, id, sessionOf(body.refresh_token)],
-    // A hundred and two were there: three make room, the oldest.
+    // There were a hundred and two sessions: the three oldest are ended.
     ...[1, 2, 3].map((index) => ["session_ended", "limit", id, id + index]),
   ]);
 });
@@ -204,9 +204,9 @@ test("changing the name and the password, and exporting", async () => {
   const change = (current, next) => (client) => changePassword(service, access, current, next, client);
   const refused = (reason) => () => [["password_change_refused", reason, id, session]];
   await noted(401, change(WRONG, "a passphrase of the thief"), refused("wrong_password"));
-  await set("proofs_blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: Date.now() + HOUR });
   await noted(401, change(user.password, "a passphrase of the thief"), refused("throttled"));
-  await set("proofs_blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(2) }));
     await set("password_version", id, 2);
@@ -222,9 +222,9 @@ test("erasing the account", async () => {
   const { user, id, access, session } = await registered();
   const erase = (password) => (client) => deleteAccount(service, access, password, client);
   await noted(401, erase(WRONG), () => [["deletion_refused", "wrong_password", id, session]]);
-  await set("proofs_blocked_until", id, Date.now() + HOUR);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: Date.now() + HOUR });
   await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, session]]);
-  await set("proofs_blocked_until", id, 0);
+  await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
     const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(2) }));
     await set("password_version", id, 2);
@@ -235,7 +235,7 @@ test("erasing the account", async () => {
   await noted(401, erase(user.password));
 });
 
-test("what an administrator does to somebody", async () => {
+test("the acts of an administrator on another user", async () => {
   const [admin, { id }] = [await registered(), await registered()];
   const first = `
     INSERT INTO user_university_roles (user_id, university_id, role, created_at)
@@ -257,7 +257,7 @@ test("what an administrator does to somebody", async () => {
   }
 });
 
-test("what only reads, and what is turned away before it is known whom it concerns, is not noted", async () => {
+test("reads, and requests refused before their subject is known, are not recorded", async () => {
   const { user, access, refresh: token } = await registered();
   await noted(200, (client) => me(service, access, client));
   await noted(200, (client) => listSessions(service, access, client));
@@ -270,14 +270,14 @@ test("what only reads, and what is turned away before it is known whom it concer
   await noted(422, (client) => register(service, { ...user, password: "short" }, client));
 });
 
-test("every type of event that is described was among them, and every reason", () => {
+test("every described type of event occurred, and every reason", () => {
   const description = readFileSync(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
   const { EventType } = parse(description, { merge: true }).components.schemas;
   assert.deepEqual([...seen.types].sort(), EventType.enum.toSorted());
   assert.deepEqual([...seen.reasons].filter((reason) => reason !== null).sort(), REASONS.toSorted());
 });
 
-test("an address that somebody typed, and that has no account, is nowhere in the database", async () => {
+test("an address typed by a caller, and without an account, is nowhere in the database", async () => {
   const strangers = [newUser(), newUser(), { ...newUser(), email: " Some.Body+tag@Mail.Example " }];
   const unknown = () => [["sign_in_refused", "unknown_user", null, null]];
   for (const stranger of strangers) {

@@ -1,4 +1,4 @@
-// Bodies that are too large, not JSON, or not what the operation takes: 413, 415, 422, each with every fault at
+// Bodies that are too large, not JSON, or invalid for the operation: 413, 415, 422, each with every fault at
 // once. At this level, because sizes, chunks and broken bytes pass through the runtime's own reader first.
 import assert from "node:assert/strict";
 import { request } from "node:http";
@@ -16,7 +16,7 @@ let service;
 before(async () => (service = await startService()));
 after(() => service.stop());
 
-/** A good body, filled up with blanks to this many bytes. */
+/** A valid body, padded with blanks to this many bytes. */
 function filled(value, length) {
   const text = JSON.stringify(value);
   return " ".repeat(length - text.length) + text;
@@ -37,7 +37,7 @@ test("a body over 16 KiB without Content-Length is refused too", async () => {
   }
 });
 
-test("a body that announces itself as too large is refused without waiting for it", async () => {
+test("a body announced as too large is refused without waiting for it", async () => {
   const headers = { "Content-Type": "application/json", "Content-Length": "1000000" };
   const response = await new Promise((done, fail) => {
     const sent = request(`${service.origin}/auth/login`, { method: "POST", headers }, done);
@@ -48,7 +48,7 @@ test("a body that announces itself as too large is refused without waiting for i
   response.destroy();
 });
 
-test("a body in chunks is as long as its chunks, whatever length is announced (RFC 9112 §6.3)", async () => {
+test("a chunked body is as long as its chunks, whatever length is announced (RFC 9112 §6.3)", async () => {
   const exchange = async (announced, body) => {
     const head = [
       "POST /auth/login HTTP/1.1",
@@ -68,7 +68,7 @@ test("a body in chunks is as long as its chunks, whatever length is announced (R
 });
 
 test("JSON in JSON in JSON overflows no stack: neighbours and the next request are served", async () => {
-  // `serde_json::Value` would parse the text of this member anew, with a fresh limit of depth each time.
+  // `serde_json::Value` would parse the text of this member again, with a fresh depth limit each time.
   const name = "$serde_json::private::RawValue";
   const escape = (text) => text.replaceAll("\\", "\\u005c").replaceAll('"', "\\u0022");
   const nest = (levels) =>
@@ -108,7 +108,7 @@ test("a body of exactly 16 KiB is read, in one piece and in several", async () =
   assertEnvelope(await login(service, other), 401, "AUTH_INVALID_CREDENTIALS");
 });
 
-test("a body that is not declared as JSON is refused, and size comes first", async () => {
+test("a body without a JSON media type is refused, and size comes first", async () => {
   const body = JSON.stringify(newUser());
   const types = [
     "text/plain",
@@ -133,7 +133,7 @@ test("a body that is not declared as JSON is refused, and size comes first", asy
   }
 });
 
-test("JSON is recognised by all its names", async () => {
+test("JSON is recognised by all its media types", async () => {
   const types = ["application/json;charset=utf-8", 'Application/JSON; charset="UTF-8"', "application/vnd.api+json"];
   for (const type of types) {
     assertSuccess(await post(service, "/auth/register", newUser(), { "Content-Type": type }), 201);
@@ -180,7 +180,7 @@ test("a body that is not JSON is json_invalid on every route", async () => {
   assertSuccess(await register(service, user), 201);
 });
 
-test("a body that is JSON but no object is a type_error of the body", async () => {
+test("JSON that is not an object is a type_error of the body", async () => {
   const bodies = ["[]", '[{"email":"a@b.example"}]', '"text"', "1", "-1", "1.5", "1e20", "true", "null"];
   for (const path of ROUTES) {
     for (const body of bodies) {
@@ -223,7 +223,7 @@ test("every fault of the other bodies is listed too", async () => {
   }
 });
 
-test("what a fault says does not repeat what was sent", async () => {
+test("a fault does not repeat the value that was sent", async () => {
   const responses = [
     await post(service, "/auth/register", { email: "not-to-be-repeated", password: "hush-hu" }),
     await post(service, "/auth/login", '{"password":"hush-hush-hush", not-to-be-repeated}'),
@@ -247,7 +247,7 @@ test("unknown members are ignored, and privileged ones have no effect", async ()
   assertSuccess(await post(service, "/auth/refresh", { refresh_token: body.refresh_token, user_id: 1 }), 200);
 });
 
-test("text is kept as it was written: SQL, markup and emoji are only text", async () => {
+test("text is stored as written: SQL, markup and emoji are only text", async () => {
   const names = ["Robert'); DROP TABLE users;--", "<script>alert(1)</script>", "Zoë 👩🏽‍💻 ﷽", '"\\', "%s %n"];
   for (const full_name of names) {
     const { access } = await signUp(service, { ...newUser(), full_name, password: `${full_name} as a password` });

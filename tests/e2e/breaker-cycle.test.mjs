@@ -1,5 +1,5 @@
-// The way of the circuit breaker, for every way in which D1 fails: five failures open it, then nothing reaches D1
-// until the recovery time is over, then one request of many does; what that finds closes the breaker or opens it
+// The cycle of the circuit breaker, for every way in which D1 fails: five failures open it, then nothing reaches D1
+// until the recovery time is over, then one request of many does; its outcome closes the breaker or opens it
 // again. At this level, because the count is taken in front of the real D1.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -25,24 +25,24 @@ import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
 import { testInTime } from "./support/patience.mjs";
 
 const THRESHOLD = 5;
-/** The breaker's time to recover, where nothing must happen within it. */
+/** The breaker's recovery time, where nothing must happen within it. */
 const SECONDS = 2;
-/** Where nothing is late on purpose. */
+/** The timeout where nothing is late on purpose. */
 const LONG_MS = 20_000;
-/** A failure is reported before it is answered: so much earlier, at most, the breaker has opened. */
+/** A failure is reported before it is answered: by at most this much earlier the breaker has opened. */
 const REPORT_MS = 500;
 
 const FAULTS = [
   ["answers too late", { kind: "slow" }, /no answer within \d+ ms/],
   ["never answers", { kind: "never" }, /no answer within \d+ ms/],
   ["fails before it does anything", { kind: "before" }, /Network connection lost/],
-  ["fails after it did what it was asked", { kind: "after" }, /Network connection lost/],
+  ["fails after the write", { kind: "after" }, /Network connection lost/],
   ["answers with nothing", { kind: "corrupt", answer: "nothing" }, /corrupt answer/],
   ["answers with too few results", { kind: "corrupt", answer: "too few" }, /corrupt answer/],
-  ["answers with what is no JSON", { kind: "corrupt", answer: "no json" }, /corrupt answer/],
+  ["answers with invalid JSON", { kind: "corrupt", answer: "no json" }, /corrupt answer/],
 ];
 
-/** It is open: nothing gets through, and what needs no database works. */
+/** The breaker is open: no call reaches D1, and operations without the database work. */
 async function assertOpen(service, person, failureCount, seconds) {
   const reached = await batches(service);
   const refused = await Promise.all([me(service, person.access), ...everyOperation(service)]);
@@ -59,12 +59,12 @@ async function assertOpen(service, person, failureCount, seconds) {
   }
 }
 
-/** The breaker recovers in so many seconds. */
+/** The breaker recovers in this many seconds. */
 function settingsOf(seconds, deadline = LONG_MS) {
   return { D1_TIMEOUT_MS: String(deadline), BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds) };
 }
 
-describe("five failures open the breaker, and one probe decides what follows, when D1", { concurrency: 3 }, () => {
+describe("five failures open the breaker, and one probe decides the rest, when D1", { concurrency: 3 }, () => {
   for (const [name, fault, cause] of FAULTS) {
     testInTime(name, async (story) => {
       const { seconds, ms } = story;
@@ -96,7 +96,7 @@ describe("five failures open the breaker, and one probe decides what follows, wh
       const answers = await story.inTime(deadline, () => oneOfManyProbes([service], ask));
       assertSuccess(answers.at(-1), 200);
       const [probe] = await accessLines(service, [answers.at(-1)]);
-      assert.deepEqual([probe.d1_calls, probe.do_calls], [1, 2], "it asked for leave and said what it found");
+      assert.deepEqual([probe.d1_calls, probe.do_calls], [1, 2], "it asked for the probe and reported its outcome");
       assert.deepEqual(await inspect(service), CLOSED);
       const afterwards = await Promise.all(Array.from({ length: 20 }, () => me(service, person.access)));
       afterwards.forEach((response) => assertSuccess(response, 200));
@@ -106,7 +106,7 @@ describe("five failures open the breaker, and one probe decides what follows, wh
   }
 });
 
-testInTime("readiness tells the truth about D1 and the breaker, and is itself a probe", async (story) => {
+testInTime("readiness reports D1 and the breaker, and is itself a probe", async (story) => {
   const service = await story.start({ settings: settingsOf(story.seconds) });
   const readiness = async (status) => {
     const { body, ...response } = await send(service, "/health/ready");
@@ -134,7 +134,7 @@ testInTime("readiness tells the truth about D1 and the breaker, and is itself a 
   assert.deepEqual(await readiness(200), ["ready", "ok", "closed"]);
 });
 
-test("with leave for three probes exactly three of fifty parallel requests probe, and one closes it", async (t) => {
+test("with three probes allowed exactly three of fifty requests probe, and one closes the breaker", async (t) => {
   const settings = { ...settingsOf(SECONDS), BREAKER_HALF_OPEN_MAX_CALLS: "3" };
   const service = await startFaulty(t, { settings });
   const person = await signUp(service);
@@ -146,7 +146,7 @@ test("with leave for three probes exactly three of fifty parallel requests probe
   assertSuccess(await me(service, person.access), 200);
 });
 
-test("failures that are older than the window do not count", async (t) => {
+test("failures older than the window do not count", async (t) => {
   const service = await startFaulty(t, { settings: { ...settingsOf(SECONDS), BREAKER_FAILURE_WINDOW_SECONDS: "1" } });
   const person = await signUp(service);
   await setFaults(service, { db: { kind: "before" } });

@@ -1,5 +1,5 @@
-// What the circuit breaker costs and does while D1 is well: requests do not wait for the Durable Object, and nothing
-// that is the caller's fault counts against D1, however often it happens.
+// The cost and the effect of the circuit breaker while D1 is healthy: requests do not wait for the Durable Object, and
+// the caller's faults never count against D1, however often they happen.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -14,7 +14,7 @@ const FRESH_MS = 5000;
 const CLIENTS = 10;
 const isRefreshed = (line) => line.message === "Circuit breaker copy refreshed";
 
-/** Somebody signs in and does what people do: eleven requests, all answered well. */
+/** A user signs in and does the usual: eleven requests, all answered well. */
 async function visit(service, user) {
   const answers = [await login(service, user)];
   let tokens = answers[0].body;
@@ -28,7 +28,7 @@ async function visit(service, user) {
   return answers;
 }
 
-test("a thousand healthy requests never wait for the Durable Object; the copy is refreshed beside them", async (t) => {
+test("a thousand healthy requests never wait for the Durable Object; the copy is refreshed meantime", async (t) => {
   const settings = { LOG_LEVEL: "DEBUG", PASSWORD_ITERATIONS: "1" };
   const service = await startFaulty(t, { settings });
   const started = Date.now();
@@ -83,7 +83,7 @@ test("no fault of the caller counts: not a thousand wrong passwords, nor 404, 40
     [422, "VALIDATION_ERROR", () => post(service, "/auth/register", {})],
   ];
   for (const [status, code, request] of cases) {
-    // One after the other first: the second use of the refresh token ends the session of the access token.
+    // One after another first: the second use of the refresh token ends the session of the access token.
     assertEnvelope(await request(), status, code);
     const responses = await Promise.all(Array.from({ length: 20 }, request));
     responses.forEach((response) => assertEnvelope(response, status, code));
@@ -91,8 +91,8 @@ test("no fault of the caller counts: not a thousand wrong passwords, nor 404, 40
   }
   const { fetches } = await counters(service);
   assert.equal(fetches.failed, undefined, "no failure was ever reported");
-  // For the throttle of the account they do count: its wait is over when somebody moves its end.
-  await rows(service.db, "UPDATE users SET blocked_until = 0");
+  // They do count for the throttle of the account: its wait ends when its end is moved.
+  await rows(service.db, "UPDATE throttles SET blocked_until = 0");
   assertSuccess(await login(service, user), 200);
   assert.deepEqual(await breakerLines(service), []);
 });

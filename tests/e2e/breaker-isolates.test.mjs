@@ -1,5 +1,5 @@
-// One circuit breaker for all: two isolates of the service, each with its own copy of what it knows, share one D1 and
-// one Durable Object. What one of them finds out is true for the other, and there is one probe in the whole world.
+// One circuit breaker for all: two isolates of the service, each with its own copy of the state, share one D1 and
+// one Durable Object. The findings of one apply to the other, and there is only one probe overall.
 import assert from "node:assert/strict";
 
 import { me, signUp } from "./support/client.mjs";
@@ -20,17 +20,17 @@ import {
 } from "./support/faults.mjs";
 import { testInTime } from "./support/patience.mjs";
 
-/** For so long an isolate takes for true what it learnt. */
+/** The time for which an isolate trusts its copy. */
 const FRESH_MS = 5000;
-/** So long nobody waits for the object. */
+/** The longest that a request waits for the object. */
 const OBJECT_TIMEOUT_MS = 500;
-/** Then it asks, beside the request that it answers meanwhile: so many more at most, one after another. */
-const MEANWHILE = 25;
+/** Then the isolate asks in the background: at most this many more requests, one after another, get the old answer. */
+const STALE_ANSWERS = 25;
 
 const BROKEN = { db: { kind: "before" } };
 const WHOLE = { db: { kind: "ok" } };
 
-/** Two isolates that have learnt that all is well, and somebody who is known in both. */
+/** Two isolates that have learnt that all is well, and a user known in both. */
 async function startTwo(story, settings) {
   const service = await story.start({ isolates: 2, settings: { LOG_LEVEL: "DEBUG", ...settings } });
   const [here, there] = service.isolates;
@@ -41,7 +41,7 @@ async function startTwo(story, settings) {
   return { service, here, there, ask };
 }
 
-/** Asks there until the answer is this, which it is soon after what is known there is stale; gives that answer. */
+/** Asks this isolate until the answer has this status, soon after its copy is stale; returns that answer. */
 async function untilAnswered(status, isolate, ask) {
   const begun = Date.now();
   let late = 0;
@@ -51,7 +51,7 @@ async function untilAnswered(status, isolate, ask) {
     const response = await ask(isolate);
     return response.status === status && { response, asked };
   });
-  assert.ok(late <= MEANWHILE, `${late} requests were answered by what had been true before`);
+  assert.ok(late <= STALE_ANSWERS, `${late} requests were answered from a stale copy`);
   return found;
 }
 
@@ -69,7 +69,7 @@ testInTime("failures of two isolates add up, and the fifth opens the breaker for
     shared: true,
   });
   assertUnavailable(await ask(here));
-  // The other one learns it by its next failure.
+  // The other isolate learns it by its next failure.
   assertUnavailable(await ask(there));
   const reached = [await batches(here), await batches(there)];
   await assertRefusedAtOnce(here, [await ask(here), await ask(there)]);
@@ -79,8 +79,8 @@ testInTime("failures of two isolates add up, and the fifth opens the breaker for
   assert.deepEqual([second.state, second.failure_count], ["open", 5]);
 });
 
-testInTime("an isolate for which D1 is well learns in time that it is down elsewhere, and refuses", async (story) => {
-  // Longer than a copy is taken for fresh: the breaker must still be open when the other isolate looks.
+testInTime("an isolate with a healthy D1 learns in time that D1 is down elsewhere, and refuses", async (story) => {
+  // Longer than a copy is fresh: the breaker must still be open when the other isolate looks.
   const { service, here, there, ask } = await startTwo(story, { BREAKER_RECOVERY_TIMEOUT_SECONDS: "30" });
   await breakOpen(here);
   const opened = Date.now();
@@ -93,7 +93,7 @@ testInTime("an isolate for which D1 is well learns in time that it is down elsew
   assert.deepEqual(await transitions(service), ["closed → open"]);
 });
 
-testInTime("an operator's order to one isolate is followed by the other within seconds", async (story) => {
+testInTime("an operator's command to one isolate is followed by the other within seconds", async (story) => {
   const { here, there, ask } = await startTwo(story, { BREAKER_RECOVERY_TIMEOUT_SECONDS: "1" });
   for (const [state, status] of [["open", 503], ["closed", 200]]) {
     assertSuccess(await command(here, state), 200);
@@ -101,7 +101,7 @@ testInTime("an operator's order to one isolate is followed by the other within s
   }
 });
 
-testInTime("a good probe of one isolate closes the breaker for the other", async (story) => {
+testInTime("a successful probe of one isolate closes the breaker for the other", async (story) => {
   const { here, there, ask } = await startTwo(story, { BREAKER_RECOVERY_TIMEOUT_SECONDS: String(story.seconds) });
   await story.inTime(story.ms, async () => {
     await breakOpen(here);
@@ -123,7 +123,7 @@ testInTime("a good probe of one isolate closes the breaker for the other", async
   (await accessLines(here, afterwards)).forEach(({ do_calls: calls }) => assert.equal(calls, 0));
 });
 
-testInTime("a bad probe of one isolate opens it again for the other", async (story) => {
+testInTime("a failed probe of one isolate opens the breaker again for the other", async (story) => {
   const { here, there, ask } = await startTwo(story, { BREAKER_RECOVERY_TIMEOUT_SECONDS: String(story.seconds) });
   await story.inTime(story.ms, async () => {
     await breakOpen(here);
@@ -134,7 +134,7 @@ testInTime("a bad probe of one isolate opens it again for the other", async (sto
   const reached = await batches(there);
   await story.inTime(story.ms, async () => {
     assertUnavailable(await ask(here));
-    // Its own time is over too, so it asks, and is told to wait.
+    // Its own copy is due too, so it asks for the probe, and is told to wait.
     await setFaults(there, WHOLE);
     const refused = await Promise.all(Array.from({ length: 10 }, () => ask(there)));
     refused.forEach(assertUnavailable);

@@ -1,5 +1,5 @@
-// D1 did what it was asked, and its answer was lost: it failed, never came, or was unreadable. What the client sees
-// and what its retry does, for every operation that writes. The tables are looked at past the service.
+// D1 made a write, and its answer was lost: it failed, never came, or was unreadable. The client's view
+// and the effect of its retry, for every operation that writes. The tables are checked directly.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -10,7 +10,7 @@ import { assertUnavailable, setFaults, WRAPPER } from "./support/faults.mjs";
 import { startService } from "./support/service.mjs";
 import { decode } from "./support/tokens.mjs";
 
-// Fewer failures than open the breaker would do, but this is not about the breaker.
+// A high threshold: these tests are not about the breaker.
 const common = { D1_TIMEOUT_MS: "2500", BREAKER_FAILURE_THRESHOLD: "1000" };
 const LOST = [
   ["fails", { kind: "after" }],
@@ -43,18 +43,18 @@ function serve(settings) {
   return suite;
 }
 
-describe("with an interval for retries, a refresh whose answer", () => {
+describe("with a retry interval, a refresh whose answer", () => {
   const suite = serve({ REFRESH_REUSE_INTERVAL_SECONDS: "3600" });
 
   for (const [name, fault] of LOST) {
-    test(`${name} is retried with the same single successor, and the session goes on`, async () => {
+    test(`${name} is retried with the same single successor, and the session continues`, async () => {
       const { service } = suite;
       const { access, refresh: token } = await signUp(service);
       await lose(service, fault, () => refresh(service, token));
       const { all, live: [successor] } = await tokensOf(service.db, sessionOf(token));
       assert.equal(all.length, 2, "the write did happen");
 
-      // The next retry is lost as well; then several at once.
+      // The next retry is lost as well; then several retries are concurrent.
       await lose(service, fault, () => refresh(service, token));
       const retries = await Promise.all(Array.from({ length: 5 }, () => refresh(service, token)));
       retries.forEach((response) => assertSuccess(response, 200));
@@ -97,7 +97,7 @@ describe("with strict rotation, a refresh whose answer", () => {
     });
   }
 
-  test("was lost before anything was written is simply repeated", async () => {
+  test("was lost before the write is simply repeated", async () => {
     const { service } = suite;
     const { access, refresh: token } = await signUp(service);
     for (const kind of ["before", "never"]) {
@@ -118,7 +118,7 @@ describe("an operation whose answer is lost after it wrote is safe to repeat:", 
     rows(suite.service.db, "SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = ?1", email);
 
   for (const [name, fault] of LOST) {
-    test(`register (the answer ${name}) says CONFLICT, and the person can sign in`, async () => {
+    test(`register (the answer ${name}) says CONFLICT, and the user can sign in`, async () => {
       const { service } = suite;
       const user = newUser();
       await lose(service, fault, () => register(service, user));
@@ -129,7 +129,7 @@ describe("an operation whose answer is lost after it wrote is safe to repeat:", 
       await assertLinearChains(service.db);
     });
 
-    test(`logout (the answer ${name}) is done, and done again without complaint`, async () => {
+    test(`logout (the answer ${name}) is done, and can be repeated`, async () => {
       const { service } = suite;
       const { access, refresh: token } = await signUp(service);
       await lose(service, fault, () => logout(service, token));
@@ -139,7 +139,7 @@ describe("an operation whose answer is lost after it wrote is safe to repeat:", 
       assertEnvelope(await refresh(service, token), 401, "AUTH_TOKEN_REVOKED");
     });
 
-    test(`login (the answer ${name}) can be repeated: the first session is whole, and unused`, async () => {
+    test(`login (the answer ${name}) can be repeated: the first session is complete, and unused`, async () => {
       const { service } = suite;
       const { user } = await signUp(service);
       await lose(service, { ...fault, skip: 1 }, () => login(service, user));

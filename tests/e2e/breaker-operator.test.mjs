@@ -1,4 +1,4 @@
-// The operator's door to the circuit breaker, which must open while D1 is down, and what the breaker says of itself in
+// The operator's endpoint of the circuit breaker, which must work while D1 is down, and the breaker's own lines in
 // the log: each change once, under the id of the request that caused it, and never a key.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -30,7 +30,7 @@ import { testInTime } from "./support/patience.mjs";
 const PATH = "/operator/circuit-breaker";
 const DOWN = { db: { kind: "before" } };
 const WHOLE = { db: { kind: "ok" } };
-/** The breaker recovers in so many seconds; nobody waits for D1 in vain. */
+/** The breaker recovers in this many seconds; no request waits for D1 in vain. */
 const settingsOf = (seconds) => ({ BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds), D1_TIMEOUT_MS: "20000" });
 const bearer = (key) => ({ Authorization: `Bearer ${key}` });
 const many = (count, request) => Promise.all(Array.from({ length: count }, request));
@@ -41,14 +41,14 @@ function both(service, headers) {
   return [send(service, PATH, { headers }), post(service, PATH, { state: "open" }, headers)];
 }
 
-/** What is logged is well-formed, and holds none of these. */
+/** The log is well-formed, and holds none of these. */
 async function assertNeverLogged(service, ...secrets) {
   const lines = await loggedText(service);
   lines.forEach(assertLogLine);
   secrets.forEach((secret) => assert.ok(!lines.join("\n").includes(secret), `logged: ${secret}`));
 }
 
-testInTime("forced open refuses everything, whatever D1 does, until it is ordered otherwise", async (story) => {
+testInTime("forced open refuses everything, in any state of D1, until the next command", async (story) => {
   const service = await story.start({ settings: settingsOf(story.seconds) });
   const { access } = await signUp(service);
   const open = { state: "open", failure_count: 0, retry_after_seconds: story.seconds, forced: true, shared: true };
@@ -60,12 +60,12 @@ testInTime("forced open refuses everything, whatever D1 does, until it is ordere
     const refused = await Promise.all([me(service, access), ...everyOperation(service)]);
     await assertRefusedAtOnce(service, refused);
   });
-  // Twice as long as an open breaker would stay so by itself; those who then ask are told to wait again.
+  // Twice as long as an open breaker would stay so by itself; later requests are told to wait again.
   for (let round = 0; round < 2; round += 1) {
     await retryTime(await me(service, access));
     const answers = await many(10, () => me(service, access));
     answers.forEach(assertUnavailable);
-    assert.ok((await accessLines(service, answers)).some((line) => line.do_calls === 1), "nobody asked");
+    assert.ok((await accessLines(service, answers)).some((line) => line.do_calls === 1), "no request asked");
   }
   assert.equal(await batches(service), reached);
   assert.deepEqual(await inspect(service), open);
@@ -80,7 +80,7 @@ testInTime("forced open refuses everything, whatever D1 does, until it is ordere
   assertSuccess(await me(service, access), 200);
 });
 
-testInTime("forced closed lets all through while D1 is down and never opens; automatic counts again", async (story) => {
+testInTime("forced closed admits all calls while D1 is down and never opens; automatic counts again", async (story) => {
   const service = await story.start({ settings: settingsOf(story.seconds) });
   const { access } = await signUp(service);
   await breakOpen(service);
@@ -105,7 +105,7 @@ testInTime("forced closed lets all through while D1 is down and never opens; aut
   assertSuccess(await me(service, access), 200);
 });
 
-testInTime("the operator is heard at once while D1 never answers, and asks nothing of it", async (story) => {
+testInTime("the operator is answered at once while D1 never answers, without a call of it", async (story) => {
   const service = await story.start({ settings: { D1_TIMEOUT_MS: "3000" } });
   await setFaults(service, { db: { kind: "never" } });
   const stuck = Promise.all(everyOperation(service, 4));
@@ -121,7 +121,7 @@ testInTime("the operator is heard at once while D1 never answers, and asks nothi
   (await stuck).forEach(assertUnavailable);
 });
 
-test("without an operator's key there is no such door", async (t) => {
+test("without an operator key the endpoint does not exist", async (t) => {
   const service = await startFaulty(t, { settings: { OPERATOR_KEY: undefined } });
   const { access } = await signUp(service);
   for (const headers of [{}, bearer(OPERATOR_KEY), bearer(""), bearer(access)]) {
@@ -133,7 +133,7 @@ test("without an operator's key there is no such door", async (t) => {
   assertSuccess(await me(service, access), 200);
 });
 
-test("another key is refused like another token, and orders nothing", async (t) => {
+test("another key is refused like an invalid token, and commands nothing", async (t) => {
   const service = await startFaulty(t);
   const { access } = await signUp(service);
   const wrong = "e2e-not-the-operator-9f8e7d6c5b4a39";
@@ -204,7 +204,7 @@ testInTime("each transition is logged once, under the id of the request that cau
   await assertNeverLogged(service, OPERATOR_KEY, access);
 });
 
-test("many probes in parallel log one transition, under the id of the one that probed", async (t) => {
+test("many parallel probes log one transition, under the id of the request that probed", async (t) => {
   const service = await startFaulty(t, { settings: settingsOf(2) });
   const { access } = await signUp(service);
   await breakOpen(service);

@@ -1,5 +1,5 @@
-// The Durable Object does not answer: each isolate falls back to a breaker of its own, says so once, and follows the
-// shared one again when it is back. Nobody waits for it while D1 is well.
+// The Durable Object does not answer: each isolate falls back to a breaker of its own, logs so once, and follows the
+// shared one again when it is back. No request waits for it while D1 is healthy.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -29,9 +29,9 @@ import { assertLogLine, logged, loggedText } from "./support/logs.mjs";
 import { testInTime } from "./support/patience.mjs";
 
 const OBJECT_TIMEOUT_MS = 500;
-/** What a test is given first, and the breaker to recover. */
+/** The seconds of a test's first run, and the breaker's recovery time. */
 const SECONDS = 3;
-/** Where D1 is late. Elsewhere nobody waits for it in vain. */
+/** The timeout where D1 is late. Elsewhere no request waits for it in vain. */
 const D1_TIMEOUT_MS = 2000;
 const settingsOf = (seconds, timeout = 20_000) => {
   return { D1_TIMEOUT_MS: String(timeout), BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds) };
@@ -51,13 +51,13 @@ const FAULTS = [
 ];
 const many = (count, request) => Promise.all(Array.from({ length: count }, request));
 
-/** What was logged about the breaker: the messages, and the states where they changed. */
+/** The log lines about the breaker: the messages, and the states where they changed. */
 async function saidOfBreaker(service) {
   const lines = await breakerLines(service);
   return lines.map(({ level, message, from, to }) => `${level} ${message}${from ? `: ${from} → ${to}` : ""}`);
 }
 
-/** Asks until this was logged: every answer is good, for D1 is well. */
+/** Repeats a request until this was logged: every answer is good, for D1 is healthy. */
 function untilLogged(service, message, access) {
   return until(message, async () => {
     assertSuccess(await me(service, access), 200);
@@ -65,13 +65,13 @@ function untilLogged(service, message, access) {
   });
 }
 
-describe("an isolate decides alone, and says so once, when the object", { concurrency: 3 }, () => {
+describe("an isolate decides alone, and logs so once, when the object", { concurrency: 3 }, () => {
   for (const [name, fault] of FAULTS) {
     const tell = async (story) => {
       const service = await story.start({ settings: settingsOf(story.seconds) });
       await setFaults(service, { breaker: fault });
       const { access } = await signUp(service);
-      // One after another, so that each waits for nobody but whom it asks; then all at once.
+      // One after another, so that each waits only for its own question; then all concurrently.
       const healthy = [];
       for (let count = 0; count < 5; count += 1) {
         healthy.push(await story.inTime(OBJECT_TIMEOUT_MS, () => me(service, access)));
@@ -99,7 +99,7 @@ describe("an isolate decides alone, and says so once, when the object", { concur
         assert.ok(seconds >= 1 && seconds <= story.seconds, seconds);
       });
       (await accessLines(service, failed)).forEach((line) => assert.equal(line.do_calls, 0, "it is known to be lost"));
-      // An answer that is late says nothing of what was done: this order would change nothing.
+      // A late answer does not tell whether the command took effect: this command would change nothing.
       assertUnavailable(await command(service, fault.kind === "slow" ? "automatic" : "closed"));
       assert.equal((await inspect(service)).shared, false);
 
@@ -109,7 +109,7 @@ describe("an isolate decides alone, and says so once, when the object", { concur
       const { status, body: { checks } } = await send(service, "/health/ready");
       assert.deepEqual([status, checks.database, checks.circuit_breaker.shared], [200, "ok", false]);
       (await many(20, () => me(service, access))).forEach((response) => assertSuccess(response, 200));
-      // That it became half-open is told below.
+      // The half-open transition has a test of its own below.
       const lonely = [`WARNING ${LOST}`, `WARNING ${OWN}: closed → open`, `WARNING ${OWN}: half_open → closed`];
       assert.deepEqual((await saidOfBreaker(service)).filter((line) => !line.endsWith("→ half_open")), lonely);
 
@@ -124,7 +124,7 @@ describe("an isolate decides alone, and says so once, when the object", { concur
   }
 });
 
-testInTime("an object that is slow but answers in time is followed, and nobody waits for it", async (story) => {
+testInTime("an object that is slow but answers in time is followed, and no request waits for it", async (story) => {
   const service = await story.start({ settings: { ...settingsOf(story.seconds), LOG_LEVEL: "DEBUG" } });
   await setFaults(service, { breaker: { kind: "slow", ms: 300 } });
   const { access } = await signUp(service);
@@ -142,7 +142,7 @@ testInTime("an object that is slow but answers in time is followed, and nobody w
   assert.ok(!(await saidOfBreaker(service)).some((line) => line.includes(LOST)));
 }, SECONDS);
 
-testInTime("the object is lost while the breaker is open: it stays so for its time, then one probes", async (story) => {
+testInTime("the object is lost while the breaker is open: it stays open its time, then one probes", async (story) => {
   const service = await story.start({ settings: settingsOf(story.seconds, D1_TIMEOUT_MS) });
   const { access } = await signUp(service);
   const reached = await story.inTime(story.ms, async () => {
@@ -151,7 +151,7 @@ testInTime("the object is lost while the breaker is open: it stays so for its ti
     await assertRefusedAtOnce(service, await many(10, () => me(service, access)));
     return batches(service);
   });
-  // Nobody looks at it meanwhile: that it is lost is found out by those who ask for the probe.
+  // No request looks at it in the meantime: those that ask for the probe find out that it is lost.
   await setFaults(service, { db: { kind: "held" } });
   await retryTime(await me(service, access));
   assert.equal(await batches(service), reached);
@@ -166,7 +166,7 @@ testInTime("the object is lost while the breaker is open: it stays so for its ti
   assert.equal((await saidOfBreaker(service)).filter((line) => line === `WARNING ${LOST}`).length, 1);
   assertSuccess(await me(service, access), 200);
 
-  // The shared breaker has waited for a probe all the while: this isolate is it.
+  // The shared breaker has waited for a probe all along: this isolate provides it.
   await setFaults(service, { breaker: WHOLE });
   const found = (await inspection(service)).body;
   assert.deepEqual([found.state, found.shared], ["half_open", true]);
@@ -174,13 +174,13 @@ testInTime("the object is lost while the breaker is open: it stays so for its ti
   assert.equal((await inspect(service)).state, "closed");
 }, SECONDS);
 
-testInTime("an answer of the object that others have overtaken does not undo what was learnt since", async (story) => {
+testInTime("an outdated answer of the object does not undo newer knowledge", async (story) => {
   const service = await story.start({ settings: { ...settingsOf(story.seconds), LOG_LEVEL: "DEBUG" } });
   const { access } = await signUp(service);
-  // What is known is stale after a while; whoever comes then asks how the breaker is: closed, which is known late.
+  // The copy becomes stale after a while; the next request then asks for the state: closed, which arrives late.
   const delay = OBJECT_TIMEOUT_MS - 200;
   await setFaults(service, { breaker: { kind: "slow", ms: delay } });
-  await until("somebody asks", async () => {
+  await until("a request asks", async () => {
     assertSuccess(await me(service, access), 200);
     return (await counters(service)).fetches.inspect;
   });
@@ -197,7 +197,7 @@ testInTime("an answer of the object that others have overtaken does not undo wha
   assert.equal(await batches(service), reached);
 }, SECONDS);
 
-testInTime("with D1 and the object both silent, nobody waits longer than for one after the other", async (story) => {
+testInTime("with D1 and the object both silent, no request waits longer than for each in turn", async (story) => {
   const service = await story.start({ settings: settingsOf(story.seconds, D1_TIMEOUT_MS) });
   const { access } = await signUp(service);
   await setFaults(service, { db: { kind: "never" }, breaker: { kind: "never" } });

@@ -1,5 +1,5 @@
-// The breaker outlives everything that runs: its object evicted, the service stopped or killed. It stays open until
-// its time, counts on where it was, and obeys the operator still. At this level, because storage is workerd's.
+// The breaker outlives its processes: its object is evicted, the service is stopped or killed. It stays open until
+// its time, keeps its counts, and still obeys the operator. At this level, because storage is workerd's.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -42,7 +42,7 @@ describe("when the object is evicted,", () => {
   const settingsOf = (seconds) => ({ BREAKER_RECOVERY_TIMEOUT_SECONDS: String(seconds), D1_TIMEOUT_MS: "20000" });
   const settings = settingsOf(2);
 
-  testInTime("an open breaker stays open until its time, and then lets one probe through", async (story) => {
+  testInTime("an open breaker stays open until its time, and then admits one probe", async (story) => {
     const service = await story.start({ settings: settingsOf(story.seconds) });
     const { access } = await signUp(service);
     const opening = Date.now();
@@ -82,7 +82,7 @@ describe("when the object is evicted,", () => {
     assert.equal((await evict(service)).state, "closed");
   });
 
-  test("failures that were counted before count on", async (t) => {
+  test("failures that were counted before still count", async (t) => {
     const service = await startFaulty(t, { settings });
     await setFaults(service, { db: { kind: "before" } });
     for (let failures = 1; failures < 5; failures += 1) {
@@ -95,7 +95,7 @@ describe("when the object is evicted,", () => {
     assert.deepEqual([breaker.state, breaker.failure_count], ["open", 5]);
   });
 
-  test("what the operator forced stays forced", async (t) => {
+  test("a state forced by the operator stays forced", async (t) => {
     const service = await startFaulty(t, { settings });
     for (const state of ["open", "closed"]) {
       assertSuccess(await command(service, state), 200);
@@ -107,12 +107,12 @@ describe("when the object is evicted,", () => {
   });
 });
 
-describe("when everything is started again on the same data,", () => {
-  // Longer than a start takes, so that it is still open then.
+describe("when everything is restarted on the same data,", () => {
+  // Longer than a start takes, so that the breaker is still open then.
   const SECONDS = 8;
   const WAYS = { stopped: (service) => service.stop(), killed: (service) => service.kill() };
 
-  /** `{start, options}` for services on the same data, whose breaker recovers in as much time as the story has. */
+  /** `{start, options}` for services on the same data, whose breaker recovers in the time of the story. */
   function onSameData(story) {
     const settings = { OPERATOR_KEY, BREAKER_RECOVERY_TIMEOUT_SECONDS: String(story.seconds), LOG_LEVEL: "DEBUG" };
     const options = { state: stateFolder(), settings, wrapper: WRAPPER };
@@ -153,7 +153,7 @@ describe("when everything is started again on the same data,", () => {
     }, SECONDS);
   }
 
-  testInTime("a new isolate learns of an open breaker with its first request, and proves nothing", async (story) => {
+  testInTime("a new isolate learns of an open breaker with its first request, and does not close it", async (story) => {
     const { start } = onSameData(story);
     const first = await start();
     const { access } = await signUp(first);

@@ -1,5 +1,5 @@
-// Whoever should have reported to the breaker is gone: a probe whose client hung up, whose isolate crashed or was
-// killed; clients that do not wait as long as the service does. No state of the breaker may depend on their word.
+// Requests vanish before they report to the breaker: a probe whose client hung up, whose isolate crashed or was
+// killed; clients that do not wait as long as the service does. No state of the breaker may depend on their reports.
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { describe, test } from "node:test";
@@ -27,7 +27,7 @@ import { stateFolder } from "./support/start.mjs";
 const WHOLE = { db: { kind: "ok" } };
 const SILENT = { db: { kind: "never" } };
 
-/** Asks who I am, and hangs up as soon as D1 was asked: with a reset, as a phone that lost its network. */
+/** Requests `/users/me`, and hangs up as soon as D1 was called: with a reset, as a phone that lost its network. */
 async function hangUp(service, access) {
   const before = await batches(service);
   const outgoing = request(`${service.origin}/users/me`, { headers: { Authorization: `Bearer ${access}` } });
@@ -39,10 +39,10 @@ async function hangUp(service, access) {
   await closed;
 }
 
-/** Asks until somebody is let through, well: who is not, is refused. Exactly one call of D1; when it was made. */
+/** Repeats a request until one is admitted and succeeds; the others are refused. One call of D1; returns its time. */
 async function untilNextProbe(service, access) {
   const before = await batches(service);
-  const probed = await until("somebody may probe", async () => {
+  const probed = await until("a request may probe", async () => {
     const response = await me(service, access);
     const now = Date.now();
     return response.status === 200 ? now : void assertUnavailable(response);
@@ -51,10 +51,10 @@ async function untilNextProbe(service, access) {
   return probed;
 }
 
-describe("the next one probes when the probe", () => {
+describe("the next request probes when the probe", () => {
   /** D1 may take as long as the story has. */
   const settingsOf = ({ ms }) => ({ D1_TIMEOUT_MS: String(ms), BREAKER_RECOVERY_TIMEOUT_SECONDS: "1" });
-  /** The probe may answer for as long as D1 may take, and has a second to say so. */
+  /** The probe may take as long as D1 may, and has a second to report. */
   const leaseOf = ({ ms }) => ms + 1000;
   /** Longer than a start takes, so that the lease has not ended by then. */
   const SECONDS_TO_START = 7;
@@ -120,14 +120,14 @@ describe("the next one probes when the probe", () => {
   }, SECONDS_TO_START);
 });
 
-test("five clients that hang up before D1 was late open the breaker all the same", async (t) => {
+test("five clients that hang up before D1's timeout open the breaker all the same", async (t) => {
   const service = await startFaulty(t, { settings: { D1_TIMEOUT_MS: "2000" } });
   const { access } = await signUp(service);
   await setFaults(service, SILENT);
   for (let failures = 0; failures < 5; failures += 1) {
     await hangUp(service, access);
   }
-  // Somebody who came later and waits: D1 was late for all the others before.
+  // A later client waits for its answer: D1 was late for all the others before.
   assertUnavailable(await me(service, access));
   const breaker = await inspect(service);
   assert.deepEqual([breaker.state, breaker.failure_count], ["open", 5]);

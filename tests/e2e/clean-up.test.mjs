@@ -1,6 +1,6 @@
-// What the timer removes, and above all what it leaves: a session in use must go on, and still notice theft. At this
-// level, because the deployed Worker is set off as Cloudflare does it, on a real D1 whose every row is compared before
-// and after. Time passes by moving stored times.
+// The rows that the timer removes, and above all those it keeps: a session in use must go on, and still detect theft.
+// At this level, because the deployed Worker is triggered as Cloudflare does it, on a real D1 whose every row is
+// compared before and after. Time passes by moving stored times.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -24,14 +24,14 @@ const sessionOf = (token) => Number(decode(token).claims.sid);
 const jtiOf = (token) => decode(token).claims.jti;
 const counts = (line) => COUNTS.map((name) => line[name]);
 
-/** Every row of every table, as text, but the clean-up's own notes of where it is. */
+/** Every row of every table, as text, except the clean-up's own record of its progress. */
 async function everything(db) {
   const { clean_up_positions: _, ...tables } = JSON.parse(await dump(db));
   const lines = ([name, all]) => all.map((row) => `${name} ${JSON.stringify(row)}`);
   return Object.entries(tables).flatMap(lines).sort();
 }
 
-/** What a run removed, as `{table: [rows]}`; it adds and changes nothing. */
+/** The rows that a run removed, as `{table: [rows]}`; it adds and changes nothing. */
 async function removedBy(service, run) {
   const before = await everything(service.db);
   const line = await run();
@@ -58,7 +58,7 @@ describe("one run", () => {
   before(async () => (service = await startWatched({ settings: { AUDIT_RETENTION_DAYS: String(RETENTION_DAYS) } })));
   after(() => service.end());
 
-  test("removes what is over, all of it and nothing else, and says how much", async () => {
+  test("removes everything that is over and nothing else, and logs how much", async () => {
     const { db } = service;
     const old = await signUp(service, newUser(), from("192.0.2.1"));
     const person = await signUp(service, newUser(), from("192.0.2.2"));
@@ -70,7 +70,7 @@ describe("one run", () => {
     const partlyNext = (await refresh(service, partly)).body.refresh_token;
     await logout(service, outNext);
 
-    // Time passes: for a whole session, for all tokens of another, for one of two of a third.
+    // Time passes: for a whole session, for all tokens of another, for one of two tokens of a third.
     await rows(db, "UPDATE sessions SET created_at = 1, expires_at = ?2 WHERE id = ?1", sessionOf(ended), Date.now());
     await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(worn), Date.now());
     await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(partly), Date.now());
@@ -96,7 +96,7 @@ describe("one run", () => {
     assert.equal(line.is_complete, true);
     assert.ok(line.d1_calls > 0);
 
-    // What was in use goes on, and what was exchanged is still known.
+    // Sessions in use go on, and exchanged tokens are still known.
     assertSuccess(await me(service, newest.access_token), 200);
     const { body } = await refresh(service, newest.refresh_token);
     assertEnvelope(await refresh(service, out), 401, "AUTH_TOKEN_REVOKED");
@@ -116,7 +116,7 @@ describe("one run", () => {
     assert.deepEqual(counts(line), [0, 0, 0, 0, 0]);
   });
 
-  test("removes thousands in steps of bounded size", async () => {
+  test("removes thousands of rows in bounded steps", async () => {
     const { refresh: token, access } = await signUp(service, newUser(), from(newIp()));
     await addExpiredTokens(service.db, sessionOf(token), 3500);
     const before = await countOf(service.db, "refresh_tokens");
@@ -134,7 +134,7 @@ describe("one run", () => {
       await login(service, { ...newUser(), password: "an entirely wrong passphrase" });
     }
     const kept = async () => {
-      const sum = "SELECT count(*) AS slots, sum(failed_sign_ins) AS n, sum(blocked_until) AS t FROM unknown_sign_ins";
+      const sum = "SELECT count(*) AS rows, sum(failures) AS n, sum(blocked_until) AS t FROM throttles";
       return [await userRow(service.db, id), await rows(service.db, sum)];
     };
     const before = await kept();
@@ -142,7 +142,7 @@ describe("one run", () => {
     assert.deepEqual(await kept(), before);
   });
 
-  test("and requests at the same time do not get into each other's way", async () => {
+  test("and concurrent requests do not interfere with each other", async () => {
     const person = await signUp(service, newUser(), from(newIp()));
     await addExpiredTokens(service.db, sessionOf(person.refresh), 2500);
     const runs = [cleanUp(service), cleanUp(service)];
@@ -159,19 +159,19 @@ describe("one run", () => {
   });
 });
 
-describe("a run that is cut off", () => {
+describe("an interrupted run", () => {
   for (const [when, kind, steps] of [
     ["before its second step does anything", "before", 1],
     ["when its second step is done, and the answer lost", "after", 2],
   ]) {
-    test(`${when}, is logged, keeps what it did, and the next one goes on from there`, async (t) => {
+    test(`${when}, is logged, keeps its progress, and the next one continues from there`, async (t) => {
       const service = await watchedFor(t, { wrapper: WRAPPER });
       const { refresh: token, access } = await signUp(service);
       const add = (count) => addExpiredTokens(service.db, sessionOf(token), count);
       const left = () => countOf(service.db, "refresh_tokens WHERE expires_at = 2");
       await add(2500);
       await rows(service.db, OLD_COUNT);
-      // The first call asks for erasures, the second is the first step of the tokens.
+      // The first call reads the erasures, the second is the first step of the tokens.
       await setFaults(service, { db: { kind, skip: 2, times: 1 } });
       const line = await cleanUp(service);
       assert.deepEqual([line.level, line.name, line.message], FAILED);
@@ -200,7 +200,7 @@ describe("a run that is cut off", () => {
     assert.equal((await deleteAccount(service, access, user.password)).status, 204);
     assert.notEqual(await userRow(service.db, id), undefined, "more was left behind than one step removes");
     await addExpiredTokens(service.db, sessionOf(token), 10);
-    // Let through: who is to be erased, and their one step.
+    // Admitted calls: the list of erasures, and their one step.
     await setFaults(service, { db: { kind: "before", skip: 2 } });
     const line = await cleanUp(service);
     assert.deepEqual([line.level, line.name, line.message], FAILED);
@@ -209,7 +209,7 @@ describe("a run that is cut off", () => {
     assert.equal(await countOf(service.db, "refresh_tokens WHERE expires_at = 2"), 10, "nothing came after them");
   });
 
-  test("by an open breaker, asks nothing of the database and says so", async (t) => {
+  test("by an open breaker calls no database, and logs so", async (t) => {
     const service = await watchedFor(t, { wrapper: WRAPPER });
     const { refresh: token, access } = await signUp(service);
     await addExpiredTokens(service.db, sessionOf(token), 10);
@@ -223,7 +223,7 @@ describe("a run that is cut off", () => {
   });
 });
 
-test("a run with wrong settings says so, names no value, and does nothing", async (t) => {
+test("a run with invalid settings logs so, names no value, and does nothing", async (t) => {
   const service = await watchedFor(t, { settings: { SECRET_KEY: "a1b2c3d4-too-short", D1_TIMEOUT_MS: "soonish" } });
   await rows(service.db, OLD_COUNT);
   const { line, removed } = await removedBy(service, () => cleanUp(service));

@@ -1,60 +1,29 @@
-// What becomes of universities, departments, courses and enrolments when one request changes what another has read
-// already: each case is two requests, the one held back until the other is answered. At this level, because a wrapper
+// Universities, departments, courses and enrolments when one request changes rows that another has already
+// read: each case is two requests, and one is held back until the other is answered. At this level, because a wrapper
 // around D1 can do that to the Worker as it is deployed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
+import { asUser } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
-import {
-  assertIntact,
-  call,
-  createCourse,
-  createDepartment,
-  createUniversity,
-  enroll,
-  made,
-  member,
-  platformAdmin,
-} from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { enroll, made, member } from "./support/roles.mjs";
+import { assertConflict, overtaking } from "./support/scenes.mjs";
 
 let service;
 let boss;
-let hold;
-before(async () => {
-  service = await startService(HELD);
-  hold = holder(service);
-  boss = await platformAdmin(service);
-});
-after(() => service.stop());
+const { newCourse, newDepartment, newUniversity, overtaken } = overtaking((scene) => ({ service, boss } = scene));
 
-/** The answer of `late`, which `early` has overtaken; whatever became of both, nothing is broken. */
-async function overtaken(late, early) {
-  const response = await hold.overtake(late, early);
-  await assertIntact(service.db);
-  return response;
-}
-
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
-const remove = (path, by = boss, headers) => call(service, by, "DELETE", path, undefined, headers);
-const change = (path, value, headers) => call(service, boss, "PATCH", path, value, headers);
-const create = (path, value, headers) => call(service, boss, "POST", path, value, headers);
-
-function assertConflict(response, message) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, message);
-}
+const remove = (path, by = boss, headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
+const change = (path, value, headers) => asUser(service, boss.access, "PATCH", path, value, headers);
+const create = (path, value, headers) => asUser(service, boss.access, "POST", path, value, headers);
 
 describe("a university, a department or a course", () => {
   const courses = (university) => `/universities/${university}/courses`;
   const departments = (university) => `/universities/${university}/departments`;
   const COURSE = { title: "Logic", code: "LOG-1", is_public: true };
 
-  test("is not found when it is gone before it is changed", async () => {
+  test("is not found when deleted before its change", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     const [renamed, closed] = [{ name: "Another" }, { is_public: false }];
@@ -64,7 +33,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not found when it is gone before it is deleted", async () => {
+  test("is not found when deleted before its deletion", async () => {
     const university = await newUniversity();
     const department = `${departments(university)}/${await newDepartment(university)}`;
     const course = `/courses/${await newCourse(university)}`;
@@ -74,7 +43,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not added to a university that is gone", async () => {
+  test("is not added to a deleted university", async () => {
     for (const [things, value] of [[departments, { name: "Physics" }], [courses, COURSE]]) {
       const university = await newUniversity();
       const adding = (headers) => create(things(university), value, headers);
@@ -83,7 +52,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not put into a department that is gone", async () => {
+  test("is not put into a deleted department", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     for (const putting of [
@@ -101,13 +70,13 @@ describe("a university, a department or a course", () => {
     assert.deepEqual(kept, [{ id: course, department_id: null }]);
   });
 
-  test("is left alone by who runs its department when it has just left that", async () => {
+  test("is not changed by the administrator of a department that it has just left", async () => {
     const university = await newUniversity();
     const department_id = await newDepartment(university);
     const admin = await member(service, boss, university, "DEPARTMENT_ADMIN", department_id);
     for (const [method, value] of [["PATCH", { title: "Theirs" }], ["DELETE", undefined]]) {
       const course = await newCourse(university, { title: "Ours", department_id });
-      const late = (headers) => call(service, admin, method, `/courses/${course}`, value, headers);
+      const late = (headers) => asUser(service, admin.access, method, `/courses/${course}`, value, headers);
       const response = await overtaken(late, () => change(`/courses/${course}`, { department_id: null }));
       assertConflict(response, /moved meanwhile/i);
       const kept = await rows(service.db, "SELECT title, department_id FROM courses WHERE id = ?1", course);
@@ -116,7 +85,7 @@ describe("a university, a department or a course", () => {
     }
   });
 
-  test("is not deleted while something was added to it", async () => {
+  test("is not deleted once something was added to it", async () => {
     const university = await newUniversity();
     const department = await newDepartment(university);
     const ofDepartment = await overtaken(
@@ -142,12 +111,12 @@ describe("an enrolment", () => {
   });
   const enrolling = (course, person = student) => (headers) => enroll(service, person, course, headers);
 
-  test("in a course that is gone is not found", async () => {
+  test("in a deleted course is not found", async () => {
     const course = await newCourse(university);
     assertEnvelope(await overtaken(enrolling(course), () => remove(`/courses/${course}`)), 404, "NOT_FOUND");
   });
 
-  test("in a course that is public no more is refused as one in any other such course", async () => {
+  test("in a course that is no longer public is refused as in any unpublished course", async () => {
     const [closed, course] = [await newCourse(university, { is_public: false }), await newCourse(university)];
     const usual = await enroll(service, student, closed);
     const response = await overtaken(enrolling(course), () => change(`/courses/${course}`, { is_public: false }));
@@ -155,36 +124,36 @@ describe("an enrolment", () => {
     assert.deepEqual(response.body.error, usual.body.error);
   });
 
-  test("of somebody who is gone is refused, and is no fault of the service", async () => {
+  test("of an erased user is refused, and is no fault of the service", async () => {
     const course = await newCourse(university);
     const gone = (id) => remove(`/admin/users/${id}`);
     const disabled = (id) => change(`/admin/users/${id}`, { is_active: false });
     for (const go of [gone, disabled]) {
       const person = await member(service, boss, university, "STUDENT");
       const response = await overtaken(enrolling(course, person), () => go(person.id));
-      // Their sessions ended with that, and so did this one's token.
+      // The user's sessions ended with the erasure, and so did this one's token.
       assertEnvelope(response, 401, "AUTH_TOKEN_REVOKED");
     }
     assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
   });
 
-  test("that the same student has made meanwhile is a conflict", async () => {
+  test("that the same student has made concurrently is a conflict", async () => {
     const course = await newCourse(university);
     assertConflict(await overtaken(enrolling(course), enrolling(course)), /already enrolled/i);
   });
 
-  test("that was made meanwhile goes with its course", async () => {
+  test("that was made concurrently is deleted with its course", async () => {
     const course = await newCourse(university);
     const response = await overtaken((headers) => remove(`/courses/${course}`, boss, headers), enrolling(course));
     assert.equal(response.status, 204);
     assert.deepEqual(await rows(service.db, "SELECT id FROM enrollments WHERE course_id = ?1", course), []);
   });
 
-  test("that has ended is not found, neither to be ended again nor to be looked at", async () => {
+  test("that has ended is not found, neither for ending nor for reading", async () => {
     for (const method of ["GET", "DELETE"]) {
       const { id } = await made(enroll(service, student, await newCourse(university)));
       const path = `/enrollments/${id}`;
-      const late = (headers) => call(service, student, method, path, undefined, headers);
+      const late = (headers) => asUser(service, student.access, method, path, undefined, headers);
       assertEnvelope(await overtaken(late, () => remove(path, student)), 404, "NOT_FOUND");
     }
   });

@@ -1,18 +1,17 @@
-// Universities, departments, courses and enrolments that come and go at the same moment: every name is given once,
-// nothing refers to what is gone, and what was answered is what is stored. At this level, because it takes workerd, two
-// isolates of the deployed Worker and one D1 behind them to make the interleavings; those that chance seldom makes are
-// in courses-overtaken.
+// Universities, departments, courses and enrolments added and removed concurrently: every name is given once,
+// nothing refers to deleted rows, and the answers match the stored rows. At this level, because only workerd, two
+// isolates of the deployed Worker and one D1 behind them produce the interleavings; courses-overtaken has those that
+// seldom occur by chance.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { signUp } from "./support/client.mjs";
+import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertFaults } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
-  assertIntact,
-  call,
   createCourse,
   createDepartment,
   createUniversity,
@@ -21,38 +20,24 @@ import {
   made,
   member,
   newName,
-  platformAdmin,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { twoIsolates } from "./support/scenes.mjs";
 
 const MANY = 20;
 const ROUNDS = 20;
 
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+const { newCourse, newDepartment, newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
-/** All of them at once, each by another isolate than the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
-/** The list, beginning with another one: who comes first has an advantage. */
+/** The list, beginning with another element: the first one has an advantage. */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-const newCourse = async (university, course) => (await made(createCourse(service, boss, university, course))).id;
-const remove = (isolate, path) => call(isolate, boss, "DELETE", path);
-const change = (isolate, path, value) => call(isolate, boss, "PATCH", path, value);
+const remove = (isolate, path) => asUser(isolate, boss.access, "DELETE", path);
+const change = (isolate, path, value) => asUser(isolate, boss.access, "PATCH", path, value);
 
-describe("a name that many want at once is given once", () => {
-  /** One of the answers is a success, all others say that the name is taken; gives the number of the one. */
+describe("a name wanted by many concurrent requests is given once", () => {
+  /** One of the answers is a success, all others say that the name is taken; returns the index of that one. */
   function assertOneGot(answers, success, message) {
     assert.deepEqual(answersOf(answers), { [success]: 1, "409 CONFLICT": answers.length - 1 });
     const refused = answers.filter(({ status }) => status === 409);
@@ -62,15 +47,18 @@ describe("a name that many want at once is given once", () => {
 
   test("the slug of a new university", async () => {
     const slug = newName("slug");
-    const answers = await inParallel(many(MANY, () => (isolate) => createUniversity(isolate, boss, slug)));
+    const answers = await inParallel(service, many(MANY, () => (isolate) => createUniversity(isolate, boss, slug)));
     const { body } = answers[assertOneGot(answers, 201, /slug is already taken/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM universities WHERE slug = ?1", slug), [{ id: body.id }]);
   });
 
   test("the slug of universities that are renamed", async () => {
     const slug = newName("slug");
-    const ids = await inParallel(many(MANY, () => newUniversity));
-    const answers = await inParallel(ids.map((id) => (isolate) => change(isolate, `/universities/${id}`, { slug })));
+    const ids = await inParallel(service, many(MANY, () => newUniversity));
+    const answers = await inParallel(
+      service,
+      ids.map((id) => (isolate) => change(isolate, `/universities/${id}`, { slug })),
+    );
     const id = ids[assertOneGot(answers, 200, /slug is already taken/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM universities WHERE slug = ?1", slug), [{ id }]);
   });
@@ -80,6 +68,7 @@ describe("a name that many want at once is given once", () => {
     for (const university of [await newUniversity(), await newUniversity()]) {
       const spellings = [name, ` ${name}`, `${name} `];
       const answers = await inParallel(
+        service,
         many(MANY, (index) => (isolate) => createDepartment(isolate, boss, university, spellings[index % 3])),
       );
       const { body } = answers[assertOneGot(answers, 201, /has a department of that name/i)];
@@ -92,6 +81,7 @@ describe("a name that many want at once is given once", () => {
     const code = newName("code");
     for (const university of [await newUniversity(), await newUniversity()]) {
       const answers = await inParallel(
+        service,
         many(MANY, () => (isolate) => createCourse(isolate, boss, university, { code })),
       );
       const { body } = answers[assertOneGot(answers, 201, /has a course with that code/i)];
@@ -103,17 +93,21 @@ describe("a name that many want at once is given once", () => {
   test("the code of courses that are changed", async () => {
     const university = await newUniversity();
     const code = newName("code");
-    const ids = await inParallel(many(MANY, () => () => newCourse(university)));
-    const answers = await inParallel(ids.map((id) => (isolate) => change(isolate, `/courses/${id}`, { code })));
+    const ids = await inParallel(service, many(MANY, () => () => newCourse(university)));
+    const answers = await inParallel(
+      service,
+      ids.map((id) => (isolate) => change(isolate, `/courses/${id}`, { code })),
+    );
     const id = ids[assertOneGot(answers, 200, /has a course with that code/i)];
     assert.deepEqual(await rows(service.db, "SELECT id FROM courses WHERE code = ?1", code), [{ id }]);
   });
 
-  test("a place in a course: nobody is enrolled twice", async () => {
+  test("a place in a course: each student is enrolled once", async () => {
     const university = await newUniversity();
     const course = await newCourse(university);
     const students = await Promise.all(many(4, () => member(service, boss, university, "STUDENT")));
     const answers = await inParallel(
+      service,
       many(MANY, (index) => (isolate) => enroll(isolate, students[index % students.length], course)),
     );
     for (const [place, { id }] of students.entries()) {
@@ -125,8 +119,8 @@ describe("a name that many want at once is given once", () => {
   });
 });
 
-describe("a deletion while others add", () => {
-  test("of a department: it stays with what was added, or nothing was added, anywhere", async () => {
+describe("a deletion with concurrent additions", () => {
+  test("of a department: it stays with the additions, or nothing was added, anywhere", async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const university = await newUniversity();
       const department = await newDepartment(university);
@@ -139,7 +133,7 @@ describe("a deletion while others add", () => {
         ["move", (isolate) => change(isolate, `/courses/${course}`, { department_id: department })],
       ];
       const order = rotated(operations, round);
-      const answers = await inParallel(order.map(([, operation]) => operation));
+      const answers = await inParallel(service, order.map(([, operation]) => operation));
       const deletion = answers[order.findIndex(([name]) => name === "delete")];
       const others = answers.filter((answer) => answer !== deletion);
       const sql = `
@@ -157,7 +151,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a course: whoever enrols is in time, or does not find it", async () => {
+  test("of a course: a student enrols in time, or does not find it", async () => {
     const university = await newUniversity();
     const students = await Promise.all(many(6, () => member(service, boss, university, "STUDENT")));
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -165,7 +159,7 @@ describe("a deletion while others add", () => {
       const enrolling = students.map((student) => (isolate) => enroll(isolate, student, course));
       const place = round % (students.length + 1);
       const deletion = (isolate) => remove(isolate, `/courses/${course}`);
-      const answers = await inParallel(enrolling.toSpliced(place, 0, deletion));
+      const answers = await inParallel(service, enrolling.toSpliced(place, 0, deletion));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 204, text);
       answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
@@ -174,7 +168,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a course's publication: whoever enrols is in time, or is refused", async () => {
+  test("of a course's publication: a student enrols in time, or is refused", async () => {
     const university = await newUniversity();
     const students = await Promise.all(many(6, () => member(service, boss, university, "STUDENT")));
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -182,7 +176,7 @@ describe("a deletion while others add", () => {
       const enrolling = students.map((student) => (isolate) => enroll(isolate, student, course));
       const place = round % (students.length + 1);
       const hiding = (isolate) => change(isolate, `/courses/${course}`, { is_public: false });
-      const answers = await inParallel(enrolling.toSpliced(place, 0, hiding));
+      const answers = await inParallel(service, enrolling.toSpliced(place, 0, hiding));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 200, text);
       answers.forEach((answer) => assert.ok(["201", "403 FORBIDDEN"].includes(answerOf(answer)), answer.text));
@@ -193,14 +187,14 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("of a university: whoever is added is in time, or does not find it", async () => {
+  test("of a university: an addition is in time, or does not find it", async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const university = await newUniversity();
       const people = await Promise.all(many(6, () => signUp(service)));
       const granting = people.map((person) => (isolate) => grantRole(isolate, boss, university, person, "STUDENT"));
       const place = round % (people.length + 1);
       const deletion = (isolate) => remove(isolate, `/universities/${university}`);
-      const answers = await inParallel(granting.toSpliced(place, 0, deletion));
+      const answers = await inParallel(service, granting.toSpliced(place, 0, deletion));
       const [{ status, text }] = answers.splice(place, 1);
       assert.equal(status, 204, text);
       answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
@@ -209,7 +203,7 @@ describe("a deletion while others add", () => {
     }
   });
 
-  test("many at once of the same thing: one succeeds, the others do not find it", async () => {
+  test("of the same thing, many times: one succeeds, the others do not find it", async () => {
     const university = await newUniversity();
     const student = await member(service, boss, university, "STUDENT");
     const { id } = await made(enroll(service, student, await newCourse(university)));
@@ -219,7 +213,7 @@ describe("a deletion while others add", () => {
       `/universities/${university}/departments/${await newDepartment(university)}`,
       `/universities/${await newUniversity()}`,
     ]) {
-      const answers = await inParallel(many(MANY, () => (isolate) => remove(isolate, path)));
+      const answers = await inParallel(service, many(MANY, () => (isolate) => remove(isolate, path)));
       assert.deepEqual(answersOf(answers), { 204: 1, "404 NOT_FOUND": MANY - 1 }, path);
     }
   });

@@ -1,4 +1,4 @@
-// The service dies, in part or whole: a panic of the Wasm in the middle of a request, and `kill -9` of all
+// The service crashes, in part or as a whole: a panic of the Wasm in the middle of a request, and `kill -9` of all
 // processes in the middle of a burst. At this level, because only here is there an instance that can be lost.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -69,14 +69,14 @@ describe("a panic", () => {
     }
     assert.equal(new Set([panicked, ...answers].map(({ body }) => body.request_id)).size, 1 + inFlight.length);
 
-    // What they did in the database was done: a refresh whose answer was lost can be repeated.
+    // Their writes to the database were made: a refresh whose answer was lost can be repeated.
     assertSuccess(await me(service, ada.access), 200);
     assertSuccess(await refresh(service, ada.refresh), 200);
     assertEnvelope(await refresh(service, other.refresh), 401, "AUTH_TOKEN_REVOKED");
     (await loggedText(service)).forEach(assertLogLine);
   });
 
-  test("among many requests of the same moment leaves none without an answer", async (t) => {
+  test("among many concurrent requests leaves none without an answer", async (t) => {
     const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
     const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
     const people = await Promise.all(Array.from({ length: 8 }, () => signUp(service)));
@@ -106,7 +106,7 @@ describe("kill -9 in the middle of many refreshes", () => {
   const ROUNDS = 3;
   const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
 
-  /** Each client refreshes on and on; after so many answers altogether everything is killed. */
+  /** Each client refreshes repeatedly; after this many answers in total everything is killed. */
   async function burst(service, clients, answersUntilKill) {
     let answers = 0;
     let killed;
@@ -132,7 +132,7 @@ describe("kill -9 in the middle of many refreshes", () => {
     return answers;
   }
 
-  test("loses no token that was handed out, and leaves one unbroken chain per session", async (t) => {
+  test("loses no token that was issued, and leaves one unbroken chain per session", async (t) => {
     const state = stateFolder();
     let clients;
     let answers = 0;

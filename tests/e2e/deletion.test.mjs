@@ -1,5 +1,5 @@
-// The end of an account: what is gone, when, and what stays. At this level, because it is proved by a dump of the
-// whole D1 database, and because what a large account leaves is removed by the timer of the deployed Worker.
+// The deletion of an account: the rows that are removed, when, and those that stay. At this level, because a dump of
+// the whole D1 database proves it, and the timer of the deployed Worker removes the rest of a large account.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -34,7 +34,7 @@ before(async () => {
 });
 after(() => service.end());
 
-/** Nothing that was theirs opens anything: neither their tokens nor their password. */
+/** Neither the user's tokens nor the password work any more. */
 async function assertGone({ user, access, refresh: token }) {
   assertEnvelope(await me(service, access), 401, "AUTH_TOKEN_INVALID");
   assertEnvelope(await listSessions(service, access), 401, "AUTH_TOKEN_INVALID");
@@ -44,7 +44,7 @@ async function assertGone({ user, access, refresh: token }) {
   assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
 }
 
-/** Somebody who has lived: several addresses, agents, sessions, failures, a new name and a new password. */
+/** A user with a history: several addresses, agents, sessions, failures, a new name and a new password. */
 async function lived() {
   const ips = [newIp(), newIp(), "2001:db8:dead:beef::77", newIp()];
   const agents = ["Registering/1.0", "Refreshing/2.0", "SigningIn/3.0", "Guessing/4.0"];
@@ -65,13 +65,13 @@ async function lived() {
   return { ...person, ips, personal: [user.email, user.full_name, "Ada Lovelace", hash, ...agents, ...ips] };
 }
 
-/** Which of the texts are somewhere in the database. */
+/** The texts that occur somewhere in the database. */
 async function found(texts) {
   const stored = await dump(service.db);
   return texts.filter((text) => stored.includes(text));
 }
 
-test("nothing personal is left of an erased user, in any table; their events stay, with the id only", async () => {
+test("no personal data of an erased user is left, in any table; the events stay, with the id only", async () => {
   const person = await lived();
   assert.deepEqual(await found(person.personal), person.personal.filter((text) => text !== "Augusta Ada King-Noel"));
   const before = await eventsOf(service.db, person.id);
@@ -79,7 +79,7 @@ test("nothing personal is left of an erased user, in any table; their events sta
   assert.deepEqual([response.status, response.text], [204, ""]);
   await assertGone(person);
 
-  // Registrations are counted per address for an hour, whoever made them.
+  // Registrations are counted per address for an hour, for all users together.
   const counted = await rows(service.db, "SELECT network FROM registration_counts WHERE network = ?1", person.ips[0]);
   assert.deepEqual(counted, [{ network: person.ips[0] }]);
   await rows(service.db, "UPDATE registration_counts SET window_started_at = 1");
@@ -96,7 +96,7 @@ test("nothing personal is left of an erased user, in any table; their events sta
   events.forEach(({ ip, user_agent: agent }) => assert.deepEqual([ip, agent], [null, null]));
 });
 
-test("the address is free again at once, for somebody with another id, and old tokens are not theirs", async () => {
+test("the address is free again at once, for a user with another id, and old tokens are not that user's", async () => {
   const person = await signUp(service);
   assert.equal((await deleteAccount(service, person.access, person.user.password)).status, 204);
   const next = await signUp(service, { ...person.user, password: "somebody else's passphrase" });
@@ -111,7 +111,7 @@ test("the address is free again at once, for somebody with another id, and old t
   assert.deepEqual(inShort(events), ["sign_in_refused wrong_password", "registered"]);
 });
 
-test("a neighbour keeps everything", async () => {
+test("another user keeps everything", async () => {
   const [person, neighbour] = [await lived(), await lived()];
   const before = await eventsOf(service.db, neighbour.id);
   assert.equal((await deleteAccount(service, person.access, person.user.password)).status, 204);
@@ -120,7 +120,7 @@ test("a neighbour keeps everything", async () => {
   assert.equal((await me(service, neighbour.access)).body.full_name, "Ada Lovelace");
 });
 
-test("who has a token but not the password erases nothing", async () => {
+test("a caller with a token but without the password erases nothing", async () => {
   const person = await signUp(service);
   assertWrongPassword(await deleteAccount(service, person.access, "a wrong passphrase"));
   assertFaults(await asUser(service, person.access, "DELETE", "/users/me", {}), "password: missing");
@@ -143,7 +143,7 @@ function assertOneErased(answers, ...codes) {
   }
 }
 
-test("of many erasures in one burst one is made, and the others find nobody or come too late", async () => {
+test("of many erasures in one burst one succeeds, and the others find no user or come too late", async () => {
   const person = await signUp(service);
   const burst = Array.from({ length: 20 }, () => deleteAccount(service, person.access, person.user.password));
   assertOneErased(await Promise.all(burst), "AUTH_TOKEN_INVALID", "AUTH_INVALID_CREDENTIALS");
@@ -152,7 +152,7 @@ test("of many erasures in one burst one is made, and the others find nobody or c
   assert.equal(events.filter((event) => event === "deleted").length, 1);
 });
 
-test("of many erasures that all proved the password one is made, and the others leave nothing behind", async () => {
+test("of many erasures that all verified the password one succeeds, and the others leave nothing behind", async () => {
   const client = from(newIp(), "Impatient/1.0");
   const person = await signUp(service, newUser(), client);
   const erasure = (at) => deleteAccount(service, person.access, person.user.password, { ...at(2), ...client });
@@ -163,7 +163,7 @@ test("of many erasures that all proved the password one is made, and the others 
   assert.deepEqual(await rows(service.db, "SELECT type, reason FROM audit_events WHERE ip = ?1", ip), []);
 });
 
-test("an account with thousands of tokens and events is gone for clients at once, and altogether soon", async () => {
+test("an account with thousands of tokens and events is gone for clients at once, and entirely soon", async () => {
   const MANY = 3000;
   const person = await signUp(service);
   const { 0: session } = await rows(service.db, "SELECT * FROM sessions WHERE user_id = ?1", person.id);
@@ -203,7 +203,7 @@ test("an account with thousands of tokens and events is gone for clients at once
   assertSuccess(await me(service, again.access), 200);
 });
 
-test("the tokens of somebody whose erasure is not finished open nothing, and end nothing of others", async () => {
+test("the tokens of a user with an unfinished erasure are refused, and end nothing of others", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
   await rows(service.db, "UPDATE users SET is_active = 0, erasure_cursor = 0 WHERE id = ?1", person.id);
   assertEnvelope(await me(service, person.access), 401, "AUTH_TOKEN_INVALID");

@@ -1,4 +1,4 @@
-// What stands behind a deployment, run here as it will run there: the smoke test, good and bad, and the size budget.
+// The tools around a deployment, run here as they will run there: the smoke test, good and bad, and the size budget.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ function run(...args) {
   });
 }
 
-test("the smoke test passes on a good service and writes nothing", async (t) => {
+test("the smoke test passes on a healthy service and writes nothing", async (t) => {
   const service = await startFor(t);
   const { code, output } = await run("scripts/smoke.mjs", `${service.origin}/`);
   assert.equal(code, 0, output);
@@ -26,12 +26,12 @@ test("the smoke test passes on a good service and writes nothing", async (t) => 
   assert.equal(results[0].users, 0);
 });
 
-test("the smoke test fails on a service without a secret, without its tables, and on none at all", async (t) => {
+test("the smoke test fails on a service without a secret, without its tables, and without any service", async (t) => {
   const withoutSecret = await startFor(t, { settings: { SECRET_KEY: undefined } });
   assert.equal((await run("scripts/smoke.mjs", withoutSecret.origin)).code, 1);
   const withoutTables = await startFor(t, { migrate: false });
   assert.equal((await run("scripts/smoke.mjs", withoutTables.origin)).code, 1);
-  // Hangs up on everybody. Nobody else can get its address meanwhile, as they could if nobody had it.
+  // Hangs up on every client. Listening keeps the port, which another process could take if it were free.
   const none = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   t.after(() => none.close());
   await once(none, "listening");

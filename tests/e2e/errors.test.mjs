@@ -1,6 +1,6 @@
 // Every refusal of the contract's error table that is the caller's fault and not about a body: 401, 403, 404,
-// 405, 409. At this level, because here a real runtime stands in front that could answer in a shape of its own.
-// FORBIDDEN and RATE_LIMITED have no test: no operation of the service can answer them yet.
+// 405, 409. At this level, because a real runtime stands in front that could answer in a format of its own.
+// FORBIDDEN and RATE_LIMITED are tested with the roles and with the limits.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -23,7 +23,7 @@ const assertRejected = (response, code) => {
 
 const setActive = (id, isActive) => rows(service.db, "UPDATE users SET is_active = ?2 WHERE id = ?1", id, isActive);
 
-test("a wrong password, an unknown address and a disabled account look the same to a stranger", async () => {
+test("a wrong password, an unknown address and a disabled account look the same without the password", async () => {
   const { user } = await signUp(service);
   const disabled = await signUp(service);
   await setActive(disabled.id, 0);
@@ -47,7 +47,7 @@ test("passwords are compared as typed: case, blanks and every character up to th
   }
 });
 
-test("a disabled account is told so only after it proved who it is, on every route at once", async () => {
+test("a disabled account is reported only after authentication, on every route at once", async () => {
   const { id, user, access, refresh: token } = await signUp(service);
   await setActive(id, 0);
   assertEnvelope(await login(service, user), 403, "AUTH_INACTIVE_USER");
@@ -60,7 +60,7 @@ test("a disabled account is told so only after it proved who it is, on every rou
   assertSuccess(await refresh(service, token), 200);
 });
 
-test("an expired token is called expired, if it was ours", async () => {
+test("an expired token that we issued is reported as expired", async () => {
   const { access, refresh: token } = await signUp(service);
   assertRejected(await me(service, expired(access)), "AUTH_TOKEN_EXPIRED");
   assertEnvelope(await refresh(service, expired(token)), 401, "AUTH_TOKEN_EXPIRED");
@@ -76,7 +76,7 @@ test("a token is expired from the second of its exp on", async () => {
   assertRejected(await me(service, sign(header, { ...claims, exp: now })), "AUTH_TOKEN_EXPIRED");
 });
 
-test("a revoked token is called revoked", async () => {
+test("a revoked token is reported as revoked", async () => {
   const { access, refresh: token } = await signUp(service);
   const { body } = await refresh(service, token);
   await logout(service, body.refresh_token);
@@ -88,7 +88,7 @@ test("a revoked token is called revoked", async () => {
   }
 });
 
-test("a well-signed token of a session or with an id that is not on file is revoked", async () => {
+test("a well-signed token with an unknown session or id is revoked", async () => {
   const { access, refresh: token } = await signUp(service);
   const change = (text, change) => sign(decode(text).header, { ...decode(text).claims, ...change });
   assertRejected(await me(service, change(access, { sid: "4503599627370497" })), "AUTH_TOKEN_REVOKED");
@@ -98,7 +98,7 @@ test("a well-signed token of a session or with an id that is not on file is revo
   assertSuccess(await refresh(service, token), 200);
 });
 
-/** Faults of a token, by what is wrong; each takes a good token of its kind. */
+/** Faults of a token, by name; each takes a valid token of its kind. */
 function invalidTokens(kind, good) {
   const { header, claims } = decode(good);
   const other = kind === "access" ? "refresh" : "access";
@@ -159,7 +159,7 @@ function decodeAndRaise(payload) {
   return Buffer.from(JSON.stringify({ ...claims, sub: String(Number(claims.sub) + 1) })).toString("base64url");
 }
 
-describe("a token that is not good is AUTH_TOKEN_INVALID and changes nothing", () => {
+describe("an invalid token is AUTH_TOKEN_INVALID and changes nothing", () => {
   for (const fault of Object.keys(invalidTokens("access", forge("access")))) {
     test(fault, async () => {
       const { access, refresh: token } = await signUp(service);
@@ -186,7 +186,7 @@ test("addresses of keys in a token are ignored, not fetched", async () => {
   assertSuccess(await me(service, sign({ ...header, jku: url, x5u: url, jwk: {} }, claims)), 200);
 });
 
-test("an access token is read from the Authorization header only, and the challenge says what was sent", async () => {
+test("an access token is read from the Authorization header only, and the challenge depends on it", async () => {
   const { access } = await signUp(service);
   const get = (headers, path = "/users/me") => send(service, path, { headers });
   for (const absent of [
@@ -210,7 +210,7 @@ test("an access token is read from the Authorization header only, and the challe
   assertSuccess(await get({ Authorization: `bEARER ${access}` }), 200);
 });
 
-test("signing out is repeatable with any token that was ours, and does nothing for others", async () => {
+test("signing out is repeatable with any token that we issued, and does nothing for others", async () => {
   const { access, refresh: token } = await signUp(service);
   const { body } = await refresh(service, token);
   const unknown = forge("refresh", { claims: { ...claimsOf("refresh"), sub: decode(token).claims.sub } });
@@ -222,7 +222,7 @@ test("signing out is repeatable with any token that was ours, and does nothing f
   }
 });
 
-test("an unknown path is NOT_FOUND, whatever the method", async () => {
+test("an unknown path is NOT_FOUND, for every method", async () => {
   for (const path of ["/nowhere", "/auth", "/auth/login/", "/users", "/users/1", "/.env", "/.dev.vars", "/HEALTH"]) {
     for (const method of ["GET", "POST", "DELETE", "OPTIONS"]) {
       assertEnvelope(await send(service, path, { method }), 404, "NOT_FOUND");
@@ -246,7 +246,7 @@ test("a known path with another method is METHOD_NOT_ALLOWED with Allow", async 
   }
 });
 
-test("a taken address is CONFLICT, in any spelling, and the account stays what it was", async () => {
+test("a taken address is CONFLICT, in any spelling, and the account is unchanged", async () => {
   const { user, access } = await signUp(service);
   for (const email of [user.email, user.email.toUpperCase(), `\t${user.email}\n`]) {
     const response = await register(service, { email, password: "somebody else's password", full_name: "Mallory" });

@@ -1,5 +1,5 @@
-// What a user gets who asks for all that is stored about them: everything, page by page, without secrets and without
-// anything of anybody else. At this level, because it is held against a dump of the real database, and cursors come
+// The export of all data stored about a user: complete, page by page, without secrets and without
+// data of other users. At this level, because it is compared with a dump of the real database, and cursors come
 // in through the query string as a client sends it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -35,11 +35,11 @@ async function page(access, query) {
   return response.body;
 }
 
-/** All pages, one after another; something may happen between two of them. */
-async function pages(access, meanwhile = () => {}) {
+/** All pages, one after another; `between` runs after each of them. */
+async function pages(access, between = () => {}) {
   const all = [await page(access)];
   while (all.at(-1).next_cursor !== null) {
-    await meanwhile();
+    await between();
     assert.match(all.at(-1).next_cursor, /^[1-9][0-9]{0,14}$/);
     all.push(await page(access, `?cursor=${all.at(-1).next_cursor}`));
   }
@@ -49,7 +49,7 @@ async function pages(access, meanwhile = () => {}) {
 const eventsOn = (all) => all.flatMap((each) => each.audit_events);
 const time = (milliseconds) => (milliseconds === null ? null : new Date(milliseconds).toISOString());
 
-/** Thousands of events, those of the two taking turns, as if they had happened long ago. */
+/** Thousands of events, alternating between the two users, as if they had happened long ago. */
 function addEvents(one, other, count) {
   const sql = `
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
@@ -59,7 +59,7 @@ function addEvents(one, other, count) {
   return rows(service.db, sql, 2 * count, one, other);
 }
 
-test("holds the account, every session and every event as they are on file", async () => {
+test("an export holds the account, every session and every event as stored", async () => {
   const person = await signUp(service, newUser(), from("198.51.100.60", "Laptop/1.0"));
   const { body } = await login(service, person.user, from("2001:db8::60", "Phone/2.0"));
   await login(service, person.user, from("192.0.2.60", "Tablet/3.0"));
@@ -79,7 +79,7 @@ test("holds the account, every session and every event as they are on file", asy
     created_at: time(user.created_at),
     roles: [],
   });
-  // Those that live, oldest first, then those that are over, in the order of their ends.
+  // The live ones, oldest first, then the ended ones, in the order of their ends.
   const liveFirst = "SELECT * FROM sessions WHERE user_id = ?1 ORDER BY ended_at IS NOT NULL, ended_at, created_at";
   const sessions = await rows(service.db, liveFirst, person.id);
   assert.deepEqual(
@@ -101,11 +101,11 @@ test("holds the account, every session and every event as they are on file", asy
     ["logout", "192.0.2.61"],
     ["logout", "2001:db8::60"],
   ]);
-  // The export itself is noted when it has been read.
+  // The export itself is recorded after it has been read.
   const events = (await eventsOf(service.db, person.id)).slice(0, -1).reverse();
   const expected = events.map(({ user_id: _, actor_id: actor, university_id: university, ...rest }) => {
     const { created_at: createdAt, ...event } = rest;
-    assert.deepEqual([actor, university], [null, null], "nobody else did it");
+    assert.deepEqual([actor, university], [null, null], "no other actor");
     return { ...event, created_at: time(createdAt) };
   });
   assert.deepEqual(exported.audit_events, expected);
@@ -122,7 +122,7 @@ test("holds the account, every session and every event as they are on file", asy
   assert.deepEqual([exported.enrollments, exported.next_cursor], [[], null]);
 });
 
-test("holds every role and every enrolment as they are on file, on its first page", async () => {
+test("an export holds every role and every enrolment as stored, on its first page", async () => {
   const boss = await platformAdmin(service);
   const { id: university } = await made(createUniversity(service, boss));
   const { id: department } = await made(createDepartment(service, boss, university));
@@ -144,7 +144,7 @@ test("holds every role and every enrolment as they are on file, on its first pag
   assert.deepEqual([first.enrollments, second.enrollments], [shown, []]);
 });
 
-test("holds no secret: no hash, no token or part of one, no password", async () => {
+test("an export holds no secret: no hash, no token or part of one, no password", async () => {
   const person = await signUp(service);
   const { body } = await refresh(service, person.refresh);
   const text = JSON.stringify(await pages(person.access));
@@ -155,10 +155,10 @@ test("holds no secret: no hash, no token or part of one, no password", async () 
   for (const secret of [SECRET_KEY, person.user.password, hash, ...hash.split("$").slice(-2), ...parts, ...jtis]) {
     assert.ok(!text.includes(secret), secret);
   }
-  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|failed_proofs|blocked_until|pbkdf2/);
+  assert.doesNotMatch(text, /password_hash|password_version|failed_sign_ins|failed_proofs|blocked_until|throttles|pbkdf2/);
 });
 
-test("of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {
+test("an export of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
   await addEvents(person.id, neighbour.id, 2500);
   const stored = (await eventsOf(service.db, person.id)).map((event) => event.id);
@@ -172,7 +172,7 @@ test("of 2,500 events has them all, once each, in three pages, while new ones ha
   assert.deepEqual(inShort(later), ["exported", "signed_in", "signed_in"], "only the first page is an export");
 });
 
-test("that fills its pages exactly ends with the last full one", async () => {
+test("an export that fills its pages exactly ends with the last full one", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
   await addEvents(person.id, neighbour.id, PAGE - 1);
   const [only, ...more] = await pages(person.access);
@@ -182,8 +182,8 @@ test("that fills its pages exactly ends with the last full one", async () => {
   assert.deepEqual([first.audit_events.length, second.audit_events.length, others], [PAGE, 1, []]);
 });
 
-describe("a curious neighbour", () => {
-  test("who guesses at cursors of others sees only events of their own", async () => {
+describe("another user", () => {
+  test("with guessed cursors sees only events of its own", async () => {
     const [victim, curious] = [await signUp(service), await signUp(service)];
     await addEvents(victim.id, curious.id, 20);
     const own = (await eventsOf(service.db, curious.id)).map((event) => event.id);
@@ -198,7 +198,7 @@ describe("a curious neighbour", () => {
     assert.deepEqual(sessions.map((session) => session.id), [Number(decode(curious.access).claims.sid)]);
   });
 
-  test("gets no answer that tells an event of others from one that nobody has", async () => {
+  test("gets no answer that distinguishes another user's event from a missing one", async () => {
     const [curious, victim] = [await signUp(service), await signUp(service)];
     const [{ id }] = await eventsOf(service.db, victim.id);
     const theirs = await page(curious.access, `?cursor=${id}`);
@@ -208,7 +208,7 @@ describe("a curious neighbour", () => {
   });
 });
 
-test("with a cursor that was never given out is refused, and not noted as an export", async () => {
+test("an export with a cursor that was never issued is refused, and not recorded as an export", async () => {
   const { id, access } = await signUp(service);
   const bad = ["", "0", "-1", "+1", "01", "1.0", "1e3", "abc", "null", "%2531", "1%20", "%201", "1%00", "0x10", "１"];
   for (const cursor of [...bad, "9".repeat(16), "9".repeat(400), "1'--", "1;DROP%20TABLE%20users", "1,2", "[1]"]) {
@@ -221,7 +221,7 @@ test("with a cursor that was never given out is refused, and not noted as an exp
   assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"]);
 });
 
-test("with a cursor in percent-encoding goes on as with the same one without", async () => {
+test("an export with a percent-encoded cursor continues as with the plain one", async () => {
   const { id, access } = await signUp(service);
   const [{ id: registered }] = await eventsOf(service.db, id);
   const cursor = String(registered + 1);
@@ -233,7 +233,7 @@ test("with a cursor in percent-encoding goes on as with the same one without", a
   assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"], "no further page is an export of its own");
 });
 
-test("asks for an access token, and notes who exported, from where", async () => {
+test("an export requires an access token, and its event has user and address", async () => {
   const { id, access, refresh: token } = await signUp(service);
   assertEnvelope(await exportData(service, token), 401, "AUTH_TOKEN_INVALID");
   const client = from(newIp(), "Exporter/1.0");

@@ -1,5 +1,5 @@
-// Faults that are not the caller's: stored nonsense, missing tables, wrong settings, a database out of reach.
-// At this level, because each is made the way it happens: in D1, in the bindings, in the deployed bundle.
+// Faults that are not the caller's: malformed stored data, missing tables, wrong settings, an unreachable database.
+// At this level, because each is caused the way it happens: in D1, in the bindings, in the deployed bundle.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -11,7 +11,7 @@ import { SECRET_KEY } from "./support/service.mjs";
 import { startFor } from "./support/start.mjs";
 import { forge } from "./support/tokens.mjs";
 
-/** One of every operation that needs the database, for nobody in particular. */
+/** One of every operation that needs the database, for no user in particular. */
 function everyOperation(service, headers) {
   return [
     register(service, newUser(), headers),
@@ -22,7 +22,7 @@ function everyOperation(service, headers) {
   ];
 }
 
-/** The request logged its failure once, as ERROR, with a cause that says this much. */
+/** The request logged its failure once, as ERROR, with a cause that matches this. */
 async function assertLoggedOnce(service, response, cause) {
   const errors = (await loggedOf(service, response)).filter((line) => line.level === "ERROR");
   assert.equal(errors.length, 1, JSON.stringify(errors));
@@ -32,7 +32,7 @@ async function assertLoggedOnce(service, response, cause) {
   assert.match(errors[0].cause, cause);
 }
 
-test("a stored password hash that is none is INTERNAL_ERROR for its owner only", async (t) => {
+test("a malformed stored password hash is INTERNAL_ERROR for its owner only", async (t) => {
   const service = await startFor(t);
   const [{ user, id }, neighbour] = [await signUp(service), await signUp(service)];
   const [{ password_hash: good }] = await rows(service.db, "SELECT password_hash FROM users WHERE id = ?1", id);
@@ -65,7 +65,7 @@ test("a stored password hash that is none is INTERNAL_ERROR for its owner only",
   assertSuccess(await login(service, user), 200);
 });
 
-test("a missing table is INTERNAL_ERROR wherever it is needed, and its name is for the log only", async (t) => {
+test("a missing table is INTERNAL_ERROR wherever it is needed, and only the log names it", async (t) => {
   const service = await startFor(t);
   const { access, refresh: token, user } = await signUp(service);
   const failed = async (response, table) => {
@@ -87,7 +87,7 @@ test("a missing table is INTERNAL_ERROR wherever it is needed, and its name is f
   assertSuccess(await refresh(service, token), 200);
 });
 
-test("a database that was never migrated is INTERNAL_ERROR, and /health is not concerned", async (t) => {
+test("a database that was never migrated is INTERNAL_ERROR, and /health is not affected", async (t) => {
   const service = await startFor(t, { migrate: false });
   for (const response of await Promise.all(everyOperation(service))) {
     assertEnvelope(response, 500, "INTERNAL_ERROR");
@@ -136,7 +136,7 @@ describe("a wrong setting is CONFIGURATION_ERROR: the log names it, and never it
   }
 });
 
-describe("a database out of reach is SERVICE_UNAVAILABLE with Retry-After", () => {
+describe("an unreachable database is SERVICE_UNAVAILABLE with Retry-After", () => {
   const cases = [
     // No request of this service waits for a real answer of D1: the deadline is not a race with the machine.
     ["it does not answer in time", "silent", /no answer within 50 ms/],
@@ -158,7 +158,7 @@ describe("a database out of reach is SERVICE_UNAVAILABLE with Retry-After", () =
     });
   }
 
-  test("it comes back: nothing was written meanwhile, and the next request works", async (t) => {
+  test("that comes back: nothing was written in the meantime, and the next request works", async (t) => {
     const service = await startFor(t, { wrapper: "tests/e2e/wrappers/failing-db.mjs" });
     const { user, access, refresh: token } = await signUp(service);
     const lost = { "X-Test-Database": "lost" };

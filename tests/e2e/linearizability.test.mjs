@@ -1,4 +1,4 @@
-// Whatever arrives at the same time is answered as if it had come one after another, in some order: bursts of
+// Concurrent requests are answered as if they had come one after another, in some order: bursts of
 // parallel requests against a sequential model. At this level, because D1 and workerd make the interleavings.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -25,8 +25,8 @@ function generator(seed) {
 }
 
 /**
- * Several sessions, what is known about them, and the requests that can be made. What is drawn depends on the
- * seed and on how the races went so far.
+ * Several sessions, the knowledge about them, and the possible requests. The draws depend on the
+ * seed and on the outcome of the races so far.
  */
 class World {
   constructor(service, seed, isStrict) {
@@ -48,7 +48,7 @@ class World {
     return list[this.below(list.length)];
   }
 
-  /** Signs in anew where a session is over: a dead one has little to say. Some stay dead for a while. */
+  /** Signs in again where a session is over, since a dead one reveals little. Some stay dead for a while. */
   async reopen() {
     for (const index of this.users.keys()) {
       if (this.states.every((state) => state[index].ended) && this.random() < 0.6) {
@@ -94,7 +94,7 @@ class World {
     this.states = next;
   }
 
-  /** What is stored is one of the states that are possible. */
+  /** The stored state is one of those that are possible. */
   async assertStored() {
     const stored = await Promise.all(this.access.map(([access]) => storedSession(this.service.db, access)));
     const asStored = ({ ended, successors }) => ({ ended, chain: idsOf(successors) });
@@ -132,7 +132,7 @@ for (const [name, interval] of [["strict rotation", "0"], ["an interval for retr
   });
 }
 
-test("the model refuses what no order explains", () => {
+test("the model refuses answers that no order explains", () => {
   const start = [[newSession("a")]];
   const refreshOf = (token, answer) => ({ session: 0, kind: "refresh", token, answer });
   const seen = (answer) => ({ session: 0, kind: "me", answer });
@@ -140,7 +140,7 @@ test("the model refuses what no order explains", () => {
   for (const isStrict of [true, false]) {
     assert.equal(count(isStrict, refreshOf("a", "b"), refreshOf("a", "c")), 0, "two winners");
     assert.equal(count(isStrict, refreshOf("a", REVOKED)), 0, "refused for no reason");
-    assert.equal(count(isStrict, seen(REVOKED)), 0, "ended by nobody");
+    assert.equal(count(isStrict, seen(REVOKED)), 0, "ended by no request");
     assert.equal(count(isStrict, seen("OK"), seen("500INTERNAL_ERROR")), 0, "an error");
     assert.equal(count(isStrict, refreshOf("a", "a")), 0, "its own successor");
     assert.equal(count(isStrict, refreshOf("a", REVOKED), { session: 0, kind: "logout", answer: "OK" }), 1);

@@ -1,6 +1,6 @@
-// Requests that no ordinary client sends: whatever reaches the Worker is answered in its own shape. At this
-// level, because the runtime and its types stand between such bytes and the router. What workerd's own parser
-// of HTTP turns away (an unknown method, a target over 64 KiB, a raw byte in it) never reaches the Worker.
+// Requests that no ordinary client sends: the Worker answers all that reach it in its own format. At this
+// level, because the runtime and its types stand between such bytes and the router. Requests that workerd's own
+// HTTP parser refuses (an unknown method, a target over 64 KiB, a raw byte in it) never reach the Worker.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -23,7 +23,7 @@ test("methods of other protocols are refused on known paths and unknown ones", a
   }
 });
 
-test("paths that lead out of the tree, in any encoding, lead nowhere", async () => {
+test("paths that leave the tree, in any encoding, lead nowhere", async () => {
   const paths = [
     "/../../etc/passwd",
     "/..%2f..%2fetc/passwd",
@@ -60,14 +60,14 @@ test("paths that lead out of the tree, in any encoding, lead nowhere", async () 
   }
 });
 
-test("dots in a path are resolved as URLs say, and change nothing about who may come in", async () => {
+test("dot segments in a path are resolved as in any URL, and do not change the access rules", async () => {
   for (const path of ["/auth/../users/me", "/health/%2e%2e/users/me", "/./users/me", "/users/./me?x=%00#part"]) {
     assertEnvelope(await send(service, path), 401, "AUTH_TOKEN_INVALID");
   }
   assertSuccess(await send(service, "/auth/../health"), 200);
 });
 
-test("very long targets are answered like any other, up to what the runtime lets through", async () => {
+test("very long targets are answered like any other, up to the runtime's limit", async () => {
   for (const length of [4_000, 16_000, 65_000, 65_500, 65_530]) {
     assertEnvelope(await send(service, `/${"a".repeat(length)}`), 404, "NOT_FOUND");
   }
@@ -75,7 +75,7 @@ test("very long targets are answered like any other, up to what the runtime lets
   assertSuccess(await send(service, `/health?${"q".repeat(60_000)}`), 200);
 });
 
-test("headers with bytes beyond ASCII are read as far as they make sense", async () => {
+test("headers with bytes beyond ASCII are read as far as possible", async () => {
   const odd = "caf\u00e9 \u00ff\u0080";
   for (const name of ["User-Agent", "X-Anything", "Cookie", "Origin", "Authorization"]) {
     assertSuccess(await send(service, "/health", { headers: { [name]: odd } }), 200);
@@ -100,7 +100,7 @@ test("very large and repeated headers do no harm", async () => {
   assertEnvelope(response, 415, "UNSUPPORTED_MEDIA_TYPE");
 });
 
-test("a body where none is wanted is not looked at", async () => {
+test("a body on a request that takes none is ignored", async () => {
   const { access } = await signUp(service);
   const headers = { Authorization: `Bearer ${access}`, "Content-Type": "application/json" };
   assertSuccess(await send(service, "/users/me", { headers, body: "{no json" }), 200);
@@ -120,7 +120,7 @@ test("HEAD is answered like GET, without a body", async () => {
   }
 });
 
-test("HEAD of what is refused is answered like GET, without a body", async () => {
+test("HEAD of a refused request is answered like GET, without a body", async () => {
   for (const [path, status] of [["/nowhere", 404], ["/users/me", 401], ["/auth/login", 405]]) {
     const response = await send(service, path, { method: "HEAD" });
     assert.equal(response.status, status);
@@ -133,7 +133,7 @@ test("HEAD of what is refused is answered like GET, without a body", async () =>
   }
 });
 
-test("HEAD declares the length that GET would have sent, also of what is refused", async () => {
+test("HEAD declares the length that GET would have sent, also of refusals", async () => {
   for (const path of ["/health", "/nowhere", "/users/me"]) {
     const [head, get] = [await send(service, path, { method: "HEAD" }), await send(service, path)];
     assert.ok([undefined, get.headers["content-length"]].includes(head.headers["content-length"]), path);

@@ -1,4 +1,4 @@
-// What requests do to each other when they arrive at the same time: the races that the guards of the SQL
+// The effects of concurrent requests on each other: the races that the guards of the SQL
 // decide. At this level, because only workerd interleaves requests in one isolate over a real D1.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -27,7 +27,7 @@ describe("with strict rotation", () => {
   before(async () => (service = await startService({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "0" } })));
   after(() => service.stop());
 
-  test("of many refreshes with one token exactly one wins, and the others end the session", async () => {
+  test("of many refreshes with one token exactly one succeeds, and the others end the session", async () => {
     const { access, refresh: token } = await signUp(service);
     const responses = await inParallel(() => refresh(service, token));
     const [winner, ...otherWinners] = withStatus(responses, 200);
@@ -53,7 +53,7 @@ describe("with strict rotation", () => {
     assert.deepEqual(await sessionsWithTwoLiveTokens(service.db), []);
   });
 
-  test("of many registrations of one address exactly one wins, whole", async () => {
+  test("of many registrations of one address exactly one succeeds, completely", async () => {
     const { email } = newUser();
     const spellings = [email, email.toUpperCase(), ` ${email} `, email.replace("person", "Person")];
     const people = Array.from({ length: MANY }, (_, index) => {
@@ -78,7 +78,7 @@ describe("with strict rotation", () => {
     assert.deepEqual(whoMaySignIn, [responses.indexOf(winner)], "the winner's password is the one that counts");
   });
 
-  test("a sign-out and a refresh at the same time leave a dead session, whichever comes first", async () => {
+  test("a concurrent sign-out and refresh leave a revoked session, in either order", async () => {
     const people = await inParallel(() => signUp(service));
     const outcomes = await Promise.all(
       people.map(async ({ access, refresh: token }, index) => {
@@ -107,9 +107,9 @@ describe("with strict rotation", () => {
   });
 });
 
-describe("with an interval for retries", () => {
+describe("with a retry interval", () => {
   let service;
-  // The longest there is: how fast this machine is must not decide what counts as a retry.
+  // The longest possible one: the speed of this machine must not decide which use counts as a retry.
   before(async () => (service = await startService({ settings: { REFRESH_REUSE_INTERVAL_SECONDS: "3600" } })));
   after(() => service.stop());
 
@@ -130,7 +130,7 @@ describe("with an interval for retries", () => {
     assertSuccess(await refresh(service, successor), 200);
   });
 
-  test("a retry gets the successor that was handed out, even when that one was used since", async () => {
+  test("a retry gets the issued successor, even when that one was used since", async () => {
     const { refresh: token } = await signUp(service);
     const second = (await refresh(service, token)).body.refresh_token;
     const third = (await refresh(service, second)).body.refresh_token;
@@ -141,7 +141,7 @@ describe("with an interval for retries", () => {
     assert.equal((await tokensOf(service.db, sessionOf(token))).all.length, 3);
   });
 
-  test("a second use after the interval is theft and ends the session", async () => {
+  test("a second use after the interval is reuse and ends the session", async () => {
     const { refresh: token } = await signUp(service);
     const newest = (await refresh(service, token)).body;
     const { jti } = decode(token).claims;
@@ -155,7 +155,7 @@ describe("with an interval for retries", () => {
   });
 });
 
-test("many sign-ins that all replace an old password hash all succeed", async (t) => {
+test("many concurrent sign-ins that all replace an old password hash all succeed", async (t) => {
   const start = restarting(t);
   const earlier = await start({ PASSWORD_ITERATIONS: "1000" });
   const { user } = await signUp(earlier);

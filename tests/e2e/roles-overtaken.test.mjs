@@ -1,67 +1,34 @@
-// What becomes of roles when one request changes what another has read already: the last administrator stays, whoever
-// has lost a role gives and takes nothing, whoever is gone gets nothing and leaves nothing. Each case is two requests,
-// the one held back until the other is answered. At this level, because a wrapper around D1 can do that to the Worker
-// as it is deployed.
+// Roles when one request changes rows that another has already read: the last administrator stays, a caller
+// without its role grants and revokes nothing, an erased user gets and leaves nothing. Each case is two requests,
+// and one is held back until the other is answered. At this level, because a wrapper around D1 can do that to the
+// Worker as it is deployed.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { signUp } from "./support/client.mjs";
+import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
-import { HELD, holder } from "./support/held.mjs";
-import {
-  administrators,
-  appoint,
-  assertIntact,
-  call,
-  createDepartment,
-  createUniversity,
-  made,
-  member,
-  platformAdmin,
-  removeRole,
-} from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { administrators, appoint, member, platformAdmin, removeRole } from "./support/roles.mjs";
+import { assertConflict, overtaking } from "./support/scenes.mjs";
 
 let service;
 let boss;
-let hold;
-before(async () => {
-  service = await startService(HELD);
-  hold = holder(service);
-  boss = await platformAdmin(service);
-});
-after(() => service.stop());
-
-/** The answer of `late`, which `early` has overtaken; whatever became of both, nothing is broken. */
-async function overtaken(late, early) {
-  const response = await hold.overtake(late, early);
-  await assertIntact(service.db);
-  return response;
-}
-
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
-const newDepartment = async (university) => (await made(createDepartment(service, boss, university))).id;
-
-function assertConflict(response, message) {
-  assertEnvelope(response, 409, "CONFLICT");
-  assert.match(response.body.error.message, message);
-}
+const { newDepartment, newUniversity, overtaken } = overtaking((scene) => ({ service, boss } = scene));
 
 describe("the last administrator", () => {
   const remove = ({ university, target, by }, headers) => removeRole(service, by, university, target.grant, headers);
   const disable = ({ target, by }, headers) =>
-    call(service, by, "PATCH", `/admin/users/${target.id}`, { is_active: false }, headers);
+    asUser(service, by.access, "PATCH", `/admin/users/${target.id}`, { is_active: false }, headers);
   const erase = ({ target, by }, headers) =>
-    call(service, by, "DELETE", `/admin/users/${target.id}`, undefined, headers);
+    asUser(service, by.access, "DELETE", `/admin/users/${target.id}`, undefined, headers);
   const leave = ({ by }, headers) =>
-    call(service, by, "DELETE", "/users/me", { password: by.user.password }, headers);
+    asUser(service, by.access, "DELETE", "/users/me", { password: by.user.password }, headers);
 
-  // Every way in which one administrator of the platform can be rid of another.
+  // Every way in which one administrator of the platform can remove another.
   const WAYS = { "removing their role": remove, "disabling them": disable, "deleting them": erase };
   for (const [lateName, late] of Object.entries(WAYS)) {
     for (const [earlyName, early] of Object.entries(WAYS)) {
-      test(`of the platform stays: ${lateName} is refused to whom ${earlyName} has overtaken`, async (t) => {
+      test(`of the platform stays: ${lateName} is refused after ${earlyName} has overtaken it`, async (t) => {
         const university = await newUniversity();
         const [one, other] = await onlyTwo(t);
         const response = await overtaken(
@@ -69,13 +36,13 @@ describe("the last administrator", () => {
           () => early({ university, target: other, by: one }),
         );
         if (late === remove) {
-          // They were stopped meanwhile: that the other's role is the last one is no matter any more.
+          // The caller was removed first, which is checked before: that the target is the last one does not matter.
           assertEnvelope(response, 403, "FORBIDDEN");
         } else {
           assertConflict(response, /last administrator/i);
         }
         assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [one.id]);
-        assert.equal((await call(service, one, "GET", "/admin/users")).status, 200);
+        assert.equal((await asUser(service, one.access, "GET", "/admin/users")).status, 200);
       });
     }
   }
@@ -104,7 +71,7 @@ describe("the last administrator", () => {
     assert.deepEqual(await administrators(service.db, "UNIVERSITY_ADMIN", university), [one.id]);
   });
 
-  test("of a university can neither be deleted nor leave when the other one has just gone", async () => {
+  test("of a university can neither be deleted nor leave when the other one has just left", async () => {
     for (const [late, byBoss] of [[erase, true], [leave, false], [remove, false]]) {
       const { university, one, other } = await universityOfTwo();
       const response = await overtaken(
@@ -127,12 +94,12 @@ describe("the last administrator", () => {
 describe("a role", () => {
   const pathOf = (university) => `/universities/${university}/roles`;
   const granting = (university, value, by = boss) => (headers) =>
-    call(service, by, "POST", pathOf(university), value, headers);
-  const removing = (path, by = boss) => (headers) => call(service, by, "DELETE", path, undefined, headers);
+    asUser(service, by.access, "POST", pathOf(university), value, headers);
+  const removing = (path, by = boss) => (headers) => asUser(service, by.access, "DELETE", path, undefined, headers);
   const ofUniversity = (university) =>
     rows(service.db, "SELECT role, department_id FROM user_university_roles WHERE university_id = ?1", university);
 
-  test("that is gone when it is to be removed is not found", async () => {
+  test("that is removed before its removal is not found", async () => {
     const university = await newUniversity();
     const { grant } = await member(service, boss, university, "STUDENT");
     const removal = removing(`${pathOf(university)}/${grant}`);
@@ -141,14 +108,14 @@ describe("a role", () => {
     assert.deepEqual(await rows(service.db, sql, university), [{ events: 1 }]);
   });
 
-  test("that somebody else has granted meanwhile is a conflict", async () => {
+  test("that another user has granted concurrently is a conflict", async () => {
     const university = await newUniversity();
     const grant = granting(university, { user_id: (await signUp(service)).id, role: "TA" });
     assertConflict(await overtaken(grant, grant), /this role already/i);
     assert.deepEqual(await ofUniversity(university), [{ role: "TA", department_id: null }]);
   });
 
-  test("is neither granted nor removed by somebody whose own was removed meanwhile", async () => {
+  test("is neither granted nor removed by a caller whose own role was removed concurrently", async () => {
     const university = await newUniversity();
     const { grant: student, user } = await member(service, boss, university, "STUDENT");
     await member(service, boss, university, "UNIVERSITY_ADMIN");
@@ -164,7 +131,7 @@ describe("a role", () => {
     assert.deepEqual(roles, ["STUDENT", "UNIVERSITY_ADMIN"]);
   });
 
-  test("is not granted to somebody who is gone", async () => {
+  test("is not granted to an erased user", async () => {
     const university = await newUniversity();
     for (const named of [({ id }) => ({ user_id: id }), ({ user }) => ({ email: user.email })]) {
       const person = await signUp(service);
@@ -174,13 +141,13 @@ describe("a role", () => {
     assert.deepEqual(await ofUniversity(university), []);
   });
 
-  test("is not granted in a university that is gone", async () => {
+  test("is not granted in a deleted university", async () => {
     const university = await newUniversity();
     const grant = granting(university, { user_id: (await signUp(service)).id, role: "STUDENT" });
     assertEnvelope(await overtaken(grant, removing(`/universities/${university}`)), 404, "NOT_FOUND");
   });
 
-  test("is granted neither in a department that is gone nor in the whole university instead", async () => {
+  test("is granted neither in a deleted department nor in the whole university instead", async () => {
     const university = await newUniversity();
     const department = await newDepartment(university);
     const grant = granting(university, { user_id: boss.id, role: "TA", department_id: department });
@@ -189,7 +156,7 @@ describe("a role", () => {
     assert.deepEqual(await ofUniversity(university), []);
   });
 
-  test("that was granted meanwhile keeps its department from being deleted", async () => {
+  test("that was granted concurrently keeps its department from being deleted", async () => {
     const university = await newUniversity();
     const department = await newDepartment(university);
     const grant = granting(university, { user_id: boss.id, role: "DEPARTMENT_ADMIN", department_id: department });
@@ -198,24 +165,24 @@ describe("a role", () => {
     assert.deepEqual(await ofUniversity(university), [{ role: "DEPARTMENT_ADMIN", department_id: department }]);
   });
 
-  test("that was granted meanwhile goes with its university", async () => {
+  test("that was granted concurrently is deleted with its university", async () => {
     const university = await newUniversity();
     const grant = granting(university, { user_id: boss.id, role: "STUDENT" });
     assert.equal((await overtaken(removing(`/universities/${university}`), grant)).status, 204);
     assert.deepEqual(await ofUniversity(university), []);
   });
 
-  for (const [what, act] of Object.entries({
+  for (const [done, act] of Object.entries({
     granted: ({ university, person }) => ["POST", pathOf(university), { user_id: person.id, role: "TA" }],
     removed: ({ university, person }) => ["DELETE", `${pathOf(university)}/${person.grant}`, undefined],
   })) {
-    test(`that is ${what} by somebody who is gone leaves no more of them in the records than their id`, async () => {
+    test(`that is ${done} by an erased user leaves only the actor's id in the records`, async () => {
       const university = await newUniversity();
       const [actor, person] = [await platformAdmin(service), await member(service, boss, university, "STUDENT")];
       const [method, path, value] = act({ university, person });
       const client = { "CF-Connecting-IP": "203.0.113.77", "User-Agent": "A device of theirs" };
       await overtaken(
-        (headers) => call(service, actor, method, path, value, { ...headers, ...client }),
+        (headers) => asUser(service, actor.access, method, path, value, { ...headers, ...client }),
         removing(`/admin/users/${actor.id}`),
       );
       const sql = "SELECT type, ip, user_agent FROM audit_events WHERE actor_id = ?1";

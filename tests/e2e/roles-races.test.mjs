@@ -1,51 +1,37 @@
-// Roles that are given, taken and used at the same moment: what was answered is what is stored, and whoever has lost a
-// role cannot use it from the next request on. At this level, because it takes workerd, two isolates of the deployed
-// Worker and one D1 behind them to make the interleavings. Administrators who go for each other: administrators-races.
+// Roles granted, removed and used concurrently: the answers match the stored rows, and a lost
+// role is useless from the next request on. At this level, because only workerd, two isolates of the deployed
+// Worker and one D1 behind them produce the interleavings. Administrators against each other: administrators-races.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { me, signUp } from "./support/client.mjs";
+import { asUser, me, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope } from "./support/envelope.mjs";
+import { inParallel } from "./support/isolates.mjs";
 import {
   answerOf,
   answersOf,
-  assertIntact,
-  call,
   createCourse,
   createDepartment,
-  createUniversity,
   grantRole,
   made,
   member,
-  platformAdmin,
   removeRole,
 } from "./support/roles.mjs";
-import { startService } from "./support/service.mjs";
+import { twoIsolates } from "./support/scenes.mjs";
 
 const MANY = 20;
-/** So many roles one user can have in a university, and in all. */
+/** The number of roles that one user can have in a university, and in total. */
 const MOST_HERE = 20;
 const MOST = 200;
-/** So many acts no removal takes, on any machine. */
+/** More acts than happen during any removal, on any machine. */
 const MOST_ACTS = 10_000;
 
 let service;
 let boss;
-before(async () => {
-  service = await startService({ isolates: 2 });
-  boss = await platformAdmin(service);
-});
-after(async () => {
-  await assertIntact(service.db);
-  await service.stop();
-});
+const { newUniversity } = twoIsolates((scene) => ({ service, boss } = scene));
 
-/** All of them at once, each by another isolate than the one before. */
-const inParallel = (operations) =>
-  Promise.all(operations.map((operation, index) => operation(service.isolates[index % 2])));
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
-const newUniversity = async () => (await made(createUniversity(service, boss))).id;
 const ofUniversity = (university) =>
   rows(service.db, "SELECT * FROM user_university_roles WHERE university_id = ?1 ORDER BY user_id", university);
 const events = async (type, university) => {
@@ -57,18 +43,18 @@ describe("a role that is removed while its holder acts", () => {
   const ROUNDS = 12;
   const CLIENTS = 4;
 
-  for (const [whoElse, isStudent, refused] of [
-    ["who has no other", false, "404 NOT_FOUND"],
-    ["who is a student as well", true, "403 FORBIDDEN"],
+  for (const [otherRole, isStudent, refused] of [
+    ["without another role", false, "404 NOT_FOUND"],
+    ["with a student's role as well", true, "403 FORBIDDEN"],
   ]) {
-    test(`is worth nothing from the next request on, to a holder ${whoElse}`, async () => {
+    test(`is useless from the next request on, to a holder ${otherRole}`, async () => {
       for (let round = 0; round < ROUNDS; round += 1) {
         await roundOf(round, isStudent, refused);
       }
     });
   }
 
-  /** The holder acts with several clients, until each is refused; the role is removed after so many acts. */
+  /** The holder acts with several clients, until each is refused; the role is removed after this many acts. */
   async function roundOf(round, isStudent, refused) {
     const university = await newUniversity();
     await member(service, boss, university, "UNIVERSITY_ADMIN");
@@ -82,12 +68,12 @@ describe("a role that is removed while its holder acts", () => {
     let isRemoved = false;
     const remove = async () => {
       const removal = await removeRole(service, boss, university, holder.grant);
-      // Whatever was answered: who acts from now on must be refused, or fails the test.
+      // Whatever the answer: an act that begins from now on must be refused, or the test fails.
       isRemoved = true;
       assert.equal(removal.status, 204, removal.text);
     };
     const removals = [];
-    /** One act: the id of what came of it, or nothing if it was refused. */
+    /** One act: the id of its result, or nothing if it was refused. */
     const acting = async (kind, answer) => {
       const beganTooLate = isRemoved;
       const { status, text, body } = await answer;
@@ -114,12 +100,12 @@ describe("a role that is removed while its holder acts", () => {
           (await acting("courses", createCourse(isolate, holder, university, { department_id }))) !== undefined;
       }
     });
-    await inParallel(clients);
+    await inParallel(service, clients);
     await Promise.all(removals);
     await assertDone(done, { university, holder, isStudent });
   }
 
-  /** What was answered is what is stored. */
+  /** The answers match the stored rows. */
   async function assertDone(done, { university, holder, isStudent }) {
     const ids = async (table, condition) => {
       const sql = `SELECT id FROM ${table} WHERE university_id = ?1 AND ${condition} ORDER BY id`;
@@ -137,20 +123,21 @@ describe("a role that is removed while its holder acts", () => {
   }
 });
 
-test("one role that is granted many times at once is granted once", async () => {
+test("one role granted many times concurrently is granted once", async () => {
   const university = await newUniversity();
   const deputy = await member(service, boss, university, "UNIVERSITY_ADMIN");
   const person = await signUp(service);
   const { email } = person.user;
   const addresses = [{ email }, { email: ` ${email.toUpperCase()}` }];
-  // By id only those are reached who have a role here already, but for whoever runs the platform.
+  // By id only members of the university are reached, except by an administrator of the platform.
   const namesFor = { [boss.id]: [{ user_id: person.id }, ...addresses], [deputy.id]: addresses };
   const answers = await inParallel(
+    service,
     many(MANY, (index) => (isolate) => {
       const by = index % 2 ? boss : deputy;
       const names = namesFor[by.id];
       const value = { ...names[index % names.length], role: "INSTRUCTOR" };
-      return call(isolate, by, "POST", `/universities/${university}/roles`, value);
+      return asUser(isolate, by.access, "POST", `/universities/${university}/roles`, value);
     }),
   );
   assert.deepEqual(answersOf(answers), { 201: 1, "409 CONFLICT": MANY - 1 });
@@ -160,22 +147,26 @@ test("one role that is granted many times at once is granted once", async () => 
   assert.equal((await events("role_granted", university)).filter(({ user_id }) => user_id === person.id).length, 1);
 });
 
-test("one role that is removed many times at once is removed once", async () => {
+test("one role removed many times concurrently is removed once", async () => {
   const university = await newUniversity();
   const { id, grant } = await member(service, boss, university, "TA");
-  const answers = await inParallel(many(MANY, () => (isolate) => removeRole(isolate, boss, university, grant)));
+  const answers = await inParallel(
+    service,
+    many(MANY, () => (isolate) => removeRole(isolate, boss, university, grant)),
+  );
   assert.deepEqual(answersOf(answers), { 204: 1, "404 NOT_FOUND": MANY - 1 });
   assert.deepEqual(await ofUniversity(university), []);
   assert.deepEqual(await events("role_removed", university), [{ user_id: id, actor_id: boss.id }]);
 });
 
-describe("nobody gets more roles than", () => {
+describe("no user gets more roles than", () => {
   const ROLES = ["STUDENT", "TA", "INSTRUCTOR"];
 
-  /** So many places for roles in a new university: `[{university, role, department}]`. */
+  /** This many places for roles in a new university: `[{university, role, department}]`. */
   async function newPlaces(count) {
     const university = await newUniversity();
     const departments = await inParallel(
+      service,
       many(Math.ceil(count / ROLES.length), () => (isolate) => made(createDepartment(isolate, boss, university))),
     );
     const all = departments.flatMap(({ id }) => ROLES.map((role) => ({ university, role, department: id })));
@@ -185,9 +176,9 @@ describe("nobody gets more roles than", () => {
   const granting = (person, { university, role, department }) => (isolate) =>
     grantRole(isolate, boss, university, person, role, department);
 
-  /** Grants all of these at once, of which so many are too many; gives those that were granted and the others. */
+  /** Grants all of these concurrently, this many beyond the limit; returns the granted ones and the others. */
   async function granted(person, places, most) {
-    const answers = await inParallel(places.map((place) => granting(person, place)));
+    const answers = await inParallel(service, places.map((place) => granting(person, place)));
     assert.deepEqual(answersOf(answers), { 201: most, "409 CONFLICT": places.length - most });
     const refused = places.filter((_, index) => answers[index].status === 409);
     const conflicts = answers.filter(({ status }) => status === 409);
@@ -196,10 +187,10 @@ describe("nobody gets more roles than", () => {
     return { grants: answers.filter(({ status }) => status === 201).map(({ body }) => body), refused };
   }
 
-  /** Where one went, one more can come, and no two. */
+  /** After one removal one more role can be granted, and no two. */
   async function assertOneMore(person, { grants: [{ id, university_id }], refused }) {
     assert.equal((await removeRole(service, boss, university_id, id)).status, 204);
-    const again = await inParallel(refused.map((place) => granting(person, place)));
+    const again = await inParallel(service, refused.map((place) => granting(person, place)));
     assert.deepEqual(answersOf(again), { 201: 1, "409 CONFLICT": refused.length - 1 });
   }
 
@@ -212,7 +203,7 @@ describe("nobody gets more roles than", () => {
     await assertOneMore(person, outcome);
   });
 
-  test("every request of theirs can read", async () => {
+  test("each of the user's requests can read", async () => {
     const person = await signUp(service);
     const places = (await Promise.all(many(MOST / MOST_HERE + 1, () => newPlaces(MOST_HERE)))).flat();
     assert.equal(places.length, MOST + MOST_HERE);
@@ -221,15 +212,15 @@ describe("nobody gets more roles than", () => {
   });
 });
 
-test("roles that are granted to somebody who deletes their account are gone with them", async () => {
+test("roles granted to a user that deletes the account are gone with it", async () => {
   for (let round = 0; round < 10; round += 1) {
     const university = await newUniversity();
     const person = await signUp(service);
     const departments = await Promise.all(many(8, () => made(createDepartment(service, boss, university))));
     const grants = departments.map(({ id }) => (isolate) => grantRole(isolate, boss, university, person, "TA", id));
     const { password } = person.user;
-    const leaving = (isolate) => call(isolate, person, "DELETE", "/users/me", { password });
-    const answers = await inParallel(grants.toSpliced(round % grants.length, 0, leaving));
+    const leaving = (isolate) => asUser(isolate, person.access, "DELETE", "/users/me", { password });
+    const answers = await inParallel(service, grants.toSpliced(round % grants.length, 0, leaving));
     const [left] = answers.splice(round % grants.length, 1);
     assert.equal(left.status, 204);
     answers.forEach((answer) => assert.ok(["201", "404 NOT_FOUND"].includes(answerOf(answer)), answer.text));
@@ -237,7 +228,7 @@ test("roles that are granted to somebody who deletes their account are gone with
     assert.deepEqual(await rows(service.db, "SELECT id FROM users WHERE id = ?1", person.id), []);
     // The departments are free again: nothing refers to them.
     for (const { id } of departments) {
-      await made(call(service, boss, "DELETE", `/universities/${university}/departments/${id}`));
+      await made(asUser(service, boss.access, "DELETE", `/universities/${university}/departments/${id}`));
     }
     assertEnvelope(await me(service, person.access), 401, "AUTH_TOKEN_INVALID");
   }

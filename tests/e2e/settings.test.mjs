@@ -1,4 +1,4 @@
-// What an operator can set, and what a client then sees. At this level, because the settings come in through the
+// An operator's settings and their effects on clients. At this level, because the settings come in through the
 // bindings of the deployment and some go out again in headers and static files.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -72,7 +72,7 @@ test("the API description names the deployment: APP_NAME as title, BASE_PATH as 
 });
 
 describe("CORS", () => {
-  test("without a setting no response says anything about it", async (t) => {
+  test("without a setting no response has CORS headers", async (t) => {
     const service = await startFor(t);
     for (const response of [
       await send(service, "/health", withOrigin(PAGE)),
@@ -84,7 +84,7 @@ describe("CORS", () => {
     }
   });
 
-  test("listed origins are echoed with credentials, others get no permission, and caches are told", async (t) => {
+  test("listed origins are echoed with credentials, others get no permission, and caches vary by origin", async (t) => {
     const settings = { BACKEND_CORS_ORIGINS: JSON.stringify([PAGE, "http://localhost:5173"]) };
     const service = await startFor(t, { settings });
     const answers = (headers) => [
@@ -137,7 +137,7 @@ describe("CORS", () => {
     assert.equal(foreign.headers["access-control-allow-origin"], undefined);
   });
 
-  test("any origin may call with a star, but without credentials", async (t) => {
+  test("any origin may call with `*`, but without credentials", async (t) => {
     const service = await startFor(t, { settings: { BACKEND_CORS_ORIGINS: '["*"]' } });
     for (const response of [
       await send(service, "/health", withOrigin(FOREIGN)),
@@ -155,7 +155,7 @@ describe("CORS", () => {
   }
 });
 
-test("X-Request-ID is kept when it is harmless and replaced when it is not", async (t) => {
+test("X-Request-ID is kept when it is well-formed and replaced when it is not", async (t) => {
   const service = await startFor(t);
   for (const id of ["a", "0f.A_b-9", "..", "x".repeat(128)]) {
     for (const path of ["/health", "/nowhere"]) {
@@ -173,7 +173,7 @@ test("X-Request-ID is kept when it is harmless and replaced when it is not", asy
   assert.equal(new Set(given.map(({ headers }) => headers["x-request-id"])).size, bad.length);
 });
 
-test("a secret can be changed without signing anybody out, as long as the old one is named", async (t) => {
+test("rotating the secret signs no user out, as long as the old one is named", async (t) => {
   const start = restarting(t);
   const first = await start();
   const [ada, ben] = [await signUp(first), await signUp(first)];
@@ -198,7 +198,7 @@ test("a secret can be changed without signing anybody out, as long as the old on
   assertSuccess(await login(third, ben.user), 200);
 });
 
-test("tokens of another issuer or audience are not accepted, even with the same secret", async (t) => {
+test("tokens of another issuer or audience are refused, even with the same secret", async (t) => {
   const start = restarting(t);
   const { access, refresh: token, user } = await signUp(await start());
   const service = await start({ JWT_ISSUER: "https://auth.mail.example", JWT_AUDIENCE: "shop" });
@@ -210,7 +210,7 @@ test("tokens of another issuer or audience are not accepted, even with the same 
   assertSuccess(await me(service, body.access_token), 200);
 });
 
-test("few PASSWORD_ITERATIONS are warned about once, not on every request", async (t) => {
+test("few PASSWORD_ITERATIONS cause one warning, not one per request", async (t) => {
   const isWarning = (line) => line.name === "app.settings";
   const service = await startFor(t, { settings: { PASSWORD_ITERATIONS: "99999" } });
   await Promise.all(Array.from({ length: 20 }, () => send(service, "/health")));
@@ -226,7 +226,7 @@ test("few PASSWORD_ITERATIONS are warned about once, not on every request", asyn
   }
 });
 
-test("LOG_LEVEL WARNING silences what is INFO, and nothing else", async (t) => {
+test("LOG_LEVEL WARNING silences INFO, and nothing else", async (t) => {
   const service = await startFor(t, { settings: { LOG_LEVEL: "WARNING" } });
   const { access } = await signUp(service);
   await me(service, access);
@@ -236,7 +236,7 @@ test("LOG_LEVEL WARNING silences what is INFO, and nothing else", async (t) => {
   assert.deepEqual([...new Set(levels)], ["WARNING"]);
 });
 
-test("lifetimes and the shortest password are what they are set to", async (t) => {
+test("lifetimes and the minimum password length follow their settings", async (t) => {
   const settings = { ACCESS_TOKEN_EXPIRE_MINUTES: "3", REFRESH_TOKEN_EXPIRE_DAYS: "2", PASSWORD_MIN_LENGTH: "12" };
   const service = await startFor(t, { settings });
   const { user, refresh: token } = await signUp(service);

@@ -1,4 +1,4 @@
-// The whole way of a user through the service, on workerd with a real D1, and what it leaves behind: in the
+// A user's whole journey through the service, on workerd with a real D1, and its traces: in the
 // log and in the database. At this level, because only the deployed bundle has the real console and D1.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -39,7 +39,7 @@ function assertTokenPair(body, { userId, sessionId }) {
   return access.claims.sid;
 }
 
-/** One of everything, good and bad: `{user, tokens, secrets}` of the run. */
+/** One of every operation, successful and refused: `{user, tokens, secrets}` of the run. */
 async function walk() {
   const user = newUser();
   user.email = `Ada.${user.email}`;
@@ -89,7 +89,7 @@ test("a reused refresh token ends the session, its newest tokens included", asyn
   assertEnvelope(await me(service, access_token), 401, "AUTH_TOKEN_REVOKED");
 });
 
-test("signing in opens a session of its own, and signing out ends that one only", async () => {
+test("each sign-in starts a session of its own, and signing out ends that one only", async () => {
   const { user, id, access } = await signUp(service);
   const signedIn = await login(service, { ...user, email: `  ${user.email.toUpperCase()} ` });
   assertSuccess(signedIn, 200);
@@ -107,7 +107,7 @@ test("signing in opens a session of its own, and signing out ends that one only"
   assertSuccess(await me(service, access), 200);
 });
 
-test("every console line is one JSON object with the members that all lines have", async () => {
+test("every console line is one JSON object with the common members", async () => {
   await walk();
   const lines = await loggedText(service);
   assert.ok(lines.length > 24, `${lines.length} lines`);
@@ -165,7 +165,7 @@ test("each operation makes exactly the calls to D1 that it needs, and none to a 
   await calls(await send(service, "/openapi.json"), 200, 0, "openapi");
 });
 
-test("what happens to sessions is logged as INFO, what is refused as WARNING", async () => {
+test("session events are logged as INFO, refusals as WARNING", async () => {
   const user = newUser();
   const levels = async (response) => {
     const lines = await loggedOf(service, response);
@@ -204,10 +204,10 @@ test("no secret of the run is in any log line", async () => {
   forbidden.forEach((secret) => assert.ok(!text.includes(secret), `logged: ${secret}`));
 });
 
-test("the database holds neither a token, nor a signature of one, nor a password, nor the secret", async () => {
+test("the database holds no token, no signature of one, no password and no secret", async () => {
   const { user, tokens } = await walk();
   const stored = await dump(service.db);
-  assert.ok(stored.includes(user.email.toLowerCase()), "the dump shows what is stored");
+  assert.ok(stored.includes(user.email.toLowerCase()), "the dump has the stored rows");
   assert.ok(stored.includes(decode(tokens[1]).claims.jti), "the dump shows the refresh tokens' ids");
   const forbidden = [SECRET_KEY, user.password, ...tokens, ...tokens.map((token) => decode(token).signature)];
   forbidden.forEach((secret) => assert.ok(!stored.includes(secret), `stored: ${secret}`));

@@ -1,5 +1,5 @@
-// What the service costs when it has grown: 200,000 users, a million refresh tokens, a million audit events. No
-// operation reads more than the rows that it is about, and cleaning up after half a million of them disturbs nobody.
+// The cost of the service after growth: 200,000 users, a million refresh tokens, a million audit events. No
+// operation reads more than the rows it is about, and cleaning up half a million of them delays no request.
 // On workerd with D1, because only the database itself says how many rows its plans read.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,13 +19,13 @@ import { OPERATIONS, OPERATOR_KEY, SLACK, STEP, titleOf } from "./support/operat
 import { belongingsOf, newcomer, refreshInChain, signIn } from "./support/people.mjs";
 import { withStored } from "./support/stored.mjs";
 
-const RUNS = 20;
+const RUNS = 6;
 const CLIENTS = 3;
 const REFRESHES_BEFORE = 100;
-/** The longest that one batch may keep all others waiting, where a refresh takes no longer than usual. */
+/** The longest that one batch may delay all others, on a machine where a refresh takes its usual time. */
 const LONGEST_BATCH_MS = 1000;
 const USUAL_REFRESH_MS = 15;
-/** A disk that stops for a moment keeps one waiting of so many. */
+/** A disk that stalls for a moment delays one batch of this many. */
 const ALL_BUT_STALLS = 0.999;
 
 const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-"));
@@ -51,7 +51,7 @@ async function whileStopped(use) {
   return result;
 }
 
-/** Runs an operation for somebody, and holds it to its numbers; `sizes` may say that they have less than is stored. */
+/** Runs an operation as this user and asserts its costs; `sizes` may reduce the stored sizes that it depends on. */
 async function held(operation, person, sizes = (belongings) => belongings) {
   const belongings = await belongingsOf(service, person);
   const cost = await measure(service, operation, person);
@@ -65,21 +65,21 @@ async function held(operation, person, sizes = (belongings) => belongings) {
 describe("of 200,000 users", () => {
   test("every operation is measured", () => {
     const { paths } = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"));
-    // Those about universities grow with other tables, and are measured with those full.
+    // The operations about universities grow with other tables, and are measured with those full.
     const isOurs = ({ tags }) => tags?.some((tag) => ["auth", "users", "operations"].includes(tag));
     const methods = Object.values(paths).flatMap((path) => Object.values(path)).filter(isOurs);
     const measured = new Set(OPERATIONS.map(({ id }) => id));
     assert.deepEqual([...measured].sort(), methods.map(({ operationId }) => operationId).sort());
   });
 
-  test("nobody pays for the rows of others", async () => {
+  test("no operation pays for the rows of others", async () => {
     const table = {};
     let heavyUser = FIRST_HEAVY_USER;
     let frequentUser = FIRST_FREQUENT_USER;
     for (const operation of OPERATIONS) {
       const alone = await measure(empty, operation, await newcomer(empty));
       const newest = await held(operation, await newcomer(service));
-      // As in an empty database, but for what an engine looks at once more at the end of a range.
+      // As in an empty database, except that an engine may look once more at the end of a range.
       for (const member of ["read", "written"]) {
         const more = Math.abs(newest[member] - alone[member]);
         assert.ok(more <= SLACK, `${titleOf(operation)} ${member}: ${newest[member]}, alone ${alone[member]}`);
@@ -102,11 +102,11 @@ describe("of 200,000 users", () => {
         "median ms": Number(median.toFixed(1)),
       };
     }
-    console.log(`Rows that D1 read and wrote for somebody; of ${RUNS} frequent users the most, and the median time`);
+    console.log(`Rows that D1 read and wrote for one user; of ${RUNS} frequent users the most, and the median time`);
     console.table(table);
   });
 
-  test("nor for thousands of sessions of their own that are over", async () => {
+  test("no operation pays for thousands of the caller's own ended sessions", async () => {
     const heaviest = await signIn(service, HEAVIEST_USER);
     // As many as an export shows at most, and as a step of an erasure removes.
     const atMost = (belongings) => ({ ...belongings, sessions: Math.min(belongings.sessions, STEP) });
@@ -118,7 +118,7 @@ describe("of 200,000 users", () => {
     assert.deepEqual(faults, []);
   });
 
-  test("cleaning up half a million rows keeps no batch waiting for long, and no refresh from its answer", async () => {
+  test("cleaning up half a million rows delays no batch for long, and no refresh", async () => {
     const people = await Promise.all(Array.from({ length: CLIENTS }, () => signUp(service)));
     const chains = (tokens, isWanted) => Promise.all(tokens.map((token) => refreshInChain(service, token, isWanted)));
     const timesOfAll = (links) => links.flatMap(({ times }) => times);
@@ -135,14 +135,14 @@ describe("of 200,000 users", () => {
     const refreshesMeanwhile = timesOfAll(later);
     printRuns({ runs, others, refreshesBefore: timesOfAll(earlier), refreshesMeanwhile });
 
-    // What bounds the time is the number of rows. A step of a walk looks at a thousand: for each at its key twice, at
-    // what it belongs to, and at what deleting it concerns. An erasure's, of five statements, has its bound above.
+    // The number of rows bounds the time. A step of a walk looks at a thousand rows: at each by its key twice, at
+    // its parent, and at the rows affected by its deletion. An erasure's step, of five statements, has its bound above.
     const batches = runs.flatMap((run) => run.batches);
     const steps = batches.filter(({ statements }) => statements.length <= 3);
     const longest = steps.find((step) => total([step], "read") > 6 * STEP);
     assert.equal(longest, undefined, JSON.stringify(longest));
-    // So this is no matter of luck: half of the batches take ten milliseconds, a hundredth of the bound, and the
-    // slowest, of erasures, a tenth of a second. A slow machine takes its time for everything.
+    // This is not left to luck: half of the batches take ten milliseconds, a hundredth of the bound, and the
+    // slowest, of erasures, a tenth of a second. A slow machine is slower at everything.
     const pace = Math.max(1, quantile(timesOfAll(earlier), 0.5) / USUAL_REFRESH_MS);
     const slowest = quantile(timesOf([...batches, ...others]), ALL_BUT_STALLS);
     assert.ok(slowest < LONGEST_BATCH_MS * pace, `batches took ${slowest} ms, at a pace of ${pace}`);

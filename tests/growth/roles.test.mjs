@@ -1,5 +1,5 @@
-// What universities cost when there are ten thousand of them, a million roles, and one university that has a tenth of
-// those: a page of a list is read as far as it goes, and who may do what is found by the caller's own roles. On workerd
+// The cost of ten thousand universities, a million roles, and one university that has a tenth of
+// those: a page of a list is read only as far as its end, and the caller's own roles decide its rights. On workerd
 // with D1, because only the database itself says how many rows its plans read.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -22,7 +22,7 @@ const TAGS = ["universities", "courses", "authz", "admin"];
 
 const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-roles-"));
 let service;
-/** Of each their id, their tokens, how many roles they have, and `others`, all of them by name. */
+/** For each user the id, the tokens and the number of roles, and `others`, all of them by name. */
 const people = {};
 
 before(async () => {
@@ -54,7 +54,7 @@ describe("of ten thousand universities with a million roles", () => {
     assert.deepEqual(described.filter(({ operationId }) => !measured.has(operationId)), []);
   });
 
-  test("there are as many as it says, and somebody has as many roles as anybody can", async () => {
+  test("the numbers are as stated, and one user has as many roles as possible", async () => {
     const sql = `SELECT (SELECT count(*) FROM universities) AS universities,
       (SELECT count(*) FROM user_university_roles) AS roles`;
     const [{ universities, roles }] = await rows(service.db, sql);

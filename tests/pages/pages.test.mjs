@@ -1,5 +1,5 @@
-// The API pages as a person meets them: in headless Chromium, against the bundle on workerd. Every request that a
-// page makes, every message on its console and every breach of its policy is watched.
+// The API pages as a user sees them: in headless Chromium, against the bundle on workerd. Every request that a
+// page makes, every message on its console and every violation of its policy is checked.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 import { startService } from "../e2e/support/service.mjs";
 
 const SHOTS = "dist/screenshots";
-/** A page takes as long to show itself as the machine lets it: what never comes fails with the test. */
+/** A page may take as long as the machine needs: a page that never appears fails with the test. */
 const PATIENCE_MS = 120_000;
 let service;
 let browser;
@@ -63,7 +63,7 @@ async function open(path, options = {}) {
   return page;
 }
 
-/** Executes an operation as it stands and gives its answer. */
+/** Executes an operation unchanged and returns its answer. */
 async function execute(page, operationId) {
   const operation = page.locator(`[id$="-${operationId}"]`);
   await operation.locator(".opblock-summary").click();
@@ -74,7 +74,7 @@ async function execute(page, operationId) {
   return { status: response.status(), body: await response.json() };
 }
 
-test("Swagger UI: every example succeeds as it stands, and a token is taken over without fumbling", async () => {
+test("Swagger UI: every example succeeds unchanged, and a token is taken over automatically", async () => {
   const page = await open("/");
   assert.equal(new URL(page.url()).pathname, "/docs");
   await page.locator(".opblock").first().waitFor();
@@ -121,7 +121,7 @@ test("ReDoc shows every operation", async () => {
 });
 
 for (const path of ["/docs", "/redoc"]) {
-  test(`${path} fits a phone, in the dark`, async () => {
+  test(`${path} fits a phone, in dark mode`, async () => {
     const page = await open(path, { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
     await page.locator(path === "/docs" ? ".opblock" : "h1").first().waitFor();
     const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

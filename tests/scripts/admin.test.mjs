@@ -27,16 +27,16 @@ test("a registered user becomes an administrator of the platform, once", async (
   const ada = await signUp(service);
   const usersSeenBy = async ({ access }) => (await asUser(service, access, "GET", "/admin/users")).status;
   assert.equal(await usersSeenBy(ada), 403);
-  const who = `${ada.user.email} (user ${ada.id})`;
+  const label = `${ada.user.email} (user ${ada.id})`;
 
   const where = `in the local database in ${STATE}`;
   assert.deepEqual(assertDone(await admin(ada.user.email)), [
-    `${who} is an administrator of the platform now, ${where}.`,
+    `${label} is an administrator of the platform now, ${where}.`,
   ]);
   assert.equal(await usersSeenBy(ada), 200, "from the next request on");
   const before = await contents(service.db);
   assert.deepEqual(assertDone(await admin(ada.user.email)), [
-    `${who} was an administrator of the platform already, ${where}.`,
+    `${label} was an administrator of the platform already, ${where}.`,
   ]);
   assert.deepEqual(await contents(service.db), before);
 
@@ -65,19 +65,19 @@ test("an address is compared as the service stores it", async (t) => {
   assert.ok(!(await administrators(service.db, "PLATFORM_ADMIN")).includes(id), "to the service that is no space");
 });
 
-test("nobody, and who is not registered, is refused", async (t) => {
+test("a call without an address, and an unregistered address, are refused", async (t) => {
   const { STATE, service, admin } = await start(t);
   await signUp(service);
   const before = await contents(service.db);
-  const nobody = `Nobody is registered as ada@example.com in the local database in ${STATE}.`;
-  assert.equal(assertGaveUp(await admin(" Ada@example.com")), `${nobody} Register first: POST /auth/register.`);
+  const unregistered = `Nobody is registered as ada@example.com in the local database in ${STATE}.`;
+  assert.equal(assertGaveUp(await admin(" Ada@example.com")), `${unregistered} Register first: POST /auth/register.`);
   for (const nothing of [{}, { EMAIL: "" }, { EMAIL: "  " }]) {
     assert.equal(assertGaveUp(await make("admin", { STATE, ...nothing })), "Say who: make admin EMAIL=ada@example.com");
   }
   assert.deepEqual(await contents(service.db), before);
 });
 
-test("no character of an address means anything to make, the shell or SQL", async (t) => {
+test("no character of an address has a meaning for make, the shell or SQL", async (t) => {
   const { STATE, service, admin } = await start(t);
   const { user } = await signUp(service);
   const before = await contents(service.db);
@@ -97,7 +97,7 @@ test("no character of an address means anything to make, the shell or SQL", asyn
   assert.ok(!existsSync(trace), "no command was run");
 });
 
-test("who is disabled is refused, also if they were an administrator before", async (t) => {
+test("a disabled user is refused, also a former administrator", async (t) => {
   const { STATE, service, admin } = await start(t);
   const [plain, former] = [await signUp(service), await signUp(service)];
   await appoint(service, former);
@@ -105,16 +105,16 @@ test("who is disabled is refused, also if they were an administrator before", as
     await disable(service, person);
     const before = await contents(service.db);
     const line = assertGaveUp(await admin(person.user.email));
-    const who = `${person.user.email} (user ${person.id})`;
-    assert.equal(line, `${who} is disabled in the local database in ${STATE}: enable the account first.`);
+    const label = `${person.user.email} (user ${person.id})`;
+    assert.equal(line, `${label} is disabled in the local database in ${STATE}: enable the account first.`);
     assert.deepEqual(await contents(service.db), before);
   }
 });
 
-test("who was erased is nobody, by their address and by what stands in its place", async (t) => {
+test("an erased user is unknown, by the old address and by its replacement", async (t) => {
   const { service, admin } = await start(t);
   const gone = await signUp(service);
-  // More than one step of the erasure takes: something of the row stays behind.
+  // More than one step of the erasure can remove: a part of the row stays behind.
   const events = `
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 3000)
     INSERT INTO audit_events (created_at, type, user_id, request_id) SELECT n, 'refreshed', ?1, 'r' FROM numbers`;
@@ -128,7 +128,7 @@ test("who was erased is nobody, by their address and by what stands in its place
   assert.deepEqual(await contents(service.db), before);
 });
 
-test("who has as many roles as a user may have gets no other", async (t) => {
+test("a user with the maximum of roles gets no other", async (t) => {
   const { service, admin } = await start(t);
   const { id, user } = await signUp(service);
   const universities = `
@@ -145,9 +145,9 @@ test("who has as many roles as a user may have gets no other", async (t) => {
   assert.match(assertDone(await admin(user.email))[0], /was an administrator of the platform already/);
 });
 
-test("without tables it says what to do, and doing so helps", async (t) => {
+test("without tables it says how to make them, and that works", async (t) => {
   const STATE = stateFolder(t);
-  // As it is when somebody removed the data, but not the note that the migrations were applied to it.
+  // As after removing the data, but not the record that the migrations were applied to it.
   const note = join(STATE, "migrated");
   writeFileSync(note, "");
   const failure = `wrangler gave up on the local database in ${STATE}: no such table: `;

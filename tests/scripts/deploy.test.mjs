@@ -1,5 +1,5 @@
-// What the "Deploy to Cloudflare" button runs: the tables come first, and without them nothing is deployed. At a
-// stand-in for wrangler: nothing here leaves this machine.
+// The command behind the "Deploy to Cloudflare" button: the tables come first, and without them nothing is deployed.
+// With a stand-in for wrangler: nothing here leaves this machine.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ test("where the tables cannot be made nothing is deployed", async (t) => {
   assert.deepEqual(words(calls()), [MIGRATE]);
 });
 
-test("the button asks for the secrets that are described, and a value left as it is does not work", () => {
+test("the button asks for the described secrets, and an unchanged placeholder does not work", () => {
   const example = readFileSync(join(ROOT, ".dev.vars.example"), "utf8");
   const asked = example.split("\n").filter((line) => /^[A-Z]/.test(line)).map((line) => line.split("=")[0]);
   assert.deepEqual(asked, ["SECRET_KEY"]);

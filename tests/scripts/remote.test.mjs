@@ -1,5 +1,5 @@
-// Which database `make admin` and `make seed` write to: a remote one only if the caller says so on make's own command
-// line. And what they say when there is no way to it. Nothing here leaves this machine.
+// The target of `make admin` and `make seed`: a remote database only if the caller says so on make's own command
+// line. And the messages when it is unreachable. Nothing here leaves this machine.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { answer, standIn } from "./support/stand-in.mjs";
 const EMAIL = "ada@example.com";
 const GRANTED = answer([{ id: 1 }], [], [{ id: 7, is_active: 1, is_administrator: 1 }]);
 const EMPTY = answer([], [], []);
-/** All that could choose a database, as it may be left over in somebody's shell. */
+/** Everything in a shell's environment that could choose a database. */
 const EXPORTED = { REMOTE: "production", CLOUDFLARE_ENV: "production" };
 
 const isLocal = (STATE) => ({ args }) => {
@@ -27,7 +27,7 @@ function assertAllLocal(calls, STATE) {
   assert.deepEqual(calls.filter(({ chosen }) => chosen !== null), []);
 }
 
-test("what the caller's shell exports chooses no remote database", async (t) => {
+test("exported variables of the caller's shell choose no remote database", async (t) => {
   const STATE = stateFolder(t);
   const { PATH, calls } = standIn(t, { stdout: GRANTED });
   const lines = assertDone(await make("admin", { STATE, EMAIL, PATH }, EXPORTED));
@@ -36,12 +36,12 @@ test("what the caller's shell exports chooses no remote database", async (t) => 
     `${EMAIL} (user 7) is an administrator of the platform now, in the local database in ${STATE}.`,
   );
   assertAllLocal(calls(), STATE);
-  // `make -e` prefers the environment to what the Makefile says.
+  // With `make -e` the environment overrides the Makefile.
   assertDone(await make("admin", { STATE, EMAIL, PATH }, { ...EXPORTED, MAKEFLAGS: "e" }));
   assertAllLocal(calls(), STATE);
 });
 
-test("an address that the caller's shell exports is not taken for an answer to whom", async (t) => {
+test("an address exported by the caller's shell does not count as the argument", async (t) => {
   const STATE = stateFolder(t);
   const { PATH, calls } = standIn(t, { stdout: GRANTED });
   const { code, stderr } = await make("admin", { STATE, PATH }, { EMAIL });
@@ -50,7 +50,7 @@ test("an address that the caller's shell exports is not taken for an answer to w
   assert.deepEqual(calls().filter(({ args }) => args[1] === "execute"), []);
 });
 
-test("a remote database is written to if the command line says so, and no local one then", async (t) => {
+test("a remote database is written to if the command line says so, and then no local one", async (t) => {
   const STATE = stateFolder(t);
   const { PATH, calls } = standIn(t, { stdout: GRANTED });
   for (const exported of [{}, { REMOTE: "staging", CLOUDFLARE_ENV: "staging" }]) {
@@ -77,7 +77,7 @@ test("the demo data never goes to a remote database", async (t) => {
   assertAllLocal(calls(), STATE);
 });
 
-test("an unknown environment is refused in wrangler's own words", async (t) => {
+test("an unknown environment is refused with wrangler's own message", async (t) => {
   const STATE = stateFolder(t);
   for (const REMOTE of ["prodution", "--local", "$(shell echo production)"]) {
     const line = assertGaveUp(await make("admin", { STATE, EMAIL, REMOTE }));
@@ -87,13 +87,13 @@ test("an unknown environment is refused in wrangler's own words", async (t) => {
   }
 });
 
-test("without an API token wrangler says what is missing", async (t) => {
+test("without an API token wrangler names the missing variable", async (t) => {
   const STATE = stateFolder(t);
   const line = assertGaveUp(await make("admin", { STATE, EMAIL, REMOTE: "production" }));
   assert.match(line, /^wrangler gave up on the remote database of production: .*CLOUDFLARE_API_TOKEN/);
 });
 
-test("a remote database without tables, and one that Cloudflare refuses, are named as such", async (t) => {
+test("a remote database without tables, and one refused by Cloudflare, are reported as such", async (t) => {
   const STATE = stateFolder(t);
   const admin = ({ PATH }) => make("admin", { STATE, EMAIL, PATH, REMOTE: "staging" });
   const failure = "wrangler gave up on the remote database of staging:";
@@ -111,7 +111,7 @@ test("a remote database without tables, and one that Cloudflare refuses, are nam
   assert.equal(assertGaveUp(await admin(silent)), `${failure} it ended with 3 and without a word`);
 });
 
-test("without wrangler that is what is said", async (t) => {
+test("a missing wrangler is reported", async (t) => {
   const home = stateFolder(t);
   const env = environment(home, { STATE: home, EMAIL, PATH: home });
   for (const script of ["scripts/admin.mjs", "scripts/seed.mjs"]) {

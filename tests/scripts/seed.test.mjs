@@ -1,4 +1,4 @@
-// `make seed`: what it adds, that it does so once and beside what is there already, and that what it prints is true of
+// `make seed`: the data that it adds, once and beside existing data, and the truth of its output for
 // the service on that database.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ const count = async (db, table) => (await rows(db, `SELECT count(*) AS count FRO
 const addUniversity = (db, slug) =>
   rows(db, "INSERT INTO universities (name, slug, created_at) VALUES (?1, ?1, 0) RETURNING id", slug);
 
-/** A service with a database of its own, `seed()` on it, and what the database holds. */
+/** A service with a database of its own, `seed()` on it, and the contents of the database. */
 async function start(t) {
   const STATE = migrated(t);
   const service = await serviceOn(t, STATE);
@@ -28,7 +28,7 @@ async function start(t) {
   return { STATE, service, seed: () => make("seed", { STATE, PORT }) };
 }
 
-/** Others were here before: a university with a slug much like ours, a course with a code of ours, a user. */
+/** Existing data: a university with a slug much like ours, a course with a code of ours, a user. */
 async function populate({ db, ...service }) {
   const [{ id }] = await addUniversity(db, "demo-east");
   const course = "INSERT INTO courses (university_id, title, code, is_public, created_at) VALUES (?1, ?2, ?2, 0, 0)";
@@ -37,7 +37,7 @@ async function populate({ db, ...service }) {
   return signUp({ db, ...service });
 }
 
-/** What it printed: `names`, each with its id, in the order of the lists; and the lines to try. */
+/** The output: `names`, each with its id, in the order of the lists; and the commands to try. */
 function read(lines) {
   const begin = lines.indexOf("To try, while `make dev` runs:");
   assert.notEqual(begin, -1, lines.join("\n"));
@@ -46,7 +46,7 @@ function read(lines) {
   return { ids, script: lines.slice(begin + 1).join("\n") };
 }
 
-/** Every command of the script in turn: what it printed, as JSON. */
+/** Every command of the script in turn: its output, as JSON. */
 async function attempt(script, home) {
   const lines = script.replaceAll("\\\n", "").split("\n").map((line) => line.trim());
   const [definition, ...commands] = lines.filter((line) => line !== "");
@@ -58,7 +58,7 @@ async function attempt(script, home) {
   return answers;
 }
 
-test("it fills a database with people in every role, beside what is there already", async (t) => {
+test("it fills a database with users in every role, beside existing data", async (t) => {
   const { STATE, service, seed } = await start(t);
   const { db } = service;
   await populate(service);
@@ -79,7 +79,7 @@ test("it fills a database with people in every role, beside what is there alread
   await assertIntact(db);
 });
 
-test("a second run changes nothing and says the same", async (t) => {
+test("a second run changes nothing and prints the same", async (t) => {
   const { STATE, service, seed } = await start(t);
   await populate(service);
   const [, ...first] = assertDone(await seed());
@@ -90,7 +90,7 @@ test("a second run changes nothing and says the same", async (t) => {
   assert.deepEqual(await contents(service.db), before);
 });
 
-test("the ids that it prints are those in the database, and the requests work", async (t) => {
+test("the printed ids are those in the database, and the requests work", async (t) => {
   const { STATE, service, seed } = await start(t);
   await populate(service);
   const { ids, script } = read(assertDone(await seed()));
@@ -105,17 +105,17 @@ test("the ids that it prints are those in the database, and the requests work", 
   assert.notEqual(ids.PHY101, 1, "others were first");
 
   assert.ok(script.includes(`"course_id":${ids.PHY101}}`), script);
-  const [anybody, student, universities, allowed, users, ...more] = await attempt(script, STATE);
+  const [anonymous, student, universities, allowed, users, ...more] = await attempt(script, STATE);
   assert.deepEqual(more, []);
   const codes = ({ items }) => items.map(({ code }) => code).sort();
-  assert.deepEqual(codes(anybody), ["BIO101", "HIS101", "PHY101"]);
+  assert.deepEqual(codes(anonymous), ["BIO101", "HIS101", "PHY101"]);
   assert.ok(codes(student).includes("PHY101"));
   assert.equal(universities.items.length, 3);
   assert.equal(allowed.allowed, true);
   assert.ok(users.items.some(({ email }) => email === "student@demo.example"));
 });
 
-test("what was deleted since is not printed, and not added again", async (t) => {
+test("rows deleted in the meantime are neither printed nor added again", async (t) => {
   const { STATE, service, seed } = await start(t);
   assertDone(await seed());
   await service.db.batch([
@@ -128,11 +128,11 @@ test("what was deleted since is not printed, and not added again", async (t) => 
   assert.deepEqual(await contents(service.db), before);
   assert.deepEqual([ids.PHY101, ids["instructor@demo.example"]], [undefined, undefined]);
   const lists = (await attempt(script, STATE)).map(({ items }) => items);
-  assert.equal(lists.length, 4, "without what was to be asked about the course");
+  assert.equal(lists.length, 4, "without the question about the course");
   assert.ok(lists.every((items) => items.length > 0), script);
 });
 
-test("it gives up, whole, where somebody else has one of its names", async (t) => {
+test("it aborts completely if one of its names is taken", async (t) => {
   const { STATE, service, seed } = await start(t);
   const gaveUp = async (...names) => {
     const before = await contents(service.db);

@@ -1,5 +1,5 @@
-//! The service's password hash and its rivals, as exports of a WebAssembly module: one hash of the same password each
-//! time, of which the first eight bytes are given back, so that all can be seen to compute the same thing.
+//! The service's password hash and an alternative, as exports of a WebAssembly module. Each hashes the same password
+//! and returns the first eight bytes, so the benchmark can verify that all results are equal.
 
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
@@ -10,13 +10,13 @@ mod own_pbkdf2;
 const PASSWORD: &[u8] = b"correct horse battery staple";
 const SALT: &[u8; 16] = b"sixteen of bytes";
 
-/// The service's.
+/// Hashes with the service's own implementation.
 #[unsafe(no_mangle)]
 pub extern "C" fn own(rounds: u32) -> u64 {
     beginning(own_pbkdf2::derive(PASSWORD, SALT, rounds))
 }
 
-/// The `pbkdf2` crate's.
+/// Hashes with the `pbkdf2` crate.
 #[unsafe(no_mangle)]
 pub extern "C" fn pbkdf2_crate(rounds: u32) -> u64 {
     let mut key = [0; 32];

@@ -1,42 +1,41 @@
-//! E-mail addresses: parsed once at the edge, compared without case from then on.
+//! E-mail addresses: normalised and lower-cased once, when they are parsed.
 //!
-//! The grammar is the `email_address` crate's (RFC 5321, 5322 and 6532). This file owns what a sign-up
-//! form means by an address: no display name, no address literal, a domain with a dot. Whether
-//! somebody reads mail there is not known here.
+//! The `email_address` crate owns the grammar (RFC 5321, 5322 and 6532). This file adds the rules of a sign-up form:
+//! no display name, no address literal, a domain with a dot. It does not verify that the mailbox exists.
 
 use email_address::{EmailAddress, Options};
 
 use crate::domain::unicode::{NormalForm, Normalize, fold_case, normalized};
 
-/// Longest address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
+/// Maximum length of an address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
 pub const MAX_LENGTH: usize = 254;
 
 /// An e-mail address: trimmed, NFC (RFC 6532 §3.1), lower-cased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
 
-/// Why a text is no e-mail address.
+/// Why a text is not a valid e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailFault {
     /// More than [`MAX_LENGTH`] characters.
     TooLong,
-    /// The grammar does not allow it.
+    /// The text does not match the grammar.
     Invalid,
 }
 
 impl Email {
-    /// Reads an address.
+    /// Parses, trims, normalises and lower-cases an address.
     ///
     /// # Errors
-    /// Says which rule of [`EmailFault`] the text breaks.
+    /// [`EmailFault`] names the rule that the text breaks.
     pub fn parse(text: &str, normalize: Normalize) -> Result<Self, EmailFault> {
         let address = fold_case(&normalized(text.trim(), NormalForm::Nfc, normalize));
-        // Counted last: normalising and lower-casing can lengthen a text.
+        // Checked last, because normalising and lower-casing can lengthen a text.
         if address.chars().count() > MAX_LENGTH {
             return Err(EmailFault::TooLong);
         }
         let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
-        // A quoted local part could hold anything, a second `@` too.
+        // A quoted local part could contain anything, even a second `@`.
         let is_refused = |c: char| c.is_control() || c.is_whitespace() || c == '"' || is_invisible(c);
         if address.chars().any(is_refused) || EmailAddress::parse_with_options(&address, options).is_err() {
             return Err(EmailFault::Invalid);
@@ -44,15 +43,15 @@ impl Email {
         Ok(Self(address))
     }
 
-    /// The address as stored.
+    /// The normalised address, in the form that is stored and compared.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Characters that show nothing or turn the direction of text (Unicode's `Default_Ignorable_Code_Point`
-/// and the bidirectional controls): they would make two accounts of what looks like one address.
+/// Invisible characters (Unicode's `Default_Ignorable_Code_Point`) and bidirectional controls. With them, two accounts
+/// could have addresses that look the same.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_addresses_are_refused() {
         let wrong = [
             "",
             "@",
@@ -122,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn case_does_not_depend_on_the_place_in_the_word() {
+    fn case_folding_does_not_depend_on_the_position_in_the_word() {
         assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδος@example.gr"));
         assert_eq!(parsed("ΟΔΟΣ@example.gr"), parsed("οδοσ@example.gr"));
     }
 
     #[test]
-    fn length_counts_after_normalising() {
-        // U+0F73 becomes two characters.
+    fn length_is_counted_after_normalising() {
+        // NFC decomposes U+0F73 into two characters.
         let domain = format!("{}.{}.{}.{}.com", "d".repeat(58), "d".repeat(58), "d".repeat(58), "d".repeat(52));
         let text = format!("{}@{domain}", "\u{f73}".repeat(11));
         assert!(text.chars().count() <= MAX_LENGTH);
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_254_characters() {
+    fn an_address_has_at_most_254_characters() {
         let domain = format!("{}.{}.{}.com", "d".repeat(60), "d".repeat(60), "d".repeat(60));
         let fits = format!("{}@{domain}", "a".repeat(64));
         assert!(parsed(&fits).is_ok());

@@ -1,26 +1,26 @@
-//! What people call themselves: free text, within bounds that keep it displayable.
+//! A user's full name: free text, bounded so that it can be displayed.
 
-/// Longest full name, in code points.
+/// Maximum length of a full name, in code points.
 pub const MAX_LENGTH: usize = 200;
 
-/// A person's name: trimmed, 1 to 200 code points, no control characters.
+/// A full name: trimmed, 1 to 200 code points, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FullName(String);
 
-/// Why a text is no full name.
+/// Why a text is not a valid full name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FullNameFault {
     /// More than [`MAX_LENGTH`] code points.
     TooLong,
-    /// It has a control character: a line break, a tab, a NUL.
+    /// The text contains a control character such as a line break, a tab or a NUL.
     ControlCharacter,
 }
 
 impl FullName {
-    /// Reads a name. Blank text means that there is none.
+    /// Parses a name; blank text means no name.
     ///
     /// # Errors
-    /// Says which rule of [`FullNameFault`] the text breaks.
+    /// [`FullNameFault`] names the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Option<Self>, FullNameFault> {
         let text = text.trim();
         if text.chars().any(char::is_control) {
@@ -32,7 +32,7 @@ impl FullName {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
-    /// The text.
+    /// The trimmed text, for storage and display.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! An account: its address and its name.
+//! An account: its e-mail address and full name.
 
 pub mod email;
 pub mod full_name;

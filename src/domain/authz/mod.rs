@@ -1,12 +1,13 @@
-//! Authorization: the decision, and the table of permissions behind it.
+//! Role-based access control: THE decision, and THE table of permissions behind it.
 //!
-//! A user holds grants: a role in a university, some narrowed to a department; `PLATFORM_ADMIN` everywhere. The service
-//! asks for a permission on a resource: a university, perhaps a department in it, perhaps an owner. No other module
-//! compares roles.
+//! A user holds grants: a role in a university, optionally narrowed to a department. `PLATFORM_ADMIN` covers all. A
+//! permission is checked on a resource: a university, optionally a department in it, optionally an owner. No other
+//! module compares roles.
 //!
-//! A resource of a university in which the caller has no role is invisible to the caller ([`Denial::Invisible`]).
-//! Otherwise ids would reveal which resources exist.
+//! Resources of a university in which the caller has no role are hidden ([`Denial::Invisible`]). Otherwise a caller
+//! could enumerate ids to learn which resources other universities have.
 
+pub mod credential;
 pub mod role;
 
 pub use crate::domain::authz::role::{Reach, Role};
@@ -14,22 +15,22 @@ pub use crate::domain::authz::role::{Reach, Role};
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 
-/// A permission that a use case, or another service, asks for.
+/// A permission, checked on a [`Resource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Create, rename and delete universities.
     ManageUniversities,
-    /// All of `/admin`.
+    /// Use every operation below `/admin`.
     Administer,
     /// See a university and its departments.
     ViewUniversity,
     /// Create and delete departments.
     ManageDepartments,
-    /// List the role grants of a university.
+    /// List the role grants of a university or department.
     ViewRoles,
     /// Grant this role to a user.
     GrantRole(Role),
-    /// Remove this role from a user.
+    /// Revoke this role from a user, or give up one's own.
     RemoveRole(Role),
     /// A permission on courses and enrolments.
     #[cfg(feature = "campus")]
@@ -38,56 +39,52 @@ pub enum Permission {
 
 use Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
 
-pub(in crate::domain) const ANY_ROLE: &[Role] = &Role::ALL;
+pub(in crate::domain) const ALL_ROLES: &[Role] = &Role::ALL;
 pub(in crate::domain) const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
-#[cfg(feature = "campus")]
-pub(in crate::domain) const STUDENTS: &[Role] = &[Student];
-#[cfg(feature = "campus")]
-pub(in crate::domain) const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
-/// Whether a user without any of the roles has the permission.
+/// Whether a permission can also be had without a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::domain) enum WithoutRole {
-    /// No.
-    Denied,
-    /// The owner of the resource has it.
-    Owner,
-    /// Any user has it if the resource is published.
+pub(in crate::domain) enum RoleExemption {
+    RolesOnly,
+    /// The owner of the resource needs no role.
+    OrOwner,
+    /// No user needs a role if the resource is published.
     #[cfg(feature = "campus")]
-    Published,
+    OrPublished,
 }
 
-impl WithoutRole {
+impl RoleExemption {
     fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
         match self {
-            Self::Denied => None,
-            Self::Owner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
+            RolesOnly => None,
+            OrOwner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
             #[cfg(feature = "campus")]
-            Self::Published => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
+            Self::OrPublished => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
         }
     }
 }
 
-use WithoutRole::{Denied, Owner};
+use RoleExemption::{OrOwner, RolesOnly};
 
-/// A line of the table of permissions.
+/// A row of the table.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::domain) struct Line {
-    /// The name under which other services ask for the permission.
+pub(in crate::domain) struct Row {
+    /// The permission's name for other services.
     name: &'static str,
+    /// The roles that have the permission.
     roles: &'static [Role],
-    without_role: WithoutRole,
-    /// A role that is narrowed to one department covers the others, too.
+    exemption: RoleExemption,
+    /// A role that is narrowed to one department covers the whole university.
     is_across_departments: bool,
-    /// The roles do not cover a resource that is unpublished.
+    /// The roles do not cover an unpublished resource.
     needs_publication: bool,
 }
 
-impl Line {
-    pub(in crate::domain) const fn new(name: &'static str, roles: &'static [Role], without_role: WithoutRole) -> Self {
-        Self { name, roles, without_role, is_across_departments: false, needs_publication: false }
+impl Row {
+    pub(in crate::domain) const fn new(name: &'static str, roles: &'static [Role], exemption: RoleExemption) -> Self {
+        Self { name, roles, exemption, is_across_departments: false, needs_publication: false }
     }
 
     pub(in crate::domain) const fn across_departments(self) -> Self {
@@ -101,7 +98,7 @@ impl Line {
 }
 
 impl Permission {
-    /// The permissions that do not depend on cargo features, in the order of the table.
+    /// The permissions of every build, with each role that can be granted or revoked.
     const CORE: [Self; 17] = [
         Self::ManageUniversities,
         Self::Administer,
@@ -122,95 +119,95 @@ impl Permission {
         Self::RemoveRole(PlatformAdmin),
     ];
 
-    /// The table: the roles that have a permission, and whether a user without them has it. A department narrows a role
-    /// to that department; a role without one covers the university.
+    /// THE table: the roles that have each permission. A role with a department is narrowed to that department; a role
+    /// without one covers the university.
     #[rustfmt::skip]
-    const fn line(self) -> Line {
+    const fn row(self) -> Row {
         match self {
-            Self::ManageUniversities => Line::new("universities:manage", PLATFORM_ADMINS, Denied),
-            Self::Administer         => Line::new("platform:administer", PLATFORM_ADMINS, Denied),
-            Self::ViewUniversity     => Line::new("universities:view", ANY_ROLE, Denied).across_departments(),
-            Self::ManageDepartments  => Line::new("departments:manage", UNIVERSITY_ADMINS, Denied),
-            Self::ViewRoles          => Line::new("roles:view", ADMINS, Denied),
-            Self::GrantRole(Student)          => Line::new("roles:grant:STUDENT", ADMINS, Denied),
-            Self::GrantRole(Ta)               => Line::new("roles:grant:TA", ADMINS, Denied),
-            Self::GrantRole(Instructor)       => Line::new("roles:grant:INSTRUCTOR", ADMINS, Denied),
-            Self::GrantRole(DepartmentAdmin)  => Line::new("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Denied),
-            Self::GrantRole(UniversityAdmin)  => Line::new("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Denied),
-            Self::GrantRole(PlatformAdmin)    => Line::new("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, Denied),
-            Self::RemoveRole(Student)         => Line::new("roles:remove:STUDENT", ADMINS, Owner),
-            Self::RemoveRole(Ta)              => Line::new("roles:remove:TA", ADMINS, Owner),
-            Self::RemoveRole(Instructor)      => Line::new("roles:remove:INSTRUCTOR", ADMINS, Owner),
-            Self::RemoveRole(DepartmentAdmin) => Line::new("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(UniversityAdmin) => Line::new("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, Owner),
-            Self::RemoveRole(PlatformAdmin)   => Line::new("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, Owner),
+            Self::ManageUniversities      => Row::new("universities:manage", PLATFORM_ADMINS, RolesOnly),
+            Self::Administer              => Row::new("platform:administer", PLATFORM_ADMINS, RolesOnly),
+            Self::ViewUniversity          => Row::new("universities:view", ALL_ROLES, RolesOnly).across_departments(),
+            Self::ManageDepartments       => Row::new("departments:manage", UNIVERSITY_ADMINS, RolesOnly),
+            Self::ViewRoles               => Row::new("roles:view", ADMINS, RolesOnly),
+            Self::GrantRole(Student)          => Row::new("roles:grant:STUDENT", ADMINS, RolesOnly),
+            Self::GrantRole(Ta)               => Row::new("roles:grant:TA", ADMINS, RolesOnly),
+            Self::GrantRole(Instructor)       => Row::new("roles:grant:INSTRUCTOR", ADMINS, RolesOnly),
+            Self::GrantRole(DepartmentAdmin)  => Row::new("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(UniversityAdmin)  => Row::new("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(PlatformAdmin)    => Row::new("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, RolesOnly),
+            Self::RemoveRole(Student)         => Row::new("roles:remove:STUDENT", ADMINS, OrOwner),
+            Self::RemoveRole(Ta)              => Row::new("roles:remove:TA", ADMINS, OrOwner),
+            Self::RemoveRole(Instructor)      => Row::new("roles:remove:INSTRUCTOR", ADMINS, OrOwner),
+            Self::RemoveRole(DepartmentAdmin) => Row::new("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(UniversityAdmin) => Row::new("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(PlatformAdmin)   => Row::new("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, OrOwner),
             #[cfg(feature = "campus")]
-            Self::Campus(permission)          => permission.line(),
+            Self::Campus(permission)          => permission.row(),
         }
     }
 
-    /// Every permission, with the name under which other services ask for it.
+    /// Every permission, with the name that other services use to ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let all = Self::CORE.into_iter();
         #[cfg(feature = "campus")]
         let all = all.chain(CampusPermission::ALL);
-        all.map(|permission| (permission.line().name, permission))
+        all.map(|permission| (permission.row().name, permission))
     }
 }
 
-/// A role of a user.
+/// A role granted to a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleGrant {
-    /// The row's id.
+    /// The id by which the grant can be revoked.
     pub id: GrantId,
-    /// The role.
+    /// The role that was granted.
     pub role: Role,
-    /// `None` for `PLATFORM_ADMIN`, which covers all universities.
+    /// The university; `None` only for `PLATFORM_ADMIN`.
     pub university_id: Option<UniversityId>,
-    /// Narrows the role to this department.
+    /// The department to which the role is narrowed; `None` covers the whole university.
     pub department_id: Option<DepartmentId>,
 }
 
-/// The resource of a decision.
+/// The resource on which a permission is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resource {
-    /// The university that the resource belongs to; `None` for the service itself.
+    /// The university it belongs to; `None` for resources of the service itself.
     pub university_id: Option<UniversityId>,
-    /// The department that the resource belongs to.
+    /// The department it belongs to, if it belongs to one.
     pub department_id: Option<DepartmentId>,
-    /// The user who owns the resource.
+    /// The user that needs no role for it, such as the student of an enrolment.
     pub owner: Option<UserId>,
-    /// Of a course: whether any user may see it, and students may enrol. `None` for other resources.
+    /// For one course: may any user see it, and may students enrol? `None` for other resources.
     pub is_published: Option<bool>,
 }
 
 impl Resource {
-    /// A university itself.
+    /// The university as a whole.
     #[must_use]
     pub const fn university(id: UniversityId) -> Self {
         Self::within(id, None)
     }
 
-    /// A resource of a department, or of a university as a whole.
+    /// A resource of a department, or of the university as a whole.
     #[must_use]
     pub const fn within(university_id: UniversityId, department_id: Option<DepartmentId>) -> Self {
         Self { university_id: Some(university_id), department_id, owner: None, is_published: None }
     }
 }
 
-/// The reason why an operation is allowed.
+/// The reason why a request is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedBy {
-    /// A grant of the user.
+    /// A grant of the caller covers the resource.
     RoleGrant(RoleGrant),
-    /// The user owns the resource.
+    /// The caller owns the resource.
     Ownership,
-    /// The resource is published.
+    /// The course is published, so any user may see it.
     Publication,
 }
 
 impl AllowedBy {
-    /// The grant that allows the operation, if a grant does.
+    /// The id of the allowing grant, if a grant was the reason.
     #[must_use]
     pub const fn grant_id(&self) -> Option<GrantId> {
         match self {
@@ -220,51 +217,51 @@ impl AllowedBy {
     }
 }
 
-/// The reason why an operation is denied.
+/// The reason why a request is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
-    /// The user may see that the resource exists, but lacks the permission.
+    /// The caller may know that the resource exists, but lacks the permission.
     Forbidden,
-    /// The user would have the permission if the course were published.
+    /// The caller has the permission, but the course is not published.
     Unpublished,
-    /// The user may not learn whether the resource exists.
+    /// The response must not reveal that the resource exists.
     Invisible,
 }
 
-/// Decides whether a user has a permission on a resource.
+/// Decides whether a user with these grants has a permission on a resource.
 ///
 /// # Errors
-/// [`Denial`] says whether the user may learn that the resource exists.
+/// [`Denial`] says whether the response may reveal that the resource exists.
 pub fn decide(
     user_id: UserId,
     grants: &[RoleGrant],
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Denial> {
-    let line = permission.line();
-    if let Some(allowed) = line.without_role.allowed(user_id, resource) {
+    let row = permission.row();
+    if let Some(allowed) = row.exemption.allowed(user_id, resource) {
         return Ok(allowed);
     }
-    // The least powerful role that allows the operation is named.
-    let allowing = grants.iter().filter(|grant| line.roles.contains(&grant.role) && covers(grant, line, resource));
+    // Of several allowing grants, the least powerful one is reported.
+    let allowing = grants.iter().filter(|grant| row.roles.contains(&grant.role) && covers(grant, row, resource));
     match allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        Some(_) if line.needs_publication && resource.is_published == Some(false) => Err(Denial::Unpublished),
+        Some(_) if row.needs_publication && resource.is_published == Some(false) => Err(Denial::Unpublished),
         Some(grant) => Ok(AllowedBy::RoleGrant(*grant)),
         None if is_visible(grants, resource) => Err(Denial::Forbidden),
         None => Err(Denial::Invisible),
     }
 }
 
-fn covers(grant: &RoleGrant, line: Line, resource: &Resource) -> bool {
+fn covers(grant: &RoleGrant, row: Row, resource: &Resource) -> bool {
     if grant.role == PlatformAdmin {
         return true;
     }
     let is_here = grant.university_id.is_some() && grant.university_id == resource.university_id;
     let is_in_department = grant.department_id.is_none() || grant.department_id == resource.department_id;
-    is_here && (is_in_department || line.is_across_departments)
+    is_here && (is_in_department || row.is_across_departments)
 }
 
-/// Whether a grant lets the user learn that the resource exists. Resources of no university are not secret.
+/// Does a grant reveal that the resource exists? Resources outside universities are not secret.
 fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     let Some(university_id) = resource.university_id else {
         return true;
@@ -272,14 +269,14 @@ fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     grants.iter().any(|grant| grant.role == PlatformAdmin || grant.university_id == Some(university_id))
 }
 
-/// The departments to which these grants narrow the permission.
+/// The departments of a university to which the grants with a permission are narrowed. University-wide grants add none.
 #[must_use]
 pub fn departments_with(
     grants: &[RoleGrant],
     permission: Permission,
     university_id: UniversityId,
 ) -> Vec<DepartmentId> {
-    let roles = permission.line().roles;
+    let roles = permission.row().roles;
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()
 }

@@ -1,19 +1,19 @@
-//! Roles: their names, and how far they reach. The table of permissions in `authz` says what they allow.
+//! Roles: their names and their scope. The table in `domain::authz` says which permissions they give.
 
-/// A role in a university, or on the platform.
+/// A role of a user, in one university or platform-wide. The order is from least to most powerful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Takes courses.
+    /// Enrols in published courses.
     Student,
-    /// Helps to teach them.
+    /// Teaching assistant: sees the enrolments of courses.
     Ta,
-    /// Teaches them.
+    /// Teaches courses, and sees their enrolments.
     Instructor,
-    /// Runs a department.
+    /// Manages the courses, enrolments and lower roles of one department.
     DepartmentAdmin,
-    /// Runs a university.
+    /// Manages the departments, courses and roles of one university.
     UniversityAdmin,
-    /// Runs the service.
+    /// Manages universities and all users; the role covers every university.
     PlatformAdmin,
 }
 
@@ -22,7 +22,7 @@ impl Role {
     pub const ALL: [Self; 6] =
         [Self::Student, Self::Ta, Self::Instructor, Self::DepartmentAdmin, Self::UniversityAdmin, Self::PlatformAdmin];
 
-    /// The name, as stored and shown.
+    /// The name, in the database and in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// How far the role reaches.
+    /// Where the role can be granted.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {
@@ -46,22 +46,22 @@ impl Role {
         }
     }
 
-    /// Reads a name.
+    /// The role with this name, which is case-sensitive.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// How far a role reaches.
+/// Where a role can be granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// One department.
+    /// Only in one department.
     Department,
-    /// One university.
+    /// Only in a whole university.
     University,
-    /// One department, or the whole university.
+    /// In one department, or in the whole university.
     Either,
-    /// The whole service.
+    /// Platform-wide, without a university.
     Platform,
 }

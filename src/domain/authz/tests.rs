@@ -1,4 +1,4 @@
-//! The table of permissions in the form of the contract, and the rules around it.
+//! The table of permissions, repeated in the form of the contract, and the rules around it.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -30,9 +30,10 @@ fn may(grant: RoleGrant, permission: Permission, resource: &Resource) -> bool {
     decide(user(7), &[grant], permission, resource).is_ok()
 }
 
-/// Each university-wide role on a resource of its own university: one letter per permission, in the order of the table.
+/// Each role, university-wide, on a resource of its own university: one letter per permission, `y`es or `n`o, in the
+/// order of the table.
 #[test]
-fn each_role_may_what_the_contract_says() {
+fn each_role_has_the_permissions_of_the_contract() {
     let table = [
         // universities platform view departments roles, grant and remove S T I D U P, courses view enroll list view end
         (Student, "n n y n n nnnnnn nnnnnn n y y n n n"),
@@ -43,7 +44,7 @@ fn each_role_may_what_the_contract_says() {
         (PlatformAdmin, "y y y y y yyyyyy yyyyyy y y n y y y"),
     ];
     for (role, expected) in table {
-        // A department's administrator is looked at inside that department.
+        // A department administrator is checked inside the department.
         let narrowed = (role == DepartmentAdmin).then_some(4);
         let resource = Resource::within(university(1), narrowed.map(department));
         let found: String = Permission::all()
@@ -67,12 +68,12 @@ fn a_department_narrows_a_role() {
         let refused = decide(user(7), &[grant(DepartmentAdmin, Some(4))], student, &resource);
         assert_eq!(refused, Err(Denial::Forbidden));
     }
-    assert!(may(grant(UniversityAdmin, None), student, &beside), "without one it covers all");
-    assert!(may(grant(Student, Some(4)), Permission::ViewUniversity, &beside), "seeing is not narrowed");
+    assert!(may(grant(UniversityAdmin, None), student, &beside), "without a department it covers all");
+    assert!(may(grant(Student, Some(4)), Permission::ViewUniversity, &beside), "a department does not narrow viewing");
 }
 
 #[test]
-fn another_university_does_not_exist() {
+fn resources_of_another_university_are_invisible() {
     let elsewhere = Resource { owner: Some(user(8)), ..Resource::university(university(2)) };
     for (_, permission) in Permission::all() {
         for role in Role::ALL.into_iter().filter(|role| *role != PlatformAdmin) {
@@ -84,7 +85,7 @@ fn another_university_does_not_exist() {
 }
 
 #[test]
-fn only_its_administrators_may_use_the_service_itself_and_it_is_no_secret() {
+fn resources_of_the_service_are_visible_but_need_a_platform_administrator() {
     let service = Resource::default();
     for permission in [Permission::Administer, Permission::ManageUniversities] {
         assert_eq!(decide(user(7), &[], permission, &service), Err(Denial::Forbidden));
@@ -105,7 +106,7 @@ fn an_owner_needs_no_role() {
 }
 
 #[test]
-fn the_least_powerful_grant_that_allows_it_is_named() {
+fn the_least_powerful_allowing_grant_is_reported() {
     let grants = [grant(PlatformAdmin, None), grant(UniversityAdmin, None), grant(Instructor, None)];
     let here = Resource::university(university(1));
     let allowed = decide(user(7), &grants, Permission::ViewUniversity, &here);
@@ -137,7 +138,7 @@ fn every_permission_has_one_row_and_one_name() {
 }
 
 #[test]
-fn departments_are_those_of_the_narrowed_grants_here() {
+fn departments_come_from_the_narrowed_grants_of_this_university() {
     let elsewhere = RoleGrant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
     let grants = [grant(DepartmentAdmin, Some(4)), grant(Student, Some(5)), elsewhere];
     assert_eq!(departments_with(&grants, Permission::ViewRoles, university(1)), [department(4)]);

@@ -1,174 +1,176 @@
-//! What one isolate knows of the shared breaker, and what it does with that: stale while revalidate.
+//! One isolate's copy of the shared breaker, with stale-while-revalidate.
 //!
 //! ```text
-//!   nothing known ──▶ ask, once in the life of an isolate
-//!   closed, fresh ──▶ go                           closed, stale ──▶ go, and ask in the background
-//!   open, not due ──▶ refuse at once               open, due ──────▶ ask the breaker: is this the probe?
-//!   breaker out of reach ──▶ the same machine, alone in this isolate, until the breaker answers again
+//!   nothing known ──▶ ask, once per isolate
+//!   closed, fresh ──▶ call the database            closed, stale ──▶ call it, and refresh in the background
+//!   open, not due ──▶ refuse at once               open, due ──────▶ ask the breaker for the probe
+//!   breaker unreachable ──▶ a local breaker with the same state machine, until the shared one answers again
 //! ```
 //!
-//! A request that finds the database healthy asks nobody. All times here are of this isolate's own clock.
+//! While the database is healthy, no request waits for the breaker. All times are those of the isolate's own clock.
 
 use crate::domain::breaker::{Admission, Breaker, Policy, Round, State, View};
 use crate::domain::time::Timestamp;
 
-/// Milliseconds for which what was learnt is fresh; also how often a breaker that is out of reach is tried.
+/// Milliseconds for which the copy is fresh; also the retry interval while the breaker is unreachable.
 pub const FRESH_MS: i64 = 5_000;
-/// While a probe is under way, others ask again this soon: it may have answered long before its lease ends.
+/// Milliseconds until other requests ask again during a probe, which may finish long before its lease ends.
 const RECHECK_MS: i64 = 1_000;
 
-/// What an isolate knows.
+/// The isolate's copy of the shared breaker's state.
 #[derive(Debug, Default)]
 pub struct BreakerCopy {
-    belief: Belief,
-    /// When a question to the breaker was last begun in the background.
+    knowledge: Knowledge,
+    /// When the last background refresh began.
     refreshed_at: Option<Timestamp>,
-    /// When requests that still wait for leave to probe began to ask.
+    /// The start times of requests that are waiting for permission to probe.
     asking: Vec<Timestamp>,
-    /// Answers so far.
-    answers: Answers,
+    answers: AnswerCount,
 }
 
-/// Counts the answers of the breaker. A question that was never answered means something only if nobody
-/// else was answered in the meantime.
-pub type Answers = u32;
+/// The number of answers from the breaker so far. An unanswered question means that the breaker is unreachable only if
+/// no other question was answered since it began.
+pub type AnswerCount = u32;
 
 #[derive(Debug, Default)]
-enum Belief {
+enum Knowledge {
     #[default]
     Unknown,
-    /// What the breaker said, and until when it said to stay away.
-    Learnt { view: View, due: Timestamp, at: Timestamp },
-    /// It cannot be reached since then.
-    Alone { breaker: Breaker, at: Timestamp },
+    /// The breaker's last answer, the time from which it may be asked for a probe, and the time of the answer.
+    Shared { view: View, due: Timestamp, at: Timestamp },
+    /// The breaker is unreachable; `at` is the time of the last failed attempt.
+    Local { breaker: Breaker, at: Timestamp },
 }
 
-/// What a request may do.
+/// The instruction for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Call the database.
+    /// Call the database as usual.
     Go,
-    /// Call it, as the probe of this isolate alone.
-    ProbeAlone(Round),
-    /// Do not call it; try again after so many milliseconds.
+    /// Call the database as a probe of the local breaker.
+    ProbeLocally(Round),
+    /// Do not call the database; the breaker is open or a probe is under way.
     Refuse {
-        /// Milliseconds.
+        /// Milliseconds until a retry makes sense.
         retry_after_ms: i64,
     },
-    /// Ask the breaker, as the first request of this isolate.
-    Introduce,
-    /// Ask the breaker.
+    /// Ask the breaker, because the isolate has no copy yet.
+    FirstAsk,
+    /// Ask the breaker for permission to probe.
     Ask,
 }
 
-/// What a request may do, and whether somebody should ask the breaker in the background.
+/// The instruction for one request, and whether to refresh the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
-    /// For the request.
+    /// The instruction for the request.
     pub advice: Advice,
-    /// For the background.
+    /// True if the caller must refresh the copy in the background.
     pub refresh: bool,
 }
 
 impl BreakerCopy {
-    /// A request is about to call the database.
+    /// Decides for a request that is about to call the database.
     pub fn decide(&mut self, now: Timestamp, policy: &Policy) -> Decision {
-        let (advice, known_at) = match &mut self.belief {
-            Belief::Unknown => return Decision { advice: Advice::Introduce, refresh: false },
-            Belief::Learnt { view, at, .. } if view.state == State::Closed => (Advice::Go, *at),
-            Belief::Learnt { due, at, .. } if now < *due => {
+        let (advice, known_at) = match &mut self.knowledge {
+            Knowledge::Unknown => return Decision { advice: Advice::FirstAsk, refresh: false },
+            Knowledge::Shared { view, at, .. } if view.state == State::Closed => (Advice::Go, *at),
+            Knowledge::Shared { due, at, .. } if now < *due => {
                 (Advice::Refuse { retry_after_ms: due.millis() - now.millis() }, *at)
             }
-            Belief::Learnt { at, .. } => (ask(&mut self.asking, now, policy), *at),
-            Belief::Alone { breaker, at } => (alone(breaker, now, policy), *at),
+            Knowledge::Shared { at, .. } => (ask(&mut self.asking, now, policy), *at),
+            Knowledge::Local { breaker, at } => (admit_locally(breaker, now, policy), *at),
         };
         let is_stale = age(known_at, now) >= FRESH_MS;
-        let nobody_asks = self.refreshed_at.is_none_or(|at| age(at, now) >= FRESH_MS);
-        let refresh = advice != Advice::Ask && is_stale && nobody_asks;
+        let is_refresh_due = self.refreshed_at.is_none_or(|at| age(at, now) >= FRESH_MS);
+        let refresh = advice != Advice::Ask && is_stale && is_refresh_due;
         if refresh {
             self.refreshed_at = Some(now);
         }
         Decision { advice, refresh }
     }
 
-    /// A question to the breaker begins: what to hand to [`BreakerCopy::lost`] if it is never answered.
+    /// Begins a question to the breaker. If it is never answered, pass the result to [`BreakerCopy::question_lost`].
     #[must_use]
-    pub const fn begin(&self) -> Answers {
+    pub const fn begin_question(&self) -> AnswerCount {
         self.answers
     }
 
-    /// A request that was to ask for leave has its answer, or will never have one.
-    pub fn asked(&mut self) {
+    /// Ends the wait of a request with [`Advice::Ask`], whether or not the breaker answered.
+    pub fn ask_finished(&mut self) {
         self.asking.pop();
     }
 
-    /// The breaker answered. True if it had been out of reach. Answers overtake each other, so one that
-    /// tells of an older state than is known is dropped: a refresh that set out before a failure was
-    /// reported must not undo what the report brought back. Unless what is known is stale: storage that
-    /// was lost counts from the beginning again.
+    /// Stores the breaker's answer; true if the breaker had been unreachable.
+    ///
+    /// Answers can overtake each other, so an older version than the known one is dropped. Otherwise a refresh that
+    /// began before a failure report could undo the report's answer. A stale copy accepts any version, because an
+    /// object that lost its storage counts versions from zero again.
     pub fn learn(&mut self, view: &View, now: Timestamp) -> bool {
         self.answers = self.answers.wrapping_add(1);
-        if let Belief::Learnt { view: known, at, .. } = &self.belief
+        if let Knowledge::Shared { view: known, at, .. } = &self.knowledge
             && view.version < known.version
             && age(*at, now) < FRESH_MS
         {
             return false;
         }
-        let was_alone = matches!(self.belief, Belief::Alone { .. });
+        let was_local = matches!(self.knowledge, Knowledge::Local { .. });
         let wait = match view.state {
             State::Closed => 0,
             State::Open => view.retry_after_ms,
             State::HalfOpen => view.retry_after_ms.min(RECHECK_MS),
         };
         let due = Timestamp::from_millis(now.millis().saturating_add(wait));
-        self.belief = Belief::Learnt { view: *view, due, at: now };
-        was_alone
+        self.knowledge = Knowledge::Shared { view: *view, due, at: now };
+        was_local
     }
 
-    /// The breaker did not answer a question, nor any other since that began: decide alone from now on,
-    /// starting from what it said last. True if this is news.
-    pub fn lost(&mut self, begun: Answers, now: Timestamp) -> bool {
+    /// Records that a question was not answered. If no other question was answered since it began, the isolate
+    /// decides alone from now on, starting from the last answer. True if that is a change.
+    pub fn question_lost(&mut self, begun: AnswerCount, now: Timestamp) -> bool {
         if begun != self.answers {
             return false;
         }
-        let breaker = match &mut self.belief {
-            Belief::Alone { at, .. } => {
+        let breaker = match &mut self.knowledge {
+            Knowledge::Local { at, .. } => {
                 *at = now;
                 return false;
             }
-            Belief::Unknown => Breaker::default(),
-            Belief::Learnt { view, due, .. } => Breaker::learnt(view, *due),
+            Knowledge::Unknown => Breaker::default(),
+            Knowledge::Shared { view, due, .. } => Breaker::from_view(view, *due),
         };
-        self.belief = Belief::Alone { breaker, at: now };
+        self.knowledge = Knowledge::Local { breaker, at: now };
         true
     }
 
-    /// The breaker of this isolate alone, if it is.
-    pub const fn alone(&mut self) -> Option<&mut Breaker> {
-        match &mut self.belief {
-            Belief::Alone { breaker, .. } => Some(breaker),
-            Belief::Unknown | Belief::Learnt { .. } => None,
+    /// The local breaker, while the shared one is unreachable.
+    pub const fn local(&mut self) -> Option<&mut Breaker> {
+        match &mut self.knowledge {
+            Knowledge::Local { breaker, .. } => Some(breaker),
+            Knowledge::Unknown | Knowledge::Shared { .. } => None,
         }
     }
 
-    /// Is the breaker known to count failures no more, because it is open already?
+    /// Is the shared breaker known to be open or half-open? Then it does not count failures.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(&self.belief, Belief::Learnt { view, .. } if view.state != State::Closed)
+        matches!(&self.knowledge, Knowledge::Shared { view, .. } if view.state != State::Closed)
     }
 
-    /// What this isolate believes, for those who ask when the breaker does not answer.
+    /// The isolate's view, for the operator while the breaker does not answer.
     #[must_use]
     pub fn view(&self, now: Timestamp, policy: &Policy) -> View {
-        match &self.belief {
-            Belief::Unknown => Breaker::default().view(now, policy),
-            Belief::Learnt { view, due, .. } => View { retry_after_ms: (due.millis() - now.millis()).max(0), ..*view },
-            Belief::Alone { breaker, .. } => breaker.view(now, policy),
+        match &self.knowledge {
+            Knowledge::Unknown => Breaker::default().view(now, policy),
+            Knowledge::Shared { view, due, .. } => {
+                View { retry_after_ms: (due.millis() - now.millis()).max(0), ..*view }
+            }
+            Knowledge::Local { breaker, .. } => breaker.view(now, policy),
         }
     }
 }
 
-/// Only as many ask at once as could get leave: the rest would load the breaker for nothing.
+/// At most `max_probes` requests ask concurrently: the breaker would refuse the rest.
 fn ask(asking: &mut Vec<Timestamp>, now: Timestamp, policy: &Policy) -> Advice {
     asking.retain(|at| age(*at, now) < RECHECK_MS);
     if asking.len() >= usize::try_from(policy.max_probes).unwrap_or(usize::MAX) {
@@ -178,15 +180,15 @@ fn ask(asking: &mut Vec<Timestamp>, now: Timestamp, policy: &Policy) -> Advice {
     Advice::Ask
 }
 
-fn alone(breaker: &mut Breaker, now: Timestamp, policy: &Policy) -> Advice {
+fn admit_locally(breaker: &mut Breaker, now: Timestamp, policy: &Policy) -> Advice {
     match breaker.admit(now, policy) {
         Admission::Go => Advice::Go,
-        Admission::Probe(round) => Advice::ProbeAlone(round),
+        Admission::Probe(round) => Advice::ProbeLocally(round),
         Admission::Refuse => Advice::Refuse { retry_after_ms: breaker.view(now, policy).retry_after_ms },
     }
 }
 
-/// Milliseconds since then. A clock that went backwards makes everything old rather than fresh for ever.
+/// Milliseconds since `at`. If the clock went backwards, everything counts as old instead of fresh for ever.
 const fn age(at: Timestamp, now: Timestamp) -> i64 {
     let age = now.millis().saturating_sub(at.millis());
     if age < 0 { i64::MAX } else { age }

@@ -1,4 +1,4 @@
-//! When an isolate goes, waits, asks, and decides alone.
+//! When an isolate calls the database, refuses, asks the breaker, and decides alone.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -20,10 +20,10 @@ fn view(state: State, retry_after_ms: i64) -> View {
     View { state, forced: false, failure_count: 5, retry_after_ms, version: 0 }
 }
 
-/// A question that is begun and lost at once.
+/// A question that begins and is never answered.
 fn lost(copy: &mut BreakerCopy, now: Timestamp) -> bool {
-    let begun = copy.begin();
-    copy.lost(begun, now)
+    let begun = copy.begin_question();
+    copy.question_lost(begun, now)
 }
 
 fn decision(advice: Advice, refresh: bool) -> Decision {
@@ -31,16 +31,16 @@ fn decision(advice: Advice, refresh: bool) -> Decision {
 }
 
 #[test]
-fn the_first_request_asks_and_so_do_its_neighbours_until_somebody_knows() {
+fn every_request_asks_until_the_first_answer_arrives() {
     let mut copy = BreakerCopy::default();
-    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::Introduce, false));
-    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::Introduce, false));
+    assert_eq!(copy.decide(at(0), &POLICY), decision(Advice::FirstAsk, false));
+    assert_eq!(copy.decide(at(1), &POLICY), decision(Advice::FirstAsk, false));
     copy.learn(&view(State::Closed, 0), at(2));
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
 }
 
 #[test]
-fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
+fn a_closed_breaker_is_refreshed_only_when_the_copy_is_stale() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::Closed, 0), at(0));
     for millis in [0, 1, FRESH_MS - 1] {
@@ -51,7 +51,7 @@ fn a_closed_breaker_is_asked_about_when_the_copy_is_stale_only() {
 }
 
 #[test]
-fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
+fn an_open_breaker_refuses_at_once_and_is_asked_when_due() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::Open, 30_000), at(0));
     assert_eq!(copy.decide(at(10), &POLICY), decision(Advice::Refuse { retry_after_ms: 29_990 }, false));
@@ -61,7 +61,7 @@ fn an_open_breaker_refuses_at_once_until_it_is_due_and_then_is_asked() {
 }
 
 #[test]
-fn while_another_probes_it_is_asked_again_soon() {
+fn during_a_probe_the_breaker_is_asked_again_soon() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::HalfOpen, 30_000), at(0));
     assert_eq!(copy.decide(at(0), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
@@ -69,30 +69,30 @@ fn while_another_probes_it_is_asked_again_soon() {
 }
 
 #[test]
-fn a_breaker_out_of_reach_is_replaced_and_tried_again() {
+fn an_unreachable_breaker_is_replaced_and_tried_again() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::Closed, 0), at(0));
-    assert!(lost(&mut copy, at(1)), "news");
-    assert!(!lost(&mut copy, at(2)), "no news");
+    assert!(lost(&mut copy, at(1)), "a change");
+    assert!(!lost(&mut copy, at(2)), "no change");
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
     for _ in 0..2 {
-        copy.alone().unwrap().failed(at(4), &POLICY);
+        copy.local().unwrap().failed(at(4), &POLICY);
     }
     assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
     assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
-    assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeAlone(1));
+    assert_eq!(copy.decide(at(30_004), &POLICY).advice, Advice::ProbeLocally(1));
     assert!(copy.learn(&view(State::Closed, 0), at(30_005)), "it is back");
-    assert!(copy.alone().is_none());
+    assert!(copy.local().is_none());
     assert_eq!(copy.decide(at(30_006), &POLICY), decision(Advice::Go, false));
 }
 
 #[test]
-fn what_was_known_to_be_open_stays_open_when_the_breaker_is_lost() {
+fn an_open_copy_stays_open_when_the_breaker_becomes_unreachable() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::Open, 30_000), at(0));
     lost(&mut copy, at(10_000));
     assert_eq!(copy.decide(at(10_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 20_000 });
-    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeAlone(1));
+    assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::ProbeLocally(1));
 }
 
 #[test]
@@ -103,23 +103,23 @@ fn a_clock_that_goes_backwards_does_not_freeze_the_copy() {
 }
 
 #[test]
-fn only_as_many_ask_at_once_as_could_get_leave() {
+fn at_most_max_probes_requests_ask_concurrently() {
     let mut copy = BreakerCopy::default();
     copy.learn(&view(State::Open, 30_000), at(0));
     assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::Ask);
     for _ in 0..50 {
         assert_eq!(copy.decide(at(30_000), &POLICY).advice, Advice::Refuse { retry_after_ms: 1_000 });
     }
-    copy.asked();
+    copy.ask_finished();
     assert_eq!(copy.decide(at(30_001), &POLICY).advice, Advice::Ask);
-    assert_eq!(copy.decide(at(31_001), &POLICY).advice, Advice::Ask, "one that vanished is not waited for");
+    assert_eq!(copy.decide(at(31_001), &POLICY).advice, Advice::Ask, "a request that vanished frees its place");
     let two = Policy { max_probes: 2, ..POLICY };
     assert_eq!(copy.decide(at(31_001), &two).advice, Advice::Ask);
     assert_eq!(copy.decide(at(31_001), &two).advice, Advice::Refuse { retry_after_ms: 1_000 });
 }
 
 #[test]
-fn an_older_view_does_not_replace_a_newer_one_while_that_is_fresh() {
+fn an_older_view_does_not_replace_a_fresh_newer_one() {
     let newer = View { version: 7, ..view(State::Open, 30_000) };
     let older = View { version: 6, ..view(State::Closed, 0) };
     let mut copy = BreakerCopy::default();
@@ -127,26 +127,26 @@ fn an_older_view_does_not_replace_a_newer_one_while_that_is_fresh() {
     copy.learn(&older, at(1));
     assert_eq!(copy.decide(at(1), &POLICY).advice, Advice::Refuse { retry_after_ms: 29_999 });
     copy.learn(&older, at(FRESH_MS));
-    assert_eq!(copy.decide(at(FRESH_MS), &POLICY).advice, Advice::Go, "storage that was lost counts anew");
+    assert_eq!(copy.decide(at(FRESH_MS), &POLICY).advice, Advice::Go, "lost storage restarts the versions");
 }
 
 #[test]
-fn a_question_that_was_never_answered_means_nothing_if_another_was() {
+fn an_unanswered_question_is_ignored_if_another_was_answered() {
     let mut copy = BreakerCopy::default();
-    let begun = copy.begin();
+    let begun = copy.begin_question();
     copy.learn(&view(State::Closed, 0), at(0));
-    assert!(!copy.lost(begun, at(1)));
-    assert!(copy.alone().is_none());
+    assert!(!copy.question_lost(begun, at(1)));
+    assert!(copy.local().is_none());
 }
 
 #[test]
-fn what_an_operator_forced_stays_forced_when_the_breaker_is_lost() {
+fn a_forced_state_stays_forced_when_the_breaker_becomes_unreachable() {
     for state in [State::Open, State::Closed] {
         let mut copy = BreakerCopy::default();
         copy.learn(&View { forced: true, ..view(state, 0) }, at(0));
         lost(&mut copy, at(1));
         for _ in 0..10 {
-            copy.alone().unwrap().failed(at(2), &POLICY);
+            copy.local().unwrap().failed(at(2), &POLICY);
         }
         let advice = copy.decide(at(1_000_000), &POLICY).advice;
         assert_eq!(advice == Advice::Go, state == State::Closed);
@@ -155,7 +155,7 @@ fn what_an_operator_forced_stays_forced_when_the_breaker_is_lost() {
 }
 
 #[test]
-fn what_is_believed_can_be_told() {
+fn the_view_of_the_copy_can_be_inspected() {
     let mut copy = BreakerCopy::default();
     assert_eq!(copy.view(at(0), &POLICY).state, State::Closed);
     assert!(!copy.is_open());
@@ -163,6 +163,6 @@ fn what_is_believed_can_be_told() {
     assert!(copy.is_open());
     assert_eq!(copy.view(at(10_000), &POLICY), view(State::Open, 20_000));
     lost(&mut copy, at(10_000));
-    assert!(!copy.is_open(), "alone, it counts by itself");
+    assert!(!copy.is_open(), "the local breaker counts failures itself");
     assert_eq!(copy.view(at(10_000), &POLICY).state, State::Open);
 }

@@ -1,4 +1,4 @@
-//! The circuit breaker in front of the database: the state machine alone, with `now` as an argument.
+//! The circuit breaker in front of the database: only the state machine, with `now` as an argument.
 //!
 //! ```text
 //!                 threshold failures within the window
@@ -10,13 +10,12 @@
 //!        │                                              ┌───────────┐                │
 //!        └───────────────────────────────────────────── │ HALF_OPEN │ ───────────────┘
 //!                                                       └───────────┘
-//!                                       grants at most `max_probes` leases at a time; one whose holder
-//!                                       never answers ends by itself, and the next request probes
+//!                                       grants at most `max_probes` leases at a time; the lease of a lost
+//!                                       probe expires, and the next request probes
 //! ```
 //!
-//! An operator can force it open or closed, which holds until it is changed. Every lease lasts at least
-//! a recovery timeout: so in no span of that length are more than `max_probes` probes let through,
-//! whatever happens to their holders.
+//! An operator can force it open or closed until the next command. Every lease lasts at least one recovery timeout, so
+//! no span of that length admits more than `max_probes` probes, whatever happens to them.
 
 pub mod copy;
 
@@ -24,55 +23,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
 
-/// How the breaker behaves: the settings of the deployment.
+/// The breaker's settings in this deployment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// So many failures open it …
+    /// Failures within the window that open the breaker.
     pub failure_threshold: u32,
-    /// … if they happen within so many milliseconds.
+    /// The window, in milliseconds, in which failures count.
     pub failure_window_ms: i64,
     /// Milliseconds from opening to the first probe.
     pub recovery_timeout_ms: i64,
-    /// Probes that may be under way at once.
+    /// Maximum number of concurrent probes.
     pub max_probes: u32,
-    /// Milliseconds after which a probe has certainly answered or never will.
+    /// Milliseconds after which a probe without a report never reports.
     pub probe_timeout_ms: i64,
 }
 
 impl Policy {
-    /// How long a probe is waited for.
+    /// The length of a probe's lease, in milliseconds.
     #[must_use]
     pub fn lease_ms(&self) -> i64 {
         self.probe_timeout_ms.max(self.recovery_timeout_ms)
     }
 }
 
-/// What an operator asks for.
+/// A command of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Let everything through, whatever happens.
+    /// Force closed: admit every request, whatever fails.
     Closed,
-    /// Let nothing through.
+    /// Force open: refuse every request.
     Open,
-    /// Decide by itself again, starting closed.
+    /// Return to automatic operation, starting closed.
     Automatic,
 }
 
-/// The state of the machine, as others see it.
+/// The visible state of the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Requests go through.
+    /// Every request is admitted.
     Closed,
-    /// Requests are refused.
+    /// Every request is refused.
     Open,
     /// A probe is under way, or may be sent.
     HalfOpen,
 }
 
 impl State {
-    /// The name on the wire and in logs.
+    /// The name in JSON and in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -83,38 +82,38 @@ impl State {
     }
 }
 
-/// Names the period in which a probe was let through; what a probe of another period says is ignored.
+/// Numbers the half-open periods; reports of probes from another period are ignored.
 pub type Round = u32;
 
-/// May a request call the database?
+/// The answer to a request that wants to call the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
-    /// Yes.
+    /// The request may call the database.
     Go,
-    /// Yes, and its outcome decides: it must be reported with this round.
+    /// The request may call the database as a probe, and must report the outcome with this round.
     Probe(Round),
-    /// No.
+    /// The request must not call the database.
     Refuse,
 }
 
-/// What the breaker says of itself. Times are relative: no two clocks are ever compared.
+/// A snapshot of the breaker for isolates. Times are relative, so no two clocks are ever compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
-    /// The state.
+    /// The state at the time of the answer.
     pub state: State,
-    /// Did an operator force it?
+    /// True if an operator forced the state.
     pub forced: bool,
-    /// Failures that count at this moment.
+    /// Failures within the window, or those that opened the breaker.
     pub failure_count: u32,
-    /// Milliseconds until it makes sense to ask again; 0 while closed.
+    /// Milliseconds until a retry makes sense; 0 while closed.
     pub retry_after_ms: i64,
-    /// Grows with every change: tells which of two views is the newer one.
+    /// Grows with every change, so the newer of two views can be recognised.
     #[serde(default)]
     pub version: u64,
 }
 
-/// The machine. It is stored as JSON.
+/// The state machine, stored as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     mode: Mode,
@@ -126,13 +125,13 @@ pub struct Breaker {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Mode {
-    /// With the moments of the failures that still count, oldest first; fewer than the threshold.
+    /// With the times of the failures that still count, oldest first; fewer than the threshold.
     Closed { failures: Vec<i64> },
-    /// Until a moment.
+    /// With the time from which a probe is admitted.
     Open { failure_count: u32, until: i64 },
-    /// With the ends of the leases of the probes under way.
+    /// With the expiry times of the probes' leases.
     HalfOpen { failure_count: u32, leases: Vec<i64> },
-    /// By an operator.
+    /// Set by an operator, until the next command.
     Forced { open: bool },
 }
 
@@ -143,9 +142,9 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// A breaker that goes on from what another said of itself; `due` is when it was to be asked again.
+    /// A local breaker that continues from the view of the shared one; `due` is the time of its next probe.
     #[must_use]
-    pub const fn learnt(view: &View, due: Timestamp) -> Self {
+    pub const fn from_view(view: &View, due: Timestamp) -> Self {
         let mode = match (view.forced, view.state) {
             (true, State::Closed) => Mode::Forced { open: false },
             (true, State::Open | State::HalfOpen) => Mode::Forced { open: true },
@@ -157,8 +156,8 @@ impl Breaker {
         Self { mode, round: 0, version: 0 }
     }
 
-    /// The state that was last entered. Unlike [`Breaker::state`] it does not depend on the moment: an open
-    /// breaker whose time is over becomes half-open when the first probe is let through.
+    /// The state that was last entered. Unlike [`Breaker::state`] it does not depend on the time: an open breaker
+    /// enters half-open only when it admits the first probe.
     #[must_use]
     pub const fn entered(&self) -> State {
         match &self.mode {
@@ -168,13 +167,13 @@ impl Breaker {
         }
     }
 
-    /// Marks a change, for [`View::version`].
+    /// Increments [`View::version`] after a change.
     pub const fn mark_changed(&mut self) {
         self.version = self.version.saturating_add(1);
     }
 
-    /// No wait is longer than the policy says at this moment: the clock may have been set back, or the
-    /// policy changed, since it began.
+    /// Shortens every wait to the maximum of the current policy. The clock may have been set back, or the policy may
+    /// have changed, since the wait began.
     pub fn clamp(&mut self, now: Timestamp, policy: &Policy) {
         match &mut self.mode {
             Mode::Open { until, .. } => *until = (*until).min(now.millis().saturating_add(policy.recovery_timeout_ms)),
@@ -184,8 +183,8 @@ impl Breaker {
         }
     }
 
-    /// The state at this moment. An open breaker whose time is over is half-open: it would let a probe
-    /// through.
+    /// The state at this time. An open breaker past its recovery timeout counts as half-open, because it would admit
+    /// the next request as a probe.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
         match &self.mode {
@@ -196,7 +195,7 @@ impl Breaker {
         }
     }
 
-    /// What the breaker says of itself.
+    /// The snapshot at this time.
     #[must_use]
     pub fn view(&self, now: Timestamp, policy: &Policy) -> View {
         let failure_count = match &self.mode {
@@ -209,7 +208,7 @@ impl Breaker {
             Mode::Open { until, .. } => until - now.millis(),
             Mode::HalfOpen { leases, .. } if count(leases.len()) < policy.max_probes => 0,
             Mode::HalfOpen { leases, .. } => leases.iter().min().map_or(0, |end| end - now.millis()),
-            // There is no telling when the operator will close it.
+            // The operator's next command cannot be predicted, so the recovery timeout serves as an estimate.
             Mode::Forced { open: true } => policy.recovery_timeout_ms,
         };
         let forced = matches!(self.mode, Mode::Forced { .. });
@@ -222,7 +221,7 @@ impl Breaker {
         }
     }
 
-    /// A request asks whether it may call the database. Every probe let through holds a lease.
+    /// Decides whether a request may call the database. Every admitted probe holds a lease.
     pub fn admit(&mut self, now: Timestamp, policy: &Policy) -> Admission {
         match &mut self.mode {
             Mode::Closed { .. } | Mode::Forced { open: false } => Admission::Go,
@@ -245,10 +244,10 @@ impl Breaker {
         }
     }
 
-    /// A request that was let through without being a probe found the database failing.
+    /// Records a failed call that was not a probe.
     pub fn failed(&mut self, now: Timestamp, policy: &Policy) {
-        // Only a closed breaker counts. In the other states the failure is of a request that set out
-        // before: it tells nothing new.
+        // Only a closed breaker counts. In any other state the failed request began before the breaker opened, so
+        // its failure is not new information.
         if let Mode::Closed { failures } = &mut self.mode {
             failures.retain(|at| counts(*at, now, policy));
             failures.push(now.millis());
@@ -259,14 +258,14 @@ impl Breaker {
         }
     }
 
-    /// A probe found the database answering.
+    /// Closes the breaker after a successful probe of the current round.
     pub fn probe_succeeded(&mut self, round: Round) {
         if self.is_probing(round) {
             self.mode = Mode::Closed { failures: Vec::new() };
         }
     }
 
-    /// A probe found the database failing.
+    /// Opens the breaker again after a failed probe of the current round.
     pub fn probe_failed(&mut self, round: Round, now: Timestamp, policy: &Policy) {
         if let Mode::HalfOpen { failure_count, .. } = self.mode
             && self.is_probing(round)
@@ -275,7 +274,7 @@ impl Breaker {
         }
     }
 
-    /// An operator decides.
+    /// Executes a command of an operator.
     pub fn command(&mut self, command: Command) {
         self.mode = match command {
             Command::Closed => Mode::Forced { open: false },
@@ -293,7 +292,7 @@ impl Breaker {
     }
 }
 
-/// Does a failure at that moment still count?
+/// Is a failure at this time still within the window?
 fn counts(at: i64, now: Timestamp, policy: &Policy) -> bool {
     now.millis().saturating_sub(at) < policy.failure_window_ms
 }

@@ -16,7 +16,7 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + millis)
 }
 
-/// A breaker that opened at that moment.
+/// A breaker that opened at this time.
 fn opened(millis: i64) -> Breaker {
     let mut breaker = Breaker::default();
     for _ in 0..5 {
@@ -26,7 +26,7 @@ fn opened(millis: i64) -> Breaker {
 }
 
 #[test]
-fn the_last_failure_of_the_threshold_opens_it() {
+fn the_breaker_opens_at_the_failure_threshold() {
     let mut breaker = Breaker::default();
     for failures in 1..=4 {
         breaker.failed(at(failures), &POLICY);
@@ -40,7 +40,7 @@ fn the_last_failure_of_the_threshold_opens_it() {
 }
 
 #[test]
-fn failures_count_for_a_window_and_no_longer() {
+fn failures_count_only_within_the_window() {
     let mut breaker = Breaker::default();
     for _ in 0..4 {
         breaker.failed(at(0), &POLICY);
@@ -67,7 +67,7 @@ fn after_the_recovery_timeout_one_request_probes() {
 }
 
 #[test]
-fn a_good_probe_closes_and_forgets() {
+fn a_successful_probe_closes_the_breaker_and_resets_the_failures() {
     let mut breaker = opened(0);
     breaker.admit(at(30_000), &POLICY);
     breaker.probe_succeeded(1);
@@ -77,7 +77,7 @@ fn a_good_probe_closes_and_forgets() {
 }
 
 #[test]
-fn a_bad_probe_opens_for_another_period() {
+fn a_failed_probe_opens_the_breaker_for_another_recovery_timeout() {
     let mut breaker = opened(0);
     breaker.admit(at(30_000), &POLICY);
     breaker.probe_failed(1, at(31_000), &POLICY);
@@ -87,7 +87,7 @@ fn a_bad_probe_opens_for_another_period() {
 }
 
 #[test]
-fn a_probe_whose_holder_vanished_is_given_up() {
+fn the_lease_of_a_lost_probe_expires() {
     let mut breaker = opened(0);
     breaker.admit(at(30_000), &POLICY);
     assert_eq!(breaker.admit(at(59_999), &POLICY), Admission::Refuse);
@@ -97,13 +97,13 @@ fn a_probe_whose_holder_vanished_is_given_up() {
 }
 
 #[test]
-fn a_lease_outlasts_both_the_probe_and_the_recovery() {
+fn a_lease_lasts_as_long_as_the_probe_and_the_recovery_timeout() {
     assert_eq!(POLICY.lease_ms(), 30_000);
     assert_eq!(Policy { probe_timeout_ms: 61_000, ..POLICY }.lease_ms(), 61_000);
 }
 
 #[test]
-fn what_a_probe_of_an_earlier_round_says_is_ignored() {
+fn reports_of_probes_from_an_earlier_round_are_ignored() {
     let mut breaker = opened(0);
     breaker.admit(at(30_000), &POLICY);
     breaker.probe_failed(1, at(30_001), &POLICY);
@@ -114,11 +114,11 @@ fn what_a_probe_of_an_earlier_round_says_is_ignored() {
     assert_eq!(breaker, probing);
     breaker.probe_succeeded(2);
     breaker.probe_failed(2, at(60_003), &POLICY);
-    assert_eq!(breaker.state(at(60_003)), State::Closed, "a probe speaks once");
+    assert_eq!(breaker.state(at(60_003)), State::Closed, "only one report per round counts");
 }
 
 #[test]
-fn several_probes_at_once_if_the_policy_says_so() {
+fn the_policy_can_allow_several_concurrent_probes() {
     let policy = Policy { max_probes: 3, ..POLICY };
     let mut breaker = opened(0);
     for _ in 0..3 {
@@ -128,14 +128,14 @@ fn several_probes_at_once_if_the_policy_says_so() {
     assert_eq!(breaker.admit(at(30_000), &policy), Admission::Refuse);
     breaker.probe_failed(1, at(30_500), &policy);
     breaker.probe_succeeded(1);
-    assert_eq!(breaker.state(at(30_501)), State::Open, "the first answer decides");
+    assert_eq!(breaker.state(at(30_501)), State::Open, "the first report decides");
 }
 
 #[test]
-fn failures_of_requests_that_set_out_before_change_nothing() {
+fn late_failures_of_earlier_requests_change_nothing() {
     let mut breaker = opened(0);
     breaker.failed(at(10_000), &POLICY);
-    assert_eq!(breaker, opened(0), "the recovery is not put off");
+    assert_eq!(breaker, opened(0), "the recovery is not postponed");
     breaker.admit(at(30_000), &POLICY);
     let probing = breaker.clone();
     breaker.failed(at(30_001), &POLICY);
@@ -143,7 +143,7 @@ fn failures_of_requests_that_set_out_before_change_nothing() {
 }
 
 #[test]
-fn forced_states_hold_until_changed() {
+fn forced_states_hold_until_the_next_command() {
     let mut breaker = Breaker::default();
     breaker.command(Command::Open);
     assert_eq!(breaker.admit(at(1_000_000_000), &POLICY), Admission::Refuse);
@@ -177,13 +177,13 @@ fn stored_format_unchanged() {
 }
 
 #[test]
-fn what_an_older_version_stored_can_be_read() {
+fn state_stored_by_another_version_can_be_read() {
     let old = r#"{"mode":{"state":"open","failure_count":5,"until":7},"round":3,"member of a later version":1}"#;
     assert_eq!(serde_json::from_str::<Breaker>(old).unwrap().entered(), State::Open);
 }
 
 #[test]
-fn a_clock_that_was_set_back_does_not_lengthen_a_wait() {
+fn setting_the_clock_back_does_not_lengthen_a_wait() {
     let mut breaker = opened(3_600_000);
     breaker.clamp(at(0), &POLICY);
     assert_eq!(breaker.view(at(0), &POLICY).retry_after_ms, 30_000);
@@ -197,7 +197,7 @@ fn a_clock_that_was_set_back_does_not_lengthen_a_wait() {
 }
 
 #[test]
-fn another_goes_on_from_what_was_said() {
+fn a_local_breaker_continues_from_a_view() {
     for (state, forced, expected) in [
         (State::Closed, false, Admission::Go),
         (State::Open, false, Admission::Refuse),
@@ -206,14 +206,14 @@ fn another_goes_on_from_what_was_said() {
         (State::Open, true, Admission::Refuse),
     ] {
         let view = View { state, forced, failure_count: 5, retry_after_ms: 1, version: 9 };
-        let mut breaker = Breaker::learnt(&view, at(10));
+        let mut breaker = Breaker::from_view(&view, at(10));
         assert_eq!(breaker.admit(at(0), &POLICY), expected);
         assert_eq!(breaker.view(at(0), &POLICY).forced, forced);
     }
 }
 
-/// Everything that can happen to a breaker, in this order of choices.
-fn happen(breaker: &mut Breaker, event: usize, now: Timestamp, policy: &Policy) -> Option<Admission> {
+/// Applies one of the six possible events, numbered 0 to 5.
+fn apply(breaker: &mut Breaker, event: usize, now: Timestamp, policy: &Policy) -> Option<Admission> {
     match event {
         0 => return Some(breaker.admit(now, policy)),
         1 => breaker.failed(now, policy),
@@ -226,7 +226,7 @@ fn happen(breaker: &mut Breaker, event: usize, now: Timestamp, policy: &Policy) 
 }
 
 #[test]
-fn every_history_of_seven_events_keeps_the_promises() {
+fn every_history_of_seven_events_keeps_the_invariants() {
     // Small numbers reach every state within few events. Each event takes one tick.
     let policy = Policy {
         failure_threshold: 2,
@@ -241,7 +241,7 @@ fn every_history_of_seven_events_keeps_the_promises() {
         let mut events = history;
         for tick in 0..7 {
             let now = at(tick);
-            if let Some(Admission::Probe(_)) = happen(&mut breaker, events % 6, now, &policy) {
+            if let Some(Admission::Probe(_)) = apply(&mut breaker, events % 6, now, &policy) {
                 probes.push(tick);
             }
             events /= 6;
@@ -252,7 +252,7 @@ fn every_history_of_seven_events_keeps_the_promises() {
     }
 }
 
-/// From any state, a database that answers again is reached again.
+/// From any state, the breaker reaches a database that answers again.
 fn assert_no_dead_end(mut breaker: Breaker, now: Timestamp, policy: &Policy) {
     let wait = policy.recovery_timeout_ms.max(policy.lease_ms());
     let later = Timestamp::from_millis(now.millis() + wait);

@@ -1,24 +1,28 @@
-//! The lines of the permission table about courses and enrolments.
+//! The rows of the permission table about courses and enrolments.
 
-use crate::domain::authz::WithoutRole::{Denied, Owner, Published};
-use crate::domain::authz::{ADMINS, ANY_ROLE, Line, Permission, STUDENTS, TEACHERS};
+use crate::domain::authz::Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
+use crate::domain::authz::RoleExemption::{OrOwner, OrPublished, RolesOnly};
+use crate::domain::authz::{ADMINS, ALL_ROLES, Permission, Role, Row};
 
 /// A permission on courses and enrolments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampusPermission {
     /// Create, change and delete courses.
     ManageCourses,
-    /// See a course.
+    /// See one course and its data.
     ViewCourse,
     /// Enrol oneself in a published course.
     Enroll,
-    /// List the enrolments in a course.
+    /// List the enrolments of a course.
     ViewEnrollments,
-    /// See one enrolment.
+    /// See a single enrolment, one's own or another user's.
     ViewEnrollment,
-    /// End one enrolment.
+    /// End a single enrolment, one's own or another user's.
     EndEnrollment,
 }
+
+const STUDENTS: &[Role] = &[Student];
+const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
 use CampusPermission::{EndEnrollment, Enroll, ManageCourses, ViewCourse, ViewEnrollment, ViewEnrollments};
 
@@ -33,16 +37,16 @@ impl CampusPermission {
         Permission::Campus(EndEnrollment),
     ];
 
-    /// The permission's line of the table.
+    /// The permission's row of the table.
     #[rustfmt::skip]
-    pub(in crate::domain) const fn line(self) -> Line {
+    pub(in crate::domain) const fn row(self) -> Row {
         match self {
-            ManageCourses   => Line::new("courses:manage", ADMINS, Denied),
-            ViewCourse      => Line::new("courses:view", ANY_ROLE, Published).across_departments(),
-            Enroll          => Line::new("enrollments:create", STUDENTS, Denied).when_published(),
-            ViewEnrollments => Line::new("enrollments:list", TEACHERS, Denied),
-            ViewEnrollment  => Line::new("enrollments:view", TEACHERS, Owner),
-            EndEnrollment   => Line::new("enrollments:end", ADMINS, Owner),
+            ManageCourses   => Row::new("courses:manage", ADMINS, RolesOnly),
+            ViewCourse      => Row::new("courses:view", ALL_ROLES, OrPublished).across_departments(),
+            Enroll          => Row::new("enrollments:create", STUDENTS, RolesOnly).when_published(),
+            ViewEnrollments => Row::new("enrollments:list", TEACHERS, RolesOnly),
+            ViewEnrollment  => Row::new("enrollments:view", TEACHERS, OrOwner),
+            EndEnrollment   => Row::new("enrollments:end", ADMINS, OrOwner),
         }
     }
 }
@@ -50,7 +54,7 @@ impl CampusPermission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::authz::{AllowedBy, Denial, Resource, Role, RoleGrant, decide};
+    use crate::domain::authz::{AllowedBy, Denial, Resource, RoleGrant, decide};
     use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -1,36 +1,35 @@
-//! Limits per client address: which operations have one, and how many registrations an hour may see.
+//! Rate limits per client network, and the limit of registrations per hour.
 //!
-//! Most limits stand at the door: the platform counts requests of the last minute where they arrive, at no
-//! cost to the request. That fits what is repeated quickly. A registration leaves an account behind, so it is
-//! also counted over an hour, exactly and for all locations together, by the database in the batch that
-//! creates the account.
+//! The platform's rate limiter counts the requests of the last minute in the location where they arrive. That adds no
+//! round trip and stops fast repetition. A registration creates a permanent account, so the database also counts
+//! registrations per hour, exactly and globally, in the batch that creates the account.
 
 pub mod throttle;
 
-/// An operation with a limit at the door. The numbers stand in wrangler.toml, with the bindings.
+/// A group of operations that share a rate limit. wrangler.toml sets the numbers, with the bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
-    /// Creating an account.
+    /// Creating accounts; each costs a password hash.
     Register,
-    /// Everything that takes a password of an account: each costs a hash, and may be a guess.
+    /// Operations that verify a password: each costs a hash, and may be a guess.
     Login,
-    /// Exchanging refresh tokens.
+    /// Exchanging refresh tokens: each is a write to the database.
     Refresh,
-    /// Changing one's profile, and exporting one's data: each leaves an event, and an export is a large read.
+    /// Profile changes and data exports: each writes an audit event, and an export is a large read.
     Account,
-    /// Giving and taking roles: each leaves an event with somebody else, and an address that is typed may be a guess
-    /// whether somebody is registered.
+    /// Granting and revoking roles: each writes an audit event for another user. The e-mail field could be used to test
+    /// which addresses have accounts.
     ChangeRoles,
-    /// The readiness check: it asks the database, and takes no token.
+    /// The readiness check: it queries the database without authentication.
     Ready,
 }
 
 impl RateLimit {
-    /// Every door.
+    /// Every rate limit; the deployment needs a binding for each.
     pub const ALL: [Self; 6] =
         [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::ChangeRoles, Self::Ready];
 
-    /// The name of its binding.
+    /// The name of its rate-limit binding in wrangler.toml.
     #[must_use]
     pub const fn binding(self) -> &'static str {
         match self {
@@ -44,12 +43,12 @@ impl RateLimit {
     }
 }
 
-/// Milliseconds after which a client that was turned away at a door may come again: the period of the limits.
+/// The period of the rate limits in milliseconds, which is also the `Retry-After` of a refused client.
 pub const RATE_LIMIT_PERIOD_MS: i64 = 60 * 1000;
 
-/// Milliseconds over which registrations are counted.
+/// The window in milliseconds over which the database counts registrations.
 pub const REGISTRATION_WINDOW_MS: i64 = 60 * 60 * 1000;
 
-/// Live sessions of one user. One more, and the oldest makes room: it bounds what ending all of them, listing
-/// them, and erasing a user cost.
+/// Maximum number of live sessions per user; a further login evicts the oldest. This bounds the cost of listing and
+/// revoking sessions and of erasing a user.
 pub const MAX_SESSIONS: i64 = 100;

@@ -1,54 +1,56 @@
-//! The throttle of an account: after some wrong passwords in a row, each further one doubles a wait.
+//! The throttle of an account: after five wrong passwords in a row, exponential back-off up to 15 minutes.
 //!
 //! ```text
 //!   failures in a row   1 … 5     6     7     8   …    15   16 …
 //!   wait                 none    1 s   2 s   4 s  …   512 s   15 min
 //! ```
 //!
-//! During the wait every password, also the right one, gets the answer of a wrong one (OWASP Authentication
-//! Cheat Sheet, "Account Lockout"), and does not lengthen it. A success resets the count. No account is closed for
-//! good: who hammers on one keeps new sign-ins to it out for as long as they go on, at one guess per 15 minutes;
-//! whoever is signed in stays so, and can still change the password, because what somebody who is signed in is
-//! asked for is counted apart.
+//! While the account is blocked, every password gets the response of a wrong one (OWASP Authentication Cheat Sheet,
+//! "Account Lockout"). Attempts do not extend the block. A success resets the count.
 //!
-//! Like a refresh, a sign-in is decided twice by the same numbers: by what was read before the password was
-//! hashed, and by the guards of the SQL when the outcome is written. Wrong guesses that were all under way at
-//! the same time are written one after another, so each of them counts; and a right guess among them is refused
-//! if the wrong ones before it have started the wait. So parallel guesses learn no more than guesses in a row.
+//! No account is locked permanently. Remaining risk: a persistent attacker can block new sign-ins to an account, at one
+//! guess per 15 minutes. Existing sessions stay valid, and their user can still change the password, because
+//! re-authentication has its own counter.
+//!
+//! Like a refresh, a sign-in is checked twice with the same numbers. The first check uses the row read before hashing;
+//! the second is the SQL guard when the outcome is written. Concurrent wrong guesses are written one after another, so
+//! each one counts. A concurrent right guess is refused if earlier wrong ones have started a block. Parallel guesses
+//! therefore reveal no more than sequential ones.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::account::email::Email;
+use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 
-/// Wrong passwords in a row that have no consequence: people mistype.
+/// Wrong passwords in a row without a wait, because users mistype.
 pub const FREE_FAILURES: i64 = 5;
 /// The first wait, in milliseconds.
 pub const FIRST_WAIT_MS: i64 = 1000;
 /// The longest wait, in milliseconds: 15 minutes.
 pub const MAX_WAIT_MS: i64 = 15 * 60 * 1000;
-/// Beyond so many doublings the longest wait has been reached; keeps the arithmetic of SQL in bounds.
+/// The wait doubles at most this often: enough to reach [`MAX_WAIT_MS`], and keeps the SQL arithmetic in bounds.
 pub const MAX_DOUBLINGS: i64 = 10;
 
-/// Rows that addresses without an account share.
+/// Number of throttle rows that all addresses without an account share.
 const UNKNOWN_SLOTS: u16 = 1024;
 
-/// What is on file about wrong passwords for an address.
+/// The stored throttle of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {
-    /// Until when every password is refused.
+    /// Every password is refused before this time.
     pub blocked_until: Timestamp,
 }
 
 impl Throttle {
-    /// Is every password refused at this moment?
+    /// Is every password refused at this time?
     #[must_use]
     pub fn is_blocked(self, now: Timestamp) -> bool {
         self.blocked_until > now
     }
 }
 
-/// The wait that so many failures in a row earn, in milliseconds. The SQL says the same in its own words.
+/// The wait after this many failures in a row, in milliseconds. The SQL computes the same.
 #[must_use]
 pub fn wait_ms(failures: i64) -> i64 {
     if failures <= FREE_FAILURES {
@@ -58,12 +60,45 @@ pub fn wait_ms(failures: i64) -> i64 {
     (FIRST_WAIT_MS << doublings).min(MAX_WAIT_MS)
 }
 
-/// The row that an address without an account shares with others.
+/// The throttle row of an address without an account, chosen by hash and shared with other addresses.
 #[must_use]
 pub fn unknown_slot(email: &Email) -> i64 {
     let hash: [u8; 32] = Sha256::digest(email.as_str()).into();
     let [a, b, ..] = hash;
     i64::from(u16::from_le_bytes([a, b]) % UNKNOWN_SLOTS)
+}
+
+/// The key of a throttle: one kind of guess at one account, or at addresses without an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottleKey {
+    /// Passwords at sign-in.
+    Password(UserId),
+    /// Passwords that a signed-in user is asked for again. Counted apart, so that guesses at sign-in do not keep the
+    /// owner from changing the password, and a stolen access token allows no further guesses.
+    Reauthentication(UserId),
+    /// Sign-ins to unknown addresses, by [`unknown_slot`].
+    Unknown(i64),
+}
+
+impl ThrottleKey {
+    /// The stored form. The keys of one user share the prefix `user/<id>/`.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::Password(id) => format!("user/{id}/password"),
+            Self::Reauthentication(id) => format!("user/{id}/reauthentication"),
+            Self::Unknown(slot) => format!("unknown/{slot}"),
+        }
+    }
+
+    /// The account, if there is one.
+    #[must_use]
+    pub const fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::Password(id) | Self::Reauthentication(id) => Some(id),
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +108,15 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn the_sixth_failure_waits_a_second_and_each_further_one_twice_as_long() {
+    fn throttle_key_format_unchanged() {
+        let user = UserId::new(7).unwrap();
+        assert_eq!(ThrottleKey::Password(user).text(), "user/7/password");
+        assert_eq!(ThrottleKey::Reauthentication(user).text(), "user/7/reauthentication");
+        assert_eq!(ThrottleKey::Unknown(1023).text(), "unknown/1023");
+    }
+
+    #[test]
+    fn the_sixth_failure_waits_one_second_and_each_further_failure_doubles_it() {
         let waits: Vec<i64> = (4..=17).map(|failures| wait_ms(failures) / 1000).collect();
         assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
         assert_eq!(wait_ms(i64::MAX), MAX_WAIT_MS);
@@ -81,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_over_at_its_end() {
+    fn a_block_ends_at_its_blocked_until_time() {
         let until = Timestamp::from_millis(5000);
         let throttle = Throttle { blocked_until: until };
         assert!(throttle.is_blocked(Timestamp::from_millis(4999)));
@@ -89,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn slots_stay_within_the_table_and_use_all_of_it() {
+    fn addresses_without_an_account_use_all_slots_and_no_others() {
         let slot = |number: i32| {
-            let address = format!("nobody-{number}@example.com");
+            let address = format!("unknown-{number}@example.com");
             unknown_slot(&Email::parse(&address, crate::domain::unicode::for_tests::normalize).unwrap())
         };
         let slots: std::collections::BTreeSet<i64> = (0..20_000).map(slot).collect();

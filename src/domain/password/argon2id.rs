@@ -1,28 +1,28 @@
-//! Argon2id (RFC 9106): which parameters this service runs, and the memory that it runs them in.
+//! Argon2id (RFC 9106): the bounds of its parameters, and its memory.
 //!
-//! The function is the `argon2` crate's; the tests hold it to the published vectors. Its memory is one buffer that
-//! every hash reuses. That is no hidden state: what a hash leaves in it is wiped and never read, so the result follows
-//! from the arguments alone, and the function stays pure. WebAssembly never gives memory back, and a buffer for each
-//! hash would leave it to the allocator how much of the isolate's 128 MB a thousand logins take; so it has two sizes
-//! only, and grows at most once.
+//! The `argon2` crate implements the function; the tests compare it with the published vectors. Every hash reuses one
+//! buffer. The buffer is no hidden state: it is wiped after each hash and never read, so the function stays pure.
+//!
+//! WebAssembly never returns memory. With one buffer per hash, the allocator's fragmentation would decide how much of
+//! the isolate's 128 MB a thousand logins take. The shared buffer has only two sizes, and grows at most once.
 
 use std::cell::Cell;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-/// Bytes of the hash.
+/// Length of a hash in bytes.
 pub const LENGTH: usize = 32;
 
-/// Memory is at most this many KiB: half of what an isolate has. With the buffer that was too small, which the
-/// allocator may not be able to extend, it makes 83 MiB at most. Room for RFC 9106's second recommendation (§4), which
-/// PHP and Python's argon2-cffi have as their defaults, so that their hashes can be brought along.
+/// Maximum memory in KiB: half of an isolate's memory. The allocator may not be able to extend the smaller buffer, so
+/// both together take 83 MiB at most. The maximum admits RFC 9106's second recommendation (§4), the default of PHP and
+/// of Python's argon2-cffi, so their hashes can be migrated.
 pub const MAX_MEMORY_KIB: u32 = 64 * 1024;
-/// Passes over the memory are at most this many; with the most memory they take less than half a second.
+/// Maximum passes over the memory; with the maximum memory they take less than half a second.
 pub const MAX_PASSES: u32 = 10;
-/// Lanes are at most this many. They are computed one after another and cost nothing but what is written here.
+/// Maximum number of lanes. They are computed sequentially, so more lanes do not take more time.
 pub const MAX_LANES: u32 = 4;
 
-/// The parameters of one hash, within bounds: with them the function can be run.
+/// The parameters of one hash, valid and within the bounds above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     memory_kib: u32,
@@ -30,20 +30,20 @@ pub struct Cost {
     lanes: u32,
 }
 
-/// The function was not run: there was no memory for it, or the salt is shorter than RFC 9106 §3.1 wants it here.
+/// The password was not hashed: memory ran out, or the salt is shorter than RFC 9106 §3.1 requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Argon2id was not run: {0}")]
 pub struct NotHashed(argon2::Error);
 
 impl Cost {
-    /// What new hashes are made with: 19 MiB, two passes, one lane (OWASP, Password Storage Cheat Sheet).
+    /// The parameters of new hashes: 19 MiB, two passes, one lane (OWASP, Password Storage Cheat Sheet).
     pub const RECOMMENDED: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
 
-    /// Parameters as RFC 9106 §3.1 allows them, none of them beyond the maximum above.
+    /// Accepts parameters that RFC 9106 §3.1 allows and that do not exceed the maximums above.
     #[must_use]
     pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Option<Self> {
         let is_within_bounds = memory_kib <= MAX_MEMORY_KIB && passes <= MAX_PASSES && lanes <= MAX_LANES;
-        // The bounds first: beyond them the product would not fit its type.
+        // The bounds are checked first, so that the product below cannot overflow.
         if is_within_bounds && passes > 0 && lanes > 0 && memory_kib >= 8 * lanes {
             Some(Self { memory_kib, passes, lanes })
         } else {
@@ -57,20 +57,20 @@ impl Cost {
         (self.memory_kib, self.passes, self.lanes)
     }
 
-    /// How many blocks of 1 KiB are computed: what the function's time is proportional to.
+    /// The number of 1 KiB blocks to compute, to which the function's time is proportional.
     #[must_use]
     pub const fn blocks(self) -> u32 {
         self.memory_kib * self.passes
     }
 
-    /// The same with so many blocks less to compute. Nothing, if what is left is too small to be run.
+    /// The parameters for this many blocks less, or `None` if the rest is too small to run.
     #[must_use]
     pub const fn without(self, blocks: u32) -> Option<Self> {
         let saved_kib = blocks.div_ceil(self.passes);
         Self::new(self.memory_kib.saturating_sub(saved_kib), self.passes, self.lanes)
     }
 
-    /// Has this less memory, which is what hinders special hardware, or less work than is wanted?
+    /// Does this use less memory, which hinders special hardware, or less work than `wanted`?
     #[must_use]
     pub const fn is_weaker_than(self, wanted: Self) -> bool {
         self.memory_kib < wanted.memory_kib || self.blocks() < wanted.blocks()
@@ -78,14 +78,14 @@ impl Cost {
 }
 
 thread_local! {
-    /// Hashing is synchronous, so one buffer is enough. It is taken out while it is used, and cannot be borrowed twice.
+    /// Hashing is synchronous, so one buffer is enough. A hash takes the buffer out, so it cannot be borrowed twice.
     static MEMORY: Cell<Vec<Block>> = const { Cell::new(Vec::new()) };
 }
 
-/// Hashes a password.
+/// Hashes a password with the shared buffer.
 ///
 /// # Errors
-/// [`NotHashed`].
+/// [`NotHashed`] if memory runs out or the salt is too short.
 pub fn derive(password: &[u8], salt: &[u8], cost: Cost) -> Result<[u8; LENGTH], NotHashed> {
     let mut memory = MEMORY.take();
     let hash = derive_in(&mut memory, password, salt, cost);
@@ -99,19 +99,19 @@ fn derive_in(memory: &mut Vec<Block>, password: &[u8], salt: &[u8], cost: Cost) 
     let mut hash = [0; LENGTH];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let outcome = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut *blocks);
-    // With what is left there, a guess at the password would cost one BLAKE2b instead of all of the work: the last
-    // pass can be run backwards. It would lie there until the next hash, in a quiet isolate for hours. A tenth of the
-    // hash's time (2 ms); the reference implementation wipes it, too.
+    // An attacker who reads the remaining memory can run the last pass backwards, and then a guess costs one BLAKE2b
+    // instead of the full work. In a quiet isolate the memory would stay for hours. Wiping takes a tenth of the hash's
+    // time (2 ms); the reference implementation wipes it too.
     blocks.fill(Block::new());
     outcome.map(|()| hash)
 }
 
-/// So many blocks of a buffer that has the size of what is recommended or, once that was too small, of the maximum.
+/// Borrows `blocks` blocks of the buffer. It has the recommended size or, once that was too small, the maximum.
 fn room_for(memory: &mut Vec<Block>, blocks: usize) -> Result<&mut [Block], argon2::Error> {
     if memory.len() < blocks {
         let sizes = [Cost::RECOMMENDED.memory_kib, MAX_MEMORY_KIB].map(|kib| kib as usize);
         let size = sizes.into_iter().find(|size| *size >= blocks).ok_or(argon2::Error::MemoryTooMuch)?;
-        // First without the old one: nothing of it is needed, and both at once would take more than is there.
+        // Free the old buffer first: its content is not needed, and both together could exceed the isolate's memory.
         *memory = Vec::new();
         memory.try_reserve_exact(size).map_err(|_| argon2::Error::OutOfMemory)?;
         memory.resize(size, Block::new());
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_vector_of_the_rfc() {
-        // RFC 9106 §5.3 has a secret and associated data, which this service has not: it holds the crate to the RFC.
+        // RFC 9106 §5.3 uses a secret and associated data. This service does not, but the test checks the crate.
         let data = argon2::AssociatedData::new(&[4; 12]).unwrap();
         let params = argon2::ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).build().unwrap();
         let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn one_buffer_serves_every_hash_and_is_left_empty() {
+    fn one_buffer_serves_every_hash_and_is_wiped() {
         let mut memory = Vec::new();
         let mut sizes = Vec::new();
         let mut hashes = Vec::new();
@@ -174,11 +174,11 @@ mod tests {
             assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "{kib}");
         }
         assert_eq!(sizes, [19_456, 19_456, 19_456, 65_536, 65_536, 65_536, 65_536]);
-        assert_eq!((hashes[0], hashes[1]), (hashes[6], hashes[5]), "whatever lay there before");
+        assert_eq!((hashes[0], hashes[1]), (hashes[6], hashes[5]), "the previous content has no effect");
     }
 
     #[test]
-    fn what_cannot_be_hashed_is_said_and_leaves_the_buffer_in_its_place() {
+    fn a_failed_hash_returns_an_error_and_keeps_the_buffer() {
         let before = derive(b"password", SALT, cost(256, 1, 1)).unwrap();
         assert_eq!(derive(b"password", b"short", cost(256, 1, 1)), Err(NotHashed(argon2::Error::SaltTooShort)));
         assert_eq!(derive(b"password", SALT, cost(256, 1, 1)), Ok(before));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_the_work_is_the_work_without_what_was_done() {
+    fn work_done_is_subtracted_from_the_wanted_work() {
         let wanted = Cost::RECOMMENDED;
         assert_eq!(wanted.without(0), Some(wanted));
         for done in [1, 2, 1000, 19_456, 38_000] {
@@ -225,7 +225,7 @@ mod tests {
             assert_eq!(left.blocks(), wanted.blocks() - done.next_multiple_of(2));
         }
         for done in [wanted.blocks() - 15, wanted.blocks(), u32::MAX] {
-            assert_eq!(wanted.without(done), None, "too little to be run");
+            assert_eq!(wanted.without(done), None, "the rest is too small to run");
         }
     }
 }

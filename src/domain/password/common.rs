@@ -1,14 +1,14 @@
-//! Passwords that an attacker tries first: the common ones, and those made of the account's own names.
+//! Passwords that an attacker tries first: common ones, and those derived from the account's own names.
 //!
-//! NIST SP 800-63B §3.1.1.2 has a chosen password compared with a blocklist, whole, and names as its contents
-//! what earlier breaches brought to light and the names of the user and the service. Upper and lower case
-//! are one here. Whether it is long enough, and what the user reads, is decided elsewhere.
+//! NIST SP 800-63B §3.1.1.2 requires comparing a whole new password with a blocklist. The list contains passwords from
+//! earlier breaches and the names of the user and the service. The comparison ignores case. Other modules own the
+//! minimum length.
 //!
-//! What ships is no list but a binary fuse filter of one (Graf and Lemire, 2022): 32,110 passwords of
-//! [`MIN_LENGTH`] or more code points in 77,844 bytes, 72 kB after gzip. All of them are found; of other
-//! passwords, one in 65,536 is refused as well. The `xorf` crate reads the filter where it lies in the Wasm:
-//! three reads for an answer, nothing unpacked at start. A Golomb-coded set would be 10 kB smaller, for a
-//! codec of our own. `examples/common_passwords.rs` makes the file and says where the list comes from.
+//! The Worker contains no list but a binary fuse filter (Graf and Lemire, 2022). It holds 32,110 passwords of at least
+//! [`MIN_LENGTH`] code points in 77,844 bytes, 72 kB after gzip. It finds all of them; its false-positive rate is one
+//! in 65,536. The `xorf` crate reads the filter in place in the Wasm: three reads per answer, nothing unpacked at
+//! start. A Golomb-coded set would be 10 kB smaller, but needs its own codec. `examples/common_passwords.rs` generates
+//! the file and documents the source of the list.
 
 use sha2::{Digest as _, Sha256};
 use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, FilterRef as _};
@@ -16,50 +16,50 @@ use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, Fil
 use crate::domain::password::Password;
 use crate::domain::unicode::{NormalForm, Normalize, fold_case, normalized};
 
-/// The shortest password in the filter, in code points. A service that allows shorter ones gets no answer
-/// from [`is_common`] about those.
+/// Minimum length of a password in the filter, in code points. [`is_common`] does not detect shorter passwords, which
+/// an operator may allow.
 pub const MIN_LENGTH: usize = 8;
 
-/// What is said of a password in the filter.
+/// The message to the user about a password in the filter.
 pub const COMMON: &str = "value is one of the most common passwords";
-/// What is said of a password made of names.
+/// The message to the user about a password derived from names.
 pub const GUESSABLE: &str = "value must not be made of the e-mail address or of the name of this service";
 
-/// This many digits and signs behind a name make no password of it.
+/// A name plus at most this many digits or punctuation characters is still guessable.
 const MAX_SUFFIX: usize = 4;
 
-/// The filter reads 16-bit numbers in place, so their address must be even.
+/// The filter reads 16-bit numbers in place, so its address must be even.
 #[repr(C, align(2))]
 struct Aligned<Bytes: ?Sized>(Bytes);
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("common_passwords.bin"));
-/// The filter's seed and measures, and its fingerprints. A file too short to be split does not compile.
+/// The filter's descriptor (seed and sizes) and its fingerprints. A file too short to split does not compile.
 static FILTER: (&[u8], &[u8]) = FILE.0.split_at(BinaryFuse16::DESCRIPTOR_LEN);
-/// The numbers of the file are little-endian and are read as the machine's own.
+/// The file's numbers are little-endian and are read in the machine's byte order.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// Is this one of the most common passwords?
+/// Is this one of the most common passwords, ignoring case?
 #[must_use]
 pub fn is_common(password: &Password) -> bool {
     let (descriptor, fingerprints) = FILTER;
     BinaryFuse16Ref::from_dma(descriptor, fingerprints).contains(&key(password))
 }
 
-/// What the filter knows of a password: the first eight bytes of the SHA-256 of its text in lower case.
+/// The password's key in the filter: the first eight bytes of the SHA-256 of its lower-case text.
 #[must_use]
 pub fn key(password: &Password) -> u64 {
     let hash = Sha256::digest(fold_case(password.as_str()));
     hash.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
-/// Is this the e-mail address, the part of it before the `@`, or the service's name, as it is or with up to
-/// four ASCII digits and punctuation characters behind it?
+/// Is this the e-mail address, its local part or the service's name? Up to four ASCII digits or punctuation characters
+/// may follow.
 #[must_use]
 pub fn is_guessable_from(password: &Password, address: &str, app_name: &str, normalize: Normalize) -> bool {
     let password = fold_case(password.as_str());
     let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);
     [address, local_part, app_name].into_iter().any(|name| {
-        // An address is kept in NFC; passwords are in NFKC.
+        // Addresses are in NFC, passwords in NFKC.
         let name = fold_case(&normalized(name, NormalForm::Nfkc, normalize));
         password.strip_prefix(&name).is_some_and(is_short_suffix)
     })
@@ -83,7 +83,7 @@ mod tests {
         super::is_common(&Password::presented(text, normalize))
     }
 
-    /// Is this refused to ada.l@example.com at the service "Edge Auth"?
+    /// Is this guessable for ada.l@example.com at the service "Edge Auth"?
     fn is_guessable(text: &str) -> bool {
         let email = Email::parse("Ada.L@Example.com", normalize).unwrap();
         is_guessable_from(&Password::presented(text, normalize), email.as_str(), "Edge Auth", normalize)
@@ -155,11 +155,11 @@ mod tests {
         }
     }
 
-    /// Natively only: nothing in it depends on the target, and a million hashes take their time.
+    /// Native only: the result does not depend on the target, and a million hashes are slow on Wasm.
     #[cfg(not(target_arch = "wasm32"))]
     #[test]
     fn fewer_than_one_other_password_in_ten_thousand_is_refused() {
-        // An odd factor (2^64 over the golden ratio) makes a million numbers that differ and look random.
+        // An odd factor (2^64 divided by the golden ratio) makes a million distinct numbers that look random.
         let password = |number: u64| format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let refused = (1..=1_000_000).filter(|number| is_common(&password(*number))).count();
         assert!(refused <= 100, "{refused} of a million");
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn up_to_four_digits_and_signs_behind_a_name_do_not_help() {
+    fn a_name_with_up_to_four_digits_or_punctuation_characters_is_guessable() {
         for text in ["ada.l1", "Ada.L1815", "ada.l!?#~", "ada.l@example.com2026", "EDGE AUTH_1"] {
             assert!(is_guessable(text), "{text}");
         }
     }
 
     #[test]
-    fn a_name_with_anything_else_is_not_guessable() {
+    fn a_name_with_any_other_suffix_or_prefix_is_not_guessable() {
         for text in
             ["ada.l18150", "ada.l!!!!!", "ada.lx", "ada.l ", "ada.l١", "xada.l", "1ada.l", "edge authentic", "ada"]
         {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn compatibility_forms_in_an_address_are_seen_through() {
+    fn compatibility_forms_do_not_hide_a_guessable_password() {
         let email = Email::parse("ﬁnnｂar@example.com", normalize).unwrap();
         for text in ["finnbar", "FINNBAR99", "ﬁnnｂar"] {
             assert!(

@@ -1,25 +1,25 @@
-//! The same work for every refusal, so that time tells nothing.
+//! Equal work for every refusal, against timing attacks.
 //!
-//! Whatever will be refused costs what a new hash costs: a wrong password whether the address is unknown, known, or
-//! known with an old and cheaper hash; and during a wait the right one, too. Time must not tell an attacker which
-//! addresses have accounts, nor which password is right (OWASP Authentication Cheat Sheet, "Authentication Responses").
-//! Rounds of PBKDF2 are made up for exactly; what is or becomes Argon2id to some per cent, since how fast its blocks
-//! are depends on how much memory they are in, and on the processor.
+//! Every refusal takes the time of a new hash. That includes an unknown address, a wrong password with an old, cheaper
+//! hash, and the right password of a blocked account. The response time must reveal neither which addresses have
+//! accounts nor which password is right (OWASP Authentication Cheat Sheet, "Authentication Responses"). Between PBKDF2
+//! hashes the match is exact. With Argon2id it is within a few per cent, because the time per block depends on the
+//! amount of memory and on the processor.
 //!
-//! What cannot be evened out is a stored hash that costs more than a new one: it must be run to be verified. So a
-//! setting that makes hashing cheaper, fewer rounds or Argon2id after PBKDF2, lets time tell who has not signed in
-//! since it was changed. To let every unknown address cost the most there ever was would give up what it was changed for.
+//! Remaining risk: a stored hash that costs more than a new one must be run in full to be verified. After a setting
+//! makes hashing cheaper (fewer rounds, or Argon2id after PBKDF2), the time reveals accounts without a sign-in since
+//! the change. Giving every unknown address the highest cost ever used would undo the purpose of the change.
 
 use crate::domain::password::Password;
 use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{PasswordHash, SALT_LENGTH};
 use crate::domain::password::work::HashWork;
 
-/// Compares a presented password with what is stored for an address, if anything is, and does what is missing
-/// then to the work of a new hash, `wanted`, if the password is wrong or `is_refused` anyway.
+/// Verifies a presented password against the stored hash of an address, if there is one. If the password is wrong, or
+/// `is_refused` anyway, it adds the work that is missing to a new hash (`wanted`).
 ///
 /// # Errors
-/// [`NotHashed`].
+/// [`NotHashed`] if memory runs out or the stored salt is too short.
 pub fn verify_with_equal_work(
     stored: Option<&PasswordHash>,
     password: &Password,
@@ -36,17 +36,17 @@ pub fn verify_with_equal_work(
     Ok(matches)
 }
 
-/// Does the work that an old hash saved, for a right password that is refused after all.
+/// Adds the work that an old, cheaper hash saved, for a right password that a later check refuses.
 ///
 /// # Errors
-/// [`NotHashed`].
+/// [`NotHashed`] if memory runs out.
 pub fn burn_missing_work(hash: &PasswordHash, password: &Password, wanted: HashWork) -> Result<(), NotHashed> {
     burn(password, wanted.without(hash.work()))
 }
 
 fn burn(password: &Password, work: Option<HashWork>) -> Result<(), NotHashed> {
     if let Some(work) = work {
-        // Without a use of the result the optimiser may remove the work.
+        // The optimiser may remove work whose result is unused.
         std::hint::black_box(work.run(password, &[0; SALT_LENGTH])?);
     }
     Ok(())
@@ -61,7 +61,7 @@ mod tests {
     use crate::domain::password::argon2id::Cost;
 
     #[test]
-    fn equal_work_gives_the_same_verdict_as_verify() {
+    fn equal_work_gives_the_same_result_as_verify() {
         let password = |text| Password::presented(text, crate::domain::unicode::for_tests::normalize);
         let pbkdf2 = [1, 10, 20, 10_000].map(|rounds| HashWork::Pbkdf2Sha256 { rounds });
         let argon2id = [(8, 1), (16, 2), (256, 1)].map(|(kib, passes)| Cost::new(kib, passes, 1).unwrap());

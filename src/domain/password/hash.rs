@@ -1,9 +1,9 @@
-//! How passwords are stored: as PHC strings, which say what made them.
+//! Stored password hashes: PHC strings, which contain the function and its parameters.
 //!
-//! `$pbkdf2-sha256$i=600000,l=32$<salt>$<hash>` or `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`; 600,000 rounds and
-//! 19 MiB with two passes are OWASP's figures for these functions (Password Storage Cheat Sheet). A string may come from
-//! an older setting or from another system, so the parameters are read from it, within bounds: a hash that would run
-//! for minutes, or take more memory than there is, is refused, not run. Both kinds verify whatever the settings are.
+//! `$pbkdf2-sha256$i=600000,l=32$<salt>$<hash>` or `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`. OWASP recommends
+//! 600,000 rounds, or 19 MiB with two passes (Password Storage Cheat Sheet). A string may come from older settings or
+//! another system, so its parameters are read, within bounds. A hash that would run for minutes or exhaust the memory
+//! is refused without being run. Both kinds verify regardless of the settings.
 
 use phc::{Ident, Output, ParamsString, PasswordHash as PhcHash, Salt};
 use subtle::ConstantTimeEq as _;
@@ -12,14 +12,14 @@ use crate::domain::password::Password;
 use crate::domain::password::argon2id::{Cost, NotHashed};
 use crate::domain::password::work::{HASH_LENGTH, HashFunction, HashWork, MAX_ROUNDS};
 
-/// Bytes of salt for a new hash (NIST SP 800-132 §5.1 and RFC 9106 §3.1 ask for 16).
+/// Length of the salt of a new hash, in bytes (NIST SP 800-132 §5.1 and RFC 9106 §3.1 recommend 16).
 pub const SALT_LENGTH: usize = 16;
 
-/// The version of Argon2 that RFC 9106 describes. Hashes of the one before are refused: its later passes overwrote
-/// the memory where this one's mix it, which makes it easier to attack (RFC 9106 §7.2).
+/// The Argon2 version of RFC 9106. Hashes of the previous version are refused: its later passes overwrite the memory
+/// instead of mixing it, which makes attacks easier (RFC 9106 §7.2).
 const ARGON2_VERSION: u32 = 19;
 
-/// A stored password hash.
+/// A parsed password hash: function, parameters, salt and output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     work: HashWork,
@@ -27,7 +27,7 @@ pub struct PasswordHash {
     hash: [u8; HASH_LENGTH],
 }
 
-/// A stored text that is no password hash of ours.
+/// The text is not a password hash that this service can verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stored password hash is no PBKDF2-SHA256 or Argon2id PHC string within bounds")]
 pub struct MalformedHash;
@@ -39,19 +39,19 @@ impl std::fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// Hashes a password.
+    /// Hashes a password with this salt, function and cost.
     ///
     /// # Errors
-    /// [`NotHashed`].
+    /// [`NotHashed`] if memory runs out or the salt is too short for Argon2id.
     pub fn derive(password: &Password, salt: &[u8], work: HashWork) -> Result<Self, NotHashed> {
         Ok(Self { work, salt: salt.to_vec(), hash: work.run(password, salt)? })
     }
 
-    /// Reads a PHC string.
+    /// Parses a PHC string in its canonical form.
     ///
     /// # Errors
-    /// [`MalformedHash`] for another function or version of it, missing or extra parameters, wrong lengths, and
-    /// parameters beyond their bounds.
+    /// [`MalformedHash`] for an unknown function or version, missing or extra parameters, wrong lengths, and
+    /// parameters out of bounds.
     pub fn parse(text: &str) -> Result<Self, MalformedHash> {
         let phc = PhcHash::new(text).map_err(|_| MalformedHash)?;
         let work = read_work(&phc).ok_or(MalformedHash)?;
@@ -59,16 +59,15 @@ impl PasswordHash {
         let hash = phc.hash.ok_or(MalformedHash)?;
         let hash = hash.as_bytes().try_into().map_err(|_| MalformedHash)?;
         let read = Self { work, salt: salt.as_ref().to_vec(), hash };
-        // One hash has one text: what is missing, too much, in another order, of another version or spelled otherwise
-        // would be written in another way than it was read.
+        // One hash has one canonical text. Missing, extra or reordered parameters, another version or another spelling
+        // would not be written back as they were read.
         if read.to_phc()? == text { Ok(read) } else { Err(MalformedHash) }
     }
 
-    /// Writes the PHC string.
+    /// The canonical PHC string, for storage.
     ///
     /// # Errors
-    /// [`MalformedHash`] when the salt has a length that a PHC string cannot hold; not with
-    /// [`SALT_LENGTH`] bytes.
+    /// [`MalformedHash`] if a PHC string cannot hold a salt of this length; [`SALT_LENGTH`] bytes always fit.
     pub fn to_phc(&self) -> Result<String, MalformedHash> {
         let (version, params) = written_work(self.work).map_err(|_| MalformedHash)?;
         let phc = PhcHash {
@@ -81,16 +80,16 @@ impl PasswordHash {
         Ok(phc.to_string())
     }
 
-    /// Is this the hash of that password? The comparison takes the same time wherever they differ.
+    /// Is this the hash of this password? The comparison takes constant time.
     ///
     /// # Errors
-    /// [`NotHashed`].
+    /// [`NotHashed`] if memory runs out or the salt is too short for Argon2id.
     pub fn verify(&self, password: &Password) -> Result<bool, NotHashed> {
         let presented = self.work.run(password, &self.salt)?;
         Ok(presented.ct_eq(&self.hash).into())
     }
 
-    /// What verifying takes.
+    /// The function and cost of verifying.
     #[must_use]
     pub const fn work(&self) -> HashWork {
         self.work

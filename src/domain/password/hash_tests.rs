@@ -1,4 +1,4 @@
-//! Stored hashes: their formats, what is read, what is refused, and what verifies.
+//! Stored hashes: their formats, the strings that are accepted or refused, and verification.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -12,7 +12,7 @@ fn password(text: &str) -> Password {
     Password::presented(text, crate::domain::unicode::for_tests::normalize)
 }
 
-/// A change of this text locks out everybody who has one.
+/// Any change of this format would lock out the users with such hashes.
 fn assert_format(work: HashWork, stored: &str) {
     let written = PasswordHash::derive(&password("correct horse"), SALT, work).unwrap().to_phc();
     assert_eq!(written.as_deref(), Ok(stored));
@@ -107,7 +107,7 @@ fn foreign_malformed_and_excessive_argon2_hashes_are_refused() {
         with("v=19", "v=20"),
         with("v=19", "v=019"),
         with("$v=19", ""),
-        // Beyond the bounds: 4 GiB, and numbers without end.
+        // Out of bounds: 4 GiB, and numbers that overflow.
         with("m=256", "m=65537"),
         with("m=256", "m=4194304"),
         with("m=256", "m=4294967295"),
@@ -118,13 +118,13 @@ fn foreign_malformed_and_excessive_argon2_hashes_are_refused() {
         with("p=1", "p=5"),
         with("p=1", "p=16777216"),
         with("p=1", "p=4294967295"),
-        // Below what the function can do.
+        // Below the minimum of the function.
         with("m=256", "m=7"),
         with("m=256,t=2,p=1", "m=15,t=2,p=2"),
         with("m=256", "m=0"),
         with("t=2", "t=0"),
         with("p=1", "p=0"),
-        // Parameters that are missing, too many, in another order, or written otherwise.
+        // Parameters that are missing, extra, reordered, or spelled differently.
         with("m=256,", ""),
         with(",p=1", ""),
         with(",p=1", ",p=1,p=1"),
@@ -145,7 +145,7 @@ fn foreign_malformed_and_excessive_argon2_hashes_are_refused() {
         with("Gi/4", ""),
         with("Gi/4", "Gi/4AAAA"),
         with("Gi/4", "Gi/4="),
-        // The last two bits of the last letter say nothing, and must be zero: one hash has one text.
+        // The last two bits of the last letter are padding, and must be zero: one hash has one text.
         with("Gi/4", "Gi/5"),
         format!("{good}$"),
         format!("{good} "),
@@ -161,7 +161,7 @@ fn debug_output_shows_neither_salt_nor_hash() {
 }
 
 #[test]
-fn a_salt_that_is_too_short_gives_no_hash() {
+fn a_short_salt_is_refused() {
     assert!(PasswordHash::derive(&password("x"), b"short", ARGON2ID).is_err());
     assert_eq!(PasswordHash::derive(&password("x"), b"short", PBKDF2).unwrap().to_phc(), Err(MalformedHash));
 }

@@ -1,7 +1,7 @@
-//! Passwords as people type them, and the policy for choosing one.
+//! Passwords as users type them, and the policy for new ones.
 //!
-//! NIST SP 800-63B §3.1.1: length counted in code points after normalisation, no composition rules,
-//! nothing truncated. Hashing is `password_hash`'s, and what everybody chooses is `common_password`'s.
+//! The policy follows NIST SP 800-63B §3.1.1. It counts the length in code points after normalisation, without
+//! composition rules or truncation. `hash` owns hashing, and `common` the blocklist.
 
 pub mod argon2id;
 pub mod common;
@@ -9,40 +9,41 @@ pub mod equal_work;
 pub mod hash;
 pub mod pbkdf2;
 pub mod queue;
+pub mod verified;
 pub mod work;
 
 use crate::domain::secret::Secret;
 use crate::domain::unicode::{NormalForm, Normalize, normalized};
 
-/// Longest password that can be chosen, in code points after NFKC.
+/// Maximum length of a new password, in code points after NFKC.
 pub const MAX_LENGTH: usize = 128;
 
-/// A password, normalised with NFKC (RFC 8265 §4.2.2 allows it; NIST recommends it), so that the same
-/// keys pressed on two keyboards give the same password.
+/// A password, normalised with NFKC (RFC 8265 §4.2.2 allows it; NIST recommends it). The same characters typed on two
+/// keyboards give the same password.
 #[derive(Debug, Clone)]
 pub struct Password(Secret);
 
 /// Why a text cannot be chosen as a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordFault {
-    /// Fewer code points than the policy's minimum.
+    /// The text has fewer code points than the policy's minimum.
     TooShort,
-    /// More than [`MAX_LENGTH`] code points.
+    /// The text has more than [`MAX_LENGTH`] code points.
     TooLong,
 }
 
 impl Password {
-    /// Takes what somebody presents to sign in. No policy applies: rules may have changed since the
-    /// password was chosen, and a refusal would tell an attacker about them.
+    /// A password presented for verification. No policy applies: the rules may have changed since the password was
+    /// chosen, and a refusal would reveal them to an attacker.
     #[must_use]
     pub fn presented(text: &str, normalize: Normalize) -> Self {
         Self(Secret::new(normalized(text, NormalForm::Nfkc, normalize)))
     }
 
-    /// Takes what somebody wants as a password from now on.
+    /// A new password, checked against the length policy.
     ///
     /// # Errors
-    /// Says which rule of [`PasswordFault`] the text breaks.
+    /// [`PasswordFault`] names the rule that the text breaks.
     pub fn choose(text: &str, min_length: usize, normalize: Normalize) -> Result<Self, PasswordFault> {
         let password = Self::presented(text, normalize);
         match password.length() {
@@ -52,19 +53,19 @@ impl Password {
         }
     }
 
-    /// The bytes to hash.
+    /// The bytes to hash: UTF-8 after NFKC.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.as_str().as_bytes()
     }
 
-    /// Its length in code points.
+    /// The length in code points after NFKC.
     #[must_use]
     pub fn length(&self) -> usize {
         self.as_str().chars().count()
     }
 
-    /// The text, for the rules about what it may be.
+    /// The text, for the blocklist.
     pub(in crate::domain) fn as_str(&self) -> &str {
         self.0.expose()
     }
@@ -91,9 +92,9 @@ mod tests {
         assert_eq!(fault("1234567"), Some(PasswordFault::TooShort));
         assert_eq!(fault("12345678"), None);
         assert_eq!(fault("éééééééé"), None);
-        // Four ligatures of two letters each are eight letters under NFKC.
+        // NFKC expands four ligatures of two letters each to eight letters.
         assert_eq!(fault("ﬁﬁﬁﬁ"), None);
-        // Eight combining pairs are eight code points, not sixteen.
+        // Seven combining pairs are seven code points, not fourteen.
         assert_eq!(fault(&"e\u{301}".repeat(7)), Some(PasswordFault::TooShort));
         assert_eq!(fault(&"x".repeat(128)), None);
         assert_eq!(fault(&"x".repeat(129)), Some(PasswordFault::TooLong));

@@ -1,10 +1,9 @@
-//! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) for a key of one block: what a login spends its time in.
+//! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) for a key of one block. It dominates the CPU time of a login.
 //!
-//! The `pbkdf2` crate is general; this is the case that is needed. A round is two compressions of one block
-//! each: the states of HMAC after its keys (RFC 2104 §2) are computed once, and every message of a round has the
-//! same length, so its padding never changes. The rounds themselves are `pbkdf2_rounds`' where they count, as WebAssembly
-//! with vectors; elsewhere the `sha2` crate's compression. The tests hold either to the published vectors and to the
-//! `pbkdf2` crate.
+//! The `pbkdf2` crate is general; this file implements only the needed case. A round is two compressions of one block
+//! each. The HMAC states after the keys (RFC 2104 §2) are computed once. Every message of a round has the same length,
+//! so its padding is constant. In WebAssembly with SIMD the rounds are those of `pbkdf2_rounds`; elsewhere they use the
+//! `sha2` crate's compression. The tests compare both with the published vectors and the `pbkdf2` crate.
 
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
@@ -13,36 +12,36 @@ use sha2::{Digest as _, Sha256};
 #[path = "pbkdf2_rounds.rs"]
 mod rounds;
 
-/// Bytes of the derived key: one block of the function.
+/// Length of the derived key in bytes: one block of the function.
 pub const LENGTH: usize = 32;
 
-/// Bytes that SHA-256 compresses at a time.
+/// Block size of SHA-256 in bytes.
 const BLOCK: usize = 64;
 
-/// SHA-256's state, and so a hash: eight words.
+/// The state of SHA-256, and thus a hash: eight words.
 type State = [u32; 8];
 
 /// SHA-256's initial state (FIPS 180-4 §5.3.3).
 const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// What follows a hash in its block (FIPS 180-4 §5.1.1): a one bit, zeros, and the length in bits of what was
-/// compressed: the key's block and the hash.
+/// The padding after a hash in its block (FIPS 180-4 §5.1.1): a one bit, zeros, and the message length in bits. The
+/// message is the key's block and the hash.
 const PADDING: State = [0x8000_0000, 0, 0, 0, 0, 0, 0, 8 * (64 + 32)];
 
-/// The states of HMAC after its keys.
+/// The HMAC states after the inner and the outer key.
 struct Keys {
     inner: State,
     outer: State,
 }
 
-/// What a round goes on from: the last hash, and the sum of all.
+/// The input of the next round: the last hash, and the XOR of all hashes so far.
 struct Chain {
     last: State,
     sum: State,
 }
 
-/// Derives the key. Zero rounds are one.
+/// Derives the key. Zero rounds count as one.
 #[must_use]
 pub fn derive(password: &[u8], salt: &[u8], rounds: u32) -> [u8; LENGTH] {
     let key = key_block(password);
@@ -58,7 +57,7 @@ pub fn derive(password: &[u8], salt: &[u8], rounds: u32) -> [u8; LENGTH] {
 mod rounds {
     use super::{BLOCK, Chain, Keys, LENGTH, PADDING, State, bytes, compress256};
 
-    /// Goes on with the chain.
+    /// Runs this many further rounds on the chain.
     pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
         for _ in 0..rounds {
             chain.last = compressed(keys.outer, compressed(keys.inner, chain.last));
@@ -78,7 +77,7 @@ mod rounds {
     }
 }
 
-/// The password as HMAC's key: hashed if it is longer than a block, filled up with zeros.
+/// The password as HMAC key: hashed if it is longer than a block, padded with zeros.
 fn key_block(password: &[u8]) -> [u8; BLOCK] {
     let mut key = [0; BLOCK];
     let hashed;
@@ -94,7 +93,7 @@ fn key_block(password: &[u8]) -> [u8; BLOCK] {
     key
 }
 
-/// The first round has the salt and the number of the block as its message, of whatever length.
+/// The first round's message is the salt and the block number, so its length varies.
 fn first_round(inner_pad: &[u8; BLOCK], outer_pad: &[u8; BLOCK], salt: &[u8]) -> [u8; LENGTH] {
     let inner = Sha256::new().chain_update(inner_pad).chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize();
     Sha256::new().chain_update(outer_pad).chain_update(inner).finalize().into()
@@ -133,7 +132,7 @@ mod tests {
     use crate::domain::ids::hex;
 
     #[test]
-    fn published_vectors() {
+    fn published_vectors_match() {
         // RFC 7914 §11, the first 32 of the 64 bytes of each; then RFC 6070's inputs with SHA-256.
         let vectors: [(&str, &str, u32, &str); 6] = [
             ("passwd", "salt", 1, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"),
@@ -153,13 +152,13 @@ mod tests {
         }
     }
 
-    /// Whatever the lengths and however the rounds are divided, the result is the `pbkdf2` crate's.
+    /// For all lengths and all divisions of the rounds, the result equals that of the `pbkdf2` crate.
     #[test]
-    fn the_same_as_the_crate() {
+    fn results_equal_those_of_the_pbkdf2_crate() {
         let mut numbers = SplitMix(1);
         let mut texts: Vec<(Vec<u8>, Vec<u8>, u32)> =
             (0..400).map(|_| (numbers.bytes(200), numbers.bytes(100), numbers.below(40))).collect();
-        // Where a password no longer fits into the key's block, and a salt into the first message's.
+        // Boundaries: a password that exceeds the key's block, and a salt that exceeds the first message's block.
         for length in [0, 1, 31, 32, 51, 52, 55, 56, 63, 64, 65, 127, 128, 129] {
             texts.push((vec![0xff; length], numbers.bytes(64), 3));
             texts.push((numbers.bytes(64), vec![0xff; length], 3));
@@ -174,8 +173,7 @@ mod tests {
         }
     }
 
-    /// Sebastiano Vigna's generator: the same numbers on every machine, and no entropy, which WebAssembly would have to ask
-    /// for.
+    /// Sebastiano Vigna's generator: the same numbers on every machine, without entropy, which Wasm would import.
     struct SplitMix(u64);
 
     impl SplitMix {
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_rounds_are_one() {
+    fn zero_rounds_count_as_one() {
         assert_eq!(derive(b"a", b"b", 0), derive(b"a", b"b", 1));
     }
 }

@@ -1,12 +1,12 @@
-//! The rounds of PBKDF2 as WebAssembly runs them: SHA-256's compression (FIPS 180-4 §6.2.2), written out for the one kind
-//! of block that they compress, a hash and its padding.
+//! The rounds of PBKDF2 in WebAssembly with SIMD: SHA-256's compression (FIPS 180-4 §6.2.2) for one kind of block, a hash
+//! and its padding.
 //!
-//! It is the crate's algorithm in another order. What counts here is the compiler behind the compiler: V8 keeps the order
-//! of the code, so a round costs what the longest chain of operations through it costs, and that goes through `e`. Nothing
-//! here depends on the data but the data: no branch, no index, so time tells nothing of the password.
+//! It is the `sha2` crate's algorithm in another order. V8 keeps the order of the Wasm code, so the critical path
+//! decides the time of a round, and that path goes through `e`. No branch and no index depends on the data, so the time
+//! reveals nothing about the password.
 
-#![expect(clippy::inline_always, reason = "of a round's two compressions everything constant is to be worked out once")]
-#![expect(clippy::many_single_char_names, reason = "the standard's names")]
+#![expect(clippy::inline_always, reason = "inlining lets the compiler compute a round's constants once")]
+#![expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4")]
 
 use core::arch::wasm32::{
     u32x4, u32x4_add, u32x4_extract_lane, u32x4_shl, u32x4_shr, u32x4_shuffle, u64x2_shr, v128, v128_xor,
@@ -34,14 +34,13 @@ const CONSTANTS: [v128; 16] = [
     u32x4(0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2),
 ];
 
-/// Rounds per call. V8 begins with code that it made in a hurry, five times slower, and takes better code at the next
-/// call of a function, never within one: so a hash is many calls. Two places call it, or `wasm-opt` would make it one
-/// with the only one.
+/// Rounds per call. V8's baseline code is five times slower, and V8 switches to optimised code only at the next call of
+/// a function. A hash therefore makes many calls. With one call site only, `wasm-opt` would inline the function.
 const ROUNDS_PER_CALL: u32 = 256;
 
-/// Goes on with the chain.
+/// Runs this many further rounds on the chain.
 pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
-    // Known to be constants, each would be put together anew from two numbers wherever it is used.
+    // Without `black_box`, every use of a constant would assemble it again from two numbers.
     let constants = std::hint::black_box(CONSTANTS);
     extend_at_once(chain, keys, &constants, rounds % ROUNDS_PER_CALL);
     for _ in 0..rounds / ROUNDS_PER_CALL {
@@ -62,7 +61,7 @@ fn extend_at_once(chain: &mut Chain, keys: &Keys, constants: &[v128; 16], rounds
     *chain = Chain { last, sum: words(low, high) };
 }
 
-/// One compression: of a hash and its padding.
+/// Compresses one block: a hash and its padding.
 #[inline(always)]
 fn compressed(from: State, hash: State, constants: &[v128; 16]) -> State {
     let [first, second] = vectors(hash);
@@ -70,7 +69,7 @@ fn compressed(from: State, hash: State, constants: &[v128; 16]) -> State {
     let mut message = [first, second, third, fourth];
     let mut state = Working::new(from);
     let [words_0_to_3, words_4_to_7] = halves(hash);
-    // The hash is there in single words already; with the padding constants meet constants.
+    // The hash exists as single words already; the padding's sums are constants.
     state = state.after_four(sums(words_0_to_3, CONSTANTS[0]));
     state = state.after_four(sums(words_4_to_7, CONSTANTS[1]));
     state = state.after_four(lanes(u32x4_add(third, CONSTANTS[2])));
@@ -80,12 +79,12 @@ fn compressed(from: State, hash: State, constants: &[v128; 16]) -> State {
             state = state.after_four(lanes(u32x4_add(next_words(&mut message), constants[$quarter])));
         )* };
     }
-    // Written out: compiled for size, it would stay a loop, and the variables would move about in every turn.
+    // Unrolled by hand: compiled for size it would stay a loop, which moves the variables in each iteration.
     rounds_of_the_schedule!(4 5 6 7 8 9 10 11 12 13 14 15);
     state.added_to(from)
 }
 
-/// The next four words of the message schedule (FIPS 180-4 §6.2.2, step 1), from the last sixteen, whose first they replace.
+/// The next four words of the message schedule (FIPS 180-4 §6.2.2, step 1). They replace the first four of sixteen.
 #[inline(always)]
 fn next_words(message: &mut [v128; 4]) -> v128 {
     const NONE: v128 = u32x4(0, 0, 0, 0);
@@ -93,7 +92,7 @@ fn next_words(message: &mut [v128; 4]) -> v128 {
     let fifteen_before = u32x4_shuffle::<1, 2, 3, 4>(first, second);
     let seven_before = u32x4_shuffle::<1, 2, 3, 4>(third, fourth);
     let known = u32x4_add(u32x4_add(first, seven_before), small_sigma_0(fifteen_before));
-    // The other two words that each needs are two before it: for the last two they are the first two.
+    // Each word also needs the word two before it. For the last two words, those are the first two.
     let sigmas = small_sigma_1_of_pairs(u32x4_shuffle::<2, 2, 3, 3>(fourth, fourth));
     let first_two = u32x4_add(known, u32x4_shuffle::<0, 2, 4, 4>(sigmas, NONE));
     let sigmas = small_sigma_1_of_pairs(u32x4_shuffle::<0, 0, 1, 1>(first_two, first_two));
@@ -104,12 +103,12 @@ fn next_words(message: &mut [v128; 4]) -> v128 {
 
 #[inline(always)]
 fn small_sigma_0(words: v128) -> v128 {
-    let turned_by_7 = v128_xor(u32x4_shr(words, 7), u32x4_shl(words, 25));
-    let turned_by_18 = v128_xor(u32x4_shr(words, 18), u32x4_shl(words, 14));
-    v128_xor(v128_xor(turned_by_7, turned_by_18), u32x4_shr(words, 3))
+    let rotated_by_7 = v128_xor(u32x4_shr(words, 7), u32x4_shl(words, 25));
+    let rotated_by_18 = v128_xor(u32x4_shr(words, 18), u32x4_shl(words, 14));
+    v128_xor(v128_xor(rotated_by_7, rotated_by_18), u32x4_shr(words, 3))
 }
 
-/// Of two words, each of which stands twice, as one number of 64 bits: to shift that is to turn the word.
+/// `σ1` of two words. Each word is doubled to a 64-bit number, so that shifting the number rotates the word.
 #[inline(always)]
 fn small_sigma_1_of_pairs(pairs: v128) -> v128 {
     v128_xor(v128_xor(u64x2_shr(pairs, 17), u64x2_shr(pairs, 19)), u32x4_shr(pairs, 10))
@@ -119,7 +118,7 @@ fn small_sigma_1_of_pairs(pairs: v128) -> v128 {
 #[derive(Clone, Copy)]
 struct Working {
     state: State,
-    /// `b ^ c`, which was `a ^ b` a round ago.
+    /// `b ^ c`, which was `a ^ b` in the previous round.
     b_xor_c: u32,
 }
 
@@ -134,9 +133,9 @@ impl Working {
         self.after_one(first).after_one(second).after_one(third).after_one(fourth)
     }
 
-    /// A round, with the sum of its word and its constant. The next one waits for `e` and for `a`, so as little as
-    /// possible stands between them and their predecessors: `d` is added before `e` is known, and taken away again for
-    /// `a`; the majority is the sum of two terms, which have no bit in common and of which one knows nothing of `a`.
+    /// One round, with the sum of its word and its constant. The next round depends on `e` and `a`, so the path from
+    /// their predecessors is kept short. `d` is added before `e` is known, and subtracted again for `a`. The majority
+    /// is the sum of two terms without common bits, one of which does not depend on `a`.
     #[inline(always)]
     fn after_one(self, sum: u32) -> Self {
         let Self { state: [a, b, c, d, e, f, g, h], b_xor_c } = self;
@@ -149,7 +148,7 @@ impl Working {
         Self { state: [next_a, a, b, c, next_e, e, f, g], b_xor_c: a ^ b }
     }
 
-    /// What the block leaves (FIPS 180-4 §6.2.2, step 4).
+    /// The state after the block (FIPS 180-4 §6.2.2, step 4).
     #[inline(always)]
     fn added_to(self, from: State) -> State {
         let [a, b, c, d, e, f, g, h] = self.state;

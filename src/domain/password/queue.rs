@@ -1,56 +1,56 @@
-//! Whose turn it is to compute for long.
+//! The queue for password hashes: at most one hash per turn of the event loop.
 //!
-//! An isolate does one thing at a time, and a password hash is hundreds of times what anything else takes. If every
-//! request hashed as soon as it could, sixty sign-ins that come at once would hash one after another without a break:
-//! whoever waits for the database meanwhile would find its answer seconds late, take the database for dead, and tell the
-//! circuit breaker so, which stops the service for everybody. So between two hashes everything that has arrived gets its
-//! turn first: whoever wants to hash looks on once per round of the event loop, and only the first to poll hashes.
+//! An isolate is single-threaded, and a password hash takes hundreds of times as long as any other work. Without a
+//! queue, sixty concurrent sign-ins would hash back to back. Requests that wait for the database would see its answers
+//! seconds late, and report timeouts. The circuit breaker would then stop the service for all users.
+//! Between two hashes the event loop therefore handles all pending work. Every waiting request polls once per turn of
+//! the event loop, and only the first poll of a turn is granted.
 //!
-//! Nobody keeps a place in a queue that would have to be given back: the runtime may end a request at any moment without
-//! telling it. Who does not poll any more is forgotten.
+//! The queue holds no places that would have to be released: the runtime may cancel a request at any time without
+//! notice. A cancelled request stops polling, which frees its slot automatically.
 
-/// So many may wait; with the default hash a turn comes after some twenty seconds at most, and clients lose patience
-/// after thirty. More would be hashed for nobody.
+/// Maximum number of waiting requests. With the default hash the last one waits about twenty seconds. Clients time out
+/// after thirty, so the hashes of a longer queue would be wasted.
 pub const MAX_WAITING: u32 = 100;
 
-/// The queue of one isolate.
+/// The hash queue of one isolate.
 #[derive(Debug, Default)]
 pub struct HashQueue {
-    /// How many there have been.
+    /// Number of slots granted so far.
     taken: u32,
-    /// How many have looked in vain since the last one.
+    /// Number of unsuccessful polls since the last granted slot.
     waiting: u32,
 }
 
-/// What is needed to poll: what one has seen.
+/// The value of `taken` at the last poll. A poll is granted only if no slot has been granted since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(u32);
 
-/// Too many wait already.
+/// [`MAX_WAITING`] requests are waiting already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wait for their turn to compute")]
 pub struct HashQueueFull;
 
-/// What one sees who looks.
+/// The result of polling the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
-    /// It is one's turn: compute, now.
+    /// The slot is granted: hash before the next await.
     Ready,
-    /// It was somebody else's. Look again in the next round of the event loop.
+    /// Another request has the slot. Poll again in the next turn of the event loop.
     Pending(Ticket),
 }
 
 impl HashQueue {
-    /// Somebody comes: to poll from the next round of the event loop on.
+    /// Adds a request, which must poll from the next turn of the event loop on.
     #[must_use]
     pub const fn join(&self) -> Ticket {
         Ticket(self.taken)
     }
 
-    /// Somebody looks, a round later.
+    /// Asks for the slot, once per turn of the event loop.
     ///
     /// # Errors
-    /// [`HashQueueFull`]; not if nobody else is there.
+    /// [`HashQueueFull`] if too many requests wait; never if the request is alone.
     pub const fn poll(&mut self, ticket: Ticket) -> Result<Poll, HashQueueFull> {
         if ticket.0 == self.taken {
             self.taken = self.taken.wrapping_add(1);
@@ -71,25 +71,25 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    /// A round of the event loop, in which these poll in their order: who computed, and who still waits.
-    fn round(queue: &mut HashQueue, waiting: Vec<(u32, Ticket)>) -> (Vec<u32>, Vec<(u32, Ticket)>, Vec<u32>) {
-        let (mut computed, mut later, mut refused) = (vec![], vec![], vec![]);
-        for (who, ticket) in waiting {
+    /// One turn of the event loop, in which these requests poll in order: those that hashed, wait and were refused.
+    fn turn(queue: &mut HashQueue, waiting: Vec<(u32, Ticket)>) -> (Vec<u32>, Vec<(u32, Ticket)>, Vec<u32>) {
+        let (mut hashed, mut later, mut refused) = (vec![], vec![], vec![]);
+        for (request, ticket) in waiting {
             match queue.poll(ticket) {
-                Ok(Poll::Ready) => computed.push(who),
-                Ok(Poll::Pending(ticket)) => later.push((who, ticket)),
-                Err(HashQueueFull) => refused.push(who),
+                Ok(Poll::Ready) => hashed.push(request),
+                Ok(Poll::Pending(ticket)) => later.push((request, ticket)),
+                Err(HashQueueFull) => refused.push(request),
             }
         }
-        (computed, later, refused)
+        (hashed, later, refused)
     }
 
     fn arrived(queue: &HashQueue, count: u32) -> Vec<(u32, Ticket)> {
-        (0..count).map(|who| (who, queue.join())).collect()
+        (0..count).map(|request| (request, queue.join())).collect()
     }
 
     #[test]
-    fn who_is_alone_computes_in_the_next_round() {
+    fn a_request_alone_hashes_in_the_next_turn() {
         let mut queue = HashQueue::default();
         for _ in 0..3 {
             let ticket = queue.join();
@@ -98,38 +98,38 @@ mod tests {
     }
 
     #[test]
-    fn one_computes_in_each_round_in_the_order_in_which_they_came() {
+    fn one_request_hashes_per_turn_in_order_of_arrival() {
         let mut queue = HashQueue::default();
         let mut waiting = arrived(&queue, 5);
         for expected in 0..5 {
-            // Who comes while others wait looks after them.
+            // A request that arrives while others wait polls after them.
             waiting.push((5 + expected, queue.join()));
-            let (computed, later, refused) = round(&mut queue, waiting);
-            assert_eq!((computed, refused), (vec![expected], vec![]));
+            let (hashed, later, refused) = turn(&mut queue, waiting);
+            assert_eq!((hashed, refused), (vec![expected], vec![]));
             waiting = later;
         }
         assert_eq!(waiting.len(), 5);
     }
 
     #[test]
-    fn more_than_can_be_served_are_refused_and_the_others_are_served() {
+    fn requests_beyond_the_maximum_are_refused_and_the_others_are_served() {
         let mut queue = HashQueue::default();
         let waiting = arrived(&queue, MAX_WAITING + 3);
-        let (computed, mut waiting, refused) = round(&mut queue, waiting);
-        assert_eq!((computed, refused), (vec![0], vec![MAX_WAITING + 1, MAX_WAITING + 2]));
+        let (hashed, mut waiting, refused) = turn(&mut queue, waiting);
+        assert_eq!((hashed, refused), (vec![0], vec![MAX_WAITING + 1, MAX_WAITING + 2]));
         for expected in 1..=MAX_WAITING {
-            let (computed, later, refused) = round(&mut queue, waiting);
-            assert_eq!((computed, refused), (vec![expected], vec![]));
+            let (hashed, later, refused) = turn(&mut queue, waiting);
+            assert_eq!((hashed, refused), (vec![expected], vec![]));
             waiting = later;
         }
         assert_eq!(waiting, vec![]);
     }
 
     #[test]
-    fn a_crowd_that_was_ended_by_the_runtime_keeps_nobody_out() {
+    fn cancelled_requests_do_not_block_the_queue() {
         let mut queue = HashQueue::default();
         let waiting = arrived(&queue, MAX_WAITING + 1);
-        round(&mut queue, waiting);
+        turn(&mut queue, waiting);
         let ticket = queue.join();
         assert_eq!(queue.poll(ticket), Ok(Poll::Ready));
     }

@@ -1,35 +1,36 @@
-//! What is done to hash a password: which function, and how much of it.
+//! The work of hashing a password: the function and its cost.
 //!
-//! Two kinds of work must be comparable, since a stored hash may be of another kind than new ones: whoever is refused
-//! shall have waited as long as for an address that has none. Which hashes are stored how is `password_hash`'s.
+//! The work of both functions must be comparable, because a stored hash may be of another kind than new ones. A refusal
+//! must take as long as one for an unknown address. The module `hash` owns the stored format.
 
 use crate::domain::password::Password;
 use crate::domain::password::argon2id;
 use crate::domain::password::argon2id::{Cost, NotHashed};
 use crate::domain::password::pbkdf2;
 
-/// Bytes of a hash, whatever made it: SHA-256's own length; more would cost the defender only.
+/// Length of every hash in bytes, that of SHA-256. A longer hash would cost only the defender.
 pub const HASH_LENGTH: usize = 32;
-/// Below this many rounds the service warns: such hashes are for tests.
+/// The service logs a warning below this many rounds, because such hashes are only for tests.
 pub const WEAK_ROUNDS: u32 = 100_000;
-/// More rounds than this are refused: they would exhaust a request's CPU time.
+/// Maximum number of rounds; more would exhaust a request's CPU time.
 pub const MAX_ROUNDS: u32 = 10_000_000;
 
-/// So many rounds of PBKDF2 take as long as so many blocks of Argon2id, measured in workerd. The ratio is a little
-/// different on every processor, so what is made up of the other kind's work is right to some per cent, not exactly.
-const EXCHANGE: (u32, u32) = (5, 2);
+/// This many rounds of PBKDF2 take as long as [`EQUIVALENT_BLOCKS`] of Argon2id, measured in workerd. The ratio differs
+/// slightly between processors, so work converted between the functions is accurate only to a few per cent.
+const EQUIVALENT_ROUNDS: u32 = 5;
+const EQUIVALENT_BLOCKS: u32 = 2;
 
-/// A function that turns passwords into what may be stored.
+/// A password hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashFunction {
     /// PBKDF2-HMAC-SHA256 (RFC 8018 §5.2).
     Pbkdf2Sha256,
-    /// Argon2id (RFC 9106).
+    /// Argon2id (RFC 9106), version 19.
     Argon2id,
 }
 
 impl HashFunction {
-    /// Its name in PHC strings and in settings.
+    /// The name in PHC strings and in settings.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,27 +39,27 @@ impl HashFunction {
         }
     }
 
-    /// The function of this name.
+    /// The function with this name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Pbkdf2Sha256, Self::Argon2id].into_iter().find(|function| function.name() == name)
     }
 }
 
-/// A function with the parameters that say how long it takes.
+/// A hash function with its cost parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashWork {
-    /// PBKDF2-HMAC-SHA256.
+    /// PBKDF2-HMAC-SHA256 with its number of rounds.
     Pbkdf2Sha256 {
-        /// How often the compression of a hash is repeated; at least once.
+        /// Iteration count of RFC 8018 §5.2; at least 1.
         rounds: u32,
     },
-    /// Argon2id.
+    /// Argon2id with memory, passes and lanes.
     Argon2id(Cost),
 }
 
 impl HashWork {
-    /// Which function it is.
+    /// The function without its cost.
     #[must_use]
     pub const fn function(self) -> HashFunction {
         match self {
@@ -67,10 +68,10 @@ impl HashWork {
         }
     }
 
-    /// Does it.
+    /// Hashes a password with this salt.
     ///
     /// # Errors
-    /// [`NotHashed`]; not with PBKDF2.
+    /// [`NotHashed`], with Argon2id only: memory ran out, or the salt is too short.
     pub fn run(self, password: &Password, salt: &[u8]) -> Result<[u8; HASH_LENGTH], NotHashed> {
         match self {
             Self::Pbkdf2Sha256 { rounds } => Ok(pbkdf2::derive(password.as_bytes(), salt, rounds)),
@@ -78,9 +79,9 @@ impl HashWork {
         }
     }
 
-    /// Is a hash that this made to be replaced when another work is wanted? Yes if the function is another one, in
-    /// either direction: an operator who changes the setting wants the other function's hashes to go. Of the same
-    /// function, a stronger one stays.
+    /// Should a hash of this work be replaced by one of the `wanted` work? Always if the function differs, in either
+    /// direction: an operator who changes the setting wants the old function's hashes to disappear. With the same
+    /// function, a stronger hash stays.
     #[must_use]
     pub const fn is_replaced_by(self, wanted: Self) -> bool {
         match (self, wanted) {
@@ -90,7 +91,7 @@ impl HashWork {
         }
     }
 
-    /// What of this work is left after other work was done. Nothing, if that was as much or more.
+    /// The rest of this work after other work was done; `None` if that took at least as long.
     #[must_use]
     pub fn without(self, done: Self) -> Option<Self> {
         match self {
@@ -102,18 +103,18 @@ impl HashWork {
         }
     }
 
-    /// How many rounds of PBKDF2 take as long. Within the bounds of both no number here comes near the end of its type.
+    /// The number of PBKDF2 rounds that take as long. The bounds of both functions exclude an overflow.
     const fn in_rounds(self) -> u32 {
         match self {
             Self::Pbkdf2Sha256 { rounds } => rounds,
-            Self::Argon2id(cost) => cost.blocks() * EXCHANGE.0 / EXCHANGE.1,
+            Self::Argon2id(cost) => cost.blocks() * EQUIVALENT_ROUNDS / EQUIVALENT_BLOCKS,
         }
     }
 
-    /// How many blocks of Argon2id take as long.
+    /// The number of Argon2id blocks that take as long.
     const fn in_blocks(self) -> u32 {
         match self {
-            Self::Pbkdf2Sha256 { rounds } => rounds * EXCHANGE.1 / EXCHANGE.0,
+            Self::Pbkdf2Sha256 { rounds } => rounds * EQUIVALENT_BLOCKS / EQUIVALENT_ROUNDS,
             Self::Argon2id(cost) => cost.blocks(),
         }
     }
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_the_same_function_is_exact() {
+    fn remaining_work_of_the_same_function_is_exact() {
         assert_eq!(pbkdf2(1000).without(pbkdf2(1)), Some(pbkdf2(999)));
         assert_eq!(pbkdf2(1000).without(pbkdf2(1000)), None);
         assert_eq!(pbkdf2(1000).without(pbkdf2(MAX_ROUNDS)), None);
@@ -168,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_other_function_did_counts_by_the_time_it_takes() {
+    fn work_of_the_other_function_is_converted_by_time() {
         assert_eq!(pbkdf2(600_000).without(ARGON2ID), Some(pbkdf2(600_000 - 38_912 * 5 / 2)));
         assert_eq!(ARGON2ID.without(pbkdf2(50_000)), Some(argon2id(19_456 - 10_000, 2)));
         assert_eq!(pbkdf2(10_000).without(ARGON2ID), None);
         assert_eq!(ARGON2ID.without(pbkdf2(600_000)), None);
-        // The largest numbers there are stay within their types.
+        // The largest possible numbers do not overflow.
         assert_eq!(ARGON2ID.without(pbkdf2(MAX_ROUNDS)), None);
         assert_eq!(pbkdf2(MAX_ROUNDS).without(argon2id(65_536, 10)), Some(pbkdf2(MAX_ROUNDS - 1_638_400)));
     }

@@ -1,4 +1,4 @@
-//! Sessions: what one login starts, a family of refresh tokens each replacing the one before it.
+//! Sessions: each login opens one, a family of refresh tokens of which each replaces its predecessor.
 //!
 //! ```text
 //!            refresh                       refresh, within the retry interval
@@ -9,53 +9,53 @@
 //!  expired               the whole session ends (RFC 9700 §4.14.2)
 //! ```
 //!
-//! The decision is taken in two places that must agree: the guards of the SQL decide which of several
-//! parallel refreshes wins, in one atomic batch, and [`outcome`] reads off what happened. Both use
-//! the same [`Rotation`], computed here once, so neither has a rule of its own about time.
+//! Two places decide and must agree. In one atomic batch, the guards of the SQL decide which of several concurrent
+//! refreshes wins; then [`outcome`] derives the result from the rows. Both use the same [`Rotation`], computed here
+//! once, so neither has its own rule about time.
 
 pub mod token;
 
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
 
-/// How long things live.
+/// The configured lifetimes of tokens and sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Seconds an access token is good for.
+    /// Lifetime of an access token, in seconds.
     pub access_seconds: i64,
-    /// Seconds a refresh token is good for.
+    /// Lifetime of a refresh token, in seconds.
     pub refresh_seconds: i64,
-    /// Seconds from login after which a session ends, however often it was refreshed.
+    /// Absolute lifetime of a session from its login, in seconds; refreshes do not extend it.
     pub session_seconds: i64,
-    /// Seconds after a rotation in which a second use of the old token is a retry, not a theft.
+    /// Seconds after a rotation during which reuse of the old token is a retry; 0 means never.
     pub reuse_interval_seconds: i64,
 }
 
 impl Lifetimes {
-    /// When a session that starts now ends at the latest.
+    /// The absolute end of a session that starts now.
     #[must_use]
     pub const fn session_end(&self, now: Timestamp) -> Timestamp {
         now.plus_seconds(self.session_seconds)
     }
 
-    /// When a refresh token issued now expires: never after its session.
+    /// The expiry of a refresh token issued now, never after its session's end.
     #[must_use]
     pub fn refresh_end(&self, now: Timestamp, session_end: Timestamp) -> Timestamp {
         now.plus_seconds(self.refresh_seconds).min(session_end)
     }
 
-    /// When an access token issued now expires: never after its session.
+    /// The expiry of an access token issued now, never after its session's end.
     #[must_use]
     pub fn access_end(&self, now: Timestamp, session_end: Timestamp) -> Timestamp {
         now.plus_seconds(self.access_seconds).min(session_end)
     }
 
-    /// What one refresh at this moment does, as numbers for the guards of its statements.
+    /// The numbers that the guards of a refresh at this time need.
     #[must_use]
     pub const fn rotation(&self, now: Timestamp) -> Rotation {
         let theft_cutoff = if self.reuse_interval_seconds == 0 {
-            // Strict: whenever the token was rotated, a second use is theft; even if the clock of the
-            // machine that rotated it runs ahead of ours.
+            // Strict mode: any reuse is theft, even if the clock of the machine that rotated the token runs
+            // ahead of this one.
             Timestamp::LATEST
         } else {
             Timestamp::from_millis(now.plus_seconds(-self.reuse_interval_seconds).millis() - 1)
@@ -64,77 +64,77 @@ impl Lifetimes {
     }
 }
 
-/// The numbers that decide a refresh.
+/// The times that decide a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotation {
-    /// The moment of the request.
+    /// The time of the request.
     pub now: Timestamp,
-    /// A token rotated at or before this moment is stolen if it comes again.
+    /// Reuse of a token rotated at or before this time counts as theft.
     pub theft_cutoff: Timestamp,
-    /// When the successor expires, if its session does not end earlier.
+    /// The expiry of the successor, unless its session ends earlier.
     pub refresh_expires_at: Timestamp,
 }
 
-/// What the database says after the statements of a refresh have run.
+/// The rows after the statements of a refresh have run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationState {
-    /// May the user sign in at all?
+    /// False if the account is disabled.
     pub user_is_active: bool,
-    /// The presented token, if it is still on file.
+    /// The presented token, if it is still stored.
     pub token: Option<PresentedToken>,
 }
 
 /// The presented token and its session, after the statements have run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentedToken {
-    /// Has the session been ended, or reached its end?
+    /// Was the session ended, or has it reached its absolute end?
     pub session_is_over: bool,
     /// The session's absolute end.
     pub session_expires_at: Timestamp,
-    /// When the token was replaced.
+    /// The time of its rotation; `None` if it was never exchanged.
     pub rotated_at: Option<Timestamp>,
-    /// What it was replaced with.
+    /// The token that replaced it.
     pub successor: Option<Successor>,
 }
 
-/// A refresh token that replaced another: enough to write it again.
+/// A refresh token that replaced another. These fields are enough to sign the same token again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Successor {
-    /// Its id.
+    /// The token's `jti` claim.
     pub id: TokenId,
-    /// When it was issued.
+    /// The token's `iat` claim.
     pub issued_at: Timestamp,
-    /// When it expires.
+    /// The token's `exp` claim.
     pub expires_at: Timestamp,
 }
 
-/// How a refresh ended.
+/// The outcome of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshOutcome {
-    /// This request won: its successor is the session's newest token.
+    /// This request won the race: its successor is the session's newest token.
     Rotated {
         /// The new refresh token.
         successor: Successor,
         /// The session's absolute end.
         session_expires_at: Timestamp,
     },
-    /// The token was used before, a moment ago: the same successor once more.
+    /// The token was exchanged within the retry interval: the same successor is returned again.
     Retried {
-        /// The refresh token that was handed out then.
+        /// The refresh token that the first exchange returned.
         successor: Successor,
         /// The session's absolute end.
         session_expires_at: Timestamp,
     },
     /// The account is disabled.
     Inactive,
-    /// The token was rotated longer ago than a retry takes: the session has been ended.
+    /// The token was rotated before the retry interval: theft is assumed, and the session was ended.
     Reused,
-    /// Signed out, ended, or no longer on file.
+    /// The session was signed out or ended, or the token is no longer stored.
     Revoked,
 }
 
-/// Reads off what the statements of a refresh did. `proposed` is the id that this request offered as
-/// the successor: only the winner finds its own.
+/// Derives the outcome from the rows after the statements have run. `proposed` is the successor's id drawn by this
+/// request, so only the winner finds its own id.
 #[must_use]
 pub fn outcome(state: RotationState, proposed: &TokenId, rotation: &Rotation) -> RefreshOutcome {
     if !state.user_is_active {

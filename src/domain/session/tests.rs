@@ -18,7 +18,7 @@ fn successor(id: TokenId) -> Successor {
     Successor { id, issued_at: NOW, expires_at: NOW.plus_seconds(60) }
 }
 
-/// A token that another request rotated at that time.
+/// A token that another request rotated at this time.
 fn rotated_at(time: Timestamp) -> PresentedToken {
     PresentedToken {
         session_is_over: false,
@@ -34,7 +34,7 @@ fn conclusion(token: Option<PresentedToken>, interval: i64) -> RefreshOutcome {
 }
 
 #[test]
-fn the_winner_finds_its_own_successor() {
+fn the_winning_request_finds_its_own_successor() {
     let token = PresentedToken { successor: Some(successor(proposed())), ..rotated_at(NOW) };
     for interval in [0, 10] {
         assert!(matches!(conclusion(Some(token.clone()), interval), RefreshOutcome::Rotated { .. }));
@@ -42,7 +42,7 @@ fn the_winner_finds_its_own_successor() {
 }
 
 #[test]
-fn strict_mode_calls_every_second_use_a_theft() {
+fn strict_mode_treats_every_reuse_as_theft() {
     for time in [NOW.plus_seconds(-5), NOW, NOW.plus_seconds(5)] {
         assert_eq!(conclusion(Some(rotated_at(time)), 0), RefreshOutcome::Reused);
     }
@@ -57,27 +57,27 @@ fn the_retry_interval_includes_its_last_millisecond() {
 }
 
 #[test]
-fn a_retry_in_a_session_that_is_over_is_refused() {
+fn a_retry_in_an_ended_session_is_refused() {
     let ended = PresentedToken { session_is_over: true, ..rotated_at(NOW) };
     assert_eq!(conclusion(Some(ended), 10), RefreshOutcome::Revoked);
 }
 
 #[test]
-fn a_retry_is_not_answered_with_an_expired_successor() {
+fn a_retry_does_not_return_an_expired_successor() {
     let mut token = rotated_at(NOW);
     token.successor = token.successor.map(|next| Successor { expires_at: NOW, ..next });
     assert_eq!(conclusion(Some(token), 10), RefreshOutcome::Revoked);
 }
 
 #[test]
-fn a_live_token_that_could_not_be_rotated_is_revoked() {
+fn a_token_that_could_not_be_rotated_is_revoked() {
     let signed_out = PresentedToken { session_is_over: true, rotated_at: None, successor: None, ..rotated_at(NOW) };
     assert_eq!(conclusion(Some(signed_out), 10), RefreshOutcome::Revoked);
     assert_eq!(conclusion(None, 10), RefreshOutcome::Revoked);
 }
 
 #[test]
-fn a_disabled_account_is_named_before_anything_else() {
+fn a_disabled_account_takes_precedence_over_every_other_outcome() {
     for token in [None, Some(rotated_at(NOW))] {
         let state = RotationState { user_is_active: false, token };
         assert_eq!(outcome(state, &proposed(), &lifetimes(0).rotation(NOW)), RefreshOutcome::Inactive);

@@ -1,9 +1,8 @@
-//! JSON Web Tokens: what is in them, and when one is believed (RFC 7519, RFC 8725, RFC 9068).
+//! JSON Web Tokens: their claims, their signature and their validation (RFC 7519, RFC 8725, RFC 9068).
 //!
-//! Parsing and HMAC are `jwt-compact`'s. This file owns the claims, the choice of the key, and the
-//! order of the checks. Nothing in a token chooses an algorithm or a place to fetch a key from: `alg`
-//! must be HS256, `kid` must name one of at most two configured keys, and `jku`, `jwk` and `x5u` are
-//! never looked at (RFC 8725 §3.1, §3.10).
+//! The `jwt-compact` crate owns parsing and HMAC. This file owns the claims, the choice of the key, and the order of
+//! the checks. A token cannot choose an algorithm or the location of a key. `alg` must be HS256, `kid` must name one
+//! of at most two configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10).
 
 use chrono::{DateTime, Utc};
 use jwt_compact::alg::{Hs256, Hs256Key};
@@ -15,19 +14,19 @@ use crate::domain::ids::{SessionId, TokenId, UserId, hex};
 use crate::domain::secret::Secret;
 use crate::domain::time::{MINUTE, Timestamp};
 
-/// Longest text that is looked at: several times what the service issues.
+/// Maximum length of a presented token in bytes, several times that of an issued one.
 const MAX_LENGTH: usize = 4096;
-/// How far in the future `iat` may lie: the clocks of two machines at the edge differ a little.
+/// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
 const CLOCK_SKEW_SECONDS: i64 = MINUTE;
 
-/// What a token is for. A refresh token is never accepted as an access token, nor the other way
-/// round (RFC 8725 §3.11): `typ` in the header and `type` in the claims both say which it is.
+/// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
+/// Both `typ` in the header and `type` in the claims state the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
-    /// Presented with each request; short-lived.
+    /// Short-lived; sent with each request.
     Access,
-    /// Exchanged for the next pair of tokens; usable once.
+    /// Usable once, in exchange for the next pair of tokens.
     Refresh,
 }
 
@@ -40,31 +39,31 @@ impl TokenKind {
     }
 }
 
-/// What a token says, checked.
+/// The verified claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenClaims {
-    /// The token's own id.
+    /// The `jti` claim, unique per token.
     pub id: TokenId,
-    /// Whose it is.
+    /// The `sub` claim: the user the token was issued to.
     pub user_id: UserId,
-    /// Which session it belongs to.
+    /// The `sid` claim: the session it belongs to.
     pub session_id: SessionId,
-    /// When it was issued; seconds precision.
+    /// The `iat` claim, in whole seconds.
     pub issued_at: Timestamp,
-    /// From when on it is worthless; seconds precision.
+    /// The `exp` claim, in whole seconds; the token is invalid from then on.
     pub expires_at: Timestamp,
 }
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Malformed, wrongly signed, of another kind, or from somebody else.
+    /// Malformed, wrongly signed, of the wrong kind, or from another issuer.
     Invalid,
-    /// Ours in every respect, but past its `exp`. Logout still honours it.
+    /// Issued by this service and valid except for its `exp`. Logout still accepts it.
     Expired(TokenClaims),
 }
 
-/// The claims as they are written, beside `iat` and `exp`.
+/// The claims in their wire format, besides `iat` and `exp`.
 #[derive(Serialize, Deserialize)]
 struct CustomClaims {
     sub: String,
@@ -84,14 +83,14 @@ struct Key {
 impl Key {
     fn new(secret: &Secret) -> Self {
         let bytes = secret.expose().as_bytes();
-        // Derived, so that a new secret has a new id without anybody choosing one.
+        // Derived from the secret, so a new secret gets a new id without configuration.
         let digest = Sha256::new().chain_update(b"edge-auth key id\0").chain_update(bytes).finalize();
         let id = hex(digest.get(..8).unwrap_or_default());
         Self { id, key: Hs256Key::new(bytes) }
     }
 }
 
-/// Issues and checks the tokens of this service.
+/// Signs and verifies the tokens of this service.
 pub struct TokenAuthority {
     current: Key,
     previous: Option<Key>,
@@ -106,8 +105,8 @@ impl std::fmt::Debug for TokenAuthority {
 }
 
 impl TokenAuthority {
-    /// Signs with `secret`; verifies with it and with `previous`, so that a secret can be changed
-    /// without signing anybody out.
+    /// Signs with `secret`, and verifies with `secret` or `previous`. An operator can thus rotate the secret, and all
+    /// sessions stay valid.
     #[must_use]
     pub fn new(secret: &Secret, previous: Option<&Secret>, issuer: &str, audience: &str) -> Self {
         Self {
@@ -118,11 +117,11 @@ impl TokenAuthority {
         }
     }
 
-    /// Writes a signed token. The same claims give the same text, byte for byte: that is how a retried
-    /// refresh is answered with the successor it lost, although no token is stored.
+    /// Signs a token. The same claims give the same bytes, so a retried refresh can return the lost successor although
+    /// no token is stored.
     ///
     /// # Errors
-    /// When the claims cannot be written as JSON, which strings and integers always can.
+    /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
     pub fn sign(&self, kind: TokenKind, claims: &TokenClaims) -> Result<Secret, jwt_compact::CreationError> {
         let header = Header::empty().with_token_type(kind.header_type()).with_key_id(self.current.id.as_str());
         let mut body = Claims::new(CustomClaims {
@@ -138,11 +137,11 @@ impl TokenAuthority {
         Hs256.token(&header, &body, &self.current.key).map(Secret::new)
     }
 
-    /// Checks a token: form, algorithm, key, signature, `typ`, `type`, `iss`, `aud`, `iat`, and last of
-    /// all `exp`, so that [`TokenFault::Expired`] is said of nothing but our own tokens.
+    /// Verifies a token: form, algorithm, key, signature, `typ`, `type`, `iss`, `aud`, `iat`. It checks `exp` last, so
+    /// [`TokenFault::Expired`] is returned only for tokens that this service issued.
     ///
     /// # Errors
-    /// [`TokenFault`].
+    /// [`TokenFault`] says whether the token is invalid or merely expired.
     pub fn verify(&self, kind: TokenKind, text: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
         let claims = self.verify_signed(kind, text).ok_or(TokenFault::Invalid)?;
         if claims.issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) {

@@ -1,4 +1,4 @@
-//! What a token must survive: every alteration is refused, and the wire format stays.
+//! Tokens under attack: every alteration is refused. The wire format does not change.
 
 use base64::Engine as _;
 
@@ -30,7 +30,7 @@ fn sign(authority: &TokenAuthority, kind: TokenKind) -> String {
     authority.sign(kind, &claims()).unwrap().expose().to_owned()
 }
 
-/// A token with any header and claims, signed with the right key: what a bug or a stolen key could make.
+/// A token with arbitrary header and claims, signed with the right key, as a bug or a stolen key could produce.
 fn forge(header: &serde_json::Value, body: &serde_json::Value) -> String {
     let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
     let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(body.to_string().as_bytes()));
@@ -96,13 +96,13 @@ fn wire_format_unchanged() {
 }
 
 #[test]
-fn the_forge_of_these_tests_makes_good_tokens() {
+fn forge_makes_valid_tokens_from_valid_parts() {
     let text = forge(&good_header(), &good_body());
     assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(claims()));
 }
 
 #[test]
-fn every_single_character_counts() {
+fn changing_any_character_invalidates_a_token() {
     let text = sign(&authority(), TokenKind::Access);
     for position in 0..text.len() {
         let mut bytes = text.clone().into_bytes();
@@ -139,7 +139,7 @@ fn header_must_name_a_known_key_and_the_right_type() {
 }
 
 #[test]
-fn every_claim_is_needed_and_checked() {
+fn every_claim_is_required_and_checked() {
     for name in ["sub", "jti", "sid", "type", "iss", "aud", "iat", "exp"] {
         assert!(is_invalid(&forge(&good_header(), &without(good_body(), name))), "without {name}");
     }
@@ -166,7 +166,7 @@ fn every_claim_is_needed_and_checked() {
 }
 
 #[test]
-fn a_refresh_token_is_no_access_token_and_the_other_way_round() {
+fn neither_kind_of_token_is_accepted_as_the_other() {
     let access = sign(&authority(), TokenKind::Access);
     let refresh = sign(&authority(), TokenKind::Refresh);
     assert!(is_invalid(&refresh));
@@ -183,7 +183,7 @@ fn a_token_expires_at_its_exp_to_the_second() {
 }
 
 #[test]
-fn expiry_is_told_only_of_tokens_that_are_ours() {
+fn expiry_is_reported_only_for_own_tokens() {
     let late = NOW.plus_seconds(10_000);
     let stranger = TokenAuthority::new(&secret("x"), None, "issuer", "audience");
     let text = sign(&stranger, TokenKind::Access);
@@ -191,7 +191,7 @@ fn expiry_is_told_only_of_tokens_that_are_ours() {
 }
 
 #[test]
-fn a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() {
+fn a_token_issued_in_the_future_is_refused_beyond_the_clock_skew() {
     let text = sign(&authority(), TokenKind::Access);
     let early = NOW.plus_seconds(-CLOCK_SKEW_SECONDS);
     assert_eq!(authority().verify(TokenKind::Access, &text, early), Ok(claims()));
@@ -199,7 +199,7 @@ fn a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() {
 }
 
 #[test]
-fn keys_from_the_token_are_ignored() {
+fn keys_named_in_the_token_header_are_ignored() {
     let stranger = "x".repeat(32);
     let header = with(good_header(), "jwk", serde_json::json!({"kty": "oct", "k": stranger}));
     let header = with(header, "jku", "https://attacker.example/keys".into());

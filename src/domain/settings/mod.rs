@@ -1,7 +1,7 @@
-//! The settings of a deployment: read once, completely, or not at all.
+//! The settings of a deployment, parsed once; either all of them are valid, or none is used.
 //!
-//! Every wrong setting is found in one pass and named; its value is never repeated, because it may be
-//! a secret typed into the wrong line. Where the values come from is the caller's business.
+//! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
+//! wrong variable. The caller chooses the source of the values.
 
 mod values;
 
@@ -11,48 +11,27 @@ use crate::domain::password::argon2id::Cost;
 use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
 use crate::domain::secret::Secret;
 use crate::domain::session::Lifetimes;
+pub use crate::domain::settings::values::{CorsOrigins, LogLevel};
 use crate::domain::settings::values::{
     base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
 };
 use crate::domain::time::{DAY, MINUTE};
 
-/// Milliseconds after which the circuit breaker's object counts as out of reach. Two such waits and the
-/// database's own deadline bound what a request can wait.
+/// Milliseconds after which the circuit breaker's object counts as unreachable. A request waits at most for two such
+/// timeouts and the database's own deadline.
 pub const BREAKER_TIMEOUT_MS: i64 = 500;
 
-/// Least severe log lines that are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// What happened.
-    Info,
-    /// What was refused.
-    Warning,
-    /// What went wrong.
-    Error,
-}
-
-/// Which web pages of other origins may call the service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsOrigins {
-    /// These, exactly; with credentials.
-    Only(Vec<String>),
-    /// Any; without credentials (Fetch Standard, "CORS protocol and credentials").
-    Any,
-}
-
-/// What the answers look like. Known even if other settings are wrong, so that refusals, too, come from
-/// the right paths, with the right headers, at the right log level.
+/// The settings that shape responses. They are known even if other settings are invalid, so error responses too have
+/// the right paths, headers and log level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presentation {
-    /// Who may call from a browser.
+    /// The origins that may call from a browser.
     pub cors_origins: CorsOrigins,
-    /// What is logged.
+    /// The minimum severity of written log lines.
     pub log_level: LogLevel,
     /// Title of the API description and realm of `WWW-Authenticate`.
     pub app_name: String,
-    /// Path under which all routes answer: empty, or like `/api/v1`.
+    /// Path prefix of all routes: empty, or like `/api/v1`.
     pub base_path: String,
 }
 
@@ -67,54 +46,54 @@ impl Default for Presentation {
     }
 }
 
-/// The settings, checked.
+/// The settings after validation.
 #[derive(Debug)]
 pub struct Settings {
-    /// Signs and verifies tokens.
+    /// The secret that signs and verifies tokens.
     pub secret_key: Secret,
-    /// Opens the operator's routes; without it they do not exist.
+    /// The credential of the operator's routes; without it they do not exist.
     pub operator_key: Option<Secret>,
-    /// How the circuit breaker behaves.
+    /// Thresholds and timeouts of the circuit breaker.
     pub breaker: Policy,
-    /// Verifies tokens from before the last change of the secret.
+    /// The secret before the last rotation, which still verifies tokens.
     pub secret_key_previous: Option<Secret>,
-    /// `iss` of every token.
+    /// The `iss` claim of every token.
     pub jwt_issuer: String,
-    /// `aud` of every token.
+    /// The `aud` claim of every token.
     pub jwt_audience: String,
-    /// How long tokens and sessions live.
+    /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
-    /// What a new password hash is made with.
+    /// The function and cost of new password hashes.
     pub password_work: HashWork,
-    /// Shortest password that can be chosen, in code points.
+    /// Minimum length of a new password, in code points.
     pub password_min_length: usize,
-    /// Milliseconds after which the database counts as not answering.
+    /// The deadline of the database, in milliseconds.
     pub d1_timeout_ms: u32,
-    /// Are there limits per client address? The throttle per account does not depend on it.
+    /// Enables the rate limits per client address. The throttle per account is independent of it.
     pub rate_limiting: bool,
-    /// Registrations per client address and hour.
+    /// Maximum registrations per client network and hour.
     pub registrations_per_hour: i64,
-    /// Days after which audit events are removed.
+    /// Days after which audit events are deleted.
     pub audit_retention_days: i64,
-    /// What the answers look like.
+    /// The settings that shape responses.
     pub presentation: Presentation,
 }
 
-/// Settings that are missing or wrong.
+/// Some settings are missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("missing or wrong settings: {}", names.join(", "))]
 pub struct WrongSettings {
-    /// Which.
+    /// The names of all missing or invalid settings.
     pub names: Vec<&'static str>,
-    /// What the answers look like all the same; a wrong setting among these has its default.
+    /// The settings that shape responses; an invalid one has its default.
     pub presentation: Presentation,
 }
 
 impl Settings {
-    /// Reads every setting through `lookup`, which gives `None` for one that is not set.
+    /// Reads every setting through `lookup`, which returns `None` for an unset one.
     ///
     /// # Errors
-    /// [`WrongSettings`] with the name of each setting at fault.
+    /// [`WrongSettings`] with the names of all missing or invalid settings.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, WrongSettings> {
         let mut reader = Reader { lookup, wrong: Vec::new() };
         let presentation = reader.presentation();
@@ -124,7 +103,7 @@ impl Settings {
         }
     }
 
-    /// The rounds of new password hashes, if they are so few that somebody should be warned.
+    /// The rounds of new password hashes, if they are too few for production and need a warning.
     #[must_use]
     pub const fn weak_password_rounds(&self) -> Option<u32> {
         match self.password_work {
@@ -155,7 +134,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn settings(&mut self, presentation: Presentation) -> Option<Settings> {
-        // Every setting is read before any `?`, so that all the faults are found.
+        // Every setting is read before any `?`, so that all invalid ones are reported.
         let secret_key = self.required("SECRET_KEY", secret);
         let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
         let operator_key = self.optional("OPERATOR_KEY", operator_key);
@@ -223,7 +202,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             failure_window_ms: window? * 1000,
             recovery_timeout_ms: recovery? * 1000,
             max_probes: u32::try_from(probes?).ok()?,
-            // A probe hears that it is one, calls the database, and says how it went.
+            // A probe asks for permission, calls the database, and reports the outcome.
             probe_timeout_ms: d1_timeout_ms? + 2 * BREAKER_TIMEOUT_MS,
         })
     }
@@ -232,7 +211,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.or(name, None, parse)
     }
 
-    /// Not set or set to nothing: `None` without complaint.
+    /// An unset or empty setting is `None`, without an error.
     fn optional<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
         self.noted(name, parse(&text))

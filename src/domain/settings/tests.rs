@@ -1,4 +1,4 @@
-//! Each setting: its default, what it accepts, what it refuses, and that a refusal names it.
+//! Each setting: its default, its accepted and refused values, and that an error names it.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
@@ -43,7 +43,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn the_secret_is_required_long_and_not_a_sample() {
+fn the_secret_is_required_and_long_and_not_a_sample() {
     let missing = Settings::read(|_| None).unwrap_err();
     assert_eq!(missing.names, ["SECRET_KEY"]);
     let bad = [
@@ -64,7 +64,7 @@ fn the_secret_is_required_long_and_not_a_sample() {
         }
     }
     for value in [format!(" {GOOD_SECRET}"), format!("{GOOD_SECRET}é"), format!("{GOOD_SECRET}\n")] {
-        assert_eq!(wrong("OPERATOR_KEY", &value), ["OPERATOR_KEY"], "it would not survive a header");
+        assert_eq!(wrong("OPERATOR_KEY", &value), ["OPERATOR_KEY"], "a header would change it");
     }
     assert!(read(&[("SECRET_KEY_PREVIOUS", "")]).unwrap().secret_key_previous.is_none());
     assert!(read(&[("SECRET_KEY_PREVIOUS", GOOD_SECRET)]).unwrap().secret_key_previous.is_some());
@@ -154,7 +154,7 @@ fn base_path_is_empty_or_a_rooted_path_without_a_slash_at_the_end() {
 }
 
 #[test]
-fn names_are_one_line() {
+fn names_have_one_line() {
     for name in ["JWT_ISSUER", "JWT_AUDIENCE", "APP_NAME"] {
         assert!(wrong(name, "Ünïversity login").is_empty());
         for value in ["", " ", "a\nb", &"x".repeat(201)] {
@@ -164,7 +164,7 @@ fn names_are_one_line() {
 }
 
 #[test]
-fn new_hashes_are_of_one_of_two_functions() {
+fn new_hashes_use_one_of_two_functions() {
     let work = |pairs: &[(&str, &str)]| read(pairs).unwrap().password_work;
     let rounds = ("PASSWORD_ITERATIONS", "700000");
     assert_eq!(work(&[("PASSWORD_HASH", "pbkdf2-sha256"), rounds]), HashWork::Pbkdf2Sha256 { rounds: 700_000 });
@@ -175,15 +175,15 @@ fn new_hashes_are_of_one_of_two_functions() {
         assert_eq!(wrong("PASSWORD_HASH", value), ["PASSWORD_HASH"], "{value:?}");
     }
     let wrong = read(&[("PASSWORD_HASH", "argon2id"), ("PASSWORD_ITERATIONS", "many")]).unwrap_err();
-    assert_eq!(wrong.names, ["PASSWORD_ITERATIONS"], "also where it has no effect");
+    assert_eq!(wrong.names, ["PASSWORD_ITERATIONS"], "also if it has no effect");
 }
 
 #[test]
-fn few_rounds_are_allowed_and_noticed() {
+fn few_rounds_are_allowed_with_a_warning() {
     let weak = |pairs: &[(&str, &str)]| read(pairs).unwrap().weak_password_rounds();
     assert_eq!(weak(&[("PASSWORD_ITERATIONS", "99999")]), Some(99_999));
     assert_eq!(weak(&[("PASSWORD_ITERATIONS", "100000")]), None);
-    assert_eq!(weak(&[("PASSWORD_ITERATIONS", "1"), ("PASSWORD_HASH", "argon2id")]), None, "nothing is made with them");
+    assert_eq!(weak(&[("PASSWORD_ITERATIONS", "1"), ("PASSWORD_HASH", "argon2id")]), None, "Argon2id ignores them");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn secrets_do_not_show_in_debug_output() {
 }
 
 #[test]
-fn how_answers_look_is_known_even_if_other_settings_are_wrong() {
+fn presentation_is_known_even_if_other_settings_are_wrong() {
     let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("LOG_LEVEL", "LOUD")];
     let presentation = read(&pairs).unwrap_err().presentation;
     let expected = Presentation { base_path: "/api".into(), app_name: "x".into(), ..Presentation::default() };

@@ -1,16 +1,36 @@
-//! What the text of each kind of setting means: a value, or nothing if it is wrong.
+//! Parsers for each kind of setting; they return `None` for invalid text.
 
 use crate::domain::secret::Secret;
-use crate::domain::settings::{CorsOrigins, LogLevel};
 
-/// Fewest bytes of a secret: the output length of SHA-256 (RFC 7518 §3.2).
+/// The minimum severity of written log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Details for debugging, such as each refresh of the circuit breaker's copy.
+    Debug,
+    /// Normal events, such as each request.
+    Info,
+    /// Refused requests and degraded operation.
+    Warning,
+    /// Failures that need the operator's attention.
+    Error,
+}
+
+/// The origins whose web pages may call the service (CORS).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Exactly these origins, with credentials.
+    Only(Vec<String>),
+    /// Any origin, without credentials (Fetch Standard, "CORS protocol and credentials").
+    Any,
+}
+
+/// Minimum length of a secret in bytes: the output length of SHA-256 (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
 pub(in crate::domain) fn integer(text: &str, min: i64, max: i64) -> Option<i64> {
     text.parse().ok().filter(|value| (min..=max).contains(value))
 }
 
-/// `on` or `off`.
 pub(in crate::domain) fn switch(text: &str) -> Option<bool> {
     match text {
         "on" => Some(true),
@@ -19,13 +39,13 @@ pub(in crate::domain) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// One line of displayable text.
+/// One line of displayable text, at most 200 bytes.
 pub(in crate::domain) fn line(text: &str) -> Option<String> {
     let fits = !text.trim().is_empty() && text.len() <= 200;
     (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
-/// A secret must be long, and must not be one that was printed in a manual.
+/// A secret must be long, and must not be a sample from a manual.
 pub(in crate::domain) fn secret(text: &str) -> Option<Secret> {
     const SAMPLES: [&str; 9] = [
         "change-me",
@@ -43,12 +63,12 @@ pub(in crate::domain) fn secret(text: &str) -> Option<Secret> {
     let mut distinct: Vec<u8> = text.bytes().collect();
     distinct.sort_unstable();
     distinct.dedup();
-    // 32 bytes of one or two letters are a placeholder, whatever they spell.
+    // A text of only a few distinct letters is a placeholder.
     let is_repetitive = distinct.len() < 8;
     (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
 }
 
-/// It travels in a header: what a header cannot carry unchanged would never be accepted.
+/// The key is sent in a header, so it may contain only characters that a header transmits unchanged.
 pub(in crate::domain) fn operator_key(text: &str) -> Option<Secret> {
     let travels = text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     secret(text).filter(|_| travels)

@@ -1,32 +1,32 @@
-//! Names of things: universities, departments, courses. Text that people read, and slugs that stand in URLs.
+//! Names of universities, departments and courses: labels for display, and slugs for URLs.
 
-/// Longest name or title, in code points.
+/// Maximum length of a name or title, in code points.
 pub const MAX_NAME: usize = 200;
-/// Longest course code, in code points.
+/// Maximum length of a course code, in code points.
 pub const MAX_CODE: usize = 32;
-/// Longest slug, in characters: what fits a label of a host name.
+/// Maximum length of a slug, in characters: that of a DNS label.
 pub const MAX_SLUG: usize = 63;
 
-/// A name: trimmed, not blank, within a length, no control characters.
+/// A display name: trimmed, not blank, of bounded length, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String);
 
-/// Why a text is no name.
+/// Why a text is not a valid label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelFault {
-    /// Nothing but blanks.
+    /// The text is empty or only whitespace.
     Blank,
-    /// More code points than allowed.
+    /// The text has more code points than allowed.
     TooLong,
-    /// It has a control character: a line break, a tab, a NUL.
+    /// The text contains a control character such as a line break, a tab or a NUL.
     ControlCharacter,
 }
 
 impl Label {
-    /// Reads a name of at most so many code points.
+    /// Parses a label of at most `max_length` code points.
     ///
     /// # Errors
-    /// Says which rule of [`LabelFault`] the text breaks.
+    /// [`LabelFault`] names the rule that the text breaks.
     pub fn parse(text: &str, max_length: usize) -> Result<Self, LabelFault> {
         let text = text.trim();
         if text.is_empty() {
@@ -41,19 +41,19 @@ impl Label {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The trimmed text, for storage and display.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A slug: words of lower-case ASCII letters and digits with hyphens between them.
+/// A slug: words of lower-case ASCII letters and digits, separated by single hyphens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(String);
 
 impl Slug {
-    /// Reads a slug of 1 to [`MAX_SLUG`] characters.
+    /// Parses a slug of 1 to [`MAX_SLUG`] characters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_word = |word: &str| {
@@ -62,7 +62,7 @@ impl Slug {
         (text.len() <= MAX_SLUG && text.split('-').all(is_word)).then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The text, safe in URLs.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,7 +76,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn names_are_trimmed_and_bounded() {
+    fn labels_are_trimmed_and_bounded() {
         assert_eq!(Label::parse("  Physics ", MAX_NAME).unwrap().as_str(), "Physics");
         assert_eq!(Label::parse(" \t ", MAX_NAME), Err(LabelFault::Blank));
         assert_eq!(Label::parse("a\u{85}b", MAX_NAME), Err(LabelFault::ControlCharacter));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_is_words_with_hyphens_between() {
+    fn a_slug_is_words_separated_by_single_hyphens() {
         for good in ["a", "tu-wien", "mit", "u2-3", &"a".repeat(63)] {
             assert!(Slug::parse(good).is_some(), "{good}");
         }

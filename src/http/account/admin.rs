@@ -1,4 +1,4 @@
-//! `/admin`: for who runs the platform.
+//! `/admin`: users, sessions and audit events, for administrators of the platform.
 
 use axum::response::Response;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -14,10 +14,11 @@ use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::{EndedBody, SessionsBody};
 use crate::service::account::admin;
-use crate::store::account::admin::{AdminEventRow, UserChange};
+use crate::store::account::admin::UserChange;
 use crate::store::account::users::UserRow;
+use crate::store::audit::list::AdminEventRow;
 
-impl FromMembers for UserChange {
+impl FromFields for UserChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let is_active = fields.if_named("is_active", Fields::boolean);
         let full_name = fields.if_named("full_name", Fields::full_name);
@@ -152,7 +153,7 @@ pub(in crate::http) async fn sessions(
     Id(id): Id<UserId>,
 ) -> Result<Response, Refusal> {
     let rows = admin::sessions(&configured.service(), id).await?;
-    Ok(json(200, &SessionsBody::new(&rows, caller.session_id)))
+    Ok(json(200, &SessionsBody::new(&rows, caller.credential.session_id())))
 }
 
 pub(in crate::http) async fn events(configured: Configured, query: EventQuery) -> Result<Response, Refusal> {

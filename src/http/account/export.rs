@@ -1,9 +1,9 @@
-//! `/users/me/export`: all that is stored about a user, for the user (GDPR, article 15).
+//! `/users/me/export`: everything stored about a user, for the user (GDPR, article 15).
 
 use axum::response::Response;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::domain::ids::SessionId;
+use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::http::account::users::UserBody;
 use crate::http::kit::body::json;
@@ -11,82 +11,45 @@ use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::query::EventCursor;
 use crate::http::kit::refusal::Refusal;
 use crate::service::account::export;
-use crate::store::account::export::{EventRow, OwnEnrollmentRow, StoredSessionRow};
+use crate::store::account::export::{ExportPage, ExportRow, ExportValue};
 
-#[derive(Serialize)]
+/// The user, a list for each section, and the cursor of the next page.
 struct ExportBody<'a> {
     user: UserBody<'a>,
-    sessions: Vec<StoredSessionBody<'a>>,
-    enrollments: Vec<OwnEnrollmentBody>,
-    audit_events: Vec<EventBody<'a>>,
-    next_cursor: Option<String>,
+    page: &'a ExportPage,
 }
 
-#[derive(Serialize)]
-struct StoredSessionBody<'a> {
-    id: i64,
-    created_at: String,
-    last_used_at: String,
-    expires_at: String,
-    ended_at: Option<String>,
-    end_reason: Option<&'a str>,
-    ip: Option<&'a str>,
-    user_agent: Option<&'a str>,
-}
-
-impl<'a> From<&'a StoredSessionRow> for StoredSessionBody<'a> {
-    fn from(row: &'a StoredSessionRow) -> Self {
-        Self {
-            id: row.id.get(),
-            created_at: row.created_at.rfc3339(),
-            last_used_at: row.last_used_at.rfc3339(),
-            expires_at: row.expires_at.rfc3339(),
-            ended_at: row.ended_at.map(Timestamp::rfc3339),
-            end_reason: row.end_reason.as_deref(),
-            ip: row.ip.as_deref(),
-            user_agent: row.user_agent.as_deref(),
+impl Serialize for ExportBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(Some(self.page.sections.len() + 2))?;
+        body.serialize_entry("user", &self.user)?;
+        for (member, rows) in &self.page.sections {
+            let rows: Vec<RowBody<'_>> = rows.iter().map(RowBody).collect();
+            body.serialize_entry(member, &rows)?;
         }
+        body.serialize_entry("next_cursor", &self.page.next.map(|id: EventId| id.to_string()))?;
+        body.end()
     }
 }
 
-#[derive(Serialize)]
-struct OwnEnrollmentBody {
-    id: i64,
-    course_id: i64,
-    created_at: String,
-}
+/// A row as an object; times are RFC 3339.
+struct RowBody<'a>(&'a ExportRow);
 
-impl From<&OwnEnrollmentRow> for OwnEnrollmentBody {
-    fn from(row: &OwnEnrollmentRow) -> Self {
-        Self { id: row.id.get(), course_id: row.course_id.get(), created_at: row.created_at.rfc3339() }
-    }
-}
-
-#[derive(Serialize)]
-struct EventBody<'a> {
-    id: i64,
-    created_at: String,
-    #[serde(rename = "type")]
-    event_type: &'a str,
-    reason: Option<&'a str>,
-    session_id: Option<i64>,
-    ip: Option<&'a str>,
-    user_agent: Option<&'a str>,
-    request_id: &'a str,
-}
-
-impl<'a> From<&'a EventRow> for EventBody<'a> {
-    fn from(row: &'a EventRow) -> Self {
-        Self {
-            id: row.id.get(),
-            created_at: row.created_at.rfc3339(),
-            event_type: &row.event_type,
-            reason: row.reason.as_deref(),
-            session_id: row.session_id.map(SessionId::get),
-            ip: row.ip.as_deref(),
-            user_agent: row.user_agent.as_deref(),
-            request_id: &row.request_id,
+impl Serialize for RowBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ExportRow(columns) = self.0;
+        let mut body = serializer.serialize_map(Some(columns.len()))?;
+        for (name, value) in columns {
+            match value {
+                ExportValue::Null => body.serialize_entry(name, &())?,
+                ExportValue::Integer(millis) if name.ends_with("_at") => {
+                    body.serialize_entry(name, &Timestamp::from_millis(*millis).rfc3339())?;
+                }
+                ExportValue::Integer(integer) => body.serialize_entry(name, integer)?,
+                ExportValue::Text(text) => body.serialize_entry(name, text)?,
+            }
         }
+        body.end()
     }
 }
 
@@ -96,12 +59,5 @@ pub(in crate::http) async fn export(
     EventCursor(before): EventCursor,
 ) -> Result<Response, Refusal> {
     let page = export::export(&configured.service(), &caller, before).await?;
-    let body = ExportBody {
-        user: UserBody::new(&caller.user, &caller.grants),
-        sessions: page.sessions.iter().map(StoredSessionBody::from).collect(),
-        enrollments: page.enrollments.iter().map(OwnEnrollmentBody::from).collect(),
-        audit_events: page.events.iter().map(EventBody::from).collect(),
-        next_cursor: page.next.map(|id| id.to_string()),
-    };
-    Ok(json(200, &body))
+    Ok(json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page }))
 }

@@ -1,4 +1,4 @@
-//! Accounts over HTTP: one's own, and all of them for administrators.
+//! Accounts over HTTP: the caller's own account, and all accounts for administrators.
 
 pub(crate) mod admin;
 pub(crate) mod export;

@@ -1,4 +1,4 @@
-//! `/users`: what users see of themselves, and may change.
+//! `/users`: the caller's own profile, password and account.
 
 use axum::response::Response;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
@@ -16,19 +16,19 @@ use crate::service::account::{delete, profile};
 use crate::service::password::change as password_change;
 use crate::store::account::users::UserRow;
 
-impl FromMembers for ProfileChange {
+impl FromFields for ProfileChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.if_named("full_name", Fields::full_name).map(|full_name| Self { full_name })
     }
 }
 
-/// The body of a change of password.
+/// The body of a password change.
 pub(in crate::http) struct PasswordChange {
     current: Password,
     new: Password,
 }
 
-impl FromMembers for PasswordChange {
+impl FromFields for PasswordChange {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         let current = fields.presented_password("current_password");
         let new = fields.new_password("new_password", settings.password_min_length);
@@ -39,10 +39,10 @@ impl FromMembers for PasswordChange {
     }
 }
 
-/// The body of a deletion.
+/// The body of an account deletion.
 pub(in crate::http) struct ProofOfPassword(Password);
 
-impl FromMembers for ProofOfPassword {
+impl FromFields for ProofOfPassword {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.presented_password("password").map(Self)
     }
@@ -58,7 +58,7 @@ pub(in crate::http) struct UserBody<'a> {
     roles: Vec<RoleBody>,
 }
 
-/// A role in a university, or everywhere.
+/// A role. Without a university it applies to the whole platform.
 #[derive(Serialize)]
 struct RoleBody {
     university_id: Option<i64>,

@@ -8,7 +8,7 @@ use crate::domain::authz::{Permission, Reach, Role};
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -22,7 +22,7 @@ use crate::service::authz::roles::GrantRole;
 use crate::store::authz::granting::Grantee;
 use crate::store::authz::grants::GrantRow;
 
-impl FromMembers for GrantRole {
+impl FromFields for GrantRole {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let grantee = read_grantee(fields);
         let role = fields.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
@@ -52,7 +52,7 @@ fn read_grantee(fields: &mut Fields) -> Result<Grantee, Invalid> {
     }
 }
 
-impl FromMembers for Check {
+impl FromFields for Check {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let permissions: Vec<(&str, Permission)> = Permission::all().collect();
         let permission = fields.choice("permission", &permissions);

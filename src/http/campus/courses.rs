@@ -7,7 +7,7 @@ use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{MAX_CODE, MAX_NAME};
 use crate::http::kit::access::Found;
-use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, MaybeSignedIn, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -18,7 +18,7 @@ use crate::service::campus::courses::CreateCourse;
 use crate::store::campus::courses::{CourseChange, CourseRow};
 use crate::store::campus::enrollments::{EnrollmentRow, ParticipantRow};
 
-impl FromMembers for CreateCourse {
+impl FromFields for CreateCourse {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let title = fields.label("title", MAX_NAME);
         let code = fields.label("code", MAX_CODE);
@@ -28,7 +28,7 @@ impl FromMembers for CreateCourse {
     }
 }
 
-impl FromMembers for CourseChange {
+impl FromFields for CourseChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let title = fields.if_named("title", |fields, member| fields.label(member, MAX_NAME));
         let code = fields.if_named("code", |fields, member| fields.label(member, MAX_CODE));

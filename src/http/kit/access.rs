@@ -1,4 +1,4 @@
-//! Who may call a route: the rule that each line of the route table names.
+//! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request};
@@ -16,6 +16,7 @@ use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
+use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service::authz::caller::{Caller, authenticate, authorize};
 use crate::service::platform::operations::authenticate_operator;
@@ -23,41 +24,36 @@ use crate::store::authz::resources::{ResourceRow, Target};
 #[cfg(feature = "campus")]
 use crate::store::campus::resources::CampusTarget;
 
-/// Who may call a route.
+/// The access rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody.
+    /// No authentication; the handler sees no caller.
     Public,
-    /// Anybody; who is signed in is known. A token that is not good counts as none.
+    /// Authentication is optional. An invalid token counts as none.
     OptionalUser,
     /// An active user with a valid access token and a live session.
     User,
-    /// Such a user with this permission on what the path names.
+    /// Such a user, with this permission on the resource in the path.
     Permit(Permission, PathResource),
-    /// Who holds the operator's key. Asks nothing of the database: it must work while that is down.
+    /// A client with the operator's key. Needs no database, so it works while the database is down.
     Operator,
 }
 
-/// What a path names, by its `id`.
+/// The type of the resource that the `{id}` of a path refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants are the names of the resources")]
 pub enum PathResource {
-    /// Nothing: it is about the service itself.
+    /// No resource: the permission applies to the service itself.
     Platform,
-    /// A university.
     University,
-    /// A course.
     #[cfg(feature = "campus")]
     Course,
-    /// An enrolment.
     #[cfg(feature = "campus")]
     Enrollment,
 }
 
 impl PathResource {
-    /// What is named, if it must be.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` for what is no id.
+    /// The resource to read, if the rule needs one. Malformed text gets the same `NOT_FOUND` as an unknown id.
     fn target(self, id: Option<&str>) -> Result<Option<Target>, Code> {
         let id = id.unwrap_or_default();
         let target = match self {
@@ -80,14 +76,14 @@ pub(crate) fn route_of(response: &Response) -> &str {
     response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
 }
 
-/// Puts the rule in front of a handler, and the limit per client address in front of the rule.
+/// Wraps a handler in the access rule, and the rule in the rate limit per client network.
 pub(in crate::http) fn guarded(access: Access, rate_limit: Option<RateLimit>, handler: MethodRouter) -> MethodRouter {
     let handler = match access {
         Access::Public => handler,
         Access::OptionalUser => handler.route_layer(from_fn(optional_user)),
         Access::User => handler.route_layer(from_fn(require_user)),
-        Access::Permit(permission, named) => {
-            handler.route_layer(from_fn(move |request, next| require_permission(permission, named, request, next)))
+        Access::Permit(permission, resource) => {
+            handler.route_layer(from_fn(move |request, next| require_permission(permission, resource, request, next)))
         }
         Access::Operator => handler.route_layer(from_fn(require_operator)),
     };
@@ -98,7 +94,7 @@ pub(in crate::http) fn guarded(access: Access, rate_limit: Option<RateLimit>, ha
     handler.layer(from_fn(note_route))
 }
 
-/// Refuses a client over its rate limit, before anything is read, hashed or asked of the database.
+/// Refuses a client over its rate limit, before the body is read, a password hashed or the database queried.
 async fn limited(rate_limit: RateLimit, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let configured = match Configured::of(&parts) {
@@ -121,7 +117,7 @@ async fn note_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// What the path names, as the access rule found it.
+/// The resource in the path, as read by the access rule.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
@@ -143,7 +139,7 @@ async fn user(parts: &Parts) -> Result<Caller, Refusal> {
     Ok(authenticate(&configured.service(), token?).await?)
 }
 
-/// A token that is not good counts as none; a database that does not answer does not.
+/// An invalid token counts as none, but a failure of the database is reported.
 async fn optional_user(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     if bearer_token(&parts.headers).is_some() {
@@ -156,9 +152,9 @@ async fn optional_user(request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body)).await
 }
 
-async fn require_permission(permission: Permission, named: PathResource, request: Request, next: Next) -> Response {
+async fn require_permission(permission: Permission, resource: PathResource, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match permitted(permission, named, &mut parts).await {
+    match permitted(permission, resource, &mut parts).await {
         Ok((caller, found)) => {
             parts.extensions.insert(caller);
             if let Some(found) = found {
@@ -172,24 +168,24 @@ async fn require_permission(permission: Permission, named: PathResource, request
 
 async fn permitted(
     permission: Permission,
-    named: PathResource,
+    resource: PathResource,
     parts: &mut Parts,
 ) -> Result<(Caller, Option<ResourceRow>), Refusal> {
     let params = RawPathParams::from_request_parts(parts, &()).await;
     let params = params.map_err(|_| Code::NotFound);
     let id = params.as_ref().ok().and_then(|params| params.iter().find(|(name, _)| *name == "id"));
-    let target = named.target(id.map(|(_, value)| value));
+    let target = resource.target(id.map(|(_, value)| value));
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
     let configured = Configured::of(parts)?;
     let service = configured.service();
     match target {
         Ok(target) => Ok(authorize(&service, token?, permission, target).await?),
-        // Who asks comes before what for: a stranger is told to sign in, whatever the path says.
+        // Authentication comes first: an unauthenticated client gets 401 even for a malformed id.
         Err(code) => authenticate(&service, token?).await.map_or_else(|error| Err(error.into()), |_| Err(code.into())),
     }
 }
 
-/// The answer of a handler behind a token: it may refuse a password, which is still a 401 of such a route.
+/// The response of a handler behind a token. A wrong password is a 401 too, and needs a challenge as well.
 fn answered(mut response: Response) -> Response {
     response.extensions_mut().insert(BearerChallenge::Rejected);
     response
@@ -207,7 +203,7 @@ async fn require_operator(request: Request, next: Next) -> Response {
     }
 }
 
-/// A refusal that says what it thinks of the token.
+/// A refusal with the challenge that fits the presented token.
 fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
     let mut response = refusal.into_response();
     let challenge = if bearer_token(headers).is_some() { BearerChallenge::Rejected } else { BearerChallenge::Absent };
@@ -216,7 +212,7 @@ fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case
-/// (RFC 9110 §11.1). Two such headers are none: which one would be meant?
+/// (RFC 9110 §11.1). Two such headers count as none, because they are ambiguous.
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
@@ -224,12 +220,12 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     is_bearer.then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// For paths that do not exist.
+/// The fallback for unknown paths.
 pub(in crate::http) async fn not_found() -> Refusal {
     Code::NotFound.into()
 }
 
-/// For paths that exist for other methods. axum adds `Allow`.
+/// The fallback for a known path with another method. axum adds `Allow`.
 pub(in crate::http) async fn method_not_allowed() -> Response<Body> {
-    Refusal::from(Code::MethodNotAllowed).into_response()
+    Refusal::from(ProtocolError::MethodNotAllowed).into_response()
 }

@@ -1,7 +1,6 @@
-//! JSON bodies, in and out.
+//! JSON bodies of requests and responses.
 //!
-//! A body is refused before it is parsed if it is too large or not declared as JSON. What its fields
-//! must be is `fields`' business.
+//! A body that is too large or not declared as JSON is refused before it is parsed. `fields` validates its fields.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -11,15 +10,18 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
 
-use crate::domain::problem::{Code, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::settings::Settings;
-use crate::http::MAX_BODY_BYTES;
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid, json_invalid};
+use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Caller;
 
-/// A JSON response.
+/// Largest body that is read, in bytes: 16 KiB.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// Builds a JSON response. A body that cannot be serialized becomes an internal error.
 pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
     let bytes = match serde_json::to_vec(body) {
         Ok(bytes) => bytes,
@@ -31,69 +33,69 @@ pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
     response
 }
 
-/// Success with nothing to say.
+/// Builds a 204 response, which has no body.
 pub(in crate::http) fn no_content() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
-/// Success in a word.
+/// A success response that consists of a message only.
 #[derive(Serialize)]
 pub(in crate::http) struct MessageBody {
     pub(in crate::http) message: &'static str,
 }
 
-/// What an operation reads from the fields of its body.
-pub(in crate::http) trait FromMembers: Sized {
-    /// Reads every member before it gives up, so that all the faults are noted.
+/// A value that is read from the fields of a request body.
+pub(in crate::http) trait FromFields: Sized {
+    /// Reads every field before it returns [`Invalid`], so that the response reports all faults.
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
 }
 
-/// A checked body. To be a handler's last argument.
+/// A validated body. It consumes the request, so it must be a handler's last argument.
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 
-impl<S: Sync, T: FromMembers> FromRequest<S> for JsonBody<T> {
+impl<S: Sync, T: FromFields> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (mut fields, configured) = read_members(request).await?;
+        let (mut fields, configured) = read_fields(request).await?;
         let value = T::read(&mut fields, configured.settings());
         value.map(Self).map_err(|Invalid| Problem::validation(fields.into_faults()).into())
     }
 }
 
-async fn read_members(request: Request) -> Result<(Fields, Configured), Refusal> {
+async fn read_fields(request: Request) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
     let bytes = read_bytes(&parts.headers, body).await?;
     if !declares_json(&parts.headers) {
-        return Err(Code::UnsupportedMediaType.into());
+        return Err(ProtocolError::UnsupportedMediaType.into());
     }
     let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
     Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
 
-/// How long the body will be, if `Content-Length` says so.
+/// The length of the body in bytes, as announced by `Content-Length`.
 #[must_use]
 pub fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads at most [`MAX_BODY_BYTES`], whatever `Content-Length` claims.
+/// Reads at most [`MAX_BODY_BYTES`], even if `Content-Length` is absent or wrong.
 async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     if announced_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(Code::PayloadTooLarge.into());
+        return Err(ProtocolError::PayloadTooLarge.into());
     }
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Code::PayloadTooLarge.into()),
-        // The client went away or the transfer broke: whatever came is no JSON text.
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ProtocolError::PayloadTooLarge.into()),
+        // The transfer broke, so the body is incomplete.
         Err(_) => Err(json_invalid("body could not be read").into()),
     }
 }
 
-/// `application/json` or a `+json` type (RFC 6839 §3.1), in UTF-8 if it says so at all (RFC 8259 §8.1).
+/// Accepts `application/json` and `+json` types (RFC 6839 §3.1). A charset, if given, must be UTF-8 (RFC 8259 §8.1).
 fn declares_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;

@@ -1,4 +1,4 @@
-//! What every handler can ask for: the settings, the ports, the caller.
+//! Extractors that every handler can use: the settings, the ports, the caller.
 
 use std::sync::Arc;
 
@@ -7,23 +7,46 @@ use axum::http::request::Parts;
 
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
+use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
-use crate::http::Ports;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::{Assets, Limiter};
+use crate::ports::{Assets, AwaitHashSlot, Background, Entropy, Limiter};
 use crate::service;
 use crate::service::authz::caller::Caller;
+use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
-/// The settings and what is made from them once.
+/// The ports and properties of one request, from the runtime.
+#[allow(missing_docs, reason = "the types of the ports are documented")]
+pub struct Ports {
+    pub store: Store,
+    pub assets: Arc<dyn Assets>,
+    pub entropy: Entropy,
+    /// Runs tasks that may outlast the response.
+    pub background: Arc<dyn Background>,
+    pub await_hash_slot: AwaitHashSlot,
+    pub normalize: Normalize,
+    pub limiter: Arc<dyn Limiter>,
+    /// The client, as reported by the edge.
+    pub peer: Peer,
+    /// The id of the request, in its response and in its log lines.
+    pub request_id: RequestId,
+    /// The one moment at which every decision about this request is made.
+    pub now: Timestamp,
+    /// The clock, for the duration in the access log only.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The settings, and the values that are derived from them once.
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) tokens: TokenAuthority,
 }
 
-/// Travels with the request, as an extension.
+/// The settings and ports of a request, stored as an extension of it.
 #[derive(Clone)]
 pub(crate) struct RequestContext {
     configuration: Result<Arc<Configuration>, WrongSettings>,
@@ -35,14 +58,14 @@ impl RequestContext {
         Self { configuration, ports: Arc::new(ports) }
     }
 
-    /// Finds the context that [`crate::http::App::respond`] put there.
+    /// Returns the context that [`crate::http::App::respond`] stored.
     pub(crate) fn of(parts: &Parts) -> Result<&Self, Refusal> {
-        parts.extensions.get().ok_or_else(|| Refusal::internal("the request came past App::respond"))
+        parts.extensions.get().ok_or_else(|| Refusal::internal("the request did not pass App::respond"))
     }
 }
 
-/// Everything a use case needs. Asking for it is what makes an operation need the settings: with wrong
-/// ones the request ends here, in `CONFIGURATION_ERROR`.
+/// Everything a use case needs. Only operations that take it depend on valid settings; with invalid ones the request
+/// ends here with `CONFIGURATION_ERROR`.
 #[derive(Clone)]
 pub(crate) struct Configured {
     configuration: Arc<Configuration>,
@@ -84,6 +107,7 @@ impl Configured {
             request: RequestInfo { now: self.ports.now, peer: &self.ports.peer, request_id: &self.ports.request_id },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,
+            background: self.ports.background.as_ref(),
         }
     }
 }
@@ -96,7 +120,7 @@ impl<S: Sync> FromRequestParts<S> for Configured {
     }
 }
 
-/// The caller, if there is one, of a route that takes either.
+/// The caller of a route on which authentication is optional.
 #[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
 
@@ -108,8 +132,7 @@ impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
     }
 }
 
-/// The caller, checked by the route's access rule. A route without one has no caller: a handler that
-/// asks for one all the same is refused rather than trusted.
+/// The caller, authenticated by the route's access rule. On a route without such a rule the request is refused.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
 impl<S: Sync> FromRequestParts<S> for SignedIn {

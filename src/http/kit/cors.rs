@@ -1,4 +1,4 @@
-//! Which pages of other origins may call (Fetch Standard, CORS protocol).
+//! CORS: the origins whose pages may call the service (Fetch Standard, CORS protocol).
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::domain::settings::CorsOrigins;
 use crate::http::kit::headers::REQUEST_ID;
 
-/// How long a browser may remember the answer to a preflight request.
+/// How long a browser may cache the response to a preflight request.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
-/// Puts the rules for these origins in front of a router. Without origins no response speaks of CORS.
+/// Adds CORS for these origins to a router. Without origins, no response has CORS headers.
 pub(in crate::http) fn wrap(router: Router, origins: &CorsOrigins) -> Router {
     match layer(origins) {
         Some(layer) => router.layer(layer),
@@ -24,7 +24,7 @@ pub(in crate::http) fn wrap(router: Router, origins: &CorsOrigins) -> Router {
     }
 }
 
-/// An OPTIONS request that is no preflight (Fetch Standard §3.2.2): the layer would answer it all the same.
+/// True for an OPTIONS request that is no preflight (Fetch Standard §3.2.2). The layer would answer it as one.
 pub(in crate::http) fn is_plain_options(request: &Request) -> bool {
     let headers = request.headers();
     let is_preflight = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -34,7 +34,7 @@ pub(in crate::http) fn is_plain_options(request: &Request) -> bool {
 fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
     let (origins, with_credentials) = match origins {
         CorsOrigins::Only(list) if list.is_empty() => return None,
-        // Every entry was checked to be ASCII when the settings were read.
+        // The settings accept ASCII origins only, so this filter drops none.
         CorsOrigins::Only(list) => {
             (AllowOrigin::list(list.iter().filter_map(|origin| HeaderValue::from_str(origin).ok())), true)
         }

@@ -8,17 +8,16 @@ use axum::response::Response;
 
 use crate::domain::request_id::RequestId;
 
-/// Names the request, in both directions.
+/// The id of the request, in requests and in responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The client's address, written by the edge itself.
+/// The client's address. The edge sets it, so a client cannot forge it.
 pub(crate) const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// What the client says it is.
 pub(crate) const USER_AGENT: HeaderName = axum::http::header::USER_AGENT;
 
-/// Adds them. A response that says nothing about caching must not be kept: it may hold tokens or what
-/// they open (RFC 6749 §5.1).
+/// Adds these headers. A response that sets no `Cache-Control` gets `no-store`, because it may hold tokens or protected
+/// data (RFC 6749 §5.1).
 pub(crate) fn add(response: &mut Response, request_id: &RequestId, is_https: bool) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
@@ -29,7 +28,7 @@ pub(crate) fn add(response: &mut Response, request_id: &RequestId, is_https: boo
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     if is_https {
-        // One year (RFC 6797 §6.1.1). Subdomains are not ours to speak for.
+        // One year (RFC 6797 §6.1.1). No `includeSubDomains`: subdomains may belong to other services.
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }

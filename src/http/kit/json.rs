@@ -1,34 +1,28 @@
-//! A JSON text, as far as a request body needs it: an object with its members, or something else.
+//! A parsed JSON text, in as much detail as request bodies need.
 //!
-//! Deliberately not `serde_json::Value`: with the `raw_value` feature that type gives a certain member
-//! name a meaning of its own and parses its text anew, with a fresh limit of depth. What a stranger
-//! sends must not have such powers.
+//! Deliberately not `serde_json::Value`. With the `raw_value` feature that type gives one member name a special
+//! meaning: it parses the member's text again, with a fresh depth limit. Untrusted input must not trigger that.
 
 use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Beyond this, a double does not hold every integer.
+/// Up to this number a double represents every integer exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// A JSON text.
 pub(in crate::http) enum JsonText {
-    /// An object.
     Object(Object),
-    /// A string.
     Text(String),
-    /// `null`.
     Null,
-    /// `true` or `false`.
     Bool(bool),
-    /// An integer that 64 bits hold.
+    /// An integer that fits 64 bits.
     Integer(i64),
-    /// Another number, or an array.
+    /// Any other number, or an array.
     Other,
 }
 
-/// The members of an object. Two of the same name are noted, not merged: parsers differ in which one
-/// they believe, and a proxy in front may have checked the other (RFC 8259 §4).
+/// The members of an object. Duplicate names are noted, not merged: parsers differ in which value they use, so a proxy
+/// in front may have checked the other one (RFC 8259 §4).
 #[derive(Default)]
 pub(in crate::http) struct Object {
     members: BTreeMap<String, JsonText>,
@@ -36,12 +30,11 @@ pub(in crate::http) struct Object {
 }
 
 impl Object {
-    /// Is there such a member?
     pub(in crate::http) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
-    /// Takes a member out.
+    /// Removes a member and returns its value.
     pub(in crate::http) fn take(&mut self, name: &str) -> Option<JsonText> {
         self.members.remove(name)
     }
@@ -95,7 +88,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(i64::try_from(value).map_or(JsonText::Other, JsonText::Integer))
     }
 
-    /// `3.0` is the integer 3 (JSON Schema Core §6.3): some languages write all numbers so.
+    /// `3.0` is the integer 3 (JSON Schema Core §6.3); some languages serialize all numbers that way.
     fn visit_f64<E>(self, value: f64) -> Result<JsonText, E> {
         let is_exact = value.fract() == 0.0 && value.abs() <= MAX_EXACT;
         #[expect(clippy::cast_possible_truncation, reason = "a whole number within bounds")]

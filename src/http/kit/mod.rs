@@ -1,4 +1,4 @@
-//! What no capability owns: bodies, fields, queries, paths, headers, access rules, the error envelope.
+//! Shared by all capabilities: bodies, fields, queries, paths, headers, access rules, the error envelope.
 
 pub(crate) mod access;
 pub(crate) mod body;
@@ -8,5 +8,6 @@ pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod path;
+pub(crate) mod protocol;
 pub(crate) mod query;
 pub(crate) mod refusal;

@@ -8,12 +8,12 @@ use crate::domain::problem::Code;
 use crate::http::kit::access::Found;
 use crate::http::kit::refusal::Refusal;
 
-/// An identifier that a path can name.
+/// An id that can be a path parameter.
 pub(in crate::http) trait PathId: Sized {
-    /// The name of the parameter.
+    /// Name of the path parameter, without braces.
     const NAME: &'static str;
 
-    /// Reads its only spelling.
+    /// Parses the canonical spelling; any other text is no id.
     fn parse(text: &str) -> Option<Self>;
 }
 
@@ -39,7 +39,7 @@ path_id! {
     UserId "id";
 }
 
-/// The id in the path. What is no id names nothing: 404, as for an id that nobody has.
+/// The id in the path. Malformed text gets the same 404 as an unknown id.
 pub(in crate::http) struct Id<T>(pub(in crate::http) T);
 
 impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
@@ -52,11 +52,10 @@ impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// What the path names, as the access rule found it.
 impl<S: Send + Sync> FromRequestParts<S> for Found {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get().copied().ok_or_else(|| Refusal::internal("the route's rule looks nothing up"))
+        parts.extensions.get().copied().ok_or_else(|| Refusal::internal("the route's access rule reads no resource"))
     }
 }

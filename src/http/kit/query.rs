@@ -1,4 +1,4 @@
-//! Parameters of the query string: filters, and the page of a list.
+//! Parameters of the query string: the filters and the pagination of lists.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,16 +10,18 @@ use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
-use crate::store::account::admin::{EventFilter, UserFilter};
+use crate::store::account::admin::UserFilter;
+use crate::store::audit::list::EventFilter;
 use crate::store::page::{Page, PageRequest};
 
-/// Longest cursor, in digits: what the description says of it, and more rows than there will be.
+/// Longest cursor in digits, as in the API description. No table will have that many rows.
 const MAX_CURSOR: usize = 15;
-/// Items on a page, unless the request says otherwise, and at most.
+/// Items on a page if the request has no `?limit=`.
 const DEFAULT_LIMIT: usize = 50;
+/// Largest value of `?limit=`; more is refused.
 const MAX_LIMIT: usize = 100;
 
-/// The parameters of a request, and the faults found so far.
+/// The query string of a request, and the faults found so far.
 struct Query<'a> {
     text: &'a str,
     faults: Vec<Fault>,
@@ -30,8 +32,8 @@ impl<'a> Query<'a> {
         Self { text: parts.uri.query().unwrap_or_default(), faults: Vec::new() }
     }
 
-    /// What `parse` makes of the first value of a parameter; nothing, if it is not there. A name without a value has an
-    /// empty one: a filter that is meant must not be passed over.
+    /// The first value of a parameter, parsed; `None` if it is absent or invalid. A name without a value has an empty
+    /// value, so that an incomplete filter is refused rather than ignored.
     fn read<T>(&mut self, name: &'static str, message: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let pairs = self.text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let mut named = pairs.filter(|(encoded, _)| decoded(encoded).as_deref() == Some(name));
@@ -55,19 +57,19 @@ impl<'a> Query<'a> {
         PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), after: self.cursor() }
     }
 
-    /// Every fault at once, if there is one.
+    /// Returns the value, or a refusal that reports all faults.
     fn finish<T>(self, value: T) -> Result<T, Refusal> {
         if self.faults.is_empty() { Ok(value) } else { Err(Problem::validation(self.faults).into()) }
     }
 }
 
-/// An integer; `3.0` is one too (JSON Schema Core §6.3).
+/// Parses an integer; `3.0` is one too (JSON Schema Core §6.3).
 fn integer(text: &str) -> Option<i64> {
     let text = text.strip_suffix(".0").unwrap_or(text);
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
-/// Undoes percent-encoding; nothing, if what comes out is no text.
+/// Decodes percent-encoding; `None` if an escape is malformed or the result is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -99,7 +101,7 @@ macro_rules! from_query {
     };
 }
 
-/// The event below which a page of the export begins: `?cursor=`.
+/// `?cursor=` of the export: the page holds events with lower ids.
 pub(in crate::http) struct EventCursor(pub(in crate::http) Option<EventId>);
 
 from_query!(EventCursor, |query, _| Ok(Self(query.cursor().and_then(EventId::new))));
@@ -132,7 +134,7 @@ from_query!(EventQuery, |query, _| {
     Ok(Self(EventFilter { user_id, event_type }, query.page()))
 });
 
-/// A page of a list.
+/// A page of a list. A null `next_cursor` marks the last page.
 #[derive(Serialize)]
 pub(in crate::http) struct PageBody<T> {
     items: Vec<T>,
@@ -140,12 +142,12 @@ pub(in crate::http) struct PageBody<T> {
 }
 
 impl<T> PageBody<T> {
-    /// Items that are written already.
+    /// A page of DTOs; `next` is the cursor of the next page.
     pub(in crate::http) fn of(items: Vec<T>, next: Option<i64>) -> Self {
         Self { items, next_cursor: next.map(|id| id.to_string()) }
     }
 
-    /// Each row as `body` shows it.
+    /// A page of rows, each converted by `body`.
     pub(in crate::http) fn new<'a, R>(page: &'a Page<R>, body: impl Fn(&'a R) -> T) -> Self {
         Self::of(page.items.iter().map(body).collect(), page.next)
     }

@@ -1,7 +1,7 @@
-//! Every answer that is not success: one envelope, made in one place.
+//! Every error response: one envelope, written in one place.
 //!
-//! A handler, an extractor or a rule returns a [`Refusal`]; it travels as an extension of an empty
-//! response until [`render`] writes the body, logs it, and adds the headers that its code asks for.
+//! A handler, an extractor or an access rule returns a [`Refusal`]. It travels as an extension of an empty response until
+//! [`render`] writes the body, logs it, and adds the headers that its code requires.
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,47 +12,77 @@ use serde::Serialize;
 use crate::domain::problem::{Code, Fault, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::WrongSettings;
+use crate::http::kit::protocol::ProtocolError;
 use crate::ports::{AssetError, DbError};
 use crate::service;
 
-/// Seconds after which a client may try again when the database did not answer.
+/// `Retry-After` in seconds when the database did not answer.
 const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
-/// The same when too many passwords wait to be hashed: half of those will have been by then.
+/// `Retry-After` in seconds when the hash queue is full: by then half of it has been served.
 const RETRY_AFTER_HASH_QUEUE_SECONDS: u32 = 10;
 
-/// What is answered, and the cause that only the log learns.
+/// An error response in the making, and the cause, which only the log learns.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
-    problem: Problem,
+    error: Error,
     cause: Option<String>,
 }
 
-/// What a 401 says about the access token (RFC 6750 §3).
+/// The error that the client is told: the core's, or one of HTTP itself.
+#[derive(Debug, Clone)]
+enum Error {
+    Problem(Problem),
+    Protocol(ProtocolError),
+}
+
+impl Error {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Problem(problem) => problem.code.as_str(),
+            Self::Protocol(error) => error.as_str(),
+        }
+    }
+
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Problem(problem) => problem.code.status(),
+            Self::Protocol(error) => error.status(),
+        }
+    }
+}
+
+/// The state of the access token that a 401 reports (RFC 6750 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BearerChallenge {
-    /// None was sent.
+    /// The request has no token.
     Absent,
-    /// One was sent, and is not good.
+    /// The token is not valid.
     Rejected,
-    /// One was sent, and is good: something else was not.
+    /// The token is valid; something else was refused.
     Accepted,
 }
 
 impl Refusal {
-    /// Is it a fault of ours, not of the request?
+    /// A fault of the service, not of the request.
     pub(crate) const fn is_ours(&self) -> bool {
-        self.problem.code.status() >= 500
+        self.error.status() >= 500
     }
 
-    /// A fault of ours, with its cause for the log.
+    /// A fault of the service, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
-        Self { problem: Code::Internal.into(), cause: Some(cause.into()) }
+        Self { error: Error::Problem(Code::Internal.into()), cause: Some(cause.into()) }
     }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, cause: None }
+        Self { error: Error::Problem(problem), cause: None }
+    }
+}
+
+impl From<ProtocolError> for Refusal {
+    fn from(error: ProtocolError) -> Self {
+        Self { error: Error::Protocol(error), cause: None }
     }
 }
 
@@ -64,7 +94,7 @@ impl From<Code> for Refusal {
 
 impl From<WrongSettings> for Refusal {
     fn from(wrong: WrongSettings) -> Self {
-        Self { problem: Code::Configuration.into(), cause: Some(wrong.to_string()) }
+        Self { error: Error::Problem(Code::Configuration.into()), cause: Some(wrong.to_string()) }
     }
 }
 
@@ -92,14 +122,14 @@ impl From<service::Error> for Refusal {
             | service::Error::NewHash(_)
             | service::Error::Signing(_) => Code::Internal.into(),
         };
-        Self { problem, cause }
+        Self { error: Error::Problem(problem), cause }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
-        let status = StatusCode::from_u16(self.problem.code.status());
+        let status = StatusCode::from_u16(self.error.status());
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(self);
         response
@@ -140,35 +170,45 @@ impl From<Fault> for FaultBody {
     }
 }
 
-/// Writes the envelope into a response that carries a refusal, and logs it; leaves others alone.
+/// Writes the envelope into a response that carries a refusal, and logs it. Other responses stay as they are.
 pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &str) {
-    let Some(Refusal { problem, cause }) = response.extensions_mut().remove() else {
+    let Some(Refusal { error, cause }) = response.extensions_mut().remove() else {
         return;
     };
-    log(&problem, cause.as_deref());
+    log(error.code(), error.status(), cause.as_deref());
+    let code = error.code();
+    let (message, faults) = match error {
+        Error::Problem(problem) => {
+            add_headers(response, &problem, realm);
+            (problem.message(), problem.faults)
+        }
+        Error::Protocol(error) => (error.message(), Vec::new()),
+    };
+    let details = Details { errors: faults.into_iter().map(FaultBody::from).collect() };
+    let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // The length of the empty body that the refusal travelled with.
+    response.headers_mut().remove(CONTENT_LENGTH);
+    // Strings and lists of strings: serialization cannot fail.
+    *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
+}
+
+/// `Retry-After`, and the challenge of a 401 (RFC 6750 §3).
+fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
     if let Some(seconds) = problem.retry_after_seconds {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if response.status() == StatusCode::UNAUTHORIZED
         && let Some(challenge) = response.extensions().get::<BearerChallenge>().copied()
     {
-        // A password that was asked for beside a good token says nothing about the token.
+        // A wrong password beside a valid token says nothing about the token.
         let is_password = problem.code == Code::InvalidCredentials;
         let challenge = if is_password { BearerChallenge::Accepted } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }
-    let (code, message) = (problem.code.as_str(), problem.message());
-    let details = Details { errors: problem.faults.into_iter().map(FaultBody::from).collect() };
-    let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // It was that of the empty body that the refusal travelled with.
-    response.headers_mut().remove(CONTENT_LENGTH);
-    // Strings and lists of strings: cannot fail to be written.
-    *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
 }
 
-fn log(problem: &Problem, cause: Option<&str>) {
-    let (code, status) = (problem.code.as_str(), problem.code.status());
+fn log(code: &'static str, status: u16, cause: Option<&str>) {
     if status >= 500 {
         tracing::error!(target: "app.errors", code, status_code = status, cause, "Request failed");
     } else if code.starts_with("AUTH_") {
@@ -179,7 +219,7 @@ fn log(problem: &Problem, cause: Option<&str>) {
 }
 
 /// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent. The realm is a quoted string
-/// (RFC 9110 §5.6.4) of ASCII: what a header cannot carry is left out.
+/// (RFC 9110 §5.6.4) of ASCII: other characters are left out.
 fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {

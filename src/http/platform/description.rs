@@ -1,7 +1,7 @@
 //! The API description, from the static files of the deployment.
 //!
-//! The files are the same everywhere; what differs between deployments (the title, the mount prefix)
-//! is filled in here. The tests check that each place to fill exists exactly once.
+//! The files are the same in all deployments. This module inserts the title and the mount prefix of the deployment. A
+//! test checks that each placeholder occurs exactly once.
 
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -14,32 +14,32 @@ use crate::http::kit::refusal::Refusal;
 pub(in crate::http) async fn json(configured: Configured) -> Result<Response, Refusal> {
     let text = configured.assets().text("/openapi.json").await?;
     let presentation = &configured.settings().presentation;
-    let title = format!("\"title\":{}", quoted(&presentation.app_name));
-    let server = format!("\"servers\":[{{\"url\":{}}}]", quoted(server_url(&presentation.base_path)));
+    let title = format!("\"title\":{}", json_string(&presentation.app_name));
+    let server = format!("\"servers\":[{{\"url\":{}}}]", json_string(server_url(&presentation.base_path)));
     let text =
         text.replacen("\"title\":\"edge-auth\"", &title, 1).replacen("\"servers\":[{\"url\":\"/\"}]", &server, 1);
-    Ok(file(text, "application/json"))
+    Ok(file_response(text, "application/json"))
 }
 
 pub(in crate::http) async fn yaml(configured: Configured) -> Result<Response, Refusal> {
     let text = configured.assets().text("/openapi.yaml").await?;
     let presentation = &configured.settings().presentation;
     // A JSON string is a YAML string too (YAML 1.2 §1.3).
-    let title = format!("\n  title: {}\n", quoted(&presentation.app_name));
-    let server = format!("\nservers:\n  - url: {}\n", quoted(server_url(&presentation.base_path)));
+    let title = format!("\n  title: {}\n", json_string(&presentation.app_name));
+    let server = format!("\nservers:\n  - url: {}\n", json_string(server_url(&presentation.base_path)));
     let text = text.replacen("\n  title: edge-auth\n", &title, 1).replacen("\nservers:\n  - url: /\n", &server, 1);
-    Ok(file(text, "application/yaml"))
+    Ok(file_response(text, "application/yaml"))
 }
 
 const fn server_url(base_path: &str) -> &str {
     if base_path.is_empty() { "/" } else { base_path }
 }
 
-fn quoted(text: &str) -> String {
+fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn file(text: String, content_type: &'static str) -> Response {
+fn file_response(text: String, content_type: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

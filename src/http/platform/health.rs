@@ -27,7 +27,7 @@ struct ChecksBody {
     circuit_breaker: BreakerBody,
 }
 
-/// The breaker, as clients see it.
+/// The state of the circuit breaker, for clients.
 #[derive(Serialize)]
 pub(in crate::http) struct BreakerBody {
     state: &'static str,
@@ -49,12 +49,12 @@ impl From<BreakerReport> for BreakerBody {
     }
 }
 
-/// Touches nothing, not even the settings.
+/// Liveness: depends neither on the database nor on valid settings.
 pub(in crate::http) async fn health() -> Response {
     json(200, &HealthBody { status: "ok" })
 }
 
-/// Tells the truth about the database and the breaker.
+/// Readiness: the state of the database and of the circuit breaker.
 pub(in crate::http) async fn ready(configured: Configured) -> Response {
     let readiness = readiness(&configured.service()).await;
     let (status_code, status) = if readiness.is_ready() { (200, "ready") } else { (503, "degraded") };

@@ -1,17 +1,17 @@
-//! `/operator`: what must work while the database is down.
+//! `/operator`: control of the circuit breaker, which works while the database is down.
 
 use axum::response::Response;
 
 use crate::domain::breaker::Command;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, json};
+use crate::http::kit::body::{FromFields, JsonBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::health::BreakerBody;
 use crate::service::platform::operations::{command_breaker, inspect_breaker};
 
-impl FromMembers for Command {
+impl FromFields for Command {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.choice("state", &[("closed", Self::Closed), ("open", Self::Open), ("automatic", Self::Automatic)])
     }

@@ -1,7 +1,7 @@
 //! The pages that show the API description: `/docs` (Swagger UI), `/redoc`, and `/`, which leads to them.
 //!
-//! They are files of the deployment, handed through without being looked at. They are no operations of
-//! the API: the description does not describe itself being read.
+//! They are files of the deployment, streamed to the client unchanged. The API description does not list them, because
+//! they are not operations of the API.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::http::kit::access::{Access, guarded};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 
-/// A file of the deployment that is shown to people.
+/// A file of the deployment that the service serves to browsers.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// Where it is shown, under the base path.
+    /// URL path, below the base path.
     pub path: &'static str,
-    /// Which file.
+    /// Path of the file in the static assets.
     asset: &'static str,
     content_type: &'static str,
 }
@@ -30,7 +30,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// Every file that is shown: no other can be asked for.
+/// Every file that is served; no other can be requested.
 pub const PAGES: [Page; 9] = [
     Page { path: "/docs", asset: "/docs/index.html", content_type: HTML },
     Page { path: "/docs/docs.css", asset: "/docs/docs.css", content_type: STYLE },
@@ -43,8 +43,8 @@ pub const PAGES: [Page; 9] = [
     Page { path: "/redoc/redoc.standalone.js", asset: "/redoc/redoc.standalone.js", content_type: SCRIPT },
 ];
 
-/// Only the page's own files, and requests to the service itself. Styles may be inline: Swagger UI and
-/// `ReDoc` write them as they render; scripts may not.
+/// Allows the page's own files, and requests to the service itself. Styles may be inline, because Swagger UI and
+/// `ReDoc` generate them; scripts may not.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -56,7 +56,7 @@ pub(in crate::http) fn router() -> Router {
     })
 }
 
-/// What stands at the root of the service.
+/// Redirects the root of the service to `/docs`.
 pub(in crate::http) fn root() -> MethodRouter {
     guarded(Access::Public, None, get(to_docs))
 }

@@ -5,17 +5,17 @@ use serde::Serialize;
 
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromMembers, JsonBody, MessageBody, json};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::service::TokenPair;
 use crate::service::account::register::{Register, Registered, register as register_user};
 use crate::service::session::refresh;
-use crate::service::session::sign_in::{SignIn, sign_in};
+use crate::service::session::sign_in::{PasswordSignIn, SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
 
-impl FromMembers for Register {
+impl FromFields for Register {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.new_password("password", settings.password_min_length);
@@ -27,7 +27,7 @@ impl FromMembers for Register {
     }
 }
 
-impl FromMembers for SignIn {
+impl FromFields for PasswordSignIn {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.presented_password("password");
@@ -38,7 +38,7 @@ impl FromMembers for SignIn {
 /// The body of refresh and logout.
 pub(in crate::http) struct RefreshToken(Secret);
 
-impl FromMembers for RefreshToken {
+impl FromFields for RefreshToken {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.string("refresh_token").map(|text| Self(Secret::new(text)))
     }
@@ -87,9 +87,13 @@ pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Reg
     Ok(json(201, &body))
 }
 
-pub(in crate::http) async fn login(configured: Configured, body: JsonBody<SignIn>) -> Result<Response, Refusal> {
-    let tokens = sign_in(&configured.service(), &body.0).await?;
-    Ok(json(200, &TokenPairBody::from(&tokens)))
+pub(in crate::http) async fn login(
+    configured: Configured,
+    body: JsonBody<PasswordSignIn>,
+) -> Result<Response, Refusal> {
+    match sign_in(&configured.service(), &body.0).await? {
+        SignIn::Complete(tokens) => Ok(json(200, &TokenPairBody::from(&tokens))),
+    }
 }
 
 pub(in crate::http) async fn refresh(

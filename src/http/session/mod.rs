@@ -1,4 +1,4 @@
-//! `/auth/sessions` and `/auth/logout-all`: from where somebody is signed in, and an end to it.
+//! `/auth/sessions` and `/auth/logout-all`: listing and ending a user's sessions.
 
 pub(crate) mod auth;
 
@@ -19,8 +19,8 @@ pub(in crate::http) struct SessionsBody<'a> {
 }
 
 impl<'a> SessionsBody<'a> {
-    /// `current` is the session that asks.
-    pub(in crate::http) fn new(rows: &'a [SessionRow], current: SessionId) -> Self {
+    /// `current` is the session of the caller's access token.
+    pub(in crate::http) fn new(rows: &'a [SessionRow], current: Option<SessionId>) -> Self {
         Self { sessions: rows.iter().map(|row| SessionBody::new(row, current)).collect() }
     }
 }
@@ -37,7 +37,7 @@ struct SessionBody<'a> {
 }
 
 impl<'a> SessionBody<'a> {
-    fn new(row: &'a SessionRow, current: SessionId) -> Self {
+    fn new(row: &'a SessionRow, current: Option<SessionId>) -> Self {
         Self {
             id: row.id.get(),
             created_at: row.created_at.rfc3339(),
@@ -45,7 +45,7 @@ impl<'a> SessionBody<'a> {
             expires_at: row.expires_at.rfc3339(),
             ip: row.ip.as_deref(),
             user_agent: row.user_agent.as_deref(),
-            current: row.id == current,
+            current: Some(row.id) == current,
         }
     }
 }
@@ -58,7 +58,7 @@ pub(in crate::http) struct EndedBody {
 
 pub(in crate::http) async fn list(configured: Configured, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
     let rows = session::list(&configured.service(), &caller).await?;
-    Ok(json(200, &SessionsBody::new(&rows, caller.session_id)))
+    Ok(json(200, &SessionsBody::new(&rows, caller.credential.session_id())))
 }
 
 pub(in crate::http) async fn end(

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{Label, MAX_NAME};
-use crate::http::kit::body::{FromMembers, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -17,7 +17,7 @@ use crate::service::tenant::universities::{NewUniversity, UniversityChange};
 use crate::store::tenant::departments::DepartmentRow;
 use crate::store::tenant::universities::UniversityRow;
 
-impl FromMembers for NewUniversity {
+impl FromFields for NewUniversity {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let name = fields.label("name", MAX_NAME);
         let slug = fields.slug("slug");
@@ -25,7 +25,7 @@ impl FromMembers for NewUniversity {
     }
 }
 
-impl FromMembers for UniversityChange {
+impl FromFields for UniversityChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let name = fields.if_named("name", |fields, member| fields.label(member, MAX_NAME));
         let slug = fields.if_named("slug", Fields::slug);
@@ -36,7 +36,7 @@ impl FromMembers for UniversityChange {
 /// The body of a new department.
 pub(in crate::http) struct NewDepartment(Label);
 
-impl FromMembers for NewDepartment {
+impl FromFields for NewDepartment {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         fields.label("name", MAX_NAME).map(Self)
     }

@@ -1,4 +1,4 @@
-//! What administrators of the platform see and do. Database round trips: 1 each, after the caller's.
+//! Administration of users by administrators of the platform. Database round trips: 1 each, after the caller's.
 
 use crate::domain::ids::UserId;
 use crate::domain::problem::{Code, Problem};
@@ -6,15 +6,16 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{AdminEventRow, EventFilter, UserChange, UserChangeOutcome, UserDetail, UserFilter};
+use crate::store::account::admin::{UserChange, UserChangeOutcome, UserDetail, UserFilter};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::users::UserRow;
+use crate::store::audit::list::{self, AdminEventRow, EventFilter};
 use crate::store::page::{Page, PageRequest};
 use crate::store::session;
 use crate::store::session::SessionRow;
 
-/// Users, in the order of their registration.
+/// Lists users in the order of their registration.
 ///
 /// # Errors
 /// [`Error`].
@@ -46,7 +47,7 @@ pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &Use
     Ok(user)
 }
 
-/// Ends all sessions of a user; says how many there were.
+/// Ends all sessions of a user; returns their number.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
@@ -58,7 +59,7 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Res
     Ok(sessions_ended)
 }
 
-/// Erases a user.
+/// Erases a user's account and everything personal.
 ///
 /// # Errors
 /// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
@@ -86,5 +87,5 @@ pub async fn sessions(ctx: &Context<'_>, id: UserId) -> Result<Vec<SessionRow>, 
 /// # Errors
 /// [`Error`].
 pub async fn events(ctx: &Context<'_>, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, Error> {
-    Ok(admin::events(ctx.store, filter, page).await?)
+    Ok(list::events(ctx.store, filter, page).await?)
 }

@@ -1,4 +1,4 @@
-//! Use cases of accounts: registering, changing, exporting, erasing, administering.
+//! Use cases of accounts: registration, profile, export, deletion, administration.
 
 pub mod admin;
 pub mod delete;

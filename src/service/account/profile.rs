@@ -1,4 +1,4 @@
-//! What users may change about themselves. Database round trips: 1, after the caller's.
+//! Change of a user's own profile. Database round trips: 1, after the caller's.
 
 use crate::domain::account::full_name::FullName;
 use crate::domain::problem::Code;
@@ -7,16 +7,16 @@ use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::account::users::UserRow;
 
-/// A change of the profile: what it does not name stays.
+/// A profile change. An absent field stays as it is.
 pub struct ProfileChange {
-    /// Another name, or none.
+    /// `Some(None)` removes the name.
     pub full_name: Option<Option<FullName>>,
 }
 
 /// Changes the caller's profile.
 ///
 /// # Errors
-/// `AUTH_INACTIVE_USER` and `AUTH_TOKEN_INVALID` when the account was disabled or erased a moment ago; [`Error`]
+/// `AUTH_INACTIVE_USER` if the account was disabled concurrently, `AUTH_TOKEN_INVALID` if it was erased; [`Error`]
 /// otherwise.
 pub async fn change(ctx: &Context<'_>, caller: &Caller, change: &ProfileChange) -> Result<UserRow, Error> {
     let Some(full_name) = &change.full_name else {

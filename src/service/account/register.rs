@@ -1,4 +1,4 @@
-//! Register: a new user, signed in. Database round trips: 1.
+//! Registration, which also signs the new user in. Database round trips: 1.
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
@@ -11,37 +11,34 @@ use crate::service::{Context, Error, TokenPair};
 use crate::store::account::users;
 use crate::store::account::users::{NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
 
-/// More attempts than a network can make: what the database counts up to when limits are off.
+/// The limit while rate limiting is off: more attempts than any network can make.
 const UNLIMITED: i64 = (1 << 53) - 1;
 
-/// A checked request to register.
+/// A validated request to register.
+#[allow(missing_docs, reason = "the fields are the request's")]
 pub struct Register {
-    /// The address to sign in with.
     pub email: Email,
-    /// The password to sign in with.
     pub password: Password,
-    /// The name, if one was given.
     pub full_name: Option<FullName>,
 }
 
-/// The new user and their tokens.
+/// A new user, and the tokens of the first session.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are the response's")]
 pub struct Registered {
-    /// The user.
     pub user: UserRow,
-    /// Their tokens.
     pub tokens: TokenPair,
 }
 
-/// Registers a user.
+/// Registers a user and opens the first session.
 ///
-/// The password is hashed before anybody asks whether the address is taken, so the answer takes the
-/// same time either way. A repeated request whose first answer was lost is told `CONFLICT`, and the
-/// client signs in instead: nothing is written twice.
+/// The password is hashed before the address is looked up, so the response takes the same time whether or not it is
+/// taken. A request repeated after a lost response gets `CONFLICT`, and the client signs in instead. Nothing is written
+/// twice.
 ///
 /// # Errors
-/// `CONFLICT` when the address is taken; `RATE_LIMITED` after too many from one network within an hour,
-/// which is said before the address is looked at; [`Error`] otherwise.
+/// `CONFLICT` if the address is taken; `RATE_LIMITED` after too many attempts from one network within an hour, decided
+/// before the address is looked up; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
     let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;

@@ -2,10 +2,10 @@
 //! that the path names. Database round trips: 1.
 
 use crate::domain::authz;
+use crate::domain::authz::credential::Credential;
 use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
-use crate::domain::ids::SessionId;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
 use crate::service::{Context, Error};
@@ -21,8 +21,8 @@ pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course i
 pub struct Caller {
     /// The user, read for this request.
     pub user: UserRow,
-    /// The session that the access token belongs to.
-    pub session_id: SessionId,
+    /// What the caller authenticated with.
+    pub credential: Credential,
     /// The user's roles.
     pub grants: Vec<RoleGrant>,
 }
@@ -92,5 +92,8 @@ async fn read(
     if !row.session_is_live {
         return Err(Code::TokenRevoked.into());
     }
-    Ok((Caller { user: row.user, session_id: claims.session_id, grants: read.grants }, read.resource))
+    Ok((
+        Caller { user: row.user, credential: Credential::Session(claims.session_id), grants: read.grants },
+        read.resource,
+    ))
 }

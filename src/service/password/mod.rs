@@ -1,4 +1,5 @@
-//! Use cases of passwords: changing them, asking for them once more.
+//! Use cases of passwords: verification, re-authentication, change.
 
 pub mod change;
 pub(in crate::service) mod reauthenticate;
+pub(in crate::service) mod verify;

@@ -1,5 +1,5 @@
-//! For those who run the service: is it ready, and what does the circuit breaker do?
-//! Database round trips: readiness 1, the breaker 0.
+//! Operation of the service: readiness, and control of the circuit breaker. Database round trips: readiness 1, the
+//! breaker 0.
 
 use crate::domain::breaker::{Command, State};
 use crate::domain::problem::Code;
@@ -7,35 +7,35 @@ use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
 use crate::store::platform::health;
 
-/// How the database was found.
+/// The result of the query that checks the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseCheck {
-    /// It answers.
+    /// The database answered the query.
     Ok,
-    /// It does not.
+    /// The query failed; the log has the cause.
     Failing,
-    /// The breaker did not let the question through.
+    /// The circuit breaker rejected the query.
     NotAsked,
 }
 
-/// The truth about what the service depends on.
+/// The state of the service's dependencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
-    /// The database.
+    /// The result of a query made for this check.
     pub database: DatabaseCheck,
-    /// The circuit breaker, after the database was asked.
+    /// The circuit breaker, after that query.
     pub breaker: BreakerReport,
 }
 
 impl Readiness {
-    /// Can requests that need the database be served?
+    /// True if the service can serve requests that need the database.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.database == DatabaseCheck::Ok && self.breaker.view.state == State::Closed
     }
 }
 
-/// Asks the database, then the breaker.
+/// Queries the database, then the circuit breaker.
 pub async fn readiness(ctx: &Context<'_>) -> Readiness {
     let database = match health::ping(ctx.store).await {
         Ok(()) => DatabaseCheck::Ok,
@@ -48,25 +48,25 @@ pub async fn readiness(ctx: &Context<'_>) -> Readiness {
     Readiness { database, breaker: ctx.store.gate().inspect().await }
 }
 
-/// What the breaker says of itself.
+/// Returns the state of the circuit breaker.
 pub async fn inspect_breaker(ctx: &Context<'_>) -> BreakerReport {
     ctx.store.gate().inspect().await
 }
 
-/// Forces the breaker, or lets it decide by itself again.
+/// Forces the circuit breaker into a state, or returns it to automatic operation.
 ///
 /// # Errors
-/// `SERVICE_UNAVAILABLE` when the shared breaker did not answer. It may have heard; repeating does no harm.
+/// `SERVICE_UNAVAILABLE` if the shared breaker did not answer. The command may have arrived; repeating it is harmless.
 pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<BreakerReport, Error> {
     let report = ctx.store.gate().command(command).await;
     report.map_err(|_| Error::BreakerOutOfReach)
 }
 
-/// Checks the key of an operator, in the same time wherever it differs.
+/// Checks the operator's key in constant time.
 ///
 /// # Errors
-/// `NOT_FOUND` while the deployment has no operator key: there is no such door then.
-/// `AUTH_TOKEN_INVALID` for another key.
+/// `NOT_FOUND` if the deployment has no operator key: these routes do not exist then. `AUTH_TOKEN_INVALID` for a wrong
+/// key.
 pub fn authenticate_operator(ctx: &Context<'_>, presented: Option<&str>) -> Result<(), Error> {
     let key = ctx.settings.operator_key.as_ref().ok_or(Code::NotFound)?;
     if presented.is_some_and(|presented| key.equals(presented)) { Ok(()) } else { Err(Code::TokenInvalid.into()) }

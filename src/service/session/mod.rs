@@ -12,18 +12,18 @@ use crate::service::{Context, Error};
 use crate::store::session;
 use crate::store::session::SessionRow;
 
-/// The caller's sessions that can still be used, newest first.
+/// Lists the caller's usable sessions, newest first.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn list(ctx: &Context<'_>, caller: &Caller) -> Result<Vec<SessionRow>, Error> {
-    Ok(session::live(ctx.store, caller.user.id, caller.session_id, ctx.now()).await?)
+    Ok(session::live(ctx.store, caller.user.id, caller.credential.session_id(), ctx.now()).await?)
 }
 
-/// Ends one of the caller's sessions; it may be the one that asks.
+/// Ends one of the caller's sessions, possibly the current one.
 ///
 /// # Errors
-/// `NOT_FOUND` when the caller has no such live session, whoever else has; [`Error`] otherwise.
+/// `NOT_FOUND` if the caller has no such live session, even if another user has; [`Error`] otherwise.
 pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> Result<(), Error> {
     let user_id = caller.user.id;
     if !session::end_one(ctx.store, user_id, session_id, ctx.request).await? {
@@ -33,13 +33,13 @@ pub async fn end(ctx: &Context<'_>, caller: &Caller, session_id: SessionId) -> R
     Ok(())
 }
 
-/// Ends every session of the caller, the one that asks included; says how many there were.
+/// Ends every session of the caller, including the current one; returns their number.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn end_all(ctx: &Context<'_>, caller: &Caller) -> Result<usize, Error> {
     let user_id = caller.user.id;
-    let sessions_ended = session::end_all(ctx.store, user_id, caller.session_id, ctx.request).await?;
+    let sessions_ended = session::end_all(ctx.store, user_id, caller.credential.session_id(), ctx.request).await?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), sessions_ended, "Signed out everywhere");
     Ok(sessions_ended)
 }

@@ -1,4 +1,4 @@
-//! Refresh: a refresh token for its successor. Database round trips: 1.
+//! Refresh: the exchange of a refresh token for its successor. Database round trips: 1.
 
 use crate::domain::problem::Code;
 use crate::domain::session::token::{TokenFault, TokenKind};
@@ -9,12 +9,11 @@ use crate::store::session::rotation;
 
 /// Exchanges a refresh token.
 ///
-/// Safe to repeat after a lost answer exactly as far as `REFRESH_REUSE_INTERVAL_SECONDS` says: within it
-/// the same successor is handed out again; without it the repetition is taken for theft.
+/// A client that lost the response may repeat the request within `REFRESH_REUSE_INTERVAL_SECONDS`, and gets the same
+/// successor again. Any later reuse counts as theft and ends the session.
 ///
 /// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`]
-/// otherwise.
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair, Error> {
     let presented = ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,

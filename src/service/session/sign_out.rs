@@ -1,4 +1,4 @@
-//! Sign out: the end of a session. Database round trips: 1.
+//! Sign-out: ends one session. Database round trips: 1.
 
 use crate::domain::problem::Code;
 use crate::domain::session::token::{TokenFault, TokenKind};
@@ -7,11 +7,10 @@ use crate::store::session;
 
 /// Ends the session that a refresh token belongs to.
 ///
-/// Idempotent: whoever holds a token that we signed may end its session, also with a token that is
-/// expired or was exchanged long ago, and also twice.
+/// Idempotent. Any refresh token of the session suffices, even an expired or exchanged one.
 ///
 /// # Errors
-/// `AUTH_TOKEN_INVALID` for a token that is not ours; [`Error`] otherwise.
+/// `AUTH_TOKEN_INVALID` for a token that the service did not sign; [`Error`] otherwise.
 pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Error> {
     let presented = match ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()) {
         Ok(claims) | Err(TokenFault::Expired(claims)) => claims,

@@ -1,4 +1,4 @@
-//! The pair of tokens that a sign-in or a refresh hands out.
+//! The pair of tokens that a sign-in or a refresh returns.
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
@@ -7,7 +7,7 @@ use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
-use crate::store::session::NewSession;
+use crate::store::session::opening::NewSession;
 
 /// An access token and the refresh token to replace it with.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct TokenPair {
     pub expires_in: i64,
 }
 
-/// A session that is about to be opened: everything about it that is known beforehand.
+/// The ids and expiries of a session to be opened, drawn before the batch that writes them.
 pub(in crate::service) struct Opening {
     pub(in crate::service) session_id: SessionId,
     pub(in crate::service) session_expires_at: Timestamp,
@@ -50,7 +50,7 @@ impl Opening {
     }
 }
 
-/// Signs the refresh token that the database has on file, and a fresh access token beside it.
+/// Signs the refresh token that the database has recorded, and a new access token.
 pub(in crate::service) fn issue(
     ctx: &Context<'_>,
     user_id: UserId,

@@ -1,169 +1,124 @@
-//! The end of an account: everything personal goes, a bounded number of rows at a time.
+//! The erasure of an account: removes everything personal, a bounded number of rows at a time.
 //!
-//! A user may have hundreds of thousands of tokens and events. To delete them in one statement would hold the
-//! database up for everybody, and somebody could do that on purpose. So the user's row loses everything
-//! personal at once, which ends every session and frees the address; what points to it follows in steps: the
-//! first with the erasure itself, which is enough for nearly everybody, further ones by the clean-up. The row
-//! itself goes last.
+//! A user may have hundreds of thousands of tokens and events. One statement that deletes them would hold up the
+//! database for every other request, and an attacker could provoke that. So the user's row loses everything personal
+//! at once, which ends every session and frees the address. The rows that refer to it follow in steps: the first in the
+//! same batch, which suffices for nearly all users, further ones by the clean-up. The row itself goes last.
+
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, Statement};
+use crate::domain::limits::throttle::ThrottleKey;
+use crate::domain::password::verified::VerifiedPassword;
+use crate::ports::{DbError, Statement, query};
+use crate::store::account::register;
 use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
 use crate::store::authz::grants::nobody_else_administers;
-use crate::store::password::credentials::CredentialsRow;
-use crate::store::{IdRow, Store, statement};
+use crate::store::{IdRow, Store};
 
-/// Rows of each table in one step.
-const STEP: i64 = 1000;
-/// Statements of one step.
-pub const STATEMENTS_PER_STEP: u32 = 8;
-
-/// With a password version (?2): only if it is still that one, and may be used. Whoever is the only active
-/// administrator of something stays; who is disabled is none. No address parses to the new one.
+/// With `:version`, only if the password still has that version and no wait is in force. The only active administrator
+/// of a university or of the platform is never erased. The new value of `email` is no valid address.
 const ERASE_USER: &str = concat!(
     "UPDATE users
      SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
-         password_version = password_version + 1, failed_sign_ins = 0, blocked_until = 0
-     WHERE id = ?1 AND erasure_cursor IS NULL
-       AND (?2 IS NULL OR (password_version = ?2 AND is_active = 1 AND proofs_blocked_until <= ?3))
+         password_version = password_version + 1
+     WHERE id = :user_id AND erasure_cursor IS NULL
+       AND (:version IS NULL OR (
+           password_version = :version AND is_active = 1
+           AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
+       ))
        AND (is_active = 0 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g
-           WHERE g.user_id = ?1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
+           WHERE g.user_id = :user_id AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
     nobody_else_administers!(),
     "))
      RETURNING id"
 );
 
-/// Asked after [`ERASE_USER`], if that did nothing: does the user hold back because they alone administer something?
+/// Explains why [`ERASE_USER`] did nothing: returns a row if the user is the only active administrator somewhere.
 const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-     WHERE g.user_id = ?1 AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
+     WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
     nobody_else_administers!(),
     " LIMIT 1"
 );
 
-/// At most as many as one user may have.
-const DELETE_ROLES: &str = "
-    DELETE FROM user_university_roles
-    WHERE user_id = (SELECT id FROM users WHERE id = ?1 AND erasure_cursor IS NOT NULL)";
+/// Deletes the row of an erased user once no table of the register has rows left of them. Built once per isolate, from
+/// constants only.
+static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
+    let nothing_remains = register::nothing_remains();
+    let sql = format!(
+        "DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains} RETURNING id"
+    );
+    Box::leak(sql.into_boxed_str())
+});
 
-const DELETE_ENROLLMENTS: &str = "
-    DELETE FROM enrollments WHERE id IN (
-        SELECT e.id FROM users AS u JOIN enrollments AS e ON e.user_id = u.id
-        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
-    )";
+const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT :limit";
 
-const DELETE_TOKENS: &str = "
-    DELETE FROM refresh_tokens WHERE jti IN (
-        SELECT t.jti FROM users AS u
-        JOIN sessions AS s ON s.user_id = u.id
-        JOIN refresh_tokens AS t ON t.session_id = s.id
-        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL ORDER BY s.ended_at, s.created_at LIMIT ?2
-    )";
+/// Every constant statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_ERASED];
 
-const DELETE_SESSIONS: &str = "
-    DELETE FROM sessions WHERE id IN (
-        SELECT id FROM (
-            SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
-            WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL ORDER BY s.ended_at, s.created_at LIMIT ?2
-        ) AS first
-        WHERE NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = first.id)
-    )";
+/// The statement that is built from the register.
+#[must_use]
+pub fn delete_user_sql() -> &'static str {
+    *DELETE_USER
+}
 
-const STRIP_EVENTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
-        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
-        WHERE u.id = ?1 ORDER BY e.id LIMIT ?2
-    )";
+/// The number of statements in one step.
+#[must_use]
+pub fn statements_per_step() -> usize {
+    register::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 1
+}
 
-/// What the user did to others, as an administrator.
-const STRIP_ACTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
-        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.request_id <> ''
-        WHERE u.id = ?1 AND u.erasure_cursor IS NOT NULL LIMIT ?2
-    )";
-
-const ADVANCE: &str = "
-    UPDATE users SET erasure_cursor = coalesce((
-        SELECT max(id) FROM (
-            SELECT e.id FROM audit_events AS e
-            WHERE e.user_id = users.id AND e.id > users.erasure_cursor ORDER BY e.id LIMIT ?2
-        )
-    ), erasure_cursor)
-    WHERE id = ?1 AND erasure_cursor IS NOT NULL";
-
-const DELETE_USER: &str = "
-    DELETE FROM users
-    WHERE id = ?1 AND erasure_cursor IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.user_id = users.id)
-      AND NOT EXISTS (SELECT 1 FROM user_university_roles AS g WHERE g.user_id = users.id)
-      AND NOT EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = users.id)
-      AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor)
-      AND NOT EXISTS (SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> '')
-    RETURNING id";
-
-const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT ?1";
-
-/// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    ERASE_USER,
-    SELECT_SOLE_ADMINISTRATOR,
-    DELETE_ROLES,
-    DELETE_ENROLLMENTS,
-    DELETE_TOKENS,
-    DELETE_SESSIONS,
-    STRIP_EVENTS,
-    STRIP_ACTS,
-    ADVANCE,
-    DELETE_USER,
-    SELECT_ERASED,
-];
-
-/// How an erasure ended.
+/// The result of an erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureOutcome {
-    /// The account is gone.
+    /// The account is erased; rows may remain for the clean-up.
     Erased,
-    /// They alone administer something.
+    /// The user is the only active administrator of a university or of the platform.
     SoleAdministrator,
-    /// The proof no longer holds, or there is no such user.
+    /// The verified password is no longer valid, or there is no such user.
     Nothing,
 }
 
-/// Who wants a user to be erased.
+/// The actor of an erasure.
 #[derive(Clone, Copy)]
-pub enum ErasedBy<'a> {
-    /// The user, who proved their password.
-    Owner(&'a CredentialsRow),
-    /// An administrator.
+pub enum ErasedBy {
+    /// The user, after password verification.
+    Owner(VerifiedPassword),
+    /// An administrator of the platform.
     Administrator(UserId),
 }
 
-/// Erases a user.
+/// Erases a user, and takes the first step of deleting their rows.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn erase(
     store: &Store,
     user_id: UserId,
-    by: ErasedBy<'_>,
+    by: ErasedBy,
     request: RequestInfo<'_>,
 ) -> Result<ErasureOutcome, DbError> {
     let (version, event) = match by {
-        ErasedBy::Owner(proven) => (Some(proven.password_version), Event::of(EventType::Deleted, user_id)),
+        ErasedBy::Owner(verified) => (Some(verified.version), Event::of(EventType::Deleted, user_id)),
         ErasedBy::Administrator(actor) => (None, Event::of(EventType::Deleted, user_id).by(actor)),
     };
-    let values = [user_id.get().into(), version.into(), request.now.millis().into()];
+    let erase = query(ERASE_USER)
+        .bind("user_id", user_id)
+        .bind("version", version)
+        .bind("throttle", ThrottleKey::Reauthentication(user_id).text())
+        .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
     let recorded = match by {
         ErasedBy::Owner(_) => record_outcome(request, event, refused),
         ErasedBy::Administrator(_) => record_if_changed(request, event),
     };
-    let sole = statement(SELECT_SOLE_ADMINISTRATOR, [user_id.get().into()]);
-    let mut statements = vec![statement(ERASE_USER, values), recorded, sole];
+    let sole = query(SELECT_SOLE_ADMINISTRATOR).bind("user_id", user_id);
+    let mut statements = vec![erase, recorded, sole];
     statements.extend(step_statements(user_id));
     let results = store.batch_of(statements).await?;
     let [erased, _, sole, ..] = results.as_slice() else {
@@ -181,34 +136,26 @@ struct ErasedRow {
     id: UserId,
 }
 
-/// Erased users of whom something is left.
+/// Lists erased users whose rows are not all deleted.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn unfinished(store: &Store, limit: i64) -> Result<Vec<UserId>, DbError> {
-    let [rows] = store.batch([statement(SELECT_ERASED, [limit.into()])]).await?;
+    let [rows] = store.batch([query(SELECT_ERASED).bind("limit", limit)]).await?;
     Ok(rows.all::<ErasedRow>()?.into_iter().map(|row| row.id).collect())
 }
 
-/// One more step. True if nothing is left of the user now.
+/// Performs one more step. Returns true if no row of the user is left.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
-    let [.., deleted] = store.batch(step_statements(user_id)).await?;
+    let results = store.batch_of(step_statements(user_id)).await?;
+    let deleted = results.last().ok_or_else(|| DbError::Corrupt("lost results".to_owned()))?;
     Ok(!deleted.all::<IdRow>()?.is_empty())
 }
 
-fn step_statements(user_id: UserId) -> [Statement; STATEMENTS_PER_STEP as usize] {
-    let id = user_id.get();
-    [
-        statement(DELETE_ROLES, [id.into()]),
-        statement(DELETE_ENROLLMENTS, [id.into(), STEP.into()]),
-        statement(DELETE_TOKENS, [id.into(), STEP.into()]),
-        statement(DELETE_SESSIONS, [id.into(), STEP.into()]),
-        statement(STRIP_EVENTS, [id.into(), STEP.into()]),
-        statement(STRIP_ACTS, [id.into(), STEP.into()]),
-        statement(ADVANCE, [id.into(), STEP.into()]),
-        statement(DELETE_USER, [id.into()]),
-    ]
+fn step_statements(user_id: UserId) -> Vec<Statement> {
+    let delete = query(delete_user_sql()).bind("user_id", user_id);
+    register::erasure_steps(user_id).chain([delete]).collect()
 }

@@ -1,103 +1,83 @@
-//! All that is stored about a user, page by page: for the user's own export.
+//! The export of a user's data, page by page: the sections of the register, in its order.
+//!
+//! Rows are generic lists of columns, not one struct per table. The SELECT of a section alone defines the exported
+//! columns, and a new table needs no code here.
+
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::domain::audit::EventType;
-use crate::domain::ids::{CourseId, EnrollmentId, EventId, SessionId, UserId};
-use crate::domain::time::Timestamp;
-use crate::ports::DbError;
+use crate::domain::ids::{EventId, UserId};
+use crate::ports::{DbError, Statement, query};
+use crate::store::Store;
+use crate::store::account::register::OWNED;
 use crate::store::audit::{Event, RequestInfo, record};
-use crate::store::{Store, statement};
+use crate::store::owned::{Paging, Section};
 
-/// Sessions in an export: many more than can be live, since the clean-up removes the others.
-const MAX_SESSIONS: i64 = 1000;
-/// Enrolments in an export: many more than anybody has.
-const MAX_ENROLLMENTS: i64 = 10_000;
-/// Events on one page of an export.
+/// Rows of the paged section on one page.
 pub const PAGE: usize = 1000;
 
-/// A session, live or over.
-#[derive(Debug, Clone, Deserialize)]
-pub struct StoredSessionRow {
-    /// Identifies it.
-    pub id: SessionId,
-    /// When it was signed in to.
-    pub created_at: Timestamp,
-    /// When it was signed in to or refreshed last.
-    pub last_used_at: Timestamp,
-    /// Its absolute end.
-    pub expires_at: Timestamp,
-    /// When it was ended before that.
-    pub ended_at: Option<Timestamp>,
-    /// By what.
-    pub end_reason: Option<String>,
-    /// From where it was used last.
-    pub ip: Option<String>,
-    /// With what it was used last.
-    pub user_agent: Option<String>,
+/// A value of an exported row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "the variants are SQL's types")]
+pub enum ExportValue {
+    Null,
+    /// Columns that end in `_at` are milliseconds since the Unix epoch.
+    Integer(i64),
+    Text(String),
 }
 
-/// What a user takes.
-#[derive(Debug, Clone, Deserialize)]
-pub struct OwnEnrollmentRow {
-    /// Identifies it.
-    pub id: EnrollmentId,
-    /// In what.
-    pub course_id: CourseId,
-    /// Since when.
-    pub created_at: Timestamp,
+/// An exported row: names and values of its columns, in the order of the SELECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRow(pub Vec<(String, ExportValue)>);
+
+impl<'de> Deserialize<'de> for ExportRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Columns;
+
+        impl<'de> Visitor<'de> for Columns {
+            type Value = ExportRow;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a row object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExportRow, A::Error> {
+                let mut columns = Vec::with_capacity(map.size_hint().unwrap_or(8));
+                while let Some(column) = map.next_entry()? {
+                    columns.push(column);
+                }
+                Ok(ExportRow(columns))
+            }
+        }
+
+        deserializer.deserialize_map(Columns)
+    }
 }
 
-/// An audit event, as it is kept.
-#[derive(Debug, Clone, Deserialize)]
-pub struct EventRow {
-    /// Identifies it; grows with time.
-    pub id: EventId,
-    /// When it happened.
-    pub created_at: Timestamp,
-    /// What happened.
-    #[serde(rename = "type")]
-    pub event_type: String,
-    /// Why it was refused, or how it came about.
-    pub reason: Option<String>,
-    /// Which session, if it is about one.
-    pub session_id: Option<SessionId>,
-    /// From where.
-    pub ip: Option<String>,
-    /// With what.
-    pub user_agent: Option<String>,
-    /// The request.
-    pub request_id: String,
+impl ExportRow {
+    fn id(&self) -> Option<EventId> {
+        let id = self.0.iter().find(|(name, _)| name == "id");
+        id.and_then(|(_, value)| match value {
+            ExportValue::Integer(id) => EventId::new(*id),
+            ExportValue::Null | ExportValue::Text(_) => None,
+        })
+    }
 }
 
-/// One page of an export: the sessions, and events older than the last page's.
+/// One page of an export.
+#[derive(Debug)]
 pub struct ExportPage {
-    /// On the first page: the live sessions, then those that are over and still on file.
-    pub sessions: Vec<StoredSessionRow>,
-    /// On the first page: what they take.
-    pub enrollments: Vec<OwnEnrollmentRow>,
-    /// At most [`PAGE`] events and one more, newest first.
-    pub events: Vec<EventRow>,
+    /// The rows of each section, by the name of its member. Sections that are not paged are empty after the first page.
+    pub sections: Vec<(&'static str, Vec<ExportRow>)>,
+    /// The next page begins below this id; absent on the last page.
+    pub next: Option<EventId>,
 }
 
-const SELECT_SESSIONS: &str = "
-    SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
-    FROM sessions WHERE user_id = ?1 ORDER BY ended_at, created_at LIMIT ?2";
-
-const SELECT_ENROLLMENTS: &str = "
-    SELECT id, course_id, created_at FROM enrollments WHERE user_id = ?1 ORDER BY course_id LIMIT ?2";
-
-/// From where an administrator acted is the administrator's.
-const SELECT_EVENTS: &str = "
-    SELECT id, created_at, type, reason, session_id, request_id,
-           CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
-           CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent
-    FROM audit_events WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-
-/// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_SESSIONS, SELECT_ENROLLMENTS, SELECT_EVENTS];
-
-/// Reads one page. The first one, without `before`, notes that it was asked for.
+/// Reads one page. The first page, without `before`, records that the export was requested.
 ///
 /// # Errors
 /// [`DbError`].
@@ -107,17 +87,57 @@ pub async fn page(
     before: Option<EventId>,
     request: RequestInfo<'_>,
 ) -> Result<ExportPage, DbError> {
-    let id = user_id.get();
-    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let from = before.unwrap_or(EventId::END).get();
-    let events = statement(SELECT_EVENTS, [id.into(), from.into(), limit.into()]);
-    if before.is_some() {
-        let [events] = store.batch([events]).await?;
-        return Ok(ExportPage { sessions: Vec::new(), enrollments: Vec::new(), events: events.all()? });
+    let sections: Vec<Section> = OWNED.iter().filter_map(|owned| owned.export).collect();
+    let is_read = |section: &&Section| before.is_none() || section.paging == Paging::ById;
+    let mut statements: Vec<Statement> =
+        sections.iter().filter(is_read).map(|section| select(section, user_id, before)).collect();
+    if before.is_none() {
+        statements.push(record(request, Event::of(EventType::Exported, user_id)));
     }
-    let sessions = statement(SELECT_SESSIONS, [id.into(), MAX_SESSIONS.into()]);
-    let enrollments = statement(SELECT_ENROLLMENTS, [id.into(), MAX_ENROLLMENTS.into()]);
-    let noted = record(request, Event::of(EventType::Exported, user_id));
-    let [sessions, enrollments, events, _] = store.batch([sessions, enrollments, events, noted]).await?;
-    Ok(ExportPage { sessions: sessions.all()?, enrollments: enrollments.all()?, events: events.all()? })
+    let mut results = store.batch_of(statements).await?.into_iter();
+    let mut page = ExportPage { sections: Vec::with_capacity(sections.len()), next: None };
+    for section in &sections {
+        let rows = if is_read(&section) { results.next() } else { None };
+        let mut rows: Vec<ExportRow> = rows.map(|rows| rows.all()).transpose()?.unwrap_or_default();
+        if section.paging == Paging::ById && rows.len() > PAGE {
+            rows.truncate(PAGE);
+            page.next = rows.last().and_then(ExportRow::id);
+        }
+        page.sections.push((section.member, rows));
+    }
+    Ok(page)
+}
+
+/// Selects one row more than fits from a paged section, which shows whether another page follows.
+fn select(section: &Section, user_id: UserId, before: Option<EventId>) -> Statement {
+    let select = query(section.select).bind("user_id", user_id);
+    match section.paging {
+        Paging::FirstPage { limit } => select.bind("limit", limit),
+        Paging::ById => {
+            let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+            select.bind("limit", limit).bind("before", before.unwrap_or(EventId::END))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_row_keeps_the_order_of_its_columns() {
+        let row: ExportRow = serde_json::from_str(r#"{"id":7,"created_at":1,"ip":null,"a":"b"}"#).unwrap();
+        let names: Vec<&str> = row.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["id", "created_at", "ip", "a"]);
+        assert_eq!(row.id(), EventId::new(7));
+    }
+
+    /// A page has one cursor.
+    #[test]
+    fn one_section_is_paged() {
+        let sections = OWNED.iter().filter_map(|owned| owned.export);
+        assert_eq!(sections.filter(|section| section.paging == Paging::ById).count(), 1);
+    }
 }

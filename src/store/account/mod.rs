@@ -1,6 +1,7 @@
-//! Users.
+//! Users: registration, profile, administration, export, erasure.
 
 pub mod admin;
 pub mod erasure;
 pub mod export;
+pub mod register;
 pub mod users;

@@ -1,4 +1,4 @@
-//! Users: who they are. How they prove it is `credentials`'; how they leave is `erasure`'s.
+//! Users: registration, profile, and the caller of a request. Passwords are in `credentials`, deletion in `erasure`.
 
 use serde::Deserialize;
 
@@ -8,120 +8,132 @@ use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, Value};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
-use crate::store::session::{NewSession, first_token};
-use crate::store::{Store, boolean, statement};
+use crate::store::session::opening::{NewSession, first_token};
+use crate::store::{Store, boolean};
 
-/// What is shown of a user.
+/// The columns of a user that responses show.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct UserRow {
-    /// Identifies the user.
     pub id: UserId,
-    /// The address as stored.
+    /// Normalized, as it is stored.
     pub email: String,
-    /// The name, if one was given.
     pub full_name: Option<String>,
-    /// May the user sign in?
+    /// Disabled users cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
-    /// When the user registered.
     pub created_at: Timestamp,
 }
 
-/// A user, and the session that a token claims to belong to.
+/// The user and the session that an access token names.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the query's columns")]
 pub struct CallerRow {
-    /// The user.
     #[serde(flatten)]
     pub user: UserRow,
-    /// Is there such a session of this user, neither ended nor expired?
+    /// True if the user has this session, neither ended nor expired.
     #[serde(deserialize_with = "boolean")]
     pub session_is_live: bool,
 }
 
 /// A user to be registered.
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewUser<'a> {
-    /// The address.
     pub email: &'a Email,
-    /// PHC string.
+    /// A PHC string with parameters and salt.
     pub password_hash: &'a str,
-    /// The name, if one was given.
     pub full_name: Option<&'a FullName>,
 }
 
-/// How a registration ended.
+/// The result of a registration.
 #[derive(Debug)]
 pub enum RegistrationOutcome {
-    /// There is a new user.
+    /// The user that was created.
     Created(UserRow),
-    /// The address has an account already.
+    /// The address already has an account.
     EmailTaken,
-    /// Too many came from this network in this window.
+    /// The network exceeded its limit in this window.
     TooMany {
-        /// When the window began.
+        /// Start of the current window.
         window_started_at: Timestamp,
     },
 }
 
-/// How many registrations a network may make within a window.
+/// The limit of registrations per network and window.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistrationLimit<'a> {
-    /// Whose registrations are counted together.
+    /// The client network, whose registrations are counted together.
     pub network: &'a str,
-    /// At most so many, the refused ones included.
+    /// Maximum number of attempts, including refused ones.
     pub attempts: i64,
     /// A window that began at or before this moment is over.
     pub window_cutoff: Timestamp,
 }
 
+/// The columns of a [`UserRow`].
+macro_rules! user_columns {
+    () => {
+        "id, email, full_name, is_active, created_at"
+    };
+}
+pub(in crate::store) use user_columns;
+
 const COUNT_REGISTRATION: &str = "
-    INSERT INTO registration_counts (network, window_started_at, attempts) VALUES (?1, ?2, 1)
+    INSERT INTO registration_counts (network, window_started_at, attempts) VALUES (:network, :now, 1)
     ON CONFLICT (network) DO UPDATE SET
-        attempts = CASE WHEN window_started_at <= ?3 THEN 1 ELSE attempts + 1 END,
-        window_started_at = CASE WHEN window_started_at <= ?3 THEN excluded.window_started_at ELSE window_started_at END
+        attempts = CASE WHEN window_started_at <= :window_cutoff THEN 1 ELSE attempts + 1 END,
+        window_started_at =
+            CASE WHEN window_started_at <= :window_cutoff THEN excluded.window_started_at ELSE window_started_at END
     RETURNING attempts, window_started_at";
 
-/// The constraint decides whether the address is free, the count before it whether anybody may.
-const INSERT_USER: &str = "
-    INSERT INTO users (email, password_hash, full_name, created_at)
-    SELECT ?1, ?2, ?3, ?4 WHERE (SELECT attempts FROM registration_counts WHERE network = ?5) <= ?6
-    ON CONFLICT (email) DO NOTHING
-    RETURNING id, email, full_name, is_active, created_at";
+/// The constraint decides whether the address is free; the preceding count decides whether the network may register.
+const INSERT_USER: &str = concat!(
+    "INSERT INTO users (email, password_hash, full_name, created_at)
+     SELECT :email, :password_hash, :full_name, :now
+     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+     ON CONFLICT (email) DO NOTHING
+     RETURNING ",
+    user_columns!(),
+);
 
-/// Only for the user that this request added: nobody else's hash has the same salt.
+/// Only for the user that this request added: the salt makes the hash unique.
 const OPEN_SESSION_OF_NEW_USER: &str = "
     INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
-    SELECT ?1, id, ?2, ?3, ?2, ?4, ?5 FROM users WHERE email = ?6 AND password_hash = ?7";
+    SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent FROM users
+    WHERE email = :email AND password_hash = :password_hash";
 
-const RECORD_REGISTRATION: &str = "
-    INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
-    SELECT ?1,
-           CASE WHEN s.id IS NULL THEN 'registration_refused' ELSE 'registered' END,
-           CASE WHEN s.id IS NOT NULL THEN NULL WHEN c.attempts > ?2 THEN 'rate_limited' ELSE 'email_taken' END,
-           u.id, s.id, ?3, ?4, ?5
-    FROM registration_counts AS c
-    LEFT JOIN users AS u ON u.email = ?6 AND c.attempts <= ?2
-    LEFT JOIN sessions AS s ON s.id = ?7 AND s.user_id = u.id
-    WHERE c.network = ?8";
+const RECORD_REGISTRATION: &str = insert_event! {
+    type: "CASE WHEN s.id IS NULL THEN 'registration_refused' ELSE 'registered' END",
+    reason: "CASE WHEN s.id IS NOT NULL THEN NULL WHEN c.attempts > :max_attempts THEN 'rate_limited'
+                  ELSE 'email_taken' END",
+    user_id: "CASE WHEN s.id IS NOT NULL THEN s.user_id
+                   WHEN c.attempts <= :max_attempts THEN (SELECT id FROM users WHERE email = :email) END",
+    session_id: "s.id", actor_id: "NULL", university_id: "NULL",
+    from: "FROM registration_counts AS c LEFT JOIN sessions AS s ON s.id = :session_id
+           WHERE c.network = :network",
+};
 
-const SELECT_CALLER: &str = "
-    SELECT u.id, u.email, u.full_name, u.is_active, u.created_at,
-           EXISTS (
-               SELECT 1 FROM sessions AS s
-               WHERE s.id = ?2 AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > ?3
-           ) AS session_is_live
-    FROM users AS u
-    WHERE u.id = ?1 AND u.erasure_cursor IS NULL";
+const SELECT_CALLER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", EXISTS (
+           SELECT 1 FROM sessions AS s
+           WHERE s.id = :session_id AND s.user_id = users.id AND s.ended_at IS NULL AND s.expires_at > :now
+       ) AS session_is_live
+     FROM users
+     WHERE id = :user_id AND erasure_cursor IS NULL"
+);
 
 const SET_FULL_NAME: &str = "
-    UPDATE users SET full_name = ?2 WHERE id = ?1 AND is_active = 1 AND full_name IS NOT ?2";
+    UPDATE users SET full_name = :full_name WHERE id = :user_id AND is_active = 1 AND full_name IS NOT :full_name";
 
-const SELECT_USER: &str = "
-    SELECT id, email, full_name, is_active, created_at FROM users WHERE id = ?1 AND erasure_cursor IS NULL";
+const SELECT_USER: &str =
+    concat!("SELECT ", user_columns!(), " FROM users WHERE id = :user_id AND erasure_cursor IS NULL");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
@@ -134,13 +146,18 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_USER,
 ];
 
+/// Selects a user, unless erased.
+pub(in crate::store) fn select(user_id: UserId) -> Statement {
+    query(SELECT_USER).bind("user_id", user_id)
+}
+
 #[derive(Deserialize)]
 struct CountRow {
     attempts: i64,
     window_started_at: Timestamp,
 }
 
-/// Counts the attempt, adds the user if they may be, and opens their first session: one round trip.
+/// Counts the attempt, adds the user if the limit allows it, and opens the first session, in one round trip.
 ///
 /// # Errors
 /// [`DbError`].
@@ -151,28 +168,31 @@ pub async fn register(
     limit: RegistrationLimit<'_>,
 ) -> Result<RegistrationOutcome, DbError> {
     let request = session.request;
-    let now = || Value::from(request.now.millis());
-    let ip = || Value::from(request.peer.ip().as_deref());
-    let agent = || Value::from(request.peer.user_agent());
-    let email = || Value::from(user.email.as_str());
-    let hash = || Value::from(user.password_hash);
-    let network = || Value::from(limit.network);
-    let session_id = || Value::from(session.id.get());
-    let full_name = user.full_name.map(FullName::as_str).into();
-    let request_id = request.request_id.as_str().into();
-    let expires_at = session.expires_at.millis().into();
-    let [counts, users, ..] = store
-        .batch([
-            statement(COUNT_REGISTRATION, [network(), now(), limit.window_cutoff.millis().into()]),
-            statement(INSERT_USER, [email(), hash(), full_name, now(), network(), limit.attempts.into()]),
-            statement(OPEN_SESSION_OF_NEW_USER, [session_id(), now(), expires_at, ip(), agent(), email(), hash()]),
-            first_token(session),
-            statement(
-                RECORD_REGISTRATION,
-                [now(), limit.attempts.into(), ip(), agent(), request_id, email(), session_id(), network()],
-            ),
-        ])
-        .await?;
+    let count = query(COUNT_REGISTRATION)
+        .bind("network", limit.network)
+        .bind("now", request.now)
+        .bind("window_cutoff", limit.window_cutoff);
+    let insert = query(INSERT_USER)
+        .bind("email", user.email)
+        .bind("password_hash", user.password_hash)
+        .bind("full_name", user.full_name)
+        .bind("now", request.now)
+        .bind("network", limit.network)
+        .bind("max_attempts", limit.attempts);
+    let open = query(OPEN_SESSION_OF_NEW_USER)
+        .bind("session_id", session.id)
+        .bind("now", request.now)
+        .bind("expires_at", session.expires_at)
+        .bind("ip", request.peer.ip().as_deref())
+        .bind("user_agent", request.peer.user_agent())
+        .bind("email", user.email)
+        .bind("password_hash", user.password_hash);
+    let record = audit::insert(RECORD_REGISTRATION, request)
+        .bind("max_attempts", limit.attempts)
+        .bind("email", user.email)
+        .bind("session_id", session.id)
+        .bind("network", limit.network);
+    let [counts, users, ..] = store.batch([count, insert, open, first_token(session), record]).await?;
     if let Some(user) = users.first()? {
         return Ok(RegistrationOutcome::Created(user));
     }
@@ -185,18 +205,18 @@ pub async fn register(
     })
 }
 
-/// What one read says of a request with an access token.
+/// The data for authorizing a request with an access token.
 pub struct CallerRead {
-    /// Who calls, if they are still on file.
+    /// `None` if the account does not exist or is erased.
     pub caller: Option<CallerRow>,
-    /// Their roles.
+    /// The roles that the caller holds.
     pub grants: Vec<RoleGrant>,
-    /// What the path names, if it exists.
+    /// The resource in the path, if it exists.
     pub resource: Option<ResourceRow>,
 }
 
-/// Who calls, is their session alive, what are their roles, and what does the path name? One read, made for
-/// every request with an access token.
+/// Reads the caller, the state of the session, the caller's roles and the resource in the path, in one round trip.
+/// Every request with an access token makes this read.
 ///
 /// # Errors
 /// [`DbError`].
@@ -207,8 +227,8 @@ pub async fn caller(
     target: Option<Target>,
     now: Timestamp,
 ) -> Result<CallerRead, DbError> {
-    let values = [user_id.get().into(), session_id.get().into(), now.millis().into()];
-    let mut statements = vec![statement(SELECT_CALLER, values), grants::of_user(user_id)];
+    let caller = query(SELECT_CALLER).bind("user_id", user_id).bind("session_id", session_id).bind("now", now);
+    let mut statements = vec![caller, grants::of_user(user_id)];
     statements.extend(target.map(resources::lookup));
     let results = store.batch_of(statements).await?;
     let [caller, grants, resource @ ..] = results.as_slice() else {
@@ -218,7 +238,7 @@ pub async fn caller(
     Ok(CallerRead { caller: caller.first()?, grants: grants::read(grants)?, resource })
 }
 
-/// Gives an active user another name, or none, and says what is on file then. Nothing, if they are gone.
+/// Sets or removes the name of an active user and returns the user as stored; `None` if the account was erased.
 ///
 /// # Errors
 /// [`DbError`].
@@ -228,8 +248,8 @@ pub async fn set_full_name(
     full_name: Option<&FullName>,
     request: RequestInfo<'_>,
 ) -> Result<Option<UserRow>, DbError> {
-    let set = statement(SET_FULL_NAME, [user_id.get().into(), full_name.map(FullName::as_str).into()]);
+    let set = query(SET_FULL_NAME).bind("user_id", user_id).bind("full_name", full_name);
     let changed = record_if_changed(request, Event::of(EventType::ProfileChanged, user_id));
-    let [_, _, users] = store.batch([set, changed, statement(SELECT_USER, [user_id.get().into()])]).await?;
+    let [_, _, users] = store.batch([set, changed, select(user_id)]).await?;
     users.first()
 }

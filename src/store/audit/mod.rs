@@ -1,4 +1,6 @@
-//! Audit events: written in the batch that does the thing, so that neither can be there without the other.
+//! Audit events. Each is written in the same batch as the change it records, so neither exists without the other.
+
+pub mod list;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
@@ -7,73 +9,75 @@ use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
+use crate::store::owned::{Owned, Paging, Section};
+use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 
 /// The request that events belong to.
 #[derive(Clone, Copy)]
 pub struct RequestInfo<'a> {
-    /// Its moment.
+    /// The time of its arrival.
     pub now: Timestamp,
-    /// Who sent it.
+    /// The address and user agent of the client.
     pub peer: &'a Peer,
-    /// Its name.
+    /// The id that the log and the response show too.
     pub request_id: &'a RequestId,
 }
 
-/// What happened to whom.
+/// An audit event, without the columns that come from the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
     kind: EventType,
-    /// Why it was refused, how it came about, or which role it is about.
+    /// The reason of a refusal, the cause of the event, or the role concerned.
     reason: Option<&'static str>,
-    /// To whom; nobody, if no account is concerned.
+    /// The subject; absent if no account is concerned.
     user_id: Option<UserId>,
     session_id: Option<SessionId>,
-    /// Who did it, if not the user themselves.
+    /// The user that caused the event, if not the subject.
     actor_id: Option<UserId>,
     university_id: Option<UniversityId>,
 }
 
 impl Event {
-    /// Something that happened to a user, or to an account that nobody has.
+    /// An event about a user, or without a subject if the account does not exist.
     #[must_use]
     pub fn of(event_type: EventType, user_id: impl Into<Option<UserId>>) -> Self {
         let user_id = user_id.into();
         Self { kind: event_type, reason: None, user_id, session_id: None, actor_id: None, university_id: None }
     }
 
-    /// About one session, if about one.
+    /// Sets the session, if there is one.
     #[must_use]
     pub const fn within(self, session_id: Option<SessionId>) -> Self {
         Self { session_id, ..self }
     }
 
-    /// With a reason.
+    /// Sets the reason of a refusal, or the cause of the event.
     #[must_use]
     pub const fn because(self, reason: Reason) -> Self {
         Self { reason: Some(reason.as_str()), ..self }
     }
 
-    /// About one session.
+    /// Sets the session of the event.
     #[must_use]
     pub const fn in_session(self, session_id: SessionId) -> Self {
         Self { session_id: Some(session_id), ..self }
     }
 
-    /// Done by somebody else.
+    /// Sets the acting user, if not the subject.
     #[must_use]
     pub const fn by(self, actor_id: UserId) -> Self {
         Self { actor_id: Some(actor_id), ..self }
     }
 
-    /// About a role.
+    /// Sets the role concerned and its university.
     #[must_use]
     pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
         Self { reason: Some(role.as_str()), university_id, ..self }
     }
 }
 
-/// The one way to write audit events: `INSERT INTO audit_events … SELECT`, from expressions for what happened and an
-/// optional `FROM` clause. [`insert`] binds what the request contributes.
+/// The only way to write audit events: `INSERT INTO audit_events … SELECT`, with expressions for the columns and an
+/// optional `FROM` clause. [`insert`] binds the values of the request.
 ///
 /// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
 /// the request id from the new row.
@@ -114,10 +118,66 @@ const RECORD_OUTCOME: &str = insert_event! {
     from: "FROM (SELECT changes() > 0 AS is_done)",
 };
 
-/// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME];
+/// Removes personal data from a step of events about the user.
+const ERASE_EVENTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
+        WHERE u.id = :user_id ORDER BY e.id LIMIT :step
+    )";
 
-/// An [`insert_event!`] statement, with the values that the request contributes.
+/// The same for events about other users that the user caused as an administrator.
+const ERASE_ACTS: &str = "
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.request_id <> ''
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
+    )";
+
+/// Moves the erasure behind the events that [`ERASE_EVENTS`] reached.
+const ADVANCE_ERASURE: &str = "
+    UPDATE users SET erasure_cursor = coalesce((
+        SELECT max(id) FROM (
+            SELECT e.id FROM audit_events AS e
+            WHERE e.user_id = users.id AND e.id > users.erasure_cursor ORDER BY e.id LIMIT :step
+        )
+    ), erasure_cursor)
+    WHERE id = :user_id AND erasure_cursor IS NOT NULL";
+
+/// The address and the user agent of an administrator belong to the administrator, not to the subject.
+const EXPORT: &str = "
+    SELECT id, created_at, type, reason, session_id,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
+           CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
+           request_id
+    FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit";
+
+/// Ids grow with time, so the oldest events have the lowest ids.
+const DELETE_OUTDATED: &str = "
+    DELETE FROM audit_events WHERE id IN (
+        SELECT id FROM (SELECT id, created_at FROM audit_events ORDER BY id LIMIT :step) WHERE created_at <= :cutoff
+    )";
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] =
+    &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
+
+/// Events about a user and events caused by a user. Erasure keeps them without personal data.
+pub(in crate::store) const OWNED: Owned = Owned {
+    table: "audit_events",
+    erase: &[ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE],
+    remains: &[
+        "SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor",
+        "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> ''",
+    ],
+    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ById }),
+    walk: Some(Walk {
+        table: "audit_events",
+        cutoff: Cutoff::AuditRetention,
+        order: Order::OldestFirst { delete: DELETE_OUTDATED },
+        max_steps: 60,
+    }),
+};
+
+/// An [`insert_event!`] statement, with the values of the request bound.
 pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> Statement {
     query(sql)
         .bind("now", request.now)
@@ -126,7 +186,7 @@ pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> S
         .bind("user_agent", request.peer.user_agent())
 }
 
-/// Records an event.
+/// Records an event in any case.
 pub(in crate::store) fn record(request: RequestInfo<'_>, event: Event) -> Statement {
     bind(insert(RECORD, request), event)
 }

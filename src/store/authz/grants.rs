@@ -7,6 +7,7 @@ use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
+use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
 
 /// A grant with the address and name of its user, for administrators.
@@ -93,8 +94,24 @@ const SELECT_OF_DEPARTMENTS: &str = concat!(
      ORDER BY m.place"
 );
 
+/// At most as many as one user may have.
+const ERASE: &str = "
+    DELETE FROM user_university_roles WHERE id IN (
+        SELECT g.id FROM users AS u JOIN user_university_roles AS g ON g.user_id = u.id
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
+    )";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS];
+pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS, ERASE];
+
+/// Roles of a user. The export shows them with the user.
+pub(in crate::store) const OWNED: Owned = Owned {
+    table: "user_university_roles",
+    erase: &[ERASE],
+    remains: &["SELECT 1 FROM user_university_roles AS g WHERE g.user_id = users.id"],
+    export: None,
+    walk: None,
+};
 
 #[derive(Deserialize)]
 struct OwnGrantRow {

@@ -1,3 +1,4 @@
-//! Password hashes and the throttle.
+//! Password hashes, and the throttles of guesses.
 
 pub mod credentials;
+pub mod throttle;

@@ -1,106 +1,97 @@
-//! Removing what has outlived its use: walks through the tables in steps of bounded size.
+//! Removal of outdated rows, in steps of bounded size.
 //!
-//! Tokens and sessions are walked in the order of their keys, from where the last walk stopped to the end and
-//! then from the beginning again. An index by expiry would find them faster, and would cost two written rows
-//! for every token that is ever issued: a thousand times what a walk reads. Each step moves the walk's
-//! position in the batch that removes the rows, so a clean-up that is cut off goes on where it was.
+//! A walk visits tokens and sessions in the order of their keys: from its stored position to the end, then again from
+//! the beginning. An index by expiry would find them faster, but would cost two written rows for every token ever
+//! issued. That is a thousand times the cost of the walk's reads. Each step moves the position in the batch that
+//! removes the rows, so an interrupted clean-up continues where it was.
 
 use serde::Deserialize;
 
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows};
-use crate::store::{Store, statement};
+use crate::ports::{DbError, Rows, query};
+use crate::store::Store;
 
-/// Rows that one step looks at.
+/// Maximum number of rows that one step examines.
 pub const STEP: i64 = 1000;
 
-/// A table that is cleaned up.
+/// The walk of the clean-up through one table.
+#[derive(Debug)]
+pub struct Walk {
+    /// Name of the table in the schema.
+    pub table: &'static str,
+    /// Rows that ended at or before this moment are outdated.
+    pub cutoff: Cutoff,
+    /// How a step finds its rows.
+    pub order: Order,
+    /// Maximum number of steps in one run.
+    pub max_steps: u32,
+}
+
+/// A moment relative to the run; rows that ended at or before it are outdated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
-    /// Expired ones, and those of sessions that are over.
-    RefreshTokens,
-    /// Those that are over and have no tokens left.
-    Sessions,
-    /// Those beyond the retention.
-    AuditEvents,
-    /// Those of windows that are over.
-    RegistrationCounts,
+pub enum Cutoff {
+    /// Now: rows that expired.
+    Now,
+    /// The retention of audit events before now.
+    AuditRetention,
+    /// The window of registration counts before now.
+    RegistrationWindow,
+}
+
+/// How a step finds its rows.
+#[derive(Debug)]
+pub enum Order {
+    /// In the order of the key, from a stored position.
+    ByKey {
+        /// Moves the position over at most `:step` rows and returns it; empty at the end.
+        advance: &'static str,
+        /// Deletes rows that are outdated at `:cutoff` between the previous position and the new one.
+        delete: &'static str,
+    },
+    /// The oldest rows first: deletes those of at most `:step` rows that are outdated at `:cutoff`.
+    OldestFirst {
+        /// Must delete nothing once no outdated row remains, which ends the walk.
+        delete: &'static str,
+    },
 }
 
 impl Walk {
     /// Statements of one step.
     #[must_use]
-    pub const fn statements(self) -> u32 {
-        match self {
-            Self::RefreshTokens | Self::Sessions => 3,
-            Self::AuditEvents | Self::RegistrationCounts => 2,
+    pub const fn statements(&self) -> u32 {
+        match self.order {
+            Order::ByKey { .. } => 3,
+            Order::OldestFirst { .. } => 2,
         }
     }
 }
 
-/// What one step did.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// Rows removed.
+pub struct StepOutcome {
+    /// Number of rows that the step removed.
     pub removed: i64,
-    /// Has the walk come to its end?
+    /// The walk has reached its end.
     pub finished: bool,
 }
 
-const ADVANCE_TOKENS: &str = "
-    UPDATE clean_up_positions
-    SET previous = position, position = coalesce((
-        SELECT max(jti) FROM (
-            SELECT jti FROM refresh_tokens WHERE jti > clean_up_positions.position ORDER BY jti LIMIT ?1
-        )
-    ), '')
-    WHERE walk = 'refresh_tokens'
-    RETURNING position";
-
-const DELETE_TOKENS: &str = "
-    DELETE FROM refresh_tokens WHERE jti IN (
-        SELECT t.jti
-        FROM clean_up_positions AS p
-        JOIN refresh_tokens AS t ON t.jti > p.previous AND t.jti <= p.position
-        JOIN sessions AS s ON s.id = t.session_id
-        WHERE p.walk = 'refresh_tokens' AND (t.expires_at <= ?1 OR s.ended_at IS NOT NULL OR s.expires_at <= ?1)
-    )";
-
-const ADVANCE_SESSIONS: &str = "
-    UPDATE clean_up_positions
-    SET previous = position, position = coalesce((
-        SELECT max(id) FROM (
-            SELECT id FROM sessions WHERE id > CAST(clean_up_positions.position AS INTEGER) ORDER BY id LIMIT ?1
-        )
-    ), '')
-    WHERE walk = 'sessions'
-    RETURNING position";
-
-const DELETE_SESSIONS: &str = "
-    DELETE FROM sessions WHERE id IN (
-        SELECT s.id
-        FROM clean_up_positions AS p
-        JOIN sessions AS s ON s.id > CAST(p.previous AS INTEGER) AND s.id <= CAST(p.position AS INTEGER)
-        WHERE p.walk = 'sessions' AND (s.ended_at IS NOT NULL OR s.expires_at <= ?1)
-          AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = s.id)
-    )";
-
-/// Ids grow with time: what is old is at the beginning.
-const DELETE_EVENTS: &str = "
-    DELETE FROM audit_events WHERE id IN (
-        SELECT id FROM (SELECT id, created_at FROM audit_events ORDER BY id LIMIT ?1) WHERE created_at <= ?2
-    )";
-
 const DELETE_COUNTS: &str = "
     DELETE FROM registration_counts WHERE network IN (
-        SELECT network FROM registration_counts WHERE window_started_at <= ?2 LIMIT ?1
+        SELECT network FROM registration_counts WHERE window_started_at <= :cutoff LIMIT :step
     )";
 
 const SELECT_CHANGES: &str = "SELECT changes() AS removed";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[ADVANCE_TOKENS, DELETE_TOKENS, ADVANCE_SESSIONS, DELETE_SESSIONS, DELETE_EVENTS, DELETE_COUNTS, SELECT_CHANGES];
+pub const STATEMENTS: &[&str] = &[DELETE_COUNTS, SELECT_CHANGES];
+
+/// Registration counts belong to a network, not to a user.
+pub static REGISTRATION_COUNTS: Walk = Walk {
+    table: "registration_counts",
+    cutoff: Cutoff::RegistrationWindow,
+    order: Order::OldestFirst { delete: DELETE_COUNTS },
+    max_steps: 5,
+};
 
 #[derive(Deserialize)]
 struct PositionRow {
@@ -112,38 +103,27 @@ struct ChangesRow {
     removed: i64,
 }
 
-/// One step of a walk: removes what ended at or before `cutoff`.
+/// Performs one step of a walk: removes rows that ended at or before `cutoff`.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn step(store: &Store, walk: Walk, cutoff: Timestamp) -> Result<Step, DbError> {
-    match walk {
-        Walk::RefreshTokens => in_key_order(store, ADVANCE_TOKENS, DELETE_TOKENS, cutoff).await,
-        Walk::Sessions => in_key_order(store, ADVANCE_SESSIONS, DELETE_SESSIONS, cutoff).await,
-        Walk::AuditEvents => oldest_first(store, DELETE_EVENTS, cutoff).await,
-        Walk::RegistrationCounts => oldest_first(store, DELETE_COUNTS, cutoff).await,
+pub async fn step(store: &Store, walk: &Walk, cutoff: Timestamp) -> Result<StepOutcome, DbError> {
+    match walk.order {
+        Order::ByKey { advance, delete } => {
+            let advance = query(advance).bind("step", STEP);
+            let delete = query(delete).bind("cutoff", cutoff);
+            let [positions, _, changes] = store.batch([advance, delete, query(SELECT_CHANGES)]).await?;
+            let position: Option<PositionRow> = positions.first()?;
+            let finished = position.is_none_or(|row| row.position.is_empty());
+            Ok(StepOutcome { removed: removed(&changes)?, finished })
+        }
+        Order::OldestFirst { delete } => {
+            let delete = query(delete).bind("step", STEP).bind("cutoff", cutoff);
+            let [_, changes] = store.batch([delete, query(SELECT_CHANGES)]).await?;
+            let removed = removed(&changes)?;
+            Ok(StepOutcome { removed, finished: removed == 0 })
+        }
     }
-}
-
-async fn in_key_order(
-    store: &Store,
-    advance: &'static str,
-    delete: &'static str,
-    cutoff: Timestamp,
-) -> Result<Step, DbError> {
-    let advance = statement(advance, [STEP.into()]);
-    let delete = statement(delete, [cutoff.millis().into()]);
-    let [positions, _, changes] = store.batch([advance, delete, statement(SELECT_CHANGES, [])]).await?;
-    let position: Option<PositionRow> = positions.first()?;
-    let finished = position.is_none_or(|row| row.position.is_empty());
-    Ok(Step { removed: removed(&changes)?, finished })
-}
-
-async fn oldest_first(store: &Store, delete: &'static str, cutoff: Timestamp) -> Result<Step, DbError> {
-    let delete = statement(delete, [STEP.into(), cutoff.millis().into()]);
-    let [_, changes] = store.batch([delete, statement(SELECT_CHANGES, [])]).await?;
-    let removed = removed(&changes)?;
-    Ok(Step { removed, finished: removed == 0 })
 }
 
 fn removed(changes: &Rows) -> Result<i64, DbError> {

@@ -1,9 +1,9 @@
-//! Does the database answer at all?
+//! The readiness check of the database.
 
 use serde::Deserialize;
 
-use crate::ports::DbError;
-use crate::store::{Store, statement};
+use crate::ports::{DbError, query};
+use crate::store::Store;
 
 #[derive(Deserialize)]
 struct AliveRow {
@@ -11,12 +11,12 @@ struct AliveRow {
     _alive: i64,
 }
 
-/// Asks for a constant. It goes through the circuit breaker like every other question, so whoever checks
-/// readiness may be the probe that closes it.
+/// Selects a constant. The query passes the circuit breaker like any other, so a readiness check may be the probe that
+/// closes it.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn ping(store: &Store) -> Result<(), DbError> {
-    let [rows] = store.batch([statement("SELECT 1 AS alive", [])]).await?;
+    let [rows] = store.batch([query("SELECT 1 AS alive")]).await?;
     rows.first::<AliveRow>().map(drop)
 }

@@ -1,4 +1,4 @@
-//! The database itself: its health, its clean-up.
+//! Operation of the database: readiness check and clean-up.
 
 pub mod clean_up;
 pub mod health;

@@ -1,4 +1,4 @@
-//! `openapi.yaml` as a judge: every reply of every test comes past here.
+//! Checks every reply of every test against `openapi.yaml`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ pub fn resolve(value: &'static Value) -> &'static Value {
     }
 }
 
-/// The description of a request's operation, if it describes one.
+/// The described operation of a request, if there is one.
 pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     // A HEAD request is a GET without its body (RFC 9110 §9.3.2).
     let method = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
@@ -68,7 +68,7 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
         assert_eq!(length, reply.text.len().to_string(), "{method} {path}");
     }
     let Some(operation) = operation(method, path) else {
-        // Nothing describes it but the rules for all refusals.
+        // An undescribed path still follows the rules for all errors.
         check_headers(resolve(&DESCRIPTION["components"]["responses"]["ServerError"]), reply);
         if has_body {
             assert_valid("Error", &json!({"$ref": "#/components/schemas/Error"}), reply);

@@ -1,4 +1,4 @@
-//! The breaker's machine as the gate: one process, one truth, nobody to ask.
+//! The breaker's state machine as the gate: in a single process its own state is authoritative.
 
 use std::sync::Mutex;
 

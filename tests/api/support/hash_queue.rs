@@ -1,5 +1,5 @@
-//! Slots to hash a password. A test does one thing at a time: a slot is always free, until the test says that others are in
-//! front.
+//! The hash queue of the tests. A test sends one request at a time, so a slot is always free until the test fills the
+//! queue.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use edge_auth::domain::password::queue::HashQueueFull;
 use edge_auth::ports::PortFuture;
 
 thread_local! {
-    /// The thread's, like the clock: the service takes a plain function.
+    /// Per thread, like the clock: the service takes a plain function.
     static LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
 }
 
@@ -17,7 +17,7 @@ pub fn await_hash_slot() -> PortFuture<'static, Result<(), HashQueueFull>> {
     Box::pin(std::future::ready(left.map(|_| ()).ok_or(HashQueueFull)))
 }
 
-/// So many passwords can be hashed from now on; then too many others wait.
-pub fn leave_hash_slots(turns: u32) {
-    LEFT.set(turns);
+/// Leaves this many free slots; after them the queue is full.
+pub fn leave_hash_slots(slots: u32) {
+    LEFT.set(slots);
 }

@@ -1,5 +1,6 @@
-//! The service, in process: what a test drives.
+//! The service, in process, as the tests drive it.
 
+mod background;
 pub mod contract;
 pub mod gate;
 pub mod hash_queue;
@@ -33,7 +34,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 pub const SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 pub const PASSWORD: &str = "correct horse battery staple";
 pub const EMAIL: &str = "ada@example.com";
-/// When every test begins.
+/// The clock at the start of every test.
 pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 thread_local! {
@@ -78,7 +79,7 @@ impl Assets for PublicFolder {
 pub struct Service {
     app: App,
     pub db: Arc<Sqlite>,
-    /// What the service talks to: `db`, or something of a test in front of it.
+    /// The port that the service uses: `db` itself, or a test's wrapper around it.
     port: Arc<dyn Db>,
     gate: Arc<MachineGate>,
     limiter: Arc<WindowLimiter>,
@@ -125,19 +126,20 @@ impl Service {
         self.gate.clone()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     #[expect(clippy::unused_self, reason = "the clock is the thread's: the service takes a plain function")]
     pub fn advance(&self, seconds: i64) {
         NOW.set(NOW.get().plus_seconds(seconds));
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is and checks the reply against `openapi.yaml`.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let ports = Ports {
             store: Store::new(Arc::clone(&self.port), self.gate.clone()),
             assets: Arc::new(PublicFolder),
             entropy,
+            background: Arc::new(background::Immediate),
             await_hash_slot,
             normalize,
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
@@ -179,7 +181,7 @@ impl Service {
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    /// Sends a request with a JSON body, or none, for somebody who is signed in.
+    /// Sends a request as a signed-in user, with a JSON body or none.
     pub async fn call(&self, method: &str, path: &str, access_token: &str, body: Option<&Value>) -> Reply {
         let request = Request::builder().method(method).uri(path);
         let request = request.header("Authorization", format!("Bearer {access_token}"));
@@ -239,7 +241,7 @@ impl Service {
     }
 }
 
-/// What came back.
+/// A response, read to its end.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -255,14 +257,14 @@ pub struct Tokens {
 }
 
 impl Reply {
-    /// This status, or the test fails with the whole reply.
+    /// Asserts the status; a failure shows the whole reply.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
-    /// This refusal, or the test fails with the whole reply.
+    /// Asserts status and error code; a failure shows the whole reply.
     #[track_caller]
     pub fn expect_error(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{self:?}");
@@ -290,7 +292,7 @@ impl Reply {
     }
 }
 
-/// Log lines, kept.
+/// Collects the log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 

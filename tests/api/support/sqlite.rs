@@ -13,7 +13,7 @@ impl Sqlite {
     /// An empty database.
     pub fn empty() -> Self {
         let connection = Connection::open_in_memory().unwrap();
-        // As D1 has it.
+        // As in D1.
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         Self(Mutex::new(connection))
     }
@@ -27,22 +27,22 @@ impl Sqlite {
         db
     }
 
-    /// Runs SQL of a test.
+    /// Runs SQL.
     pub fn execute(&self, sql: &str) {
         self.try_execute(sql).unwrap();
     }
 
-    /// Runs SQL of a test that may be refused, with the engine's words.
+    /// Runs SQL that may be refused; the error is the engine's message.
     pub fn try_execute(&self, sql: &str) -> Result<(), String> {
         self.0.lock().unwrap().execute_batch(sql).map_err(|error| error.to_string())
     }
 
-    /// Asks one thing of the tables.
+    /// The single value that a query selects.
     pub fn one<T: types::FromSql>(&self, sql: &str) -> T {
         self.0.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// How the engine would run a statement: the lines of EXPLAIN QUERY PLAN.
+    /// The engine's plan for a statement: the lines of EXPLAIN QUERY PLAN.
     pub fn plan(&self, sql: &str) -> Vec<String> {
         let connection = self.0.lock().unwrap();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -83,7 +83,7 @@ fn run(transaction: &Transaction<'_>, sql: &str, values: &[(&str, Value)]) -> ru
     let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
     assert_eq!(values.len(), statement.parameter_count(), "{names:?} for {sql}");
     for (name, value) in values {
-        let index = [format!(":{name}"), format!("?{name}")].iter().find_map(|n| statement.parameter_index(n).unwrap());
+        let index = statement.parameter_index(&format!(":{name}")).unwrap();
         let value = match value {
             Value::Null => types::Value::Null,
             Value::Integer(integer) => types::Value::Integer(*integer),

@@ -1,6 +1,6 @@
-//! A small world of two universities, to ask in it who may do what.
+//! A world of two small universities, for tests of access rules.
 //!
-//! University 1 has the departments 1 and 2, and 3 in which nothing is; university 2 has department 4. Courses:
+//! University 1 has the departments 1, 2 and 3, which is empty; university 2 has department 4. Courses:
 //!
 //! | id | university | department | public |
 //! |----|------------|------------|--------|
@@ -10,10 +10,10 @@
 //! | 4  | 2          | 4          | yes    |
 //! | 5  | 2          | none       | no     |
 //!
-//! People are known by their names, and their roles by `ROLE`, `ROLE@university` or `ROLE@university/department`.
+//! Users go by name, and their roles are written `ROLE`, `ROLE@university` or `ROLE@university/department`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -34,36 +34,39 @@ const PLACES: &str = "
     VALUES (1, 1, 'Optics', 'P1', 1, 1), (1, 1, 'Quanta', 'P2', 0, 1), (1, NULL, 'Rhetoric', 'R1', 1, 1),
            (2, 4, 'Optics', 'P1', 1, 1), (2, NULL, 'Secrets', 'S1', 0, 1);";
 
-/// Somebody's name, and their roles with blanks between them.
+/// A user's name, and the user's roles separated by spaces.
 pub type Person = (&'static str, &'static str);
 
 pub struct World {
     pub service: Service,
     people: Vec<Person>,
+    /// The concurrent writer of this world, if it has one.
+    writer: Option<Arc<ConcurrentWriter>>,
 }
 
 impl World {
-    /// With these people in it.
+    /// A world with these users.
     pub fn of(people: &[Person]) -> Self {
         let db = filled(people);
-        Self { service: Service::on(Arc::clone(&db), db, &[]), people: people.to_vec() }
+        Self { service: Service::on(Arc::clone(&db), db, &[]), people: people.to_vec(), writer: None }
     }
 
-    /// The same, but others run this SQL, once, right before the first batch that has a statement with these words:
-    /// between what a request reads and what it writes.
-    pub fn overtaken(people: &[Person], words: &'static str, sql: &'static str) -> Self {
+    /// The same, with a concurrent writer: it runs `sql` once, right before the first batch with a statement that
+    /// contains `statement`, so between a request's read and its write. The test fails if that batch never came.
+    pub fn overtaken(people: &[Person], statement: &'static str, sql: &'static str) -> Self {
         let db = filled(people);
-        let port = Overtaken { db: Arc::clone(&db), words, sql, is_over: AtomicBool::new(false) };
-        Self { service: Service::on(db, Arc::new(port), &[]), people: people.to_vec() }
+        let writer = Arc::new(ConcurrentWriter { db: Arc::clone(&db), statement, sql, batches: AtomicUsize::new(0) });
+        let service = Service::on(db, Arc::clone(&writer) as Arc<dyn Db>, &[]);
+        Self { service, people: people.to_vec(), writer: Some(writer) }
     }
 
-    /// The id of somebody.
+    /// The id of a user.
     pub fn id(&self, name: &str) -> i64 {
         let index = self.people.iter().position(|(known, _)| *known == name).unwrap();
         i64::try_from(index + 1).unwrap()
     }
 
-    /// The id of a role of somebody.
+    /// The id of a user's role grant.
     pub fn grant(&self, name: &str, role: &str) -> i64 {
         let (role, university, department) = parts(role);
         self.service.db.one(&format!(
@@ -73,7 +76,7 @@ impl World {
         ))
     }
 
-    /// Enrols somebody, whoever they are; the id of the enrolment.
+    /// Enrols a user without any check; returns the id of the enrolment.
     pub fn enroll(&self, name: &str, course: i64) -> i64 {
         let user = self.id(name);
         self.service
@@ -82,28 +85,28 @@ impl World {
         self.service.db.one("SELECT max(id) FROM enrollments")
     }
 
-    /// Says whether somebody may sign in.
+    /// Enables or disables a user.
     pub fn set_active(&self, name: &str, active: bool) {
         self.service.db.execute(&format!("UPDATE users SET is_active = {active} WHERE id = {}", self.id(name)));
     }
 
-    /// Somebody, with a session of their own.
+    /// A user with a new session.
     pub async fn sign_in(&self, name: &str) -> Visitor<'_> {
         let tokens = self.service.login(&address(name), PASSWORD).await.expect(200).tokens();
         Visitor { service: &self.service, authorization: Some(format!("Bearer {}", tokens.access)) }
     }
 
-    /// Somebody without a token.
+    /// A caller without a token.
     pub fn anonymous(&self) -> Visitor<'_> {
         Visitor { service: &self.service, authorization: None }
     }
 
-    /// Somebody with whatever this is.
+    /// A caller with this text as its token.
     pub fn with_token(&self, token: &str) -> Visitor<'_> {
         Visitor { service: &self.service, authorization: Some(format!("Bearer {token}")) }
     }
 
-    /// Everything that roles are about, and who there is, as text.
+    /// All users, roles, places, courses and enrolments, as text.
     pub fn dump(&self) -> String {
         let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"];
         let rows = tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id")));
@@ -111,7 +114,17 @@ impl World {
     }
 }
 
-/// A database with the places and these people in it.
+/// A test cannot pass without its concurrent write, for instance because the text of a statement has changed.
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.as_ref().filter(|_| !std::thread::panicking()) {
+            let batches = writer.batches.load(Ordering::Relaxed);
+            assert!(batches >= 1, "no batch has a statement with {:?}", writer.statement);
+        }
+    }
+}
+
+/// A database with the places and these users.
 fn filled(people: &[Person]) -> Arc<Sqlite> {
     let db = Arc::new(Sqlite::migrated());
     db.execute(PLACES);
@@ -131,24 +144,25 @@ fn filled(people: &[Person]) -> Arc<Sqlite> {
     db
 }
 
-struct Overtaken {
+struct ConcurrentWriter {
     db: Arc<Sqlite>,
-    words: &'static str,
+    statement: &'static str,
     sql: &'static str,
-    is_over: AtomicBool,
+    /// The number of batches with the statement so far; `sql` runs before the first.
+    batches: AtomicUsize,
 }
 
-impl Db for Overtaken {
+impl Db for ConcurrentWriter {
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
-        let is_now = statements.iter().any(|statement| statement.sql.contains(self.words));
-        if is_now && !self.is_over.swap(true, Ordering::Relaxed) {
+        let is_awaited = statements.iter().any(|statement| statement.sql.contains(self.statement));
+        if is_awaited && self.batches.fetch_add(1, Ordering::Relaxed) == 0 {
             self.db.execute(self.sql);
         }
         self.db.batch(statements)
     }
 }
 
-/// The address of somebody.
+/// The e-mail address of a user.
 pub fn address(name: &str) -> String {
     format!("{}@example.com", name.to_lowercase())
 }
@@ -160,14 +174,14 @@ fn parts(role: &str) -> (&str, &str, &str) {
     (role, university, department)
 }
 
-/// Somebody who asks.
+/// A caller, with or without a token.
 pub struct Visitor<'a> {
     service: &'a Service,
     authorization: Option<String>,
 }
 
 impl Visitor<'_> {
-    /// Asks for something: `METHOD /path`, and a JSON body after it where one is wanted.
+    /// Sends a request, written as `METHOD /path` and optionally a JSON body.
     pub async fn ask(&self, request: &str) -> Reply {
         let mut words = request.splitn(3, ' ');
         let mut next = || words.next().unwrap_or_default();
@@ -182,7 +196,7 @@ impl Visitor<'_> {
         self.service.send(builder.body(Body::from(body)).unwrap()).await
     }
 
-    /// Follows a list to its end, page by page; every item of it.
+    /// Every item of a list, followed page by page to its end.
     pub async fn all(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut cursor = String::new();

@@ -1,10 +1,10 @@
-// The clean-up, set off as the timer does, and what it said of itself.
+// The clean-up, triggered as by the timer, and the line that it logs.
 import { logged } from "./logs.mjs";
 
 /** Every 15 minutes, as wrangler.toml has it. */
 const CRON = "*/15 * * * *";
 
-/** One run, from beginning to end: gives the line that it logged. */
+/** One run, from beginning to end: returns the line that it logged. */
 export async function cleanUp(service, cron = CRON) {
   const isOwn = (line) => line.name === "app.clean_up";
   const before = (await logged(service, isOwn)).length;

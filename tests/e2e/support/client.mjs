@@ -1,11 +1,11 @@
-// A client of the service that hides nothing: paths and headers are sent as given, answers come back as they are.
+// A transparent client of the service: paths and headers are sent as given, answers come back as they are.
 import { request } from "node:http";
 import { connect } from "node:net";
 
 const JSON_BODY = { "Content-Type": "application/json" };
 let users = 0;
 
-/** What somebody registers with: new on every call. */
+/** The body of a registration: new on every call. */
 export function newUser() {
   users += 1;
   return {
@@ -25,7 +25,7 @@ export function newUser() {
  */
 export async function send(service, path, { method = "GET", headers = {}, body } = {}) {
   const response = await exchange(service, path, { method, headers, body });
-  // Who watches the service (watched.mjs) learns what went over the wire.
+  // A watcher of the service (watched.mjs) sees everything that went over the wire.
   service.witness?.({ path, headers, body, response });
   return response;
 }
@@ -49,7 +49,7 @@ function exchange(service, path, { method, headers, body }) {
   });
 }
 
-/** Sends bytes as they are, which no client of Node would; gives all that comes back until the connection closes. */
+/** Sends bytes as they are, which no client of Node would; returns all that comes back until the connection closes. */
 export function sendBytes(service, bytes) {
   const { hostname, port } = new URL(service.origin);
   return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ export const logout = (service, token, headers) => post(service, "/auth/logout",
 export const me = (service, token, headers = {}) =>
   send(service, "/users/me", { headers: { Authorization: `Bearer ${token}`, ...headers } });
 
-/** One request of somebody who is signed in; a value goes as JSON. */
+/** One request of a signed-in user; a value goes as JSON. */
 export function asUser(service, access, method, path, value, headers = {}) {
   const json = value === undefined ? {} : JSON_BODY;
   const body = value === undefined ? undefined : JSON.stringify(value);
@@ -120,13 +120,13 @@ export function newIp() {
   return `198.18.${networks >> 8}.${networks & 255}`;
 }
 
-/** The first half of an IPv6 address, what one customer gets: another one each time. */
+/** The first half of an IPv6 address, the part one customer gets: another one each time. */
 export function newPrefix() {
   networks += 1;
   return `2001:db8:${(networks >> 8).toString(16)}:${(networks & 255).toString(16)}`;
 }
 
-/** A registered user with the tokens of their first session: `{user, id, access, refresh}`. */
+/** A registered user with the tokens of the first session: `{user, id, access, refresh}`. */
 export async function signUp(service, user = newUser(), headers = {}) {
   const { status, text, body } = await register(service, user, headers);
   if (status !== 201) {

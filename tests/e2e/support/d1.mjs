@@ -1,7 +1,7 @@
-// The database past the service: a Worker of the tests' own, beside those of the service, with the same D1 binding.
+// The database without the service: a Worker of the tests' own, beside those of the service, with the same D1 binding.
 //
-// Miniflare has a way of its own to bindings, but each of its calls keeps this process waiting, and a service that has
-// logged more meanwhile than a pipe holds waits for this process: both would wait for ever. Here nobody waits so.
+// Miniflare has its own access to bindings, but each of its calls blocks this process. A service that has
+// logged more in that time than a pipe holds waits for this process: a deadlock. Here no call blocks.
 import { request } from "node:http";
 
 /** The name of that Worker. */
@@ -37,7 +37,7 @@ export class Database {
     return new Statement(this, sql, []);
   }
 
-  /** All of them or none; gives their results in this order. */
+  /** All of them or none; returns their results in this order. */
   async batch(statements) {
     const body = JSON.stringify(statements.map(({ sql, values }) => ({ sql, values })));
     const { results, message } = JSON.parse(await posted(this.url, body));

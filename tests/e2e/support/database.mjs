@@ -1,4 +1,4 @@
-// What is in the database, seen past the service.
+// The contents of the database, read without the service.
 import assert from "node:assert/strict";
 
 /** All rows of one statement. */
@@ -13,10 +13,41 @@ export async function dump(db) {
   return JSON.stringify(Object.fromEntries(tables.map(({ name }, index) => [name, contents[index]])));
 }
 
-/** Everything that is on file about a user. */
+/** The keys of the throttles of a user. */
+export const throttleKey = (id, kind = "password") => `user/${id}/${kind}`;
+
+/** Failures and the end of the wait of one throttle. */
+export async function throttleOf(db, key) {
+  const [throttle] = await rows(db, "SELECT failures, blocked_until FROM throttles WHERE key = ?1", key);
+  return throttle ?? { failures: 0, blocked_until: 0 };
+}
+
+/** Puts a throttle into a state. */
+export function setThrottle(db, key, { failures = 6, blocked_until: blockedUntil }) {
+  const sql = `
+    INSERT INTO throttles (key, failures, blocked_until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET failures = ?2, blocked_until = ?3`;
+  return rows(db, sql, key, failures, blockedUntil);
+}
+
+/** The columns that throttles had before they were a table; they are kept for the previous version of the Worker. */
+const FORMER_THROTTLES = ["failed_sign_ins", "blocked_until", "failed_proofs", "proofs_blocked_until"];
+
+/** Everything that is on file about a user, with both throttles. */
 export async function userRow(db, id) {
   const [user] = await rows(db, "SELECT * FROM users WHERE id = ?1", id);
-  return user;
+  if (user === undefined) {
+    return undefined;
+  }
+  FORMER_THROTTLES.forEach((column) => {
+    assert.equal(user[column], 0, column);
+    delete user[column];
+  });
+  const [password, reauthentication] = [
+    await throttleOf(db, throttleKey(id)),
+    await throttleOf(db, throttleKey(id, "reauthentication")),
+  ];
+  return { ...user, throttles: { password, reauthentication } };
 }
 
 /** The sessions of a user that have not been ended, oldest first. */
@@ -24,7 +55,7 @@ export function liveSessions(db, userId) {
   return rows(db, "SELECT * FROM sessions WHERE user_id = ?1 AND ended_at IS NULL ORDER BY created_at, id", userId);
 }
 
-/** The audit events of a user, or of nobody in particular, oldest first. */
+/** The audit events of a user, or those without a user, oldest first. */
 export function eventsOf(db, userId = null) {
   return rows(db, "SELECT * FROM audit_events WHERE user_id IS ?1 ORDER BY id", userId);
 }

@@ -37,7 +37,7 @@ export function assertEnvelope(response, status, code) {
   return body.error.details;
 }
 
-/** What an answer says, apart from the id of its request: for answers that nobody must be able to tell apart. */
+/** The content of an answer, without the id of its request: for answers that must be indistinguishable. */
 export function said({ status, headers, body }) {
   const { "x-request-id": requestId, date, ...otherHeaders } = headers;
   assert.equal(body.request_id, requestId);

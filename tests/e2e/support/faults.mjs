@@ -1,4 +1,4 @@
-// The service with faults in front of its bindings (wrappers/faulty-bindings.mjs), and what is known of its breaker.
+// The service with faults in front of its bindings (wrappers/faulty-bindings.mjs), and the state of its breaker.
 import assert from "node:assert/strict";
 
 import { login, logout, me, newUser, post, refresh, register, send } from "./client.mjs";
@@ -9,14 +9,14 @@ import { forge } from "./tokens.mjs";
 
 export { accessLines };
 export const WRAPPER = "tests/e2e/wrappers/faulty-bindings.mjs";
-/** What the operator is told of a breaker at rest. */
+/** The operator's view of a breaker at rest. */
 export const CLOSED = { state: "closed", failure_count: 0, retry_after_seconds: 0, forced: false, shared: true };
 export const OPERATOR_KEY = "e2e-operator-71c0d4f2a9b84e35d6c7";
-/** Between two looks at the same thing: leaves the processor to the service, decides nothing. */
+/** The pause between two polls: it leaves the processor to the service and decides nothing. */
 const PAUSE_MS = 20;
-/** Nothing that is waited for takes so long: a test fails then, instead of hanging. */
+/** Longer than anything a test waits for: then the test fails instead of hanging. */
 const PATIENCE_MS = 120_000;
-/** Whoever waits for the breaker's object in vain waits so long; for D1, longer. */
+/** The timeout of the breaker's object; that of D1 is longer. */
 const SHORTEST_DEADLINE_MS = 500;
 const AUTHORIZED = { Authorization: `Bearer ${OPERATOR_KEY}` };
 
@@ -25,18 +25,18 @@ export function startFaulty(t, { settings, ...options } = {}) {
   return startFor(t, { wrapper: WRAPPER, settings: { OPERATOR_KEY, ...settings }, ...options });
 }
 
-/** Chooses the faults, in this isolate; gives back what it has counted so far. */
+/** Chooses the faults, in this isolate; returns the counts so far. */
 export async function setFaults(service, faults) {
   const { status, body, text } = await post(service, "/__faults", faults);
   assert.equal(status, 200, text);
   return body;
 }
 
-/** What the isolate has counted: `{batches, fetches, flapped, objectStarts, slowest}`. */
+/** The counts of the isolate: `{batches, fetches, flapped, objectStarts, slowest}`. */
 export const counters = (service) => setFaults(service, {});
 export const batches = async (service) => (await counters(service)).batches;
 
-/** What the operator is told, in full. */
+/** The operator's view, in full. */
 export function inspection(service) {
   return send(service, "/operator/circuit-breaker", { headers: AUTHORIZED });
 }
@@ -47,34 +47,34 @@ export async function inspect(service) {
   return body;
 }
 
-/** What the operator orders: "open", "closed" or "automatic". */
+/** A command of the operator: "open", "closed" or "automatic". */
 export function command(service, state, headers) {
   return post(service, "/operator/circuit-breaker", { state }, { ...AUTHORIZED, ...headers });
 }
 
-/** Looks again and again until there is something, and gives that; at most for so long. */
-export async function until(what, look, patienceMs = PATIENCE_MS) {
+/** Polls until the result is truthy, and returns that; for at most this long. */
+export async function until(label, look, patienceMs = PATIENCE_MS) {
   const end = Date.now() + patienceMs;
   for (;;) {
     const found = await look();
     if (found) {
       return found;
     }
-    assert.ok(Date.now() < end, `waited in vain: ${what}`);
+    assert.ok(Date.now() < end, `waited in vain: ${label}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-/** Waits until the time of an open breaker is over: the next request is the probe. Looking lets nothing through. */
+/** Waits until an open breaker's time is over: the next request is the probe. Polling admits nothing. */
 export function untilProbeIsDue(service) {
   return until("the recovery time is over", async () => {
     const { state } = await inspect(service);
-    assert.notEqual(state, "closed", "nobody has probed yet");
+    assert.notEqual(state, "closed", "no request has probed yet");
     return state === "half_open";
   });
 }
 
-/** Waits until the service has called D1 more often than so. */
+/** Waits until the service has called D1 more often than this. */
 export function untilCalled(service, before) {
   return until("D1 is called", async () => (await batches(service)) > before);
 }
@@ -87,7 +87,7 @@ const OPERATIONS = [
   (service) => me(service, forge("access")),
 ];
 
-/** One of every operation that needs the database, for nobody in particular: five, and one call of D1 each. */
+/** One of every operation that needs the database, for no user in particular: five, and one call of D1 each. */
 export function everyOperation(service, count = OPERATIONS.length) {
   return OPERATIONS.slice(0, count).map((operation) => operation(service));
 }
@@ -98,7 +98,7 @@ export async function breakOpen(service, fault = { kind: "before" }) {
   (await Promise.all(everyOperation(service))).forEach(assertUnavailable);
 }
 
-/** The 503 of a database that was not asked, or did not answer; gives the seconds of its Retry-After. */
+/** The 503 of a database that was not called, or did not answer; returns the seconds of its Retry-After. */
 export function assertUnavailable(response) {
   assertEnvelope(response, 503, "SERVICE_UNAVAILABLE");
   assert.match(response.headers["retry-after"], /^[1-9]\d*$/);
@@ -107,13 +107,13 @@ export function assertUnavailable(response) {
   return Number(response.headers["retry-after"]);
 }
 
-/** Does as a client should that was refused: waits for as long as it was told to. */
+/** Obeys a refusal as a client should: waits for as long as it was told to. */
 export function retryTime(response) {
   const seconds = assertUnavailable(response);
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-/** These were refused by the breaker as this isolate knew it: nobody was asked, so nobody was waited for. */
+/** The breaker of this isolate refused these by its copy: no call was made, so none was waited for. */
 export async function assertRefusedAtOnce(service, responses) {
   responses.forEach(assertUnavailable);
   for (const line of await accessLines(service, responses)) {
@@ -135,8 +135,8 @@ export async function transitions(service) {
 }
 
 /**
- * Sends many requests at once while a probe is due, and keeps the answers of the database from whoever gets through
- * until all others were answered. Exactly one gets through, or `probes`; gives back all answers, theirs last.
+ * Sends many requests concurrently while a probe is due, and holds back the database's answers to the admitted ones
+ * until all others were answered. Exactly one is admitted, or `probes`; returns all answers, the admitted ones last.
  */
 export async function oneOfManyProbes(services, request, { count = 50, probes = 1 } = {}) {
   const before = await Promise.all(services.map((service) => setFaults(service, { db: { kind: "held" } })));
@@ -154,8 +154,8 @@ export async function oneOfManyProbes(services, request, { count = 50, probes = 
     return reached.map((now, index) => now - before[index].batches);
   };
   const total = (calls) => calls.reduce((sum, number) => sum + number);
-  // Those who are to probe may still be asking whether they may, when all the others have been refused.
-  await until("somebody probes", async () => total(await calledSince()) >= probes);
+  // The probes may still be asking for admission when all the others have been refused.
+  await until("a request probes", async () => total(await calledSince()) >= probes);
   const calls = await calledSince();
   assert.equal(total(calls), probes, `probes per isolate: ${calls}`);
   answers.forEach(assertUnavailable);

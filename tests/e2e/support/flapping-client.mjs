@@ -1,21 +1,21 @@
-// A client of a service that keeps failing: it lives on, tries again what got no answer, and says at once when an
-// answer is not one that it can explain.
+// A client of a service that keeps failing: it carries on, retries requests without an answer, and fails at once on an
+// answer that it cannot explain.
 import assert from "node:assert/strict";
 
 import { login, logout, me, newUser, refresh, register } from "./client.mjs";
 import { assertEnvelope, assertSuccess } from "./envelope.mjs";
 import { assertUnavailable } from "./faults.mjs";
 
-/** Between two tries: how hard the service is pressed, not what it answers. */
+/** The pause between two attempts: the load on the service, without effect on its answers. */
 const PAUSE_MS = 40;
 const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
 export class Client {
-  /** What each try was answered: `{id, kind, status}`. */
+  /** The answer to each attempt: `{id, kind, status}`. */
   tries = [];
-  /** Refusals that only a lost answer explains: `{kind, lost}`, with the ids of the tries that got none. */
+  /** Refusals that only a lost answer explains: `{kind, lost}`, with the ids of the unanswered attempts. */
   explained = [];
-  /** Those who were registered, with how often signing in was tried and answered well. */
+  /** The registered users, with the numbers of attempted and successful sign-ins. */
   people = [];
   /** Sessions as this client knows them: `{access, refresh, isOver}`. */
   sessions = [];
@@ -25,7 +25,7 @@ export class Client {
     Object.assign(this, { service, name, random });
   }
 
-  /** One request. Its answer, or `undefined` if there was none but a 503. */
+  /** One request. Its answer, or `undefined` for a 503. */
   async attempt(kind, request) {
     const id = `${this.name}-${this.tries.length}`;
     const response = await request({ "X-Request-ID": id });
@@ -39,7 +39,7 @@ export class Client {
     return undefined;
   }
 
-  /** The same request until it is answered. The answer, and the ids of the tries before. */
+  /** The same request until it is answered. The answer, and the ids of the earlier attempts. */
   async insist(kind, request) {
     const from = this.tries.length;
     for (;;) {
@@ -89,7 +89,7 @@ export class Client {
     assert.equal(body.email, user.email);
   }
 
-  /** Exchanges the token; then, as a second tab would, once more: there is one successor only. */
+  /** Exchanges the token, and then once more, as a second tab would: there is only one successor. */
   async refresh(session, isRepeated) {
     const exchange = () => this.succeed("refresh", (headers) => refresh(this.service, session.refresh, headers));
     const next = await exchange();
@@ -122,7 +122,7 @@ export class Client {
     }
   }
 
-  /** Somebody registers, signs in, stays for a while, and perhaps signs out. */
+  /** A user registers, signs in, stays for a while, and perhaps signs out. */
   async live() {
     const person = await this.register();
     await this.signIn(person);
@@ -137,7 +137,7 @@ export class Client {
     }
   }
 
-  /** The sessions that were not signed out of are alive, all of them. */
+  /** All sessions that were not signed out are alive. */
   async goOn() {
     for (const session of this.sessions.filter(({ isOver }) => !isOver)) {
       assertSuccess(await me(this.service, session.access), 200);

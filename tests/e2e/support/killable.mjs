@@ -1,4 +1,4 @@
-// A service that can be killed as a machine failure would: node and workerd, at once, without a farewell.
+// A service that can be killed as by a machine failure: node and workerd, at once, without a shutdown.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -35,10 +35,10 @@ async function originOf(child) {
   throw new Error("the service ended before it answered");
 }
 
-/** Waits until nobody listens any more: workerd is gone, and with it its locks on the database. */
+/** Waits until no process listens any more: workerd is gone, and with it its locks on the database. */
 function untilRefused(origin) {
   const { hostname, port } = new URL(origin);
-  return until("nobody listens any more", () => {
+  return until("no process listens any more", () => {
     return new Promise((resolve) => {
       const socket = connect({ host: hostname, port }, () => resolve(false));
       socket.on("error", (error) => resolve(error.code === "ECONNREFUSED"));

@@ -1,15 +1,15 @@
-// Limits per client address, as wrangler.toml sets them, and how to meet them in a test.
+// Limits per client address, as wrangler.toml sets them, and how to reach them in a test.
 import assert from "node:assert/strict";
 
 import { asUser, newIp, newUser, login, refresh, register, send, updateProfile } from "./client.mjs";
 import { logged } from "./logs.mjs";
 import { forge } from "./tokens.mjs";
 
-/** Who is to be turned away is so whatever their token is worth. */
+/** An invalid token: a limit refuses a request whatever its token is worth. */
 const NO_TOKEN = "no.jwt.this";
 const ROLES = "/universities/1/roles";
 
-/** Requests per minute that each door lets through from one network, and a request that knocks at it. */
+/** Requests per minute that each limit admits from one network, and a request that counts at it. */
 export const DOORS = {
   register: { limit: 10, knock: (service, headers) => register(service, newUser(), headers) },
   login: { limit: 30, knock: (service, headers) => login(service, newUser(), headers) },
@@ -20,16 +20,16 @@ export const DOORS = {
 };
 
 const TRIES = 5;
-/** So many requests of a burst are under way together: a limiter is asked for all of them, and must answer in time. */
+/** This many requests of a burst are concurrent: a limiter is asked for all of them, and must answer in time. */
 const TOGETHER = 10;
 
 const minute = () => Math.floor(Date.now() / 60_000);
 const isUnlimited = (line) => line.message === "Rate limiter does not answer";
 
 /**
- * What `observe` sees within one minute of the clock. The platform's counters begin anew with each: what happened in
- * two of them says nothing about a limit, and nor does it if a limiter was too slow and let somebody in for that. Then
- * it is done once more, from another address.
+ * The result of `observe` within one minute of the clock. The platform's counters are reset every minute: a result from
+ * two of them says nothing about a limit. Nor does it if a limiter was too slow and therefore admitted a request. Then
+ * the observation is repeated, from another address.
  */
 export async function withinOneMinute(service, observe) {
   for (let tries = 1; ; tries += 1) {
@@ -42,7 +42,7 @@ export async function withinOneMinute(service, observe) {
   }
 }
 
-/** So many requests, as fast as they are answered; their answers in the order of the requests. */
+/** This many requests, as fast as they are answered; their answers in the order of the requests. */
 export async function burst(count, request) {
   const answers = [];
   let next = 0;
@@ -57,7 +57,7 @@ export async function burst(count, request) {
   return answers;
 }
 
-/** How many were let through, and those that were not. */
+/** The number of admitted requests, and the refused ones. */
 export function sorted(answers) {
   const refused = answers.filter((answer) => answer.status === 429);
   return { admitted: answers.length - refused.length, refused };

@@ -1,4 +1,4 @@
-// What the service wrote to its console.
+// The lines that the service wrote to its console.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 

@@ -1,16 +1,16 @@
-// What sessions do when requests come one after another: the reference that parallel requests are held to.
+// A model of sessions under sequential requests: the reference for parallel requests.
 
 export const REVOKED = "AUTH_TOKEN_REVOKED";
 
-/** A session right after signing in. `successors` names for each token what replaced it; `null`: nothing yet. */
+/** A session right after signing in. `successors` maps each token to its replacement; `null`: none yet. */
 export function newSession(token) {
   return { ended: false, successors: { [token]: null } };
 }
 
 /**
- * Would a session in this state give that answer? The state afterwards, or `undefined` if it would not.
+ * The state after this answer, or `undefined` if a session in this state would not give it.
  * @param {{kind: "refresh"|"logout"|"me", token?: string}} operation
- * @param {string} answer "OK", the token that a refresh handed out, or an error code
+ * @param {string} answer "OK", the token that a refresh returned, or an error code
  */
 function apply(session, { kind, token }, answer, isStrict) {
   if (kind === "me") {
@@ -48,7 +48,7 @@ function* orders(list) {
 
 /**
  * The states that can follow a burst of parallel operations: one for each order of them that explains every
- * answer, from each state that was possible before. None at all: no order does.
+ * answer, from each state that was possible before. Without any, no order does.
  * @param {Array<Array<object>>} states possible before; each is a list of sessions
  * @param {Array<{session: number, kind: string, token?: string, answer: string}>} burst
  */

@@ -1,21 +1,21 @@
-// Tests whose story needs things to happen in time: a breaker is looked at while it is still open, an answer is held
-// back for less than its deadline. A machine that was too slow for that has proved nothing, neither way, so the story
-// is told again, on fresh services and with more time. What fails although everything was in time has failed.
+// Tests with stories that depend on timing: a breaker is inspected while it is still open, an answer is held
+// back for less than its deadline. A machine that was too slow for that has proved nothing, so the story
+// is repeated, on fresh services and with more time. A failure although everything was in time is a failure.
 import { test } from "node:test";
 
 import { counters, startFaulty } from "./faults.mjs";
 
 const TRIES = 4;
-/** The service, which began to wait a moment before, gives up waiting for its breaker's object then. */
+/** Slightly less than the service's timeout for its breaker's object, since the service starts to wait earlier. */
 const OBJECT_TIMEOUT_MS = 450;
 const D1_TIMEOUT_MS = 60_000;
-/** So late no timer is on a machine that is quick enough. */
+/** No timer is as late as this on a machine that is fast enough. */
 const LATE_MS = 100;
 
 /**
  * A test of services with faults.
  * @param {(story: Story) => Promise<void>} tell
- * @param {number} seconds what the story is given when it is told first; each time after it gets twice as much
+ * @param {number} seconds the time of the story's first run; each later run gets twice as much
  */
 export function testInTime(name, tell, seconds = 2) {
   test(name, async (t) => {
@@ -37,7 +37,7 @@ class Story {
   #isLate = false;
   #services = [];
 
-  /** @param {number} seconds how long something lasts in this telling, as the test likes to use it */
+  /** @param {number} seconds the length of one step of the story in this run, as the test likes to use it */
   constructor(t, seconds) {
     Object.assign(this, { t, seconds, ms: seconds * 1000 });
   }
@@ -49,13 +49,13 @@ class Story {
     return service;
   }
 
-  /** The same of a service that was started otherwise, behind the same wrapper. */
+  /** The same for a service that was started otherwise, behind the same wrapper. */
   observe(service, settings = {}) {
     this.#services.push({ service, deadline: Number(settings.D1_TIMEOUT_MS ?? D1_TIMEOUT_MS) });
     return service;
   }
 
-  /** Gives what `act` gives. If it takes so long, or longer, whatever fails now or later may be for that reason. */
+  /** Returns the result of `act`. If it takes this long, or longer, it may be the cause of any failure now or later. */
   async inTime(ms, act) {
     const begun = performance.now();
     try {
@@ -65,7 +65,7 @@ class Story {
     }
   }
 
-  /** Was something late, or has a service given up on an answer that was only slow, with no fault in its way? */
+  /** Whether a step was late, or a service gave up on an answer that was only slow, without a fault in its way. */
   async wasTooSlow() {
     const looks = this.#services.flatMap(({ service, deadline }) =>
       service.isolates.map(async (isolate) => {

@@ -1,45 +1,37 @@
-// People with roles, universities and what is in them: made through the API, but for the first administrator of the
-// platform, whom only the database can make.
+// Users with roles, universities and their contents: made through the API, except for the first administrator of the
+// platform, which only the database can make.
 import assert from "node:assert/strict";
 
-import { send, signUp } from "./client.mjs";
+import { asUser, signUp } from "./client.mjs";
 import { rows } from "./database.mjs";
 
 let things = 0;
 
-/** A name that nothing had before; good as a slug too. */
+/** A new name on every call; good as a slug too. */
 export function newName(kind) {
   things += 1;
   return `${kind}-${things}`;
 }
 
-/** One request with somebody's access token, or nobody's; with a JSON body, if there is a value. */
-export function call(service, person, method, path, value, headers = {}) {
-  const authorization = person && { Authorization: `Bearer ${person.access}` };
-  const type = value && { "Content-Type": "application/json" };
-  const body = value && JSON.stringify(value);
-  return send(service, path, { method, headers: { ...authorization, ...type, ...headers }, body });
-}
-
-/** The body of an answer that must be a success for the test to go on. */
+/** The body of an answer that must be a success for the test to continue. */
 export async function made(answer) {
   const { status, text, body } = await answer;
   assert.ok(status >= 200 && status < 300, `${status} ${text}`);
   return body;
 }
 
-/** What was answered, in short: `"204"`, or `"409 CONFLICT"`. */
+/** An answer in short: `"204"`, or `"409 CONFLICT"`. */
 export function answerOf({ status, body }) {
   return body?.error ? `${status} ${body.error.code}` : String(status);
 }
 
-/** How often each was answered: `{"201": 1, "409 CONFLICT": 9}`. */
+/** The number of each answer: `{"201": 1, "409 CONFLICT": 9}`. */
 export function answersOf(responses) {
   const groups = Object.groupBy(responses.map(answerOf), (answer) => answer);
   return Object.fromEntries(Object.entries(groups).map(([answer, { length }]) => [answer, length]));
 }
 
-/** Makes somebody an administrator of the platform past the service: the id of the grant. */
+/** Makes a user an administrator of the platform, directly in the database; returns the id of the grant. */
 export async function appoint({ db }, { id }) {
   const sql = `
     INSERT INTO user_university_roles (user_id, role, created_at) VALUES (?1, 'PLATFORM_ADMIN', ?2) RETURNING id`;
@@ -47,39 +39,48 @@ export async function appoint({ db }, { id }) {
   return grant.id;
 }
 
-/** Somebody new who runs the platform: `{user, id, access, refresh, grant}`. */
+/** A new user that administers the platform: `{user, id, access, refresh, grant}`. */
 export async function platformAdmin(service) {
   const person = await signUp(service);
   return { ...person, grant: await appoint(service, person) };
 }
 
-/** Everything below is done by `by` in the name of the test, and answered whole. */
+/** `by` performs the operations below in the name of the test; each returns the whole answer. */
 export const createUniversity = (service, by, slug = newName("university")) =>
-  call(service, by, "POST", "/universities", { name: `The ${slug}`, slug });
+  asUser(service, by.access, "POST", "/universities", { name: `The ${slug}`, slug });
 
 export const createDepartment = (service, by, university, name = newName("department")) =>
-  call(service, by, "POST", `/universities/${university}/departments`, { name });
+  asUser(service, by.access, "POST", `/universities/${university}/departments`, { name });
 
 export const createCourse = (service, by, university, { code = newName("course"), ...others } = {}) =>
-  call(service, by, "POST", `/universities/${university}/courses`, { title: code, code, is_public: true, ...others });
+  asUser(service, by.access, "POST", `/universities/${university}/courses`, {
+    title: code,
+    code,
+    is_public: true,
+    ...others,
+  });
 
 export const grantRole = (service, by, university, to, role, department_id) =>
-  call(service, by, "POST", `/universities/${university}/roles`, { email: to.user.email, role, department_id });
+  asUser(service, by.access, "POST", `/universities/${university}/roles`, {
+    email: to.user.email,
+    role,
+    department_id,
+  });
 
 export const removeRole = (service, by, university, grant, headers) =>
-  call(service, by, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);
+  asUser(service, by.access, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);
 
 export const enroll = (service, person, course, headers) =>
-  call(service, person, "POST", `/courses/${course}/enrollments`, undefined, headers);
+  asUser(service, person.access, "POST", `/courses/${course}/enrollments`, undefined, headers);
 
-/** Somebody new with one role: `{user, id, access, refresh, grant}`. */
+/** A new user with one role: `{user, id, access, refresh, grant}`. */
 export async function member(service, by, university, role, department) {
   const person = await signUp(service);
   const grant = await made(grantRole(service, by, university, person, role, department));
   return { ...person, grant: grant.id };
 }
 
-/** Who of these may use the role of an administrator: active, and on file. */
+/** The stored and active administrators with this role. */
 export async function administrators(db, role, university = null) {
   const sql = `
     SELECT u.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
@@ -87,7 +88,7 @@ export async function administrators(db, role, university = null) {
   return (await rows(db, sql, role, university)).map(({ id }) => id);
 }
 
-/** Nothing refers to what is not there, and of who was erased nothing is left. */
+/** No reference dangles, and nothing is left of erased users. */
 export async function assertIntact(db) {
   assert.deepEqual(await rows(db, "PRAGMA foreign_key_check"), []);
   assert.deepEqual(await rows(db, "PRAGMA quick_check"), [{ quick_check: "ok" }]);

@@ -1,6 +1,6 @@
 // The service in a process of its own, so that a test can kill it:
-// `node serve.mjs <state folder> <settings> [<wrapper>]`. Prints `{"origin": …}` when it answers; ends when its
-// standard input does, so that it never outlives the test.
+// `node serve.mjs <state folder> <settings> [<wrapper>]`. Prints `{"origin": …}` when it answers; ends with its
+// standard input, so that it never outlives the test.
 import { startService } from "./service.mjs";
 
 const [state, settings, wrapper] = process.argv.slice(2);

@@ -12,17 +12,17 @@ import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DIST = join(ROOT, "dist");
-/** Of the first Worker; Durable Objects are found under it. */
+/** The name of the first Worker; Durable Objects are found under it. */
 export const NAME = "edge-auth";
 
 export const SECRET_KEY = "e2e-5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
-/** Quick enough for tests; the cost of the real number is measured, not tested. */
+/** Fast enough for tests; the cost of the real number is measured, not tested. */
 export const TEST_SETTINGS = {
   SECRET_KEY,
   PASSWORD_ITERATIONS: "1000",
-  // All tests come from one address; those of the limits switch them on.
+  // All tests come from one address; the tests of the limits switch them on.
   RATE_LIMITING: "off",
-  // A machine that is slow is no D1 that does not answer; those that wait for one in vain say for how long.
+  // A slow machine must not look like a silent D1; tests that wait for one in vain set their own timeout.
   D1_TIMEOUT_MS: "60000",
 };
 
@@ -50,7 +50,7 @@ function modules(wrapper) {
  * @param {string} [options.wrapper] module of the tests to put in front of the Worker
  * @param {string[]} [options.without] rate limiters that the deployment lacks
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
- * @param {number} [options.isolates] so many isolates of the service share one database and one circuit breaker
+ * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
  */
 export async function startService(options = {}) {
   const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1 } = options;
@@ -103,18 +103,18 @@ export async function startService(options = {}) {
     miniflare,
     /** The lines that the service logged, as text. */
     logLines: () => lines.map(({ text }) => text),
-    /** Those that are JSON objects of this kind, parsed. */
+    /** The JSON lines that match a filter, parsed. */
     logs: (filter = () => true) => lines.map(({ json }) => json).filter((line) => line && filter(line)),
-    /** Waits for a line that is a JSON object of this kind; `count` says how many there must be. */
+    /** Waits for `count` JSON lines that match a filter. */
     async logged(filter, count = 1) {
       while (this.logs(filter).length < count) {
         await once(arrivals, "line");
       }
     },
-    /** Whoever has stopped it may do so again. */
+    /** May be called more than once. */
     stop: () => (stopped ??= stop()),
   };
-  // Of each isolate its own address; the logs are those of all.
+  // Each isolate has its own address; they share the logs.
   const origins = Array.from({ length: isolates - 1 }, async (_, index) => {
     return (await miniflare.unsafeGetDirectURL(`${NAME}-${index + 2}`)).origin;
   });

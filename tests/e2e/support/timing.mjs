@@ -1,12 +1,12 @@
-// Do two kinds of requests take the same time? Measuring without a clock of its own, and judging without a tolerance.
+// Do two kinds of requests take the same time? Measured without a clock of its own, and judged without a tolerance.
 //
-// In each round every kind is sent once, one after another, in an order drawn at random. If two kinds take the same
-// time, which of the two was slower in a round is decided by that order and by whatever else the machine does, so
+// In each round every kind is sent once, one after another, in random order. If two kinds take the same
+// time, that order and the other load of the machine decide which of the two was slower in a round, so
 // each difference is as likely to be positive as negative. Wilcoxon's signed-rank test asks whether the differences
 // look like that: under random signs the signed sum of their ranks has mean 0 and the variance of its squared ranks,
 // whatever the distribution of the noise, so a busy machine makes the test less sensitive and never less honest.
 
-/** Beyond this many standard deviations two kinds are called different: by chance once in 100,000 pairs. */
+/** Beyond this many standard deviations two kinds count as different: by chance once in 100,000 pairs. */
 export const DIFFERENT = 4.42;
 
 function shuffled(list) {
@@ -20,7 +20,7 @@ function shuffled(list) {
 
 /**
  * Milliseconds of each kind in each round.
- * @param {Record<string, (round: number) => Promise<void>>} kinds what to send
+ * @param {Record<string, (round: number) => Promise<void>>} kinds the requests
  * @returns {Promise<Record<string, number[]>>}
  */
 export async function measure(kinds, { rounds, warmUp }) {
@@ -38,13 +38,13 @@ export async function measure(kinds, { rounds, warmUp }) {
   return times;
 }
 
-/** How many standard deviations the differences of two lists of the same rounds are away from none. */
+/** The number of standard deviations between zero and the differences of two lists of the same rounds. */
 export function distance(one, other) {
   const differences = one.map((time, round) => time - other[round]).filter((difference) => difference !== 0);
   const order = differences.map((difference) => Math.abs(difference)).sort((a, b) => a - b);
   const rank = (difference) => {
     const size = Math.abs(difference);
-    // Of equal sizes each gets the rank in their middle.
+    // Ties get the rank in their middle.
     return (order.indexOf(size) + order.lastIndexOf(size)) / 2 + 1;
   };
   const ranks = differences.map((difference) => Math.sign(difference) * rank(difference));

@@ -28,7 +28,7 @@ export function headerOf(kind) {
   return { alg: "HS256", kid: keyId(), typ: kind === "access" ? "at+jwt" : "rt+jwt" };
 }
 
-/** The claims of a good token of this kind, of nobody in particular. */
+/** The claims of a good token of this kind, for no user in particular. */
 export function claimsOf(kind) {
   const now = Math.floor(Date.now() / 1000);
   return {
@@ -43,12 +43,12 @@ export function claimsOf(kind) {
   };
 }
 
-/** A token that is good but for what is changed in it. */
+/** A good token with these changes. */
 export function forge(kind, { header = {}, claims = {} } = {}, options = {}) {
   return sign({ ...headerOf(kind), ...header }, { ...claimsOf(kind), ...claims }, options);
 }
 
-/** The same token once more, but long past its `exp`. */
+/** The same token with an `exp` long past. */
 export function expired(token) {
   const { header, claims } = decode(token);
   return sign(header, { ...claims, iat: claims.iat - 90_000_000, exp: claims.exp - 90_000_000 });

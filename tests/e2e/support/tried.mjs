@@ -1,6 +1,6 @@
-// Passwords tried on accounts of several kinds, against the clock. Each try has an account of its own, so that no try
-// changes what the next one finds. A difference that is there is found whenever it is measured, one that chance made is
-// not found again: so a measurement that says otherwise than expected is repeated, with other accounts.
+// Passwords tried on accounts of several kinds, with timing. Each attempt has an account of its own, so that none
+// changes the state for the next. A real difference is found in every measurement, and one made by chance is
+// not found again: so an unexpected measurement is repeated, with other accounts.
 import assert from "node:assert/strict";
 
 import { login, post } from "./client.mjs";
@@ -9,26 +9,26 @@ import { DIFFERENT, distance, measure } from "./timing.mjs";
 
 const LATER = Date.now() + 86_400_000;
 /** An account in the middle of a wait. */
-export const THROTTLED = { failed_sign_ins: 6, blocked_until: LATER };
+export const THROTTLED = { failures: 6, blocked_until: LATER };
 export const NO_BODY = "control: no password in the body";
 
-/** What one measurement finds by chance, a second one does not find again; a busy machine may need a third. */
+/** A second measurement does not repeat a finding by chance; a busy machine may need a third. */
 const MEASUREMENTS = { alike: 2, different: 3 };
 
 const address = (kind, round) => `kind-${kind}-round-${round}@mail.example`;
 
-/** Milliseconds of each kind in each round, and of a request without a password; measured when they are asked for. */
+/** Milliseconds of each kind in each round, and of a request without a password; measured on demand. */
 export class Tries {
   #measurements = [];
 
   /**
-   * @param {Record<string, [object|undefined, string]>} kinds the account, `undefined` for none, and what is tried on it
+   * @param {Record<string, [object|undefined, string]>} kinds the account, `undefined` for none, and the password
    */
   constructor(service, kinds, { rounds, warmUp }) {
     Object.assign(this, { service, kinds: Object.entries(kinds), rounds, warmUp });
   }
 
-  /** Makes the accounts, all that may be needed, with this hash unless their kind says another. */
+  /** Makes all accounts that may be needed, with this hash unless their kind has another. */
   async prepare(hash) {
     const count = MEASUREMENTS.different * (this.warmUp + this.rounds);
     const add = ([, [account]], index) => account && addAccounts(this.service, index, count, { hash, ...account });
@@ -55,19 +55,19 @@ export class Tries {
     return this.#measurements[number];
   }
 
-  /** The clock does not tell these two apart. */
+  /** The clock does not distinguish these two. */
   async assertAlike(one, other) {
     const found = await this.#findings(one, other, MEASUREMENTS.alike, (z) => Math.abs(z) < DIFFERENT);
     assert.deepEqual(found, [], `${one} and ${other} differ, whenever it is measured`);
   }
 
-  /** The clock does, so it would tell others apart, too. */
+  /** The clock distinguishes these two, so it would distinguish others, too. */
   async assertDifferent(one, other) {
     const found = await this.#findings(one, other, MEASUREMENTS.different, (z) => Math.abs(z) > DIFFERENT);
     assert.deepEqual(found, [], "this machine is too busy to measure anything");
   }
 
-  /** Does one of so many measurements find that these two are as `isFound` says? What each found, if none does. */
+  /** Nothing, if one of `count` measurements satisfies `isFound` for these two; else the result of each. */
   async #findings(one, other, count, isFound) {
     const found = [];
     for (let number = 0; number < count; number += 1) {
@@ -83,10 +83,16 @@ export class Tries {
 }
 
 /** One account for each round. */
-function addAccounts(service, kind, count, { hash, is_active = 1, failed_sign_ins = 0, blocked_until = 0 }) {
+async function addAccounts(service, kind, count, { hash, is_active = 1, failures = 0, blocked_until = 0 }) {
   const sql = `
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
-    INSERT INTO users (email, password_hash, created_at, is_active, failed_sign_ins, blocked_until)
-    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5, ?6 FROM n`;
-  return rows(service.db, sql, count, String(kind), hash, is_active, failed_sign_ins, blocked_until);
+    INSERT INTO users (email, password_hash, created_at, is_active)
+    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4 FROM n RETURNING id`;
+  const accounts = await rows(service.db, sql, count, String(kind), hash, is_active);
+  if (failures > 0) {
+    const throttle = `
+      INSERT INTO throttles (key, failures, blocked_until)
+      SELECT 'user/' || value || '/password', ?2, ?3 FROM json_each(?1)`;
+    await rows(service.db, throttle, JSON.stringify(accounts.map(({ id }) => id)), failures, blocked_until);
+  }
 }

@@ -1,15 +1,15 @@
-// A service under watch: every secret that goes over the wire to it or comes back is noted, and when it is stopped
-// its whole log is searched for each of them, and each line is checked for its form. So every test of an attack
-// also proves that the attack leaves nothing behind that a reader of logs could use.
+// A service under watch: every secret sent to it or returned by it is recorded. When it is stopped,
+// its whole log is searched for each of them, and each line is checked for its format. So every test of an attack
+// also proves that the attack leaves nothing in the log that a reader could use.
 import assert from "node:assert/strict";
 
 import { rows } from "./database.mjs";
 import { assertLogLine, loggedText } from "./logs.mjs";
 import { SECRET_KEY, startService } from "./service.mjs";
 
-/** Members of bodies, in both directions, whose values are nobody's business. */
+/** Members of bodies, in both directions, whose values must not be logged. */
 const SECRET_MEMBERS = ["email", "password", "current_password", "new_password", "refresh_token", "access_token"];
-/** What is shorter is found in any log by chance. */
+/** A shorter text occurs in any log by chance. */
 const MIN_LENGTH = 7;
 
 /** As `startService`; `end()` searches the log and stops the service. */
@@ -52,20 +52,20 @@ function parsed(body) {
   }
 }
 
-/** The secret, as it may be logged by mistake: as sent, trimmed, in lower case, and the parts of a token. */
+/** The spellings in which a secret may be logged by mistake: as sent, trimmed, in lower case, and a token's parts. */
 function spellings(secret) {
   const whole = [secret, secret.trim(), secret.trim().toLowerCase()];
   const parts = secret.startsWith("eyJ") ? secret.split(".").slice(1) : [];
   return [...whole, ...parts].filter((text) => text.length >= MIN_LENGTH);
 }
 
-/** No secret of the whole run is in the log, and every line of it has the form of the contract. */
+/** No secret of the whole run is in the log, and every line has the format of the contract. */
 async function assertDiscreet(service) {
   const lines = await loggedText(service);
   lines.forEach(assertLogLine);
   const hashes = await rows(service.db, "SELECT password_hash FROM users WHERE password_hash <> ''");
   const hashed = hashes.flatMap(({ password_hash: hash }) => hash.split("$").slice(-2));
-  // Every value once: a run has thousands of secrets, and its log says the same things over and over.
+  // Every value once: a run has thousands of secrets, and its log repeats itself.
   const values = new Set(lines.flatMap((line) => Object.values(JSON.parse(line)).map(String)));
   const text = [...values].join("\n");
   assert.ok(text.includes("Request finished"), "the log of the run is there");

@@ -1,12 +1,12 @@
-// Every way in which an administrator can be lost, and what may be answered to two of them at the same moment.
-import { call } from "./roles.mjs";
+// Every way in which an administrator can be lost, and the possible answers to two of them at the same moment.
+import { asUser } from "./client.mjs";
 
 const removal = ({ target, university }) => ["DELETE", `/universities/${university}/roles/${target.grant}`];
 const disabling = ({ target }) => ["PATCH", `/admin/users/${target.id}`, { is_active: false }];
 const erasure = ({ target }) => ["DELETE", `/admin/users/${target.id}`];
 const leaving = ({ by }) => ["DELETE", "/users/me", { password: by.user.password }];
 
-/** `needs` is what one must have for it, `effect` what it does to whom it is about; `isOwn`: to oneself. */
+/** `needs` is the caller's required right, `effect` the change of the target; `isOwn`: the target is the caller. */
 export const WAYS = {
   "removes the other's role": { needs: "role", effect: "removed", request: removal },
   "disables the other": { needs: "platform", effect: "disabled", request: disabling },
@@ -16,7 +16,7 @@ export const WAYS = {
   "deletes themselves": { needs: "account", effect: "erased", request: leaving, isOwn: true },
 };
 
-/** What somebody is answered who comes after that was done to them. */
+/** The answers to a caller after that was done to it. */
 const AFTERWARDS = {
   removed: { role: "404 NOT_FOUND", platform: "403 FORBIDDEN" },
   disabled: {
@@ -31,13 +31,13 @@ const AFTERWARDS = {
   },
 };
 
-/** `by` goes one of these ways, to be rid of `peer` or of themselves. */
+/** `by` acts in one of these ways, against `peer` or against itself. */
 export function act(way, by, peer) {
   return { ...way, by, target: way.isOwn ? by : peer };
 }
 
 export function perform(service, { by, target, request }, university) {
-  return call(service, by, ...request({ by, target, university }));
+  return asUser(service, by.access, ...request({ by, target, university }));
 }
 
 /** The answers, beside success, that `loser` may get when `winner` succeeds at the same moment. */
@@ -45,16 +45,16 @@ export function refusals(winner, loser) {
   const isHit = winner.target === loser.by;
   const allowed = isHit ? [AFTERWARDS[winner.effect][loser.needs]] : [];
   if (isHit && loser.effect === "removed") {
-    // It began in time, but who was stopped meanwhile takes no role any more; their own may be gone by then.
+    // It began in time, but a stopped caller removes no role; its own role may be gone by then.
     allowed.push(loser.isOwn && winner.effect !== "disabled" ? "404 NOT_FOUND" : "403 FORBIDDEN");
   } else if (winner.target !== loser.target) {
-    // It began in time, but would have taken the last one away.
+    // It began in time, but would have removed the last one.
     allowed.push("409 CONFLICT");
   } else if (winner.effect === "erased" || (winner.effect === "removed" && loser.effect === "removed")) {
-    // It began in time, but what it is about is gone.
+    // It began in time, but its target is gone.
     allowed.push(loser.needs === "account" ? "401 AUTH_INVALID_CREDENTIALS" : "404 NOT_FOUND");
   } else if (winner.effect === "disabled" && loser.needs === "account") {
-    // It began in time, but their password is good for nothing any more.
+    // It began in time, but the caller's password no longer works.
     allowed.push("401 AUTH_INVALID_CREDENTIALS");
   }
   return allowed;

@@ -1,4 +1,4 @@
-// A database out of reach, as D1 shows it: it does not answer, or it rejects. Only requests that say so get it.
+// An unreachable database, as D1 shows it: it does not answer, or it rejects. Only requests with a header get it.
 import Service from "./entry.js";
 
 // The other classes that wrangler.toml names.

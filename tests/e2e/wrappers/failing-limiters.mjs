@@ -1,4 +1,4 @@
-// Rate limiters that are out of order, as the platform's may be: every question is rejected; or, where the setting LIMITERS
+// Rate limiters that are out of order, as the platform's may be: every call is rejected; or, where the setting LIMITERS
 // says "silent", never answered.
 import Service from "./entry.js";
 

@@ -1,7 +1,7 @@
 // The real database and the real circuit breaker's object, with faults in front of them that a test chooses while
 // the service runs: `POST /__faults` with `{db: {kind, …}, breaker: {kind, …}, release: true}`, all optional;
-// `skip` in `db` lets so many calls through first, `times` all after so many failures. It answers what has been
-// counted. Each isolate has its own state.
+// `skip` in `db` lets this many calls through first, `times` lets all through after this many failures. The answer has
+// the counts so far. Each isolate has its own state.
 import Service, { CircuitBreaker as Breaker } from "./entry.js";
 
 // The other classes that wrangler.toml names.
@@ -9,8 +9,8 @@ export * from "./entry.js";
 
 const faults = { db: { kind: "ok", times: Infinity }, breaker: { kind: "ok" } };
 /**
- * Calls of the service, whatever became of them; the fate of each that flapped; starts of the object; and how many
- * milliseconds the slowest answer of the real database took, and of the object with its fault; how late a timer was.
+ * Calls of the service, whatever their outcome; the outcome of each call that flapped; starts of the object. Also the
+ * longest answer of the real database, and of the object with its fault, in milliseconds, and the lateness of timers.
  */
 const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0, slowest: { batch: 0, fetch: 0, timer: 0 } };
 let held = [];
@@ -18,7 +18,7 @@ let held = [];
 const never = () => new Promise(() => {});
 const lost = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
 
-/** Waits for what takes so many milliseconds anyhow, and notes how many more it took. */
+/** Waits for an operation that takes this many milliseconds anyway, and records the excess. */
 async function timed(kind, wait, ms = 0) {
   const begun = Date.now();
   try {
@@ -33,25 +33,25 @@ const after = (ms) => timed("timer", () => new Promise((resolve) => setTimeout(r
 /** `run` asks the real database. */
 const DB = {
   ok: (run) => run(),
-  /** Does it, and answers after so many milliseconds. */
+  /** Performs the call, and answers after this many milliseconds. */
   async slow(run, { ms }) {
     const answer = await run();
     await after(ms);
     return answer;
   },
   never,
-  /** Fails before anything is written. */
+  /** Fails before the write. */
   before: lost,
-  /** Fails when everything is written. */
+  /** Fails after the write. */
   after: (run) => run().then(lost),
-  /** Writes everything, and never says so. */
+  /** Writes everything, and never answers. */
   silent: (run) => run().then(never),
-  /** Does it, and answers with something that is no answer. */
+  /** Performs the call, and answers with an invalid result. */
   async corrupt(run, { answer }) {
     const results = await run();
     return { nothing: undefined, "too few": results.slice(1), "no json": [{ results: [1n] }] }[answer];
   },
-  /** Does it, and answers when the test says so. */
+  /** Performs the call, and answers when the test allows it. */
   async held(run) {
     const answer = await run();
     const { promise, resolve } = Promise.withResolvers();
@@ -76,7 +76,7 @@ const BREAKER = {
   slow: DB.slow,
   never,
   rejects: () => Promise.reject(new Error("Network connection lost.")),
-  /** Answers, but not with what was asked for. */
+  /** Answers, but not the question. */
   nonsense: async () => new Response("error code: 1101"),
   /** `getByName` throws, so this is never reached. */
   throws: never,

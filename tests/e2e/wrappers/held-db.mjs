@@ -1,4 +1,4 @@
-// As `panicking-db.mjs`, and a database that does what it is asked but keeps its answers to some requests back
+// As `panicking-db.mjs`, and a database that performs its calls but holds back its answers to some requests
 // until another request releases them: all of them, or one by its number (`X-Test-Hold-Only: 1` is the first). So
 // there are requests in flight when a panic happens, and others that are overtaken between a read and a write.
 import Service from "./entry.js";

@@ -1,5 +1,5 @@
 // A database whose `prepare` throws, which a real one never does: nothing catches that on its way through Rust, so the
-// Wasm instance is lost in the middle of a request, as after a panic. Only requests that say so get it.
+// Wasm instance is lost in the middle of a request, as after a panic. Only requests with a certain header get it.
 import Service from "./entry.js";
 
 // The other classes that wrangler.toml names.

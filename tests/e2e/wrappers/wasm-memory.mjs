@@ -1,5 +1,5 @@
-// The service as it is, and how many bytes of memory its WebAssembly has: asked for with a header. Whoever makes an
-// instance hands it through here, so this must stand before the service is loaded.
+// The service as it is, and the size of its WebAssembly memory in bytes: requested with a header. Instantiation
+// passes through here, so this must run before the service is loaded.
 let memory;
 WebAssembly.Instance = class extends WebAssembly.Instance {
   constructor(...given) {

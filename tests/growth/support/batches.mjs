@@ -1,18 +1,18 @@
-// What operations cost the database, as wrappers/counted-db.mjs has counted it.
+// The costs of operations in the database, as counted by wrappers/counted-db.mjs.
 import assert from "node:assert/strict";
 
 import { send } from "../../e2e/support/client.mjs";
 
 export const WRAPPER = "tests/growth/wrappers/counted-db.mjs";
 
-/** What was counted since the last look: `[{handler, ms, statements: [{sql, read, written}]}]`. */
+/** The counts since the last call: `[{handler, ms, statements: [{sql, read, written}]}]`. */
 export async function takeBatches(service) {
   const { status, text } = await send(service, "/__batches");
   assert.equal(status, 200, text);
   return JSON.parse(text);
 }
 
-/** Runs one operation alone, after what it needs beforehand: `{trips, read, written, ms, batches}`. */
+/** Runs one operation alone, after its preparation: `{trips, read, written, ms, batches}`. */
 export async function measure(service, { prepare, perform, status }, person) {
   await prepare?.(service, person);
   await takeBatches(service);

@@ -6,7 +6,7 @@ import { quantile, takeBatches, total } from "./batches.mjs";
 const CRON = "*/15 * * * *";
 const isReport = (line) => line.name === "app.clean_up";
 
-/** All of them, `[{removed, ms, batches}]`, and the batches of whoever else was there meanwhile. */
+/** All of them, `[{removed, ms, batches}]`, and the batches of concurrent requests. */
 export async function cleanUp(service) {
   const worker = await service.miniflare.getWorker();
   const runs = [];
@@ -27,7 +27,7 @@ export async function cleanUp(service) {
   return { runs, others };
 }
 
-/** The line that this run wrote: what it removed, and its round trips. */
+/** The line that this run logged: the removed rows, and its round trips. */
 async function reportOf(service, run) {
   await service.logged(isReport, run);
   const line = service.logs(isReport)[run - 1];
@@ -36,7 +36,7 @@ async function reportOf(service, run) {
   return { refresh_tokens, sessions, audit_events, registration_counts, users, d1_calls };
 }
 
-/** Prints what the runs did, and what they and the refreshes beside them took, in milliseconds. */
+/** Prints the results of the runs, and the durations of their batches and of concurrent refreshes, in milliseconds. */
 export function printRuns({ runs, others, refreshesBefore, refreshesMeanwhile }) {
   const lines = runs.map(({ removed, ms, batches }) => {
     const times = timesOf(batches);
@@ -51,9 +51,9 @@ export function printRuns({ runs, others, refreshesBefore, refreshesMeanwhile })
   });
   console.log("Runs of the clean-up: rows removed, time, batches and the time of one, rows read");
   console.table(lines);
-  const print = (what, times, shares) => {
+  const print = (label, times, shares) => {
     const named = shares.map((share) => `p${100 * share} ${quantile(times, share).toFixed(0)} ms`);
-    console.log(`${times.length} ${what}: ${named.join(", ")}`);
+    console.log(`${times.length} ${label}: ${named.join(", ")}`);
   };
   const batches = runs.flatMap((run) => run.batches);
   print("batches of the clean-up", timesOf(batches), [0.5, 0.99, 1]);

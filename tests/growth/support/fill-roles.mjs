@@ -1,44 +1,44 @@
 // Fills a database as ten thousand universities would: a million roles of 200,000 people, departments, courses,
 // enrolments and the events of administrators. Beside the many universities of ordinary size there is one that is
-// huge, and beside ordinary people some who have as much of something as anybody can.
+// huge, and beside ordinary users some with the maximum of something.
 import { fillWith, HASH, numbers, shuffle } from "./rows.mjs";
 
 const USERS = 200_000;
 const UNIVERSITIES = 10_000;
 const DEPARTMENTS_EACH = 5;
 const COURSES_EACH = 20;
-/** Each of these has a role in so many universities. */
+/** Each of these users has a role in this many universities. */
 const MEMBERS = 180_000;
 const ROLES_EACH = 5;
 const ENROLLMENTS_EACH = 2;
 const EVENTS = 300_000;
 
-/** The huge one. */
+/** The huge university. */
 export const HUGE = UNIVERSITIES + 1;
 const HUGE_DEPARTMENTS = 1000;
 const HUGE_COURSES = 10_000;
 const HUGE_ROLES = 1_000_000 - MEMBERS * ROLES_EACH;
 export const HUGE_FIRST_DEPARTMENT = UNIVERSITIES * DEPARTMENTS_EACH + 1;
-/** A course of it that many take. */
+/** A course of it with many enrolments. */
 export const HUGE_COURSE = UNIVERSITIES * COURSES_EACH + 1;
 const HUGE_ENROLLMENTS = 20_000;
 
-/** An ordinary one, in the middle of the tables, and what it has. */
+/** An ordinary university, in the middle of the tables, and its contents. */
 export const ORDINARY = UNIVERSITIES / 2;
 export const ORDINARY_DEPARTMENT = ORDINARY * DEPARTMENTS_EACH;
 export const ORDINARY_COURSE = ORDINARY * COURSES_EACH;
 
-/** Half of all events are of guesses at this one's password, a tenth of what was done to that one. */
+/** Half of all events are guesses at the first one's password, a tenth are acts on the second one. */
 export const HAUNTED_USER = 10;
 export const MANAGED_USER = 11;
-/** Who was disabled, one after another, when a flood of accounts was cleared away. */
+/** The users disabled, one after another, when a flood of accounts was cleared away. */
 export const FIRST_DISABLED_USER = 185_001;
 const LAST_DISABLED_USER = 195_000;
 
-/** Most roles that a user can have, in all and in one university. */
+/** The maximum of roles of a user, in total and in one university. */
 export const MOST_ROLES = 200;
 const MOST_HERE = 20;
-/** People with roles of their own, by what they are; all of them are among the last users, who have no others. */
+/** Users with roles of their own, by kind; all of them are among the last users, which have no others. */
 export const PEOPLE = {
   stranger: USERS,
   boss: USERS - 1,
@@ -52,7 +52,7 @@ export const PEOPLE = {
 };
 
 const departmentOf = (university, number) => `((${university} - 1) * ${DEPARTMENTS_EACH} + 1 + ${number})`;
-/** Of a user, as many as one likes, no two alike. */
+/** Any number of different ones for a user. */
 const universityOf = (user, number) => `(1 + (${shuffle(user)} + (${number}) * 1999) % ${UNIVERSITIES})`;
 const courseOf = (user, number) => `(1 + (${shuffle(user)} + (${number}) * 7717) % ${UNIVERSITIES * COURSES_EACH})`;
 
@@ -110,7 +110,7 @@ const DEAN_ROWS = `
   ${numbers(0, MOST_HERE - 1)}
   SELECT ${PEOPLE.dean}, ${HUGE}, 'DEPARTMENT_ADMIN', ${HUGE_FIRST_DEPARTMENT} + n, n FROM numbers`;
 
-/** As many as possible: in each of ten universities each of four roles in each of five departments. */
+/** The maximum: in each of ten universities each of four roles in each of five departments. */
 const MANIFOLD_ROWS = `
   INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
   ${numbers(0, MOST_ROLES - 1)}, places AS (SELECT n, ${ORDINARY} + n / ${MOST_HERE} AS university FROM numbers)
@@ -158,7 +158,7 @@ const ROWS = [
   HUGE_ENROLLMENT_ROWS,
 ];
 
-/** Fills the tables of a migrated database that nobody has used yet, and that nobody uses now. */
+/** Fills the tables of a migrated database that is new and not in use. */
 export function fillRoles(db) {
   fillWith(db, () => {
     ROWS.forEach((sql) => db.exec(sql));

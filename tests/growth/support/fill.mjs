@@ -4,35 +4,35 @@ import { fillWith, HASH, numbers, scatter, shuffle, values } from "./rows.mjs";
 
 const USERS = 200_000;
 const EVENTS = 1_000_000;
-/** Of which so many are older than they are kept. */
+/** The number of events that are older than their retention. */
 const OLD_EVENTS = 40_000;
 const SESSIONS = 200_000;
 const TOKENS_PER_SESSION = 5;
 
-/** Has signed in thousands of times of late: so many sessions are over and not yet cleaned up. */
+/** Has signed in thousands of times recently: this many sessions are over and not yet cleaned up. */
 export const HEAVIEST_USER = 1;
 const HEAVIEST_SESSIONS = 5000;
-/** Each of these has as many live sessions as anybody can have, and more that are over. */
+/** Each of these has the maximum of live sessions, and more that are over. */
 export const FIRST_HEAVY_USER = 2;
 const HEAVY_USERS = 40;
 const HEAVY_SESSIONS = 250;
 const HEAVY_LIVE_SESSIONS = 100;
-/** One event in ten is of a user so far: of each there are more than one page of an export holds. */
+/** One event in ten belongs to a user up to here: each has more than one page of an export holds. */
 const HEAVY_EVENTS = 10;
-/** These, a tenth of all users, have half of all other sessions and events. */
+/** These users, a tenth of all, have half of all other sessions and events. */
 export const FIRST_FREQUENT_USER = FIRST_HEAVY_USER + HEAVY_USERS;
 const FREQUENT_USERS = USERS / 10;
 const OTHER_USERS = USERS - FIRST_FREQUENT_USER + 1;
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** So the oldest of the events that are kept is 88 days old; they are kept for 90. */
+/** So the oldest of the retained events is 88 days old; they are kept for 90. */
 const EVENT_INTERVAL = Math.floor((88 * DAY) / (EVENTS - OLD_EVENTS));
 const TOKEN_DAYS = 7;
 const SESSION_DAYS = 30;
 
 /**
- * What has become of sessions: of each forty so many, whose tokens were issued so many days ago, each in exchange for
+ * The kinds of sessions: of each forty this many, with tokens issued this many days ago, each in exchange for
  * the one before. The first two kinds are over; of the next two some tokens or all have expired.
  */
 const KINDS = [
@@ -46,7 +46,7 @@ const PERIOD = firstOf(KINDS.length);
 const ENDED = 1;
 const IN_USE = 4;
 
-/** Half of the numbers are of the frequent users, the others of anybody. */
+/** Half of the numbers belong to the frequent users, the others to any user. */
 const someUser = (number) =>
   `(${FIRST_FREQUENT_USER} + ${shuffle(number)} % iif((${number}) & 1, ${FREQUENT_USERS}, ${OTHER_USERS}))`;
 const sessionId = (number) => `(1 + (${shuffle(number)} << 18) + (${number}))`;
@@ -54,10 +54,10 @@ const jti = (number) => {
   const parts = [shuffle(number), ...[2654435761, 3266489917, 668265263].map((factor) => scatter(number, factor))];
   return `printf('%08x%08x%08x%08x', ${parts.join(", ")})`;
 };
-/** The hours that a session is older than the days of its kind say: not everything happens at one time of the day. */
+/** The hours by which a session is older than the days of its kind: activity is spread over the day. */
 const extraAge = (number) => `${shuffle(number)} % ${6 * HOUR}`;
 
-/** Sessions are numbered: those of anybody, then those of the heavy users, then those of the heaviest. */
+/** Sessions are numbered: those of any user, then those of the heavy users, then those of the heaviest. */
 const FIRST_OF_HEAVIEST = SESSIONS + HEAVY_USERS * HEAVY_SESSIONS;
 const LAST_SESSION = FIRST_OF_HEAVIEST + HEAVIEST_SESSIONS - 1;
 const ofHeavy = `(n - ${SESSIONS})`;
@@ -71,7 +71,7 @@ const userOfSession = `CASE
     ELSE ${HEAVIEST_USER} END`;
 const DEVICE = "'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'";
 
-/** The number of the first session, of each forty, that is of this kind. */
+/** The number of the first session of this kind, of each forty. */
 function firstOf(kind) {
   return KINDS.slice(0, kind).reduce((sum, { share }) => sum + share, 0);
 }
@@ -132,7 +132,7 @@ const EVENT_ROWS = `
          '192.0.2.' || (n % 256), ${DEVICE}, printf('%08x%024x', ${shuffle("n")}, n)
   FROM numbers`;
 
-/** Fills the tables of a migrated database that nobody has used yet, and that nobody uses now. */
+/** Fills the tables of a migrated database that is new and not in use. */
 export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {

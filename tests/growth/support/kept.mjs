@@ -1,4 +1,4 @@
-// What a clean-up must leave, and that the chains of tokens are whole: asked of the database as it is stored.
+// The rows that a clean-up must keep, and the integrity of the chains of tokens: asked of the stored database.
 import assert from "node:assert/strict";
 
 const DAY = 86_400_000;
@@ -8,7 +8,7 @@ const isOver = (now) => `(
   s.ended_at IS NOT NULL OR s.expires_at <= ${now}
   OR s.user_id IN (SELECT id FROM users WHERE erasure_cursor IS NOT NULL)
 )`;
-/** Per table its key, and which rows outlive a clean-up at this moment. */
+/** For each table its key, and the rows that outlive a clean-up at this time. */
 const TABLES = {
   refresh_tokens: {
     key: "jti",
@@ -25,9 +25,9 @@ const TABLES = {
 };
 
 const all = (db, sql) => db.prepare(sql).all().map((row) => ({ ...row }));
-const count = (db, what) => db.prepare(`SELECT count(*) AS number FROM ${what}`).get().number;
+const count = (db, rows) => db.prepare(`SELECT count(*) AS number FROM ${rows}`).get().number;
 
-/** Writes down, in tables beside the others, which rows must still be there afterwards; says how many must go. */
+/** Records, in additional tables, the rows that must still exist afterwards; returns the number that must go. */
 export function rememberKept(db) {
   const now = Date.now();
   return Object.entries(TABLES).reduce((doomed, [table, { kept }]) => {
@@ -36,7 +36,7 @@ export function rememberKept(db) {
   }, 0);
 }
 
-/** Exactly those rows are there, and as many as were added meanwhile: `{refresh_tokens: 5, …}`. */
+/** Exactly those rows exist, and the number added concurrently: `{refresh_tokens: 5, …}`. */
 export function assertKept(db, added) {
   for (const [table, { key }] of Object.entries(TABLES)) {
     const isThere = `EXISTS (SELECT 1 FROM ${table} AS t WHERE t.${key} = k.key)`;
@@ -47,8 +47,8 @@ export function assertKept(db, added) {
 }
 
 /**
- * Each session's tokens are one chain, as `assertLinearChains` of the end-to-end tests says, without a walk along each:
- * every token but the live one has its successor in the same session, which is younger, so there is no circle. By
+ * Each session's tokens are one chain, as `assertLinearChains` of the end-to-end tests says, but without a walk along
+ * it: every token but the live one has a younger successor in the same session, so there is no circle. By
  * constraints no two have the same successor and no session has two live tokens, so if each has one, each has one
  * first token as well. A session whose tokens have all expired has none.
  */

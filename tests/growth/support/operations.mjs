@@ -1,25 +1,25 @@
-// Every operation of openapi.yaml, well and badly used, and what it may cost the database: round trips, exactly, and
+// Every operation of openapi.yaml, well and badly used, and its cost in the database: round trips, exactly, and
 // rows read, at most.
 //
-// The bounds are what was measured, as formulas: each row that is looked up by its key counts once, and once more if
-// an index led to it. Where an operation is about all sessions or events of its caller, it reads each of them so many
-// times; nothing depends on what others have stored. So a statement whose plan becomes a scan reads a hundred
-// thousand rows too many, and a statement that is added shows as well.
+// The bounds are measured values, as formulas: each row that is looked up by its key counts once, and once more if
+// an index led to it. An operation about all sessions or events of its caller reads each of them a fixed number of
+// times; nothing depends on the stored rows of others. So a statement whose plan becomes a scan reads a hundred
+// thousand rows too many, and an additional statement shows as well.
 import { login, logout, me, newUser, post, refresh, register, send } from "../../e2e/support/client.mjs";
 import { decode, forge } from "../../e2e/support/tokens.mjs";
 
 export const OPERATOR_KEY = "growth-operator-71c0d4f2a9b84e35d6c7";
 const OPERATOR = { Authorization: `Bearer ${OPERATOR_KEY}` };
 const NEW_PASSWORD = "staple battery horse correct";
-const WRONG_PASSWORD = "not what they chose";
-/** A bound may be missed by so many rows: an engine may look once more at the end of a range. A scan reads more. */
+const WRONG_PASSWORD = "not the chosen one";
+/** A bound may be missed by this many rows: an engine may look once more at the end of a range. A scan reads more. */
 export const SLACK = 5;
 /** Events on a page of an export, and one more. */
 const PAGE = 1001;
 /** Rows of a table that one step of a clean-up or of an erasure looks at. */
 export const STEP = 1000;
 
-/** A request with the access token of somebody. */
+/** A request with a user's access token. */
 function authorized(service, { access }, method, path, value) {
   const headers = { Authorization: `Bearer ${access}`, "Content-Type": "application/json" };
   return send(service, path, { method, headers, body: value && JSON.stringify(value) });
@@ -31,8 +31,8 @@ const changePassword = (service, person, current_password) =>
 const deleteAccount = (service, person, password) => authorized(service, person, "DELETE", "/users/me", { password });
 
 /**
- * `reads` is told what the caller has: `{live, sessions, tokens, events}`, the first without those that are over.
- * `prepare` comes before, and is not counted.
+ * `reads` gets the caller's numbers of rows: `{live, sessions, tokens, events}`, the first without those that are over.
+ * `prepare` runs before, and is not counted.
  */
 export const OPERATIONS = [
   {
@@ -54,7 +54,7 @@ export const OPERATIONS = [
     id: "login",
     status: 200,
     trips: 2,
-    // Live sessions are counted off up to the limit, to say which end and to end them.
+    // Live sessions are counted up to the limit, to find and end the oldest.
     reads: ({ live }) => 18 + 3 * live,
     perform: (service, { user }) => login(service, user),
   },
@@ -78,7 +78,7 @@ export const OPERATIONS = [
     id: "refresh",
     status: 200,
     trips: 1,
-    // Six statements, each of which asks for the token, its session or its user by their keys.
+    // Six statements, each of which looks up the token, its session or its user by key.
     reads: () => 20,
     perform: (service, person) => refresh(service, person.refresh),
   },
@@ -129,7 +129,7 @@ export const OPERATIONS = [
   },
   {
     id: "endSession",
-    case: "nobody's",
+    case: "an unknown session",
     status: 404,
     trips: 2,
     reads: () => 4,
@@ -217,5 +217,5 @@ function withoutDatabase(id, perform) {
   return { id, status: 200, trips: 0, reads: () => 0, perform };
 }
 
-/** How the operation is called in tables and messages. */
+/** The name of the operation in tables and messages. */
 export const titleOf = (operation) => (operation.case ? `${operation.id}, ${operation.case}` : operation.id);

@@ -1,16 +1,16 @@
-// Who uses the service while it is measured: people of the filled database, and ones who have just come.
+// The users of the service while it is measured: users of the filled database, and newcomers.
 import assert from "node:assert/strict";
 
 import { login, refresh, signUp } from "../../e2e/support/client.mjs";
 import { rows } from "../../e2e/support/database.mjs";
 import { emailOf, PASSWORD } from "./rows.mjs";
 
-/** Somebody of the filled database, signed in once more: `{user, access, refresh}`. */
+/** A user of the filled database, signed in once more: `{user, access, refresh}`. */
 export function signIn(service, id) {
   return openSession(service, { email: emailOf(id), password: PASSWORD });
 }
 
-/** Somebody who registered a moment ago and signed in on a second device. */
+/** A user that registered just now and signed in on a second device. */
 export async function newcomer(service) {
   const { user } = await signUp(service);
   return openSession(service, user);
@@ -30,13 +30,13 @@ const SELECT_BELONGINGS = `
          (SELECT count(*) FROM audit_events AS e WHERE e.user_id = u.id) AS events
   FROM users AS u WHERE u.email = ?1`;
 
-/** How many rows are theirs: `{live, sessions, tokens, events}`. */
+/** The numbers of the user's rows: `{live, sessions, tokens, events}`. */
 export async function belongingsOf({ db }, { user }) {
   const [belongings] = await rows(db, SELECT_BELONGINGS, user.email);
   return belongings;
 }
 
-/** Refreshes as long as `isWanted(number of refreshes)`, each time with the token of the answer before. */
+/** Refreshes while `isWanted(number of refreshes)`, each time with the token of the previous answer. */
 export async function refreshInChain(service, token, isWanted) {
   const times = [];
   let newest = token;

@@ -1,8 +1,8 @@
-// Every operation about universities, courses, roles and administration, and what it may cost the database where there
+// Every operation about universities, courses, roles and administration, and its cost in the database where there
 // is very much of everything: round trips, exactly, and rows read, at most.
 //
-// The bounds are what was measured, beside what every request of a caller reads: each row that is looked up by its key
-// counts once, and once more if an index led to it. A list is read as far as its page.
+// The bounds are measured values, without the reads that every request of a caller makes: each row that is looked up by
+// its key counts once, and once more if an index led to it. A list is read as far as its page.
 import assert from "node:assert/strict";
 
 import { asUser, me, send } from "../../e2e/support/client.mjs";
@@ -25,16 +25,16 @@ const PAGE = LIMIT + 1;
 /** A user, a course, an event in the middle of all of them. */
 const MIDDLE = 150_000;
 
-/** What a request reads of its caller: the user, the session, and each of so many roles. */
+/** The reads of a request for its caller: the user, the session, and each of this many roles. */
 export const ofCaller = (roles) => 3 + 2 * roles;
 
 let things = 0;
-/** Somebody else each time who has no role in the huge university, and a name that nothing has. */
-const somebody = () => emailOf(MIDDLE + (things += 1));
+/** On every call another user without a role in the huge university, and an unused name. */
+const outsider = () => emailOf(MIDDLE + (things += 1));
 const newName = () => `new-${(things += 1)}`;
 const named = () => ({ name: newName(), slug: newName() });
 const course = () => ({ title: newName(), code: newName(), is_public: true });
-const role = (name) => () => ({ email: somebody(), role: name });
+const role = (name) => () => ({ email: outsider(), role: name });
 
 const UNIVERSITY = `/universities/${HUGE}`;
 const ROLES = `${UNIVERSITY}/roles`;
@@ -42,7 +42,7 @@ const COURSES = `${UNIVERSITY}/courses`;
 const DEPARTMENTS = `${UNIVERSITY}/departments`;
 const COURSE = `/courses/${HUGE_COURSE}`;
 
-/** One request, by whoever performs it; `{made}` in the path is the id of what was made for it. */
+/** One request, by whichever user performs it; `{made}` in the path is the id of the row made for it. */
 const ask = (method, path, value) => (service, person) => {
   const body = typeof value === "function" ? value() : value;
   return asUser(service, person.access, method, path.replace("{made}", person.made), body);
@@ -57,12 +57,12 @@ const makes = (path, value) => async (service, person, maker) => {
 };
 
 /**
- * An operation that somebody performs, `by` nobody if there is none; `what` says which case of it.
- * `prepare` comes before, and is not counted: `[who, what they do]`, one after another.
+ * An operation performed by `by`, or anonymously without it; `kind` names the case.
+ * `prepare` runs before, and is not counted: `[user, act]`, one after another.
  */
-function operation(id, by, perform, { what, status = 200, trips = 2, reads, prepare = [] }) {
+function operation(id, by, perform, { kind, status = 200, trips = 2, reads, prepare = [] }) {
   return {
-    title: [id, what, by && `by ${by}`].filter(Boolean).join(", "),
+    title: [id, kind, by && `by ${by}`].filter(Boolean).join(", "),
     id,
     by,
     status,
@@ -86,7 +86,7 @@ const OF_UNIVERSITIES = [
   ...["stranger", "student", "manifold"].map((by) =>
     operation("listUniversities", by, page("/universities"), { reads: (roles) => roles + 2 * PAGE }),
   ),
-  operation("listUniversities", "boss", page("/universities", "&cursor=5000"), { what: "late", reads: PAGE }),
+  operation("listUniversities", "boss", page("/universities", "&cursor=5000"), { kind: "late", reads: PAGE }),
   operation("getUniversity", "student", get(UNIVERSITY), { reads: 2 }),
   operation("getUniversity", "stranger", get(UNIVERSITY), { status: 404, trips: 1, reads: 1 }),
   operation("createUniversity", "boss", ask("POST", "/universities", named), { status: 201, reads: 3 }),
@@ -104,7 +104,7 @@ const OF_UNIVERSITIES = [
     prepare: [["rector", makes(DEPARTMENTS, named)]],
   }),
   operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/${HUGE_FIRST_DEPARTMENT}`), {
-    what: "in use",
+    kind: "in use",
     status: 409,
     reads: 5,
   }),
@@ -112,10 +112,10 @@ const OF_UNIVERSITIES = [
 
 const OF_ROLES = [
   operation("listRoles", "rector", page(ROLES), { reads: 1 + 2 * PAGE }),
-  operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { what: "late", reads: 1 + 2 * PAGE }),
+  operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 1 + 2 * PAGE }),
   operation("grantRole", "boss", (service, person) =>
     ask("POST", ROLES, { user_id: person.others.manifold.id, role: "TA" })(service, person), {
-    what: "to whom has the most",
+    kind: "to a user with the most",
     status: 409,
     reads: MOST_ROLES + 20,
   }),
@@ -126,7 +126,7 @@ const OF_ROLES = [
     prepare: [["rector", makes(ROLES, role("TA"))]],
   }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
-    what: "an administrator's",
+    kind: "an administrator's",
     status: 204,
     trips: 3,
     reads: 16,
@@ -138,16 +138,16 @@ const OF_COURSES = [
   operation("listUniversityCourses", "student", page(COURSES), { reads: 2 + PAGE }),
   operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}`), { trips: 1, reads: PAGE }),
   operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}&cursor=${MIDDLE}`), {
-    what: "late",
+    kind: "late",
     trips: 1,
     reads: PAGE,
   }),
   operation("listCourses", "stranger", page("/courses"), { reads: 5 * PAGE }),
-  // Of each of the caller's universities the next course is looked up for each place of the page.
-  ...[["", undefined], [`&cursor=${MIDDLE}`, "late"]].map(([cursor, what]) =>
-    operation("listCourses", "student", page("/courses", cursor), { what, reads: (roles) => (3 * roles + 4) * PAGE }),
+  // For each of the caller's universities the next course is looked up for each place of the page.
+  ...[["", undefined], [`&cursor=${MIDDLE}`, "late"]].map(([cursor, kind]) =>
+    operation("listCourses", "student", page("/courses", cursor), { kind, reads: (roles) => (3 * roles + 4) * PAGE }),
   ),
-  operation("listCourses", "boss", page("/courses", `&cursor=${MIDDLE}`), { what: "late", reads: PAGE }),
+  operation("listCourses", "boss", page("/courses", `&cursor=${MIDDLE}`), { kind: "late", reads: PAGE }),
   operation("getCourse", undefined, anonymous(COURSE), { trips: 1, reads: 1 }),
   operation("getCourse", "student", get(COURSE), { reads: 2 }),
   operation("createCourse", "rector", ask("POST", COURSES, course), { status: 201, reads: 12 }),
@@ -157,15 +157,15 @@ const OF_COURSES = [
     reads: 8,
     prepare: [["rector", makes(COURSES, course)]],
   }),
-  ...[["", undefined], ["&cursor=410000", "late"]].map(([cursor, what]) =>
-    operation("listEnrollments", "teacher", page(`${COURSE}/enrollments`, cursor), { what, reads: 1 + 2 * PAGE }),
+  ...[["", undefined], ["&cursor=410000", "late"]].map(([cursor, kind]) =>
+    operation("listEnrollments", "teacher", page(`${COURSE}/enrollments`, cursor), { kind, reads: 1 + 2 * PAGE }),
   ),
   operation("enroll", "student", ask("POST", "/courses/{made}/enrollments"), {
     status: 201,
     reads: 16,
     prepare: [["rector", makes(COURSES, course)]],
   }),
-  operation("enroll", "student", ask("POST", `${COURSE}/enrollments`), { what: "once more", status: 409, reads: 14 }),
+  operation("enroll", "student", ask("POST", `${COURSE}/enrollments`), { kind: "once more", status: 409, reads: 14 }),
   operation("getEnrollment", "student", get("/enrollments/1"), { reads: 3 }),
   operation("endEnrollment", "student", ask("DELETE", "/enrollments/{made}"), {
     status: 204,
@@ -182,9 +182,9 @@ const QUESTIONS = [
   ["of a course", 2, 1, "courses:view", { course_id: HUGE_COURSE }],
   ["of an enrolment", 2, 2, "enrollments:view", { enrollment_id: 1 }],
   ["of three that agree", 2, 1, "courses:view", ORDINARY_IDS],
-].flatMap(([what, trips, reads, permission, ids]) => {
+].flatMap(([kind, trips, reads, permission, ids]) => {
   const check = ask("POST", "/authz/check", { permission, ...ids });
-  return ["student", "manifold"].map((by) => operation("checkPermission", by, check, { what, trips, reads }));
+  return ["student", "manifold"].map((by) => operation("checkPermission", by, check, { kind, trips, reads }));
 });
 
 const OF_USERS = [
@@ -194,16 +194,16 @@ const OF_USERS = [
     ["by address", `&email=${emailOf(MIDDLE)}`, 1],
     ["disabled", "&is_active=false", PAGE],
     ["active", "&is_active=true", PAGE],
-  ].map(([what, query, reads]) => operation("adminListUsers", "boss", page("/admin/users", query), { what, reads })),
+  ].map(([kind, query, reads]) => operation("adminListUsers", "boss", page("/admin/users", query), { kind, reads })),
   operation("adminGetUser", "boss", get(`/admin/users/${MIDDLE}`), { reads: 12 }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 12 }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { is_active: false }), {
-    what: "disabling",
+    kind: "disabling",
     reads: 12,
   }),
   operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 3 }),
   operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 5 }),
-  // What is theirs is looked for in every table, and each of their rows deleted.
+  // The user's rows are looked for in every table, and each of them deleted.
   operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 70 }),
 ];
 
@@ -213,13 +213,13 @@ const OF_EVENTS = [
   ["of a type", "&type=role_granted", PAGE],
   ["of a type, late", "&type=role_granted&cursor=5000", PAGE],
   ["of a type that there is none of", "&type=deleted", 1],
-  // In no index by type: of these events four of ten are such, and the others are read over.
+  // No index has the type: four of ten of these events have it, and the others are read and skipped.
   ["refreshes", "&type=refreshed", 5 * PAGE],
   ["of a user and a type", `&user_id=${MANAGED_USER}&type=role_granted`, PAGE],
   ["of a user, a type they have none of", `&user_id=${HAUNTED_USER}&type=role_granted`, 1],
   ["of a user, refreshes", "&user_id=1&type=refreshed", 5 * PAGE],
-].map(([what, query, reads]) =>
-  operation("adminListEvents", "boss", page("/admin/audit-events", query), { what, reads }),
+].map(([kind, query, reads]) =>
+  operation("adminListEvents", "boss", page("/admin/audit-events", query), { kind, reads }),
 );
 
 export const OPERATIONS = [

@@ -2,7 +2,7 @@
 // The same rows every time.
 import { pbkdf2Sync } from "node:crypto";
 
-/** Everybody's who was there before. */
+/** The password of every user of the filled database. */
 export const PASSWORD = "correct horse of two hundred thousand";
 export const HASH = phc(PASSWORD, 1000);
 
@@ -10,7 +10,7 @@ export const emailOf = (id) => `user-${id}@mail.example`;
 
 /** Spreads numbers below 2^32 over 32 bits: multiplication by an odd number is a bijection there. */
 export const scatter = (number, factor = 2654435761) => `(((${number}) * ${factor}) & 4294967295)`;
-/** Without any order: neighbours among the numbers, or among their images under `scatter`, are none here. */
+/** Without any order: neighbouring numbers, or neighbours under `scatter`, are no neighbours here. */
 export const shuffle = (number) => {
   return `(((${scatter(number)} >> 12) * (${scatter(number, 2246822519)} >> 12) >> 4) & 4294967295)`;
 };
@@ -20,10 +20,10 @@ export const values = (table, list) => {
   return `${table} AS (VALUES ${list.map((row) => `(${row.join(", ")})`).join(", ")})`;
 };
 
-/** Fills the tables of a migrated database that nobody has used yet, and that nobody uses now. */
+/** Fills the tables of a migrated database that is new and not in use. */
 export function fillWith(db, insert) {
   const indexes = db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").all();
-  // Nobody needs what is lost if this is cut off.
+  // Nothing of value is lost if this is interrupted.
   db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
   // Built once over all rows, they take a fraction of the time.
   indexes.forEach(({ name }) => db.exec(`DROP INDEX ${name}`));

@@ -1,5 +1,5 @@
-// The database as it lies on the disk while no service runs: to fill it, and to look through all of it, without
-// keeping a service waiting. D1 is SQLite, and this is its file.
+// The database file while no service runs: to fill it, and to read all of it, without
+// blocking a service. D1 is SQLite, and this is its file.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// The real database, and a record of what each batch cost: the rows that D1 says it read and wrote, statement by
-// statement, and the time. `GET /__batches` hands the record over, and forgets it.
+// The real database, and a record of the cost of each batch: the rows that D1 says it read and wrote, statement by
+// statement, and the time. `GET /__batches` returns the record, and clears it.
 import Service from "./entry.js";
 
 // The other classes that wrangler.toml names.
@@ -7,12 +7,12 @@ export * from "./entry.js";
 
 let batches = [];
 
-/** As much of a statement as names it. */
+/** The beginning of a statement, enough to identify it. */
 const firstWords = (sql) => sql.trim().split(/\s+/).slice(0, 8).join(" ");
 
 /**
- * Deployed, D1 is another machine, and while a clean-up waits for it the Worker answers requests. Here D1 lives in the
- * same process, which looks at its sockets only when nothing else is ready; in a clean-up something always is, and
+ * Deployed, D1 is another machine, and the Worker answers requests while a clean-up waits for it. Here D1 lives in the
+ * same process, which polls its sockets only when nothing else is ready. In a clean-up something always is, and
  * requests would wait for its end. A turn of the event loop before each of its batches makes up for that.
  */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -22,7 +22,7 @@ function counted(real, handler) {
     if (handler === "scheduled") {
       await turn();
     }
-    // The clock of a Worker moves when something arrives: what lies between these two looks is the waiting.
+    // The clock of a Worker advances when something arrives: the time between these two readings is the wait.
     const begun = Date.now();
     const results = await real.batch(statements);
     const ms = Date.now() - begun;

@@ -1,5 +1,5 @@
-// Runs `make` as somebody at a terminal would, on a database of the test's own: real make, real wrangler, real D1. No
-// setting of whoever runs the tests reaches it, and no account of theirs.
+// Runs `make` as from a terminal, on a database of the test's own: real make, real wrangler, real D1. No
+// developer's setting or account reaches it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { dump } from "../../e2e/support/database.mjs";
 import { startFor, stateFolder } from "../../e2e/support/start.mjs";
 
 export const ROOT = resolve(import.meta.dirname, "../../..");
-/** What a shell might export that would choose a database, an account, or what make does. */
+/** Exported variables that would choose a database, an account, or an action of make. */
 const LEFT_OUT = /^(MAKE.*|MFLAGS|EMAIL|REMOTE|STATE|PORT|PATH|HOME|XDG_.*|CLOUDFLARE_.*|CF_.*)$/;
 
 /** Runs a program to its end, without blocking a service that runs in this process: `{code, stdout, stderr}`. */
@@ -27,29 +27,29 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** An environment in which wrangler is signed in nowhere: `home` has no settings of it. */
+/** An environment in which wrangler is signed in nowhere: `home` has none of its settings. */
 export function environment(home, exported = {}) {
   const kept = Object.entries(process.env).filter(([name]) => !LEFT_OUT.test(name));
   return { ...Object.fromEntries(kept), PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, ...exported };
 }
 
 /**
- * `make target NAME=value …`, with what the caller's shell exports beside it. Names of STATE and PATH as any other;
- * the folder STATE is the home of the caller too.
+ * `make target NAME=value …`, with additional exported variables. STATE and PATH are names like any other;
+ * the folder STATE is also the caller's home.
  */
 export function make(target, variables, exported = {}) {
   const args = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   return run("make", [target, ...args], { env: environment(variables.STATE, exported) });
 }
 
-/** It went well: its lines. */
+/** It succeeded: its lines. */
 export function assertDone({ code, stdout, stderr }) {
   assert.equal(code, 0, stdout + stderr);
   assert.equal(stderr, "");
   return stdout.trimEnd().split("\n");
 }
 
-/** It gave up with exactly one line of its own, beside make's, and without a success on its lips: that line. */
+/** It failed with exactly one line of its own, beside make's, and without claiming success: that line. */
 export function assertGaveUp({ code, stdout, stderr }) {
   assert.notEqual(code, 0, stdout);
   assert.equal(stdout, "");
@@ -59,13 +59,13 @@ export function assertGaveUp({ code, stdout, stderr }) {
 }
 
 /**
- * Has the migrations applied once, by make, for all tests of the file. `migrated(t)` gives a test a folder of its own
+ * Applies the migrations once, by make, for all tests of the file. `migrated(t)` gives a test a folder of its own
  * with that database in it.
  */
 export function migratedFolders() {
   const template = mkdtempSync(join(tmpdir(), "edge-auth-scripts-"));
   before(async () => {
-    const { code, stdout, stderr } = await make(join(template, "migrated"), { STATE: template });
+    const { code, stdout, stderr } = await make("migrate", { STATE: template });
     assert.equal(code, 0, stdout + stderr);
   });
   after(() => rmSync(template, { recursive: true, force: true }));
@@ -76,12 +76,12 @@ export function migratedFolders() {
   };
 }
 
-/** The service on the database in that folder, where `make dev` would have it. */
+/** The service on the database in that folder, in the place where `make dev` would have it. */
 export function serviceOn(t, folder) {
   return startFor(t, { state: join(folder, "v3"), migrate: false });
 }
 
-/** Tables that are no content: counters, notes about migrations, rows that are always there. */
+/** Tables without content: counters, records of migrations, rows that always exist. */
 const APART = ["sqlite_sequence", "d1_migrations", "unknown_sign_ins"];
 
 /** All rows of the database, as lines, to compare before and after. */

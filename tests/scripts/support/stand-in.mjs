@@ -1,4 +1,4 @@
-// A stand-in for wrangler that notes how it was called, so that what would reach a remote database is seen here and
+// A stand-in for wrangler that records its calls, so that a call to a remote database is visible here and
 // goes nowhere.
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -7,8 +7,8 @@ import { stateFolder } from "../../e2e/support/start.mjs";
 import { ROOT } from "./make.mjs";
 
 /**
- * Puts it first on the PATH that it gives back. It prints `stdout` and `stderr` and ends with `code`; `calls()` are
- * those so far: the arguments, and the environment that wrangler would choose by itself.
+ * Puts it first on the PATH that it returns. It prints `stdout` and `stderr` and exits with `code`; `calls()` are
+ * those so far: the arguments, and the environment that would influence wrangler.
  */
 export function standIn(t, { stdout = "", stderr = "", code = 0 } = {}) {
   const folder = stateFolder(t);
@@ -34,5 +34,5 @@ process.exitCode = ${code};
   };
 }
 
-/** What `wrangler d1 execute --json` prints when its statements gave these rows. */
+/** The output of `wrangler d1 execute --json` for statements that gave these rows. */
 export const answer = (...lists) => JSON.stringify(lists.map((results) => ({ results, success: true, meta: {} })));

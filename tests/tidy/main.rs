@@ -36,21 +36,21 @@ fn layer(path: &Path) -> String {
     below.components().next().unwrap().as_os_str().to_str().unwrap().to_owned()
 }
 
-/// Files of `src` in layers that may not use any of these words, and do.
-fn users(may_not: impl Fn(&str) -> bool, words: &[&str]) -> Vec<PathBuf> {
+/// Files of `src` in the forbidden layers whose code has one of these words.
+fn files_using(is_forbidden: impl Fn(&str) -> bool, words: &[&str]) -> Vec<PathBuf> {
     let mut files = files("src", "rs");
-    files.retain(|path| may_not(&layer(path)) && words.iter().any(|word| code(path).contains(word)));
+    files.retain(|path| is_forbidden(&layer(path)) && words.iter().any(|word| code(path).contains(word)));
     files
 }
 
 /// Files of `src` outside these layers whose code has one of these words.
 fn offenders(allowed: &[&str], words: &[&str]) -> Vec<PathBuf> {
-    users(|layer| !allowed.contains(&layer), words)
+    files_using(|layer| !allowed.contains(&layer), words)
 }
 
 /// Files of this layer whose code has one of these words.
 fn within(name: &str, words: &[&str]) -> Vec<PathBuf> {
-    users(|layer| layer == name, words)
+    files_using(|layer| layer == name, words)
 }
 
 #[track_caller]
@@ -72,7 +72,7 @@ fn dependencies_point_downwards() {
 }
 
 #[test]
-fn files_are_small_enough_to_be_read_at_once() {
+fn files_have_at_most_310_lines() {
     let folders = [
         ("src", "rs"),
         ("examples", "rs"),
@@ -91,7 +91,7 @@ fn files_are_small_enough_to_be_read_at_once() {
 }
 
 #[test]
-fn every_file_says_first_what_it_is_for() {
+fn every_file_opens_with_a_comment() {
     let folders = [
         ("src", "rs"),
         ("examples", "rs"),
@@ -106,7 +106,7 @@ fn every_file_says_first_what_it_is_for() {
         for path in files(folder, ending) {
             let text = fs::read_to_string(&path).unwrap();
             let opening = if ending == "rs" { "//!" } else { "//" };
-            assert!(text.starts_with(opening), "{} opens without a word", path.display());
+            assert!(text.starts_with(opening), "{} does not open with a comment", path.display());
         }
     }
 }

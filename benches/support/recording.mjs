@@ -1,0 +1,117 @@
+// The statements of each operation, recorded from a running target, and the origin of each of their values.
+//
+// The source code has the statements as constants with macros and named parameters. D1 receives another text, so the
+// benchmark records the text that D1 receives instead of parsing the source. To replay a statement for another user,
+// the floor must know the meaning of each value. Therefore each operation runs twice, for two users. A value that
+// equals the same fact of both requests, such as the user's id, is that fact. A value that is equal in both is a
+// constant. A value with the same distance from the time of both requests is a point in time. Any other value is an
+// error, so that a new parameter cannot get a wrong value unnoticed.
+import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
+
+import { userOf } from "./people.mjs";
+
+/** The wrapper of a target that is recorded. */
+export const RECORDER = "benches/support/recorded-db.mjs";
+/** Two requests within a millisecond would make every point in time look like a constant. */
+const PAUSE_MS = 5;
+
+const takeBatches = async ({ origin }) => (await fetch(`${origin}/__batches`)).json();
+
+/**
+ * Runs operations on a target behind RECORDER. Returns for each operation, by its id, the size of the response's body
+ * and the batches: lists of `{sql, values}`. A value is a JavaScript expression, such as `fact.user`,
+ * `fact.now + 604800000` or `"signed_in"`.
+ */
+export async function record(target, operations) {
+  // Discard the batches of the set-up.
+  await takeBatches(target);
+  const recording = {};
+  for (const operation of operations) {
+    const samples = [await sample(target, operation, 0), await sample(target, operation, 1)];
+    recording[operation.id] = { size: samples[0].size, batches: generalised(samples, operation.title) };
+  }
+  return recording;
+}
+
+/** One request with its batches, the facts that their values may come from, and the size of the response's body. */
+async function sample(target, operation, connection) {
+  const { origin, world } = target;
+  await setTimeout(PAUSE_MS);
+  const { path, ...request } = operation.request(world, connection);
+  const begun = Date.now();
+  const response = await fetch(origin + path, request);
+  const body = await response.text();
+  const ended = Date.now();
+  assert.equal(response.status, operation.status, `${operation.title}: ${body}`);
+  operation.answered?.(world, connection, body);
+  const batches = await takeBatches(target);
+  const values = batches.flat().flatMap((statement) => statement.values);
+  const facts = {
+    ...factsOf(request, JSON.parse(body), world.tokens),
+    now: values.find((value) => begun <= value && value <= ended),
+  };
+  return { batches, facts: { ...facts, ...drawn(values, facts) }, size: body.length };
+}
+
+/** The facts that the request or its response shows. */
+function factsOf({ headers, body }, answer, tokens) {
+  const { email, full_name, refresh_token: token } = body === undefined ? {} : JSON.parse(body);
+  const presented = tokens.read(token ?? headers.Authorization?.slice("Bearer ".length));
+  const issued = tokens.read(answer.refresh_token);
+  const user = presented.user ?? issued.user ?? userOf(email);
+  return {
+    user,
+    session: presented.session ?? issued.session,
+    presented: presented.jti,
+    issued: issued.jti,
+    throttle_key: `user/${user}/password`,
+    email,
+    full_name,
+    ip: headers["CF-Connecting-IP"],
+    agent: headers["User-Agent"],
+  };
+}
+
+/** Values that the target itself draws or derives and does not show, recognised by their form. */
+function drawn(values, { presented, issued }) {
+  const like = (form) => values.find((value) => form.test(value) && value !== presented && value !== issued);
+  return {
+    request_id: like(/^[0-9a-f]{32}$/),
+    hash: like(/^\$pbkdf2-sha256\$/),
+    unknown_key: like(/^unknown\/[0-9]+$/),
+  };
+}
+
+/** The batches of samples, with an expression for each value. */
+function generalised(samples, title) {
+  const [first] = samples;
+  const facts = samples.map((each) => each.facts);
+  const texts = ({ batches }) => batches.map((batch) => batch.map(({ sql }) => sql));
+  samples.forEach((each) => assert.deepEqual(texts(each), texts(first), `${title} runs different statements`));
+  return first.batches.map((batch, place) =>
+    batch.map(({ sql, values }, index) => ({
+      sql,
+      values: values.map((_, position) => {
+        const column = samples.map(({ batches }) => batches[place][index].values[position]);
+        const expression = expressionOf(column, facts);
+        assert.ok(expression, `${title}: no meaning of ?${position + 1}, ${JSON.stringify(column)}, in ${sql}`);
+        return expression;
+      }),
+    })),
+  );
+}
+
+/** The expression that gives these values for requests with these facts. */
+function expressionOf(column, facts) {
+  const areAll = (valueOf) => column.every((value, index) => value === valueOf(facts[index]));
+  const name = Object.keys(facts[0]).find((key) => areAll((fact) => fact[key]));
+  if (name !== undefined) {
+    return `fact.${name}`;
+  }
+  if (areAll(() => column[0])) {
+    return JSON.stringify(column[0]);
+  }
+  const ahead = column[0] - facts[0].now;
+  return areAll(({ now }) => now + ahead) ? `fact.now ${ahead < 0 ? "-" : "+"} ${Math.abs(ahead)}` : undefined;
+}

@@ -1,0 +1,44 @@
+//! The refusals of HTTP itself: such requests never reach a use case.
+
+/// The reason for a refusal that precedes every operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The path exists, but not for this method (RFC 9110 §15.5.6).
+    MethodNotAllowed,
+    /// The body is larger than the service reads (RFC 9110 §15.5.14).
+    PayloadTooLarge,
+    /// The `Content-Type` is not JSON (RFC 9110 §15.5.16).
+    UnsupportedMediaType,
+}
+
+impl ProtocolError {
+    /// Every error, in the order of the contract.
+    pub const ALL: [Self; 3] = [Self::MethodNotAllowed, Self::PayloadTooLarge, Self::UnsupportedMediaType];
+
+    /// The row of the table: wire code, HTTP status, message.
+    const fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
+            Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
+            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
+        }
+    }
+
+    /// The code in the response, part of the wire contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status of the response.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.row().1
+    }
+
+    /// The message of the response.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        self.row().2
+    }
+}

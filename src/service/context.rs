@@ -1,0 +1,106 @@
+//! The inputs of every use case besides its command, and the errors of all use cases.
+
+use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::password::Password;
+use crate::domain::password::argon2id::NotHashed;
+use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
+use crate::domain::password::queue::HashQueueFull;
+use crate::domain::problem::{Code, Problem};
+use crate::domain::session::token::TokenAuthority;
+use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
+use crate::ports::{AwaitHashSlot, Background, DbError, Entropy, NoEntropy};
+use crate::store::Store;
+use crate::store::audit::RequestInfo;
+
+/// The inputs of every use case besides its command.
+pub struct Context<'a> {
+    /// The settings of the deployment.
+    pub settings: &'a Settings,
+    /// Issues and checks tokens.
+    pub tokens: &'a TokenAuthority,
+    /// The database, behind the circuit breaker.
+    pub store: &'a Store,
+    /// The time, the client and the id of the request.
+    pub request: RequestInfo<'a>,
+    /// Cryptographically strong random bytes.
+    pub entropy: Entropy,
+    /// Runs tasks behind the response.
+    pub background: &'a dyn Background,
+    /// Waits for a slot to hash a password.
+    pub await_hash_slot: AwaitHashSlot,
+}
+
+impl Context<'_> {
+    pub(in crate::service) const fn now(&self) -> Timestamp {
+        self.request.now
+    }
+
+    pub(in crate::service) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        (self.entropy)(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(in crate::service) fn new_token_id(&self) -> Result<TokenId, Error> {
+        self.random().map(TokenId::from_random)
+    }
+
+    pub(in crate::service) fn new_session_id(&self) -> Result<SessionId, Error> {
+        self.random().map(SessionId::from_random)
+    }
+
+    pub(in crate::service) fn new_salt(&self) -> Result<[u8; SALT_LENGTH], Error> {
+        self.random()
+    }
+
+    /// Hashes a password that is to be stored.
+    pub(in crate::service) async fn hash(&self, password: &Password) -> Result<String, Error> {
+        (self.await_hash_slot)().await?;
+        let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
+        hash.to_phc().map_err(Error::NewHash)
+    }
+}
+
+/// Why a use case did not succeed: the caller's fault, or one of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The error that the caller receives.
+    #[error("{}", .0.code.as_str())]
+    Refused(Problem),
+    /// The database refused, failed, or was not asked.
+    #[error("database: {0}")]
+    Database(#[from] DbError),
+    /// An operator's command did not reach the circuit breaker.
+    #[error("the circuit breaker is out of reach")]
+    BreakerOutOfReach,
+    /// The runtime gave no random bytes.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// A stored password hash that cannot be used.
+    #[error("user {user_id}: {cause}")]
+    StoredHash {
+        /// The id of the user.
+        user_id: i64,
+        /// The fault of the PHC string.
+        cause: MalformedHash,
+    },
+    /// A password could not be hashed.
+    #[error("password hash: {0}")]
+    Hashing(#[from] NotHashed),
+    /// Too many wait to hash a password.
+    #[error("password hash: {0}")]
+    HashQueueFull(#[from] HashQueueFull),
+    /// A password hash that could not be written.
+    #[error("new password hash: {0}")]
+    NewHash(MalformedHash),
+    /// A token could not be written.
+    #[error("signing: {0}")]
+    Signing(#[from] jwt_compact::CreationError),
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}

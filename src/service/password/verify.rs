@@ -1,0 +1,56 @@
+//! Checking a password, at sign-in and at re-authentication. Every refusal is the same work and the same response: for
+//! an unknown address, a wrong password, and a throttled account. Database round trips: 0, and 1 for a refusal.
+
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::ids::SessionId;
+use crate::domain::password::Password;
+use crate::domain::password::equal_work::verify_with_equal_work;
+use crate::domain::password::hash::PasswordHash;
+use crate::domain::password::verified::VerifiedPassword;
+use crate::domain::problem::Code;
+use crate::service::{Context, Error};
+use crate::store::audit::Event;
+use crate::store::password::credentials::{self, Account, CredentialsRow};
+
+/// An account whose password was correct while no wait was in force.
+pub(in crate::service) struct Verified {
+    pub(in crate::service) password: VerifiedPassword,
+    pub(in crate::service) is_active: bool,
+    pub(in crate::service) hash: PasswordHash,
+}
+
+/// Checks a password against the stored hash. A refusal is counted, and recorded as an event of type `refused_as`.
+///
+/// # Errors
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+pub(in crate::service) async fn verify_password(
+    ctx: &Context<'_>,
+    account: &Account,
+    password: &Password,
+    refused_as: EventType,
+    session_id: Option<SessionId>,
+) -> Result<Verified, Error> {
+    let hash = account.credentials.as_ref().map(read_hash).transpose()?;
+    let is_blocked = account.throttle.is_blocked(ctx.now());
+    (ctx.await_hash_slot)().await?;
+    let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
+    let reason = match (&account.credentials, hash) {
+        _ if is_blocked => Reason::Throttled,
+        (Some(user), Some(hash)) if matches => {
+            return Ok(Verified { password: user.verified(), is_active: user.is_active, hash });
+        }
+        (Some(_), _) => Reason::WrongPassword,
+        (None, _) => Reason::UnknownUser,
+    };
+    let user_id = account.credentials.as_ref().map(|user| user.id);
+    let event = Event::of(refused_as, user_id).because(reason).within(session_id);
+    // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
+    let was_guess = reason != Reason::Throttled;
+    credentials::record_refusal(ctx.store, account, was_guess, ctx.request, event).await?;
+    Err(Code::InvalidCredentials.into())
+}
+
+fn read_hash(user: &CredentialsRow) -> Result<PasswordHash, Error> {
+    let user_id = user.id.get();
+    PasswordHash::parse(&user.password_hash).map_err(|cause| Error::StoredHash { user_id, cause })
+}

@@ -1,0 +1,43 @@
+//! The type of an entry in the register of user-owned data (`store/account/register.rs`). Each corridor describes its
+//! tables with this type, beside their SQL.
+
+use crate::store::platform::clean_up::Walk;
+
+/// One table with rows of a user.
+#[derive(Debug)]
+pub struct Owned {
+    /// Name of the table in the schema.
+    pub table: &'static str,
+    /// The statements of one step of erasure, for an erased `:user_id` and at most `:step` rows. Order matters:
+    /// referring rows are deleted before the rows they refer to.
+    pub erase: &'static [&'static str],
+    /// Queries that have a row while the erasure is unfinished. They refer to the outer `users` row.
+    pub remains: &'static [&'static str],
+    /// The section of the user's export; absent if other sections contain the same information.
+    pub export: Option<Section>,
+    /// The walk of the clean-up; absent if rows never become outdated.
+    pub walk: Option<Walk>,
+}
+
+/// A section of the export.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// The member of the export that lists the rows.
+    pub member: &'static str,
+    /// Selects the exported rows, by `:user_id` and `:limit`; a paged section also takes `:before`, an id.
+    pub select: &'static str,
+    /// How the section is divided into pages.
+    pub paging: Paging,
+}
+
+/// How a section of the export is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// All rows are on the first page, since a user cannot have more of them than this limit.
+    FirstPage {
+        /// Maximum number of rows.
+        limit: i64,
+    },
+    /// Rows are listed by descending id over all pages. At most one section, since a page has one cursor.
+    ById,
+}
