@@ -1,7 +1,8 @@
 // Builds the static files of the deployment: the API description as YAML and as JSON, and the pages that show it, with
 // Swagger UI and ReDoc from their npm packages. Neither the build nor the pages load anything from other servers.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
+import { withoutCampus } from "./without-campus.mjs";
 
 rmSync("public", { recursive: true, force: true });
 mkdirSync("public");
@@ -19,6 +20,8 @@ if (parts.length !== 2) {
 const empty = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E";
 writeFileSync("public/redoc/redoc.standalone.js", parts.join(empty));
 
-const yaml = readFileSync("openapi.yaml", "utf8");
+// CAMPUS=off belongs to a Worker that is built with `--no-default-features`.
+const source = readFileSync("openapi.yaml", "utf8");
+const yaml = process.env.CAMPUS === "off" ? stringify(withoutCampus(parse(source)), { lineWidth: 0 }) : source;
 writeFileSync("public/openapi.yaml", yaml);
 writeFileSync("public/openapi.json", JSON.stringify(parse(yaml)));

@@ -7,6 +7,8 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod breaker;
+#[cfg(feature = "campus")]
+pub mod campus;
 pub mod ids;
 pub mod limits;
 pub mod password;

@@ -5,6 +5,7 @@
 
 mod account;
 mod authz;
+#[cfg(feature = "campus")]
 mod campus;
 mod kit;
 mod platform;

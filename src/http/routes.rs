@@ -6,9 +6,12 @@ use axum::Router;
 use axum::routing::{MethodFilter, on};
 
 use crate::domain::authz::Permission;
+#[cfg(feature = "campus")]
+use crate::domain::campus::policy::CampusPermission;
 use crate::domain::limits::RateLimit;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
+#[cfg(feature = "campus")]
 use crate::http::campus::courses;
 use crate::http::kit::access::{guarded, method_not_allowed, not_found};
 use crate::http::platform::{description, health, operator, pages};
@@ -43,6 +46,9 @@ macro_rules! rate_limit {
 }
 
 macro_rules! access {
+    (Permit(Campus::$permission:ident on $resource:ident)) => {
+        Access::Permit(Permission::Campus(CampusPermission::$permission), PathResource::$resource)
+    };
     (Permit($permission:ident on $resource:ident)) => {
         Access::Permit(Permission::$permission, PathResource::$resource)
     };
@@ -53,24 +59,30 @@ macro_rules! access {
 
 macro_rules! routes {
     ($(
+        $(#[$attribute:meta])?
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($permission:ident on $resource:ident))? [$($rate_limit:ident)?] => $handler:path;
+        $access:ident $(($($permission:ident)::+ on $resource:ident))? [$($rate_limit:ident)?] => $handler:path;
     )*) => {
         /// Every route of the service.
-        pub const ROUTES: &[Route] = &[$(Route {
+        pub const ROUTES: &[Route] = &[$($(#[$attribute])? Route {
             method: stringify!($method),
             path: $path,
             operation_id: stringify!($operation_id),
-            access: access!($access $(($permission on $resource))?),
+            access: access!($access $(($($permission)::+ on $resource))?),
             rate_limit: rate_limit!($($rate_limit)?),
         }),*];
 
         fn table() -> Router {
-            Router::new()$(.route($path, guarded(
-                access!($access $(($permission on $resource))?),
-                rate_limit!($($rate_limit)?),
-                on(MethodFilter::$method, $handler),
-            )))*
+            let router = Router::new();
+            $(
+                $(#[$attribute])?
+                let router = router.route($path, guarded(
+                    access!($access $(($($permission)::+ on $resource))?),
+                    rate_limit!($($rate_limit)?),
+                    on(MethodFilter::$method, $handler),
+                ));
+            )*
+            router
         }
     };
 }
@@ -108,18 +120,30 @@ routes! {
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
         Permit(ViewUniversity on University) [ChangeRoles] => roles::remove;
 
+    #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses
         Permit(ViewUniversity on University) [] => courses::of_university;
+    #[cfg(feature = "campus")]
     POST   "/universities/{id}/courses" createCourse
         Permit(ViewUniversity on University) [] => courses::create;
+    #[cfg(feature = "campus")]
     GET    "/courses"            listCourses       OptionalUser [] => courses::list;
+    #[cfg(feature = "campus")]
     GET    "/courses/{id}"       getCourse         OptionalUser [] => courses::find;
-    PATCH  "/courses/{id}"       updateCourse      Permit(ManageCourses on Course) [] => courses::update;
-    DELETE "/courses/{id}"       deleteCourse      Permit(ManageCourses on Course) [] => courses::delete;
-    GET    "/courses/{id}/enrollments" listEnrollments Permit(ViewEnrollments on Course) [] => courses::participants;
-    POST   "/courses/{id}/enrollments" enroll          Permit(Enroll on Course)          [] => courses::enroll;
-    GET    "/enrollments/{id}"   getEnrollment  Permit(ViewEnrollment on Enrollment) [] => courses::enrollment;
-    DELETE "/enrollments/{id}"   endEnrollment  Permit(EndEnrollment on Enrollment)  [] => courses::end_enrollment;
+    #[cfg(feature = "campus")]
+    PATCH  "/courses/{id}"       updateCourse      Permit(Campus::ManageCourses on Course) [] => courses::update;
+    #[cfg(feature = "campus")]
+    DELETE "/courses/{id}"       deleteCourse      Permit(Campus::ManageCourses on Course) [] => courses::delete;
+    #[cfg(feature = "campus")]
+    GET    "/courses/{id}/enrollments" listEnrollments
+        Permit(Campus::ViewEnrollments on Course) [] => courses::participants;
+    #[cfg(feature = "campus")]
+    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) [] => courses::enroll;
+    #[cfg(feature = "campus")]
+    GET    "/enrollments/{id}"   getEnrollment Permit(Campus::ViewEnrollment on Enrollment) [] => courses::enrollment;
+    #[cfg(feature = "campus")]
+    DELETE "/enrollments/{id}"   endEnrollment
+        Permit(Campus::EndEnrollment on Enrollment) [] => courses::end_enrollment;
     POST   "/authz/check"        checkPermission User [] => roles::check;
 
     GET    "/admin/users"        adminListUsers    Permit(Administer on Platform) [] => admin::users;

@@ -45,17 +45,6 @@ impl NumberedSql {
                 text.push_str(rest);
             }
         }
-        // TRANSITIONAL positional statements
-        if names.is_empty() {
-            const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
-            let is_used = |position: &&&str| {
-                sql.match_indices(&format!("?{position}")).any(|(at, found)| {
-                    !sql.get(at + found.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-                })
-            };
-            let count = POSITIONS.iter().rev().find(is_used).map_or(0, |last| last.parse().unwrap_or(0));
-            names = POSITIONS.into_iter().take(count).collect();
-        }
         Self { text, names }
     }
 

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod authz;
+#[cfg(feature = "campus")]
 pub mod campus;
 mod context;
 pub mod password;

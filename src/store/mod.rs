@@ -6,7 +6,9 @@
 pub mod account;
 pub mod audit;
 pub mod authz;
+#[cfg(feature = "campus")]
 pub mod campus;
+pub mod outcome;
 pub mod owned;
 pub mod page;
 pub mod password;
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement, Value};
+use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement};
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
 /// hold each use case to its number.
@@ -75,12 +77,6 @@ impl Store {
 struct IdRow {
     #[serde(rename = "id")]
     _id: i64,
-}
-
-/// A statement with its values.
-fn statement<const N: usize>(sql: &'static str, values: [Value; N]) -> Statement {
-    const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
-    Statement { sql, values: POSITIONS.into_iter().zip(values).collect() }
 }
 
 /// `SQLite` has no booleans: 0 and 1, which the tables' constraints guarantee.

@@ -1,6 +1,8 @@
 //! Keyset pagination: a page begins after the last id of the previous page, not at an offset. Every page costs the
 //! same, and concurrent inserts and deletions duplicate no row.
 
+use crate::ports::{Statement, query};
+
 /// The position and the size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
@@ -11,6 +13,11 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// A statement that selects one page in ascending order: rows whose id is greater than `:after`, at most `:limit`.
+    pub(super) fn query(self, sql: &'static str) -> Statement {
+        query(sql).bind("after", self.after.unwrap_or(0)).bind("limit", self.rows())
+    }
+
     /// One row more than the page holds shows whether another page follows.
     pub(super) fn rows(self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1

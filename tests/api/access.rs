@@ -25,7 +25,7 @@ async fn call_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
         }
         replies.push(service.send(request.body(Body::empty()).unwrap()).await);
     }
-    assert!(replies.len() > 30, "{}", replies.len());
+    assert!(replies.len() > 20, "{}", replies.len());
     replies
 }
 
@@ -42,7 +42,9 @@ fn a_permission_is_checked_on_the_resource_in_the_path() {
         let expected = match route.path.split("/{id}").next().unwrap() {
             path if path == route.path => PathResource::Platform,
             "/universities" => PathResource::University,
+            #[cfg(feature = "campus")]
             "/courses" => PathResource::Course,
+            #[cfg(feature = "campus")]
             "/enrollments" => PathResource::Enrollment,
             "/admin/users" => PathResource::Platform,
             other => panic!("{other}"),

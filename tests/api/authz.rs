@@ -3,9 +3,10 @@
 use edge_auth::domain::authz::Permission;
 use serde_json::{Value, json};
 
+use crate::support::contract::is_built;
 use crate::support::world::{Person, Visitor, World};
 
-const PEOPLE: [Person; 14] = [
+pub const PEOPLE: [Person; 14] = [
     ("new", ""),
     ("own", ""),
     ("S", "STUDENT@1"),
@@ -22,12 +23,17 @@ const PEOPLE: [Person; 14] = [
     ("other", "STUDENT@1/1 UNIVERSITY_ADMIN@1 PLATFORM_ADMIN"),
 ];
 
-const UNKNOWN: &str = "no such resource for the user";
+pub const UNKNOWN: &str = "no such resource for the user";
 const REFUSED: &str = "no role of the user allows it";
 
-async fn check(visitor: &Visitor<'_>, question: &Value) -> (bool, String) {
+pub async fn check(visitor: &Visitor<'_>, question: &Value) -> (bool, String) {
     let mut answer = visitor.ask(&format!("POST /authz/check {question}")).await.expect(200).body;
     (answer["allowed"].as_bool().unwrap(), serde_json::from_value(answer["reason"].take()).unwrap())
+}
+
+/// Whether this build knows what a question is about.
+fn is_asked(question: &Value) -> bool {
+    is_built(&question.to_string())
 }
 
 #[tokio::test]
@@ -55,11 +61,11 @@ async fn an_allowed_answer_names_the_grant_that_allows_it() {
             "STUDENT@1/2",
         ),
     ];
-    for (name, question, reason, role) in cases {
+    for (name, question, reason, role) in cases.into_iter().filter(|(_, question, ..)| is_asked(question)) {
         let reason = reason.replace("{}", &world.grant(name, role).to_string());
         assert_eq!(check(&world.sign_in(name).await, &question).await, (true, reason), "{name} {question}");
     }
-    for permission in ["enrollments:view", "enrollments:end"] {
+    for permission in ["enrollments:view", "enrollments:end"].into_iter().filter(|permission| is_built(permission)) {
         let question = json!({"permission": permission, "enrollment_id": enrollment});
         assert_eq!(check(&world.sign_in("own").await, &question).await, (true, "owner".to_owned()));
     }
@@ -73,6 +79,9 @@ async fn resources_of_other_universities_are_answered_like_missing_ones() {
         let visitor = world.sign_in(name).await;
         for (permission, _) in Permission::all() {
             for (member, theirs) in [("university_id", 2), ("course_id", 5), ("course_id", 4), ("enrollment_id", 1)] {
+                if !is_built(member) {
+                    continue;
+                }
                 // Published courses are visible to all.
                 let is_published = (permission, member, theirs) == ("courses:view", "course_id", 4);
                 for id in [theirs, 999].into_iter().filter(|id| *id == 999 || !is_published) {
@@ -103,35 +112,9 @@ async fn a_visible_but_forbidden_resource_is_reported_as_forbidden() {
         ("new", json!({"permission": "universities:manage"})),
         ("P", json!({"permission": "enrollments:create", "course_id": 1})),
     ];
-    for (name, question) in cases {
+    for (name, question) in cases.into_iter().filter(|(_, question)| is_asked(question)) {
         let answer = check(&world.sign_in(name).await, &question).await;
         assert_eq!(answer, (false, REFUSED.to_owned()), "{name} {question}");
-    }
-}
-
-#[tokio::test]
-async fn contradicting_ids_name_no_resource() {
-    let world = World::of(&PEOPLE);
-    world.enroll("own", 1);
-    let contradictions = [
-        json!({"course_id": 1, "university_id": 2}),
-        json!({"course_id": 1, "department_id": 2}),
-        json!({"course_id": 3, "department_id": 1}),
-        json!({"course_id": 1, "university_id": 1, "department_id": 4}),
-        json!({"enrollment_id": 1, "university_id": 2}),
-        json!({"enrollment_id": 1, "department_id": 2}),
-        json!({"enrollment_id": 1, "course_id": 3}),
-    ];
-    for name in ["U", "P"] {
-        let visitor = world.sign_in(name).await;
-        for ids in &contradictions {
-            let mut question = ids.clone();
-            question["permission"] = json!("enrollments:view");
-            assert_eq!(check(&visitor, &question).await, (false, UNKNOWN.to_owned()), "{name} {question}");
-        }
-        let agreeing =
-            json!({"permission": "enrollments:view", "enrollment_id": 1, "university_id": 1, "department_id": 1});
-        assert!(check(&visitor, &agreeing).await.0, "{name}");
     }
 }
 
@@ -158,7 +141,7 @@ async fn every_fault_of_a_question_is_listed() {
             ],
         ),
     ];
-    for (question, expected) in cases {
+    for (question, expected) in cases.into_iter().filter(|(question, _)| is_asked(question)) {
         let faults = visitor.ask(&format!("POST /authz/check {question}")).await.expect(422).faults();
         let faults: Vec<_> = faults.iter().map(|(member, kind)| (member.as_str(), kind.as_str())).collect();
         assert_eq!(faults, expected, "{question}");
@@ -228,7 +211,7 @@ const SAMPLE: [(&str, &str); 17] = [
 
 #[tokio::test]
 async fn the_answer_matches_the_outcome_of_the_operation() {
-    for (question, operation) in SAMPLE {
+    for (question, operation) in SAMPLE.into_iter().filter(|(question, _)| is_built(question)) {
         let mut answers = Vec::new();
         for (name, _) in PEOPLE {
             let world = World::of(&PEOPLE);
@@ -253,7 +236,7 @@ async fn a_department_of_another_university_is_unknown() {
     for name in ["U", "P"] {
         let visitor = world.sign_in(name).await;
         for department in [4, 999] {
-            let question = json!({"permission": "courses:manage", "university_id": 1, "department_id": department});
+            let question = json!({"permission": "roles:view", "university_id": 1, "department_id": department});
             assert_eq!(check(&visitor, &question).await, (false, UNKNOWN.to_owned()), "{name} {question}");
         }
     }
@@ -264,40 +247,8 @@ async fn a_missing_university_allows_nothing_even_to_platform_administrators() {
     let world = World::of(&PEOPLE);
     let visitor = world.sign_in("P").await;
     visitor.ask("GET /universities/999").await.expect_error(404, "NOT_FOUND");
-    for permission in ["universities:view", "departments:manage", "courses:manage"] {
+    for permission in ["universities:view", "departments:manage", "roles:view"] {
         let question = json!({"permission": permission, "university_id": 999});
         assert_eq!(check(&visitor, &question).await, (false, UNKNOWN.to_owned()), "{question}");
-    }
-}
-
-#[tokio::test]
-async fn an_enrolment_may_be_named_together_with_its_course() {
-    let world = World::of(&PEOPLE);
-    world.enroll("own", 1);
-    for name in ["own", "T1", "U", "P"] {
-        let alone = json!({"permission": "enrollments:view", "enrollment_id": 1});
-        let with_course = json!({"permission": "enrollments:view", "enrollment_id": 1, "course_id": 1});
-        let visitor = world.sign_in(name).await;
-        assert_eq!(check(&visitor, &with_course).await, check(&visitor, &alone).await, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn an_unpublished_course_takes_no_enrolments() {
-    let world = World::of(&PEOPLE);
-    let student = world.sign_in("S").await;
-    student.ask("POST /courses/2/enrollments").await.expect_error(403, "FORBIDDEN");
-    let question = json!({"permission": "enrollments:create", "course_id": 2});
-    assert_eq!(check(&student, &question).await, (false, "the course is not published".to_owned()));
-}
-
-#[tokio::test]
-async fn any_user_may_see_a_published_course() {
-    let world = World::of(&PEOPLE);
-    for name in ["new", "xU"] {
-        let visitor = world.sign_in(name).await;
-        visitor.ask("GET /courses/1").await.expect(200);
-        let question = json!({"permission": "courses:view", "course_id": 1});
-        assert_eq!(check(&visitor, &question).await, (true, "published".to_owned()), "{name}");
     }
 }

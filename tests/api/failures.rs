@@ -60,6 +60,7 @@ async fn an_unavailable_database_is_503_with_retry_after_everywhere() {
     }
 }
 
+#[cfg(feature = "campus")]
 #[tokio::test]
 async fn a_caller_with_a_failed_session_lookup_is_not_treated_as_anonymous() {
     for error in [DbError::TimedOut(5000), DbError::Refused("no such table: users".to_owned())] {

@@ -11,11 +11,14 @@ mod account;
 mod admin;
 mod audit;
 mod authz;
+#[cfg(feature = "campus")]
+mod authz_courses;
 mod bodies;
 mod breaker;
 mod clean_up;
 mod configuration;
 mod contract;
+#[cfg(feature = "campus")]
 mod courses;
 mod crowds;
 mod failures;

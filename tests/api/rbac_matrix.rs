@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use edge_auth::http::routes::{Access, ROUTES};
 
+use crate::support::contract::is_built;
 use crate::support::world::{Person, World};
 
 /// The callers. A digit narrows a role to a department of university 1; the resources are in department 1 or in
@@ -251,7 +252,7 @@ fn parts() -> Vec<Vec<(&'static str, Vec<&'static str>)>> {
 async fn check_part(beginning: &str) {
     let parts = parts();
     let part = parts.iter().find(|part| part[0].0 == beginning).unwrap();
-    for (line, statuses) in part {
+    for (line, statuses) in part.iter().filter(|(line, _)| is_built(line)) {
         assert_eq!(statuses.len(), callers().len(), "{line}");
         for (caller, status) in callers().iter().zip(statuses) {
             check(line, caller, status.parse().unwrap()).await;
@@ -294,8 +295,8 @@ fn the_matrix_covers_every_operation_with_a_caller() {
     let is_asked = |access: Access| matches!(access, Access::User | Access::OptionalUser | Access::Permit(..));
     let routes = ROUTES.iter().filter(|route| is_asked(route.access)).map(|route| route.operation_id);
     let lines = parts().concat();
-    let asked: BTreeSet<_> = lines.iter().map(|(line, _)| line.split(' ').next().unwrap()).collect();
-    assert_eq!(asked, routes.collect());
+    let asked = lines.iter().map(|(line, _)| line.split(' ').next().unwrap()).filter(|operation| is_built(operation));
+    assert_eq!(asked.collect::<BTreeSet<_>>(), routes.collect());
     assert_eq!(parts().len(), 6, "each part has a test");
     let distinct: BTreeSet<_> = lines.iter().map(|(line, _)| line).collect();
     assert_eq!(distinct.len(), lines.len(), "no line twice");

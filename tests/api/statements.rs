@@ -2,7 +2,8 @@
 
 use edge_auth::store::account::{admin, erasure, users};
 use edge_auth::store::authz::{granting, grants, resources};
-use edge_auth::store::campus::{course_lists, courses, enrollments};
+#[cfg(feature = "campus")]
+use edge_auth::store::campus::{course_lists, courses, enrollments, resources as campus_resources};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -12,18 +13,23 @@ use edge_auth::store::{audit, session};
 use crate::support::sqlite::Sqlite;
 
 /// The statements of each file of the store.
-const LISTS: [(&str, &[&str]); 19] = [
+const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
+    #[cfg(feature = "campus")]
     ("course_lists", course_lists::STATEMENTS),
+    #[cfg(feature = "campus")]
     ("courses", courses::STATEMENTS),
     ("credentials", credentials::STATEMENTS),
     ("departments", departments::STATEMENTS),
+    #[cfg(feature = "campus")]
     ("enrollments", enrollments::STATEMENTS),
     ("erasure", erasure::STATEMENTS),
     ("granting", granting::STATEMENTS),
     ("resources", resources::STATEMENTS),
+    #[cfg(feature = "campus")]
+    ("campus/resources", campus_resources::STATEMENTS),
     ("grants", grants::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),
@@ -49,6 +55,9 @@ fn is_bounded(detail: &str, sql: &str) -> bool {
 /// not count.
 fn declared(folder: &std::path::Path) -> usize {
     let count = |path: std::path::PathBuf| {
+        if cfg!(not(feature = "campus")) && path.ends_with("store/campus") {
+            return 0;
+        }
         let text = std::fs::read_to_string(&path);
         text.map_or_else(|_| declared(&path), |text| text.matches(": &str =").count())
     };
@@ -77,7 +86,7 @@ fn no_statement_reads_a_whole_table() {
 fn a_page_of_a_list_is_not_sorted() {
     let db = Sqlite::migrated();
     let pages = LISTS.iter().flat_map(|(_, statements)| *statements);
-    let is_page = |sql: &&&str| sql.contains("id > ?") || sql.contains("id > :") || sql.contains("id < :");
+    let is_page = |sql: &&&str| sql.contains("id > :") || sql.contains("id < :");
     // The list of a user's own courses merges at most three pages.
     for sql in pages.filter(is_page).filter(|sql| !sql.contains("UNION")) {
         assert!(!db.plan(sql).iter().any(|detail| detail.contains("TEMP B-TREE")), "{sql}");

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::support::Reply;
+use crate::support::contract::is_built;
 use crate::support::world::{Visitor, World};
 
 /// A world with an administrator in each university and an enrolment in the second.
@@ -77,6 +78,9 @@ async fn resources_of_another_university_look_like_missing_ones() {
                 // She may delete no department at all: 403 for an unknown one as well.
                 continue;
             }
+            if !is_built(request) {
+                continue;
+            }
             let [theirs, unknown] = [id, "999"].map(|id| request.replace("{}", id));
             assert_same(&world, &visitor, &theirs, &unknown, 404).await;
         }
@@ -92,7 +96,7 @@ async fn another_universitys_department_in_a_body_is_unknown() {
         r#"PATCH /courses/1 {"department_id": {}}"#,
         r#"POST /universities/1/roles {"user_id": 1, "role": "TA", "department_id": {}}"#,
     ];
-    for request in requests {
+    for request in requests.into_iter().filter(|request| is_built(request)) {
         let [theirs, unknown] = ["4", "999"].map(|id| request.replace("{}", id));
         assert_same(&world, &ulla, &theirs, &unknown, 422).await;
         let fault = ulla.ask(&theirs).await.body["error"]["details"]["errors"][0].take();
@@ -121,7 +125,8 @@ async fn the_id_of_another_universitys_member_looks_unknown() {
 async fn a_platform_administrator_sees_every_existing_resource() {
     let world = world();
     let root = world.sign_in("root").await;
-    for path in ["/universities/2", "/courses/5", "/courses/4/enrollments", "/enrollments/1", "/universities/2/roles"] {
+    let there = ["/universities/2", "/courses/5", "/courses/4/enrollments", "/enrollments/1", "/universities/2/roles"];
+    for path in there.into_iter().filter(|path| is_built(path)) {
         root.ask(&format!("GET {path}")).await.expect(200);
     }
     for path in ["/universities/999", "/courses/999", "/enrollments/999", "/universities/999/roles"] {
@@ -145,7 +150,7 @@ async fn a_cursor_is_a_position_and_grants_no_access() {
         "/courses",
         "/courses/1/enrollments",
     ];
-    for path in lists {
+    for path in lists.into_iter().filter(|path| is_built(path)) {
         let own = ulla.all(path).await;
         assert!(!own.is_empty(), "{path}");
         // Every position in the table, including rows of the other university and positions past the end.
@@ -163,7 +168,7 @@ async fn a_malformed_id_is_404_and_401_without_a_token() {
     let world = world();
     let ulla = world.sign_in("ulla").await;
     let paths = ["/universities/{}", "/courses/{}/enrollments", "/enrollments/{}", "/universities/1/roles/{}"];
-    for path in paths {
+    for path in paths.into_iter().filter(|path| is_built(path)) {
         let method = if path.contains("roles") { "DELETE" } else { "GET" };
         for id in ["0", "-1", "01", "1.0", "x", "9007199254740992", "1%20", "%ff", "1%2F2", "+1"] {
             let request = format!("{method} {}", path.replace("{}", id));

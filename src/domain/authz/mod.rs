@@ -11,6 +11,8 @@ pub mod credential;
 pub mod role;
 
 pub use crate::domain::authz::role::{Reach, Role};
+#[cfg(feature = "campus")]
+use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 
 /// A permission, checked on a [`Resource`].
@@ -30,57 +32,74 @@ pub enum Permission {
     GrantRole(Role),
     /// Revoke this role from a user, or give up one's own.
     RemoveRole(Role),
-    /// Create, change and delete courses.
-    ManageCourses,
-    /// See one course and its data.
-    ViewCourse,
-    /// Enrol oneself in a published course.
-    Enroll,
-    /// List the enrolments of a course.
-    ViewEnrollments,
-    /// See a single enrolment, one's own or another user's.
-    ViewEnrollment,
-    /// End a single enrolment, one's own or another user's.
-    EndEnrollment,
+    /// A permission on courses and enrolments.
+    #[cfg(feature = "campus")]
+    Campus(CampusPermission),
 }
 
 use Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
 
-const ALL_ROLES: &[Role] = &Role::ALL;
-const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
+pub(in crate::domain) const ALL_ROLES: &[Role] = &Role::ALL;
+pub(in crate::domain) const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
 const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
-const STUDENTS: &[Role] = &[Student];
-const TEACHERS: &[Role] = &[Ta, Instructor, DepartmentAdmin, UniversityAdmin, PlatformAdmin];
 
 /// Whether a permission can also be had without a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RoleExemption {
+pub(in crate::domain) enum RoleExemption {
     RolesOnly,
     /// The owner of the resource needs no role.
     OrOwner,
     /// No user needs a role if the resource is published.
+    #[cfg(feature = "campus")]
     OrPublished,
 }
 
 impl RoleExemption {
     fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
         match self {
-            OrOwner if resource.owner == Some(user_id) => Some(AllowedBy::Ownership),
-            OrPublished if resource.is_published == Some(true) => Some(AllowedBy::Publication),
-            RolesOnly | OrOwner | OrPublished => None,
+            RolesOnly => None,
+            OrOwner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
+            #[cfg(feature = "campus")]
+            Self::OrPublished => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
         }
     }
 }
 
-use RoleExemption::{OrOwner, OrPublished, RolesOnly};
+use RoleExemption::{OrOwner, RolesOnly};
 
-/// A row of the table: the permission's name for other services, the roles that have it, and the exemption from roles.
-type Row = (&'static str, &'static [Role], RoleExemption);
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::domain) struct Row {
+    /// The permission's name for other services.
+    name: &'static str,
+    /// The roles that have the permission.
+    roles: &'static [Role],
+    exemption: RoleExemption,
+    /// A role that is narrowed to one department covers the whole university.
+    is_across_departments: bool,
+    /// The roles do not cover an unpublished resource.
+    needs_publication: bool,
+}
+
+impl Row {
+    pub(in crate::domain) const fn new(name: &'static str, roles: &'static [Role], exemption: RoleExemption) -> Self {
+        Self { name, roles, exemption, is_across_departments: false, needs_publication: false }
+    }
+
+    pub(in crate::domain) const fn across_departments(self) -> Self {
+        Self { is_across_departments: true, ..self }
+    }
+
+    #[cfg(feature = "campus")]
+    pub(in crate::domain) const fn when_published(self) -> Self {
+        Self { needs_publication: true, ..self }
+    }
+}
 
 impl Permission {
-    /// Every permission, with each role that can be granted or revoked.
-    pub const ALL: [Self; 23] = [
+    /// The permissions of every build, with each role that can be granted or revoked.
+    const CORE: [Self; 17] = [
         Self::ManageUniversities,
         Self::Administer,
         Self::ViewUniversity,
@@ -98,12 +117,6 @@ impl Permission {
         Self::RemoveRole(DepartmentAdmin),
         Self::RemoveRole(UniversityAdmin),
         Self::RemoveRole(PlatformAdmin),
-        Self::ManageCourses,
-        Self::ViewCourse,
-        Self::Enroll,
-        Self::ViewEnrollments,
-        Self::ViewEnrollment,
-        Self::EndEnrollment,
     ];
 
     /// THE table: the roles that have each permission. A role with a department is narrowed to that department; a role
@@ -111,35 +124,34 @@ impl Permission {
     #[rustfmt::skip]
     const fn row(self) -> Row {
         match self {
-            Self::ManageUniversities      => ("universities:manage", PLATFORM_ADMINS, RolesOnly),
-            Self::Administer              => ("platform:administer", PLATFORM_ADMINS, RolesOnly),
-            Self::ViewUniversity          => ("universities:view", ALL_ROLES, RolesOnly),
-            Self::ManageDepartments       => ("departments:manage", UNIVERSITY_ADMINS, RolesOnly),
-            Self::ViewRoles               => ("roles:view", ADMINS, RolesOnly),
-            Self::GrantRole(Student)          => ("roles:grant:STUDENT", ADMINS, RolesOnly),
-            Self::GrantRole(Ta)               => ("roles:grant:TA", ADMINS, RolesOnly),
-            Self::GrantRole(Instructor)       => ("roles:grant:INSTRUCTOR", ADMINS, RolesOnly),
-            Self::GrantRole(DepartmentAdmin)  => ("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
-            Self::GrantRole(UniversityAdmin)  => ("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
-            Self::GrantRole(PlatformAdmin)    => ("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, RolesOnly),
-            Self::RemoveRole(Student)         => ("roles:remove:STUDENT", ADMINS, OrOwner),
-            Self::RemoveRole(Ta)              => ("roles:remove:TA", ADMINS, OrOwner),
-            Self::RemoveRole(Instructor)      => ("roles:remove:INSTRUCTOR", ADMINS, OrOwner),
-            Self::RemoveRole(DepartmentAdmin) => ("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, OrOwner),
-            Self::RemoveRole(UniversityAdmin) => ("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, OrOwner),
-            Self::RemoveRole(PlatformAdmin)   => ("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, OrOwner),
-            Self::ManageCourses           => ("courses:manage", ADMINS, RolesOnly),
-            Self::ViewCourse              => ("courses:view", ALL_ROLES, OrPublished),
-            Self::Enroll                  => ("enrollments:create", STUDENTS, RolesOnly),
-            Self::ViewEnrollments         => ("enrollments:list", TEACHERS, RolesOnly),
-            Self::ViewEnrollment          => ("enrollments:view", TEACHERS, OrOwner),
-            Self::EndEnrollment           => ("enrollments:end", ADMINS, OrOwner),
+            Self::ManageUniversities      => Row::new("universities:manage", PLATFORM_ADMINS, RolesOnly),
+            Self::Administer              => Row::new("platform:administer", PLATFORM_ADMINS, RolesOnly),
+            Self::ViewUniversity          => Row::new("universities:view", ALL_ROLES, RolesOnly).across_departments(),
+            Self::ManageDepartments       => Row::new("departments:manage", UNIVERSITY_ADMINS, RolesOnly),
+            Self::ViewRoles               => Row::new("roles:view", ADMINS, RolesOnly),
+            Self::GrantRole(Student)          => Row::new("roles:grant:STUDENT", ADMINS, RolesOnly),
+            Self::GrantRole(Ta)               => Row::new("roles:grant:TA", ADMINS, RolesOnly),
+            Self::GrantRole(Instructor)       => Row::new("roles:grant:INSTRUCTOR", ADMINS, RolesOnly),
+            Self::GrantRole(DepartmentAdmin)  => Row::new("roles:grant:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(UniversityAdmin)  => Row::new("roles:grant:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, RolesOnly),
+            Self::GrantRole(PlatformAdmin)    => Row::new("roles:grant:PLATFORM_ADMIN", PLATFORM_ADMINS, RolesOnly),
+            Self::RemoveRole(Student)         => Row::new("roles:remove:STUDENT", ADMINS, OrOwner),
+            Self::RemoveRole(Ta)              => Row::new("roles:remove:TA", ADMINS, OrOwner),
+            Self::RemoveRole(Instructor)      => Row::new("roles:remove:INSTRUCTOR", ADMINS, OrOwner),
+            Self::RemoveRole(DepartmentAdmin) => Row::new("roles:remove:DEPARTMENT_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(UniversityAdmin) => Row::new("roles:remove:UNIVERSITY_ADMIN", UNIVERSITY_ADMINS, OrOwner),
+            Self::RemoveRole(PlatformAdmin)   => Row::new("roles:remove:PLATFORM_ADMIN", PLATFORM_ADMINS, OrOwner),
+            #[cfg(feature = "campus")]
+            Self::Campus(permission)          => permission.row(),
         }
     }
 
     /// Every permission, with the name that other services use to ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
-        Self::ALL.into_iter().map(|permission| (permission.row().0, permission))
+        let all = Self::CORE.into_iter();
+        #[cfg(feature = "campus")]
+        let all = all.chain(CampusPermission::ALL);
+        all.map(|permission| (permission.row().name, permission))
     }
 }
 
@@ -226,28 +238,27 @@ pub fn decide(
     permission: Permission,
     resource: &Resource,
 ) -> Result<AllowedBy, Denial> {
-    let (_, roles, exemption) = permission.row();
-    if let Some(allowed) = exemption.allowed(user_id, resource) {
+    let row = permission.row();
+    if let Some(allowed) = row.exemption.allowed(user_id, resource) {
         return Ok(allowed);
     }
     // Of several allowing grants, the least powerful one is reported.
-    let allowing = grants.iter().filter(|grant| roles.contains(&grant.role) && covers(grant, permission, resource));
+    let allowing = grants.iter().filter(|grant| row.roles.contains(&grant.role) && covers(grant, row, resource));
     match allowing.min_by_key(|grant| (grant.role, grant.id)) {
-        Some(_) if permission == Permission::Enroll && resource.is_published == Some(false) => Err(Denial::Unpublished),
+        Some(_) if row.needs_publication && resource.is_published == Some(false) => Err(Denial::Unpublished),
         Some(grant) => Ok(AllowedBy::RoleGrant(*grant)),
         None if is_visible(grants, resource) => Err(Denial::Forbidden),
         None => Err(Denial::Invisible),
     }
 }
 
-fn covers(grant: &RoleGrant, permission: Permission, resource: &Resource) -> bool {
+fn covers(grant: &RoleGrant, row: Row, resource: &Resource) -> bool {
     if grant.role == PlatformAdmin {
         return true;
     }
     let is_here = grant.university_id.is_some() && grant.university_id == resource.university_id;
-    let is_seen_from_any_department = matches!(permission, Permission::ViewUniversity | Permission::ViewCourse);
     let is_in_department = grant.department_id.is_none() || grant.department_id == resource.department_id;
-    is_here && (is_in_department || is_seen_from_any_department)
+    is_here && (is_in_department || row.is_across_departments)
 }
 
 /// Does a grant reveal that the resource exists? Resources outside universities are not secret.
@@ -265,7 +276,7 @@ pub fn departments_with(
     permission: Permission,
     university_id: UniversityId,
 ) -> Vec<DepartmentId> {
-    let (_, roles, _) = permission.row();
+    let roles = permission.row().roles;
     let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
     here.filter_map(|grant| grant.department_id).collect()
 }

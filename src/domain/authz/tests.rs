@@ -50,7 +50,10 @@ fn each_role_has_the_permissions_of_the_contract() {
         let found: String = Permission::all()
             .map(|(_, permission)| if may(grant(role, narrowed), permission, &resource) { 'y' } else { 'n' })
             .collect();
-        assert_eq!(found, expected.replace(' ', ""), "{role:?}");
+        let expected = expected.replace(' ', "");
+        // The last six letters are those of courses and enrolments.
+        let length = if cfg!(feature = "campus") { expected.len() } else { expected.len() - 6 };
+        assert_eq!(found, expected[..length], "{role:?}");
     }
 }
 
@@ -59,20 +62,14 @@ fn a_department_narrows_a_role() {
     let inside = Resource::within(university(1), Some(department(4)));
     let beside = Resource::within(university(1), Some(department(5)));
     let above = Resource::university(university(1));
-    for (role, permission) in [
-        (DepartmentAdmin, Permission::ManageCourses),
-        (DepartmentAdmin, Permission::GrantRole(Student)),
-        (Instructor, Permission::ViewEnrollments),
-        (Student, Permission::Enroll),
-    ] {
-        assert!(may(grant(role, Some(4)), permission, &inside), "{role:?}");
-        for resource in [beside, above] {
-            let refused = decide(user(7), &[grant(role, Some(4))], permission, &resource);
-            assert_eq!(refused, Err(Denial::Forbidden), "{role:?}");
-        }
+    let student = Permission::GrantRole(Student);
+    assert!(may(grant(DepartmentAdmin, Some(4)), student, &inside));
+    for resource in [beside, above] {
+        let refused = decide(user(7), &[grant(DepartmentAdmin, Some(4))], student, &resource);
+        assert_eq!(refused, Err(Denial::Forbidden));
     }
-    assert!(may(grant(Instructor, None), Permission::ViewEnrollments, &beside), "without a department it covers all");
-    assert!(may(grant(Student, Some(4)), Permission::ViewCourse, &beside), "a department does not narrow viewing");
+    assert!(may(grant(UniversityAdmin, None), student, &beside), "without a department it covers all");
+    assert!(may(grant(Student, Some(4)), Permission::ViewUniversity, &beside), "a department does not narrow viewing");
 }
 
 #[test]
@@ -101,44 +98,18 @@ fn resources_of_the_service_are_visible_but_need_a_platform_administrator() {
 #[test]
 fn an_owner_needs_no_role() {
     let mine = Resource { owner: Some(user(7)), ..Resource::university(university(1)) };
-    for permission in [Permission::ViewEnrollment, Permission::EndEnrollment, Permission::RemoveRole(Ta)] {
-        assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
-        assert_eq!(decide(user(8), &[], permission, &mine), Err(Denial::Invisible));
-        assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Denial::Forbidden));
-    }
-    assert_eq!(decide(user(7), &[], Permission::ViewEnrollments, &mine), Err(Denial::Invisible));
-}
-
-#[test]
-fn any_user_sees_a_published_course() {
-    let elsewhere = Resource::university(university(2));
-    let hidden = Resource { is_published: Some(false), ..elsewhere };
-    let published = Resource { is_published: Some(true), ..elsewhere };
-    let decide = |permission, resource: Resource| decide(user(7), &[], permission, &resource);
-    assert_eq!(decide(Permission::ViewCourse, published), Ok(AllowedBy::Publication));
-    for resource in [elsewhere, hidden] {
-        assert_eq!(decide(Permission::ViewCourse, resource), Err(Denial::Invisible));
-    }
-    for (name, permission) in Permission::all().filter(|(_, permission)| *permission != Permission::ViewCourse) {
-        assert_eq!(decide(permission, published), Err(Denial::Invisible), "{name}");
-    }
-}
-
-#[test]
-fn students_enrol_in_published_courses_only() {
-    let course = |is_published| Resource { is_published, ..Resource::university(university(1)) };
-    let enrol = |role, is_published| decide(user(7), &[grant(role, None)], Permission::Enroll, &course(is_published));
-    assert!(enrol(Student, Some(true)).is_ok());
-    assert!(enrol(Student, None).is_ok(), "without a course, publication is not checked");
-    assert_eq!(enrol(Student, Some(false)), Err(Denial::Unpublished));
-    assert_eq!(enrol(Ta, Some(false)), Err(Denial::Forbidden), "this denial does not reveal it");
+    let permission = Permission::RemoveRole(Ta);
+    assert_eq!(decide(user(7), &[], permission, &mine), Ok(AllowedBy::Ownership));
+    assert_eq!(decide(user(8), &[], permission, &mine), Err(Denial::Invisible));
+    assert_eq!(decide(user(8), &[grant(Student, None)], permission, &mine), Err(Denial::Forbidden));
+    assert_eq!(decide(user(7), &[], Permission::ViewRoles, &mine), Err(Denial::Invisible));
 }
 
 #[test]
 fn the_least_powerful_allowing_grant_is_reported() {
     let grants = [grant(PlatformAdmin, None), grant(UniversityAdmin, None), grant(Instructor, None)];
-    let course = Resource::university(university(1));
-    let allowed = decide(user(7), &grants, Permission::ViewEnrollments, &course);
+    let here = Resource::university(university(1));
+    let allowed = decide(user(7), &grants, Permission::ViewUniversity, &here);
     assert_eq!(allowed, Ok(AllowedBy::RoleGrant(grant(Instructor, None))));
 }
 
@@ -159,7 +130,7 @@ fn every_permission_has_one_row_and_one_name() {
     assert_eq!(names.len(), Permission::all().count());
     for role in Role::ALL {
         for permission in [Permission::GrantRole(role), Permission::RemoveRole(role)] {
-            assert_eq!(Permission::ALL.iter().filter(|other| **other == permission).count(), 1, "{permission:?}");
+            assert_eq!(Permission::all().filter(|(_, other)| *other == permission).count(), 1, "{permission:?}");
         }
         assert_eq!(Role::parse(role.as_str()), Some(role));
     }

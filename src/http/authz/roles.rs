@@ -4,7 +4,9 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::authz::{Permission, Reach, Role};
-use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, UniversityId, UserId};
+#[cfg(feature = "campus")]
+use crate::domain::ids::{CourseId, EnrollmentId};
+use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn};
@@ -38,7 +40,7 @@ impl FromFields for GrantRole {
     }
 }
 
-/// By id or by address: one of the two.
+/// Reads the grantee: either an id or an e-mail address.
 fn read_grantee(fields: &mut Fields) -> Result<Grantee, Invalid> {
     let id = fields.optional_id("user_id", UserId::new);
     let email = fields.if_named("email", Fields::email);
@@ -56,13 +58,17 @@ impl FromFields for Check {
         let permission = fields.choice("permission", &permissions);
         let university_id = fields.optional_id("university_id", UniversityId::new);
         let department_id = fields.optional_id("department_id", DepartmentId::new);
+        #[cfg(feature = "campus")]
         let course_id = fields.optional_id("course_id", CourseId::new);
+        #[cfg(feature = "campus")]
         let enrollment_id = fields.optional_id("enrollment_id", EnrollmentId::new);
         Ok(Self {
             permission: permission?,
             university_id: university_id?,
             department_id: department_id?,
+            #[cfg(feature = "campus")]
             course_id: course_id?,
+            #[cfg(feature = "campus")]
             enrollment_id: enrollment_id?,
         })
     }

@@ -1,4 +1,4 @@
-//! `/courses`, `/enrollments`, and the courses of a university.
+//! `/courses`, `/enrollments` and `/universities/{id}/courses`.
 
 use axum::response::Response;
 use serde::Serialize;

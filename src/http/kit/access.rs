@@ -10,7 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 
 use crate::domain::authz::Permission;
-use crate::domain::ids::{CourseId, EnrollmentId, UniversityId};
+use crate::domain::ids::UniversityId;
+#[cfg(feature = "campus")]
+use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
@@ -19,6 +21,8 @@ use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service::authz::caller::{Caller, authenticate, authorize};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::{ResourceRow, Target};
+#[cfg(feature = "campus")]
+use crate::store::campus::resources::CampusTarget;
 
 /// The access rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +46,9 @@ pub enum PathResource {
     /// No resource: the permission applies to the service itself.
     Platform,
     University,
+    #[cfg(feature = "campus")]
     Course,
+    #[cfg(feature = "campus")]
     Enrollment,
 }
 
@@ -53,8 +59,10 @@ impl PathResource {
         let target = match self {
             Self::Platform => return Ok(None),
             Self::University => UniversityId::parse(id).map(Target::University),
-            Self::Course => CourseId::parse(id).map(Target::Course),
-            Self::Enrollment => EnrollmentId::parse(id).map(Target::Enrollment),
+            #[cfg(feature = "campus")]
+            Self::Course => CourseId::parse(id).map(|id| Target::Campus(CampusTarget::Course(id))),
+            #[cfg(feature = "campus")]
+            Self::Enrollment => EnrollmentId::parse(id).map(|id| Target::Campus(CampusTarget::Enrollment(id))),
         };
         target.map(Some).ok_or(Code::NotFound)
     }
@@ -111,6 +119,7 @@ async fn note_route(request: Request, next: Next) -> Response {
 
 /// The resource in the path, as read by the access rule.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
 
 async fn require_user(request: Request, next: Next) -> Response {

@@ -121,6 +121,7 @@ impl<S: Sync> FromRequestParts<S> for Configured {
 }
 
 /// The caller of a route on which authentication is optional.
+#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
 
 impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {

@@ -1,4 +1,4 @@
-//! `/universities` and their departments.
+//! `/universities` and `/universities/{id}/departments`.
 
 use axum::response::Response;
 use serde::Serialize;

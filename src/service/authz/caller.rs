@@ -1,9 +1,11 @@
-//! Who calls: an access token for a user and a live session, and what the caller may do with what the path
-//! names. Database round trips: 1, whatever is asked.
+//! Authentication and authorization of the caller: one read finds the user, the session, the grants and the resource
+//! that the path names. Database round trips: 1.
 
 use crate::domain::authz;
 use crate::domain::authz::credential::Credential;
 use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
+#[cfg(feature = "campus")]
+use crate::domain::campus::policy::CampusPermission;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
 use crate::service::{Context, Error};
@@ -11,28 +13,29 @@ use crate::store::account::users;
 use crate::store::account::users::UserRow;
 use crate::store::authz::resources::{ResourceRow, Target};
 
-/// What is said to students who would enrol in a course that is not published.
+/// The refusal of a student's enrolment in an unpublished course.
 pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course is not published");
 
-/// Somebody who proved who they are, with this request.
+/// The authenticated caller of a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The user, as the database knows them at this moment.
+    /// The user, read for this request.
     pub user: UserRow,
     /// What the caller authenticated with.
     pub credential: Credential,
-    /// Their roles.
+    /// The user's roles.
     pub grants: Vec<RoleGrant>,
 }
 
 impl Caller {
-    /// May the caller do this with that?
+    /// Checks that the caller has a permission on a resource.
     ///
     /// # Errors
-    /// `FORBIDDEN`, or `NOT_FOUND` for what the caller may not even know of.
+    /// `FORBIDDEN`; `NOT_FOUND` for a resource that the caller may not see.
     pub fn may(&self, permission: Permission, resource: &Resource) -> Result<AllowedBy, Error> {
         authz::decide(self.user.id, &self.grants, permission, resource).map_err(|refusal| match refusal {
-            authz::Denial::Forbidden if permission == Permission::ViewEnrollment => {
+            #[cfg(feature = "campus")]
+            authz::Denial::Forbidden if permission == Permission::Campus(CampusPermission::ViewEnrollment) => {
                 Error::Refused(Problem::forbidden("Not your enrollment"))
             }
             authz::Denial::Forbidden => Code::Forbidden.into(),
@@ -51,7 +54,8 @@ pub async fn authenticate(ctx: &Context<'_>, access_token: &str) -> Result<Calle
     read(ctx, access_token, None).await.map(|(caller, _)| caller)
 }
 
-/// The same, and whether the caller may do this with what the path names. Tells what is on file about that.
+/// As [`authenticate`], and checks that the caller has a permission on the resource that the path names. Returns the
+/// row of that resource.
 ///
 /// # Errors
 /// As [`authenticate`]; `FORBIDDEN`, `NOT_FOUND`.

@@ -1,42 +1,71 @@
-//! One place to ask "may they?", for other services. Database round trips: 1 if something is named, after the
-//! caller's.
+//! Permission checks for other services. Database round trips after the caller's: 1 if the check names a resource,
+//! otherwise none.
 
 use crate::domain::authz::{AllowedBy, Denial, Permission, Resource, decide};
-use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
+#[cfg(feature = "campus")]
+use crate::domain::ids::{CourseId, EnrollmentId};
+use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
+#[cfg(feature = "campus")]
+use crate::store::campus::resources::CampusTarget;
 
-/// What is asked.
+/// A permission check. The ids together name one resource.
 pub struct Check {
-    /// What the caller wants to do.
+    /// The permission that the caller needs.
     pub permission: Permission,
-    /// In which university.
+    /// A university.
     pub university_id: Option<UniversityId>,
-    /// In which department of it.
+    /// A department of the university.
     pub department_id: Option<DepartmentId>,
-    /// With which course.
+    /// A course.
+    #[cfg(feature = "campus")]
     pub course_id: Option<CourseId>,
-    /// With which enrolment.
+    /// An enrolment.
+    #[cfg(feature = "campus")]
     pub enrollment_id: Option<EnrollmentId>,
 }
 
-/// The answer.
+impl Check {
+    /// The narrowest resource that an id names.
+    fn target(&self) -> Option<Target> {
+        let target = None;
+        #[cfg(feature = "campus")]
+        let target = {
+            let course = self.course_id.map(CampusTarget::Course);
+            target.or(self.enrollment_id.map(CampusTarget::Enrollment)).or(course).map(Target::Campus)
+        };
+        target.or(self.department_id.map(Target::Department)).or(self.university_id.map(Target::University))
+    }
+
+    /// Whether the other ids name what the resource belongs to.
+    fn agrees(&self, row: &ResourceRow) -> bool {
+        #[cfg(feature = "campus")]
+        if self.course_id.is_some_and(|id| row.course_id != Some(id)) {
+            return false;
+        }
+        self.university_id.is_none_or(|id| row.university_id == id)
+            && self.department_id.is_none_or(|id| row.department_id == Some(id))
+    }
+}
+
+/// The answer to a permission check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// May they?
+    /// Whether the caller has the permission.
     pub allowed: bool,
-    /// Which grant allowed it, or why it is not allowed.
+    /// The grant that allows it, or the reason why it is not allowed.
     pub reason: String,
 }
 
-/// Decides for the caller. What does not exist, and what the caller may not know of, is answered alike.
+/// Decides for the caller. A resource that does not exist and one that the caller may not see get the same answer.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn check(ctx: &Context<'_>, caller: &Caller, check: &Check) -> Result<Answer, Error> {
-    let decision = match named(ctx, check).await? {
+    let decision = match find(ctx, check).await? {
         Some(resource) => decide(caller.user.id, &caller.grants, check.permission, &resource),
         None => Err(Denial::Invisible),
     };
@@ -49,24 +78,14 @@ pub async fn check(ctx: &Context<'_>, caller: &Caller, check: &Check) -> Result<
     })
 }
 
-/// What the ids name together: what the narrowest of them names, if the others agree with it. Nothing, if they
-/// do not, or it does not exist; the service itself, if there are none.
-async fn named(ctx: &Context<'_>, check: &Check) -> Result<Option<Resource>, Error> {
-    let target = None
-        .or(check.enrollment_id.map(Target::Enrollment))
-        .or(check.course_id.map(Target::Course))
-        .or(check.department_id.map(Target::Department))
-        .or(check.university_id.map(Target::University));
-    let Some(target) = target else {
+/// The resource that the ids name: the service itself if there are none. `None` if the resource does not exist or the
+/// ids disagree.
+async fn find(ctx: &Context<'_>, check: &Check) -> Result<Option<Resource>, Error> {
+    let Some(target) = check.target() else {
         return Ok(Some(Resource::default()));
     };
     let found = resources::find(ctx.store, target).await?;
-    let agrees = |row: &ResourceRow| {
-        check.university_id.is_none_or(|id| row.university_id == id)
-            && check.department_id.is_none_or(|id| row.department_id == Some(id))
-            && check.course_id.is_none_or(|id| row.course_id == Some(id))
-    };
-    Ok(found.filter(agrees).map(|row| row.resource()))
+    Ok(found.filter(|row| check.agrees(row)).map(|row| row.resource()))
 }
 
 fn describe(allowed: AllowedBy) -> String {

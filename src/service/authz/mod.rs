@@ -1,4 +1,4 @@
-//! Use cases of authorization: finding the caller, answering questions, granting roles.
+//! Use cases of authorization: the caller, permission checks, roles.
 
 pub mod caller;
 pub mod check;

@@ -1,4 +1,4 @@
-//! Roles in a university: who has which, giving, taking. Database round trips after the caller's: 1; taking 2.
+//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1; removing 2.
 
 use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, departments_with};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
@@ -7,22 +7,22 @@ use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{Giver, GrantOutcome, Grantee, NewGrant, RoleRemovalOutcome};
+use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
 use crate::store::page::{Page, PageRequest};
 
-/// A role to be given.
+/// A role to be granted.
 pub struct GrantRole {
-    /// To whom.
+    /// The user who gets the role.
     pub grantee: Grantee,
-    /// Which.
+    /// The role.
     pub role: Role,
-    /// Narrowed to this department.
+    /// Narrows the role to this department.
     pub department_id: Option<DepartmentId>,
 }
 
-/// Who has which role; an administrator of departments sees those of their departments.
+/// Lists the grants of a university. An administrator of departments sees the grants of these departments only.
 ///
 /// # Errors
 /// `FORBIDDEN`; [`Error`] otherwise.
@@ -43,11 +43,11 @@ pub async fn list(
     Ok(grants::of_university(ctx.store, university_id, Some(&departments), page).await?)
 }
 
-/// Gives somebody a role: none above the caller's own, and nowhere else than the caller may.
+/// Grants a role. The table of permissions says which roles the caller may grant, and where.
 ///
 /// # Errors
-/// `FORBIDDEN`; `VALIDATION_ERROR` for a department that the university has not; `NOT_FOUND` for an unknown
-/// user; `CONFLICT` when they have it already, or too many; [`Error`] otherwise.
+/// `FORBIDDEN`; `VALIDATION_ERROR` for a department that the university does not have; `NOT_FOUND` for an unknown
+/// user; `CONFLICT` when the user has the role already, or too many roles; [`Error`] otherwise.
 pub async fn grant(
     ctx: &Context<'_>,
     caller: &Caller,
@@ -56,10 +56,10 @@ pub async fn grant(
 ) -> Result<GrantRow, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
-    let giver = giver(caller, caller.may(Permission::GrantRole(role), &resource)?);
+    let grantor = grantor(caller, caller.may(Permission::GrantRole(role), &resource)?);
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
-    let granted = granting::grant(ctx.store, &command.grantee, new, giver, ctx.request).await?;
+    let granted = granting::grant(ctx.store, &command.grantee, new, grantor, ctx.request).await?;
     let row = match granted {
         GrantOutcome::Granted(row) => row,
         GrantOutcome::NoSuchUser | GrantOutcome::NoSuchUniversity => return Err(Code::NotFound.into()),
@@ -73,33 +73,33 @@ pub async fn grant(
     Ok(row)
 }
 
-fn giver(caller: &Caller, allowed: AllowedBy) -> Giver {
-    let knows_everybody = caller.may(Permission::Administer, &Resource::default()).is_ok();
-    Giver { id: caller.user.id, allowed_by: allowed.grant_id(), knows_everybody }
+fn grantor(caller: &Caller, allowed: AllowedBy) -> Grantor {
+    let may_name_any_user = caller.may(Permission::Administer, &Resource::default()).is_ok();
+    Grantor { id: caller.user.id, allowed_by: allowed.grant_id(), may_name_any_user }
 }
 
-/// What is said of a department that is not the university's.
+/// The refusal of a department that the university does not have.
 pub(in crate::service) fn no_such_department() -> Error {
     let message = "the university has no such department";
     Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
 }
 
-/// Takes a role away: one that the caller could have given, or their own.
+/// Removes a role that the caller could have granted, or one of the caller's own.
 ///
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
 pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: UniversityId, id: GrantId) -> Result<(), Error> {
     let row = grants::find(ctx.store, university_id, id).await?.ok_or(Code::NotFound)?;
     let grant = row.grant()?;
-    let whose = Resource { owner: Some(row.user_id), ..Resource::default() };
-    let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..whose };
+    let owned = Resource { owner: Some(row.user_id), ..Resource::default() };
+    let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..owned };
     let allowed =
         caller.may(Permission::RemoveRole(grant.role), &resource).map_err(|error| match grant.university_id {
             Some(_) => error,
-            // It belongs to no university: who may not remove it does not learn of it either.
+            // A grant of the platform is visible only to callers who may remove it.
             None => Code::NotFound.into(),
         })?;
-    match granting::remove(ctx.store, &row, grant.role, giver(caller, allowed), ctx.request).await? {
+    match granting::remove(ctx.store, &row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),

@@ -1,6 +1,7 @@
-//! Courses and who takes them. Database round trips: 1 each, after the caller's, unless said otherwise.
+//! Courses and enrolments. Database round trips after the caller's: 1, unless a function says otherwise.
 
 use crate::domain::authz::{Permission, Resource};
+use crate::domain::campus::policy::CampusPermission::{ManageCourses, ViewCourse};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
@@ -19,40 +20,40 @@ use crate::store::campus::enrollments::{EnrollmentOutcome, EnrollmentRow, Partic
 use crate::store::page::{Page, PageRequest};
 
 const MOVED: Problem = Problem::conflict("Course was moved meanwhile: repeat the request");
-/// Steps of a deletion that one request may take.
+/// Steps of a deletion per request: each deletes at most a thousand enrolments.
 const DELETION_STEPS: u32 = 20;
 
 /// A course to be added.
 pub struct CreateCourse {
-    /// What people call it.
+    /// The title.
     pub title: Label,
-    /// What the university calls it.
+    /// Unique within the university.
     pub code: Label,
-    /// In which department.
+    /// The department, if the course belongs to one.
     pub department_id: Option<DepartmentId>,
-    /// May everybody see it, and students enrol?
+    /// Whether any user may see the course, and students may enrol.
     pub is_public: bool,
 }
 
 /// Adds a course.
 ///
 /// # Errors
-/// `FORBIDDEN`; `CONFLICT` when the code is taken; `VALIDATION_ERROR` for a department that the university has
-/// not; [`Error`] otherwise.
+/// `FORBIDDEN`; `CONFLICT` when the code is taken; `VALIDATION_ERROR` for a department that the university does not
+/// have; [`Error`] otherwise.
 pub async fn create(
     ctx: &Context<'_>,
     caller: &Caller,
     university_id: UniversityId,
     command: &CreateCourse,
 ) -> Result<CourseRow, Error> {
-    caller.may(Permission::ManageCourses, &Resource::within(university_id, command.department_id))?;
+    caller.may(Permission::Campus(ManageCourses), &Resource::within(university_id, command.department_id))?;
     let CreateCourse { title, code, department_id, is_public } = command;
     let new = NewCourse { university_id, department_id: *department_id, title, code, is_public: *is_public };
     saved(courses::create(ctx.store, &new, ctx.now()).await?)
 }
 
-fn saved(saving: CourseOutcome) -> Result<CourseRow, Error> {
-    match saving {
+fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
+    match outcome {
         CourseOutcome::Saved(row) => Ok(row),
         CourseOutcome::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
         CourseOutcome::NoSuchDepartment => Err(no_such_department()),
@@ -61,7 +62,7 @@ fn saved(saving: CourseOutcome) -> Result<CourseRow, Error> {
     }
 }
 
-/// The courses of a university.
+/// Lists the courses of a university.
 ///
 /// # Errors
 /// [`Error`].
@@ -74,7 +75,7 @@ pub async fn of_university(
     Ok(course_lists::of_university(ctx.store, university_id, caller.user.id, page).await?)
 }
 
-/// The courses that somebody can see: the public ones, and those of their universities.
+/// Lists the courses that the caller may see: the public ones, and those of the caller's universities.
 ///
 /// # Errors
 /// [`Error`].
@@ -89,7 +90,7 @@ pub async fn list(ctx: &Context<'_>, caller: Option<&Caller>, page: PageRequest)
     Ok(course_lists::list(ctx.store, viewer, page).await?)
 }
 
-/// One course: a public one, or one of the caller's universities.
+/// Finds a course that is public or belongs to one of the caller's universities.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
@@ -97,16 +98,16 @@ pub async fn find(ctx: &Context<'_>, caller: Option<&Caller>, id: CourseId) -> R
     let viewer = caller.map(|caller| caller.user.id);
     let course = courses::find(ctx.store, id, viewer).await?.ok_or(Code::NotFound)?;
     let is_seen = match caller {
-        Some(caller) => caller.may(Permission::ViewCourse, &course.resource()).is_ok(),
+        Some(caller) => caller.may(Permission::Campus(ViewCourse), &course.resource()).is_ok(),
         None => course.is_public,
     };
     if is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
 }
 
-/// Changes a course. To move it, the caller must be allowed to manage courses where it goes, too.
+/// Changes a course. To move it, the caller must also be allowed to manage courses in the new department.
 ///
 /// # Errors
-/// As [`create`]; `NOT_FOUND`; `CONFLICT` when it was moved meanwhile.
+/// As [`create`]; `NOT_FOUND`; `CONFLICT` when the course was moved concurrently.
 pub async fn update(
     ctx: &Context<'_>,
     caller: &Caller,
@@ -115,7 +116,7 @@ pub async fn update(
     change: &CourseChange,
 ) -> Result<CourseRow, Error> {
     if let Some(department_id) = change.department_id {
-        caller.may(Permission::ManageCourses, &Resource::within(found.university_id, department_id))?;
+        caller.may(Permission::Campus(ManageCourses), &Resource::within(found.university_id, department_id))?;
     }
     saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
 }
@@ -124,11 +125,11 @@ const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
     CourseLocation { id, university_id: found.university_id, department_id: found.department_id }
 }
 
-/// Deletes a course with its enrolments. Round trips: 1 for a thousand of them.
+/// Deletes a course with its enrolments. Database round trips: 1 per thousand enrolments.
 ///
 /// # Errors
-/// `CONFLICT` when it was moved meanwhile, or has more enrolments than one request may delete: it is unpublished then,
-/// and repeating the request goes on; `NOT_FOUND`; [`Error`] otherwise.
+/// `CONFLICT` when the course was moved concurrently, or has more enrolments than one request may delete: then it is
+/// unpublished, and a repeated request continues; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
     for _ in 0..DELETION_STEPS {
         match courses::delete(ctx.store, place(id, found)).await? {
@@ -144,8 +145,8 @@ pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Resu
 /// Enrols the caller.
 ///
 /// # Errors
-/// `CONFLICT` when they take it already; `FORBIDDEN` or `NOT_FOUND` when it is not published any more, or gone;
-/// [`Error`] otherwise.
+/// `CONFLICT` when the caller is enrolled already; `FORBIDDEN` or `NOT_FOUND` when the course was unpublished or deleted
+/// concurrently; [`Error`] otherwise.
 pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
     match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
         EnrollmentOutcome::Enrolled(row) => Ok(row),
@@ -156,7 +157,7 @@ pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<
     }
 }
 
-/// Who takes a course.
+/// Lists the participants of a course.
 ///
 /// # Errors
 /// [`Error`].
@@ -164,7 +165,7 @@ pub async fn participants(ctx: &Context<'_>, id: CourseId, page: PageRequest) ->
     Ok(enrollments::of_course(ctx.store, id, page).await?)
 }
 
-/// One enrolment.
+/// Finds an enrolment.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.

@@ -1,4 +1,4 @@
-//! Universities and their departments. Database round trips: 1 each, after the caller's.
+//! Universities and their departments. Database round trips after the caller's: 1.
 
 use crate::domain::authz::{Permission, Resource};
 use crate::domain::ids::{DepartmentId, UniversityId};
@@ -7,9 +7,10 @@ use crate::domain::tenant::label::{Label, Slug};
 use crate::ports::DbError;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
+use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::departments;
-use crate::store::tenant::departments::{CreationOutcome, DeletionOutcome, DepartmentRow};
+use crate::store::tenant::departments::{CreationOutcome, DepartmentRow};
 use crate::store::tenant::universities;
 use crate::store::tenant::universities::UniversityRow;
 
@@ -17,17 +18,17 @@ const SLUG_TAKEN: Problem = Problem::conflict("Slug is already taken");
 
 /// A university to be added.
 pub struct NewUniversity {
-    /// What people call it.
+    /// The name for people.
     pub name: Label,
-    /// What URLs call it.
+    /// The unique name for URLs.
     pub slug: Slug,
 }
 
-/// What is to be changed: what is absent stays.
+/// A change of a university. A field that is `None` keeps its value.
 pub struct UniversityChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<Label>,
-    /// Another slug.
+    /// The new slug.
     pub slug: Option<Slug>,
 }
 
@@ -40,7 +41,7 @@ pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<University
     row.ok_or(Error::Refused(SLUG_TAKEN))
 }
 
-/// Universities in which the caller has a role; all of them for who runs the service.
+/// Lists the universities in which the caller has a role; all of them for an administrator of the platform.
 ///
 /// # Errors
 /// [`Error`].
@@ -49,7 +50,7 @@ pub async fn list(ctx: &Context<'_>, caller: &Caller, page: PageRequest) -> Resu
     Ok(universities::list(ctx.store, (!sees_all).then_some(caller.user.id), page).await?)
 }
 
-/// One university.
+/// Finds a university.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
@@ -71,8 +72,8 @@ pub async fn update(ctx: &Context<'_>, id: UniversityId, change: &UniversityChan
 /// Deletes a university, with its roles.
 ///
 /// # Errors
-/// `CONFLICT` while it has departments or courses, or more roles than one statement may delete; `NOT_FOUND` when it
-/// is gone by now; [`Error`] otherwise.
+/// `CONFLICT` while the university has departments or courses, or more roles than one statement may delete;
+/// `NOT_FOUND` when it was deleted concurrently; [`Error`] otherwise.
 pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Result<(), Error> {
     let in_use = "University still has departments, courses or more than 1000 roles";
     match universities::delete(ctx.store, id, caller.user.id, ctx.request).await? {
@@ -85,7 +86,8 @@ pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Res
 /// Adds a department.
 ///
 /// # Errors
-/// `CONFLICT` when the university has one of that name; `NOT_FOUND` when it is gone by now; [`Error`] otherwise.
+/// `CONFLICT` when the university has a department of that name; `NOT_FOUND` when the university was deleted
+/// concurrently; [`Error`] otherwise.
 pub async fn create_department(
     ctx: &Context<'_>,
     university_id: UniversityId,
@@ -100,7 +102,7 @@ pub async fn create_department(
     }
 }
 
-/// The departments of a university.
+/// Lists the departments of a university.
 ///
 /// # Errors
 /// [`Error`].
@@ -115,7 +117,7 @@ pub async fn departments(
 /// Deletes a department.
 ///
 /// # Errors
-/// `CONFLICT` while it has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
+/// `CONFLICT` while the department has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn delete_department(ctx: &Context<'_>, university_id: UniversityId, id: DepartmentId) -> Result<(), Error> {
     match departments::delete(ctx.store, university_id, id).await? {
         DeletionOutcome::Deleted => Ok(()),

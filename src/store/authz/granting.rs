@@ -1,5 +1,7 @@
-//! Giving and taking roles. What the caller may do was decided a moment ago, by a grant of theirs: each statement asks
-//! once more whether they still have it and are active, so that who was stopped meanwhile gives and takes nothing.
+//! Grants and removes roles.
+//!
+//! The service decides whether the caller may do so from a grant of the caller's. Each statement checks again that this
+//! grant exists and its holder is active: a caller whose right was revoked concurrently changes nothing.
 
 use serde::Deserialize;
 
@@ -7,166 +9,187 @@ use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
-use crate::ports::{DbError, Statement, Value};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::ports::{DbError, query};
+use crate::store::audit;
+use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants::{GrantRow, nobody_else_administers};
-use crate::store::{IdRow, Store, boolean, statement};
+use crate::store::{IdRow, Store, boolean};
 
-/// Grants of one user: every request reads them.
+/// Grants per user. Every request of the user reads all of them.
 pub const MAX_GRANTS: i64 = 200;
-/// Grants of one user in one university: no university uses up what others may give.
+/// Grants per user and university. One university cannot exhaust [`MAX_GRANTS`].
 pub const MAX_GRANTS_HERE: i64 = 20;
 
-/// Who gives or takes.
+/// The user who grants or removes a role.
 #[derive(Debug, Clone, Copy)]
-pub struct Giver {
+pub struct Grantor {
     /// The user.
     pub id: UserId,
-    /// The grant that allows it; none for what is theirs.
+    /// The grant that allows it. `None` if a user removes a role of their own.
     pub allowed_by: Option<GrantId>,
-    /// May they address anybody by id? Others reach strangers by e-mail address only: ids are consecutive, and would
-    /// tell everybody's address.
-    pub knows_everybody: bool,
+    /// Whether an id may name any user as the grantee. Otherwise an id names only users with a role in the university,
+    /// and other users are named by e-mail address: ids are consecutive, and the reply contains the address.
+    pub may_name_any_user: bool,
 }
 
-/// To whom a role is given.
+/// The user to whom a role is granted.
 pub enum Grantee {
     /// By id.
     Id(UserId),
-    /// By address.
+    /// By e-mail address.
     Email(Email),
 }
 
-/// A role to be given.
+/// A role to be granted.
 #[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewGrant {
-    /// Which.
     pub role: Role,
-    /// Where.
     pub university_id: Option<UniversityId>,
-    /// Narrowed to this department.
     pub department_id: Option<DepartmentId>,
 }
 
-/// How a grant ended.
+/// The outcome of granting a role.
 pub enum GrantOutcome {
-    /// It was given.
+    /// The new grant.
     Granted(GrantRow),
-    /// There is no such user.
+    /// There is no such user, or the grantor may not name the user by id.
     NoSuchUser,
-    /// The university is gone.
+    /// The university was deleted concurrently.
     NoSuchUniversity,
     /// The university has no such department.
     NoSuchDepartment,
-    /// They have it already.
+    /// The user has the role already.
     Exists,
-    /// They have [`MAX_GRANTS`] already, or [`MAX_GRANTS_HERE`].
+    /// The user has [`MAX_GRANTS`] already, or [`MAX_GRANTS_HERE`].
     TooMany,
-    /// The giver may not any more.
+    /// The grantor's right was revoked concurrently.
     NotAllowed,
 }
 
-/// How the removal of a grant ended.
+/// The outcome of removing a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleRemovalOutcome {
-    /// It is gone.
+    /// The grant is removed.
     Removed,
-    /// Nobody else who is active administers this.
+    /// No other active user administers the university, or the platform.
     LastAdministrator,
-    /// It was gone already.
+    /// The grant was removed already.
     Missing,
-    /// The taker may not any more.
+    /// The remover's right was revoked concurrently.
     NotAllowed,
 }
 
-/// The giver may still: the grant that allows it is there, and its holder active.
-macro_rules! allowed_by {
-    ($grant:literal) => {
+/// The grant that allows the operation exists, and its holder is active.
+macro_rules! is_allowed {
+    ($grant_id:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM user_university_roles AS a JOIN users AS au ON au.id = a.user_id
-             WHERE a.id = ",
-            $grant,
-            " AND au.is_active = 1)"
+            "EXISTS (
+                 SELECT 1 FROM user_university_roles AS a JOIN users AS au ON au.id = a.user_id
+                 WHERE a.id = ",
+            $grant_id,
+            " AND au.is_active = 1
+             )"
         )
     };
 }
 
-// `coalesce`, as the index by user and university is written: otherwise all roles of the university would be read.
+/// A grant to a user in the university of the request. `coalesce` matches the index `roles_once`; without it the
+/// statement would read all roles of the university.
+macro_rules! roles_here {
+    ($user_id:literal) => {
+        concat!(
+            "user_university_roles
+             WHERE user_id = ",
+            $user_id,
+            " AND coalesce(university_id, 0) = coalesce(:university_id, 0)"
+        )
+    };
+}
 
-/// The user meant by an id (?1) or an address (?2): by id only those who have a role in the university (?3) already,
-/// unless the giver knows everybody (?4).
-macro_rules! grantee {
+/// The user `u` is the grantee. An id matches only a user with a role in the university already, unless the grantor may
+/// name any user.
+macro_rules! is_grantee {
     () => {
-        "SELECT id FROM users
-         WHERE id = ?1
-           AND (?4 = 1 OR EXISTS (
-               SELECT 1 FROM user_university_roles
-               WHERE user_id = ?1 AND coalesce(university_id, 0) = coalesce(?3, 0)
-           ))
-         UNION ALL SELECT id FROM users WHERE email = ?2"
+        concat!(
+            "u.erasure_cursor IS NULL AND (
+                 u.email = :email
+                 OR u.id = :user_id AND (:may_name_any_user = 1 OR EXISTS (SELECT 1 FROM ",
+            roles_here!(":user_id"),
+            "))
+             )"
+        )
+    };
+}
+
+macro_rules! university_exists {
+    () => {
+        "(:university_id IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = :university_id))"
+    };
+}
+
+macro_rules! department_exists {
+    () => {
+        "(:department_id IS NULL
+          OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id))"
     };
 }
 
 const INSERT_GRANT: &str = concat!(
     "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-     SELECT u.id, ?3, ?5, ?6, ?7 FROM users AS u
-     WHERE u.id = (",
-    grantee!(),
-    ") AND u.erasure_cursor IS NULL AND ",
-    allowed_by!("?8"),
-    " AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < ?9
-       AND (
-           SELECT count(*) FROM user_university_roles
-           WHERE user_id = u.id AND coalesce(university_id, 0) = coalesce(?3, 0)
-       ) < ?10
-       AND (?3 IS NULL OR EXISTS (SELECT 1 FROM universities WHERE id = ?3))
-       AND (?6 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?6))
-     ON CONFLICT DO NOTHING
-     RETURNING id"
+     SELECT u.id, :university_id, :role, :department_id, :now FROM users AS u
+     WHERE ",
+    is_grantee!(),
+    " AND ",
+    is_allowed!(":allowed_by"),
+    " AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < :max_grants
+       AND (SELECT count(*) FROM ",
+    roles_here!("u.id"),
+    ") < :max_grants_here AND ",
+    university_exists!(),
+    " AND ",
+    department_exists!(),
+    " ON CONFLICT DO NOTHING
+     RETURNING id, user_id, role, university_id, department_id, created_at,
+               (SELECT email FROM users WHERE id = user_university_roles.user_id) AS email,
+               (SELECT full_name FROM users WHERE id = user_university_roles.user_id) AS full_name"
 );
 
-const RECORD_GRANT: &str = concat!(
-    "INSERT INTO audit_events
-         (created_at, type, reason, user_id, university_id, actor_id, ip, user_agent, request_id)
-     SELECT ?6, 'role_granted', ?5, (",
-    grantee!(),
-    "), ?3, ?7,
-            CASE WHEN is_kept THEN ?8 END, CASE WHEN is_kept THEN ?9 END, CASE WHEN is_kept THEN ?10 ELSE '' END
-     FROM (SELECT EXISTS (SELECT 1 FROM users WHERE id = ?7 AND erasure_cursor IS NULL) AS is_kept)
-     WHERE changes() > 0"
-);
+/// Follows [`INSERT_GRANT`] directly, and reads the grantee from the row that it inserted.
+const RECORD_GRANT: &str = insert_event! {
+    type: "'role_granted'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "university_id",
+    from: "FROM user_university_roles WHERE id = last_insert_rowid() AND changes() > 0",
+};
 
-const SELECT_GRANTED: &str = concat!(
-    "SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-     FROM users AS u
-     JOIN user_university_roles AS g ON g.user_id = u.id AND coalesce(g.university_id, 0) = coalesce(?3, 0)
-       AND g.role = ?5 AND coalesce(g.department_id, 0) = coalesce(?6, 0)
-     WHERE u.id = (",
-    grantee!(),
-    ")"
-);
-
-/// Why nothing was given, if nothing was.
-const SELECT_WHY_NOT: &str = concat!(
+/// The reason if [`INSERT_GRANT`] inserted nothing.
+const SELECT_REFUSAL: &str = concat!(
     "SELECT CASE WHEN NOT ",
-    allowed_by!("?5"),
+    is_allowed!(":allowed_by"),
     " THEN 'not_allowed'
-         WHEN NOT EXISTS (SELECT 1 FROM users WHERE id = (",
-    grantee!(),
-    ") AND erasure_cursor IS NULL) THEN 'no_user'
-         WHEN ?3 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM universities WHERE id = ?3) THEN 'no_university'
-         WHEN ?6 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?3 AND id = ?6)
-             THEN 'no_department'
-         ELSE 'exists_or_too_many'
-     END AS not_granted"
+         WHEN grantee_id IS NULL THEN 'no_user'
+         WHEN NOT ",
+    university_exists!(),
+    " THEN 'no_university'
+         WHEN NOT ",
+    department_exists!(),
+    " THEN 'no_department'
+         WHEN EXISTS (SELECT 1 FROM ",
+    roles_here!("grantee_id"),
+    "    AND role = :role AND coalesce(department_id, 0) = coalesce(:department_id, 0)) THEN 'exists'
+         ELSE 'too_many'
+     END AS refusal
+     FROM (SELECT (SELECT u.id FROM users AS u WHERE ",
+    is_grantee!(),
+    ") AS grantee_id)"
 );
 
-/// The grant of a last active administrator stays. Who lays down their own is allowed by being active.
+/// Keeps the grant of the last active administrator. A user may remove their own grant while they are active.
 const DELETE_GRANT: &str = concat!(
     "DELETE FROM user_university_roles WHERE id = (
          SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-         WHERE g.id = ?1 AND ",
-    allowed_by!("coalesce(?2, ?1)"),
+         WHERE g.id = :grant_id AND ",
+    is_allowed!("coalesce(:allowed_by, :grant_id)"),
     " AND NOT (g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND u.is_active = 1 AND ",
     nobody_else_administers!(),
     "))
@@ -174,31 +197,31 @@ const DELETE_GRANT: &str = concat!(
 );
 
 const SELECT_REMAINDER: &str = concat!(
-    "SELECT EXISTS (SELECT 1 FROM user_university_roles WHERE id = ?1) AS is_there, ",
-    allowed_by!("coalesce(?2, ?1)"),
+    "SELECT EXISTS (SELECT 1 FROM user_university_roles WHERE id = :grant_id) AS is_there, ",
+    is_allowed!("coalesce(:allowed_by, :grant_id)"),
     " AS is_allowed"
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[INSERT_GRANT, RECORD_GRANT, SELECT_GRANTED, SELECT_WHY_NOT, DELETE_GRANT, SELECT_REMAINDER];
+pub const STATEMENTS: &[&str] = &[INSERT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum NotGranted {
+enum Refusal {
     NotAllowed,
     NoUser,
     NoUniversity,
     NoDepartment,
-    ExistsOrTooMany,
+    Exists,
+    TooMany,
 }
 
 #[derive(Deserialize)]
-struct NotGrantedRow {
-    not_granted: NotGranted,
+struct RefusalRow {
+    refusal: Refusal,
 }
 
-/// Gives somebody a role.
+/// Grants a role.
 ///
 /// # Errors
 /// [`DbError`].
@@ -206,52 +229,40 @@ pub async fn grant(
     store: &Store,
     grantee: &Grantee,
     new: NewGrant,
-    giver: Giver,
+    grantor: Grantor,
     request: RequestInfo<'_>,
 ) -> Result<GrantOutcome, DbError> {
-    let department = || Value::from(new.department_id.map(DepartmentId::get));
-    let role = || Value::from(new.role.as_str());
-    let now = || Value::from(request.now.millis());
-    let allowed_by = || Value::from(giver.allowed_by.map(GrantId::get));
-    let (ip, agent) = (request.peer.ip().as_deref().into(), request.peer.user_agent().into());
-    let request_id = request.request_id.as_str().into();
-    let to = |sql, values: &[Value]| {
-        const POSITIONS: [&str; 13] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
-        let values = [&grantee_values(grantee, new, giver), values].concat();
-        Statement { sql, values: POSITIONS.into_iter().zip(values).collect() }
+    let (user_id, email) = match grantee {
+        Grantee::Id(id) => (Some(*id), None),
+        Grantee::Email(email) => (None, Some(email)),
     };
-    let [inserted, _, found, not_granted] = store
-        .batch([
-            to(INSERT_GRANT, &[role(), department(), now(), allowed_by(), MAX_GRANTS.into(), MAX_GRANTS_HERE.into()]),
-            to(RECORD_GRANT, &[role(), now(), giver.id.get().into(), ip, agent, request_id]),
-            to(SELECT_GRANTED, &[role(), department()]),
-            to(SELECT_WHY_NOT, &[allowed_by(), department()]),
-        ])
-        .await?;
-    let row: Option<GrantRow> = found.first()?;
-    if let (Some(row), false) = (&row, inserted.all::<IdRow>()?.is_empty()) {
-        return Ok(GrantOutcome::Granted(row.clone()));
+    let of_grant = |sql| {
+        query(sql)
+            .bind("user_id", user_id)
+            .bind("email", email)
+            .bind("may_name_any_user", grantor.may_name_any_user)
+            .bind("allowed_by", grantor.allowed_by)
+            .bind("role", new.role)
+            .bind("university_id", new.university_id)
+            .bind("department_id", new.department_id)
+    };
+    let insert = of_grant(INSERT_GRANT).bind("now", request.now);
+    let insert = insert.bind("max_grants", MAX_GRANTS).bind("max_grants_here", MAX_GRANTS_HERE);
+    let record = audit::insert(RECORD_GRANT, request).bind("actor_id", grantor.id);
+    let [inserted, _, refusal] = store.batch([insert, record, of_grant(SELECT_REFUSAL)]).await?;
+    if let Some(row) = inserted.first()? {
+        return Ok(GrantOutcome::Granted(row));
     }
-    let not_granted: Option<NotGrantedRow> = not_granted.first()?;
-    let not_granted = not_granted.ok_or_else(|| DbError::Unreadable("no reason".to_owned()))?.not_granted;
-    Ok(match not_granted {
-        NotGranted::NotAllowed => GrantOutcome::NotAllowed,
-        NotGranted::NoUser => GrantOutcome::NoSuchUser,
-        NotGranted::NoUniversity => GrantOutcome::NoSuchUniversity,
-        NotGranted::NoDepartment => GrantOutcome::NoSuchDepartment,
-        NotGranted::ExistsOrTooMany if row.is_some() => GrantOutcome::Exists,
-        NotGranted::ExistsOrTooMany => GrantOutcome::TooMany,
+    let refusal: Option<RefusalRow> = refusal.first()?;
+    let refusal = refusal.ok_or_else(|| DbError::Unreadable("no reason".to_owned()))?.refusal;
+    Ok(match refusal {
+        Refusal::NotAllowed => GrantOutcome::NotAllowed,
+        Refusal::NoUser => GrantOutcome::NoSuchUser,
+        Refusal::NoUniversity => GrantOutcome::NoSuchUniversity,
+        Refusal::NoDepartment => GrantOutcome::NoSuchDepartment,
+        Refusal::Exists => GrantOutcome::Exists,
+        Refusal::TooMany => GrantOutcome::TooMany,
     })
-}
-
-/// What [`grantee!`] asks for.
-fn grantee_values(grantee: &Grantee, new: NewGrant, giver: Giver) -> [Value; 4] {
-    let (id, email) = match grantee {
-        Grantee::Id(id) => (Value::from(id.get()), Value::Null),
-        Grantee::Email(email) => (Value::Null, Value::from(email.as_str())),
-    };
-    let university_id = new.university_id.map(UniversityId::get).into();
-    [id, email, university_id, i64::from(giver.knows_everybody).into()]
 }
 
 #[derive(Deserialize)]
@@ -262,7 +273,7 @@ struct RemainderRow {
     is_allowed: bool,
 }
 
-/// Removes a grant, unless it is the last administrator's.
+/// Removes a grant, unless it is that of the last active administrator.
 ///
 /// # Errors
 /// [`DbError`].
@@ -270,22 +281,17 @@ pub async fn remove(
     store: &Store,
     row: &GrantRow,
     role: Role,
-    taker: Giver,
+    remover: Grantor,
     request: RequestInfo<'_>,
 ) -> Result<RoleRemovalOutcome, DbError> {
-    let values = || [row.id.get().into(), Value::from(taker.allowed_by.map(GrantId::get))];
+    let of_grant = |sql| query(sql).bind("grant_id", row.id).bind("allowed_by", remover.allowed_by);
     let event = Event::of(EventType::RoleRemoved, row.user_id).concerning(role, row.university_id);
-    let event = if taker.id == row.user_id { event } else { event.by(taker.id) };
-    let [removed, _, remainder] = store
-        .batch([
-            statement(DELETE_GRANT, values()),
-            record_if_changed(request, event),
-            statement(SELECT_REMAINDER, values()),
-        ])
-        .await?;
+    let event = if remover.id == row.user_id { event } else { event.by(remover.id) };
+    let statements = [of_grant(DELETE_GRANT), record_if_changed(request, event), of_grant(SELECT_REMAINDER)];
+    let [deleted, _, remainder] = store.batch(statements).await?;
     let remainder: Option<RemainderRow> = remainder.first()?;
     let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
-    Ok(match (removed.all::<IdRow>()?.is_empty(), remainder) {
+    Ok(match (deleted.all::<IdRow>()?.is_empty(), remainder) {
         (false, _) => RoleRemovalOutcome::Removed,
         (true, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,
         (true, RemainderRow { is_allowed: false, .. }) => RoleRemovalOutcome::NotAllowed,

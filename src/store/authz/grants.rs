@@ -1,35 +1,31 @@
-//! Grants: who has which role where. Giving and taking them is the matter of `granting`.
+//! Reads role grants. `granting` writes them.
 
 use serde::Deserialize;
 
 use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, Statement, Value};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::Store;
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
-use crate::store::{Store, statement};
 
-/// A grant, as those see it who manage it.
+/// A grant with the address and name of its user, for administrators.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the tables' columns")]
 pub struct GrantRow {
-    /// Identifies it.
     pub id: GrantId,
-    /// Whose.
     pub user_id: UserId,
-    /// Their address.
     pub email: String,
-    /// Their name, if they gave one.
     pub full_name: Option<String>,
     role: String,
     pub(in crate::store) university_id: Option<UniversityId>,
     department_id: Option<DepartmentId>,
-    /// Since when.
     pub created_at: Timestamp,
 }
 
 impl GrantRow {
-    /// What was granted.
+    /// The grant itself.
     ///
     /// # Errors
     /// [`DbError::Unreadable`] for a role that only a later version knows.
@@ -39,7 +35,8 @@ impl GrantRow {
     }
 }
 
-/// Nobody else who is active has the role of the grant `g` in the same place. A disabled administrator is none.
+/// No other active user has the role of the grant `g` in the same university, or on the platform. A disabled
+/// administrator does not count.
 macro_rules! nobody_else_administers {
     () => {
         "NOT EXISTS (
@@ -50,39 +47,52 @@ macro_rules! nobody_else_administers {
 }
 pub(in crate::store) use nobody_else_administers;
 
+/// The columns of a [`GrantRow`], from the grant `g` and its user `u`.
+macro_rules! grant_columns {
+    () => {
+        "g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at"
+    };
+}
+
 const SELECT_OF_USER: &str = "
-    SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = ?1 ORDER BY id";
+    SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id ORDER BY id";
 
-const SELECT_ONE: &str = "
-    SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-    WHERE g.id = ?1 AND (g.university_id = ?2 OR g.university_id IS NULL)";
+const SELECT_ONE: &str = concat!(
+    "SELECT ",
+    grant_columns!(),
+    " FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
+     WHERE g.id = :grant_id AND (g.university_id = :university_id OR g.university_id IS NULL)"
+);
 
-const SELECT_OF_UNIVERSITY: &str = "
-    SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-    WHERE g.university_id = ?1 AND g.id > ?2
-    ORDER BY g.id LIMIT ?3";
+const SELECT_OF_UNIVERSITY: &str = concat!(
+    "SELECT ",
+    grant_columns!(),
+    " FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
+     WHERE g.university_id = :university_id AND g.id > :after
+     ORDER BY g.id LIMIT :limit"
+);
 
-/// The roles of the departments are merged, one after the other the next of them all: to sort them would read all of
-/// them.
-const SELECT_OF_DEPARTMENTS: &str = "
-    WITH RECURSIVE merged (id, place) AS (
-        SELECT ?2, 0
-        UNION ALL
-        SELECT (
-            SELECT min((
-                SELECT id FROM user_university_roles
-                WHERE university_id = ?1 AND department_id = d.value AND id > merged.id ORDER BY id LIMIT 1
-            ))
-            FROM json_each(?4) AS d
-        ), place + 1
-        FROM merged WHERE id IS NOT NULL AND place < ?3
-    )
-    SELECT g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at
-    FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
-    WHERE m.place > 0
-    ORDER BY m.place";
+/// The grants of several departments, merged: each step finds the least id behind the previous one. Sorting them would
+/// read all of them.
+const SELECT_OF_DEPARTMENTS: &str = concat!(
+    "WITH RECURSIVE merged (id, place) AS (
+         SELECT :after, 0
+         UNION ALL
+         SELECT (
+             SELECT min((
+                 SELECT id FROM user_university_roles
+                 WHERE university_id = :university_id AND department_id = d.value AND id > merged.id ORDER BY id LIMIT 1
+             ))
+             FROM json_each(:department_ids) AS d
+         ), place + 1
+         FROM merged WHERE id IS NOT NULL AND place < :limit
+     )
+     SELECT ",
+    grant_columns!(),
+    " FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
+     WHERE m.place > 0
+     ORDER BY m.place"
+);
 
 /// At most as many as one user may have.
 const ERASE: &str = "
@@ -111,9 +121,9 @@ struct OwnGrantRow {
     department_id: Option<DepartmentId>,
 }
 
-/// What every request of a signed-in user reads beside the user.
+/// Selects the grants of a user: every authenticated request does.
 pub(in crate::store) fn of_user(user_id: UserId) -> Statement {
-    statement(SELECT_OF_USER, [user_id.get().into()])
+    query(SELECT_OF_USER).bind("user_id", user_id)
 }
 
 /// The rows of [`of_user`].
@@ -130,17 +140,17 @@ fn read_role(text: &str) -> Result<Role, DbError> {
     Role::parse(text).ok_or_else(|| DbError::Unreadable("unknown role".to_owned()))
 }
 
-/// One grant of a university, or one that belongs to none.
+/// Finds a grant of a university, or one of the platform.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn find(store: &Store, university_id: UniversityId, id: GrantId) -> Result<Option<GrantRow>, DbError> {
-    let values = [id.get().into(), university_id.get().into()];
-    let [rows] = store.batch([statement(SELECT_ONE, values)]).await?;
+    let select = query(SELECT_ONE).bind("grant_id", id).bind("university_id", university_id);
+    let [rows] = store.batch([select]).await?;
     rows.first()
 }
 
-/// Who has which role in a university; with departments, only those narrowed to them.
+/// Lists the grants of a university. With `departments`, only the grants that are narrowed to one of them.
 ///
 /// # Errors
 /// [`DbError`].
@@ -150,15 +160,13 @@ pub async fn of_university(
     departments: Option<&[DepartmentId]>,
     page: PageRequest,
 ) -> Result<Page<GrantRow>, DbError> {
-    let (university, after) = (university_id.get().into(), page.after.unwrap_or(0).into());
-    let query = match departments {
-        None => statement(SELECT_OF_UNIVERSITY, [university, after, page.rows().into()]),
+    let select = match departments {
+        None => page.query(SELECT_OF_UNIVERSITY),
         Some(departments) => {
             let ids: Vec<String> = departments.iter().map(ToString::to_string).collect();
-            let ids = Value::Text(format!("[{}]", ids.join(",")));
-            statement(SELECT_OF_DEPARTMENTS, [university, after, page.rows().into(), ids])
+            page.query(SELECT_OF_DEPARTMENTS).bind("department_ids", format!("[{}]", ids.join(",")))
         }
     };
-    let [rows] = store.batch([query]).await?;
+    let [rows] = store.batch([select.bind("university_id", university_id)]).await?;
     Ok(Page::new(rows.all()?, page, |row: &GrantRow| row.id.get()))
 }

@@ -1,33 +1,34 @@
-//! What a path names, as far as a decision about it needs to know.
+//! The look-up of the resource that a request names: the columns on which the authorization decision depends.
 
 use serde::Deserialize;
 
 use crate::domain::authz::Resource;
-use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
-use crate::ports::{DbError, Statement};
-use crate::store::{Store, optional_boolean, statement};
+use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
+use crate::ports::{DbError, Statement, query};
+#[cfg(feature = "campus")]
+use crate::store::campus::{self, resources::CampusTarget};
+use crate::store::{Store, optional_boolean};
 
-/// Something that a path, or a question, names.
+/// The resource that a path, or a permission check, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// A university.
     University(UniversityId),
     /// A department.
     Department(DepartmentId),
-    /// A course.
-    Course(CourseId),
-    /// An enrolment.
-    Enrollment(EnrollmentId),
+    /// A course or an enrolment.
+    #[cfg(feature = "campus")]
+    Campus(CampusTarget),
 }
 
-/// What is on file about it.
+/// The columns of a resource that matter to authorization.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct ResourceRow {
-    /// The university it belongs to.
+    /// The university that the resource is or belongs to.
     pub university_id: UniversityId,
-    /// The department it belongs to.
+    /// The department that the resource is or belongs to.
     pub department_id: Option<DepartmentId>,
-    /// The course it is or belongs to.
+    /// The course that the resource is or belongs to.
     pub course_id: Option<CourseId>,
     owner_id: Option<UserId>,
     #[serde(deserialize_with = "optional_boolean")]
@@ -35,7 +36,7 @@ pub struct ResourceRow {
 }
 
 impl ResourceRow {
-    /// What a decision is about.
+    /// The resource as the authorization decision sees it.
     #[must_use]
     pub const fn resource(&self) -> Resource {
         Resource {
@@ -49,36 +50,26 @@ impl ResourceRow {
 
 const SELECT_UNIVERSITY: &str = "
     SELECT id AS university_id, NULL AS department_id, NULL AS course_id, NULL AS owner_id, NULL AS is_published
-    FROM universities WHERE id = ?1";
+    FROM universities WHERE id = :university_id";
 
 const SELECT_DEPARTMENT: &str = "
     SELECT university_id, id AS department_id, NULL AS course_id, NULL AS owner_id, NULL AS is_published
-    FROM departments WHERE id = ?1";
-
-const SELECT_COURSE: &str = "
-    SELECT university_id, department_id, id AS course_id, NULL AS owner_id, is_public AS is_published
-    FROM courses WHERE id = ?1";
-
-/// That its course is published does not publish who takes it.
-const SELECT_ENROLLMENT: &str = "
-    SELECT c.university_id, c.department_id, c.id AS course_id, e.user_id AS owner_id, NULL AS is_published
-    FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
-    WHERE e.id = ?1";
+    FROM departments WHERE id = :department_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT, SELECT_COURSE, SELECT_ENROLLMENT];
+pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT];
 
-/// Asks for it.
+/// Selects a resource.
 pub(in crate::store) fn lookup(target: Target) -> Statement {
     match target {
-        Target::University(id) => statement(SELECT_UNIVERSITY, [id.get().into()]),
-        Target::Department(id) => statement(SELECT_DEPARTMENT, [id.get().into()]),
-        Target::Course(id) => statement(SELECT_COURSE, [id.get().into()]),
-        Target::Enrollment(id) => statement(SELECT_ENROLLMENT, [id.get().into()]),
+        Target::University(id) => query(SELECT_UNIVERSITY).bind("university_id", id),
+        Target::Department(id) => query(SELECT_DEPARTMENT).bind("department_id", id),
+        #[cfg(feature = "campus")]
+        Target::Campus(target) => campus::resources::lookup(target),
     }
 }
 
-/// What is on file about something, on its own.
+/// Finds a resource, in a round trip of its own.
 ///
 /// # Errors
 /// [`DbError`].

@@ -1,62 +1,74 @@
-//! Which courses somebody can see, a page at a time.
+//! Lists of the courses that a viewer may see, a page at a time.
 
 use crate::domain::ids::{UniversityId, UserId};
 use crate::ports::DbError;
-use crate::store::campus::courses::CourseRow;
+use crate::store::Store;
+use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
 use crate::store::page::{Page, PageRequest};
-use crate::store::{Store, statement};
 
-/// Whose courses are listed, beside the public ones.
+/// The viewer of a list of courses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Viewer {
-    /// Nobody's: only the public ones.
+    /// Sees the public courses.
     Anonymous,
-    /// Those of this user's universities.
+    /// Sees the public courses, and those of the universities in which the user has a role.
     User(UserId),
-    /// All of them.
+    /// Sees all courses.
     PlatformAdmin(UserId),
 }
 
-const SELECT_OF_UNIVERSITY: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?4 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c WHERE c.university_id = ?1 AND c.id > ?2 ORDER BY c.id LIMIT ?3";
+/// A list of courses with the viewer's enrolments. Columns without a table's name are those of `courses`.
+macro_rules! select_courses {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            course_columns!(),
+            ", ",
+            is_enrolled!(),
+            " FROM courses ",
+            $rest,
+            " ORDER BY id LIMIT :limit"
+        )
+    };
+}
 
-const SELECT_PUBLIC: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at, 0 AS enrolled
-    FROM courses AS c WHERE c.is_public = 1 AND c.id > ?1 ORDER BY c.id LIMIT ?2";
+const SELECT_OF_UNIVERSITY: &str = select_courses!("WHERE university_id = :university_id AND id > :after");
 
-/// Each part gives at most a page, from its own index; the union of them is a page. The courses of the caller's
-/// universities are merged, one after the other the next of them all: to sort them would read all of them.
-const SELECT_FOR_USER: &str = "
-    WITH RECURSIVE merged (id, place) AS (
-        SELECT ?1, 0
-        UNION ALL
-        SELECT (
-            SELECT min((SELECT id FROM courses WHERE university_id = g.university_id AND id > merged.id ORDER BY id LIMIT 1))
-            FROM user_university_roles AS g WHERE g.user_id = ?3
-        ), place + 1
-        FROM merged WHERE id IS NOT NULL AND place < ?2
+const SELECT_PUBLIC: &str = concat!(
+    "SELECT ",
+    course_columns!(),
+    ", 0 AS enrolled FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit"
+);
+
+/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: each step finds
+/// the least id behind the previous one. Sorting them would read all of them.
+const SELECT_FOR_USER: &str = concat!(
+    "WITH RECURSIVE merged (id, place) AS (
+         SELECT :after, 0
+         UNION ALL
+         SELECT (
+             SELECT min((
+                 SELECT id FROM courses WHERE university_id = g.university_id AND id > merged.id ORDER BY id LIMIT 1
+             ))
+             FROM user_university_roles AS g WHERE g.user_id = :viewer_id
+         ), place + 1
+         FROM merged WHERE id IS NOT NULL AND place < :limit
+     ) ",
+    select_courses!(
+        "WHERE id IN (
+             SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit)
+             UNION
+             SELECT id FROM merged WHERE place > 0
+         )"
     )
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?3 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c
-    WHERE c.id IN (
-        SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > ?1 ORDER BY id LIMIT ?2)
-        UNION
-        SELECT id FROM merged WHERE place > 0
-    )
-    ORDER BY c.id LIMIT ?2";
+);
 
-const SELECT_ALL: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?3 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2";
+const SELECT_ALL: &str = select_courses!("WHERE id > :after");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_OF_UNIVERSITY, SELECT_PUBLIC, SELECT_FOR_USER, SELECT_ALL];
 
-/// The courses of a university, as this user sees them.
+/// Lists the courses of a university.
 ///
 /// # Errors
 /// [`DbError`].
@@ -66,23 +78,21 @@ pub async fn of_university(
     viewer: UserId,
     page: PageRequest,
 ) -> Result<Page<CourseRow>, DbError> {
-    let after = page.after.unwrap_or(0).into();
-    let values = [university_id.get().into(), after, page.rows().into(), viewer.get().into()];
-    let [rows] = store.batch([statement(SELECT_OF_UNIVERSITY, values)]).await?;
+    let select = page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id).bind("viewer_id", viewer);
+    let [rows] = store.batch([select]).await?;
     Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
 }
 
-/// The courses that somebody can see.
+/// Lists the courses that the viewer may see.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn list(store: &Store, viewer: Viewer, page: PageRequest) -> Result<Page<CourseRow>, DbError> {
-    let (after, rows) = (page.after.unwrap_or(0).into(), page.rows().into());
-    let query = match viewer {
-        Viewer::Anonymous => statement(SELECT_PUBLIC, [after, rows]),
-        Viewer::User(user_id) => statement(SELECT_FOR_USER, [after, rows, user_id.get().into()]),
-        Viewer::PlatformAdmin(user_id) => statement(SELECT_ALL, [after, rows, user_id.get().into()]),
+    let select = match viewer {
+        Viewer::Anonymous => page.query(SELECT_PUBLIC),
+        Viewer::User(user_id) => page.query(SELECT_FOR_USER).bind("viewer_id", user_id),
+        Viewer::PlatformAdmin(user_id) => page.query(SELECT_ALL).bind("viewer_id", user_id),
     };
-    let [rows] = store.batch([query]).await?;
+    let [rows] = store.batch([select]).await?;
     Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
 }

@@ -6,36 +6,29 @@ use crate::domain::authz::Resource;
 use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, Value};
-use crate::store::tenant::departments::present;
-use crate::store::tenant::universities;
-use crate::store::{IdRow, Store, boolean, statement};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::tenant::{departments, universities};
+use crate::store::{IdRow, Store, boolean};
 
-/// A course, as somebody sees it.
+/// A row of `courses`, for one viewer.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct CourseRow {
-    /// Identifies it.
     pub id: CourseId,
-    /// Whose it is.
     pub university_id: UniversityId,
-    /// The department it belongs to.
     pub department_id: Option<DepartmentId>,
-    /// What people call it.
     pub title: String,
-    /// What the university calls it.
     pub code: String,
-    /// May everybody see it, and students enrol?
     #[serde(deserialize_with = "boolean")]
     pub is_public: bool,
-    /// Since when it is on file.
     pub created_at: Timestamp,
-    /// Is the one who sees it enrolled?
+    /// Whether the viewer is enrolled: not a column.
     #[serde(deserialize_with = "boolean")]
     pub enrolled: bool,
 }
 
 impl CourseRow {
-    /// What a decision about it is about, for the one who sees it.
+    /// The course as the authorization decision sees it.
     #[must_use]
     pub const fn resource(&self) -> Resource {
         let whole = Resource::within(self.university_id, self.department_id);
@@ -44,101 +37,136 @@ impl CourseRow {
 }
 
 /// A course to be added.
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewCourse<'a> {
-    /// Whose.
     pub university_id: UniversityId,
-    /// In which department.
     pub department_id: Option<DepartmentId>,
-    /// What people call it.
     pub title: &'a Label,
-    /// What the university calls it.
     pub code: &'a Label,
-    /// May everybody see it?
     pub is_public: bool,
 }
 
-/// What is to be changed: what is absent stays.
+/// A change of a course. A field that is `None` keeps its value.
 #[derive(Default)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct CourseChange {
-    /// Another title.
     pub title: Option<Label>,
-    /// Another code.
     pub code: Option<Label>,
-    /// Public or not.
     pub is_public: Option<bool>,
-    /// Another department, or none.
+    /// `Some(None)` takes the course out of its department.
     pub department_id: Option<Option<DepartmentId>>,
 }
 
-/// How adding or changing a course ended.
+/// The outcome of adding or changing a course.
 pub enum CourseOutcome {
-    /// It is on file.
+    /// The course as it is now.
     Saved(CourseRow),
     /// The university has a course with that code.
     CodeTaken,
     /// The university has no such department.
     NoSuchDepartment,
-    /// The university is gone.
+    /// The university was deleted concurrently.
     NoSuchUniversity,
-    /// The course is gone.
+    /// The course was deleted concurrently.
     NoSuchCourse,
-    /// The course belongs to another department by now.
+    /// The course was moved to another department concurrently.
     Moved,
 }
 
-/// How the deletion of a course ended.
+/// The outcome of one step of the deletion of a course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CourseDeletionOutcome {
-    /// It is gone.
+    /// The course and all its enrolments are deleted.
     Removed,
-    /// It is unpublished, and a thousand of its enrolments are gone: there are more.
+    /// The course is unpublished and a thousand enrolments are deleted; more remain.
     HasMore,
-    /// It belongs to another department by now.
+    /// The course was moved to another department concurrently.
     Moved,
-    /// There is none.
+    /// There was no such course.
     Missing,
 }
 
-const INSERT: &str = "
-    INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
-    SELECT u.id, ?2, ?3, ?4, ?5, ?6 FROM universities AS u
-    WHERE u.id = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM departments WHERE university_id = ?1 AND id = ?2))
-    ON CONFLICT (university_id, code) DO NOTHING
-    RETURNING id, university_id, department_id, title, code, is_public, created_at, 0 AS enrolled";
+/// The columns of a [`CourseRow`] but for `enrolled`.
+macro_rules! course_columns {
+    () => {
+        "id, university_id, department_id, title, code, is_public, created_at"
+    };
+}
+pub(in crate::store::campus) use course_columns;
 
-const SELECT: &str = "
-    SELECT c.id, c.university_id, c.department_id, c.title, c.code, c.is_public, c.created_at,
-           EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?2 AND e.course_id = c.id) AS enrolled
-    FROM courses AS c WHERE c.id = ?1";
+/// The column `enrolled` of a [`CourseRow`]: false if there is no viewer.
+macro_rules! is_enrolled {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM enrollments AS e WHERE e.user_id = :viewer_id AND e.course_id = courses.id
+         ) AS enrolled"
+    };
+}
+pub(in crate::store::campus) use is_enrolled;
 
-const UPDATE: &str = "
-    UPDATE courses
-    SET title = coalesce(?2, title), code = coalesce(?3, code), is_public = coalesce(?4, is_public),
-        department_id = CASE WHEN ?5 = 1 THEN ?6 ELSE department_id END
-    WHERE id = ?1 AND department_id IS ?8
-      AND (?6 IS NULL
-           OR EXISTS (SELECT 1 FROM departments AS d WHERE d.university_id = courses.university_id AND d.id = ?6))
-    RETURNING id, university_id, department_id, title, code, is_public, created_at,
-              EXISTS (SELECT 1 FROM enrollments AS e WHERE e.user_id = ?7 AND e.course_id = courses.id) AS enrolled";
+/// The course is still in the department in which it was when access was granted.
+macro_rules! in_place {
+    () => {
+        "id = :course_id AND department_id IS :department_id"
+    };
+}
 
-/// Nobody enrols any more in what is about to go.
-const UNPUBLISH: &str = "UPDATE courses SET is_public = 0 WHERE id = ?1 AND department_id IS ?2";
+const INSERT: &str = concat!(
+    "INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
+     SELECT u.id, :department_id, :title, :code, :is_public, :now FROM universities AS u
+     WHERE u.id = :university_id AND (
+         :department_id IS NULL
+         OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id)
+     )
+     ON CONFLICT (university_id, code) DO NOTHING
+     RETURNING ",
+    course_columns!(),
+    ", 0 AS enrolled"
+);
 
-/// As many as one statement may delete without holding the database up.
-const DELETE_ENROLLMENTS: &str = "
-    DELETE FROM enrollments WHERE id IN (
-        SELECT e.id FROM courses AS c JOIN enrollments AS e ON e.course_id = c.id
-        WHERE c.id = ?1 AND c.department_id IS ?2 LIMIT 1000
-    )";
+const SELECT: &str = concat!("SELECT ", course_columns!(), ", ", is_enrolled!(), " FROM courses WHERE id = :course_id");
 
-const DELETE: &str = "
-    DELETE FROM courses
-    WHERE id = ?1 AND department_id IS ?2 AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = ?1)
-    RETURNING id";
+const UPDATE: &str = concat!(
+    "UPDATE courses
+     SET title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
+         department_id = CASE WHEN :is_moved = 1 THEN :new_department_id ELSE department_id END
+     WHERE ",
+    in_place!(),
+    " AND (
+         :new_department_id IS NULL
+         OR EXISTS (
+             SELECT 1 FROM departments AS d
+             WHERE d.university_id = courses.university_id AND d.id = :new_department_id
+         )
+     )
+     RETURNING ",
+    course_columns!(),
+    ", ",
+    is_enrolled!()
+);
 
-const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = ?1";
+/// Ends new enrolments before the existing ones are deleted.
+const UNPUBLISH: &str = concat!("UPDATE courses SET is_public = 0 WHERE ", in_place!());
 
-const SELECT_IN_PLACE: &str = "SELECT id FROM courses WHERE id = ?1 AND department_id IS ?2";
+/// One statement deletes at most a thousand enrolments, so that it does not block the database.
+const DELETE_ENROLLMENTS: &str = concat!(
+    "DELETE FROM enrollments WHERE id IN (
+         SELECT e.id FROM (SELECT id FROM courses WHERE ",
+    in_place!(),
+    ") AS c JOIN enrollments AS e ON e.course_id = c.id LIMIT 1000
+     )"
+);
+
+const DELETE: &str = concat!(
+    "DELETE FROM courses WHERE ",
+    in_place!(),
+    " AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = :course_id)
+     RETURNING id"
+);
+
+const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = :course_id";
+
+const SELECT_IN_PLACE: &str = concat!("SELECT id FROM courses WHERE ", in_place!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
@@ -149,17 +177,16 @@ pub const STATEMENTS: &[&str] =
 /// # Errors
 /// [`DbError`].
 pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Result<CourseOutcome, DbError> {
-    let insert = [
-        new.university_id.get().into(),
-        new.department_id.map(DepartmentId::get).into(),
-        new.title.as_str().into(),
-        new.code.as_str().into(),
-        i64::from(new.is_public).into(),
-        now.millis().into(),
-    ];
-    let department = present(new.university_id, new.department_id);
+    let insert = query(INSERT)
+        .bind("university_id", new.university_id)
+        .bind("department_id", new.department_id)
+        .bind("title", new.title)
+        .bind("code", new.code)
+        .bind("is_public", new.is_public)
+        .bind("now", now);
+    let department = departments::present(new.university_id, new.department_id);
     let university = universities::present(new.university_id);
-    let [rows, department, university] = store.batch([statement(INSERT, insert), department, university]).await?;
+    let [rows, department, university] = store.batch([insert, department, university]).await?;
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,
@@ -168,34 +195,43 @@ pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Resul
     })
 }
 
-/// Was a department asked for that is not there?
+/// Whether the request names a department that the university does not have.
 fn is_missing(department_id: Option<DepartmentId>, found: &Rows) -> Result<bool, DbError> {
     Ok(department_id.is_some() && found.all::<IdRow>()?.is_empty())
 }
 
-/// One course, as this user sees it.
+/// Finds a course, with the viewer's enrolment.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn find(store: &Store, id: CourseId, viewer: Option<UserId>) -> Result<Option<CourseRow>, DbError> {
-    let values = [id.get().into(), viewer.map(UserId::get).into()];
-    let [rows] = store.batch([statement(SELECT, values)]).await?;
+    let [rows] = store.batch([query(SELECT).bind("course_id", id).bind("viewer_id", viewer)]).await?;
     rows.first()
 }
 
-/// Where a course was when it was decided what may be done with it. It may have moved since, to where the caller
-/// may do nothing.
+/// The place of a course for which access was granted. If the course was moved concurrently, the caller may have no
+/// rights in its new department, so the statements check the place again.
 #[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct CourseLocation {
-    /// Which course.
     pub id: CourseId,
-    /// In which university: it never leaves it.
+    /// A course never changes its university.
     pub university_id: UniversityId,
-    /// In which department.
     pub department_id: Option<DepartmentId>,
 }
 
-/// Changes a course that is still where it was.
+impl CourseLocation {
+    /// A statement about the course, guarded by [`in_place!`].
+    fn query(self, sql: &'static str) -> Statement {
+        query(sql).bind("course_id", self.id).bind("department_id", self.department_id)
+    }
+}
+
+fn present(id: CourseId) -> Statement {
+    query(SELECT_PRESENT).bind("course_id", id)
+}
+
+/// Changes a course, unless it was moved concurrently.
 ///
 /// # Errors
 /// [`DbError`].
@@ -205,19 +241,17 @@ pub async fn update(
     change: &CourseChange,
     viewer: UserId,
 ) -> Result<CourseOutcome, DbError> {
-    let department_id = change.department_id.flatten();
-    let values = [
-        place.id.get().into(),
-        change.title.as_ref().map(Label::as_str).into(),
-        change.code.as_ref().map(Label::as_str).into(),
-        Value::from(change.is_public.map(i64::from)),
-        i64::from(change.department_id.is_some()).into(),
-        department_id.map(DepartmentId::get).into(),
-        viewer.get().into(),
-        place.department_id.map(DepartmentId::get).into(),
-    ];
-    let course = statement(SELECT_PRESENT, [place.id.get().into()]);
-    let statements = [statement(UPDATE, values), present(place.university_id, department_id), course];
+    let new_department_id = change.department_id.flatten();
+    let update = place
+        .query(UPDATE)
+        .bind("title", change.title.as_ref())
+        .bind("code", change.code.as_ref())
+        .bind("is_public", change.is_public)
+        .bind("is_moved", change.department_id.is_some())
+        .bind("new_department_id", new_department_id)
+        .bind("viewer_id", viewer);
+    let department = departments::present(place.university_id, new_department_id);
+    let statements = [update, department, present(place.id)];
     let [rows, department, course] = match store.batch(statements).await {
         Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(CourseOutcome::CodeTaken),
         other => other?,
@@ -225,24 +259,24 @@ pub async fn update(
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if course.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchCourse,
-        None if is_missing(department_id, &department)? => CourseOutcome::NoSuchDepartment,
+        None if is_missing(new_department_id, &department)? => CourseOutcome::NoSuchDepartment,
         None => CourseOutcome::Moved,
     })
 }
 
-/// Deletes a course that is still where it was, with its enrolments, a thousand of them with one call.
+/// One step of the deletion of a course: unpublishes it and deletes a thousand of its enrolments, then the course if
+/// none remain.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn delete(store: &Store, place: CourseLocation) -> Result<CourseDeletionOutcome, DbError> {
-    let values = || [place.id.get().into(), place.department_id.map(DepartmentId::get).into()];
     let [_, _, deleted, present, in_place] = store
         .batch([
-            statement(UNPUBLISH, values()),
-            statement(DELETE_ENROLLMENTS, values()),
-            statement(DELETE, values()),
-            statement(SELECT_PRESENT, [place.id.get().into()]),
-            statement(SELECT_IN_PLACE, values()),
+            place.query(UNPUBLISH),
+            place.query(DELETE_ENROLLMENTS),
+            place.query(DELETE),
+            present(place.id),
+            place.query(SELECT_IN_PLACE),
         ])
         .await?;
     let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());

@@ -1,61 +1,65 @@
-//! Enrolments: who takes which course.
+//! Enrolments of users in courses.
 
 use serde::Deserialize;
 
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::DbError;
+use crate::ports::{DbError, query};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::page::{Page, PageRequest};
-use crate::store::{IdRow, Store, boolean, statement};
+use crate::store::{IdRow, Store, boolean};
 
-/// An enrolment.
+/// A row of `enrollments`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct EnrollmentRow {
-    /// Identifies it.
     pub id: EnrollmentId,
-    /// In what.
     pub course_id: CourseId,
-    /// Whose.
     pub user_id: UserId,
-    /// Since when.
     pub created_at: Timestamp,
 }
 
-/// An enrolment, as those see it who teach the course.
+/// An enrolment with the participant's address and name, for the teachers of the course.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the tables' columns")]
 pub struct ParticipantRow {
-    /// The enrolment.
     #[serde(flatten)]
     pub enrollment: EnrollmentRow,
-    /// The participant's address.
     pub email: String,
-    /// Their name, if they gave one.
     pub full_name: Option<String>,
 }
 
-/// The constraint decides when one user enrols twice at the same time.
-const INSERT: &str = "
-    INSERT INTO enrollments (course_id, user_id, created_at)
-    SELECT id, ?2, ?3 FROM courses
-    WHERE id = ?1 AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = ?2 AND is_active = 1)
-    ON CONFLICT (user_id, course_id) DO NOTHING
-    RETURNING id, course_id, user_id, created_at";
+/// The columns of an [`EnrollmentRow`].
+macro_rules! columns {
+    () => {
+        "id, course_id, user_id, created_at"
+    };
+}
 
-/// Why nothing was added.
+/// The unique constraint decides between concurrent requests of one user.
+const INSERT: &str = concat!(
+    "INSERT INTO enrollments (course_id, user_id, created_at)
+     SELECT id, :user_id, :now FROM courses
+     WHERE id = :course_id AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)
+     ON CONFLICT (user_id, course_id) DO NOTHING
+     RETURNING ",
+    columns!()
+);
+
+/// The reason if nothing was inserted.
 const SELECT_CIRCUMSTANCES: &str = "
-    SELECT EXISTS (SELECT 1 FROM enrollments WHERE user_id = ?2 AND course_id = ?1) AS is_taken,
-           EXISTS (SELECT 1 FROM courses WHERE id = ?1) AS is_there,
-           EXISTS (SELECT 1 FROM courses WHERE id = ?1 AND is_public = 1) AS is_public";
+    SELECT EXISTS (SELECT 1 FROM enrollments WHERE user_id = :user_id AND course_id = :course_id) AS is_taken,
+           EXISTS (SELECT 1 FROM courses WHERE id = :course_id) AS is_there,
+           EXISTS (SELECT 1 FROM courses WHERE id = :course_id AND is_public = 1) AS is_public";
 
-const SELECT: &str = "SELECT id, course_id, user_id, created_at FROM enrollments WHERE id = ?1";
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM enrollments WHERE id = :enrollment_id");
 
 const SELECT_OF_COURSE: &str = "
     SELECT e.id, e.course_id, e.user_id, e.created_at, u.email, u.full_name
     FROM enrollments AS e JOIN users AS u ON u.id = e.user_id
-    WHERE e.course_id = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3";
+    WHERE e.course_id = :course_id AND e.id > :after ORDER BY e.id LIMIT :limit";
 
-const DELETE: &str = "DELETE FROM enrollments WHERE id = ?1 RETURNING id";
+const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
 
 const ERASE: &str = "
     DELETE FROM enrollments WHERE id IN (
@@ -78,17 +82,17 @@ pub(in crate::store) const OWNED: Owned = Owned {
     walk: None,
 };
 
-/// How enrolling ended.
+/// The outcome of enrolling.
 pub enum EnrollmentOutcome {
-    /// It is on file.
+    /// The new enrolment.
     Enrolled(EnrollmentRow),
     /// The user is enrolled already.
     Already,
-    /// The course is not public any more.
+    /// The course was unpublished concurrently.
     Unpublished,
-    /// The course is gone.
+    /// The course was deleted concurrently.
     NoSuchCourse,
-    /// The user is gone or disabled.
+    /// The user was erased or disabled concurrently.
     NoSuchUser,
 }
 
@@ -123,9 +127,8 @@ pub async fn create(
     user_id: UserId,
     now: Timestamp,
 ) -> Result<EnrollmentOutcome, DbError> {
-    let insert = [course_id.get().into(), user_id.get().into(), now.millis().into()];
-    let circumstances = statement(SELECT_CIRCUMSTANCES, [course_id.get().into(), user_id.get().into()]);
-    let [rows, circumstances] = store.batch([statement(INSERT, insert), circumstances]).await?;
+    let of_user = |sql| query(sql).bind("course_id", course_id).bind("user_id", user_id);
+    let [rows, circumstances] = store.batch([of_user(INSERT).bind("now", now), of_user(SELECT_CIRCUMSTANCES)]).await?;
     if let Some(row) = rows.first()? {
         return Ok(EnrollmentOutcome::Enrolled(row));
     }
@@ -133,30 +136,29 @@ pub async fn create(
     circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
 }
 
-/// One enrolment.
+/// Finds an enrolment.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn find(store: &Store, id: EnrollmentId) -> Result<Option<EnrollmentRow>, DbError> {
-    let [rows] = store.batch([statement(SELECT, [id.get().into()])]).await?;
+    let [rows] = store.batch([query(SELECT).bind("enrollment_id", id)]).await?;
     rows.first()
 }
 
-/// Who is enrolled in a course.
+/// Lists the enrolments in a course.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn of_course(store: &Store, course_id: CourseId, page: PageRequest) -> Result<Page<ParticipantRow>, DbError> {
-    let values = [course_id.get().into(), page.after.unwrap_or(0).into(), page.rows().into()];
-    let [rows] = store.batch([statement(SELECT_OF_COURSE, values)]).await?;
+    let [rows] = store.batch([page.query(SELECT_OF_COURSE).bind("course_id", course_id)]).await?;
     Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get()))
 }
 
-/// Ends an enrolment. False if it was ended already.
+/// Deletes an enrolment. False if there was none.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn delete(store: &Store, id: EnrollmentId) -> Result<bool, DbError> {
-    let [rows] = store.batch([statement(DELETE, [id.get().into()])]).await?;
+    let [rows] = store.batch([query(DELETE).bind("enrollment_id", id)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
 }

@@ -3,3 +3,4 @@
 pub mod course_lists;
 pub mod courses;
 pub mod enrollments;
+pub mod resources;

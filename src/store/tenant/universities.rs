@@ -1,88 +1,114 @@
-//! Universities.
+//! Universities. Departments have their own file.
 
 use serde::Deserialize;
 
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement};
-use crate::store::audit::RequestInfo;
+use crate::ports::{DbError, Statement, query};
+use crate::store::Store;
+use crate::store::audit;
+use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
-use crate::store::tenant::departments::DeletionOutcome;
-use crate::store::{Store, statement};
 
-/// A university.
+/// A row of `universities`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct UniversityRow {
-    /// Identifies it.
     pub id: UniversityId,
-    /// What people call it.
     pub name: String,
-    /// What URLs call it.
     pub slug: String,
-    /// Since when it is on file.
     pub created_at: Timestamp,
 }
 
-const INSERT: &str = "
-    INSERT INTO universities (name, slug, created_at) VALUES (?1, ?2, ?3)
-    ON CONFLICT (slug) DO NOTHING
-    RETURNING id, name, slug, created_at";
+/// The columns of a [`UniversityRow`].
+macro_rules! columns {
+    () => {
+        "id, name, slug, created_at"
+    };
+}
 
-const SELECT: &str = "SELECT id, name, slug, created_at FROM universities WHERE id = ?1";
+/// No course and no department belongs to the university.
+macro_rules! is_empty {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM courses WHERE university_id = :university_id)
+         AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id)"
+    };
+}
 
-const SELECT_ALL: &str = "SELECT id, name, slug, created_at FROM universities WHERE id > ?1 ORDER BY id LIMIT ?2";
+/// The roles of an empty university that has at most a thousand of them: one statement deletes no more, so that it does
+/// not block the database.
+macro_rules! deletable_roles {
+    () => {
+        concat!(
+            "user_university_roles
+             WHERE university_id = :university_id AND ",
+            is_empty!(),
+            " AND (
+                 SELECT count(*) FROM (
+                     SELECT 1 FROM user_university_roles WHERE university_id = :university_id LIMIT 1001
+                 )
+             ) <= 1000"
+        )
+    };
+}
 
-const SELECT_OF_USER: &str = "
-    SELECT id, name, slug, created_at FROM universities
-    WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = ?3) AND id > ?1
-    ORDER BY id LIMIT ?2";
+const INSERT: &str = concat!(
+    "INSERT INTO universities (name, slug, created_at) VALUES (:name, :slug, :now)
+     ON CONFLICT (slug) DO NOTHING
+     RETURNING ",
+    columns!()
+);
 
-const UPDATE: &str = "
-    UPDATE universities SET name = coalesce(?2, name), slug = coalesce(?3, slug) WHERE id = ?1
-    RETURNING id, name, slug, created_at";
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM universities WHERE id = :university_id");
 
-/// Before they are deleted, each role is an event of its own, under the conditions of the deletion.
-const RECORD_ROLES: &str = "
-    INSERT INTO audit_events
-        (created_at, type, reason, user_id, university_id, actor_id, ip, user_agent, request_id)
-    SELECT ?2, 'role_removed', role, user_id, university_id, ?3,
-           CASE WHEN is_kept THEN ?4 END, CASE WHEN is_kept THEN ?5 END, CASE WHEN is_kept THEN ?6 ELSE '' END
-    FROM user_university_roles
-    JOIN (SELECT EXISTS (SELECT 1 FROM users WHERE id = ?3 AND erasure_cursor IS NULL) AS is_kept)
-    WHERE university_id = ?1
-      AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = ?1)
-      AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?1)
-      AND (SELECT count(*) FROM (SELECT 1 FROM user_university_roles WHERE university_id = ?1 LIMIT 1001)) <= 1000";
+const SELECT_ALL: &str =
+    concat!("SELECT ", columns!(), " FROM universities WHERE id > :after ORDER BY id LIMIT :limit");
 
-/// As many as one statement may delete without holding the database up.
-const DELETE_ROLES: &str = "
-    DELETE FROM user_university_roles
-    WHERE university_id = ?1
-      AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = ?1)
-      AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?1)
-      AND (SELECT count(*) FROM (SELECT 1 FROM user_university_roles WHERE university_id = ?1 LIMIT 1001)) <= 1000";
+const SELECT_OF_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM universities
+     WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = :user_id) AND id > :after
+     ORDER BY id LIMIT :limit"
+);
 
-const DELETE: &str = "
-    DELETE FROM universities
-    WHERE id = ?1
-      AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = ?1)
-      AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = ?1)
-      AND NOT EXISTS (SELECT 1 FROM user_university_roles WHERE university_id = ?1)
-    RETURNING id";
+const UPDATE: &str = concat!(
+    "UPDATE universities SET name = coalesce(:name, name), slug = coalesce(:slug, slug) WHERE id = :university_id
+     RETURNING ",
+    columns!()
+);
 
-const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = ?1";
+/// Each role is an event of its own, written before the roles are deleted.
+const RECORD_ROLES: &str = insert_event! {
+    type: "'role_removed'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "university_id", from: concat!("FROM ", deletable_roles!()),
+};
+
+const DELETE_ROLES: &str = concat!("DELETE FROM ", deletable_roles!());
+
+const DELETE: &str = concat!(
+    "DELETE FROM universities
+     WHERE id = :university_id
+       AND NOT EXISTS (SELECT 1 FROM user_university_roles WHERE university_id = :university_id)
+       AND ",
+    is_empty!(),
+    " RETURNING id"
+);
+
+const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = :university_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
     &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
 
-/// Is there such a university?
+/// Selects the id of a university if it exists.
 pub(in crate::store) fn present(id: UniversityId) -> Statement {
-    statement(SELECT_PRESENT, [id.get().into()])
+    query(SELECT_PRESENT).bind("university_id", id)
 }
 
-/// Adds a university. Nothing, if the slug is taken.
+/// Adds a university. `None` if the slug is taken.
 ///
 /// # Errors
 /// [`DbError`].
@@ -92,51 +118,49 @@ pub async fn create(
     slug: &Slug,
     now: Timestamp,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let values = [name.as_str().into(), slug.as_str().into(), now.millis().into()];
-    let [rows] = store.batch([statement(INSERT, values)]).await?;
+    let insert = query(INSERT).bind("name", name).bind("slug", slug).bind("now", now);
+    let [rows] = store.batch([insert]).await?;
     rows.first()
 }
 
-/// One university.
+/// Finds a university.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn find(store: &Store, id: UniversityId) -> Result<Option<UniversityRow>, DbError> {
-    let [rows] = store.batch([statement(SELECT, [id.get().into()])]).await?;
+    let [rows] = store.batch([query(SELECT).bind("university_id", id)]).await?;
     rows.first()
 }
 
-/// Universities: those in which a user has a role, or all.
+/// Lists the universities in which a user has a role, or all of them.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn list(store: &Store, of_user: Option<UserId>, page: PageRequest) -> Result<Page<UniversityRow>, DbError> {
-    let (after, rows) = (page.after.unwrap_or(0).into(), page.rows().into());
-    let query = match of_user {
-        None => statement(SELECT_ALL, [after, rows]),
-        Some(user_id) => statement(SELECT_OF_USER, [after, rows, user_id.get().into()]),
+    let select = match of_user {
+        None => page.query(SELECT_ALL),
+        Some(user_id) => page.query(SELECT_OF_USER).bind("user_id", user_id),
     };
-    let [rows] = store.batch([query]).await?;
+    let [rows] = store.batch([select]).await?;
     Ok(Page::new(rows.all()?, page, |row: &UniversityRow| row.id.get()))
 }
 
-/// Changes what is given. Nothing, if it is gone; a slug that is taken is `DbError::Unique`.
+/// Changes the columns that are given. `None` if there is no such university.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`DbError::Unique`] if the slug is taken; [`DbError`] otherwise.
 pub async fn update(
     store: &Store,
     id: UniversityId,
     name: Option<&Label>,
     slug: Option<&Slug>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let values = [id.get().into(), name.map(Label::as_str).into(), slug.map(Slug::as_str).into()];
-    let [rows] = store.batch([statement(UPDATE, values)]).await?;
+    let update = query(UPDATE).bind("university_id", id).bind("name", name).bind("slug", slug);
+    let [rows] = store.batch([update]).await?;
     rows.first()
 }
 
-/// Deletes a university that has neither departments nor courses, with its roles. `InUse`, if it has, or if it has
-/// more than a thousand roles.
+/// Deletes a university with its roles. `InUse` if it has departments, courses, or more than a thousand roles.
 ///
 /// # Errors
 /// [`DbError`].
@@ -146,20 +170,11 @@ pub async fn delete(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<DeletionOutcome, DbError> {
-    let values = || [id.get().into()];
-    let record = [
-        id.get().into(),
-        request.now.millis().into(),
-        actor.get().into(),
-        request.peer.ip().as_deref().into(),
-        request.peer.user_agent().into(),
-        request.request_id.as_str().into(),
-    ];
     let [_, _, deleted, present] = store
         .batch([
-            statement(RECORD_ROLES, record),
-            statement(DELETE_ROLES, values()),
-            statement(DELETE, values()),
+            audit::insert(RECORD_ROLES, request).bind("university_id", id).bind("actor_id", actor),
+            query(DELETE_ROLES).bind("university_id", id),
+            query(DELETE).bind("university_id", id),
             present(id),
         ])
         .await?;

@@ -10,10 +10,18 @@ use serde_json::{Value, json};
 
 use super::Reply;
 
-/// The parsed `openapi.yaml`.
+/// Whether this build has the operation, path or permission. Courses and enrolments belong to the feature `campus`.
+pub fn is_built(words: &str) -> bool {
+    let words = words.to_lowercase();
+    cfg!(feature = "campus") || !["course", "enroll"].iter().any(|word| words.contains(word))
+}
+
+/// The description, without the paths that this build does not have.
 pub static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml")).unwrap();
-    serde_norway::from_str(&text).unwrap()
+    let mut description: Value = serde_norway::from_str(&text).unwrap();
+    description["paths"].as_object_mut().unwrap().retain(|path, _| is_built(path));
+    description
 });
 
 thread_local! {

@@ -83,7 +83,7 @@ fn run(transaction: &Transaction<'_>, sql: &str, values: &[(&str, Value)]) -> ru
     let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
     assert_eq!(values.len(), statement.parameter_count(), "{names:?} for {sql}");
     for (name, value) in values {
-        let index = [format!(":{name}"), format!("?{name}")].iter().find_map(|n| statement.parameter_index(n).unwrap());
+        let index = statement.parameter_index(&format!(":{name}")).unwrap();
         let value = match value {
             Value::Null => types::Value::Null,
             // D1 binds the numbers of JavaScript, so every integer arrives as a REAL.

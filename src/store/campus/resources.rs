@@ -1,0 +1,34 @@
+//! The look-up of courses and enrolments that a request names, for the authorization decision.
+
+use crate::domain::ids::{CourseId, EnrollmentId};
+use crate::ports::{Statement, query};
+
+/// The course or enrolment that a path, or a permission check, names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CampusTarget {
+    /// A course.
+    Course(CourseId),
+    /// An enrolment.
+    Enrollment(EnrollmentId),
+}
+
+const SELECT_COURSE: &str = "
+    SELECT university_id, department_id, id AS course_id, NULL AS owner_id, is_public AS is_published
+    FROM courses WHERE id = :course_id";
+
+/// `is_published` is NULL: publishing a course does not publish its participants.
+const SELECT_ENROLLMENT: &str = "
+    SELECT c.university_id, c.department_id, c.id AS course_id, e.user_id AS owner_id, NULL AS is_published
+    FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
+    WHERE e.id = :enrollment_id";
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[SELECT_COURSE, SELECT_ENROLLMENT];
+
+/// Selects a course or an enrolment, with the columns of [`crate::store::authz::resources::ResourceRow`].
+pub(in crate::store) fn lookup(target: CampusTarget) -> Statement {
+    match target {
+        CampusTarget::Course(id) => query(SELECT_COURSE).bind("course_id", id),
+        CampusTarget::Enrollment(id) => query(SELECT_ENROLLMENT).bind("enrollment_id", id),
+    }
+}
