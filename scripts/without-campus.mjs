@@ -37,7 +37,7 @@ export function withoutCampus(description) {
   properties.permission.enum = properties.permission.enum.filter((name) => !/^(courses|enrollments):/.test(name));
   deleteWhere(properties, (_, name) => ["course_id", "enrollment_id"].includes(name));
   components.examples.PermissionCheck.value = { permission: "roles:view", university_id: 3 };
-  // What only the deleted parts referred to; deleting it may leave more of the kind.
+  // Components that only the deleted parts referred to; deleting it may leave more of the kind.
   const { securitySchemes: _, ...shared } = components;
   let isDone = false;
   while (!isDone) {

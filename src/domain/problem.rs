@@ -119,7 +119,7 @@ pub struct Fault {
     pub member: Option<&'static str>,
     /// The machine-readable kind, `type` in the response.
     pub kind: FaultKind,
-    /// The message for people who read the response.
+    /// The explanation for developers of the client.
     pub message: String,
 }
 

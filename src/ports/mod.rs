@@ -69,6 +69,6 @@ pub type AwaitHashSlot = fn() -> PortFuture<'static, Result<(), HashQueueFull>>;
 /// Tasks that run behind the response. The runtime keeps a request alive until they end, within its own limits; nothing
 /// waits for them, so a task logs its failures itself.
 pub trait Background: Send + Sync {
-    /// Starts a task.
+    /// Starts a task, and returns at once.
     fn spawn(&self, task: PortFuture<'static, ()>);
 }

@@ -31,7 +31,7 @@ pub async fn check(visitor: &Visitor<'_>, question: &Value) -> (bool, String) {
     (answer["allowed"].as_bool().unwrap(), serde_json::from_value(answer["reason"].take()).unwrap())
 }
 
-/// Whether this build knows what a question is about.
+/// Whether this build has the resources of a question.
 fn is_asked(question: &Value) -> bool {
     is_built(&question.to_string())
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod layers;
+mod prose;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,19 +59,6 @@ fn within(name: &str, words: &[&str]) -> Vec<PathBuf> {
 #[track_caller]
 fn assert_none(offenders: &[PathBuf]) {
     assert!(offenders.is_empty(), "{offenders:?}");
-}
-
-#[test]
-fn dependencies_point_downwards() {
-    assert_none(&offenders(&["shell"], &["worker::", "js_sys", "wasm_bindgen::JsValue", "getrandom::"]));
-    assert_none(&offenders(&["shell", "http"], &["axum"]));
-    assert_none(&within(
-        "domain",
-        &["crate::ports", "crate::store", "crate::service", "crate::http", "async ", "tracing::"],
-    ));
-    assert_none(&within("store", &["crate::service", "crate::http", "crate::shell"]));
-    assert_none(&within("service", &["crate::http", "crate::shell", "SELECT ", "INSERT ", "UPDATE "]));
-    assert_none(&within("http", &["crate::shell", "SELECT ", "INSERT ", "UPDATE "]));
 }
 
 #[test]

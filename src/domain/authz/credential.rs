@@ -2,7 +2,7 @@
 
 use crate::domain::ids::SessionId;
 
-/// What a caller authenticated with.
+/// The credential of an authenticated caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
     /// An access token of this session.

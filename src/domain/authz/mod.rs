@@ -9,8 +9,10 @@
 
 pub mod credential;
 pub mod role;
+pub(in crate::domain) mod row;
 
 pub use crate::domain::authz::role::{Reach, Role};
+use crate::domain::authz::row::{ADMINS, ALL_ROLES, PLATFORM_ADMINS, RoleExemption, Row, UNIVERSITY_ADMINS};
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
@@ -38,64 +40,7 @@ pub enum Permission {
 }
 
 use Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
-
-pub(in crate::domain) const ALL_ROLES: &[Role] = &Role::ALL;
-pub(in crate::domain) const ADMINS: &[Role] = &[DepartmentAdmin, UniversityAdmin, PlatformAdmin];
-const UNIVERSITY_ADMINS: &[Role] = &[UniversityAdmin, PlatformAdmin];
-const PLATFORM_ADMINS: &[Role] = &[PlatformAdmin];
-
-/// Whether a permission can also be had without a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::domain) enum RoleExemption {
-    RolesOnly,
-    /// The owner of the resource needs no role.
-    OrOwner,
-    /// No user needs a role if the resource is published.
-    #[cfg(feature = "campus")]
-    OrPublished,
-}
-
-impl RoleExemption {
-    fn allowed(self, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
-        match self {
-            RolesOnly => None,
-            OrOwner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
-            #[cfg(feature = "campus")]
-            Self::OrPublished => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
-        }
-    }
-}
-
 use RoleExemption::{OrOwner, RolesOnly};
-
-/// A row of the table.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::domain) struct Row {
-    /// The permission's name for other services.
-    name: &'static str,
-    /// The roles that have the permission.
-    roles: &'static [Role],
-    exemption: RoleExemption,
-    /// A role that is narrowed to one department covers the whole university.
-    is_across_departments: bool,
-    /// The roles do not cover an unpublished resource.
-    needs_publication: bool,
-}
-
-impl Row {
-    pub(in crate::domain) const fn new(name: &'static str, roles: &'static [Role], exemption: RoleExemption) -> Self {
-        Self { name, roles, exemption, is_across_departments: false, needs_publication: false }
-    }
-
-    pub(in crate::domain) const fn across_departments(self) -> Self {
-        Self { is_across_departments: true, ..self }
-    }
-
-    #[cfg(feature = "campus")]
-    pub(in crate::domain) const fn when_published(self) -> Self {
-        Self { needs_publication: true, ..self }
-    }
-}
 
 impl Permission {
     /// The permissions of every build, with each role that can be granted or revoked.
@@ -150,7 +95,7 @@ impl Permission {
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let all = Self::CORE.into_iter();
         #[cfg(feature = "campus")]
-        let all = all.chain(CampusPermission::ALL);
+        let all = all.chain(CampusPermission::ALL.map(Self::Campus));
         all.map(|permission| (permission.row().name, permission))
     }
 }
@@ -239,7 +184,7 @@ pub fn decide(
     resource: &Resource,
 ) -> Result<AllowedBy, Denial> {
     let row = permission.row();
-    if let Some(allowed) = row.exemption.allowed(user_id, resource) {
+    if let Some(allowed) = exempted(row.exemption, user_id, resource) {
         return Ok(allowed);
     }
     // Of several allowing grants, the least powerful one is reported.
@@ -249,6 +194,15 @@ pub fn decide(
         Some(grant) => Ok(AllowedBy::RoleGrant(*grant)),
         None if is_visible(grants, resource) => Err(Denial::Forbidden),
         None => Err(Denial::Invisible),
+    }
+}
+
+fn exempted(exemption: RoleExemption, user_id: UserId, resource: &Resource) -> Option<AllowedBy> {
+    match exemption {
+        RolesOnly => None,
+        OrOwner => (resource.owner == Some(user_id)).then_some(AllowedBy::Ownership),
+        #[cfg(feature = "campus")]
+        RoleExemption::OrPublished => (resource.is_published == Some(true)).then_some(AllowedBy::Publication),
     }
 }
 

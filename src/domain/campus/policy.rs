@@ -1,8 +1,9 @@
 //! The rows of the permission table about courses and enrolments.
 
-use crate::domain::authz::Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
-use crate::domain::authz::RoleExemption::{OrOwner, OrPublished, RolesOnly};
-use crate::domain::authz::{ADMINS, ALL_ROLES, Permission, Role, Row};
+use crate::domain::authz::role::Role;
+use crate::domain::authz::role::Role::{DepartmentAdmin, Instructor, PlatformAdmin, Student, Ta, UniversityAdmin};
+use crate::domain::authz::row::RoleExemption::{OrOwner, OrPublished, RolesOnly};
+use crate::domain::authz::row::{ADMINS, ALL_ROLES, Row};
 
 /// A permission on courses and enrolments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,7 @@ use CampusPermission::{EndEnrollment, Enroll, ManageCourses, ViewCourse, ViewEnr
 
 impl CampusPermission {
     /// Every permission on courses and enrolments, in the order of the table.
-    pub const ALL: [Permission; 6] = [
-        Permission::Campus(ManageCourses),
-        Permission::Campus(ViewCourse),
-        Permission::Campus(Enroll),
-        Permission::Campus(ViewEnrollments),
-        Permission::Campus(ViewEnrollment),
-        Permission::Campus(EndEnrollment),
-    ];
+    pub const ALL: [Self; 6] = [ManageCourses, ViewCourse, Enroll, ViewEnrollments, ViewEnrollment, EndEnrollment];
 
     /// The permission's row of the table.
     #[rustfmt::skip]
@@ -54,7 +48,7 @@ impl CampusPermission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::authz::{AllowedBy, Denial, Resource, RoleGrant, decide};
+    use crate::domain::authz::{AllowedBy, Denial, Permission, Resource, RoleGrant, decide};
     use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -71,7 +71,7 @@ pub fn unknown_slot(email: &Email) -> i64 {
 /// The key of a throttle: one kind of guess at one account, or at addresses without an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleKey {
-    /// Passwords at sign-in.
+    /// Passwords that are tried at sign-in.
     Password(UserId),
     /// Passwords that a signed-in user is asked for again. Counted apart, so that guesses at sign-in do not keep the
     /// owner from changing the password, and a stolen access token allows no further guesses.

@@ -6,7 +6,7 @@ use crate::domain::ids::UserId;
 /// makes the evidence worthless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedPassword {
-    /// The account.
+    /// The account that the password belongs to.
     pub user_id: UserId,
     /// Grows with every change of the password; a hash that is only replaced keeps it.
     pub version: i64,

@@ -21,9 +21,9 @@ pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course i
 pub struct Caller {
     /// The user, read for this request.
     pub user: UserRow,
-    /// What the caller authenticated with.
+    /// The session, key or service behind the request.
     pub credential: Credential,
-    /// The user's roles.
+    /// The roles of the user, read with every request.
     pub grants: Vec<RoleGrant>,
 }
 

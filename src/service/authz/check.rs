@@ -13,17 +13,14 @@ use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::campus::resources::CampusTarget;
 
 /// A permission check. The ids together name one resource.
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Check {
     /// The permission that the caller needs.
     pub permission: Permission,
-    /// A university.
     pub university_id: Option<UniversityId>,
-    /// A department of the university.
     pub department_id: Option<DepartmentId>,
-    /// A course.
     #[cfg(feature = "campus")]
     pub course_id: Option<CourseId>,
-    /// An enrolment.
     #[cfg(feature = "campus")]
     pub enrollment_id: Option<EnrollmentId>,
 }
@@ -40,7 +37,7 @@ impl Check {
         target.or(self.department_id.map(Target::Department)).or(self.university_id.map(Target::University))
     }
 
-    /// Whether the other ids name what the resource belongs to.
+    /// Whether the resource belongs to the resources that the other ids name.
     fn agrees(&self, row: &ResourceRow) -> bool {
         #[cfg(feature = "campus")]
         if self.course_id.is_some_and(|id| row.course_id != Some(id)) {

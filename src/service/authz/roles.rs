@@ -16,7 +16,7 @@ use crate::store::page::{Page, PageRequest};
 pub struct GrantRole {
     /// The user who gets the role.
     pub grantee: Grantee,
-    /// The role.
+    /// The role to grant.
     pub role: Role,
     /// Narrows the role to this department.
     pub department_id: Option<DepartmentId>,

@@ -25,7 +25,7 @@ const DELETION_STEPS: u32 = 20;
 
 /// A course to be added.
 pub struct CreateCourse {
-    /// The title.
+    /// The title that people read.
     pub title: Label,
     /// Unique within the university.
     pub code: Label,

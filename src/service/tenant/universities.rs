@@ -26,9 +26,9 @@ pub struct NewUniversity {
 
 /// A change of a university. A field that is `None` keeps its value.
 pub struct UniversityChange {
-    /// The new name.
+    /// The new name; `None` keeps the old one.
     pub name: Option<Label>,
-    /// The new slug.
+    /// The new slug; `None` keeps the old one.
     pub slug: Option<Slug>,
 }
 

@@ -23,7 +23,7 @@ pub const MAX_GRANTS_HERE: i64 = 20;
 /// The user who grants or removes a role.
 #[derive(Debug, Clone, Copy)]
 pub struct Grantor {
-    /// The user.
+    /// The user who acts.
     pub id: UserId,
     /// The grant that allows it. `None` if a user removes a role of their own.
     pub allowed_by: Option<GrantId>,
@@ -34,9 +34,9 @@ pub struct Grantor {
 
 /// The user to whom a role is granted.
 pub enum Grantee {
-    /// By id.
+    /// The id of a user.
     Id(UserId),
-    /// By e-mail address.
+    /// The e-mail address of an account.
     Email(Email),
 }
 
@@ -51,7 +51,7 @@ pub struct NewGrant {
 
 /// The outcome of granting a role.
 pub enum GrantOutcome {
-    /// The new grant.
+    /// The grant was added.
     Granted(GrantRow),
     /// There is no such user, or the grantor may not name the user by id.
     NoSuchUser,

@@ -1,4 +1,4 @@
-//! Roles, and what they are about.
+//! Role grants, and the look-up of the resources that they apply to.
 
 pub mod granting;
 pub mod grants;

@@ -11,10 +11,9 @@ use crate::store::{Store, optional_boolean};
 
 /// The resource that a path, or a permission check, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Target {
-    /// A university.
     University(UniversityId),
-    /// A department.
     Department(DepartmentId),
     /// A course or an enrolment.
     #[cfg(feature = "campus")]
@@ -59,7 +58,7 @@ const SELECT_DEPARTMENT: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT];
 
-/// Selects a resource.
+/// The statement that selects a resource.
 pub(in crate::store) fn lookup(target: Target) -> Statement {
     match target {
         Target::University(id) => query(SELECT_UNIVERSITY).bind("university_id", id),

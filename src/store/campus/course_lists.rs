@@ -13,7 +13,7 @@ pub enum Viewer {
     Anonymous,
     /// Sees the public courses, and those of the universities in which the user has a role.
     User(UserId),
-    /// Sees all courses.
+    /// Sees the courses of all universities.
     PlatformAdmin(UserId),
 }
 

@@ -84,7 +84,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
 
 /// The outcome of enrolling.
 pub enum EnrollmentOutcome {
-    /// The new enrolment.
+    /// The enrolment was added.
     Enrolled(EnrollmentRow),
     /// The user is enrolled already.
     Already,

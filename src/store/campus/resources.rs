@@ -5,10 +5,9 @@ use crate::ports::{Statement, query};
 
 /// The course or enrolment that a path, or a permission check, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum CampusTarget {
-    /// A course.
     Course(CourseId),
-    /// An enrolment.
     Enrollment(EnrollmentId),
 }
 
