@@ -91,6 +91,12 @@ impl ThrottleKey {
         }
     }
 
+    /// Bounds of the keys of one user, both exclusive: in ASCII, `0` follows the slash.
+    #[must_use]
+    pub fn range_of(user_id: UserId) -> (String, String) {
+        (format!("user/{user_id}/"), format!("user/{user_id}0"))
+    }
+
     /// The account, if there is one.
     #[must_use]
     pub const fn user_id(self) -> Option<UserId> {
@@ -113,6 +119,12 @@ mod tests {
         assert_eq!(ThrottleKey::Password(user).text(), "user/7/password");
         assert_eq!(ThrottleKey::Reauthentication(user).text(), "user/7/reauthentication");
         assert_eq!(ThrottleKey::Unknown(1023).text(), "unknown/1023");
+        let (first, last) = ThrottleKey::range_of(user);
+        for key in [ThrottleKey::Password(user), ThrottleKey::Reauthentication(user)] {
+            assert!(first < key.text() && key.text() < last);
+        }
+        let others = [70, 71, 8].map(|id| ThrottleKey::Password(UserId::new(id).unwrap()).text());
+        assert!(others.iter().all(|key| *key < first || *key > last));
     }
 
     #[test]

@@ -42,3 +42,17 @@ impl ProtocolError {
         self.row().2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn wire_codes_and_statuses_unchanged() {
+        let table = ProtocolError::ALL.map(|error| (error.as_str(), error.status()));
+        let contract = [("METHOD_NOT_ALLOWED", 405), ("PAYLOAD_TOO_LARGE", 413), ("UNSUPPORTED_MEDIA_TYPE", 415)];
+        assert_eq!(table, contract);
+    }
+}

@@ -36,11 +36,11 @@ const SELECT_ONE: &str = "SELECT blocked_until FROM throttles WHERE key = :key";
 const RESET_AFTER_SIGN_IN: &str = "
     DELETE FROM throttles WHERE key = :key AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
-/// A password change resets all counters of the account, if the change was made. The keys of a user lie between
-/// `user/<id>/` and `user/<id>0`: in ASCII, `0` follows the slash.
+/// A password change resets all counters of the account, if the change was made. The keys of a user are a range of
+/// text: D1 binds every number as a REAL, and `'user/' || 7.0` is another text than `'user/' || 7`.
 const RESET_AFTER_CHANGE: &str = "
     DELETE FROM throttles
-    WHERE key > 'user/' || :user_id || '/' AND key < 'user/' || :user_id || '0'
+    WHERE key > :first_key AND key < :last_key
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)";
 
 const ERASE: &str = "
@@ -95,5 +95,10 @@ pub(in crate::store) fn reset_after_sign_in(user_id: UserId, session_id: Session
 }
 
 pub(in crate::store) fn reset_after_change(user_id: UserId, new_hash: &str) -> Statement {
-    query(RESET_AFTER_CHANGE).bind("user_id", user_id).bind("password_hash", new_hash)
+    let (first_key, last_key) = ThrottleKey::range_of(user_id);
+    query(RESET_AFTER_CHANGE)
+        .bind("first_key", first_key)
+        .bind("last_key", last_key)
+        .bind("user_id", user_id)
+        .bind("password_hash", new_hash)
 }

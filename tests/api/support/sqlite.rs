@@ -86,7 +86,8 @@ fn run(transaction: &Transaction<'_>, sql: &str, values: &[(&str, Value)]) -> ru
         let index = statement.parameter_index(&format!(":{name}")).unwrap();
         let value = match value {
             Value::Null => types::Value::Null,
-            Value::Integer(integer) => types::Value::Integer(*integer),
+            // D1 binds the numbers of JavaScript, so every integer arrives as a REAL.
+            Value::Integer(integer) => types::Value::Real(number(*integer)),
             Value::Text(text) => types::Value::Text(text.clone()),
         };
         statement.raw_bind_parameter(index.unwrap_or_else(|| panic!("no :{name} in {sql}")), value)?;
@@ -103,10 +104,22 @@ fn run(transaction: &Transaction<'_>, sql: &str, values: &[(&str, Value)]) -> ru
     Ok(objects)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "as JavaScript does it; the schema has integers of 53 bits at most")]
+const fn number(integer: i64) -> f64 {
+    integer as f64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the same the other way round")]
+const fn integer(number: f64) -> i64 {
+    number as i64
+}
+
 fn json(value: ValueRef<'_>) -> Json {
     match value {
         ValueRef::Null => Json::Null,
         ValueRef::Integer(integer) => integer.into(),
+        // JavaScript writes a whole REAL without a fraction.
+        ValueRef::Real(real) if real.fract() == 0.0 => integer(real).into(),
         ValueRef::Real(real) => real.into(),
         ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap().into(),
         ValueRef::Blob(_) => panic!("the schema has no blobs"),
