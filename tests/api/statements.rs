@@ -14,7 +14,7 @@ use edge_auth::store::{audit, session};
 use crate::support::sqlite::Sqlite;
 
 /// The statements of each file of the store.
-const LISTS: &[(&str, &[&str])] = &[
+pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
@@ -72,6 +72,13 @@ fn every_statement_of_the_store_is_listed() {
     let store = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let listed: usize = LISTS.iter().map(|(_, statements)| statements.len()).sum();
     assert_eq!(declared(&store), listed, "a statement of the store is not listed");
+}
+
+#[test]
+fn every_statement_has_named_parameters_only() {
+    for sql in LISTS.iter().flat_map(|(_, statements)| *statements) {
+        assert!(!sql.contains('?'), "{sql}");
+    }
 }
 
 #[test]
