@@ -1,5 +1,5 @@
 // The API description of a build without the cargo feature `campus`: no courses, no enrolments, and nothing that refers
-// to them. The export keeps its member `enrollments`.
+// to them.
 
 /** Every `$ref` in a part of the description. */
 function references(part, found = new Set()) {
@@ -36,6 +36,10 @@ export function withoutCampus(description) {
   const { properties } = components.schemas.PermissionCheck;
   properties.permission.enum = properties.permission.enum.filter((name) => !/^(courses|enrollments):/.test(name));
   deleteWhere(properties, (_, name) => ["course_id", "enrollment_id"].includes(name));
+  const { Export } = components.schemas;
+  Export.required = Export.required.filter((name) => name !== "enrollments");
+  delete Export.properties.enrollments;
+  delete components.examples.Export.value.enrollments;
   components.examples.PermissionCheck.value = { permission: "roles:view", university_id: 3 };
   // Components that only the deleted parts referred to; deleting it may leave more of the kind.
   const { securitySchemes: _, ...shared } = components;

@@ -6,7 +6,6 @@
 pub mod account;
 pub mod audit;
 pub mod authz;
-#[cfg(feature = "campus")]
 pub mod campus;
 pub mod outcome;
 pub mod owned;

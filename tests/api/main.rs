@@ -21,6 +21,7 @@ mod contract;
 #[cfg(feature = "campus")]
 mod courses;
 mod crowds;
+mod every_statement;
 mod failures;
 mod last_administrator;
 mod limits;

@@ -9,7 +9,7 @@ use crate::ports::{DbError, Rows, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants;
-use crate::store::authz::grants::nobody_else_administers;
+use crate::store::authz::grants::is_sole_administrator;
 use crate::store::page::{Page, PageRequest};
 use crate::store::{IdRow, Store};
 
@@ -75,7 +75,7 @@ const SET_ACTIVE: &str = concat!(
      WHERE id = :user_id AND is_active <> :is_active AND erasure_cursor IS NULL
        AND (:is_active = 1 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g WHERE g.user_id = :user_id AND g.role = 'PLATFORM_ADMIN' AND ",
-    nobody_else_administers!(),
+    is_sole_administrator!(),
     "))"
 );
 

@@ -16,7 +16,7 @@ use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::register;
 use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
-use crate::store::authz::grants::nobody_else_administers;
+use crate::store::authz::grants::is_sole_administrator;
 use crate::store::{IdRow, Store};
 
 /// With `:version`, only if the password still has that version and no wait is in force. The only active administrator
@@ -33,7 +33,7 @@ const ERASE_USER: &str = concat!(
        AND (is_active = 0 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g
            WHERE g.user_id = :user_id AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
-    nobody_else_administers!(),
+    is_sole_administrator!(),
     "))
      RETURNING id"
 );
@@ -42,7 +42,7 @@ const ERASE_USER: &str = concat!(
 const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
      WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
-    nobody_else_administers!(),
+    is_sole_administrator!(),
     " LIMIT 1"
 );
 

@@ -6,15 +6,14 @@
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
 use crate::store::owned::Owned;
-use crate::store::{audit, authz, password, session};
+use crate::store::{audit, authz, campus, password, session};
 
 /// Every table, in the order of erasure.
 pub static OWNED: &[Owned] = &[
     authz::grants::OWNED,
     session::rotation::OWNED,
     session::OWNED,
-    #[cfg(feature = "campus")]
-    crate::store::campus::enrollments::OWNED,
+    campus::owned::OWNED,
     password::throttle::OWNED,
     audit::OWNED,
 ];

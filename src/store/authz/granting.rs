@@ -12,7 +12,7 @@ use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::ports::{DbError, query};
 use crate::store::audit;
 use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
-use crate::store::authz::grants::{GrantRow, nobody_else_administers};
+use crate::store::authz::grants::{GrantRow, is_sole_administrator};
 use crate::store::{IdRow, Store, boolean};
 
 /// Grants per user. Every request of the user reads all of them.
@@ -191,7 +191,7 @@ const DELETE_GRANT: &str = concat!(
          WHERE g.id = :grant_id AND ",
     is_allowed!("coalesce(:allowed_by, :grant_id)"),
     " AND NOT (g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND u.is_active = 1 AND ",
-    nobody_else_administers!(),
+    is_sole_administrator!(),
     "))
      RETURNING id"
 );

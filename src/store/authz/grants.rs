@@ -35,9 +35,9 @@ impl GrantRow {
     }
 }
 
-/// No other active user has the role of the grant `g` in the same university, or on the platform. A disabled
-/// administrator does not count.
-macro_rules! nobody_else_administers {
+/// The user of the grant `g` is the only active one with this role in the university, or on the platform: no other active
+/// user has it. A disabled administrator does not count.
+macro_rules! is_sole_administrator {
     () => {
         "NOT EXISTS (
             SELECT 1 FROM user_university_roles AS o JOIN users AS ou ON ou.id = o.user_id
@@ -45,7 +45,7 @@ macro_rules! nobody_else_administers {
         )"
     };
 }
-pub(in crate::store) use nobody_else_administers;
+pub(in crate::store) use is_sole_administrator;
 
 /// The columns of a [`GrantRow`], from the grant `g` and its user `u`.
 macro_rules! grant_columns {

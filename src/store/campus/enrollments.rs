@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
-use crate::store::owned::{Owned, Paging, Section};
+use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::{IdRow, Store, boolean};
 
@@ -61,26 +61,15 @@ const SELECT_OF_COURSE: &str = "
 
 const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
 
-const ERASE: &str = "
-    DELETE FROM enrollments WHERE id IN (
-        SELECT e.id FROM users AS u JOIN enrollments AS e ON e.user_id = u.id
-        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
-    )";
-
 const EXPORT: &str = "
     SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id ORDER BY course_id LIMIT :limit";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, ERASE, EXPORT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
 
-/// Enrolments of a user. The export's limit is many more than any user has.
-pub(in crate::store) const OWNED: Owned = Owned {
-    table: "enrollments",
-    erase: &[ERASE],
-    remains: &["SELECT 1 FROM enrollments AS e WHERE e.user_id = users.id"],
-    export: Some(Section { member: "enrollments", select: EXPORT, paging: Paging::FirstPage { limit: 10_000 } }),
-    walk: None,
-};
+/// Enrolments in the export. The limit is many more than any user has.
+pub(in crate::store::campus) const SECTION: Section =
+    Section { member: "enrollments", select: EXPORT, paging: Paging::FirstPage { limit: 10_000 } };
 
 /// The outcome of enrolling.
 pub enum EnrollmentOutcome {

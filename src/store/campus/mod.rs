@@ -1,6 +1,11 @@
-//! Courses and enrolments.
+//! Courses and enrolments. Without the feature `campus`, only the erasure of enrolments.
 
+#[cfg(feature = "campus")]
 pub mod course_lists;
+#[cfg(feature = "campus")]
 pub mod courses;
+#[cfg(feature = "campus")]
 pub mod enrollments;
+pub mod owned;
+#[cfg(feature = "campus")]
 pub mod resources;

@@ -16,13 +16,22 @@ pub fn is_built(words: &str) -> bool {
     cfg!(feature = "campus") || !["course", "enroll"].iter().any(|word| words.contains(word))
 }
 
-/// The description, without the paths that this build does not have.
+/// The parsed `openapi.yaml`, as far as this build has it.
 pub static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml")).unwrap();
-    let mut description: Value = serde_norway::from_str(&text).unwrap();
-    description["paths"].as_object_mut().unwrap().retain(|path, _| is_built(path));
-    description
+    as_built(serde_norway::from_str(&text).unwrap())
 });
+
+/// Removes the paths and the members of the export that this build does not have.
+pub fn as_built(mut description: Value) -> Value {
+    description["paths"].as_object_mut().unwrap().retain(|path, _| is_built(path));
+    let export = &mut description["components"]["schemas"]["Export"];
+    export["required"].as_array_mut().unwrap().retain(|member| is_built(member.as_str().unwrap()));
+    export["properties"].as_object_mut().unwrap().retain(|member, _| is_built(member));
+    let example = &mut description["components"]["examples"]["Export"]["value"];
+    example.as_object_mut().unwrap().retain(|member, _| is_built(member));
+    description
+}
 
 thread_local! {
     static VALIDATORS: RefCell<HashMap<String, jsonschema::Validator>> = RefCell::default();

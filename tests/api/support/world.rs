@@ -51,6 +51,16 @@ impl World {
         Self { service: Service::on(Arc::clone(&db), db, &[]), people: people.to_vec(), writer: None }
     }
 
+    /// The same, with these settings and a port of the test in front of the database.
+    pub fn through(
+        people: &[Person],
+        settings: &[(&str, &str)],
+        port: impl FnOnce(Arc<Sqlite>) -> Arc<dyn Db>,
+    ) -> Self {
+        let db = filled(people);
+        Self { service: Service::on(Arc::clone(&db), port(db), settings), people: people.to_vec(), writer: None }
+    }
+
     /// The same, with a concurrent writer: it runs `sql` once, right before the first batch with a statement that
     /// contains `statement`, so between a request's read and its write. The test fails if that batch never came.
     pub fn overtaken(people: &[Person], statement: &'static str, sql: &'static str) -> Self {

@@ -1,0 +1,168 @@
+//! One walk through all operations runs every statement of the store.
+//!
+//! The database adapter of the tests panics if the values of a statement do not match the names in its text, so the walk
+//! also shows that each statement is bound correctly.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use edge_auth::domain::time::DAY;
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use edge_auth::service::platform::clean_up::clean_up;
+use edge_auth::store::Store;
+use serde_json::{Value, json};
+
+use crate::statements::LISTS;
+use crate::support::contract::is_built;
+use crate::support::sqlite::Sqlite;
+use crate::support::world::{Person, World};
+use crate::support::{EMAIL, PASSWORD, clock};
+
+const PEOPLE: [Person; 6] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("second", "PLATFORM_ADMIN UNIVERSITY_ADMIN@1"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("dora", "DEPARTMENT_ADMIN@1/1"),
+    ("stu", "STUDENT@1"),
+    ("bob", ""),
+];
+
+/// Records the statements that reach the database.
+struct Recorder {
+    db: Arc<Sqlite>,
+    executed: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Db for Recorder {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        self.executed.lock().unwrap().extend(statements.iter().map(|statement| statement.sql));
+        self.db.batch(statements)
+    }
+}
+
+/// Requests of users with roles, in order: the user, the status, the request.
+const REQUESTS: &str = r#"
+root   201 POST /universities {"name": "New", "slug": "new"}
+root   200 GET /universities
+ulla   200 GET /universities
+ulla   200 GET /universities/1
+root   200 PATCH /universities/1 {"name": "Renamed"}
+root   409 DELETE /universities/1
+root   204 DELETE /universities/3
+ulla   201 POST /universities/1/departments {"name": "New"}
+ulla   200 GET /universities/1/departments
+ulla   204 DELETE /universities/1/departments/5
+ulla   200 GET /universities/1/roles
+dora   200 GET /universities/1/roles
+ulla   201 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
+ulla   409 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
+ulla   204 DELETE /universities/1/roles/7
+ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+ulla   200 GET /universities/1/courses
+stu    200 GET /courses
+root   200 GET /courses
+anyone 200 GET /courses
+stu    200 GET /courses/1
+ulla   200 PATCH /courses/6 {"title": "Renamed"}
+stu    201 POST /courses/1/enrollments
+stu    409 POST /courses/1/enrollments
+stu    200 GET /enrollments/1
+ulla   200 GET /courses/1/enrollments
+stu    204 DELETE /enrollments/1
+ulla   204 DELETE /courses/6
+stu    200 POST /authz/check {"permission": "universities:view", "university_id": 1}
+stu    200 POST /authz/check {"permission": "roles:view", "department_id": 1}
+root   200 GET /admin/users
+root   200 GET /admin/users?is_active=true
+root   200 GET /admin/users?is_active=false
+root   200 GET /admin/users?email=bob@example.com
+root   200 GET /admin/users/6
+root   200 PATCH /admin/users/6 {"is_active": false, "full_name": "Bob"}
+root   200 PATCH /admin/users/6 {"is_active": true}
+root   200 GET /admin/users/6/sessions
+root   200 POST /admin/users/6/logout
+root   200 GET /admin/audit-events
+root   200 GET /admin/audit-events?user_id=6
+root   200 GET /admin/audit-events?type=role_granted
+root   200 GET /admin/audit-events?type=refreshed
+root   200 GET /admin/audit-events?user_id=6&type=role_granted
+root   200 GET /admin/audit-events?user_id=6&type=refreshed
+root   204 DELETE /admin/users/6
+anyone 200 GET /health/ready"#;
+
+async fn ask_all(world: &World) {
+    for line in REQUESTS.lines().filter(|line| !line.is_empty() && is_built(line)) {
+        let (caller, rest) = line.split_once(' ').unwrap();
+        let (status, request) = rest.trim_start().split_once(' ').unwrap();
+        let visitor = if caller == "anyone" { world.anonymous() } else { world.sign_in(caller).await };
+        visitor.ask(request).await.expect(status.parse().unwrap());
+    }
+}
+
+/// Everything that a user does with an account of their own.
+async fn use_account(world: &World) {
+    let service = &world.service;
+    service.register(EMAIL).await;
+    service.post("/auth/register", &json!({"email": EMAIL, "password": PASSWORD})).await.expect(409);
+    for email in [EMAIL, "unknown@example.com"] {
+        for _ in 0..6 {
+            assert!(matches!(service.login(email, "a wrong password").await.status, 401 | 429));
+        }
+    }
+    service.advance(3600);
+    let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    let rotated = service.refresh(&tokens.refresh).await.expect(200).tokens();
+    service.advance(60);
+    service.refresh(&tokens.refresh).await.expect(401);
+    service.refresh(&rotated.refresh).await.expect(401);
+    let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    service.logout(&tokens.refresh).await.expect(200);
+    let other = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    let call = async |method: &str, path: &str, body: Option<Value>| {
+        service.call(method, path, &tokens.access, body.as_ref()).await
+    };
+    let sessions = call("GET", "/auth/sessions", None).await.expect(200).body;
+    let another = sessions["sessions"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
+    call("DELETE", &format!("/auth/sessions/{}", another["id"]), None).await.expect(204);
+    service.me(&other.access).await.expect(401);
+    call("PATCH", "/users/me", Some(json!({"full_name": "Ada"}))).await.expect(200);
+    let change = |old: &str, new: &str| Some(json!({"current_password": old, "new_password": new}));
+    call("PUT", "/users/me/password", change("a wrong password", PASSWORD)).await.expect(401);
+    call("PUT", "/users/me/password", change(PASSWORD, "another long password")).await.expect(200);
+    let tokens = service.login(EMAIL, "another long password").await.expect(200).tokens();
+    let page = service.get_as("/users/me/export", &tokens.access).await.expect(200).body;
+    assert!(page["audit_events"].as_array().unwrap().len() > 5);
+    service.get_as("/users/me/export?cursor=5", &tokens.access).await.expect(200);
+    let body = json!({"password": "another long password"});
+    service.call("POST", "/auth/logout-all", &tokens.access, None).await.expect(200);
+    let tokens = service.login(EMAIL, "another long password").await.expect(200).tokens();
+    service.call("DELETE", "/users/me", &tokens.access, Some(&body)).await.expect(204);
+}
+
+#[tokio::test]
+async fn every_statement_of_the_store_is_executed() {
+    let mut recorder = None;
+    // The stored hashes have other rounds, so they are renewed.
+    let world = World::through(&PEOPLE, &[("PASSWORD_ITERATIONS", "11")], |db| {
+        let port = Arc::new(Recorder { db, executed: Mutex::default() });
+        recorder = Some(Arc::clone(&port));
+        port
+    });
+    let recorder = recorder.unwrap();
+    use_account(&world).await;
+    ask_all(&world).await;
+    let last = world.sign_in("root").await;
+    world.set_active("second", false);
+    last.ask(&format!(r#"DELETE /users/me {{"password": "{PASSWORD}"}}"#)).await.expect(409);
+    world.service.advance(400 * DAY / 1000);
+    let store = Store::new(Arc::clone(&recorder) as Arc<dyn Db>, world.service.gate());
+    clean_up(&store, clock(), 90).await.unwrap();
+    let executed = recorder.executed.lock().unwrap();
+    let missing: Vec<_> = LISTS
+        .iter()
+        .flat_map(|(file, statements)| statements.iter().map(move |sql| (file, sql)))
+        .filter(|(_, sql)| !executed.contains(**sql))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
