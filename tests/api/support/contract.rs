@@ -1,8 +1,7 @@
 //! Checks every reply of every test against `openapi.yaml`.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::http::Method;
 use edge_auth::http::PAGES;
@@ -24,9 +23,8 @@ pub static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     description
 });
 
-thread_local! {
-    static VALIDATORS: RefCell<HashMap<String, jsonschema::Validator>> = RefCell::default();
-}
+/// Each test is a thread of its own, and a validator takes longer to build than a test takes: all share them.
+static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<jsonschema::Validator>>>> = LazyLock::new(Mutex::default);
 
 /// Follows a `$ref`, if there is one.
 pub fn resolve(value: &'static Value) -> &'static Value {
@@ -113,11 +111,12 @@ fn check_headers(response: &'static Value, reply: &Reply) {
 
 #[track_caller]
 fn assert_valid(key: &str, schema: &Value, reply: &Reply) {
-    VALIDATORS.with_borrow_mut(|validators| {
-        let validator = validators.entry(key.to_owned()).or_insert_with(|| validator(schema));
-        let faults: Vec<String> = validator.iter_errors(&reply.body).map(|error| error.to_string()).collect();
-        assert!(faults.is_empty(), "{key}: {faults:?}\n{}", reply.text);
-    });
+    let mut validators = VALIDATORS.lock().unwrap();
+    let shared = Arc::clone(validators.entry(key.to_owned()).or_insert_with(|| Arc::new(validator(schema))));
+    // A reply that is at fault must not poison the lock.
+    drop(validators);
+    let faults: Vec<String> = shared.iter_errors(&reply.body).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{key}: {faults:?}\n{}", reply.text);
 }
 
 /// A validator for a schema whose references point into the description.
