@@ -25,6 +25,8 @@ WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Car
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
+# Node keeps what it compiled: a fifth of the time in which wrangler starts, which tests do a hundred times.
+export NODE_COMPILE_CACHE := $(CURDIR)/.tools/node-cache
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
