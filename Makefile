@@ -25,6 +25,8 @@ WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Car
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
+# Node keeps what it compiled: a fifth of the time in which wrangler starts, which tests do a hundred times.
+export NODE_COMPILE_CACHE := $(CURDIR)/.tools/node-cache
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
@@ -246,15 +248,16 @@ $(WASM_TEST_RUNNER): | $(RUST_TOOLS)
 
 # Of the library only the Wasm module is built, not the Rust library that the tests link: cargo leaves out link-time
 # optimisation where both are built at once, which costs 7 % of the size. wasm-opt may use what workerd understands;
-# panics say where they were without the names of functions.
+# panics say where they were without the names of functions. The folder is replaced as a whole: wrangler may watch it.
 $(WORKER): $(SOURCES) | $(SETUP)
 	$(SAY) "Building the Worker"
 	@WASM_BINDGEN_USE_JS_SYS=1 cargo rustc --quiet --locked --release --lib --crate-type cdylib \
 		--target wasm32-unknown-unknown --target-dir target
-	@rm -rf build
-	@$(BINDGEN) target/wasm32-unknown-unknown/release/edge_auth.wasm build
+	@rm -rf target/bindgen
+	@$(BINDGEN) target/wasm32-unknown-unknown/release/edge_auth.wasm target/bindgen
 	@wasm-opt -O $(foreach feature,$(WASM_FEATURES),--enable-$(feature)) --strip-debug --strip-producers \
-		build/index_bg.wasm -o build/index_bg.wasm
+		target/bindgen/index_bg.wasm -o target/bindgen/index_bg.wasm
+	@rm -rf build && mv target/bindgen build
 	@touch $@
 
 $(ASSETS): openapi.yaml scripts/build-assets.mjs $(shell find pages -type f) | $(NODE_TOOLS)

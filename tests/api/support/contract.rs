@@ -1,8 +1,7 @@
 //! Checks every reply of every test against `openapi.yaml`.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::http::Method;
 use edge_auth::http::PAGES;
@@ -33,9 +32,8 @@ pub fn as_built(mut description: Value) -> Value {
     description
 }
 
-thread_local! {
-    static VALIDATORS: RefCell<HashMap<String, jsonschema::Validator>> = RefCell::default();
-}
+/// By the text of their schema. Building one takes longer than most tests.
+static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<jsonschema::Validator>>>> = LazyLock::new(Mutex::default);
 
 /// Follows a `$ref`, if there is one.
 pub fn resolve(value: &'static Value) -> &'static Value {
@@ -112,7 +110,7 @@ fn check_headers(response: &'static Value, reply: &Reply) {
         let header = resolve(header);
         match reply.header(name) {
             Some(value) => {
-                let valid = jsonschema::is_valid(&header["schema"], &Value::from(value));
+                let valid = shared_validator(&header["schema"]).is_valid(&Value::from(value));
                 assert!(valid, "{name}: {value:?} is not as described");
             }
             None => assert_ne!(header["required"], true, "{name} is missing: {reply:?}"),
@@ -122,11 +120,15 @@ fn check_headers(response: &'static Value, reply: &Reply) {
 
 #[track_caller]
 fn assert_valid(key: &str, schema: &Value, reply: &Reply) {
-    VALIDATORS.with_borrow_mut(|validators| {
-        let validator = validators.entry(key.to_owned()).or_insert_with(|| validator(schema));
-        let faults: Vec<String> = validator.iter_errors(&reply.body).map(|error| error.to_string()).collect();
-        assert!(faults.is_empty(), "{key}: {faults:?}\n{}", reply.text);
-    });
+    let faults: Vec<String> =
+        shared_validator(schema).iter_errors(&reply.body).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{key}: {faults:?}\n{}", reply.text);
+}
+
+/// The validator for this schema, built once for all tests.
+fn shared_validator(schema: &Value) -> Arc<jsonschema::Validator> {
+    let mut validators = VALIDATORS.lock().unwrap();
+    Arc::clone(validators.entry(schema.to_string()).or_insert_with(|| Arc::new(validator(schema))))
 }
 
 /// A validator for a schema whose references point into the description.
