@@ -21,7 +21,7 @@ const BUDGET_MS = 140_000;
 /** The benchmark hangs if it takes this long. */
 const LIMIT_MS = 180_000;
 
-/** Starts the product on a fresh database with the users, whose `hash` all have the service's default parameters. */
+/** Starts the product on a fresh database with the users. Their `hash` has the service's default parameters. */
 async function startProduct(wrapper) {
   const product = await startTarget(productModules(wrapper));
   await register(product, { email: "first@mail.example", password: PASSWORD });

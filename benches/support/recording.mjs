@@ -59,7 +59,7 @@ function factsOf({ headers, body }, answer, tokens) {
   const { email, full_name, refresh_token: token } = body === undefined ? {} : JSON.parse(body);
   const presented = tokens.read(token ?? headers.Authorization?.slice("Bearer ".length));
   const issued = tokens.read(answer.refresh_token);
-  const user = presented.user ?? issued.user ?? userOf(email);
+  const user = presented.user ?? (email && userOf(email)) ?? issued.user;
   return {
     user,
     session: presented.session ?? issued.session,
@@ -73,7 +73,7 @@ function factsOf({ headers, body }, answer, tokens) {
   };
 }
 
-/** Values that the target itself draws or derives and does not show, recognised by their form. */
+/** Values that the target draws or derives itself and does not show, recognised by their form. */
 function drawn(values, { presented, issued }) {
   const like = (form) => values.find((value) => form.test(value) && value !== presented && value !== issued);
   return {

@@ -58,7 +58,7 @@ mod rounds {
     use super::{BLOCK, Chain, Keys, LENGTH, PADDING, State, bytes, compress256};
 
     /// Runs this many further rounds on the chain.
-    pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
+    pub(super) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
         for _ in 0..rounds {
             chain.last = compressed(keys.outer, compressed(keys.inner, chain.last));
             for (sum, word) in chain.sum.iter_mut().zip(chain.last) {

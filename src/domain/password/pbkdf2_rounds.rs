@@ -39,7 +39,7 @@ const CONSTANTS: [v128; 16] = [
 const ROUNDS_PER_CALL: u32 = 256;
 
 /// Runs this many further rounds on the chain.
-pub(in crate::domain) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
+pub(super) fn extend(chain: &mut Chain, keys: &Keys, rounds: u32) {
     // Without `black_box`, every use of a constant would assemble it again from two numbers.
     let constants = std::hint::black_box(CONSTANTS);
     extend_at_once(chain, keys, &constants, rounds % ROUNDS_PER_CALL);

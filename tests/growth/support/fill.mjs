@@ -8,6 +8,8 @@ const EVENTS = 1_000_000;
 const OLD_EVENTS = 40_000;
 const SESSIONS = 200_000;
 const TOKENS_PER_SESSION = 5;
+/** Addresses without an account share this many throttles. */
+const UNKNOWN_SLOTS = 1024;
 
 /** Has signed in thousands of times recently: this many sessions are over and not yet cleaned up. */
 export const HEAVIEST_USER = 1;
@@ -132,11 +134,20 @@ const EVENT_ROWS = `
          '192.0.2.' || (n % 256), ${DEVICE}, printf('%08x%024x', ${shuffle("n")}, n)
   FROM numbers`;
 
+/** Half of the users mistyped their password at sign-in, a third when they were asked again. */
+const THROTTLE_ROWS = `
+  INSERT INTO throttles (key, failures, blocked_until)
+  ${numbers(1, USERS)}
+  SELECT 'user/' || n || '/password', 1 + n % 4, 0 FROM numbers WHERE n % 2 = 0
+  UNION ALL SELECT 'user/' || n || '/reauthentication', 1 + n % 4, 0 FROM numbers WHERE n % 3 = 0
+  UNION ALL SELECT 'unknown/' || (n - 1), n, 0 FROM numbers WHERE n <= ${UNKNOWN_SLOTS}`;
+
 /** Fills the tables of a migrated database that is new and not in use. */
 export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {
     db.prepare(USER_ROWS).run(now, HASH);
     [SESSION_ROWS, TOKEN_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
+    db.exec(THROTTLE_ROWS);
   });
 }

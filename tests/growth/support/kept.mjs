@@ -22,6 +22,7 @@ const TABLES = {
     kept: (now) => `SELECT id AS key FROM audit_events WHERE created_at > ${now - RETENTION_DAYS * DAY}`,
   },
   users: { key: "id", kept: () => "SELECT id AS key FROM users WHERE erasure_cursor IS NULL" },
+  throttles: { key: "key", kept: () => "SELECT key FROM throttles" },
 };
 
 const all = (db, sql) => db.prepare(sql).all().map((row) => ({ ...row }));
