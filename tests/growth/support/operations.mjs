@@ -162,8 +162,8 @@ export const OPERATIONS = [
     id: "changePassword",
     status: 200,
     trips: 3,
-    // A counter of failures is found by the check of the password, by the guard of the change, and by the reset.
-    reads: ({ live, throttles }) => 8 + 4 * live + 3 * throttles,
+    // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
+    reads: ({ live, throttles }) => 8 + 4 * live + 5 * throttles,
     perform: (service, person) => changePassword(service, person, person.user.password),
   },
   {
