@@ -31,7 +31,7 @@ const changePassword = (service, person, current_password) =>
 const deleteAccount = (service, person, password) => authorized(service, person, "DELETE", "/users/me", { password });
 
 /**
- * `reads` gets the caller's numbers of rows: `{live, sessions, tokens, events}`, the first without those that are over.
+ * `reads` gets the caller's numbers of rows: `{live, sessions, tokens, events, throttles}`, the first without those that are over.
  * `prepare` runs before, and is not counted.
  */
 export const OPERATIONS = [
@@ -162,7 +162,8 @@ export const OPERATIONS = [
     id: "changePassword",
     status: 200,
     trips: 3,
-    reads: ({ live }) => 4 + 4 * live,
+    // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
+    reads: ({ live, throttles }) => 8 + 4 * live + 5 * throttles,
     perform: (service, person) => changePassword(service, person, person.user.password),
   },
   {
@@ -184,9 +185,10 @@ export const OPERATIONS = [
     id: "deleteAccount",
     status: 204,
     trips: 3,
-    // The first step of the erasure, found and deleted: tokens, sessions, events; and the event of the erasure itself.
-    reads: ({ sessions, tokens, events }) =>
-      22 + 4 * Math.min(tokens, STEP) + 6 * sessions + 6 * Math.min(events + 1, STEP),
+    // The first step of the erasure, found and deleted: tokens, sessions, events, throttles; and the event of the erasure
+    // itself.
+    reads: ({ sessions, tokens, events, throttles }) =>
+      33 + 4 * Math.min(tokens, STEP) + 6 * sessions + 6 * Math.min(events + 1, STEP) + 4 * throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
   {

@@ -27,10 +27,12 @@ const SELECT_BELONGINGS = `
          (SELECT count(*) FROM sessions AS s WHERE s.user_id = u.id) AS sessions,
          (SELECT count(*) FROM sessions AS s JOIN refresh_tokens AS t ON t.session_id = s.id
           WHERE s.user_id = u.id) AS tokens,
-         (SELECT count(*) FROM audit_events AS e WHERE e.user_id = u.id) AS events
+         (SELECT count(*) FROM audit_events AS e WHERE e.user_id = u.id) AS events,
+         (SELECT count(*) FROM throttles AS t
+          WHERE t.key > 'user/' || u.id || '/' AND t.key < 'user/' || u.id || '0') AS throttles
   FROM users AS u WHERE u.email = ?1`;
 
-/** The numbers of the user's rows: `{live, sessions, tokens, events}`. */
+/** The numbers of the user's rows: `{live, sessions, tokens, events, throttles}`. */
 export async function belongingsOf({ db }, { user }) {
   const [belongings] = await rows(db, SELECT_BELONGINGS, user.email);
   return belongings;
