@@ -37,6 +37,10 @@ WASM_TEST_RUNNER := .tools/wasm-bindgen-test-runner-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(BINDGEN)
 CHROMIUM := .tools/chromium.done
 PYTHON_TOOLS := .tools/python/requirements.done
+# Courses and enrolments: `CAMPUS=off` leaves them out of the Worker and of its description.
+CAMPUS ?= on
+CAMPUS_FLAGS := $(if $(filter off,$(CAMPUS)),--no-default-features)
+CAMPUS_CHOICE := target/campus-$(CAMPUS).choice
 WORKER := build/index.js
 ASSETS := public/openapi.json
 BUNDLE := dist/entry.js
@@ -50,6 +54,7 @@ WASM_BUDGET := 520000
 # What rustc and wasm-bindgen make use of.
 WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue reference-types exception-handling
 CLIPPY := cargo clippy --quiet --all-targets -- --deny warnings
+CLIPPY_WITHOUT_CAMPUS := cargo clippy --quiet --all-targets --no-default-features -- --deny warnings
 CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
 # Of `make admin`: whom, and where. Only what stands on make's own command line counts, never what the caller's shell
 # happens to export; and it counts as it stands: a `$` in it means nothing to make. The scripts read it from the
@@ -112,6 +117,7 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
 	@$(CLIPPY)
+	@$(CLIPPY_WITHOUT_CAMPUS)
 	@$(CLIPPY_WASM)
 	@cargo fmt --check --manifest-path benches/hashing/Cargo.toml
 	@cargo fmt --check --manifest-path scripts/bindgen/Cargo.toml
@@ -135,6 +141,8 @@ common-passwords: $(RUST_TOOLS) $(NODE_TOOLS) ## Makes the filter of common pass
 test-rust: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## Domain and API tests, natively.
 	$(SAY) "Domain and API tests (native)"
 	@cargo test --quiet
+	$(SAY) "The same without courses and enrolments"
+	@cargo test --quiet --no-default-features
 	$(SAY) "The filter of common passwords against its list"
 	@cargo run --quiet --example common_passwords -- --check
 
@@ -249,9 +257,9 @@ $(WASM_TEST_RUNNER): | $(RUST_TOOLS)
 # Of the library only the Wasm module is built, not the Rust library that the tests link: cargo leaves out link-time
 # optimisation where both are built at once, which costs 7 % of the size. wasm-opt may use what workerd understands;
 # panics say where they were without the names of functions. The folder is replaced as a whole: wrangler may watch it.
-$(WORKER): $(SOURCES) | $(SETUP)
+$(WORKER): $(SOURCES) $(CAMPUS_CHOICE) | $(SETUP)
 	$(SAY) "Building the Worker"
-	@WASM_BINDGEN_USE_JS_SYS=1 cargo rustc --quiet --locked --release --lib --crate-type cdylib \
+	@WASM_BINDGEN_USE_JS_SYS=1 cargo rustc --quiet --locked --release --lib --crate-type cdylib $(CAMPUS_FLAGS) \
 		--target wasm32-unknown-unknown --target-dir target
 	@rm -rf target/bindgen
 	@$(BINDGEN) target/wasm32-unknown-unknown/release/edge_auth.wasm target/bindgen
@@ -260,8 +268,12 @@ $(WORKER): $(SOURCES) | $(SETUP)
 	@rm -rf build && mv target/bindgen build
 	@touch $@
 
-$(ASSETS): openapi.yaml scripts/build-assets.mjs $(shell find pages -type f) | $(NODE_TOOLS)
-	@node scripts/build-assets.mjs
+$(ASSETS): openapi.yaml scripts/build-assets.mjs scripts/without-campus.mjs $(shell find pages -type f) $(CAMPUS_CHOICE) | $(NODE_TOOLS)
+	@CAMPUS=$(CAMPUS) node scripts/build-assets.mjs
+
+# The Worker and its description are built again when the choice changes.
+$(CAMPUS_CHOICE):
+	@mkdir -p target && rm -f target/campus-*.choice && touch $@
 
 # The bundle exactly as it would be deployed.
 $(BUNDLE): $(WORKER) $(ASSETS) wrangler.toml src/shell/entry.mjs
