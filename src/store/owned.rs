@@ -1,4 +1,4 @@
-//! The type of an entry in the register of user-owned data (`store/account/register.rs`). Each corridor describes its
+//! The type of an entry in the register of user-owned data (`store/account/user_data.rs`). Each corridor describes its
 //! tables with this type, beside their SQL.
 
 use crate::store::platform::clean_up::Walk;

@@ -1,5 +1,7 @@
 //! The schema: the constraints of the tables, and the effect of migrations on existing rows.
 
+use edge_auth::store::account::user_data::OWNED;
+
 use crate::support::sqlite::{Sqlite, migrations};
 
 const USER: &str = "INSERT INTO users (email, password_hash, created_at) VALUES ('a@b.cd', 'x', 1);";
@@ -193,6 +195,20 @@ fn an_event_of_an_erased_account_loses_its_personal_data() {
     // User 2 is being erased; a user 3 is gone.
     let cases = [("2", "NULL"), ("NULL", "2"), ("1", "2"), ("2", "1"), ("3", "NULL"), ("1", "3")];
     assert!(!cases.into_iter().any(|(user, actor)| kept(user, actor)));
+}
+
+/// A table with rows of a user is erased, exported and cleaned up by its entry.
+#[test]
+fn every_table_that_refers_to_users_is_in_the_register_of_user_data() {
+    let db = Sqlite::migrated();
+    let sql = "SELECT DISTINCT t.name FROM sqlite_schema AS t JOIN pragma_foreign_key_list(t.name) AS k
+               WHERE t.type = 'table' AND k.\"table\" IN ('users', 'sessions')";
+    let rows = db.rows(sql);
+    let referring: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert!(referring.len() >= 4, "{referring:?}");
+    for table in referring {
+        assert!(OWNED.iter().any(|owned| owned.table == table), "{table} is not registered");
+    }
 }
 
 /// Two universities, the first with two departments, the second with one, a course and an enrolment.

@@ -46,7 +46,7 @@ const CAMPUS_SEAMS: [&str; 14] = [
     "domain/authz/row.rs",
     "service/authz/caller.rs",
     // The register of user data.
-    "store/account/register.rs",
+    "store/account/user_data.rs",
 ];
 
 #[test]

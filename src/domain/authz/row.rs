@@ -15,7 +15,7 @@ pub(in crate::domain) enum RoleExemption {
     RolesOnly,
     /// The owner of the resource needs no role.
     OrOwner,
-    /// No user needs a role if the resource is published.
+    /// If the resource is published, users need no role.
     #[cfg(feature = "campus")]
     OrPublished,
 }
@@ -28,9 +28,9 @@ pub(in crate::domain) struct Row {
     /// The roles that have the permission.
     pub(in crate::domain) roles: &'static [Role],
     pub(in crate::domain) exemption: RoleExemption,
-    /// A role that is narrowed to one department covers the whole university.
+    /// If true, a role that is narrowed to one department covers the whole university.
     pub(in crate::domain) is_across_departments: bool,
-    /// The roles do not cover an unpublished resource.
+    /// If true, the roles do not cover an unpublished resource.
     pub(in crate::domain) needs_publication: bool,
 }
 

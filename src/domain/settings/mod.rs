@@ -1,4 +1,5 @@
-//! The settings of a deployment, parsed once; either all of them are valid, or none is used.
+//! The settings of a deployment, parsed once. Either all of them are valid, or none is used except those that shape
+//! responses (`Presentation`).
 //!
 //! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
 //! wrong variable. The caller chooses the source of the values.

@@ -5,7 +5,7 @@ use crate::domain::time::{DAY, Timestamp};
 use crate::ports::DbError;
 use crate::store::Store;
 use crate::store::account::erasure;
-use crate::store::account::register::OWNED;
+use crate::store::account::user_data::OWNED;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 
 /// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of

@@ -14,7 +14,7 @@ use crate::domain::ids::UserId;
 use crate::domain::limits::throttle::ThrottleKey;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
-use crate::store::account::register;
+use crate::store::account::user_data;
 use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
 use crate::store::authz::grants::is_sole_administrator;
 use crate::store::{IdRow, Store};
@@ -49,7 +49,7 @@ const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
 /// Deletes the row of an erased user once no table of the register has rows left of them. Built once per isolate, from
 /// constants only.
 static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
-    let nothing_remains = register::nothing_remains();
+    let nothing_remains = user_data::nothing_remains();
     let sql = format!(
         "DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains} RETURNING id"
     );
@@ -70,7 +70,7 @@ pub fn delete_user_sql() -> &'static str {
 /// The number of statements in one step.
 #[must_use]
 pub fn statements_per_step() -> usize {
-    register::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 1
+    user_data::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 1
 }
 
 /// The result of an erasure.
@@ -157,5 +157,5 @@ pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
 
 fn step_statements(user_id: UserId) -> Vec<Statement> {
     let delete = query(delete_user_sql()).bind("user_id", user_id);
-    register::erasure_steps(user_id).chain([delete]).collect()
+    user_data::erasure_steps(user_id).chain([delete]).collect()
 }

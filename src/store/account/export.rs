@@ -12,7 +12,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, UserId};
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
-use crate::store::account::register::OWNED;
+use crate::store::account::user_data::OWNED;
 use crate::store::audit::{Event, RequestInfo, record};
 use crate::store::owned::{Paging, Section};
 

@@ -3,5 +3,5 @@
 pub mod admin;
 pub mod erasure;
 pub mod export;
-pub mod register;
+pub mod user_data;
 pub mod users;

@@ -196,7 +196,8 @@ pub(in crate::store) fn record_if_changed(request: RequestInfo<'_>, event: Event
     bind(insert(RECORD_IF_CHANGED, request), event)
 }
 
-/// Records one of two events of the same user: `done` if the preceding statement of the batch changed a row.
+/// Records one of two events of the same user: `done` if the preceding statement of the batch changed a row, otherwise
+/// `refused`.
 pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> Statement {
     bind(insert(RECORD_OUTCOME, request), done)
         .bind("refused_type", refused.kind)

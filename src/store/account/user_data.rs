@@ -1,7 +1,7 @@
-//! The register of user-owned data: one entry for every table with rows of a user.
+//! The register of user data: every table with rows of one user, said once.
 //!
-//! Erasure, export and clean-up loop over it, so a new table is one entry here and one constant in the store file that
-//! owns its SQL. A table whose rows are few per user and carry `ON DELETE CASCADE` needs no entry.
+//! Erasure, export and clean-up loop over it. A new table is one entry here, and one constant in the store file that owns
+//! its SQL. `tests/api/migrations.rs` compares the register with the foreign keys of the schema.
 
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
