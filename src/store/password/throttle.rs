@@ -11,6 +11,8 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::owned::Owned;
 
+const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without a wait");
+
 /// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting wait: `wait_ms` of the domain in SQL.
 /// A wait is never shortened, because concurrent guesses are written in any order. The first failure never causes a
 /// wait.
