@@ -102,7 +102,7 @@ build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
 # The checks of make wait for nothing that the test files change, so both run at once.
 test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) .dev.vars ## Runs every test, and says which files took longest.
-	@node scripts/test.mjs lint,test-rust,test-wasm lint-api deploy-check tests/e2e tests/growth tests/pages tests/contract \
+	@node scripts/test.mjs lint test-rust,test-wasm lint-api deploy-check tests/e2e tests/growth tests/pages tests/contract \
 		tests/scripts tests/dev
 
 check: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The inner loop: formats, lints, and the native tests. Under 3 minutes.
@@ -113,6 +113,8 @@ check: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The inner loop: formats, lints, 
 	$(SAY) "Domain and API tests (native)"
 	@cargo test --quiet
 
+# A folder of its own: cargo locks a folder while it compiles, and lints share nothing with builds.
+lint: export CARGO_TARGET_DIR := target/lint
 lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	$(SAY) "Formats and lints"
 	@cargo fmt --check
