@@ -46,15 +46,22 @@ pub struct Account {
     key: ThrottleKey,
 }
 
-const SELECT_BY_EMAIL: &str = "
-    SELECT u.id, u.password_hash, u.password_version, u.is_active, coalesce(t.blocked_until, 0) AS blocked_until
-    FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/password'
-    WHERE u.email = :email";
+/// Credentials under this condition, with the wait of one kind of guess: the key that `ThrottleKey::text` gives.
+macro_rules! select_credentials {
+    ($kind:literal, $condition:literal) => {
+        concat!(
+            "SELECT u.id, u.password_hash, u.password_version, u.is_active, coalesce(t.blocked_until, 0) AS blocked_until
+             FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/",
+            $kind,
+            "' WHERE ",
+            $condition
+        )
+    };
+}
 
-const SELECT_BY_ID: &str = "
-    SELECT u.id, u.password_hash, u.password_version, u.is_active, coalesce(t.blocked_until, 0) AS blocked_until
-    FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/reauthentication'
-    WHERE u.id = :user_id AND u.erasure_cursor IS NULL";
+const SELECT_BY_EMAIL: &str = select_credentials!("password", "u.email = :email");
+
+const SELECT_BY_ID: &str = select_credentials!("reauthentication", "u.id = :user_id AND u.erasure_cursor IS NULL");
 
 /// Only if the verified version of the password is current, and no wait is in force.
 const CHANGE_PASSWORD: &str = "
