@@ -15,9 +15,10 @@ pub enum EventType {
     SignedIn,
     /// A sign-in was refused; the event's reason says why.
     SignInRefused,
-    /// A refresh token was exchanged.
+    /// A refresh token was exchanged. No longer written, because the session records its last use; events of earlier
+    /// versions stay until the retention removes them.
     Refreshed,
-    /// A refresh token that this service issued was presented after it had been revoked.
+    /// A refresh token that this service issued was presented after its session had ended, or for a disabled account.
     RefreshRefused,
     /// A rotated refresh token was reused, so its session was ended.
     ReuseDetected,

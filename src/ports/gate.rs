@@ -1,6 +1,8 @@
-//! Permission to call the database: the store's view of the circuit breaker.
+//! Permission to call the database: the store's view of the circuit breaker. The breaker also keeps the exchanges that
+//! the database left unresolved, because it is the one part of the service that works during a stall.
 
 use crate::domain::breaker::{Command, Round, View};
+use crate::domain::session::unresolved::UnresolvedExchange;
 use crate::ports::PortFuture;
 
 /// Permission to call the database once.
@@ -65,6 +67,13 @@ pub trait Gate: Send + Sync {
     /// # Errors
     /// [`OutOfReach`]: the breaker may have executed the command nevertheless. Commands are idempotent.
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>>;
+
+    /// Notes that the outcome of this exchange of a refresh token is unknown, because the database did not answer.
+    fn note_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, ()>;
+
+    /// Was this exchange noted within the last [`NOTED_MS`](crate::domain::session::unresolved::NOTED_MS)? If the shared
+    /// breaker is out of reach, only the notes of this isolate count.
+    fn is_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, bool>;
 
     /// The number of calls to the shared breaker for which this request has waited.
     fn calls(&self) -> u32;

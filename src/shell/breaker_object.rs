@@ -10,12 +10,13 @@ use serde::Deserialize;
 use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsValue};
 use worker::worker_sys::DurableObjectState;
-use worker::{Env, Result, durable, web_sys};
+use worker::{Env, Result, SqlStorageValue, durable, web_sys};
 
 use crate::domain::breaker::{Breaker, Policy};
+use crate::domain::session::unresolved::{MAX_NOTES, NOTED_MS, UnresolvedExchange};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::shell::breaker_protocol::{Answer, Question};
+use crate::shell::breaker_protocol::{Answer, Question, text_of};
 use crate::shell::entry::MIN_LEVEL;
 use crate::shell::{clock, environment};
 
@@ -25,9 +26,30 @@ const LOAD: &str = "SELECT machine FROM breaker WHERE id = 1";
 const SAVE: &str = "
     INSERT INTO breaker (id, machine) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET machine = excluded.machine";
 
+/// Exchanges of refresh tokens that the database left unresolved. The newest row has the highest id.
+const CREATE_UNRESOLVED: &str = "
+    CREATE TABLE IF NOT EXISTS unresolved_exchanges (
+        id INTEGER PRIMARY KEY, exchange TEXT NOT NULL UNIQUE, noted_at INTEGER NOT NULL
+    ) STRICT";
+const NOTE_UNRESOLVED: &str = "INSERT OR REPLACE INTO unresolved_exchanges (exchange, noted_at) VALUES (?, ?)";
+/// Bounds the number of rows.
+const DROP_OLDEST: &str = "
+    DELETE FROM unresolved_exchanges WHERE id <= (SELECT max(id) FROM unresolved_exchanges) - ?";
+/// Each note removes up to two expired ones, so that old ones vanish without a walk over the table.
+const DROP_EXPIRED: &str = "
+    DELETE FROM unresolved_exchanges
+    WHERE id IN (SELECT id FROM unresolved_exchanges ORDER BY id LIMIT 2) AND noted_at <= ?";
+const FIND_UNRESOLVED: &str = "SELECT noted_at FROM unresolved_exchanges WHERE exchange = ? AND noted_at > ?";
+
 #[derive(Deserialize)]
 struct MachineRow {
     machine: String,
+}
+
+#[derive(Deserialize)]
+struct UnresolvedRow {
+    #[serde(rename = "noted_at")]
+    _noted_at: f64,
 }
 
 /// The circuit breaker that all isolates share.
@@ -76,8 +98,11 @@ impl CircuitBreaker {
         let mut breaker = before.clone();
         breaker.clamp(now, policy);
         let mut admission = None;
+        let mut is_unresolved = None;
         match question {
             Question::Inspect => {}
+            Question::NoteUnresolved(exchange) => self.note_unresolved(&exchange, now)?,
+            Question::IsUnresolved(exchange) => is_unresolved = Some(self.is_unresolved(&exchange, now)?),
             Question::Admit => admission = Some(breaker.admit(now, policy)),
             Question::Failed => breaker.failed(now, policy),
             Question::ProbeSucceeded(round) => breaker.probe_succeeded(round),
@@ -89,7 +114,21 @@ impl CircuitBreaker {
             self.save(&breaker)?;
             log_transition(&before, &breaker, now, policy);
         }
-        Ok(Answer { admission, view: breaker.view(now, policy) })
+        Ok(Answer { admission, view: breaker.view(now, policy), is_unresolved })
+    }
+
+    fn note_unresolved(&self, exchange: &UnresolvedExchange, now: Timestamp) -> Result<()> {
+        let sql = self.state.storage().sql();
+        sql.exec(NOTE_UNRESOLVED, vec![text_of(exchange).into(), SqlStorageValue::Integer(now.millis())])?;
+        sql.exec(DROP_OLDEST, vec![i32::try_from(MAX_NOTES).unwrap_or(i32::MAX).into()])?;
+        sql.exec(DROP_EXPIRED, vec![SqlStorageValue::Integer(now.millis() - NOTED_MS)])?;
+        Ok(())
+    }
+
+    fn is_unresolved(&self, exchange: &UnresolvedExchange, now: Timestamp) -> Result<bool> {
+        let values = vec![text_of(exchange).into(), SqlStorageValue::Integer(now.millis() - NOTED_MS)];
+        let rows: Vec<UnresolvedRow> = self.state.storage().sql().exec(FIND_UNRESOLVED, values)?.to_array()?;
+        Ok(!rows.is_empty())
     }
 
     fn load(&self) -> Result<Breaker> {
@@ -98,6 +137,7 @@ impl CircuitBreaker {
         }
         let sql = self.state.storage().sql();
         sql.exec(CREATE, None)?;
+        sql.exec(CREATE_UNRESOLVED, None)?;
         let rows: Vec<MachineRow> = sql.exec(LOAD, None)?.to_array()?;
         let breaker = rows.first().map_or_else(Breaker::default, |row| {
             // The state of another version may be unreadable. A breaker that starts closed soon detects an outage.

@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::breaker::{Admission, Command, Round, View};
+use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::request_id::RequestId;
+use crate::domain::session::unresolved::UnresolvedExchange;
 
 /// A question or report from an isolate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Asks for the breaker's state.
     Inspect,
@@ -21,6 +23,10 @@ pub enum Question {
     ProbeFailed(Round),
     /// Forwards an operator's command.
     Command(Command),
+    /// Reports an exchange of a refresh token that the database left unresolved.
+    NoteUnresolved(UnresolvedExchange),
+    /// Asks whether an exchange was reported as unresolved.
+    IsUnresolved(UnresolvedExchange),
 }
 
 /// The answer to any question.
@@ -30,12 +36,15 @@ pub struct Answer {
     pub admission: Option<Admission>,
     /// The breaker's state after the question.
     pub view: View,
+    /// Was the exchange reported? Only for [`Question::IsUnresolved`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_unresolved: Option<bool>,
 }
 
 impl Question {
     /// The URL to fetch from the object, with the id of the current request for the log.
     #[must_use]
-    pub fn url(self, request_id: &RequestId) -> String {
+    pub fn url(&self, request_id: &RequestId) -> String {
         let path = match self {
             Self::Inspect => "inspect".to_owned(),
             Self::Admit => "admit".to_owned(),
@@ -45,6 +54,8 @@ impl Question {
             Self::Command(Command::Closed) => "command/closed".to_owned(),
             Self::Command(Command::Open) => "command/open".to_owned(),
             Self::Command(Command::Automatic) => "command/automatic".to_owned(),
+            Self::NoteUnresolved(exchange) => format!("note-unresolved/{}", text_of(exchange)),
+            Self::IsUnresolved(exchange) => format!("is-unresolved/{}", text_of(exchange)),
         };
         format!("https://circuit-breaker.invalid/{path}?{}", request_id.as_str())
     }
@@ -63,10 +74,24 @@ impl Question {
             ("command", "closed") => Self::Command(Command::Closed),
             ("command", "open") => Self::Command(Command::Open),
             ("command", "automatic") => Self::Command(Command::Automatic),
+            ("note-unresolved", exchange) => Self::NoteUnresolved(exchange_of(exchange)?),
+            ("is-unresolved", exchange) => Self::IsUnresolved(exchange_of(exchange)?),
             _ => return None,
         };
         Some((question, RequestId::parse(request_id)?))
     }
+}
+
+/// An exchange as text, in questions and in the rows of the object.
+#[must_use]
+pub fn text_of(exchange: &UnresolvedExchange) -> String {
+    format!("{}.{}", exchange.session_id.get(), exchange.successor_id.as_str())
+}
+
+fn exchange_of(text: &str) -> Option<UnresolvedExchange> {
+    let (session_id, successor_id) = text.split_once('.')?;
+    let session_id = SessionId::new(session_id.parse().ok()?)?;
+    Some(UnresolvedExchange { session_id, successor_id: TokenId::parse(successor_id)? })
 }
 
 #[cfg(test)]
@@ -79,6 +104,10 @@ mod tests {
     #[test]
     fn every_question_round_trips_through_its_url() {
         let request_id = RequestId::parse("a.B_c-9").unwrap();
+        let exchange = UnresolvedExchange {
+            session_id: SessionId::new(9_007_199_254_740_991).unwrap(),
+            successor_id: TokenId::from_random([0xab; 16]),
+        };
         for question in [
             Question::Inspect,
             Question::Admit,
@@ -88,6 +117,8 @@ mod tests {
             Question::Command(Command::Closed),
             Question::Command(Command::Open),
             Question::Command(Command::Automatic),
+            Question::NoteUnresolved(exchange.clone()),
+            Question::IsUnresolved(exchange),
         ] {
             assert_eq!(Question::parse(&question.url(&request_id)), Some((question, request_id.clone())));
         }
@@ -95,9 +126,11 @@ mod tests {
 
     #[test]
     fn other_urls_are_not_questions() {
-        for path in
-            ["", "inspect", "inspect?", "inspect/1?a", "probe-failed?a", "probe-failed/-1?a", "command/x?a", "x?a"]
-        {
+        let refused =
+            "/ inspect inspect? inspect/1?a probe-failed?a probe-failed/-1?a command/x?a x?a note-unresolved?a
+            is-unresolved/7?a is-unresolved/0.abababababababababababababababab?a is-unresolved/7.ab?a";
+        for path in refused.split_whitespace() {
+            let path = path.trim_start_matches('/');
             assert_eq!(Question::parse(&format!("https://circuit-breaker.invalid/{path}")), None, "{path}");
         }
         assert_eq!(Question::parse("https://elsewhere.invalid/admit?a"), None);
@@ -106,9 +139,13 @@ mod tests {
     #[test]
     fn wire_format_unchanged() {
         let view = View { state: State::HalfOpen, forced: false, failure_count: 5, retry_after_ms: 30, version: 9 };
-        let answer = Answer { admission: Some(Admission::Probe(7)), view };
+        let answer = Answer { admission: Some(Admission::Probe(7)), view, is_unresolved: None };
         let text = r#"{"admission":{"probe":7},"view":{"state":"half_open","forced":false,"failure_count":5,"retry_after_ms":30,"version":9}}"#;
         assert_eq!(serde_json::to_string(&answer).unwrap(), text);
         assert_eq!(serde_json::from_str::<Answer>(text).unwrap(), answer);
+        let noted = Answer { admission: None, is_unresolved: Some(true), ..answer };
+        let text = r#"{"admission":null,"view":{"state":"half_open","forced":false,"failure_count":5,"retry_after_ms":30,"version":9},"is_unresolved":true}"#;
+        assert_eq!(serde_json::to_string(&noted).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Answer>(text).unwrap(), noted);
     }
 }

@@ -128,7 +128,7 @@ async fn clean_up(env: &Env, context: worker_sys::Context, platform: &Platform) 
         let background = Arc::new(WaitUntil::new(Context::new(context)));
         let gate = BreakerGate::new(env, settings.breaker, request_id, background);
         let store = Store::new(Arc::new(D1::for_task(env, platform, settings.d1_timeout_ms)), Arc::new(gate));
-        service::platform::clean_up::run(&store, now(), settings.audit_retention_days).await;
+        service::platform::clean_up::run(&store, now(), settings).await;
     }
     .instrument(span)
     .await;

@@ -16,6 +16,7 @@ use worker::{Delay, Env, web_sys};
 use crate::domain::breaker::copy::{Advice, BreakerCopy};
 use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
 use crate::domain::request_id::RequestId;
+use crate::domain::session::unresolved::{UnresolvedExchange, UnresolvedExchanges};
 use crate::domain::settings::BREAKER_TIMEOUT_MS;
 use crate::ports::{Background, BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 use crate::shell::breaker_protocol::{Answer, Question};
@@ -27,6 +28,8 @@ const OBJECT_NAME: &str = "d1";
 thread_local! {
     /// This isolate's copy. Never borrowed across an await.
     static COPY: RefCell<BreakerCopy> = RefCell::default();
+    /// The exchanges that this isolate left unresolved, for while the object is out of reach.
+    static UNRESOLVED: RefCell<UnresolvedExchanges> = RefCell::default();
 }
 
 /// The gate of one request.
@@ -157,7 +160,7 @@ impl BreakerGate {
     /// Sends a report, and retries once if it was lost while the object answers other calls. A lost report costs
     /// little: an isolate that decides alone counts the failure itself, and the lease of a probe expires.
     async fn tell(&self, report: Question) {
-        if self.ask_and_count(report).await.is_err() && COPY.with_borrow_mut(|copy| copy.local().is_none()) {
+        if self.ask_and_count(report.clone()).await.is_err() && COPY.with_borrow_mut(|copy| copy.local().is_none()) {
             let _ = self.ask_and_count(report).await;
         }
     }
@@ -218,6 +221,22 @@ impl Gate for BreakerGate {
         Box::pin(SendFuture::new(async move {
             let answer = self.ask_and_count(Question::Command(command)).await?;
             Ok(BreakerReport { view: answer.view, shared: true })
+        }))
+    }
+
+    fn note_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, ()> {
+        UNRESOLVED.with_borrow_mut(|notes| notes.note(exchange.clone(), now()));
+        Box::pin(SendFuture::new(self.tell(Question::NoteUnresolved(exchange))))
+    }
+
+    fn is_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, bool> {
+        let is_known_here = UNRESOLVED.with_borrow(|notes| notes.contains(&exchange, now()));
+        Box::pin(SendFuture::new(async move {
+            if is_known_here {
+                return true;
+            }
+            let answer = self.ask_and_count(Question::IsUnresolved(exchange)).await;
+            answer.is_ok_and(|answer| answer.is_unresolved == Some(true))
         }))
     }
 

@@ -119,6 +119,7 @@ async fn a_deleted_account_leaves_only_its_id_in_the_audit_log() {
     let body = json!({"refresh_token": tokens.refresh});
     let tokens = service.post_from("192.0.2.77", "/auth/refresh", &body).await.tokens();
     service.call("PATCH", "/users/me", &tokens.access, Some(&json!({"full_name": "Ada King"}))).await.expect(200);
+    service.login(EMAIL, PASSWORD).await.expect(200);
     service.delete_account(&tokens.access).await;
     assert_eq!(service.last_d1_calls(), 3);
     for table in ["users", "sessions", "refresh_tokens"] {
@@ -175,7 +176,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     service.db.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
          INSERT INTO audit_events (created_at, type, user_id, request_id)
-         SELECT i, 'refreshed', 1 + i % 2, 'r' || i FROM n",
+         SELECT i, 'signed_out', 1 + i % 2, 'r' || i FROM n",
     );
     let expected: i64 = service.db.one("SELECT count(*) FROM audit_events WHERE user_id = 1");
     let mut ids = Vec::new();
@@ -194,7 +195,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     let reply = service.get_as(&path, &eve.access).await.expect(200);
     let requests = reply.body["audit_events"].as_array().unwrap();
     let is_eves = |event: &Value| event["request_id"].as_str().unwrap()[1..].parse::<i64>().unwrap() % 2 == 1;
-    assert!(!requests.is_empty() && requests.iter().filter(|event| event["type"] == "refreshed").all(is_eves));
+    assert!(!requests.is_empty() && requests.iter().filter(|event| event["type"] == "signed_out").all(is_eves));
     for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20"] {
         let reply = service.get_as(&format!("/users/me/export?cursor={cursor}"), &tokens.access).await.expect(422);
         assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", "cursor"]), "{cursor}");

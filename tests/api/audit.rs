@@ -55,21 +55,21 @@ async fn an_event_names_type_subject_actor_and_university() {
 async fn events_are_filtered_by_user_and_by_type() {
     let world = World::of(&PEOPLE);
     let bob = world.service.login("bob@example.com", PASSWORD).await.tokens();
-    world.service.refresh(&bob.refresh).await.expect(200);
+    world.service.logout(&bob.refresh).await.expect(200);
     world.service.login("bob@example.com", "wrong").await.expect(401);
     world.service.login("nobody@example.com", "wrong").await.expect(401);
     let signed_in = json!(["signed_in", null, 3, null, null]);
-    let refreshed = json!(["refreshed", null, 3, null, null]);
+    let signed_out = json!(["signed_out", null, 3, null, null]);
     let refused = json!(["sign_in_refused", "wrong_password", 3, null, null]);
     let unknown = json!(["sign_in_refused", "unknown_user", null, null, null]);
     let cases = [
-        ("?user_id=3", vec![&signed_in, &refreshed, &refused]),
-        ("?type=refreshed", vec![&refreshed]),
+        ("?user_id=3", vec![&signed_in, &signed_out, &refused]),
+        ("?type=signed_out", vec![&signed_out]),
         ("?type=sign_in_refused", vec![&refused, &unknown]),
-        ("?user_id=3&type=refreshed", vec![&refreshed]),
+        ("?user_id=3&type=signed_out", vec![&signed_out]),
         ("?user_id=3&type=sign_in_refused", vec![&refused]),
         ("?user_id=4", vec![]),
-        ("?user_id=4&type=refreshed", vec![]),
+        ("?user_id=4&type=signed_out", vec![]),
         ("?type=role_granted", vec![]),
     ];
     for (parameters, expected) in cases {

@@ -157,7 +157,7 @@ async fn every_statement_of_the_store_is_executed() {
     last.ask(&format!(r#"DELETE /users/me {{"password": "{PASSWORD}"}}"#)).await.expect(409);
     world.service.advance(400 * DAY / 1000);
     let store = Store::new(Arc::clone(&recorder) as Arc<dyn Db>, world.service.gate());
-    clean_up(&store, clock(), 90).await.unwrap();
+    clean_up(&store, clock(), world.service.settings()).await.unwrap();
     let executed = recorder.executed.lock().unwrap();
     let missing: Vec<_> = LISTS
         .iter()

@@ -42,8 +42,39 @@ async fn within_the_retry_interval_the_same_successor_is_returned_again() {
     assert_eq!(again.refresh, second.refresh);
     assert_ne!(again.access, second.access, "the access token is fresh");
     service.me(&again.access).await.expect(200);
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM refresh_tokens"), 2, "no second branch");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions"), 1, "no second branch");
     service.refresh(&second.refresh).await.expect(200);
+}
+
+/// A thief with old tokens must not walk along the chain to the newest one.
+#[tokio::test]
+async fn a_token_whose_successor_was_exchanged_ends_the_session_within_the_retry_interval_too() {
+    for stolen in [0, 1, 2] {
+        let service = Service::with(&[("REFRESH_REUSE_INTERVAL_SECONDS", "60")]);
+        let mut chain = vec![service.register(EMAIL).await];
+        for place in 0..4 {
+            chain.push(service.refresh(&chain[place].refresh).await.expect(200).tokens());
+        }
+        service.refresh(&chain[stolen].refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+        for tokens in &chain {
+            service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+            service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+        }
+        assert_eq!(service.logs("Refresh token reuse detected: session ended").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_writes_one_row_and_no_event() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let rows = |service: &Service| {
+        ["sessions", "audit_events", "users"]
+            .map(|table| service.db.one::<i64>(&format!("SELECT count(*) FROM {table}")))
+    };
+    let before = rows(&service);
+    service.refresh(&tokens.refresh).await.expect(200);
+    assert_eq!(rows(&service), before);
 }
 
 #[tokio::test]
@@ -121,9 +152,9 @@ async fn foreign_tokens_are_invalid_and_deleted_tokens_are_revoked() {
         service.refresh(text).await.expect_error(401, "AUTH_TOKEN_INVALID");
         assert_eq!(service.last_d1_calls(), 0);
     }
-    service.db.execute("DELETE FROM refresh_tokens");
+    service.db.execute("DELETE FROM sessions");
     service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
-    service.delete_account(&tokens.access).await;
+    service.delete_account(&service.login(EMAIL, PASSWORD).await.tokens().access).await;
     service.refresh(&tokens.refresh).await.expect_error(401, "AUTH_TOKEN_INVALID");
 }
 

@@ -52,9 +52,11 @@ async fn a_refresh_records_its_address_in_the_same_round_trip() {
     assert_eq!(list[0]["ip"], "198.51.100.9");
     assert_eq!(list[0]["last_used_at"], START.plus_seconds(60).rfc3339());
     assert_eq!(list[0]["expires_at"], START.plus_seconds(60 + 7 * 86_400).rfc3339());
-    // The old token again: the refusal ends the session and changes nothing else.
+    // The old token from elsewhere: the refusal ends the session, and the event says from where.
     service.post_from("203.0.113.1", "/auth/refresh", &body).await.expect(401);
-    assert_eq!(service.db.one::<String>("SELECT ip FROM sessions"), "198.51.100.9");
+    let ip = "SELECT ip FROM audit_events WHERE type = 'reuse_detected'";
+    assert_eq!(service.db.one::<String>(ip), "203.0.113.1");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions"), 0);
 }
 
 #[tokio::test]
@@ -83,7 +85,8 @@ async fn ending_a_session_by_id_ends_no_other() {
     service.refresh(&first.refresh).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     service.me(&second.access).await.expect(200);
     service.call("DELETE", &path, &second.access, None).await.expect_error(404, "NOT_FOUND");
-    assert_eq!(service.db.one::<String>("SELECT end_reason FROM sessions WHERE ended_at IS NOT NULL"), "revoked");
+    let ended = format!("SELECT session_id = {other} FROM audit_events WHERE type = 'session_ended'");
+    assert!(service.db.one::<bool>(&ended), "the event names the session that was ended");
 }
 
 #[tokio::test]

@@ -1,19 +1,23 @@
 //! Sessions: each login opens one, a family of refresh tokens of which each replaces its predecessor.
 //!
 //! ```text
-//!            refresh                       refresh, within the retry interval
-//!   live ───────────────▶ rotated ───────────────────────────────────────────▶ the same successor
-//!    │                       │
-//!    │ past exp              │ refresh, after the interval (or with none): theft
-//!    ▼                       ▼
-//!  expired               the whole session ends (RFC 9700 §4.14.2)
+//!              refresh                    refresh with the previous token, within the retry interval
+//!   current ────────────▶ previous ────────────────────────────────────────────▶ the same current token
+//!      │                     │
+//!      │ past exp            │ refresh, after the interval (or with none): theft
+//!      ▼                     ▼
+//!   expired             the whole session ends (RFC 9700 §4.14.2)
+//!                            ▲
+//!   older ───────────────────┘ any refresh: theft
 //! ```
 //!
-//! Two places decide and must agree. In one atomic batch, the guards of the SQL decide which of several concurrent
-//! refreshes wins; then [`outcome`] derives the result from the rows. Both use the same [`Rotation`], computed here
-//! once, so neither has its own rule about time.
+//! A session is one row, which records the current token and the id of the previous one. Every token is signed and names
+//! its session, so any other token of the session is older. Two places decide and must agree. In one statement, the
+//! guards of the SQL decide which of several concurrent refreshes wins; then [`outcome`] derives the result from the
+//! row. Both use the same [`Rotation`], computed here once, so neither has its own rule about time.
 
 pub mod token;
+pub mod unresolved;
 
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
@@ -75,88 +79,81 @@ pub struct Rotation {
     pub refresh_expires_at: Timestamp,
 }
 
-/// The rows after the statements of a refresh have run.
+/// A refresh token as the session's row records it: enough to sign the same token again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RotationState {
-    /// False if the account is disabled.
-    pub user_is_active: bool,
-    /// The presented token, if it is still stored.
-    pub token: Option<PresentedToken>,
-}
-
-/// The presented token and its session, after the statements have run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PresentedToken {
-    /// Was the session ended, or has it reached its absolute end?
-    pub session_is_over: bool,
-    /// The session's absolute end.
-    pub session_expires_at: Timestamp,
-    /// The time of its rotation; `None` if it was never exchanged.
-    pub rotated_at: Option<Timestamp>,
-    /// The token that replaced it.
-    pub successor: Option<Successor>,
-}
-
-/// A refresh token that replaced another. These fields are enough to sign the same token again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Successor {
+pub struct RecordedToken {
     /// The token's `jti` claim.
     pub id: TokenId,
-    /// The token's `iat` claim.
+    /// The token's `iat` claim, which is also the moment at which its predecessor was exchanged.
     pub issued_at: Timestamp,
     /// The token's `exp` claim.
     pub expires_at: Timestamp,
 }
 
+/// The rows after the statement of a refresh has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationState {
+    /// False if the account is disabled.
+    pub user_is_active: bool,
+    /// The session that the presented token names; `None` once it has ended.
+    pub session: Option<SessionState>,
+}
+
+/// A session after the statement of a refresh has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionState {
+    /// The session's absolute end.
+    pub expires_at: Timestamp,
+    /// The only token that can be exchanged.
+    pub current: RecordedToken,
+    /// The token that was exchanged for the current one; `None` until the first refresh.
+    pub previous_id: Option<TokenId>,
+}
+
 /// The outcome of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshOutcome {
-    /// This request won the race: its successor is the session's newest token.
-    Rotated {
-        /// The new refresh token.
-        successor: Successor,
-        /// The session's absolute end.
-        session_expires_at: Timestamp,
-    },
-    /// The token was exchanged within the retry interval: the same successor is returned again.
-    Retried {
-        /// The refresh token that the first exchange returned.
-        successor: Successor,
-        /// The session's absolute end.
-        session_expires_at: Timestamp,
-    },
+    /// This request won the race: the current token is the successor that it proposed.
+    Rotated(SessionState),
+    /// The current token replaced the presented one within the retry interval, and is returned again.
+    Retried(SessionState),
     /// The account is disabled.
     Inactive,
-    /// The token was rotated before the retry interval: theft is assumed, and the session was ended.
-    Reused,
-    /// The session was signed out or ended, or the token is no longer stored.
+    /// The presented token was replaced before the retry interval, or its successor was exchanged too. Theft is assumed
+    /// and the session must end, unless this exchange is an [unresolved](unresolved) one.
+    Reused {
+        /// The state that answers an unresolved exchange; `None` if no retry is possible.
+        retry: Option<SessionState>,
+    },
+    /// The session has ended.
     Revoked,
 }
 
-/// Derives the outcome from the rows after the statements have run. `proposed` is the successor's id drawn by this
+/// Derives the outcome from the rows after the statement has run. `proposed` is the successor's id drawn by this
 /// request, so only the winner finds its own id.
+///
+/// A token that is neither the current nor the previous one is older than both, because the service has signed it for
+/// this session.
 #[must_use]
-pub fn outcome(state: RotationState, proposed: &TokenId, rotation: &Rotation) -> RefreshOutcome {
-    if !state.user_is_active {
-        return RefreshOutcome::Inactive;
-    }
-    let Some(token) = state.token else {
-        return RefreshOutcome::Revoked;
+pub fn outcome(state: RotationState, presented: &TokenId, proposed: &TokenId, rotation: &Rotation) -> RefreshOutcome {
+    let refused = if state.user_is_active { RefreshOutcome::Revoked } else { RefreshOutcome::Inactive };
+    let Some(session) = state.session.filter(|session| session.expires_at > rotation.now) else {
+        return refused;
     };
-    let (Some(rotated_at), Some(successor)) = (token.rotated_at, token.successor) else {
-        return RefreshOutcome::Revoked;
-    };
-    let session_expires_at = token.session_expires_at;
-    if successor.id == *proposed {
-        return RefreshOutcome::Rotated { successor, session_expires_at };
+    if session.current.id == *proposed {
+        return RefreshOutcome::Rotated(session);
     }
-    if rotated_at <= rotation.theft_cutoff {
-        return RefreshOutcome::Reused;
+    if session.current.id == *presented {
+        return refused;
     }
-    if token.session_is_over || successor.expires_at <= rotation.now {
-        return RefreshOutcome::Revoked;
+    if session.previous_id.as_ref() != Some(presented) {
+        return RefreshOutcome::Reused { retry: None };
     }
-    RefreshOutcome::Retried { successor, session_expires_at }
+    let can_retry = state.user_is_active && session.current.expires_at > rotation.now;
+    if session.current.issued_at <= rotation.theft_cutoff {
+        return RefreshOutcome::Reused { retry: can_retry.then_some(session) };
+    }
+    if can_retry { RefreshOutcome::Retried(session) } else { refused }
 }
 
 #[cfg(test)]

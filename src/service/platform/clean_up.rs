@@ -1,6 +1,7 @@
 //! The clean-up: a Cron Trigger removes outdated rows, in steps of bounded size.
 
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
+use crate::domain::settings::Settings;
 use crate::domain::time::{DAY, Timestamp};
 use crate::ports::DbError;
 use crate::store::Store;
@@ -37,13 +38,12 @@ impl Removed {
 }
 
 /// Performs one run and logs its result.
-pub async fn run(store: &Store, now: Timestamp, audit_retention_days: i64) {
-    let removed = clean_up(store, now, audit_retention_days).await;
+pub async fn run(store: &Store, now: Timestamp, settings: &Settings) {
+    let removed = clean_up(store, now, settings).await;
     let d1_calls = store.calls();
     match removed {
         Ok(removed) => tracing::info!(
             target: "app.clean_up",
-            refresh_tokens = removed.of("refresh_tokens"),
             sessions = removed.of("sessions"),
             audit_events = removed.of("audit_events"),
             registration_counts = removed.of("registration_counts"),
@@ -63,13 +63,13 @@ pub async fn run(store: &Store, now: Timestamp, audit_retention_days: i64) {
 ///
 /// # Errors
 /// The first [`DbError`]; removed rows stay removed.
-pub async fn clean_up(store: &Store, now: Timestamp, audit_retention_days: i64) -> Result<Removed, DbError> {
+pub async fn clean_up(store: &Store, now: Timestamp, settings: &Settings) -> Result<Removed, DbError> {
     let mut removed = Removed { is_complete: true, ..Removed::default() };
     let mut first_error = finish_erasures(store, &mut removed).await.err();
     for walk in walks() {
         let cutoff = match walk.cutoff {
-            Cutoff::Now => now,
-            Cutoff::AuditRetention => now.plus_seconds(-audit_retention_days * DAY),
+            Cutoff::AccessTokens => now.plus_seconds(-settings.lifetimes.access_seconds),
+            Cutoff::AuditRetention => now.plus_seconds(-settings.audit_retention_days * DAY),
             Cutoff::RegistrationWindow => Timestamp::from_millis(now.millis() - REGISTRATION_WINDOW_MS),
         };
         let mut count = 0;

@@ -1,8 +1,12 @@
-//! Refresh: the exchange of a refresh token for its successor. Database round trips: 1.
+//! Refresh: the exchange of a refresh token for its successor. Database round trips: 1, and 1 more for a refusal.
 
+use crate::domain::audit::Reason;
+use crate::domain::ids::TokenId;
 use crate::domain::problem::Code;
-use crate::domain::session::token::{TokenFault, TokenKind};
-use crate::domain::session::{RefreshOutcome, outcome};
+use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
+use crate::domain::session::unresolved::UnresolvedExchange;
+use crate::domain::session::{RefreshOutcome, RotationState, SessionState, outcome};
+use crate::ports::DbError;
 use crate::service::session::tokens;
 use crate::service::{Context, Error, TokenPair};
 use crate::store::session::rotation;
@@ -21,18 +25,57 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
     })?;
     let proposed = ctx.new_token_id()?;
     let rotation = ctx.settings.lifetimes.rotation(ctx.now());
-    let result = rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.request).await?;
+    let state = match rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.request).await {
+        Err(error) => return Err(unanswered(ctx, &presented, proposed, error).await),
+        Ok(state) => state.ok_or(Code::TokenInvalid)?,
+    };
+    let RotationState { user_is_active, .. } = state;
+    match outcome(state, &presented.id, &proposed, &rotation) {
+        RefreshOutcome::Rotated(session) => issue(ctx, &presented, session, false),
+        RefreshOutcome::Retried(session) => issue(ctx, &presented, session, true),
+        RefreshOutcome::Inactive => refuse(ctx, &presented, Reason::Disabled, Code::InactiveUser).await,
+        RefreshOutcome::Revoked => refuse(ctx, &presented, Reason::Revoked, Code::TokenRevoked).await,
+        RefreshOutcome::Reused { retry: Some(session) } if is_unresolved(ctx, &presented, &session).await => {
+            issue(ctx, &presented, session, true)
+        }
+        RefreshOutcome::Reused { .. } => {
+            end_for_reuse(ctx, &presented).await?;
+            Err(if user_is_active { Code::TokenRevoked } else { Code::InactiveUser }.into())
+        }
+    }
+}
+
+fn issue(ctx: &Context<'_>, presented: &TokenClaims, session: SessionState, retried: bool) -> Result<TokenPair, Error> {
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
-    if result.ended_session {
+    tracing::info!(target: "app.auth", user_id, session_id, retried, "Refreshed");
+    tokens::issue(ctx, presented.user_id, presented.session_id, session.current, session.expires_at)
+}
+
+/// Notes the exchange if the database may have carried it out without answering. A client that repeats the request is
+/// then not taken for a thief.
+async fn unanswered(ctx: &Context<'_>, presented: &TokenClaims, proposed: TokenId, error: DbError) -> Error {
+    if error.is_failure() {
+        let exchange = UnresolvedExchange { session_id: presented.session_id, successor_id: proposed };
+        ctx.store.gate().note_unresolved(exchange).await;
+    }
+    error.into()
+}
+
+/// Is the exchange that made the current token one whose answer was lost?
+async fn is_unresolved(ctx: &Context<'_>, presented: &TokenClaims, session: &SessionState) -> bool {
+    let (session_id, successor_id) = (presented.session_id, session.current.id.clone());
+    ctx.store.gate().is_unresolved(UnresolvedExchange { session_id, successor_id }).await
+}
+
+async fn refuse<T>(ctx: &Context<'_>, presented: &TokenClaims, reason: Reason, code: Code) -> Result<T, Error> {
+    rotation::record_refusal(ctx.store, presented, reason, ctx.request).await?;
+    Err(code.into())
+}
+
+async fn end_for_reuse(ctx: &Context<'_>, presented: &TokenClaims) -> Result<(), Error> {
+    if rotation::end_for_reuse(ctx.store, presented, ctx.request).await? {
+        let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
         tracing::warn!(target: "app.auth", user_id, session_id, "Refresh token reuse detected: session ended");
     }
-    let state = result.state.ok_or(Code::TokenInvalid)?;
-    let (successor, session_expires_at, retried) = match outcome(state, &proposed, &rotation) {
-        RefreshOutcome::Rotated { successor, session_expires_at } => (successor, session_expires_at, false),
-        RefreshOutcome::Retried { successor, session_expires_at } => (successor, session_expires_at, true),
-        RefreshOutcome::Inactive => return Err(Code::InactiveUser.into()),
-        RefreshOutcome::Reused | RefreshOutcome::Revoked => return Err(Code::TokenRevoked.into()),
-    };
-    tracing::info!(target: "app.auth", user_id, session_id, retried, "Refreshed");
-    tokens::issue(ctx, presented.user_id, presented.session_id, successor, session_expires_at)
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
-use crate::domain::session::Successor;
+use crate::domain::session::RecordedToken;
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
@@ -24,14 +24,14 @@ pub struct TokenPair {
 pub(in crate::service) struct Opening {
     pub(in crate::service) session_id: SessionId,
     pub(in crate::service) session_expires_at: Timestamp,
-    pub(in crate::service) refresh: Successor,
+    pub(in crate::service) refresh: RecordedToken,
 }
 
 impl Opening {
     pub(in crate::service) fn draw(ctx: &Context<'_>) -> Result<Self, Error> {
         let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
-        let refresh = Successor { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
+        let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
         Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
@@ -55,7 +55,7 @@ pub(in crate::service) fn issue(
     ctx: &Context<'_>,
     user_id: UserId,
     session_id: SessionId,
-    refresh: Successor,
+    refresh: RecordedToken,
     session_expires_at: Timestamp,
 ) -> Result<TokenPair, Error> {
     let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session_expires_at);

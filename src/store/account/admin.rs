@@ -87,8 +87,8 @@ const SET_FULL_NAME: &str = "
 
 /// Without `:always`, only if the user is now disabled.
 const END_SESSIONS: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'administrator'
-    WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > :now
+    DELETE FROM sessions
+    WHERE user_id = :user_id AND expires_at > :now
       AND (:always = 1 OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0))
     RETURNING id";
 

@@ -13,7 +13,7 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_chan
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
-use crate::store::session::opening::{NewSession, first_token};
+use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::{Store, boolean};
 
 /// The columns of a user that responses show.
@@ -36,7 +36,7 @@ pub struct UserRow {
 pub struct CallerRow {
     #[serde(flatten)]
     pub user: UserRow,
-    /// True if the user has this session, neither ended nor expired.
+    /// True if the user has this session and it has not expired.
     #[serde(deserialize_with = "boolean")]
     pub session_is_live: bool,
 }
@@ -102,10 +102,7 @@ const INSERT_USER: &str = concat!(
 );
 
 /// Only for the user that this request added: the salt makes the hash unique.
-const OPEN_SESSION_OF_NEW_USER: &str = "
-    INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
-    SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent FROM users
-    WHERE email = :email AND password_hash = :password_hash";
+const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
 
 const RECORD_REGISTRATION: &str = insert_event! {
     type: "CASE WHEN s.id IS NULL THEN 'registration_refused' ELSE 'registered' END",
@@ -123,7 +120,7 @@ const SELECT_CALLER: &str = concat!(
     user_columns!(),
     ", EXISTS (
            SELECT 1 FROM sessions AS s
-           WHERE s.id = :session_id AND s.user_id = users.id AND s.ended_at IS NULL AND s.expires_at > :now
+           WHERE s.id = :session_id AND s.user_id = users.id AND s.expires_at > :now
        ) AS session_is_live
      FROM users
      WHERE id = :user_id AND erasure_cursor IS NULL"
@@ -179,12 +176,7 @@ pub async fn register(
         .bind("now", request.now)
         .bind("network", limit.network)
         .bind("max_attempts", limit.attempts);
-    let open = query(OPEN_SESSION_OF_NEW_USER)
-        .bind("session_id", session.id)
-        .bind("now", request.now)
-        .bind("expires_at", session.expires_at)
-        .bind("ip", request.peer.ip().as_deref())
-        .bind("user_agent", request.peer.user_agent())
+    let open = opening::bind(query(OPEN_SESSION_OF_NEW_USER), session)
         .bind("email", user.email)
         .bind("password_hash", user.password_hash);
     let record = audit::insert(RECORD_REGISTRATION, request)
@@ -192,7 +184,7 @@ pub async fn register(
         .bind("email", user.email)
         .bind("session_id", session.id)
         .bind("network", limit.network);
-    let [counts, users, ..] = store.batch([count, insert, open, first_token(session), record]).await?;
+    let [counts, users, ..] = store.batch([count, insert, open, record]).await?;
     if let Some(user) = users.first()? {
         return Ok(RegistrationOutcome::Created(user));
     }

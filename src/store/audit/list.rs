@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::page::{Page, PageRequest};
 
@@ -40,52 +40,177 @@ pub struct AdminEventRow {
     pub request_id: String,
 }
 
-/// Selects a page of events under these conditions.
+/// Events that one page by type examines at most, if no index serves its filter.
+const EXAMINED: i64 = 1000;
+
+macro_rules! columns {
+    () => {
+        "id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id"
+    };
+}
+
+/// Selects a page of events under this condition.
 macro_rules! select_events {
-    ($conditions:literal) => {
+    ($condition:literal) => {
         concat!(
-            "SELECT id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id
-             FROM audit_events WHERE ",
-            $conditions,
+            "SELECT ",
+            columns!(),
+            " FROM audit_events WHERE ",
+            $condition,
             " AND id < :before ORDER BY id DESC LIMIT :limit"
         )
     };
 }
 
-const SELECT: &str = select_events!("TRUE");
+/// Selects the events of a type among the next `:examined` events under this condition.
+macro_rules! select_among_next {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM (SELECT ",
+            columns!(),
+            " FROM audit_events WHERE ",
+            $condition,
+            " AND id < :before ORDER BY id DESC LIMIT :examined) WHERE type = :type ORDER BY id DESC LIMIT :limit"
+        )
+    };
+}
 
+/// Selects the last of the next events under this condition, if there are as many as `:skipped` and one more.
+macro_rules! select_last {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id FROM audit_events WHERE ",
+            $condition,
+            " AND id < :before ORDER BY id DESC LIMIT 1 OFFSET :skipped"
+        )
+    };
+}
+
+const SELECT: &str = select_events!("TRUE");
 const SELECT_OF_USER: &str = select_events!("user_id = :user_id");
 
-/// Repeats the condition of the partial index, `type <> 'refreshed'`, so that the query uses it.
-const SELECT_OF_USER_AND_TYPE: &str = select_events!("user_id = :user_id AND type = :type AND type <> 'refreshed'");
+/// Repeats the condition of the partial index, so that the query uses it. Other types are so frequent that a page by
+/// type examines few events.
+const SELECT_OF_RARE_TYPE: &str = select_events!(
+    "type = :type AND type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', \
+     'refresh_refused', 'signed_out', 'session_ended')"
+);
 
-/// No index by type contains refreshes, and none is needed, because most events are refreshes.
-const SELECT_REFRESHES_OF_USER: &str = select_events!("user_id = :user_id AND +type = 'refreshed'");
-
-const SELECT_OF_TYPE: &str = select_events!("type = :type AND type <> 'refreshed'");
-
-const SELECT_REFRESHES: &str = select_events!("+type = 'refreshed'");
+const SELECT_OF_TYPE: &str = select_among_next!("TRUE");
+const SELECT_LAST: &str = select_last!("TRUE");
+const SELECT_OF_USER_AND_TYPE: &str = select_among_next!("user_id = :user_id");
+const SELECT_LAST_OF_USER: &str = select_last!("user_id = :user_id");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT, SELECT_OF_USER, SELECT_OF_USER_AND_TYPE, SELECT_REFRESHES_OF_USER, SELECT_OF_TYPE, SELECT_REFRESHES];
+pub const STATEMENTS: &[&str] = &[
+    SELECT,
+    SELECT_OF_USER,
+    SELECT_OF_RARE_TYPE,
+    SELECT_OF_TYPE,
+    SELECT_LAST,
+    SELECT_OF_USER_AND_TYPE,
+    SELECT_LAST_OF_USER,
+];
 
-/// Lists audit events, newest first.
+/// Lists audit events, newest first. A page by type may have fewer items than the limit, or none, although another page
+/// follows: it ends where it has examined its maximum of events.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn events(store: &Store, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, DbError> {
-    let select = match (filter.user_id, filter.event_type) {
-        (Some(user_id), None) => query(SELECT_OF_USER).bind("user_id", user_id),
-        (Some(user_id), Some(EventType::Refreshed)) => query(SELECT_REFRESHES_OF_USER).bind("user_id", user_id),
-        (Some(user_id), Some(event_type)) => {
-            query(SELECT_OF_USER_AND_TYPE).bind("user_id", user_id).bind("type", event_type)
+    match (filter.user_id, filter.event_type) {
+        (None, None) => indexed(store, query(SELECT), page).await,
+        (Some(user_id), None) => indexed(store, query(SELECT_OF_USER).bind("user_id", user_id), page).await,
+        (None, Some(rare)) if !is_frequent(rare) => {
+            indexed(store, query(SELECT_OF_RARE_TYPE).bind("type", rare), page).await
         }
-        (None, None) => query(SELECT),
-        (None, Some(EventType::Refreshed)) => query(SELECT_REFRESHES),
-        (None, Some(event_type)) => query(SELECT_OF_TYPE).bind("type", event_type),
-    };
-    let select = select.bind("before", page.after.unwrap_or(EventId::END.get())).bind("limit", page.rows());
+        (None, Some(event_type)) => {
+            examined(store, [query(SELECT_OF_TYPE), query(SELECT_LAST)], event_type, page).await
+        }
+        (Some(user_id), Some(event_type)) => {
+            let statements =
+                [SELECT_OF_USER_AND_TYPE, SELECT_LAST_OF_USER].map(|sql| query(sql).bind("user_id", user_id));
+            examined(store, statements, event_type, page).await
+        }
+    }
+}
+
+/// A page from an index that contains nothing else.
+async fn indexed(store: &Store, select: Statement, page: PageRequest) -> Result<Page<AdminEventRow>, DbError> {
+    let select = select.bind("before", before(page)).bind("limit", page.rows());
     let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &AdminEventRow| row.id.get()))
+    Ok(Page::new(rows.all()?, page, id))
+}
+
+/// A page of the events of one type among the next [`EXAMINED`] events.
+async fn examined(
+    store: &Store,
+    [select, last]: [Statement; 2],
+    event_type: EventType,
+    page: PageRequest,
+) -> Result<Page<AdminEventRow>, DbError> {
+    let select = select.bind("type", event_type).bind("before", before(page)).bind("limit", page.rows());
+    let last = last.bind("before", before(page)).bind("skipped", EXAMINED - 1);
+    let [rows, last] = store.batch([select.bind("examined", EXAMINED), last]).await?;
+    let last: Option<LastRow> = last.first()?;
+    let mut page = Page::new(rows.all()?, page, id);
+    page.next = page.next.or(last.map(|row| row.id.get()));
+    Ok(page)
+}
+
+#[derive(Deserialize)]
+struct LastRow {
+    id: EventId,
+}
+
+fn before(page: PageRequest) -> i64 {
+    page.after.unwrap_or(EventId::END.get())
+}
+
+const fn id(row: &AdminEventRow) -> i64 {
+    row.id.get()
+}
+
+/// Types that the partial index by type leaves out, because each event of them would write one row more.
+const fn is_frequent(event_type: EventType) -> bool {
+    match event_type {
+        EventType::Registered
+        | EventType::RegistrationRefused
+        | EventType::SignedIn
+        | EventType::SignInRefused
+        | EventType::Refreshed
+        | EventType::RefreshRefused
+        | EventType::SignedOut
+        | EventType::SessionEnded => true,
+        EventType::ReuseDetected
+        | EventType::SessionsEnded
+        | EventType::ProfileChanged
+        | EventType::PasswordChanged
+        | EventType::PasswordChangeRefused
+        | EventType::Exported
+        | EventType::Deleted
+        | EventType::DeletionRefused
+        | EventType::RoleGranted
+        | EventType::RoleRemoved
+        | EventType::Disabled
+        | EventType::Enabled => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// The list by a rare type would find nothing if the query left the type out.
+    #[test]
+    fn the_query_for_rare_types_leaves_out_the_frequent_ones() {
+        for event_type in EventType::ALL {
+            let is_left_out = SELECT_OF_RARE_TYPE.contains(&format!("'{}'", event_type.as_str()));
+            assert_eq!(is_left_out, is_frequent(event_type), "{event_type:?}");
+        }
+    }
 }

@@ -151,7 +151,7 @@ pub async fn change_password(
         .batch([
             change,
             record_outcome(request, changed, refused.because(Reason::Overtaken)),
-            end_others(user_id, kept_session, new_hash, request.now),
+            end_others(user_id, kept_session, new_hash),
             throttle::reset_after_change(user_id, new_hash),
         ])
         .await?;

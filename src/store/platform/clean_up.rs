@@ -1,8 +1,8 @@
 //! Removal of outdated rows, in steps of bounded size.
 //!
-//! A walk visits tokens and sessions in the order of their keys: from its stored position to the end, then again from
-//! the beginning. An index by expiry would find them faster, but would cost two written rows for every token ever
-//! issued. That is a thousand times the cost of the walk's reads. Each step moves the position in the batch that
+//! A walk visits sessions in the order of their keys: from its stored position to the end, then again from the
+//! beginning. An index by expiry would find outdated ones faster, but every refresh would write it, and a written row
+//! costs a thousand times the walk's read. Each step moves the position in the batch that
 //! removes the rows, so an interrupted clean-up continues where it was.
 
 use serde::Deserialize;
@@ -30,8 +30,8 @@ pub struct Walk {
 /// A moment relative to the run; rows that ended at or before it are outdated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cutoff {
-    /// Now: rows that expired.
-    Now,
+    /// The lifetime of an access token before now: at this cutoff, nothing that a session issued is valid any more.
+    AccessTokens,
     /// The retention of audit events before now.
     AuditRetention,
     /// The window of registration counts before now.
@@ -75,22 +75,36 @@ pub struct StepOutcome {
     pub finished: bool,
 }
 
+const ADVANCE_COUNTS: &str = "
+    UPDATE clean_up_positions
+    SET previous = position, position = coalesce((
+        SELECT max(network) FROM (
+            SELECT network FROM registration_counts WHERE network > clean_up_positions.position
+            ORDER BY network LIMIT :step
+        )
+    ), '')
+    WHERE walk = 'registration_counts'
+    RETURNING position";
+
 const DELETE_COUNTS: &str = "
     DELETE FROM registration_counts WHERE network IN (
-        SELECT network FROM registration_counts WHERE window_started_at <= :cutoff LIMIT :step
+        SELECT c.network
+        FROM clean_up_positions AS p
+        JOIN registration_counts AS c ON c.network > p.previous AND c.network <= p.position
+        WHERE p.walk = 'registration_counts' AND c.window_started_at <= :cutoff
     )";
 
 const SELECT_CHANGES: &str = "SELECT changes() AS removed";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[DELETE_COUNTS, SELECT_CHANGES];
+pub const STATEMENTS: &[&str] = &[ADVANCE_COUNTS, DELETE_COUNTS, SELECT_CHANGES];
 
 /// Registration counts belong to a network, not to a user.
 pub static REGISTRATION_COUNTS: Walk = Walk {
     table: "registration_counts",
     cutoff: Cutoff::RegistrationWindow,
-    order: Order::OldestFirst { delete: DELETE_COUNTS },
-    max_steps: 5,
+    order: Order::ByKey { advance: ADVANCE_COUNTS, delete: DELETE_COUNTS },
+    max_steps: 20,
 };
 
 #[derive(Deserialize)]

@@ -1,4 +1,7 @@
 //! Sessions: listing and ending them. They are opened in `opening`; their refresh tokens rotate in `rotation`.
+//!
+//! A session is one row, and it exists as long as the session does: ending a session deletes the row. The audit event of
+//! the same batch says how the session ended.
 
 pub mod opening;
 pub mod rotation;
@@ -29,53 +32,38 @@ pub struct SessionRow {
 }
 
 const SELECT_LIVE: &str = "
-    SELECT s.id, s.created_at, s.last_used_at, coalesce(t.expires_at, s.expires_at) AS expires_at, s.ip, s.user_agent
-    FROM sessions AS s
-    LEFT JOIN refresh_tokens AS t ON t.session_id = s.id AND t.revoked_at IS NULL
-    WHERE s.user_id = :user_id AND s.ended_at IS NULL AND s.expires_at > :now
-      AND (t.expires_at > :now OR s.id IS :current_id)
-    ORDER BY s.created_at DESC, s.id DESC";
+    SELECT id, created_at, last_used_at, coalesce(refresh_expires_at, expires_at) AS expires_at, ip, user_agent
+    FROM sessions
+    WHERE user_id = :user_id AND expires_at > :now AND (refresh_expires_at > :now OR id IS :current_id)
+    ORDER BY created_at DESC, id DESC";
 
 const SELECT_OWNER: &str = "SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NULL";
 
-const SIGN_OUT: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'logout'
-    WHERE id = :session_id AND user_id = :user_id AND ended_at IS NULL
-    RETURNING id";
+const SIGN_OUT: &str = "DELETE FROM sessions WHERE id = :session_id AND user_id = :user_id RETURNING id";
 
 const END_ONE: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'revoked'
-    WHERE id = :session_id AND user_id = :user_id AND ended_at IS NULL AND expires_at > :now
-    RETURNING id";
+    DELETE FROM sessions WHERE id = :session_id AND user_id = :user_id AND expires_at > :now RETURNING id";
 
 /// The count equals the length of the user's list: a session whose refresh token has expired ends too, but was
 /// unusable.
 const END_ALL: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'logout_all'
-    WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > :now
-    RETURNING id IS :current_id OR EXISTS (
-        SELECT 1 FROM refresh_tokens AS t
-        WHERE t.session_id = sessions.id AND t.revoked_at IS NULL AND t.expires_at > :now
-    ) AS was_usable";
+    DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now
+    RETURNING id IS :current_id OR coalesce(refresh_expires_at, 0) > :now AS was_usable";
 
 const END_OTHERS: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'password_changed'
-    WHERE user_id = :user_id AND ended_at IS NULL AND id IS NOT :kept_id
+    DELETE FROM sessions
+    WHERE user_id = :user_id AND id IS NOT :kept_id
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :new_hash)";
 
 const ERASE: &str = "
     DELETE FROM sessions WHERE id IN (
-        SELECT id FROM (
-            SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
-            WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL ORDER BY s.ended_at, s.created_at LIMIT :step
-        ) AS first
-        WHERE NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = first.id)
+        SELECT s.id FROM users AS u JOIN sessions AS s ON s.user_id = u.id
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
     )";
 
-/// Live sessions first, then ended sessions that the clean-up has not removed yet.
 const EXPORT: &str = "
-    SELECT id, created_at, last_used_at, expires_at, ended_at, end_reason, ip, user_agent
-    FROM sessions WHERE user_id = :user_id ORDER BY ended_at, created_at LIMIT :limit";
+    SELECT id, created_at, last_used_at, refresh_expires_at, expires_at, ip, user_agent
+    FROM sessions WHERE user_id = :user_id ORDER BY created_at DESC LIMIT :limit";
 
 const ADVANCE_WALK: &str = "
     UPDATE clean_up_positions
@@ -87,20 +75,21 @@ const ADVANCE_WALK: &str = "
     WHERE walk = 'sessions'
     RETURNING position";
 
+/// Sessions past their absolute end, and those whose refresh token has expired. The cutoff leaves the latter for the
+/// lifetime of an access token, since one may have been issued just before.
 const DELETE_OUTDATED: &str = "
     DELETE FROM sessions WHERE id IN (
         SELECT s.id
         FROM clean_up_positions AS p
         JOIN sessions AS s ON s.id > CAST(p.previous AS INTEGER) AND s.id <= CAST(p.position AS INTEGER)
-        WHERE p.walk = 'sessions' AND (s.ended_at IS NOT NULL OR s.expires_at <= :cutoff)
-          AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS t WHERE t.session_id = s.id)
+        WHERE p.walk = 'sessions' AND (s.expires_at <= :cutoff OR s.refresh_expires_at <= :cutoff)
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
     &[SELECT_LIVE, SELECT_OWNER, SIGN_OUT, END_ONE, END_ALL, END_OTHERS, ERASE, EXPORT, ADVANCE_WALK, DELETE_OUTDATED];
 
-/// Sessions of a user. The clean-up removes ended sessions, so a user never has as many as the export's limit.
+/// Sessions of a user, of which there are at most `MAX_SESSIONS`.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "sessions",
     erase: &[ERASE],
@@ -108,9 +97,9 @@ pub(in crate::store) const OWNED: Owned = Owned {
     export: Some(Section { member: "sessions", select: EXPORT, paging: Paging::FirstPage { limit: 1000 } }),
     walk: Some(Walk {
         table: "sessions",
-        cutoff: Cutoff::Now,
+        cutoff: Cutoff::AccessTokens,
         order: Order::ByKey { advance: ADVANCE_WALK, delete: DELETE_OUTDATED },
-        max_steps: 50,
+        max_steps: 190,
     }),
 };
 
@@ -153,7 +142,7 @@ pub async fn sign_out(
     session_id: SessionId,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    end(store, SIGN_OUT, EventType::SignedOut, user_id, session_id, request).await
+    end(store, query(SIGN_OUT), EventType::SignedOut, user_id, session_id, request).await
 }
 
 /// Ends one session of a user by its id. Returns false if the user has no such live session.
@@ -166,18 +155,18 @@ pub async fn end_one(
     session_id: SessionId,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    end(store, END_ONE, EventType::SessionEnded, user_id, session_id, request).await
+    end(store, query(END_ONE).bind("now", request.now), EventType::SessionEnded, user_id, session_id, request).await
 }
 
 async fn end(
     store: &Store,
-    sql: &'static str,
+    statement: Statement,
     event_type: EventType,
     user_id: UserId,
     session_id: SessionId,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    let end = query(sql).bind("now", request.now).bind("session_id", session_id).bind("user_id", user_id);
+    let end = statement.bind("session_id", session_id).bind("user_id", user_id);
     let event = Event::of(event_type, user_id).in_session(session_id);
     let [rows, _] = store.batch([end, record_if_changed(request, event)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
@@ -206,11 +195,6 @@ pub async fn end_all(
 }
 
 /// Ends every session of a user but one, if `new_hash` is now the hash of the user's password.
-pub(in crate::store) fn end_others(
-    user_id: UserId,
-    kept: Option<SessionId>,
-    new_hash: &str,
-    now: Timestamp,
-) -> Statement {
-    query(END_OTHERS).bind("now", now).bind("user_id", user_id).bind("kept_id", kept).bind("new_hash", new_hash)
+pub(in crate::store) fn end_others(user_id: UserId, kept: Option<SessionId>, new_hash: &str) -> Statement {
+    query(END_OTHERS).bind("user_id", user_id).bind("kept_id", kept).bind("new_hash", new_hash)
 }

@@ -15,7 +15,7 @@ use crate::store::password::throttle;
 use crate::store::{IdRow, Store};
 
 /// A session to be opened, with its first refresh token. The ids are random.
-#[allow(missing_docs, reason = "the fields are the tables' columns")]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewSession<'a> {
     pub id: SessionId,
     /// The absolute end, which no refresh extends.
@@ -25,24 +25,33 @@ pub struct NewSession<'a> {
     pub request: RequestInfo<'a>,
 }
 
-/// Only if the account is active, the verified version of the password is current, and no wait is in force.
-const OPEN_SESSION: &str = "
-    INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent)
-    SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent FROM users
-    WHERE id = :user_id AND is_active = 1 AND password_version = :version
-      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-    RETURNING id";
+/// Inserts a session with its first refresh token, for the users that meet this condition. [`bind`] binds its values.
+macro_rules! insert_session {
+    ($condition:literal) => {
+        concat!(
+            "INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent,
+                                   refresh_id, refresh_expires_at)
+             SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent, :token_id, :token_expires_at
+             FROM users WHERE ",
+            $condition
+        )
+    };
+}
+pub(in crate::store) use insert_session;
 
-const FIRST_TOKEN: &str = "
-    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
-    SELECT :token_id, id, :now, :token_expires_at FROM sessions WHERE id = :session_id";
+/// Only if the account is active, the verified version of the password is current, and no wait is in force.
+const OPEN_SESSION: &str = insert_session!(
+    "id = :user_id AND is_active = 1 AND password_version = :version
+     AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
+     RETURNING id"
+);
 
 /// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room.
 const RECORD_OLDEST: &str = insert_event! {
     type: "'session_ended'", reason: "'limit'", user_id: ":user_id", session_id: "id",
     actor_id: "NULL", university_id: "NULL",
     from: "FROM (
-               SELECT id, created_at FROM sessions WHERE user_id = :user_id AND ended_at IS NULL
+               SELECT id, created_at FROM sessions WHERE user_id = :user_id
                ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_sessions
            )
            WHERE EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)
@@ -50,22 +59,27 @@ const RECORD_OLDEST: &str = insert_event! {
 };
 
 const END_OLDEST: &str = "
-    UPDATE sessions SET ended_at = :now, end_reason = 'limit'
+    DELETE FROM sessions
     WHERE id IN (
-        SELECT id FROM sessions WHERE user_id = :user_id AND ended_at IS NULL
+        SELECT id FROM sessions WHERE user_id = :user_id
         ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_sessions
     )
     AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[OPEN_SESSION, FIRST_TOKEN, RECORD_OLDEST, END_OLDEST];
+pub const STATEMENTS: &[&str] = &[OPEN_SESSION, RECORD_OLDEST, END_OLDEST];
 
-pub(in crate::store) fn first_token(session: &NewSession<'_>) -> Statement {
-    query(FIRST_TOKEN)
-        .bind("token_id", session.token_id)
-        .bind("now", session.request.now)
-        .bind("token_expires_at", session.token_expires_at)
+/// Binds the values of [`insert_session`].
+pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Statement {
+    let request = session.request;
+    insert
         .bind("session_id", session.id)
+        .bind("now", request.now)
+        .bind("expires_at", session.expires_at)
+        .bind("ip", request.peer.ip().as_deref())
+        .bind("user_agent", request.peer.user_agent())
+        .bind("token_id", session.token_id)
+        .bind("token_expires_at", session.token_expires_at)
 }
 
 /// Opens a session for a verified password. Returns false, and opens nothing, if the account was disabled, erased,
@@ -77,7 +91,7 @@ pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSessio
     let (request, user_id) = (session.request, verified.user_id);
     let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
     let record_oldest = audit::insert(RECORD_OLDEST, request);
-    let make_room = [record_oldest, query(END_OLDEST).bind("now", request.now)].map(|statement| {
+    let make_room = [record_oldest, query(END_OLDEST)].map(|statement| {
         statement.bind("user_id", user_id).bind("max_sessions", MAX_SESSIONS).bind("session_id", session.id)
     });
     let [record_oldest, end_oldest] = make_room;
@@ -85,7 +99,6 @@ pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSessio
         .batch([
             open_statement(verified, session),
             record_outcome(request, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
-            first_token(session),
             throttle::reset_after_sign_in(user_id, session.id),
             record_oldest,
             end_oldest,
@@ -95,13 +108,7 @@ pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSessio
 }
 
 fn open_statement(verified: VerifiedPassword, session: &NewSession<'_>) -> Statement {
-    let request = session.request;
-    query(OPEN_SESSION)
-        .bind("session_id", session.id)
-        .bind("now", request.now)
-        .bind("expires_at", session.expires_at)
-        .bind("ip", request.peer.ip().as_deref())
-        .bind("user_agent", request.peer.user_agent())
+    bind(query(OPEN_SESSION), session)
         .bind("user_id", verified.user_id)
         .bind("version", verified.version)
         .bind("throttle", ThrottleKey::Password(verified.user_id).text())

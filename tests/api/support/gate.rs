@@ -3,18 +3,20 @@
 use std::sync::Mutex;
 
 use edge_auth::domain::breaker::{Admission, Breaker, Command, Policy};
+use edge_auth::domain::session::unresolved::{UnresolvedExchange, UnresolvedExchanges};
 use edge_auth::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 
 use super::clock;
 
 pub struct MachineGate {
     breaker: Mutex<Breaker>,
+    unresolved: Mutex<UnresolvedExchanges>,
     policy: Policy,
 }
 
 impl MachineGate {
     pub fn new(policy: Policy) -> Self {
-        Self { breaker: Mutex::default(), policy }
+        Self { breaker: Mutex::default(), unresolved: Mutex::default(), policy }
     }
 
     fn report_now(&self) -> BreakerReport {
@@ -53,6 +55,15 @@ impl Gate for MachineGate {
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>> {
         self.breaker.lock().unwrap().command(command);
         Box::pin(std::future::ready(Ok(self.report_now())))
+    }
+
+    fn note_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, ()> {
+        self.unresolved.lock().unwrap().note(exchange, clock());
+        Box::pin(std::future::ready(()))
+    }
+
+    fn is_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, bool> {
+        Box::pin(std::future::ready(self.unresolved.lock().unwrap().contains(&exchange, clock())))
     }
 
     fn calls(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! The service, in process, as the tests drive it.
 
+mod assets;
 mod background;
 pub mod contract;
 pub mod gate;
@@ -10,9 +11,9 @@ pub mod world;
 
 use std::cell::Cell;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use assets::PublicFolder;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use edge_auth::domain::breaker::Policy;
@@ -20,7 +21,7 @@ use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, peer, request_id};
-use edge_auth::ports::{AssetError, AssetStream, Assets, Db, Gate, Limiter, NoEntropy, PortFuture};
+use edge_auth::ports::{AssetStream, Db, Gate, Limiter, NoEntropy};
 use edge_auth::shell::logging::{JsonLayer, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
@@ -55,23 +56,6 @@ pub fn normalize(text: &str, form: NormalForm) -> String {
     match form {
         NormalForm::Nfc => text.nfc().collect(),
         NormalForm::Nfkc => text.nfkc().collect(),
-    }
-}
-
-/// The static files, as the build leaves them.
-pub struct PublicFolder;
-
-impl Assets for PublicFolder {
-    fn text(&self, path: &'static str) -> PortFuture<'_, Result<String, AssetError>> {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("public").join(path.trim_start_matches('/'));
-        let text = std::fs::read_to_string(file).map_err(|cause| AssetError { path, cause: cause.to_string() });
-        Box::pin(std::future::ready(text))
-    }
-
-    fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>> {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("public").join(path.trim_start_matches('/'));
-        let bytes = std::fs::read(file).map_err(|cause| AssetError { path, cause: cause.to_string() });
-        Box::pin(std::future::ready(bytes.map(|bytes| AssetStream(Box::new(bytes)))))
     }
 }
 
@@ -119,6 +103,10 @@ impl Service {
         min_level.set(app.presentation().log_level);
         let limiter = Arc::default();
         Self { app, db, port, gate, limiter, logs, _logging: logging }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        self.app.settings().unwrap()
     }
 
     /// The circuit breaker in front of the database.
