@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { from, listSessions, login, logout, me, newUser, refresh, signUp } from "./support/client.mjs";
-import { eventsOf, inShort, rows } from "./support/database.mjs";
+import { eventsOf, inShort, rows, sessionRow } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { loggedOf } from "./support/logs.mjs";
 import { decode, expired } from "./support/tokens.mjs";
@@ -57,8 +57,7 @@ describe("with strict rotation", () => {
     assert.equal(found[0].request_id, response.headers["x-request-id"]);
     const [warning] = (await loggedOf(service, response)).filter((line) => /reuse/i.test(line.message));
     assert.deepEqual([warning.level, warning.user_id, warning.session_id], ["WARNING", id, found[0].session_id]);
-    const [session] = await rows(service.db, "SELECT end_reason FROM sessions WHERE id = ?1", found[0].session_id);
-    assert.equal(session.end_reason, "reuse");
+    assert.equal(await sessionRow(service.db, found[0].session_id), undefined);
   }
 
   /** The victim's other sessions and a new sign-in still work. */
@@ -152,16 +151,29 @@ describe("with a retry interval", () => {
     const own = (await refresh(service, token, VICTIM)).body;
     const stolen = (await refresh(service, token, THIEF)).body;
     assert.equal(stolen.refresh_token, own.refresh_token, "never a branch of its own");
-    assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered", "refreshed", "refreshed retry"]);
+    assert.deepEqual(inShort(await eventsOf(service.db, id)), ["registered"]);
     const [session] = (await listSessions(service, own.access_token)).body.sessions;
     assert.equal(session.ip, VICTIM["CF-Connecting-IP"], "a retry does not say where the session is used");
 
     assertSuccess(await refresh(service, stolen.refresh_token, THIEF), 200);
     // Later than any retry.
-    await rows(service.db, "UPDATE refresh_tokens SET revoked_at = revoked_at - 3601000 WHERE revoked_at IS NOT NULL");
+    await rows(service.db, "UPDATE sessions SET last_used_at = last_used_at - 3601000");
     assertEnvelope(await refresh(service, own.refresh_token, VICTIM), 401, "AUTH_TOKEN_REVOKED");
     await assertOver(service, stolen);
     await assertOver(service, own);
     assert.ok(inShort(await eventsOf(service.db, id)).includes("reuse_detected"));
+  });
+
+  test("a thief with an old token does not walk along the chain to the newest one", async () => {
+    const { id, refresh: token } = await signUp(service, newUser(), VICTIM);
+    const chain = [token];
+    for (let round = 0; round < 3; round += 1) {
+      chain.push((await refresh(service, chain.at(-1), VICTIM)).body.refresh_token);
+    }
+    assertEnvelope(await refresh(service, chain[0], THIEF), 401, "AUTH_TOKEN_REVOKED");
+    for (const stolen of chain) {
+      assertEnvelope(await refresh(service, stolen, THIEF), 401, "AUTH_TOKEN_REVOKED");
+    }
+    assert.equal(inShort(await eventsOf(service.db, id)).filter((event) => event === "reuse_detected").length, 1);
   });
 });

@@ -73,18 +73,19 @@ test("a missing table is INTERNAL_ERROR wherever it is needed, and only the log 
     assert.doesNotMatch(response.body.error.message, /table|sqlite|D1|refresh|users/i);
     await assertLoggedOnce(service, response, new RegExp(`no such table: (main\\.)?${table}`));
   };
-  await rows(service.db, "ALTER TABLE refresh_tokens RENAME TO hidden_tokens");
-  await failed(await refresh(service, token), "refresh_tokens");
-  await failed(await login(service, user), "refresh_tokens");
+  await rows(service.db, "ALTER TABLE throttles RENAME TO hidden_throttles");
+  await failed(await login(service, user), "throttles");
   assertSuccess(await me(service, access), 200);
-  await rows(service.db, "ALTER TABLE hidden_tokens RENAME TO refresh_tokens");
+  const { body, ...refreshed } = await refresh(service, token);
+  assertSuccess({ body, ...refreshed }, 200);
+  await rows(service.db, "ALTER TABLE hidden_throttles RENAME TO throttles");
   await rows(service.db, "ALTER TABLE users RENAME TO hidden_users");
   await failed(await register(service, newUser()), "users");
   await failed(await login(service, user), "users");
   await failed(await me(service, access), "users");
   assertSuccess(await send(service, "/health"), 200);
   await rows(service.db, "ALTER TABLE hidden_users RENAME TO users");
-  assertSuccess(await refresh(service, token), 200);
+  assertSuccess(await refresh(service, body.refresh_token), 200);
 });
 
 test("a database that was never migrated is INTERNAL_ERROR, and /health is not affected", async (t) => {

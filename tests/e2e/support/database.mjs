@@ -30,19 +30,12 @@ export function setThrottle(db, key, { failures = 6, blocked_until: blockedUntil
   return rows(db, sql, key, failures, blockedUntil);
 }
 
-/** The columns that throttles had before they were a table; they are kept for the previous version of the Worker. */
-const FORMER_THROTTLES = ["failed_sign_ins", "blocked_until", "failed_proofs", "proofs_blocked_until"];
-
 /** Everything that is on file about a user, with both throttles. */
 export async function userRow(db, id) {
   const [user] = await rows(db, "SELECT * FROM users WHERE id = ?1", id);
   if (user === undefined) {
     return undefined;
   }
-  FORMER_THROTTLES.forEach((column) => {
-    assert.equal(user[column], 0, column);
-    delete user[column];
-  });
   const [password, reauthentication] = [
     await throttleOf(db, throttleKey(id)),
     await throttleOf(db, throttleKey(id, "reauthentication")),
@@ -50,9 +43,23 @@ export async function userRow(db, id) {
   return { ...user, throttles: { password, reauthentication } };
 }
 
-/** The sessions of a user that have not been ended, oldest first. */
+/** The sessions of a user, oldest first. The row of a session that has ended is deleted. */
 export function liveSessions(db, userId) {
-  return rows(db, "SELECT * FROM sessions WHERE user_id = ?1 AND ended_at IS NULL ORDER BY created_at, id", userId);
+  return rows(db, "SELECT * FROM sessions WHERE user_id = ?1 ORDER BY created_at, id", userId);
+}
+
+/** The row of a session; `undefined` once it has ended. */
+export async function sessionRow(db, id) {
+  const [session] = await rows(db, "SELECT * FROM sessions WHERE id = ?1", id);
+  return session;
+}
+
+/** How a session ended, by its events: `["signed_out"]`. */
+export async function endingsOf(db, id) {
+  const sql = `
+    SELECT type, reason FROM audit_events WHERE session_id = ?1
+      AND type IN ('signed_out', 'session_ended', 'sessions_ended', 'reuse_detected') ORDER BY id`;
+  return inShort(await rows(db, sql, id));
 }
 
 /** The audit events of a user, or those without a user, oldest first. */
@@ -63,42 +70,26 @@ export function eventsOf(db, userId = null) {
 /** Events in short: `"sign_in_refused wrong_password"`. */
 export const inShort = (events) => events.map(({ type, reason }) => (reason === null ? type : `${type} ${reason}`));
 
-/** Sessions with more than one token that can still be exchanged: there must never be one. */
-export function sessionsWithTwoLiveTokens(db) {
-  const sql = "SELECT session_id FROM refresh_tokens WHERE revoked_at IS NULL GROUP BY session_id HAVING count(*) > 1";
-  return rows(db, sql);
-}
-
-/** The tokens of a session, and which of them can still be exchanged. */
+/** The tokens that a session's row records: the current one, and the one that was exchanged for it. */
 export async function tokensOf(db, sessionId) {
-  const all = await rows(db, "SELECT * FROM refresh_tokens WHERE session_id = ?1 ORDER BY created_at, jti", sessionId);
-  return { all, live: all.filter((token) => token.revoked_at === null) };
+  const { refresh_id: current, previous_refresh_id: previous } = (await sessionRow(db, sessionId)) ?? {};
+  return { current, previous };
 }
 
 /**
- * Each session's tokens are one chain: one live token at its end, every other names its successor, which
- * exists in the same session and is the successor of no other; following them visits every token.
+ * Each session has one current token, which no other session has as its current or previous one, and which does not
+ * outlive the session. The schema allows no second current token.
  */
-export async function assertLinearChains(db) {
+export async function assertSoundSessions(db) {
   assert.deepEqual(await rows(db, "PRAGMA foreign_key_check"), []);
   assert.deepEqual(await rows(db, "PRAGMA quick_check"), [{ quick_check: "ok" }]);
-  const tokens = await rows(db, "SELECT jti, session_id, revoked_at, successor_jti FROM refresh_tokens");
-  const sessions = await rows(db, "SELECT id FROM sessions");
-  for (const { id } of sessions) {
-    const chain = new Map(tokens.filter((token) => token.session_id === id).map((token) => [token.jti, token]));
-    const successors = [...chain.values()].map((token) => token.successor_jti).filter((jti) => jti !== null);
-    const first = [...chain.keys()].filter((jti) => !successors.includes(jti));
-    assert.equal(first.length, 1, `session ${id} begins ${first.length} times`);
-    let [jti] = first;
-    const visited = new Set();
-    while (jti !== null) {
-      assert.ok(chain.has(jti), `session ${id} lacks successor ${jti}`);
-      assert.ok(!visited.has(jti), `session ${id} turns in a circle`);
-      visited.add(jti);
-      jti = chain.get(jti).successor_jti;
-    }
-    assert.equal(visited.size, chain.size, `session ${id} has branches`);
-    assert.equal([...chain.values()].filter((token) => token.revoked_at === null).length, 1, `session ${id}`);
+  const sessions = await rows(db, "SELECT * FROM sessions");
+  const ids = sessions.flatMap((session) => [session.refresh_id, session.previous_refresh_id].filter((id) => id !== null));
+  assert.equal(new Set(ids).size, ids.length, "one token twice");
+  for (const { id, refresh_id: current, refresh_expires_at: expires, expires_at: end, ...row } of sessions) {
+    assert.match(current, /^[0-9a-f]{32}$/, `session ${id}`);
+    assert.ok(expires <= end && row.created_at <= row.last_used_at, `session ${id}`);
+    assert.equal(row.ended_at, null);
   }
-  return { sessions: sessions.length, tokens: tokens.length };
+  return { sessions: sessions.length };
 }

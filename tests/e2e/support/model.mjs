@@ -21,7 +21,9 @@ function apply(session, { kind, token }, answer, isStrict) {
   }
   const successor = session.successors[token];
   const isRotated = successor !== null;
-  if (isRotated && isStrict) {
+  // A retry is one only while the successor is unused.
+  const isTheft = isRotated && (isStrict || session.successors[successor] !== null);
+  if (isTheft) {
     return answer === REVOKED ? { ...session, ended: true } : undefined;
   }
   if (session.ended) {

@@ -82,7 +82,7 @@ export function serviceOn(t, folder) {
 }
 
 /** Tables without content: counters, records of migrations, rows that always exist. */
-const APART = ["sqlite_sequence", "d1_migrations", "unknown_sign_ins"];
+const APART = ["sqlite_sequence", "d1_migrations"];
 
 /** All rows of the database, as lines, to compare before and after. */
 export async function contents(db) {
