@@ -151,7 +151,7 @@ impl BreakerGate {
         if COPY.with_borrow(BreakerCopy::is_open) {
             return;
         }
-        if COPY.with_borrow_mut(|copy| copy.local().is_none()) {
+        if !decides_alone() {
             self.tell(Question::Failed).await;
         }
         change_local(|breaker| breaker.failed(now(), &self.policy));
@@ -160,7 +160,7 @@ impl BreakerGate {
     /// Sends a report, and retries once if it was lost while the object answers other calls. A lost report costs
     /// little: an isolate that decides alone counts the failure itself, and the lease of a probe expires.
     async fn tell(&self, report: Question) {
-        if self.ask_and_count(report.clone()).await.is_err() && COPY.with_borrow_mut(|copy| copy.local().is_none()) {
+        if self.ask_and_count(report.clone()).await.is_err() && !decides_alone() {
             let _ = self.ask_and_count(report).await;
         }
     }
@@ -171,6 +171,11 @@ impl BreakerGate {
         }
         BreakerReport { view: COPY.with_borrow(|copy| copy.view(now(), &self.policy)), shared: false }
     }
+}
+
+/// The shared breaker is out of reach, so this isolate follows its local one.
+fn decides_alone() -> bool {
+    COPY.with_borrow_mut(|copy| copy.local().is_some())
 }
 
 /// Changes the local breaker, if the isolate decides alone, and logs the transition.
@@ -226,14 +231,18 @@ impl Gate for BreakerGate {
 
     fn note_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, ()> {
         UNRESOLVED.with_borrow_mut(|notes| notes.note(exchange.clone(), now()));
-        Box::pin(SendFuture::new(self.tell(Question::NoteUnresolved(exchange))))
+        Box::pin(SendFuture::new(async move {
+            if !decides_alone() {
+                self.tell(Question::NoteUnresolved(exchange)).await;
+            }
+        }))
     }
 
     fn is_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, bool> {
         let is_known_here = UNRESOLVED.with_borrow(|notes| notes.contains(&exchange, now()));
         Box::pin(SendFuture::new(async move {
-            if is_known_here {
-                return true;
+            if is_known_here || decides_alone() {
+                return is_known_here;
             }
             let answer = self.ask_and_count(Question::IsUnresolved(exchange)).await;
             answer.is_ok_and(|answer| answer.is_unresolved == Some(true))
