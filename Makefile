@@ -25,6 +25,9 @@ WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Car
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
+# Local requests get sample values of `request.cf`, which the service does not read. Asking Cloudflare for real ones would
+# print two stack traces where there is no network.
+export CLOUDFLARE_CF_FETCH_ENABLED := false
 # Node keeps what it compiled: a fifth of the time in which wrangler starts, which tests do a hundred times.
 export NODE_COMPILE_CACHE := $(CURDIR)/.tools/node-cache
 export REDOCLY_TELEMETRY := off
@@ -56,13 +59,14 @@ WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory m
 CLIPPY := cargo clippy --quiet --all-targets -- --deny warnings
 CLIPPY_WITHOUT_CAMPUS := cargo clippy --quiet --all-targets --no-default-features -- --deny warnings
 CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
-# Of `make admin`: whom, and where. Only what stands on make's own command line counts, never what the caller's shell
-# happens to export; and it counts as it stands: a `$` in it means nothing to make. The scripts read it from the
-# environment, so that no character means anything to a shell either.
+# Of `make admin` and `make rollback`: the account, the database, the version. Only make's own command line counts, never
+# a variable that the caller's shell happens to export; and it counts as it stands: a `$` in it means nothing to make.
+# The scripts read it from the environment, so that no character means anything to a shell either.
 said = $(if $(filter command,$(origin $1)),$(value $1))
 override EMAIL := $(call said,EMAIL)
 override REMOTE := $(call said,REMOTE)
-export EMAIL REMOTE STATE PORT
+override VERSION := $(call said,VERSION)
+export EMAIL REMOTE VERSION STATE PORT
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
@@ -196,8 +200,10 @@ deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its
 migrate-remote: $(NODE_TOOLS) ## Applies migrations to the database of a deployed environment. ENV=production.
 	@CI=true wrangler d1 migrations apply DB --remote --env $(ENV)
 
-rollback: $(NODE_TOOLS) ## Puts the version of a deployed environment that was there before back. ENV=production.
-	@wrangler rollback --env $(ENV) --message 'smoke test failed' --yes
+# Not `wrangler rollback`: outside a terminal it confirms by itself that changed secrets go back too. This one refuses.
+rollback: $(NODE_TOOLS) ## Deploys a version of before once more. VERSION=, from `npx wrangler deployments list`; ENV=production.
+	@[ -n "$$VERSION" ] || { echo 'Say which: make rollback VERSION=<id>. The ids: npx wrangler deployments list --env $(ENV)' >&2; exit 1; }
+	@CI=true wrangler versions deploy "$$VERSION@100%" --yes --message 'Rolled back by hand' --env $(ENV)
 
 smoke: $(NODE_TOOLS) ## A first check of a running service, which writes nothing. URL=https://...
 	@node scripts/smoke.mjs $(URL)
