@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 
 import { stateFolder } from "../../e2e/support/start.mjs";
 
-/** What the platform does with each command. `state.fails` names commands that end with an error of their own. */
+/** The answers of the platform to each command. `state.fails` names commands that end with an error of their own. */
 const WRANGLER = `
 const { readFileSync, writeFileSync, appendFileSync } = require("node:fs");
 const state = JSON.parse(readFileSync(STATE, "utf8"));
