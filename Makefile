@@ -64,14 +64,15 @@ WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory m
 CLIPPY := cargo clippy --quiet --all-targets -- --deny warnings
 CLIPPY_WITHOUT_CAMPUS := cargo clippy --quiet --all-targets --no-default-features -- --deny warnings
 CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
-# Of `make admin` and `make rollback`: the account, the database, the version. Only make's own command line counts, never
-# a variable that the caller's shell happens to export; and it counts as it stands: a `$` in it means nothing to make.
+# Of `make admin` and others: an account, a database, a version, a moment. Only make's own command line counts, never a
+# variable that the caller's shell happens to export; and it counts as it stands: a `$` in it means nothing to make.
 # The scripts read it from the environment, so that no character means anything to a shell either.
 said = $(if $(filter command,$(origin $1)),$(value $1))
 override EMAIL := $(call said,EMAIL)
 override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
-export EMAIL REMOTE VERSION STATE PORT
+override SINCE := $(call said,SINCE)
+export EMAIL REMOTE VERSION SINCE STATE PORT
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
@@ -80,7 +81,7 @@ unexport CLOUDFLARE_ENV
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
+.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
 .PHONY: bench bench-cold bench-hashing bench-growth
@@ -226,6 +227,9 @@ migrate-remote: $(NODE_TOOLS) ## Applies migrations to the database of a deploye
 rollback: $(NODE_TOOLS) ## Deploys a version of before once more. VERSION=, from `npx wrangler deployments list`; ENV=production.
 	@[ -n "$$VERSION" ] || { echo 'Say which: make rollback VERSION=<id>. The ids: npx wrangler deployments list --env $(ENV)' >&2; exit 1; }
 	@CI=true wrangler versions deploy "$$VERSION@100%" --yes --message 'Rolled back by hand' --env $(ENV)
+
+restore-notes: $(NODE_TOOLS) ## The SQL to run after D1 Time Travel went back to SINCE=, made before. REMOTE=production (docs/operate.md).
+	@node scripts/restore-notes.mjs
 
 smoke: $(NODE_TOOLS) ## A first check of a running service, which writes nothing. URL=https://...
 	@node scripts/smoke.mjs $(URL)
