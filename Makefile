@@ -207,7 +207,7 @@ deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its
 audit: $(CARGO_DENY) $(NODE_TOOLS) ## Advisories, licences and sources of the crates, and advisories of the npm packages that reach production.
 	@cargo-deny --locked check --hide-inclusion-graph
 	@cargo-deny --locked --config deny.toml --manifest-path scripts/bindgen/Cargo.toml check --hide-inclusion-graph advisories bans sources
-	@npm audit --omit=dev
+	@npm audit --omit=dev --audit-level=moderate
 
 # Two files: the crates in the Wasm, and the npm packages of the API pages and of the deployment.
 sbom: $(CYCLONEDX) $(NODE_TOOLS) ## The software bill of materials, as CycloneDX, in dist/package.

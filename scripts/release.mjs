@@ -58,7 +58,7 @@ async function passesSmokeTest() {
   return false;
 }
 
-/** Puts the noted versions back, unless the deployment is no longer this one. Returns what happened, as a sentence. */
+/** Puts the noted versions back, unless the deployment is no longer this one. Returns the result, as a sentence. */
 function goBack(before, after) {
   if (before.length === 0) {
     return "This was the first deployment: there is no version to go back to.";
