@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 
-/** A new version takes some seconds to reach every location, and one lost packet is no reason to go back. */
+/** A new version takes some seconds to reach every location, and one lost packet is no reason to go back or to give up. */
 const ATTEMPTS = 3;
 const PAUSE_SECONDS = Number(process.env.SMOKE_PAUSE_SECONDS ?? 10);
 /** Cloudflare's codes of a Worker that does not exist, and wrangler's own message: there was no deployment yet. */
@@ -29,9 +29,21 @@ function wrangler(args, stdio = "inherit") {
   return { ok: run.status === 0, text: stripVTControlCharacters(`${run.stdout ?? ""}${run.stderr ?? ""}`), ...run };
 }
 
+/** Repeats an action, with pauses, until its result counts. Returns the last result. */
+async function repeat(action, counts) {
+  for (let attempt = 1; ; attempt += 1) {
+    const result = action();
+    if (attempt === ATTEMPTS || counts(result)) {
+      return result;
+    }
+    await pause(PAUSE_SECONDS * 1000);
+  }
+}
+
 /** The versions that serve, each as `<id>@<percentage>%`; none before the first deployment. */
-function serving() {
-  const { ok, stdout, text } = wrangler(["deployments", "status", "--json"], "pipe");
+async function serving() {
+  const status = () => wrangler(["deployments", "status", "--json"], "pipe");
+  const { ok, stdout, text } = await repeat(status, (result) => result.ok || NEVER_DEPLOYED.test(result.text));
   if (ok) {
     const { versions } = JSON.parse(stdout.slice(stdout.search(/^\{/m)));
     return versions.map(({ version_id, percentage }) => `${version_id}@${percentage}%`).sort();
@@ -44,31 +56,24 @@ function serving() {
 
 const alike = (one, other) => one.join() === other.join();
 
-/** The smoke test, which writes nothing: it is repeated before it counts as failed. */
-async function passesSmokeTest() {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const args = [join(import.meta.dirname, "smoke.mjs"), url];
-    if (spawnSync(process.execPath, args, { stdio: "inherit" }).status === 0) {
-      return true;
-    }
-    if (attempt < ATTEMPTS) {
-      await pause(PAUSE_SECONDS * 1000);
-    }
-  }
-  return false;
+/** The smoke test, which writes nothing. */
+function passesSmokeTest() {
+  const args = [join(import.meta.dirname, "smoke.mjs"), url];
+  return repeat(() => spawnSync(process.execPath, args, { stdio: "inherit" }).status === 0, (passed) => passed);
 }
 
 /** Puts the noted versions back, unless the deployment is no longer this one. Returns the result, as a sentence. */
-function goBack(before, after) {
+async function goBack(before, after) {
   if (before.length === 0) {
     return "This was the first deployment: there is no version to go back to.";
   }
-  const now = serving();
+  const now = await serving();
   if (!alike(now, after)) {
     return `Not rolled back: ${now.join(" ")} serves now, from another deployment or a changed secret.`;
   }
-  const message = "The smoke test of the next version failed";
-  if (!wrangler(["versions", "deploy", ...before, "--yes", "--message", message]).ok) {
+  const args = ["versions", "deploy", ...before, "--yes", "--message", "The smoke test of the next version failed"];
+  const { ok } = await repeat(() => wrangler(args), (result) => result.ok);
+  if (!ok) {
     return `Not rolled back: wrangler refused ${before.join(" ")}, as it does if a secret has changed since. ${after.join(" ")} serves.`;
   }
   return `Rolled back: ${before.join(" ")} serves again. Migrations and data stay as they are.`;
@@ -76,19 +81,19 @@ function goBack(before, after) {
 
 /** The whole release. Returns the reason if it failed. */
 async function release() {
-  const before = serving();
+  const before = await serving();
   console.log(`Serving before: ${before.join(" ") || "nothing, this is the first deployment"}`);
   if (!wrangler(["d1", "migrations", "apply", "DB", "--remote"]).ok) {
     return "The migrations failed. Nothing was deployed.";
   }
   const deployed = wrangler(["deploy"]).ok;
-  const after = serving();
+  const after = await serving();
   if (!deployed && alike(before, after)) {
     return "The deployment failed. The version from before still serves.";
   }
   console.log(`Serving now: ${after.join(" ")}`);
   if (!(await passesSmokeTest())) {
-    return `The smoke test failed. ${goBack(before, after)}`;
+    return `The smoke test failed. ${await goBack(before, after)}`;
   }
   return deployed ? undefined : `wrangler reported an error, but ${after.join(" ")} serves and passes the smoke test.`;
 }

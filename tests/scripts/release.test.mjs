@@ -34,7 +34,15 @@ test("a serving version that cannot be read ends the release before anything is 
   const { code, stderr } = await release(account, await service(t));
   assert.equal(code, 1);
   assert.match(stderr, /Authentication error/);
-  assert.deepEqual(commands(account), [NOTE]);
+  assert.deepEqual(commands(account), [NOTE, NOTE, NOTE]);
+});
+
+test("Cloudflare may fail to answer now and then, also between the deployment and the rollback", async (t) => {
+  const account = cloud(t, { serving: ["old@100%"], fails: { [NOTE]: { calls: [1, 3, 4, 6] }, "versions deploy": { calls: [1] } } });
+  const { code, stderr } = await release(account, await service(t, BROKEN));
+  assert.equal(code, 1);
+  assert.match(stderr, /Rolled back: old@100% serves again/);
+  assert.deepEqual(account.serving(), ["old@100%"]);
 });
 
 test("migrations that fail deploy nothing and roll nothing back", async (t) => {

@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 
 import { stateFolder } from "../../e2e/support/start.mjs";
 
-/** The answers of the platform to each command. `state.fails` names commands that end with an error of their own. */
+/** The answers of the platform to each command. `state.fails` names commands that end with an error. */
 const WRANGLER = `
 const { readFileSync, writeFileSync, appendFileSync } = require("node:fs");
 const state = JSON.parse(readFileSync(STATE, "utf8"));
@@ -20,7 +20,9 @@ const end = (code, text) => {
 };
 const command = words.filter((word) => !word.includes("@")).join(" ");
 const serve = (...versions) => { state.serving = versions; };
-const fault = state.fails[command];
+state.counts[command] = (state.counts[command] ?? 0) + 1;
+const { calls = [state.counts[command]], ...planned } = state.fails[command] ?? { calls: [] };
+const fault = calls.includes(state.counts[command]) ? planned : undefined;
 if (fault && !fault.late) end(1, fault.text ?? "✘ [ERROR] refused");
 switch (command) {
   case "deployments status": {
@@ -48,13 +50,13 @@ switch (command) {
 
 /**
  * An account at Cloudflare with one Worker. `serving`: the versions before, none if it was never deployed. `next`: the
- * id of the next version. `fails`: commands that fail, `late` if they take effect first.
+ * id of the next version. `fails`: commands that fail: at each of their `calls` by number, or always; `late` if they take effect first.
  */
 export function cloud(t, { serving, next = "new", fails = {}, secretsChanged = false } = {}) {
   const folder = stateFolder(t);
   const [state, calls, tools] = ["state.json", "calls", "bin"].map((name) => join(folder, name));
   mkdirSync(tools);
-  writeFileSync(state, JSON.stringify({ serving, next, fails, secretsChanged }));
+  writeFileSync(state, JSON.stringify({ serving, next, fails, secretsChanged, counts: {} }));
   const constants = `const STATE = ${JSON.stringify(state)}, CALLS = ${JSON.stringify(calls)};`;
   writeFileSync(join(tools, "wrangler"), `#!${process.execPath}\n${constants}${WRANGLER}`);
   chmodSync(join(tools, "wrangler"), 0o755);
