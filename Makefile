@@ -21,10 +21,16 @@ ARGS ?=
 
 # ── pinned versions: Cargo.toml and package-lock.json say them, once ─────────────────────────────────────────
 WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Cargo.toml)
+# Tools of a release only, which `make test` does not need.
+CARGO_DENY_VERSION := 0.20.2
+CYCLONEDX_VERSION := 0.5.9
 
 # The npm package `node` brings a Node that fits wrangler: its folder comes first.
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
+# Local requests get sample values of `request.cf`, which the service does not read. Asking Cloudflare for real ones would
+# print two stack traces where there is no network.
+export CLOUDFLARE_CF_FETCH_ENABLED := false
 # Node keeps what it compiled: a fifth of the time in which wrangler starts, which tests do a hundred times.
 export NODE_COMPILE_CACHE := $(CURDIR)/.tools/node-cache
 export REDOCLY_TELEMETRY := off
@@ -32,6 +38,8 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
 RUST_TOOLS := .tools/rust.done
 NODE_TOOLS := node_modules/.package-lock.json
+CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION).done
+CYCLONEDX := .tools/cargo-cyclonedx-$(CYCLONEDX_VERSION).done
 BINDGEN := .tools/target/debug/edge-auth-bindgen
 WASM_TEST_RUNNER := .tools/wasm-bindgen-test-runner-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(BINDGEN)
@@ -56,13 +64,15 @@ WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory m
 CLIPPY := cargo clippy --quiet --all-targets -- --deny warnings
 CLIPPY_WITHOUT_CAMPUS := cargo clippy --quiet --all-targets --no-default-features -- --deny warnings
 CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --deny warnings
-# Of `make admin`: whom, and where. Only what stands on make's own command line counts, never what the caller's shell
-# happens to export; and it counts as it stands: a `$` in it means nothing to make. The scripts read it from the
-# environment, so that no character means anything to a shell either.
+# Of `make admin` and others: an account, a database, a version, a moment. Only make's own command line counts, never a
+# variable that the caller's shell happens to export; and it counts as it stands: a `$` in it means nothing to make.
+# The scripts read it from the environment, so that no character means anything to a shell either.
 said = $(if $(filter command,$(origin $1)),$(value $1))
 override EMAIL := $(call said,EMAIL)
 override REMOTE := $(call said,REMOTE)
-export EMAIL REMOTE STATE PORT
+override VERSION := $(call said,VERSION)
+override SINCE := $(call said,SINCE)
+export EMAIL REMOTE VERSION SINCE STATE PORT
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
@@ -71,7 +81,8 @@ unexport CLOUDFLARE_ENV
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
+.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
+.PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
 .PHONY: bench bench-cold bench-hashing bench-growth
 
@@ -193,11 +204,32 @@ deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its
 	@wrangler deploy --dry-run --env staging --outdir dist/staging >/dev/null
 	@wrangler deploy --dry-run --env production --outdir dist/production >/dev/null
 
+audit: $(CARGO_DENY) $(NODE_TOOLS) ## Advisories, licences and sources of the crates, and advisories of the npm packages that reach production.
+	@cargo-deny --locked check --hide-inclusion-graph
+	@cargo-deny --locked --config deny.toml --manifest-path scripts/bindgen/Cargo.toml check --hide-inclusion-graph advisories bans sources
+	@npm audit --omit=dev --audit-level=moderate
+
+# Two files: the crates in the Wasm, and the npm packages of the API pages and of the deployment.
+sbom: $(CYCLONEDX) $(NODE_TOOLS) ## The software bill of materials, as CycloneDX, in dist/package.
+	@cargo cyclonedx --quiet --format json --spec-version 1.5 --target wasm32-unknown-unknown --no-build-deps \
+		--override-filename sbom-crates
+	@mkdir -p dist/package && mv sbom-crates.json dist/package/
+	@npm sbom --sbom-format=cyclonedx --omit=dev >dist/package/sbom-npm.json
+
+package: $(BUNDLE) ## Everything that a deployment needs, as dist/package/release.tgz: no compiler, no source code.
+	@node scripts/package.mjs dist/release
+	@mkdir -p dist/package && tar -czf dist/package/release.tgz -C dist release
+
 migrate-remote: $(NODE_TOOLS) ## Applies migrations to the database of a deployed environment. ENV=production.
 	@CI=true wrangler d1 migrations apply DB --remote --env $(ENV)
 
-rollback: $(NODE_TOOLS) ## Puts the version of a deployed environment that was there before back. ENV=production.
-	@wrangler rollback --env $(ENV) --message 'smoke test failed' --yes
+# Not `wrangler rollback`: outside a terminal it confirms by itself that changed secrets go back too. This one refuses.
+rollback: $(NODE_TOOLS) ## Deploys a version of before once more. VERSION=, from `npx wrangler deployments list`; ENV=production.
+	@[ -n "$$VERSION" ] || { echo 'Say which: make rollback VERSION=<id>. The ids: npx wrangler deployments list --env $(ENV)' >&2; exit 1; }
+	@CI=true wrangler versions deploy "$$VERSION@100%" --yes --message 'Rolled back by hand' --env $(ENV)
+
+restore-notes: $(NODE_TOOLS) ## The SQL to run after D1 Time Travel went back to SINCE=, made before. REMOTE=production (docs/operate.md).
+	@node scripts/restore-notes.mjs
 
 smoke: $(NODE_TOOLS) ## A first check of a running service, which writes nothing. URL=https://...
 	@node scripts/smoke.mjs $(URL)
@@ -213,8 +245,7 @@ $(RUST_TOOLS): rust-toolchain.toml
 	@rustup component add clippy rustfmt
 	@mkdir -p .tools && touch $@
 
-# Not `npm ci`: the lock file was made where the binaries for other systems were not to be had, and `ci` would
-# refuse it. `install` takes the same pinned versions from it, adds what this system needs, and leaves it as it is.
+# `npm ci` would begin by removing everything. `install --no-save` takes the same pinned versions, and checks them too.
 $(NODE_TOOLS): package.json package-lock.json
 	$(SAY) "Installing wrangler, workerd and other npm tools"
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer' >&2; exit 1; }
@@ -254,6 +285,19 @@ $(WASM_TEST_RUNNER): | $(RUST_TOOLS)
 	@rm -f .tools/wasm-bindgen-test-runner-*.done
 	@$(TOOL_PROFILE) cargo install --quiet --debug --root .tools --target-dir .tools/target \
 		wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION) --bin wasm-bindgen-test-runner
+	@touch $@
+
+$(CARGO_DENY): | $(RUST_TOOLS)
+	$(SAY) "Compiling cargo-deny $(CARGO_DENY_VERSION) (once, some minutes)"
+	@rm -f .tools/cargo-deny-*.done
+	@$(TOOL_PROFILE) cargo install --quiet --locked --debug --root .tools --target-dir .tools/target cargo-deny --version $(CARGO_DENY_VERSION)
+	@touch $@
+
+$(CYCLONEDX): | $(RUST_TOOLS)
+	$(SAY) "Compiling cargo-cyclonedx $(CYCLONEDX_VERSION) (once, a minute)"
+	@rm -f .tools/cargo-cyclonedx-*.done
+	@$(TOOL_PROFILE) cargo install --quiet --locked --debug --root .tools --target-dir .tools/target \
+		cargo-cyclonedx --version $(CYCLONEDX_VERSION)
 	@touch $@
 
 # Of the library only the Wasm module is built, not the Rust library that the tests link: cargo leaves out link-time

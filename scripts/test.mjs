@@ -18,6 +18,7 @@ const SPECIAL = {
   "tests/scripts/admin.test.mjs": { seconds: 120 },
   "tests/scripts/local.test.mjs": { seconds: 50 },
   "tests/scripts/seed.test.mjs": { seconds: 60 },
+  "tests/scripts/restore-notes.test.mjs": { seconds: 25 },
   "tests/e2e/breaker-cycle.test.mjs": { seconds: 40, cores: 0.5 },
   "tests/e2e/breaker-flapping.test.mjs": { seconds: 40 },
   "tests/e2e/breaker-isolates.test.mjs": { seconds: 30, cores: 0.5 },

@@ -84,6 +84,10 @@ after(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
+test("starting needs no network, and does not complain about one that is missing", () => {
+  assert.doesNotMatch(server.output(), /getaddrinfo|ENOTFOUND|EAI_AGAIN|Request\.cf|^ +at /m);
+});
+
 test("the walk-through gives the output that the README shows", async () => {
   const steps = walkthrough();
   assert.ok(steps.length >= 11, "the walk-through was found");

@@ -36,7 +36,16 @@ fn prose(path: &Path) -> String {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let names = ["README.md", "ARCHITECTURE.md", "PERFORMANCE.md", "DEPLOY.md", "CHANGELOG.md", "openapi.yaml"];
+    let names = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "PERFORMANCE.md",
+        "DEPLOY.md",
+        "SECURITY.md",
+        "docs/operate.md",
+        "CHANGELOG.md",
+        "openapi.yaml",
+    ];
     names.iter().map(|name| root().join(name)).collect()
 }
 

@@ -1,0 +1,53 @@
+// Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
+// passwords, disabled accounts and removed roles, and gives out ids a second time. Run it before the restore, since it
+// reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
+//
+// Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
+import { execute, giveUp, quoted } from "./database.mjs";
+
+const { SINCE = "", STATE: state, REMOTE: environment } = process.env;
+const since = Date.parse(SINCE);
+if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(SINCE) || Number.isNaN(since)) {
+  giveUp("Say the moment of the restore: make restore-notes SINCE=2026-11-28T10:00:00Z");
+}
+/** The index by type leaves refreshes out, so each query must say that it does too. */
+const eventsOf = (...types) =>
+  `SELECT user_id FROM audit_events
+     WHERE type IN (${types.map(quoted).join(", ")}) AND type <> 'refreshed' AND created_at >= ${since}`;
+
+const [sequences, erased, changed, stripped] = execute(
+  `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
+   ${eventsOf("deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
+   SELECT id, password_hash, password_version, is_active FROM users
+     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("password_changed", "disabled", "enabled")});
+   SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
+     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("role_removed")});`,
+  { state, environment },
+);
+
+/** Ids are never given out twice, or another person inherits the `sub` that other services know. */
+const keepCounting = ({ name, seq }) => [
+  `UPDATE sqlite_sequence SET seq = max(seq, ${seq}) WHERE name = ${quoted(name)};`,
+  `INSERT INTO sqlite_sequence (name, seq) SELECT ${quoted(name)}, ${seq}
+     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ${quoted(name)});`,
+];
+/** The statement of an erasure (src/store/account/erasure.rs); the clean-up removes the rest. */
+const eraseAgain = ({ user_id }) =>
+  `UPDATE users SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
+     password_version = password_version + 1 WHERE id = ${user_id} AND erasure_cursor IS NULL;`;
+const changeAgain = ({ id, password_hash, password_version, is_active }) =>
+  `UPDATE users SET password_hash = ${quoted(password_hash)}, password_version = ${password_version}, is_active = ${is_active}
+     WHERE id = ${id};`;
+const removeAgain = ({ id, kept }) =>
+  `DELETE FROM user_university_roles WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
+
+const statements = [
+  ...sequences.flatMap(keepCounting),
+  ...erased.map(eraseAgain),
+  ...changed.map(changeAgain),
+  ...stripped.map(removeAgain),
+];
+console.log(statements.join("\n"));
+console.error(
+  `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles.`,
+);

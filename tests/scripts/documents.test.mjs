@@ -1,0 +1,60 @@
+// The documents for operators: their commands, links, log lines and settings exist. A runbook is read when something is
+// broken already.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
+
+import { ROOT } from "./support/make.mjs";
+
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md"];
+const read = (path) => readFileSync(join(ROOT, path), "utf8");
+/** The name that GitHub gives to a heading. */
+const anchor = (heading) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
+const anchors = (path) => [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
+const sources = () =>
+  readdirSync(join(ROOT, "src"), { recursive: true })
+    .filter((name) => /\.(rs|mjs)$/.test(name))
+    .map((name) => read(join("src", name)))
+    .join("\n");
+
+for (const path of DOCUMENTS) {
+  test(`${path}: each \`make\` target exists`, () => {
+    const targets = new Set([...read("Makefile").matchAll(/^([a-z][a-z-]*):/gm)].map(([, name]) => name));
+    const code = [...read(path).matchAll(/`([^`\n]+)`|^```\w*\n([\s\S]*?)^```$/gm)].map(([, word, block]) => word ?? block);
+    const used = code.flatMap((text) => [...text.matchAll(/\bmake (?:-s )?([a-z][a-z-]*)/g)].map(([, name]) => name));
+    assert.ok(used.length > 0);
+    assert.deepEqual(used.filter((name) => !targets.has(name)), []);
+  });
+
+  test(`${path}: each link leads somewhere`, () => {
+    for (const [, target] of read(path).matchAll(/\]\(((?!https?:)[^)]+)\)/g)) {
+      const [file, heading] = target.split("#");
+      const linked = file === "" ? path : relative(ROOT, join(ROOT, dirname(path), file));
+      assert.ok(existsSync(join(ROOT, linked)), target);
+      assert.ok(heading === undefined || anchors(linked).includes(heading), target);
+    }
+  });
+}
+
+test("each log line of the runbooks is one that the service writes", () => {
+  const table = read("docs/operate.md").split("\n").filter((line) => /^\| `app\./.test(line));
+  assert.ok(table.length >= 8);
+  const code = sources();
+  for (const line of table) {
+    const [name, , messages] = line.slice(2).split(" | ");
+    assert.ok(code.includes(name.slice(1, -1)), name);
+    for (const [, message] of messages.matchAll(/`([A-Z][^`]*?)(?:: …)?`/g)) {
+      assert.ok(code.includes(message), message);
+    }
+  }
+});
+
+test("each setting and secret of the runbooks is one that the service reads", () => {
+  const code = sources();
+  const platform = /^(CLOUDFLARE_|SERVICE_URL$)/;
+  for (const path of ["DEPLOY.md", "docs/operate.md"]) {
+    const names = [...read(path).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name);
+    assert.deepEqual(names.filter((name) => !platform.test(name) && !code.includes(name)), []);
+  }
+});

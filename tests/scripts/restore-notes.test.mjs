@@ -1,0 +1,96 @@
+// After D1 Time Travel: the runbook of docs/operate.md on a local database, with a copy of its folder in place of Time
+// Travel. The SQL of `make restore-notes` repeats the changes that a restore must not undo.
+import assert from "node:assert/strict";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { asUser, changePassword, deleteAccount, login, newUser, signUp } from "../e2e/support/client.mjs";
+import { rows, userRow } from "../e2e/support/database.mjs";
+import { startService } from "../e2e/support/service.mjs";
+import { stateFolder } from "../e2e/support/start.mjs";
+import { assertGaveUp, environment, make, migratedFolders, run } from "./support/make.mjs";
+
+const migrated = migratedFolders();
+const PLATFORM_ADMIN = `INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
+  VALUES (?1, NULL, 'PLATFORM_ADMIN', NULL, 1)`;
+const ROLE_REMOVED = `INSERT INTO audit_events (created_at, type, reason, user_id, request_id)
+  VALUES (?1, 'role_removed', 'PLATFORM_ADMIN', ?2, 'x')`;
+const NEXT = "her next passphrase";
+
+/** Starts the service on the folder for the length of one function. */
+async function serving(folder, use) {
+  const service = await startService({ state: join(folder, "v3"), migrate: false });
+  try {
+    return await use(service);
+  } finally {
+    await service.stop();
+  }
+}
+
+/** Five users, named after their later change; two are administrators. */
+async function populate(service) {
+  const people = {};
+  for (const name of ["admin", "erased", "changed", "disabled", "demoted"]) {
+    people[name] = await signUp(service);
+  }
+  await rows(service.db, PLATFORM_ADMIN, people.admin.id);
+  await rows(service.db, PLATFORM_ADMIN, people.demoted.id);
+  return people;
+}
+
+/** The changes that the restore undoes, through the API; and a user whose id it would give out again. */
+async function change(service, { admin, erased, changed, disabled, demoted }) {
+  assert.equal((await deleteAccount(service, erased.access, erased.user.password)).status, 204);
+  assert.equal((await changePassword(service, changed.access, changed.user.password, NEXT)).status, 200);
+  const off = await asUser(service, admin.access, "PATCH", `/admin/users/${disabled.id}`, { is_active: false });
+  assert.equal(off.status, 200, off.text);
+  await rows(service.db, "DELETE FROM user_university_roles WHERE user_id = ?1", demoted.id);
+  await rows(service.db, ROLE_REMOVED, Date.now(), demoted.id);
+  return signUp(service, newUser());
+}
+
+test("the notes repeat erasures, passwords, disabled accounts and removed roles, and no id comes twice", async (t) => {
+  const folder = migrated(t);
+  const people = await serving(folder, populate);
+  const backup = stateFolder(t);
+  cpSync(folder, backup, { recursive: true });
+  const SINCE = new Date().toISOString();
+  const later = await serving(folder, (service) => change(service, people));
+
+  const notes = await make("restore-notes", { STATE: folder, SINCE });
+  assert.equal(notes.code, 0, notes.stderr);
+  assert.match(notes.stderr, /1 erased, 2 passwords or states changed, 1 with removed roles/);
+  rmSync(folder, { recursive: true });
+  cpSync(backup, folder, { recursive: true });
+  await serving(folder, async (service) => {
+    assert.equal((await login(service, people.erased.user)).status, 200, "the restore revives the erased account");
+  });
+  const file = join(stateFolder(t), "again.sql");
+  writeFileSync(file, notes.stdout);
+  for (const time of ["once", "twice"]) {
+    const args = ["d1", "execute", "DB", "--local", "--persist-to", folder, "--file", file, "--yes"];
+    const applied = await run("wrangler", args, { env: environment(folder) });
+    assert.equal(applied.code, 0, `${time}: ${applied.stdout}${applied.stderr}`);
+  }
+
+  await serving(folder, async (service) => {
+    const { erased, changed, disabled, demoted } = people;
+    assert.equal((await login(service, erased.user)).status, 401);
+    assert.equal((await userRow(service.db, erased.id)).email, `erased:${erased.id}`);
+    assert.equal((await login(service, changed.user)).status, 401, "the password from before");
+    assert.equal((await login(service, { ...changed.user, password: NEXT })).status, 200);
+    assert.equal((await login(service, disabled.user)).status, 403);
+    assert.equal((await login(service, people.admin.user)).status, 200);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM user_university_roles WHERE user_id = ?1", demoted.id), []);
+    const { id } = await signUp(service, newUser());
+    assert.ok(id > later.id, `${id} was ${later.id}'s`);
+  });
+});
+
+test("without a moment nothing is asked", async (t) => {
+  const folder = migrated(t);
+  for (const SINCE of ["", "yesterday", "2026-11-28T10:00:00"]) {
+    assert.match(assertGaveUp(await make("restore-notes", { STATE: folder, SINCE })), /make restore-notes SINCE=/);
+  }
+});
