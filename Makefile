@@ -176,7 +176,7 @@ test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through ag
 	$(SAY) "The README's walk-through against make dev"
 	@node scripts/test.mjs tests/dev
 
-bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
+bench: $(BUNDLE) ## What each operation costs, beside plain JavaScript and the runtime's least. ONLY=me,refresh. Linux; 3 minutes.
 	@node benches/bench.mjs
 
 bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.

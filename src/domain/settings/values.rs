@@ -20,7 +20,7 @@ pub enum LogLevel {
 pub enum AccessLog {
     /// One line when a request arrives, so that a request that never ends is visible too, and one with its result.
     Both,
-    /// Only the line with the result, for half of the price per line.
+    /// Only the line with the result: each line costs money.
     Finished,
 }
 
