@@ -73,7 +73,7 @@ URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
-.PHONY: bench bench-cold bench-hashing bench-growth
+.PHONY: bench bench-cold bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -187,6 +187,9 @@ bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by o
 
 bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
 	@node --disable-warning=ExperimentalWarning benches/growth.mjs
+
+bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes that a session leaves in it. Linux; a minute.
+	@node --disable-warning=ExperimentalWarning benches/capacity.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)

@@ -19,7 +19,7 @@ export function assertFaithful(name, operations, product, other) {
   }
 }
 
-/** Compares what only the plain service promises too, recorded and probed. */
+/** Compares the promises that only the plain service keeps too, recorded and probed. */
 export function assertSamePromises(operations, product, plain) {
   for (const { id, title } of operations) {
     const difference = `The plain service differs from the product for ${title}`;

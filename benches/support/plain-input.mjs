@@ -1,4 +1,4 @@
-// What the plain service reads of a request, checked as the product checks it.
+// The input of the plain service, read and checked as the product does.
 const MAX_BODY_BYTES = 16 * 1024;
 const MAX_USER_AGENT = 256;
 const MEMBER = '"refresh_token"';

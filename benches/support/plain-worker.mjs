@@ -1,7 +1,9 @@
-// The plain service: what a hand-tuned Worker in JavaScript costs that keeps the same promises as the product for
-// health, me, refresh and logout. It has no framework. Like the product it checks its input, verifies and signs tokens
-// (by WebCrypto), asks the same rate limiter, runs the same statements in one batch with a deadline, decides by the
-// rows, and writes the same log lines and headers. `faithful.mjs` compares statements, bodies, headers and log lines.
+// The plain service: a hand-tuned Worker in JavaScript, without a framework, that keeps the product's promises for
+// health, me, refresh and logout. It checks its input, verifies and signs tokens by WebCrypto, asks the same rate
+// limiter, runs the same statements in one batch with a deadline, decides by the rows, and writes the same log lines and
+// headers. `faithful.mjs` compares statements, bodies, headers, log lines and refusals.
+//
+// It has no circuit breaker, no retry interval and no answer after a crash.
 //
 // The statements are those that the product sent to D1 when `recording.mjs` recorded it, so the schema may change; only
 // the names of the columns that it reads stand here.
@@ -125,7 +127,7 @@ async function ask(call, operation, fact) {
   }
 }
 
-/** What the statements may refer to. */
+/** The values that the statements refer to. */
 const factOf = ({ id, now }, claims) => {
   return { now, request_id: id, user: Number(claims.sub), session: Number(claims.sid), presented: claims.jti };
 };
