@@ -17,7 +17,8 @@ const D1_TIMEOUT_MS = 5000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 const ROUTES = {
-  "/health": { method: "GET", answer: () => '{"status":"ok"}' },
+  // `isLocal`: answered at once, without a promise.
+  "/health": { method: "GET", isLocal: true, answer: () => '{"status":"ok"}' },
   "/users/me": { method: "GET", answer: me },
   "/auth/refresh": { method: "POST", answer: refresh, limiter: "REFRESH_LIMITER" },
   "/auth/logout": { method: "POST", answer: logout },
@@ -34,24 +35,26 @@ const HEADERS = new Headers({
 
 export default {
   fetch(request, env, context) {
-    const response = respond(request, env);
-    // A client that disconnects must not cancel an operation half-way.
+    const { url, method, headers } = request;
+    const begin = url.indexOf("/", 8);
+    const end = url.indexOf("?", begin);
+    const path = end < 0 ? url.slice(begin) : url.slice(begin, end);
+    const brought = headers.get("X-Request-ID");
+    const id = brought !== null && REQUEST_ID.test(brought) ? brought : randomId();
+    const shown = `"method":"${method}","path":${JSON.stringify(path)}`;
+    const call = { request, url, env, headers, id, now: Date.now(), d1Calls: 0, shown, path };
+    log(call, "INFO", "app.access", "Request started", shown);
+    const route = ROUTES[path];
+    if (route !== undefined && route.method === method && route.isLocal) {
+      return finished(call, route, 200, route.answer());
+    }
+    const response = respond(call, route, method);
     context.waitUntil(response);
     return response;
   },
 };
 
-async function respond(request, env) {
-  const { url, method, headers } = request;
-  const begin = url.indexOf("/", 8);
-  const end = url.indexOf("?", begin);
-  const path = end < 0 ? url.slice(begin) : url.slice(begin, end);
-  const brought = headers.get("X-Request-ID");
-  const id = brought !== null && REQUEST_ID.test(brought) ? brought : randomId();
-  const call = { request, env, headers, id, now: Date.now(), d1Calls: 0 };
-  const shown = `"method":"${method}","path":${JSON.stringify(path)}`;
-  log(call, "INFO", "app.access", "Request started", shown);
-  const route = ROUTES[path];
+async function respond(call, route, method) {
   let status = 200;
   let body;
   try {
@@ -59,6 +62,11 @@ async function respond(request, env) {
   } catch (error) {
     ({ status, body } = refusal(call, error));
   }
+  return finished(call, route, status, body);
+}
+
+function finished(call, route, status, body) {
+  const { url, id, shown, path } = call;
   const duration = Date.now() - call.now;
   const response = new Response(body, { status, headers: HEADERS });
   response.headers.set("X-Request-ID", id);
