@@ -84,7 +84,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
-.PHONY: bench bench-cold bench-hashing bench-growth
+.PHONY: bench bench-cold bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -187,7 +187,7 @@ test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through ag
 	$(SAY) "The README's walk-through against make dev"
 	@node scripts/test.mjs tests/dev
 
-bench: $(BUNDLE) ## What each operation costs, beside the least that the runtime can do. Linux; 3 minutes.
+bench: $(BUNDLE) ## What each operation costs, beside plain JavaScript and the runtime's least. ONLY=me,refresh. Linux; 3 minutes.
 	@node benches/bench.mjs
 
 bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
@@ -198,6 +198,9 @@ bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by o
 
 bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
 	@node --disable-warning=ExperimentalWarning benches/growth.mjs
+
+bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes that a session leaves in it. Linux; a minute.
+	@node --disable-warning=ExperimentalWarning benches/capacity.mjs
 
 deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its size budget.
 	@node scripts/check-size.mjs $(WASM_BUDGET)

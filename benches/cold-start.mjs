@@ -12,13 +12,14 @@ import { join } from "node:path";
 
 import { cpuSeconds } from "./support/cpu.mjs";
 import { circumstances, inWords } from "./support/machine.mjs";
+import { learnModel } from "./support/model.mjs";
 import { newWorld, OPERATIONS } from "./support/operations.mjs";
 import { fill, FLOOR_TOKENS, PRODUCT_TOKENS } from "./support/people.mjs";
 import { record, RECORDER } from "./support/recording.mjs";
 import { save } from "./support/results.mjs";
 import { median } from "./support/statistics.mjs";
 import { lines } from "./support/table.mjs";
-import { floorModules, PLACE, productModules, startTarget } from "./support/targets.mjs";
+import { PLACE, productModules, replayModules, startTarget } from "./support/targets.mjs";
 
 const STARTS = 15;
 const STEPS = ["start", "first /health", "second /health", "first /users/me", "second /users/me"];
@@ -28,7 +29,7 @@ const [HEALTH, ME] = ["health", "me"].map((name) => OPERATIONS.find(({ id }) => 
 async function recordProduct() {
   const target = await startTarget(productModules(RECORDER));
   try {
-    await fill(await target.database(), "no hash");
+    await fill(await target.database(), model);
     return await record({ ...target, world: newWorld(PRODUCT_TOKENS) }, [HEALTH, ME]);
   } finally {
     await target.stop();
@@ -69,7 +70,7 @@ async function prepare(target) {
   target.state = mkdtempSync(join(PLACE, "edge-auth-cold-"));
   process.once("exit", () => rmSync(target.state, { recursive: true, force: true }));
   const first = await startTarget(target.modules, { state: target.state });
-  await fill(await first.database(), "no hash");
+  await fill(await first.database(), model);
   await first.stop();
 }
 
@@ -89,9 +90,10 @@ function summary(starts) {
 }
 
 const begun = performance.now();
+const model = await learnModel();
 const targets = [
   { name: "product", modules: productModules(), tokens: PRODUCT_TOKENS },
-  { name: "floor", modules: floorModules(await recordProduct()), tokens: FLOOR_TOKENS },
+  { name: "floor", modules: replayModules("floor-worker.mjs", await recordProduct()), tokens: FLOOR_TOKENS },
 ];
 for (const target of targets) {
   await prepare(target);

@@ -11,6 +11,7 @@ import { fillStored } from "./support/crowd.mjs";
 import { drawGrowth } from "./support/growth-picture.mjs";
 import { drive } from "./support/load.mjs";
 import { circumstances, inWords } from "./support/machine.mjs";
+import { learnModel } from "./support/model.mjs";
 import { get, newWorld, post } from "./support/operations.mjs";
 import { emailOf, hashOf, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
 import { save } from "./support/results.mjs";
@@ -64,12 +65,12 @@ function worldOf(users) {
   return { ...newWorld(PRODUCT_TOKENS), nextUser, asked: new Map() };
 }
 
-async function start(users) {
+async function start(users, model) {
   const state = mkdtempSync(join(PLACE, "edge-auth-growth-"));
   process.once("exit", () => rmSync(state, { recursive: true, force: true }));
   const settings = { PASSWORD_ITERATIONS: String(PASSWORD_ITERATIONS) };
   await (await startTarget(productModules(), { state })).stop();
-  fillStored(state, users, hashOf(PASSWORD, PASSWORD_ITERATIONS));
+  fillStored(state, users, { ...model, hash: hashOf(PASSWORD, PASSWORD_ITERATIONS) });
   const target = await startTarget(productModules(), { settings, state, migrate: false });
   return { ...target, users, name: `${users} users`, world: worldOf(users), runs: OPERATIONS.map(() => []) };
 }
@@ -110,10 +111,11 @@ function summary({ users, runs }) {
 
 const begun = performance.now();
 const targets = [];
+const model = await learnModel();
 try {
   for (const users of SIZES) {
     console.log(`Filling a database with ${users} users …`);
-    targets.push(await start(users));
+    targets.push(await start(users, model));
   }
   console.log("Measuring …");
   await measure(targets, begun + BUDGET_MS);

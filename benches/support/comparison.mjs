@@ -1,6 +1,5 @@
-// Compares product and floor: the order and number of measurements, and the evaluation of the rounds.
+// Compares product, plain service and floor: the order and number of measurements, and the evaluation of the rounds.
 import { drive } from "./load.mjs";
-import { OPERATIONS } from "./operations.mjs";
 import { errorOfMedian, median, percentile } from "./statistics.mjs";
 
 export const LEVELS = [1, 16];
@@ -25,21 +24,24 @@ function amountOf(operation, target, connections) {
   return target.name === "floor" ? FLOOR_AMOUNT : AMOUNTS[connections].hashing;
 }
 
-async function warmUp(targets) {
-  for (const operation of OPERATIONS) {
-    for (const target of targets) {
+/** The plain service does not hash passwords, because WebCrypto refuses as many rounds. */
+const on = (operation, targets) => targets.filter(({ name }) => !operation.hashes || name !== "plain");
+
+async function warmUp(operations, targets) {
+  for (const operation of operations) {
+    for (const target of on(operation, targets)) {
       const amount = operation.hashes ? (target.name === "floor" ? WARM_UP.floor : WARM_UP.hashing) : WARM_UP.usual;
       await drive(target, operation, { connections: WARM_UP.connections, amount });
     }
   }
 }
 
-/** Measures each operation and level once on both targets, whose order alternates from round to round. */
+/** Measures each operation and level once on every target; their order alternates from round to round. */
 async function runRound(operations, targets, round, runs) {
   const order = round % 2 === 0 ? targets : [...targets].reverse();
   for (const connections of LEVELS) {
     for (const operation of operations) {
-      for (const target of order) {
+      for (const target of on(operation, order)) {
         const amount = amountOf(operation, target, connections);
         const run = await drive(target, operation, { connections, amount });
         runs.get(cellOf(operation, connections, target)).push({ ...run, amount });
@@ -52,39 +54,48 @@ async function runRound(operations, targets, round, runs) {
  * Measures everything and summarises it. It ends before `performance.now()` reaches `deadline`, unless the minimum
  * number of rounds takes longer.
  */
-export async function compare(product, floor, deadline) {
-  const targets = [product, floor];
-  await warmUp(targets);
+export async function compare(operations, [product, plain, floor], deadline) {
+  const targets = [product, plain, floor];
+  await warmUp(operations, targets);
   const runs = new Map();
-  OPERATIONS.forEach((operation) => {
+  operations.forEach((operation) => {
     LEVELS.forEach((level) => targets.forEach((target) => runs.set(cellOf(operation, level, target), [])));
   });
-  const rounds = async (operations, most) => {
+  const rounds = async (chosen, most) => {
     let longest = 0;
-    for (let round = 0; round < most; round += 1) {
+    for (let round = 0; chosen.length > 0 && round < most; round += 1) {
       const begun = performance.now();
       if (round >= MIN_ROUNDS && begun + longest > deadline) {
         return;
       }
-      await runRound(operations, targets, round, runs);
+      await runRound(chosen, targets, round, runs);
       longest = Math.max(longest, performance.now() - begun);
     }
   };
-  await rounds(OPERATIONS.filter(({ hashes }) => hashes), ROUNDS.hashing);
-  await rounds(OPERATIONS.filter(({ hashes }) => !hashes), ROUNDS.usual);
-  return LEVELS.flatMap((connections) =>
-    OPERATIONS.map((operation) => {
-      const [ours, least] = targets.map((target) => summary(runs.get(cellOf(operation, connections, target))));
-      const [above, below] = [ours, least].map((each) => each.cpu_seconds_per_1000_of_rounds);
-      const ratios = above.map((cpu, round) => cpu / below[round]);
-      const ratio = { cpu_ratio: median(ratios), cpu_ratio_error: errorOfMedian(ratios) };
-      return { operation: operation.title, connections, product: ours, floor: least, ...ratio };
-    }),
-  );
+  await rounds(operations.filter(({ hashes }) => hashes), ROUNDS.hashing);
+  await rounds(operations.filter(({ hashes }) => !hashes), ROUNDS.usual);
+  return LEVELS.flatMap((connections) => operations.map((operation) => {
+    const [ours, simple, least] = targets.map((target) => summary(runs.get(cellOf(operation, connections, target))));
+    const measured = { operation: operation.title, connections, product: ours, plain: simple, floor: least };
+    return { ...measured, to_plain: ratioOf(ours, simple), to_floor: ratioOf(ours, least) };
+  }));
+}
+
+/** The ratio of CPU, as the median over the rounds, with its standard error; null if the other was not measured. */
+function ratioOf(ours, other) {
+  if (ours === null || other === null) {
+    return null;
+  }
+  const below = other.cpu_seconds_per_1000_of_rounds;
+  const ratios = ours.cpu_seconds_per_1000_of_rounds.map((cpu, round) => cpu / below[round]);
+  return { cpu_ratio: median(ratios), cpu_ratio_error: errorOfMedian(ratios) };
 }
 
 /** Summarises the rounds of one operation on one target: medians over rounds, percentiles over all responses. */
 function summary(runs) {
+  if (runs.length === 0) {
+    return null;
+  }
   const latencies = runs.flatMap((run) => run.latencies);
   const cpu = runs.map((run) => (run.cpu / run.amount) * 1000);
   return {

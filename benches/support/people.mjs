@@ -1,4 +1,4 @@
-// The users of the targets: each has a session, written to both databases alike. The tokens of those sessions are
+// The users of the targets: each has a session, written to all databases alike. The tokens of those sessions are
 // signed here, so that no measurement has to start with thousands of logins.
 import { pbkdf2Sync } from "node:crypto";
 
@@ -17,24 +17,20 @@ export function userOf(email) {
   return number && Number(number);
 }
 
-/** Spreads numbers over 32 bits; the statements below compute the same. */
+/** Spreads numbers over 32 bits. */
 const scattered = (number, factor) => (number * factor) % 2 ** 32;
 const sessionOf = (user) => 1 + scattered(user, 2654435761) * 2 ** 18 + user;
 const hex = (number, digits) => number.toString(16).padStart(digits, "0");
 const jtiOf = (user) => hex(scattered(user, 2246822519), 8) + hex(user, 24);
 
-const NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
-const SESSION = "1 + ((n * 2654435761 & 4294967295) << 18) + n";
+/** The same as SQL expressions of the user's number `n`. */
+export const SESSION = "1 + ((n * 2654435761 & 4294967295) << 18) + n";
+export const JTI = "printf('%08x%024x', n * 2246822519 & 4294967295, n)";
 
-const ROWS = [
-  `INSERT INTO users (id, email, password_hash, full_name, created_at)
-   ${NUMBERS} SELECT n, 'user-' || n || '@mail.example', ?3, 'Person ' || n, ?2 FROM numbers`,
-  `INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at)
-   ${NUMBERS} SELECT ${SESSION}, n, ?2, ?2 + ${30 * DAY}, ?2 FROM numbers ORDER BY 1`,
-  `INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at)
-   ${NUMBERS} SELECT printf('%08x%024x', n * 2246822519 & 4294967295, n), ${SESSION}, ?2, ?2 + ${7 * DAY}
-   FROM numbers ORDER BY 1`,
-];
+const INSERT_USERS = `
+  INSERT INTO users (id, email, password_hash, full_name, created_at)
+  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+  SELECT n, 'user-' || n || '@mail.example', ?3, 'Person ' || n, ?2 FROM numbers`;
 
 /** A password as the service stores it. */
 export function hashOf(password, rounds) {
@@ -44,17 +40,18 @@ export function hashOf(password, rounds) {
   return `$pbkdf2-sha256$i=${rounds},l=32$${encoded(salt)}$${encoded(key)}`;
 }
 
-/** The statements that add this many users, with their values; the password of every user has this hash. */
-export function rowsOf(users, hash) {
-  const values = [users, Date.now() - SECOND, hash];
-  return ROWS.map((sql) => ({ sql, values: values.slice(0, sql.includes("?3") ? 3 : 2) }));
+/**
+ * The statements that add this many users with a session each, with their values.
+ * @param {{inserts: string[], hash: string}} model of `model.mjs`; every user has its password hash
+ */
+export function rowsOf(users, { inserts, hash }) {
+  const values = [users, Date.now() - SECOND];
+  return [{ sql: INSERT_USERS, values: [...values, hash] }, ...inserts.map((sql) => ({ sql, values }))];
 }
 
-/** Replaces the content of a migrated database with these users. */
-export async function fill(db, hash) {
-  const removed = ["refresh_tokens", "sessions", "users", "audit_events"].map((table) => `DELETE FROM ${table}`);
-  const added = rowsOf(USERS, hash).map(({ sql, values }) => db.prepare(sql).bind(...values));
-  await db.batch([...removed.map((sql) => db.prepare(sql)), ...added]);
+/** Fills a migrated, empty database with USERS. */
+export async function fill(db, model) {
+  await db.batch(rowsOf(USERS, model).map(({ sql, values }) => db.prepare(sql).bind(...values)));
 }
 
 /**

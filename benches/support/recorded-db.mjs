@@ -1,5 +1,5 @@
-// A wrapper of the product or the floor that records each batch to D1 as `[{sql, values}]`. `GET /__batches` returns the
-// record and clears it.
+// A wrapper of a Worker that records each batch to D1 as `[{sql, values}]`. `GET /__batches` returns the record and
+// clears it.
 import Entry from "./entry.js";
 
 // The other classes that wrangler.toml refers to.
@@ -16,14 +16,31 @@ function recorded(real) {
   return Object.create(real, { prepare: { value: prepare }, batch: { value: batch } });
 }
 
-export default class extends Entry {
-  fetch(request) {
-    if (request.url.endsWith("/__batches")) {
-      const answer = Response.json(batches);
-      batches = [];
-      return answer;
-    }
-    this.env = { ...this.env, DB: recorded(this.env.DB) };
-    return super.fetch(request);
+const environment = (env) => ({ ...env, DB: recorded(env.DB) });
+
+/** The record if the request asks for it, else the answer of the Worker. */
+function answer(request, otherwise) {
+  if (!request.url.endsWith("/__batches")) {
+    return otherwise();
   }
+  const response = Response.json(batches);
+  batches = [];
+  return response;
 }
+
+const ofObject = {
+  ...Entry,
+  fetch: (request, env, context) => answer(request, () => Entry.fetch(request, environment(env), context)),
+};
+
+const ofClass = () =>
+  class extends Entry {
+    fetch(request) {
+      return answer(request, () => {
+        this.env = environment(this.env);
+        return super.fetch(request);
+      });
+    }
+  };
+
+export default typeof Entry === "function" ? ofClass() : ofObject;

@@ -7,6 +7,7 @@
 // constant. A value with the same distance from the time of both requests is a point in time. Any other value is an
 // error, so that a new parameter cannot get a wrong value unnoticed.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
 import { userOf } from "./people.mjs";
@@ -18,18 +19,27 @@ const PAUSE_MS = 5;
 
 const takeBatches = async ({ origin }) => (await fetch(`${origin}/__batches`)).json();
 
+/** The longest that a line takes from the console to the file. */
+const LOG_PATIENCE_MS = 2000;
+/** Headers with a value of their own in each response. */
+const OWN_HEADERS = ["x-request-id", "content-length"];
+/** Members of log lines with a value of their own in each request. */
+const OWN_MEMBERS = ["timestamp", "request_id", "user_id", "session_id", "duration_ms"];
+
 /**
- * Runs operations on a target behind RECORDER. Returns for each operation, by its id, the size of the response's body
- * and the batches: lists of `{sql, values}`. A value is a JavaScript expression, such as `fact.user`,
- * `fact.now + 604800000` or `"signed_in"`.
+ * Runs operations on a target behind RECORDER. Returns for each operation, by its id, the size of the response's body,
+ * its headers, the log lines if the target has any, and the batches: lists of `{sql, values}`. A value is a JavaScript
+ * expression, such as `fact.user`, `fact.now + 604800000` or `"signed_in"`.
  */
-export async function record(target, operations) {
+export async function record(target, operations, { hasLogs = true } = {}) {
   // Discard the batches of the set-up.
   await takeBatches(target);
   const recording = {};
   for (const operation of operations) {
     const samples = [await sample(target, operation, 0), await sample(target, operation, 1)];
-    recording[operation.id] = { size: samples[0].size, batches: generalised(samples, operation.title) };
+    const [{ size, headers, requestId }] = samples;
+    const lines = hasLogs ? await linesOf(target, requestId) : [];
+    recording[operation.id] = { size, headers, lines, batches: generalised(samples, operation.title) };
   }
   return recording;
 }
@@ -51,7 +61,31 @@ async function sample(target, operation, connection) {
     ...factsOf(request, JSON.parse(body), world.tokens),
     now: values.find((value) => begun <= value && value <= ended),
   };
-  return { batches, facts: { ...facts, ...drawn(values, facts) }, size: body.length };
+  const headers = [...response.headers].filter(([name]) => !OWN_HEADERS.includes(name));
+  const requestId = response.headers.get("X-Request-ID");
+  return { batches, facts: { ...facts, ...drawn(values, facts) }, size: body.length, headers, requestId };
+}
+
+/** The log lines of one request up to the last, without the values that are its own. */
+async function linesOf({ logFile }, requestId) {
+  const deadline = Date.now() + LOG_PATIENCE_MS;
+  for (;;) {
+    const lines = linesIn(readFileSync(logFile, "utf8")).filter((line) => line.request_id === requestId);
+    if (lines.at(-1)?.message === "Request finished") {
+      return lines.map((line) => {
+        return { ...line, ...Object.fromEntries(OWN_MEMBERS.filter((name) => name in line).map((name) => [name, "…"])) };
+      });
+    }
+    assert.ok(Date.now() < deadline, `no complete log of the request ${requestId}: ${JSON.stringify(lines)}`);
+    await setTimeout(PAUSE_MS);
+  }
+}
+
+/** workerd writes an object per call of the console, with the text in `message`. The last line may be incomplete. */
+function linesIn(text) {
+  const complete = text.slice(0, text.lastIndexOf("\n")).split("\n");
+  const messages = complete.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line).message);
+  return messages.filter((message) => message.startsWith("{")).map((message) => JSON.parse(message));
 }
 
 /** The facts that the request or its response shows. */

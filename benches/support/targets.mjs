@@ -1,5 +1,5 @@
-// Starts the Worker as it would be deployed, and the floor: each on its own workerd with its own fresh D1. No part of
-// Miniflare is between the socket and the Worker: no proxy, no entry Worker, no router of static files.
+// Starts the Worker as it would be deployed, the floor and the plain service: each on its own workerd with its own fresh
+// D1. No part of Miniflare is between the socket and the Worker: no proxy, no entry Worker, no router of static files.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -36,11 +36,19 @@ export function productModules(wrapper) {
   return inFront(wrapper, folder, [main, ...others]);
 }
 
-/** The modules of the floor, with the statements of this recording (`recording.mjs`) of the product. */
-export function floorModules(recording, wrapper) {
+/** The further modules of the Workers that replay statements. */
+const PARTS = { "floor-worker.mjs": [], "plain-worker.mjs": ["plain-tokens.mjs", "plain-input.mjs"] };
+
+/**
+ * The modules of a Worker of this folder that replays the statements of a recording (`recording.mjs`) of the product:
+ * the floor, or the plain service.
+ */
+export function replayModules(name, recording, wrapper) {
   const folder = import.meta.dirname;
-  const main = esModule(join(folder, "entry.js"), readFileSync(join(folder, "floor-worker.mjs"), "utf8"));
-  return inFront(wrapper, folder, [main, esModule(join(folder, "statements.js"), statementsModule(recording))]);
+  const read = (part) => readFileSync(join(folder, part), "utf8");
+  const parts = PARTS[name].map((part) => esModule(join(folder, part.replace(".mjs", ".js")), read(part)));
+  const statements = esModule(join(folder, "statements.js"), statementsModule(recording));
+  return inFront(wrapper, folder, [esModule(join(folder, "entry.js"), read(name)), statements, ...parts]);
 }
 
 function inFront(wrapper, folder, modules) {
@@ -57,7 +65,7 @@ function inFront(wrapper, folder, modules) {
  * @param {string} [options.state] folder of D1's data, which outlives the target
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
- *   stop: () => Promise<void>}>} `pid` of its workerd
+ *   stop: () => Promise<void>, logFile: string}>} `pid` of its workerd
  */
 export async function startTarget(modules, { settings = {}, state, migrate = true } = {}) {
   const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
@@ -106,5 +114,6 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
     process.off("exit", clear);
     clear();
   };
-  return { origin, pid: Number(readFileSync(pidFile, "utf8")), startedAfterMs, database, stop };
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  return { origin, pid, startedAfterMs, database, stop, logFile: join(folder, "log") };
 }

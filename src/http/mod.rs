@@ -33,7 +33,7 @@ use tracing::Instrument as _;
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
-use crate::domain::settings::{Presentation, Settings, WrongSettings};
+use crate::domain::settings::{AccessLog, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
@@ -79,7 +79,9 @@ impl App {
         let context = RequestContext::new(self.configuration.clone(), ports);
         request.extensions_mut().insert(context);
         async {
-            tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
+            if self.presentation.access_log == AccessLog::Both {
+                tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
+            }
             let Ok(mut response) = router.clone().oneshot(request).await;
             refusal::render(&mut response, &request_id, &self.presentation.app_name);
             headers::add(&mut response, &request_id, is_https);

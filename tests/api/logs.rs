@@ -34,6 +34,27 @@ async fn every_request_has_two_access_lines_with_its_id() {
 }
 
 #[tokio::test]
+async fn the_first_access_line_can_be_left_out() {
+    let messages = |settings: &'static [(&str, &str)]| async move {
+        let service = Service::with(settings);
+        service.get("/nowhere").await.expect(404);
+        let line = service.logs("Request finished").pop().unwrap();
+        assert_eq!((&line["name"], &line["status_code"]), (&"app.access".into(), &404.into()));
+        let lines = service.log_lines();
+        let parsed = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        parsed.map(|line| line["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let both = ["Request started", "Request refused", "Request finished"];
+    assert_eq!(messages(&[]).await, both);
+    assert_eq!(messages(&[("ACCESS_LOG", "both")]).await, both);
+    assert_eq!(messages(&[("ACCESS_LOG", "finished")]).await, both[1..]);
+    // With another setting wrong, operations fail and the access log still follows its own setting.
+    let service = Service::with(&[("ACCESS_LOG", "finished"), ("SECRET_KEY", "short")]);
+    service.get("/users/me").await.expect(500);
+    assert_eq!((service.logs("Request started").len(), service.logs("Request finished").len()), (0, 1));
+}
+
+#[tokio::test]
 async fn user_actions_are_logged_with_ids() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;

@@ -236,6 +236,12 @@ test("LOG_LEVEL WARNING silences INFO, and nothing else", async (t) => {
   assert.deepEqual([...new Set(levels)], ["WARNING"]);
 });
 
+test("ACCESS_LOG finished leaves one access line per request", async (t) => {
+  const service = await startFor(t, { settings: { ACCESS_LOG: "finished" } });
+  const response = await send(service, "/health");
+  assert.deepEqual((await loggedOf(service, response)).map((line) => line.message), ["Request finished"]);
+});
+
 test("lifetimes and the minimum password length follow their settings", async (t) => {
   const settings = { ACCESS_TOKEN_EXPIRE_MINUTES: "3", REFRESH_TOKEN_EXPIRE_DAYS: "2", PASSWORD_MIN_LENGTH: "12" };
   const service = await startFor(t, { settings });

@@ -12,9 +12,9 @@ use crate::domain::password::argon2id::Cost;
 use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
 use crate::domain::secret::Secret;
 use crate::domain::session::Lifetimes;
-pub use crate::domain::settings::values::{CorsOrigins, LogLevel};
+pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogLevel};
 use crate::domain::settings::values::{
-    base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
+    access_log, base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
 };
 use crate::domain::time::{DAY, MINUTE};
 
@@ -30,6 +30,8 @@ pub struct Presentation {
     pub cors_origins: CorsOrigins,
     /// The minimum severity of written log lines.
     pub log_level: LogLevel,
+    /// The lines that each request leaves in the access log.
+    pub access_log: AccessLog,
     /// Title of the API description and realm of `WWW-Authenticate`.
     pub app_name: String,
     /// Path prefix of all routes: empty, or like `/api/v1`.
@@ -41,6 +43,7 @@ impl Default for Presentation {
         Self {
             cors_origins: CorsOrigins::Only(Vec::new()),
             log_level: LogLevel::Info,
+            access_log: AccessLog::Both,
             app_name: "edge-auth".to_owned(),
             base_path: String::new(),
         }
@@ -124,11 +127,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let default = Presentation::default();
         let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(default.cors_origins.clone()), cors_origins);
         let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
+        let access_log = self.or("ACCESS_LOG", Some(default.access_log), access_log);
         let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
         let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
         Presentation {
             cors_origins: cors_origins.unwrap_or(default.cors_origins),
             log_level: log_level.unwrap_or(default.log_level),
+            access_log: access_log.unwrap_or(default.access_log),
             app_name: app_name.unwrap_or(default.app_name),
             base_path: base_path.unwrap_or(default.base_path),
         }

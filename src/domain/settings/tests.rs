@@ -30,6 +30,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.presentation.cors_origins, CorsOrigins::Only(vec![]));
     assert_eq!(settings.d1_timeout_ms, 5000);
     assert_eq!(settings.presentation.log_level, LogLevel::Info);
+    assert_eq!(settings.presentation.access_log, AccessLog::Both);
     assert_eq!((settings.presentation.app_name.as_str(), settings.presentation.base_path.as_str()), ("edge-auth", ""));
     assert!(settings.secret_key_previous.is_none() && settings.operator_key.is_none());
     let breaker = Policy {
@@ -121,6 +122,15 @@ fn only_one_algorithm_exists() {
 }
 
 #[test]
+fn the_access_log_has_both_lines_or_the_last() {
+    let read_as = |value| read(&[("ACCESS_LOG", value)]).unwrap().presentation.access_log;
+    assert_eq!((read_as("both"), read_as("finished")), (AccessLog::Both, AccessLog::Finished));
+    for value in ["", "Both", "started", "none", "off", " finished"] {
+        assert_eq!(wrong("ACCESS_LOG", value), ["ACCESS_LOG"], "{value:?}");
+    }
+}
+
+#[test]
 fn origins_are_a_json_list_of_exact_origins() {
     let list = r#"["https://app.example.com","http://localhost:3000"]"#;
     let expected = vec!["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
@@ -193,7 +203,7 @@ fn secrets_do_not_show_in_debug_output() {
 
 #[test]
 fn presentation_is_known_even_if_other_settings_are_wrong() {
-    let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("LOG_LEVEL", "LOUD")];
+    let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("ACCESS_LOG", "loud")];
     let presentation = read(&pairs).unwrap_err().presentation;
     let expected = Presentation { base_path: "/api".into(), app_name: "x".into(), ..Presentation::default() };
     assert_eq!(presentation, expected);

@@ -15,6 +15,15 @@ pub enum LogLevel {
     Error,
 }
 
+/// The lines of the access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// One line when a request arrives, so that a request that never ends is visible too, and one with its result.
+    Both,
+    /// Only the line with the result: each line costs money.
+    Finished,
+}
+
 /// The origins whose web pages may call the service (CORS).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
@@ -98,6 +107,14 @@ pub(in crate::domain) fn log_level(text: &str) -> Option<LogLevel> {
         "INFO" => Some(LogLevel::Info),
         "WARNING" => Some(LogLevel::Warning),
         "ERROR" => Some(LogLevel::Error),
+        _ => None,
+    }
+}
+
+pub(in crate::domain) fn access_log(text: &str) -> Option<AccessLog> {
+    match text {
+        "both" => Some(AccessLog::Both),
+        "finished" => Some(AccessLog::Finished),
         _ => None,
     }
 }
