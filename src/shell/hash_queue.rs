@@ -16,9 +16,9 @@ thread_local! {
 }
 
 /// Waits for a slot. The caller must hash before its next await.
-pub(super) fn slot() -> PortFuture<'static, Result<(), HashQueueFull>> {
-    Box::pin(SendFuture::new(async {
-        let mut ticket = QUEUE.with_borrow(HashQueue::join);
+pub(super) fn slot(network: String) -> PortFuture<'static, Result<(), HashQueueFull>> {
+    Box::pin(SendFuture::new(async move {
+        let mut ticket = QUEUE.with_borrow_mut(|queue| queue.join(network));
         loop {
             // One turn of the event loop, which handles due timers and pending events.
             Delay::from(Duration::ZERO).await;

@@ -32,7 +32,7 @@ pub(in crate::service) async fn verify_password(
 ) -> Result<Verified, Error> {
     let hash = account.credentials.as_ref().map(read_hash).transpose()?;
     let is_blocked = account.throttle.is_blocked(ctx.now());
-    (ctx.await_hash_slot)().await?;
+    (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
     let reason = match (&account.credentials, hash) {
         _ if is_blocked => Reason::Throttled,
