@@ -80,7 +80,7 @@ const OPERATIONS: &str = r#"
 0 getHealth         anyone   GET /health
 1 getReadiness      anyone   GET /health/ready
 0 getCircuitBreaker operator GET /operator/circuit-breaker
-0 setCircuitBreaker operator POST /operator/circuit-breaker {"command": "reset"}
+0 setCircuitBreaker operator POST /operator/circuit-breaker {"state": "automatic"}
 0 getOpenapiJson    anyone   GET /openapi.json
 0 getOpenapiYaml    anyone   GET /openapi.yaml"#;
 
@@ -101,9 +101,8 @@ async fn completed(world: &World, request: &str) -> String {
         return request;
     }
     let tokens = world.service.login(&address("bob"), PASSWORD).await.expect(200).tokens();
-    let session: i64 = world.service.db.one("SELECT max(rowid) FROM sessions");
-    let session: i64 = world.service.db.one(&format!("SELECT id FROM sessions WHERE rowid = {session}"));
-    request.replace("REFRESH", &tokens.refresh).replace("SESSION", &session.to_string())
+    let sessions = world.service.get_as("/auth/sessions", &tokens.access).await.expect(200).body;
+    request.replace("REFRESH", &tokens.refresh).replace("SESSION", &sessions["sessions"][0]["id"].to_string())
 }
 
 async fn send(world: &World, caller: &str, request: &str) -> u16 {

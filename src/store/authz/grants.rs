@@ -84,8 +84,8 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
      WHERE g.university_id = :university_id AND g.id > :after
      ORDER BY g.id LIMIT :limit * EXISTS (
          SELECT 1 FROM user_university_roles AS own
-         WHERE own.user_id = :caller_id AND (own.university_id = :university_id OR own.university_id IS NULL)
-           AND own.department_id IS NULL AND own.role IN (SELECT value FROM json_each(:roles))
+         WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
+           AND own.role IN (SELECT value FROM json_each(:roles)) AND coalesce(own.department_id, 0) = 0
      )"
 );
 
@@ -102,8 +102,8 @@ const SELECT_OF_DEPARTMENTS: &str = concat!(
                  ORDER BY id LIMIT 1
              ))
              FROM user_university_roles AS own
-             WHERE own.user_id = :caller_id AND own.university_id = :university_id AND own.department_id IS NOT NULL
-               AND own.role IN (SELECT value FROM json_each(:roles))
+             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = :university_id
+               AND own.role IN (SELECT value FROM json_each(:roles)) AND coalesce(own.department_id, 0) > 0
          ), place + 1
          FROM merged WHERE id IS NOT NULL AND place < :limit
      )
