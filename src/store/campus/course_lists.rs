@@ -50,7 +50,8 @@ const SELECT_FOR_USER: &str = concat!(
              SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit)
              UNION
              SELECT id FROM merged WHERE place > 0
-         )"
+         )",
+        concat!("(NOT ", caller_is_platform_admin!(), ")")
     )
 );
 
@@ -75,16 +76,15 @@ pub fn public(page: PageRequest) -> Read<Page<CourseRow>> {
 pub struct CoursePages {
     /// The courses of all universities. Empty unless the viewer administers the platform.
     pub all: Page<CourseRow>,
-    /// The public courses, and those of the universities in which the viewer has a role.
+    /// The public courses, and those of the universities in which the viewer has a role. Empty if the other list is not.
     pub visible: Page<CourseRow>,
 }
 
 /// Lists courses for a user.
 #[must_use]
 pub fn for_user(viewer: UserId, page: PageRequest) -> Read<CoursePages> {
-    let all = page.query(SELECT_ALL).bind("viewer_id", viewer).bind("caller_id", viewer);
-    let visible = page.query(SELECT_FOR_USER).bind("viewer_id", viewer);
-    read(all, page).and(read(visible, page)).map(|(all, visible)| CoursePages { all, visible })
+    let list = |sql| read(page.query(sql).bind("viewer_id", viewer).bind("caller_id", viewer), page);
+    list(SELECT_ALL).and(list(SELECT_FOR_USER)).map(|(all, visible)| CoursePages { all, visible })
 }
 
 fn read(select: Statement, page: PageRequest) -> Read<Page<CourseRow>> {

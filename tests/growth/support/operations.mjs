@@ -116,7 +116,7 @@ export const OPERATIONS = [
   {
     id: "listSessions",
     status: 200,
-    trips: 2,
+    trips: 1,
     reads: ({ live }) => 3 + 2 * live,
     perform: (service, person) => authorized(service, person, "GET", "/auth/sessions"),
   },
@@ -161,7 +161,7 @@ export const OPERATIONS = [
   {
     id: "changePassword",
     status: 200,
-    trips: 3,
+    trips: 2,
     // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
     reads: ({ live, throttles }) => 8 + 4 * live + 5 * throttles,
     perform: (service, person) => changePassword(service, person, person.user.password),
@@ -170,21 +170,21 @@ export const OPERATIONS = [
     id: "changePassword",
     case: "a wrong password",
     status: 401,
-    trips: 3,
+    trips: 2,
     reads: () => 4,
     perform: (service, person) => changePassword(service, person, WRONG_PASSWORD),
   },
   {
     id: "exportData",
     status: 200,
-    trips: 2,
+    trips: 1,
     reads: ({ sessions, events }) => 4 + 2 * sessions + Math.min(events, PAGE),
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
   },
   {
     id: "deleteAccount",
     status: 204,
-    trips: 3,
+    trips: 2,
     // The first step of the erasure, found and deleted: tokens, sessions, events, throttles; and the event of the erasure
     // itself.
     reads: ({ sessions, tokens, events, throttles }) =>
@@ -195,7 +195,7 @@ export const OPERATIONS = [
     id: "deleteAccount",
     case: "a wrong password",
     status: 401,
-    trips: 3,
+    trips: 2,
     reads: () => 4,
     perform: (service, person) => deleteAccount(service, person, WRONG_PASSWORD),
   },
