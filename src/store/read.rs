@@ -36,10 +36,7 @@ impl Read<()> {
 
 impl<T: 'static> Read<T> {
     /// A read of one statement.
-    pub(super) fn of(
-        statement: Statement,
-        decode: impl FnOnce(&Rows) -> Result<T, DbError> + Send + 'static,
-    ) -> Self {
+    pub(super) fn of(statement: Statement, decode: impl FnOnce(&Rows) -> Result<T, DbError> + Send + 'static) -> Self {
         let decode = |rows: Vec<Rows>| match rows.as_slice() {
             [rows] => decode(rows),
             _ => Err(DbError::Corrupt("lost results".to_owned())),

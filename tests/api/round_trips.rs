@@ -207,10 +207,7 @@ async fn a_refused_export_reads_nothing_and_leaves_no_event() {
     });
     let counter = counter.unwrap();
     let exported = || world.service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'exported'");
-    for (refuse, status) in [
-        ("UPDATE users SET is_active = 0 WHERE id = 5", 403),
-        ("DELETE FROM sessions", 401),
-    ] {
+    for (refuse, status) in [("UPDATE users SET is_active = 0 WHERE id = 5", 403), ("DELETE FROM sessions", 401)] {
         let bob = world.sign_in("bob").await;
         world.service.db.execute(refuse);
         counter.rows.lock().unwrap().clear();

@@ -56,7 +56,6 @@ impl Serialize for RowBody<'_> {
 pub(in crate::http) fn export(
     (configured, Bearer(subject), EventCursor(before)): (Configured, Bearer, EventCursor),
 ) -> Reading<Response> {
-    export::export(&configured.service(), subject, before).map(|(caller, page)| {
-        json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page })
-    })
+    export::export(&configured.service(), subject, before)
+        .map(|(caller, page)| json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page }))
 }

@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -79,7 +79,7 @@ pub(crate) fn route_of(response: &Response) -> &str {
 }
 
 /// The read of an operation, made of its path, its query and the subject of its token. The access rule takes it along in
-/// the batch that reads the caller. A plan only builds statements: it has no way to run them.
+/// the batch that reads the caller. A plan is not async: it builds statements and cannot run them.
 pub(in crate::http) type Plan<I, T> = fn(I) -> Reading<T>;
 
 /// The plan of an operation without such a read.

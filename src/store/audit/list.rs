@@ -145,11 +145,7 @@ fn indexed(select: Statement, page: PageRequest) -> Read<Page<AdminEventRow>> {
 }
 
 /// A page of the events of one type among the next [`EXAMINED`] events.
-fn examined(
-    [select, last]: [Statement; 2],
-    event_type: EventType,
-    page: PageRequest,
-) -> Read<Page<AdminEventRow>> {
+fn examined([select, last]: [Statement; 2], event_type: EventType, page: PageRequest) -> Read<Page<AdminEventRow>> {
     let select = select.bind("type", event_type).bind("examined", EXAMINED);
     let last = Read::of(last.bind("skipped", EXAMINED - 1), Rows::first::<LastRow>);
     indexed(select, page).and(last).map(|(mut page, last)| {

@@ -173,7 +173,12 @@ pub struct GrantPages {
 
 /// Lists the grants of a university that a caller with one of these roles may see.
 #[must_use]
-pub fn of_university(university_id: UniversityId, caller: UserId, roles: &[Role], page: PageRequest) -> Read<GrantPages> {
+pub fn of_university(
+    university_id: UniversityId,
+    caller: UserId,
+    roles: &[Role],
+    page: PageRequest,
+) -> Read<GrantPages> {
     let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
     let names = format!("[{}]", names.join(","));
     let list = |sql| {
