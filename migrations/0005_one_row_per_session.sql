@@ -53,7 +53,7 @@ CREATE TRIGGER sessions_ended AFTER UPDATE OF ended_at ON sessions WHEN NEW.ende
 -- rare among all events have an index of their own.
 DROP INDEX audit_events_by_type;
 DROP INDEX audit_events_by_user_and_type;
-CREATE INDEX audit_events_by_rare_type ON audit_events (type) WHERE type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', 'refresh_refused', 'signed_out', 'session_ended');
+CREATE INDEX audit_events_by_rare_type ON audit_events (type) WHERE type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', 'refresh_refused', 'signed_out', 'session_ended', 'password_change_refused', 'deletion_refused');
 
 -- The clean-up walks over the counts in the order of their key, so that a registration writes one row less.
 DROP INDEX registration_counts_by_window;

@@ -12,7 +12,7 @@ if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(SINCE) || Number.isNaN(since))
 }
 /** The condition of the index by type (migration 0005), without which the query would read every event. */
 const RARE = `type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', 'refresh_refused',
-  'signed_out', 'session_ended')`;
+  'signed_out', 'session_ended', 'password_change_refused', 'deletion_refused')`;
 const eventsOf = (...types) =>
   `SELECT user_id FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
 

@@ -37,6 +37,7 @@ mod registering;
 mod responses;
 mod role_limits;
 mod roles;
+mod round_trips;
 mod session_model;
 mod sessions;
 mod signing_in;

@@ -1,9 +1,11 @@
-//! Administration of users by administrators of the platform. Database round trips: 1 each, after the caller's.
+//! Administration of users by administrators of the platform. Database round trips after the caller's: 1 for a
+//! change, none for a read.
 
 use crate::domain::ids::UserId;
 use crate::domain::problem::{Code, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
 use crate::store::account::admin::{UserChange, UserChangeOutcome, UserDetail, UserFilter};
@@ -16,19 +18,18 @@ use crate::store::session;
 use crate::store::session::SessionRow;
 
 /// Lists users in the order of their registration.
-///
-/// # Errors
-/// [`Error`].
-pub async fn users(ctx: &Context<'_>, filter: &UserFilter, page: PageRequest) -> Result<Page<UserRow>, Error> {
-    Ok(admin::users(ctx.store, filter, page).await?)
+#[must_use]
+pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Reading<Page<UserRow>> {
+    admin::users(filter, subject.user_id, page).into()
 }
 
 /// One user with their roles.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn user(ctx: &Context<'_>, id: UserId) -> Result<UserDetail, Error> {
-    admin::user(ctx.store, id).await?.ok_or(Code::NotFound.into())
+/// `NOT_FOUND`.
+#[must_use]
+pub fn user(id: UserId) -> Reading<UserDetail> {
+    Reading::then(admin::user(id), |user| user.ok_or(Code::NotFound.into()))
 }
 
 /// Changes a user. Disabling ends all their sessions.
@@ -77,15 +78,14 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(),
 /// The live sessions of a user.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn sessions(ctx: &Context<'_>, id: UserId) -> Result<Vec<SessionRow>, Error> {
-    session::live_of(ctx.store, id, ctx.now()).await?.ok_or(Code::NotFound.into())
+/// `NOT_FOUND`.
+#[must_use]
+pub fn sessions(ctx: &Context<'_>, id: UserId) -> Reading<Vec<SessionRow>> {
+    Reading::then(session::live_of(id, ctx.now()), |sessions| sessions.ok_or(Code::NotFound.into()))
 }
 
 /// Audit events, newest first.
-///
-/// # Errors
-/// [`Error`].
-pub async fn events(ctx: &Context<'_>, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, Error> {
-    Ok(list::events(ctx.store, filter, page).await?)
+#[must_use]
+pub fn events(subject: Subject, filter: &EventFilter, page: PageRequest) -> Reading<Page<AdminEventRow>> {
+    list::events(filter, subject.user_id, page).into()
 }

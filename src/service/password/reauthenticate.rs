@@ -6,22 +6,29 @@ use crate::domain::audit::EventType;
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::password::verify::verify_password;
 use crate::service::{Context, Error};
-use crate::store::password::credentials;
+use crate::store::password::credentials::{self, Account};
 
-/// Checks the caller's password. Database round trips: 1, and 1 more for a refusal.
+/// Reads the credentials with which [`reauthenticate`] compares.
+#[must_use]
+pub fn credentials(subject: Subject) -> Reading<Account> {
+    Reading::then(credentials::by_id(subject.user_id), |account| account.ok_or(Code::TokenInvalid.into()))
+}
+
+/// Checks the caller's password. Database round trips: 0, and 1 for a refusal.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; `AUTH_TOKEN_INVALID` if the account was erased concurrently; [`Error`] otherwise.
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
 pub(in crate::service) async fn reauthenticate(
     ctx: &Context<'_>,
     caller: &Caller,
+    account: &Account,
     password: &Password,
     refused_as: EventType,
 ) -> Result<VerifiedPassword, Error> {
-    let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
     let session_id = caller.credential.session_id();
-    Ok(verify_password(ctx, &account, password, refused_as, session_id).await?.password)
+    Ok(verify_password(ctx, account, password, refused_as, session_id).await?.password)
 }

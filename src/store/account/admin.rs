@@ -9,8 +9,9 @@ use crate::ports::{DbError, Rows, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants;
-use crate::store::authz::grants::is_sole_administrator;
+use crate::store::authz::grants::{caller_is_platform_admin, is_sole_administrator};
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
 use crate::store::{IdRow, Store};
 
 /// A user and their roles.
@@ -47,26 +48,27 @@ pub enum UserChangeOutcome {
     Missing,
 }
 
-const SELECT_USERS: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE id > :after AND erasure_cursor IS NULL ORDER BY id LIMIT :limit"
-);
+/// A page of users under these conditions.
+macro_rules! select_users {
+    ($conditions:literal) => {
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id > :after AND ",
+            $conditions,
+            " ORDER BY id LIMIT :limit * ",
+            caller_is_platform_admin!()
+        )
+    };
+}
 
-const SELECT_ACTIVE: &str =
-    concat!("SELECT ", user_columns!(), " FROM users WHERE id > :after AND is_active = 1 ORDER BY id LIMIT :limit");
+const SELECT_USERS: &str = select_users!("erasure_cursor IS NULL");
 
-const SELECT_INACTIVE: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE id > :after AND is_active = 0 AND erasure_cursor IS NULL ORDER BY id LIMIT :limit"
-);
+const SELECT_ACTIVE: &str = select_users!("is_active = 1");
 
-const SELECT_BY_EMAIL: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE email = :email AND id > :after AND (:is_active IS NULL OR is_active = :is_active) LIMIT :limit"
-);
+const SELECT_INACTIVE: &str = select_users!("is_active = 0 AND erasure_cursor IS NULL");
+
+const SELECT_BY_EMAIL: &str = select_users!("email = :email AND (:is_active IS NULL OR is_active = :is_active)");
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
 /// the platform's administrators remain, and must be able to lock a stolen account.
@@ -96,33 +98,27 @@ const END_SESSIONS: &str = "
 pub const STATEMENTS: &[&str] =
     &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS];
 
-/// Lists users in the order of their registration.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn users(store: &Store, filter: &UserFilter, page: PageRequest) -> Result<Page<UserRow>, DbError> {
+/// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
+#[must_use]
+pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {
     let sql = match (&filter.email, filter.is_active) {
         (Some(_), _) => SELECT_BY_EMAIL,
         (None, None) => SELECT_USERS,
         (None, Some(true)) => SELECT_ACTIVE,
         (None, Some(false)) => SELECT_INACTIVE,
     };
-    let mut select = query(sql).bind("after", page.after.unwrap_or(0)).bind("limit", page.rows());
+    let mut select = page.query(sql).bind("caller_id", caller);
     if let Some(email) = &filter.email {
         select = select.bind("email", email).bind("is_active", filter.is_active);
     }
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get()))
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get())))
 }
 
 /// Reads one user with their roles.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn user(store: &Store, id: UserId) -> Result<Option<UserDetail>, DbError> {
-    let [users, grants] = store.batch([users::select(id), grants::of_user(id)]).await?;
-    let grants = grants::read(&grants)?;
-    Ok(users.first()?.map(|user| UserDetail { user, grants }))
+#[must_use]
+pub fn user(id: UserId) -> Read<Option<UserDetail>> {
+    let read = users::find(id).and(grants::of_user(id));
+    read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
 }
 
 /// Changes a user; disabling ends all their sessions. Nothing changes if it would disable the last administrator.

@@ -8,9 +8,10 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::throttle::{Throttle, ThrottleKey};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Rows, query};
 use crate::store::audit::{Event, RequestInfo, record, record_outcome};
 use crate::store::password::throttle;
+use crate::store::read::Read;
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean};
 
@@ -38,6 +39,7 @@ impl CredentialsRow {
 }
 
 /// The credentials and the throttle of an address or of a user.
+#[derive(Clone)]
 pub struct Account {
     /// Absent for an address without an account.
     pub credentials: Option<CredentialsRow>,
@@ -93,13 +95,11 @@ pub async fn by_email(store: &Store, email: &Email, unknown_slot: i64) -> Result
     })
 }
 
-/// Reads the credentials of a signed-in user; `None` if the account was erased concurrently.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn by_id(store: &Store, user_id: UserId) -> Result<Option<Account>, DbError> {
-    let [rows] = store.batch([query(SELECT_BY_ID).bind("user_id", user_id)]).await?;
-    Ok(rows.first()?.map(|row| Account::of(row, ThrottleKey::Reauthentication)))
+/// Reads the credentials of a signed-in user; `None` if the account is erased.
+#[must_use]
+pub fn by_id(user_id: UserId) -> Read<Option<Account>> {
+    let read: Read<Option<CredentialsRow>> = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first);
+    read.map(|row| row.map(|row| Account::of(row, ThrottleKey::Reauthentication)))
 }
 
 impl Account {

@@ -144,7 +144,7 @@ export const OPERATIONS = [
   {
     id: "listSessions",
     status: 200,
-    trips: 2,
+    trips: 1,
     reads: ({ sessions }) => 4 + sessions,
     writes: () => 0,
     perform: (service, person) => authorized(service, person, "GET", "/auth/sessions"),
@@ -195,7 +195,7 @@ export const OPERATIONS = [
   {
     id: "changePassword",
     status: 200,
-    trips: 3,
+    trips: 2,
     // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
     reads: ({ sessions, throttles }) => 12 + 2 * sessions + 4 * throttles,
     writes: ({ sessions, throttles }) => 3 + sessions + throttles,
@@ -205,7 +205,7 @@ export const OPERATIONS = [
     id: "changePassword",
     case: "a wrong password",
     status: 401,
-    trips: 3,
+    trips: 2,
     reads: ({ throttles }) => 8 + throttles,
     writes: () => 4,
     perform: (service, person) => changePassword(service, person, WRONG_PASSWORD),
@@ -213,7 +213,7 @@ export const OPERATIONS = [
   {
     id: "exportData",
     status: 200,
-    trips: 2,
+    trips: 1,
     reads: ({ sessions, events }) => 8 + sessions + Math.min(events, PAGE),
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
@@ -221,7 +221,7 @@ export const OPERATIONS = [
   {
     id: "deleteAccount",
     status: 204,
-    trips: 3,
+    trips: 2,
     // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
     reads: ({ sessions, events, throttles }) => 37 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 12 + sessions + Math.min(events, STEP) + throttles,
@@ -231,7 +231,7 @@ export const OPERATIONS = [
     id: "deleteAccount",
     case: "a wrong password",
     status: 401,
-    trips: 3,
+    trips: 2,
     reads: ({ throttles }) => 8 + throttles,
     writes: () => 4,
     perform: (service, person) => deleteAccount(service, person, WRONG_PASSWORD),
