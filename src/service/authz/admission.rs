@@ -56,7 +56,7 @@ impl<T: 'static> Reading<T> {
         Self(read.map(|rows| Box::new(|caller: Option<&Caller>| decide(caller, rows)) as Decide<T>))
     }
 
-    /// Converts the result.
+    /// Converts the result of an allowed read.
     #[must_use]
     pub fn map<U: 'static>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Reading<U> {
         Reading(self.0.map(|decide| Box::new(|caller: Option<&Caller>| decide(caller).map(convert)) as Decide<U>))

@@ -129,7 +129,7 @@ pub async fn create(
     rows.first()
 }
 
-/// Finds a university.
+/// Finds a university by its id.
 #[must_use]
 pub fn find(id: UniversityId) -> Read<Option<UniversityRow>> {
     Read::of(query(SELECT).bind("university_id", id), Rows::first)

@@ -214,7 +214,7 @@ export const OPERATIONS = [
     id: "exportData",
     status: 200,
     trips: 1,
-    reads: ({ sessions, events }) => 8 + sessions + Math.min(events, PAGE),
+    reads: ({ sessions, events }) => 11 + sessions + Math.min(events, PAGE),
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
   },

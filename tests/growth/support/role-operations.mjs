@@ -114,8 +114,8 @@ const OF_UNIVERSITIES = [
 ];
 
 const OF_ROLES = [
-  operation("listRoles", "rector", page(ROLES), { reads: 3 + 2 * PAGE }),
-  operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 3 + 2 * PAGE }),
+  operation("listRoles", "rector", page(ROLES), { reads: 22 + 2 * PAGE }),
+  operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 22 + 2 * PAGE }),
   operation("grantRole", "boss", (service, person) =>
     ask("POST", ROLES, { user_id: person.others.manifold.id, role: "TA" })(service, person), {
     kind: "to a user with the most",
