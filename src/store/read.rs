@@ -64,7 +64,7 @@ impl<T: 'static> Read<T> {
         Read { statements: self.statements, decode: Box::new(decode) }
     }
 
-    /// Converts the result.
+    /// Converts the result of the rows.
     #[must_use]
     pub fn map<U>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Read<U> {
         let decode = |rows| (self.decode)(rows).map(convert);

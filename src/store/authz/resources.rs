@@ -68,7 +68,7 @@ fn lookup(target: Target) -> Statement {
     }
 }
 
-/// Finds a resource.
+/// Finds a resource by its id.
 #[must_use]
 pub fn find(target: Target) -> Read<Option<ResourceRow>> {
     Read::of(lookup(target), Rows::first)
