@@ -129,7 +129,7 @@ pub async fn create(
     circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
 }
 
-/// Finds an enrolment.
+/// Finds an enrolment by its id.
 #[must_use]
 pub fn find(id: EnrollmentId) -> Read<Option<EnrollmentRow>> {
     Read::of(query(SELECT).bind("enrollment_id", id), Rows::first)
