@@ -8,7 +8,7 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{UserChange, UserChangeOutcome, UserDetail, UserFilter};
+use crate::store::account::admin::{EndSessionsOutcome, UserChange, UserChangeOutcome, UserDetail, UserFilter};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::users::UserRow;
@@ -35,13 +35,15 @@ pub fn user(id: UserId) -> Reading<UserDetail> {
 /// Changes a user. Disabling ends all their sessions.
 ///
 /// # Errors
-/// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
+/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
+/// something; [`Error`] otherwise.
 pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &UserChange) -> Result<UserRow, Error> {
     let actor = caller.user.id;
     let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {
         UserChangeOutcome::Changed(user) => user,
         UserChangeOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         UserChangeOutcome::Missing => return Err(Code::NotFound.into()),
+        UserChangeOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
     };
     let (user_id, actor_id, is_active) = (id.get(), actor.get(), user.is_active);
     tracing::info!(target: "app.admin", user_id, actor_id, is_active, "User changed");
@@ -51,10 +53,13 @@ pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &Use
 /// Ends all sessions of a user; returns their number.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
+/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
 pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<usize, Error> {
-    let ended = admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await?;
-    let sessions_ended = ended.ok_or(Code::NotFound)?;
+    let sessions_ended = match admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await? {
+        EndSessionsOutcome::Ended(count) => count,
+        EndSessionsOutcome::Missing => return Err(Code::NotFound.into()),
+        EndSessionsOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
+    };
     let (user_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
     Ok(sessions_ended)
@@ -63,13 +68,15 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Res
 /// Erases a user's account and everything personal.
 ///
 /// # Errors
-/// `NOT_FOUND`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
+/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
+/// something; [`Error`] otherwise.
 pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
     let actor = caller.user.id;
     match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.request).await? {
         ErasureOutcome::Erased => {}
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         ErasureOutcome::Nothing => return Err(Code::NotFound.into()),
+        ErasureOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
     }
     tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User deleted");
     Ok(())

@@ -28,7 +28,7 @@ pub async fn delete_account(
     match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), ctx.request).await? {
         ErasureOutcome::Erased => {}
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        ErasureOutcome::Nothing => return Err(Code::InvalidCredentials.into()),
+        ErasureOutcome::Nothing | ErasureOutcome::ActorNotAllowed => return Err(Code::InvalidCredentials.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Account deleted");
     Ok(())

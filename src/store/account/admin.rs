@@ -5,11 +5,11 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, Rows, query};
+use crate::ports::{DbError, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::authz::grants;
-use crate::store::authz::grants::{caller_is_platform_admin, is_sole_administrator};
+use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::{IdRow, Store};
@@ -46,6 +46,8 @@ pub enum UserChangeOutcome {
     LastAdministrator,
     /// There is no such user.
     Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
 }
 
 /// A page of users under these conditions.
@@ -78,25 +80,44 @@ const SET_ACTIVE: &str = concat!(
        AND (:is_active = 1 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g WHERE g.user_id = :user_id AND g.role = 'PLATFORM_ADMIN' AND ",
     is_sole_administrator!(),
-    "))"
+    ")) AND ",
+    actor_is_platform_admin!()
 );
 
-/// `:requires_inactive` is 1 if the same request disables the user: if that is refused, the name stays too.
-const SET_FULL_NAME: &str = "
-    UPDATE users SET full_name = :full_name
-    WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
-      AND (:requires_inactive = 0 OR is_active = 0) AND full_name IS NOT :full_name";
+/// `:requires_inactive` is 1 if the same request disables the user: if that is refused, the name stays too. An
+/// administrator that disables their own account is none any more when this statement runs.
+const SET_FULL_NAME: &str = concat!(
+    "UPDATE users SET full_name = :full_name
+     WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
+       AND (:requires_inactive = 0 OR is_active = 0) AND full_name IS NOT :full_name
+       AND (:requires_inactive = 1 AND :actor_id = :user_id OR ",
+    actor_is_platform_admin!(),
+    ")"
+);
 
-/// Without `:always`, only if the user is now disabled.
-const END_SESSIONS: &str = "
+const END_SESSIONS: &str = concat!(
+    "DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ",
+    actor_is_platform_admin!(),
+    " RETURNING id"
+);
+
+/// Only if the user is now disabled, perhaps by an administrator that is the user.
+const END_SESSIONS_OF_DISABLED: &str = "
     DELETE FROM sessions
     WHERE user_id = :user_id AND expires_at > :now
-      AND (:always = 1 OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0))
-    RETURNING id";
+      AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_USERS,
+    SELECT_ACTIVE,
+    SELECT_INACTIVE,
+    SELECT_BY_EMAIL,
+    SET_ACTIVE,
+    SET_FULL_NAME,
+    END_SESSIONS,
+    END_SESSIONS_OF_DISABLED,
+];
 
 /// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
 #[must_use]
@@ -136,12 +157,14 @@ pub async fn change(
     let event_type = if is_disabling { EventType::Disabled } else { EventType::Enabled };
     let name = change.full_name.as_ref().and_then(Option::as_ref);
     // A change that is not requested is a statement that changes nothing: `is_active <> NULL` holds for no row.
-    let [_, _, _, _, _, users] = store
+    let [actors, _, _, _, _, _, users] = store
         .batch([
-            query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active),
+            grants::select_actor(actor),
+            query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active).bind("actor_id", actor),
             record_if_changed(request, Event::of(event_type, id).by(actor)),
-            query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("always", false),
+            query(END_SESSIONS_OF_DISABLED).bind("now", request.now).bind("user_id", id),
             query(SET_FULL_NAME)
+                .bind("actor_id", actor)
                 .bind("user_id", id)
                 .bind("full_name", name)
                 .bind("is_requested", change.full_name.is_some())
@@ -150,6 +173,9 @@ pub async fn change(
             users::select(id),
         ])
         .await?;
+    if actors.all::<IdRow>()?.is_empty() {
+        return Ok(UserChangeOutcome::ActorNotAllowed);
+    }
     let user: Option<UserRow> = users.first()?;
     Ok(match user {
         None => UserChangeOutcome::Missing,
@@ -158,7 +184,17 @@ pub async fn change(
     })
 }
 
-/// Ends all sessions of a user; returns their number, or `None` if there is no such user.
+/// The result of ending all sessions of a user.
+pub enum EndSessionsOutcome {
+    /// So many sessions were ended.
+    Ended(usize),
+    /// There is no such user.
+    Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
+}
+
+/// Ends all sessions of a user.
 ///
 /// # Errors
 /// [`DbError`].
@@ -167,14 +203,14 @@ pub async fn end_sessions(
     id: UserId,
     actor: UserId,
     request: RequestInfo<'_>,
-) -> Result<Option<usize>, DbError> {
-    let end = query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("always", true);
+) -> Result<EndSessionsOutcome, DbError> {
+    let end = query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("actor_id", actor);
     let event = Event::of(EventType::SessionsEnded, id).by(actor);
-    let [ended, _, users] = store.batch([end, record_if_changed(request, event), users::select(id)]).await?;
-    let user: Option<UserRow> = users.first()?;
-    Ok(user.is_some().then_some(count(&ended)?))
-}
-
-fn count(rows: &Rows) -> Result<usize, DbError> {
-    Ok(rows.all::<IdRow>()?.len())
+    let statements = [grants::select_actor(actor), end, record_if_changed(request, event), users::select(id)];
+    let [actors, ended, _, users] = store.batch(statements).await?;
+    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
+        (true, _) => EndSessionsOutcome::ActorNotAllowed,
+        (false, None) => EndSessionsOutcome::Missing,
+        (false, Some(_)) => EndSessionsOutcome::Ended(ended.all::<IdRow>()?.len()),
+    })
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -59,6 +59,19 @@ macro_rules! caller_is_platform_admin {
 }
 pub(in crate::store) use caller_is_platform_admin;
 
+/// `:actor_id` is still an active administrator of the platform. Every write of an administrator repeats this condition,
+/// because its access was decided in an earlier batch.
+macro_rules! actor_is_platform_admin {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM users AS actor JOIN user_university_roles AS held ON held.user_id = actor.id
+             WHERE actor.id = :actor_id AND actor.is_active = 1
+               AND coalesce(held.university_id, 0) = 0 AND held.role = 'PLATFORM_ADMIN'
+         )"
+    };
+}
+pub(in crate::store) use actor_is_platform_admin;
+
 /// The columns of a [`GrantRow`], from the grant `g` and its user `u`.
 macro_rules! grant_columns {
     () => {
@@ -88,6 +101,9 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
            AND own.role IN (SELECT value FROM json_each(:roles)) AND coalesce(own.department_id, 0) = 0
      )"
 );
+
+/// Has a row if the guards of an administrator's writes hold.
+const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
 
 /// The grants of the caller's departments, merged: each step finds the least id behind the previous one. Sorting them
 /// would read all of them.
@@ -120,7 +136,8 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step >= 200";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS, ERASE];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_ACTOR, SELECT_OF_DEPARTMENTS, ERASE];
 
 /// Roles of a user. The export shows them with the user.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -130,6 +147,11 @@ pub(in crate::store) const OWNED: Owned = Owned {
     export: None,
     walk: None,
 };
+
+/// Reads whether the guards of this administrator's writes hold, before the first of them.
+pub(in crate::store) fn select_actor(actor: UserId) -> Statement {
+    query(SELECT_ACTOR).bind("actor_id", actor)
+}
 
 #[derive(Deserialize)]
 struct OwnGrantRow {
