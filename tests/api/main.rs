@@ -42,6 +42,7 @@ mod session_model;
 mod sessions;
 mod signing_in;
 mod signing_out;
+mod spoofing;
 mod statements;
 mod support;
 mod tenants;
