@@ -98,7 +98,7 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
      ORDER BY g.id LIMIT :limit * EXISTS (
          SELECT 1 FROM user_university_roles AS own
          WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
-           AND own.role IN (SELECT value FROM json_each(:roles)) AND coalesce(own.department_id, 0) = 0
+           AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) = 0
      )"
 );
 
@@ -119,7 +119,7 @@ const SELECT_OF_DEPARTMENTS: &str = concat!(
              ))
              FROM user_university_roles AS own
              WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = :university_id
-               AND own.role IN (SELECT value FROM json_each(:roles)) AND coalesce(own.department_id, 0) > 0
+               AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) > 0
          ), place + 1
          FROM merged WHERE id IS NOT NULL AND place < :limit
      )
