@@ -48,9 +48,11 @@ fn is_needed(previous: Option<char>, c: char, next: Option<char>) -> bool {
         // The final consonants of Malayalam, as they were written before they had characters of their own.
         (Some('\u{d4d}'), '\u{200d}', _) => true,
         (Some(previous), '\u{200c}' | '\u{200d}', Some(next)) => is_joined(previous) && is_joined(next),
-        (Some(previous), '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}', _) => {
-            leaves_a_mark(previous)
-        }
+        (
+            Some(previous),
+            '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}',
+            _,
+        ) => leaves_a_mark(previous),
         _ => false,
     }
 }
@@ -90,10 +92,43 @@ mod tests {
     #[test]
     fn hidden_characters_are_refused() {
         let hidden = [
-            '\0', '\n', '\t', '\u{7f}', '\u{85}', '\u{ad}', '\u{34f}', '\u{61c}', '\u{115f}', '\u{17b4}', '\u{180e}',
-            '\u{200b}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}',
-            '\u{202e}', '\u{2060}', '\u{2064}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{206f}', '\u{3164}',
-            '\u{feff}', '\u{ffa0}', '\u{fff9}', '\u{fffb}', '\u{1d173}', '\u{e0001}', '\u{e0041}', '\u{e007f}',
+            '\0',
+            '\n',
+            '\t',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{17b4}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202b}',
+            '\u{202c}',
+            '\u{202d}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{2066}',
+            '\u{2067}',
+            '\u{2068}',
+            '\u{2069}',
+            '\u{206f}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{fffb}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e007f}',
         ];
         for c in hidden {
             assert_eq!(parse_name(&format!("eviL{c}ecilA"), 200), Err(NameFault::HiddenCharacter), "{c:?}");
@@ -117,7 +152,15 @@ mod tests {
         for name in names {
             assert_eq!(parse_name(name, 200), Ok(name));
         }
-        for name in ["\u{200d}Ada", "Ada\u{200d}", "Ada \u{200c}King", "A\u{200d}\u{200d}da", "7\u{200c}7", "\u{fe0f}", "a \u{fe0f}"] {
+        for name in [
+            "\u{200d}Ada",
+            "Ada\u{200d}",
+            "Ada \u{200c}King",
+            "A\u{200d}\u{200d}da",
+            "7\u{200c}7",
+            "\u{fe0f}",
+            "a \u{fe0f}",
+        ] {
             assert_eq!(parse_name(name, 200), Err(NameFault::HiddenCharacter), "{name:?}");
         }
     }

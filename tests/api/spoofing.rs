@@ -1,4 +1,4 @@
-//! Texts that are not what they look like: passwords with control characters, and names with hidden ones.
+//! Texts that differ from their looks: passwords with control characters, and names with hidden ones.
 
 use edge_auth::domain::account::full_name::FullName;
 use edge_auth::domain::audit::EventType;
@@ -19,7 +19,9 @@ async fn control_characters_are_refused_where_a_password_is_chosen() {
     let service = Service::new();
     let tokens = service.register(EMAIL).await;
     for control in ["\0", "\t", "\n", "\u{1b}", "\u{7f}", "\u{85}"] {
-        for password in [format!("long enough{control}"), format!("{control}long enough"), format!("long{control}enough")] {
+        for password in
+            [format!("long enough{control}"), format!("{control}long enough"), format!("long{control}enough")]
+        {
             let body = json!({"email": "eve@example.com", "password": password});
             let reply = service.post("/auth/register", &body).await.expect_error(422, "VALIDATION_ERROR");
             assert_eq!(reply.faults(), [("password".to_owned(), "value_error".to_owned())], "{password:?}");
@@ -40,13 +42,15 @@ async fn a_password_with_nul_never_matches_and_is_refused_like_a_wrong_one() {
         let service = Service::with(&[("PASSWORD_HASH", function)]);
         let tokens = service.register(EMAIL).await;
         let wrong = service.login(EMAIL, "wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-        for password in [format!("{PASSWORD}\0"), format!("{PASSWORD}\0\0\0"), "\0".to_owned(), format!("\0{PASSWORD}")] {
+        for password in [format!("{PASSWORD}\0"), format!("{PASSWORD}\0\0\0"), "\0".to_owned(), format!("\0{PASSWORD}")]
+        {
             let reply = service.login(EMAIL, &password).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
             assert_eq!(reply.body["error"], wrong.body["error"]);
             assert_eq!(service.last_d1_calls(), 2, "as many as for a wrong password");
         }
         let refused = EventType::SignInRefused.as_str();
-        let counted = format!("SELECT count(*) FROM audit_events WHERE type = '{refused}' AND reason = 'wrong_password'");
+        let counted =
+            format!("SELECT count(*) FROM audit_events WHERE type = '{refused}' AND reason = 'wrong_password'");
         assert_eq!(service.db.one::<i64>(&counted), 5, "each was a guess");
         let body = json!({"password": format!("{PASSWORD}\0")});
         service.call("DELETE", "/users/me", &tokens.access, Some(&body)).await.expect(401);
@@ -94,7 +98,8 @@ async fn names_with_hidden_characters_are_refused_everywhere() {
     let root = world.sign_in("root").await;
     let before = world.dump();
     for operation in operations_with_a_name() {
-        let hidden = ["\u{202e}eviL ecilA", "Ali\u{200b}ce", "Ali\u{2028}ce", "Ali\u{2066}ce", "Ali\u{feff}ce", "Ali\u{0}ce"];
+        let hidden =
+            ["\u{202e}eviL ecilA", "Ali\u{200b}ce", "Ali\u{2028}ce", "Ali\u{2066}ce", "Ali\u{feff}ce", "Ali\u{0}ce"];
         for text in hidden.into_iter().chain(["Alice\u{200d}", "\u{200c}Alice", "Al \u{200d}ice"]) {
             let reply = name(&root, &operation, text).await.expect_error(422, "VALIDATION_ERROR");
             assert_eq!(reply.faults(), [(operation.2.to_owned(), "value_error".to_owned())], "{operation:?} {text:?}");

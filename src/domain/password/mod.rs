@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn control_characters_cannot_be_chosen() {
         for control in ['\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}'] {
-            for text in [format!("{control}twelve-chars"), format!("twelve{control}chars"), format!("twelve-chars{control}")] {
+            for text in
+                [format!("{control}twelve-chars"), format!("twelve{control}chars"), format!("twelve-chars{control}")]
+            {
                 assert_eq!(fault(&text), Some(PasswordFault::ControlCharacter), "{text:?}");
             }
         }

@@ -140,7 +140,9 @@ impl Fields {
 
     fn no_name<T>(&mut self, field: &'static str, fault: NameFault, max_length: usize) -> Result<T, Invalid> {
         match fault {
-            NameFault::Blank => self.note(field, FaultKind::StringTooShort, "value must have at least 1 visible character"),
+            NameFault::Blank => {
+                self.note(field, FaultKind::StringTooShort, "value must have at least 1 visible character")
+            }
             NameFault::TooLong => self.too_long(field, max_length),
             NameFault::HiddenCharacter => {
                 self.note(field, FaultKind::ValueError, "value must not contain control or invisible characters")
