@@ -15,6 +15,7 @@ mod authz;
 mod authz_courses;
 mod bodies;
 mod breaker;
+mod breaker_object;
 mod clean_up;
 mod configuration;
 mod contract;
