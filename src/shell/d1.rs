@@ -70,7 +70,9 @@ fn message(statements: &[Statement]) -> Result<String, DbError> {
     });
     let calls: Result<Vec<_>, DbError> = calls.collect();
     let message = serde_json::to_string(&calls?).map_err(|error| DbError::Refused(error.to_string()))?;
-    known.iter().for_each(|known| known.is_told.set(true));
+    for known in &known {
+        known.is_told.set(true);
+    }
     Ok(message)
 }
 

@@ -47,18 +47,14 @@ pub struct Functions {
 /// Takes the environment, before any other call. Text that is no environment counts as an empty one.
 pub fn configure(environment: &str) {
     let environment: Environment = serde_json::from_str(environment).unwrap_or_default();
-    MIN_LEVEL.set(presentation_level(&environment));
+    let settings = Settings::read(|name| environment.text(name));
+    let presentation = settings.map_or_else(|wrong| wrong.presentation, |settings| settings.presentation);
+    MIN_LEVEL.set(presentation.log_level);
     ENVIRONMENT.set(environment);
 }
 
-fn presentation_level(environment: &Environment) -> crate::domain::settings::LogLevel {
-    match Settings::read(|name| environment.text(name)) {
-        Ok(settings) => settings.presentation.log_level,
-        Err(wrong) => wrong.presentation.log_level,
-    }
-}
-
 /// The settings, unless any of them is missing or wrong.
+#[must_use]
 pub fn settings() -> Option<Settings> {
     ENVIRONMENT.with_borrow(|environment| Settings::read(|name| environment.text(name))).ok()
 }

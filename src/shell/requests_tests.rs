@@ -13,6 +13,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const FUNCTIONS: Functions = Functions { entropy, normalize };
 
+#[expect(clippy::unnecessary_wraps, reason = "the port may fail")]
 fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
     bytes.fill(0xab);
     Ok(())
@@ -110,7 +111,7 @@ fn batches_pass_the_breaker_and_statements_cross_once() {
     let statement = admitted.want.as_ref().unwrap().1[2][0].clone();
     assert!(statement[2].as_str().unwrap().starts_with("SELECT"), "{statement}");
     let batch = |text: Value| json!(["batch", 5000, [[statement[0], statement[1], text]]]);
-    let inspecting = then(admitted, &batch(statement[2].clone()), text("[[{\"1\":1}]]"));
+    let inspecting = then(admitted, &batch(statement[2].clone()), text("[[{\"alive\":1}]]"));
     let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
     assert!(response.starts_with("R200\n") && response.contains("\"ready\""), "{response}");
 

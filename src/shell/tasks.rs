@@ -143,7 +143,7 @@ pub fn respond(response: String) {
 
 fn record(parts: &[&str]) {
     RECORDS.with_borrow_mut(|records| {
-        parts.iter().for_each(|part| records.push_str(part));
+        records.extend(parts.iter().copied());
         records.push('\n');
     });
 }
