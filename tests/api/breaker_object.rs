@@ -21,7 +21,7 @@ impl Storage for Sql {
         });
         let connection = self.0.borrow();
         let mut statement = connection.prepare(statement).map_err(|error| error.to_string())?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let rows = statement.query_map(params_from_iter(values), |row| {
             let cells = columns.iter().map(|name| {
                 let cell = match row.get_ref(name.as_str())? {
