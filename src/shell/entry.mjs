@@ -108,8 +108,7 @@ function perform(event, text) {
   for (let start = 0, end; start < text.length; start = end + 1) {
     const kind = text[start];
     if (kind === "R" || kind === "S") {
-      event.response = responseOf(text.slice(start), event.requestId, kind === "S" ? event.stream : null);
-      event.respond?.(event.response);
+      respond(event, text.slice(start));
       return;
     }
     end = text.indexOf("\n", start);
@@ -121,6 +120,16 @@ function perform(event, text) {
       CONSOLE[kind](text.slice(start + 1, end));
     }
   }
+}
+
+/** Makes the response. A text from which none can be made is the fault of this request alone. */
+function respond(event, text) {
+  try {
+    event.response = responseOf(text, event.requestId, text.startsWith("S") ? event.stream : null);
+  } catch (error) {
+    event.response = event.fail(event, error);
+  }
+  event.respond?.(event.response);
 }
 
 /** Carries out a want, and resumes its task with the answer, an error, or nothing after the deadline. */
