@@ -12,7 +12,7 @@ use crate::service::password::verify::verify_password;
 use crate::service::{Context, Error};
 use crate::store::password::credentials::{self, Account};
 
-/// Reads the credentials with which [`reauthenticate`] compares.
+/// Reads the credentials with which `reauthenticate` compares.
 #[must_use]
 pub fn credentials(subject: Subject) -> Reading<Account> {
     Reading::then(credentials::by_id(subject.user_id), |account| account.ok_or(Code::TokenInvalid.into()))
