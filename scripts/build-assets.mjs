@@ -1,6 +1,7 @@
 // Builds the static files of the deployment: the API description as YAML and as JSON, and the pages that show it, with
 // Swagger UI and ReDoc from their npm packages. Neither the build nor the pages load anything from other servers.
-import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { withoutCampus } from "./without-campus.mjs";
 
@@ -22,6 +23,13 @@ writeFileSync("public/redoc/redoc.standalone.js", parts.join(empty));
 
 // CAMPUS=off belongs to a Worker that is built with `--no-default-features`.
 const source = readFileSync("openapi.yaml", "utf8");
-const yaml = process.env.CAMPUS === "off" ? stringify(withoutCampus(parse(source)), { lineWidth: 0 }) : source;
+const description = process.env.CAMPUS === "off" ? withoutCampus(parse(source)) : parse(source);
+// The source has anchors. Some readers allow only a few references to them.
+const yaml = stringify(description, { lineWidth: 0, aliasDuplicateObjects: false });
 writeFileSync("public/openapi.yaml", yaml);
-writeFileSync("public/openapi.json", JSON.stringify(parse(yaml)));
+writeFileSync("public/openapi.json", JSON.stringify(description));
+
+// The digests from which the service makes entity tags (`http/platform/etag.rs`).
+const files = readdirSync("public", { recursive: true }).filter((name) => statSync(`public/${name}`).isFile());
+const digest = (name) => createHash("sha256").update(readFileSync(`public/${name}`)).digest("hex").slice(0, 32);
+writeFileSync("public/digests.txt", files.sort().map((name) => `${digest(name)} /${name}\n`).join(""));

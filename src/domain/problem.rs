@@ -4,6 +4,8 @@
 //! No other module sets the status or the code of an error. `http` turns a [`Problem`] into the envelope;
 //! `openapi.yaml` lists the same codes, and a test compares the two.
 
+use std::borrow::Cow;
+
 /// An error code of the wire contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -116,7 +118,7 @@ pub struct Fault {
     /// Body or query string.
     pub place: FaultLocation,
     /// The member or parameter at fault; `None` for the body as a whole.
-    pub member: Option<&'static str>,
+    pub member: Option<Cow<'static, str>>,
     /// The machine-readable kind, `type` in the response.
     pub kind: FaultKind,
     /// The explanation for developers of the client.
@@ -127,13 +129,13 @@ impl Fault {
     /// A fault of one member of the body.
     #[must_use]
     pub fn of(member: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: FaultLocation::Body, member: Some(member), kind, message: message.into() }
+        Self { place: FaultLocation::Body, member: Some(member.into()), kind, message: message.into() }
     }
 
     /// A fault of one parameter of the query string.
     #[must_use]
-    pub fn of_query(parameter: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: FaultLocation::Query, member: Some(parameter), kind, message: message.into() }
+    pub fn of_query(parameter: impl Into<Cow<'static, str>>, kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { place: FaultLocation::Query, member: Some(parameter.into()), kind, message: message.into() }
     }
 
     /// A fault of the body as a whole.

@@ -63,7 +63,7 @@ impl App {
             Arc::new(Configuration { settings, tokens })
         });
         let plain_router = routes::router(&presentation.base_path);
-        let router = cors::wrap(plain_router.clone(), &presentation.cors_origins);
+        let router = cors::wrap(plain_router.clone(), &presentation);
         Self { configuration, presentation, router, plain_router }
     }
 

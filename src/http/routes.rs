@@ -115,6 +115,7 @@ routes! {
     GET    "/users/me"           getCurrentUser  User   []         => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account]  => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login]    reads users::credentials => users::delete;
+    POST   "/users/me/delete"    deleteAccountByPost User [Login]  reads users::credentials => users::delete;
     PUT    "/users/me/password"  changePassword  User   [Login]    reads users::credentials => users::change_password;
     GET    "/users/me/export"    exportData      User   [Account]  reads export::export;
 

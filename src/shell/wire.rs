@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
-    USER_AGENT,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, IF_NONE_MATCH, ORIGIN, USER_AGENT,
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
@@ -20,12 +20,14 @@ use crate::shell::assets::OpenedStream;
 use crate::shell::tasks::{Answer, ask};
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
-const HEADERS: [HeaderName; 9] = [
+const HEADERS: [HeaderName; 11] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION,
+    CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_TYPE,
+    IF_NONE_MATCH,
     ORIGIN,
     USER_AGENT,
     HeaderName::from_static("cf-connecting-ip"),

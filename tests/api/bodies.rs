@@ -109,6 +109,10 @@ async fn a_body_without_a_json_media_type_is_refused() {
         Some("application/jsonp"),
         Some("text/json"),
         Some("application/json; charset=utf-16"),
+        Some("application/json; charset=iso-8859-1"),
+        Some("application/json; charset=\"utf-16\""),
+        Some("application/json; charset=utf-8; charset=utf-16"),
+        Some("application/json; charset="),
         Some("json"),
     ];
     for path in paths() {
@@ -120,10 +124,41 @@ async fn a_body_without_a_json_media_type_is_refused() {
             "Application/JSON",
             "application/json; charset=utf-8",
             "application/json;charset=\"UTF-8\"",
+            "application/json; charset=utf8",
+            "application/json; charset=\"utf8\"",
+            "application/json; charset=us-ascii",
+            "application/json; charset=\"US-ASCII\"",
+            "application/json; Charset=UTF8; profile=x",
+            "application/json; profile=\"a; charset=utf-16\"",
+            "application/json; profile=\"a\\\"; charset=utf-16\"",
             "application/vnd.api+json",
         ] {
             post_as(&service, path, Some(content_type), "{}").await.expect_error(422, "VALIDATION_ERROR");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_coded_body_is_refused_with_the_codings_that_are_accepted() {
+    let service = Service::new();
+    for path in paths() {
+        for (coding, status) in [
+            ("gzip", 415),
+            ("GZIP", 415),
+            ("br", 415),
+            ("identity, gzip", 415),
+            ("aws-chunked", 415),
+            ("identity", 422),
+            ("Identity", 422),
+            ("", 422),
+        ] {
+            let request = Request::post(path).header("Content-Type", "application/json");
+            let request = request.header("Content-Encoding", coding).body(Body::from("{}")).unwrap();
+            let reply = service.send(request).await.expect(status);
+            assert_eq!(reply.header("accept-encoding"), (status == 415).then_some("identity"), "{path} {coding}");
+        }
+        let reply = post_as(&service, path, Some("text/plain"), "{}").await.expect(415);
+        assert_eq!(reply.header("accept-encoding"), None, "the media type is the reason");
     }
 }
 

@@ -161,6 +161,50 @@ fn every_example_matches_its_schema() {
     assert!(checked > 200, "only {checked} examples were found");
 }
 
+/// Every schema below a part of the description, with its place.
+fn schemas(place: &str, part: &'static Value, found: &mut Vec<(String, &'static Value)>) {
+    if part["type"].is_string() || part["type"].is_array() {
+        found.push((place.to_owned(), part));
+    }
+    match part {
+        Value::Object(members) => members.iter().for_each(|(name, part)| schemas(&format!("{place}/{name}"), part, found)),
+        Value::Array(items) => items.iter().for_each(|part| schemas(place, part, found)),
+        _ => {}
+    }
+}
+
+/// Generators of clients take 32 bits where no format says otherwise; ids have 53.
+#[test]
+fn every_integer_states_its_size() {
+    let mut found = Vec::new();
+    schemas("", &DESCRIPTION, &mut found);
+    let mut integers = 0;
+    for (place, schema) in found.into_iter().filter(|(_, schema)| schema["type"] == "integer") {
+        let fits = schema["maximum"].as_i64().is_some_and(|maximum| i32::try_from(maximum).is_ok());
+        assert_eq!(schema["format"], if fits { "int32" } else { "int64" }, "{place}");
+        integers += 1;
+    }
+    assert!(integers >= 6, "only {integers} integers were found");
+}
+
+/// openapi-generator, the most used generator of clients, takes texts only, and stops at an object.
+#[test]
+fn no_link_has_a_body_that_generators_refuse() {
+    for (name, link) in DESCRIPTION["components"]["links"].as_object().unwrap() {
+        assert!(link["requestBody"].is_null() || link["requestBody"].is_string(), "{name}");
+    }
+}
+
+/// openapi-generator allows 50 references to anchors. `PyYAML` takes no unquoted question mark in a flow mapping.
+#[test]
+fn the_served_yaml_has_no_anchors_and_no_flow_mappings() {
+    let yaml = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/public/openapi.yaml")).unwrap();
+    for line in yaml.lines() {
+        let value = line.trim_start().trim_start_matches("- ").split_once(": ").map_or(line.trim(), |(_, value)| value);
+        assert!(!value.starts_with(['&', '*', '{']) || value == "{}", "{line}");
+    }
+}
+
 #[test]
 fn the_placeholders_for_deployment_settings_occur_once() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/public");

@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
 
+use crate::support::contract::{DESCRIPTION, resolve};
+use crate::support::world::World;
 use crate::support::{EMAIL, Reply, Service};
 
 async fn send(service: &Service, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -49,7 +51,6 @@ async fn every_response_has_the_security_headers_and_is_not_cacheable() {
 async fn unknown_paths_are_404_for_every_method() {
     let service = Service::new();
     let paths = [
-        "/docs/",
         "/docs/index.html",
         "/nowhere",
         "/auth",
@@ -115,6 +116,26 @@ async fn the_realm_is_the_app_name_without_characters_invalid_in_a_header() {
     assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"n x  login\""));
 }
 
+/// Java's `HttpClient` throws on a 401 without a challenge, and its caller never sees the envelope (RFC 9110 §15.5.2).
+#[tokio::test]
+async fn every_401_has_a_challenge() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let [plain, invalid] = ["Bearer realm=\"edge-auth\"", "Bearer realm=\"edge-auth\", error=\"invalid_token\""];
+    let challenge = |reply: Reply| reply.expect(401).header("www-authenticate").map(str::to_owned);
+    for (email, password) in [(EMAIL, "wrong"), ("eve@example.com", "wrong")] {
+        assert_eq!(challenge(service.login(email, password).await).as_deref(), Some(plain));
+    }
+    for token in ["x", "", &tokens.access] {
+        assert_eq!(challenge(service.refresh(token).await).as_deref(), Some(invalid), "refresh {token:?}");
+        assert_eq!(challenge(service.logout(token).await).as_deref(), Some(invalid), "logout {token:?}");
+    }
+    service.logout(&tokens.refresh).await.expect(200);
+    assert_eq!(challenge(service.refresh(&tokens.refresh).await).as_deref(), Some(invalid), "an ended session");
+    service.advance(8 * 86_400);
+    assert_eq!(challenge(service.refresh(&tokens.refresh).await).as_deref(), Some(invalid), "an expired token");
+}
+
 #[tokio::test]
 async fn a_base_path_moves_every_route() {
     let service = Service::with(&[("BASE_PATH", "/api/v1")]);
@@ -170,6 +191,27 @@ async fn listed_origins_may_call_with_credentials_and_others_may_not() {
 }
 
 #[tokio::test]
+async fn origins_of_any_scheme_may_call() {
+    let origins = ["capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnop"];
+    let service = Service::with(&[("BACKEND_CORS_ORIGINS", &json!(origins).to_string())]);
+    for origin in origins {
+        let reply = send(&service, "OPTIONS", "/auth/login", &preflight(origin)).await.expect(200);
+        assert_eq!(reply.header("access-control-allow-origin"), Some(origin));
+    }
+}
+
+#[tokio::test]
+async fn further_request_headers_are_allowed_by_a_setting() {
+    let origins = ("BACKEND_CORS_ORIGINS", r#"["https://app.example.com"]"#);
+    for (setting, allowed) in [("[]", ""), (r#"["baggage","Sentry-Trace"]"#, ",baggage,sentry-trace")] {
+        let service = Service::with(&[origins, ("CORS_REQUEST_HEADERS", setting)]);
+        let reply = send(&service, "OPTIONS", "/auth/login", &preflight(ORIGIN)).await.expect(200);
+        let expected = format!("authorization,content-type,x-request-id{allowed}");
+        assert_eq!(reply.header("access-control-allow-headers"), Some(expected.as_str()), "{setting}");
+    }
+}
+
+#[tokio::test]
 async fn an_options_request_without_preflight_headers_is_routed_normally() {
     let service = Service::with(&[("BACKEND_CORS_ORIGINS", r#"["https://app.example.com"]"#)]);
     for headers in [&[][..], &[("Origin", ORIGIN)], &[("Access-Control-Request-Method", "POST")]] {
@@ -211,4 +253,89 @@ async fn the_root_redirects_to_the_docs_also_under_a_base_path() {
         assert_eq!(reply.header("location"), Some("/api/v1/docs"), "{path}");
     }
     service.get("/api/v1/docs").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_slash_after_a_page_redirects_to_it() {
+    for base_path in ["", "/api/v1"] {
+        let service = Service::with(&[("BASE_PATH", base_path)]);
+        for page in ["/docs", "/redoc"] {
+            let reply = service.get(&format!("{base_path}{page}/")).await.expect(307);
+            assert_eq!(reply.header("location"), Some(format!("{base_path}{page}").as_str()));
+            service.get(&format!("{base_path}{page}")).await.expect(200);
+        }
+        for other in ["/docs//", "/redoc/x/", "/health/", "/openapi.json/"] {
+            service.get(&format!("{base_path}{other}")).await.expect_error(404, "NOT_FOUND");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_the_client_has_is_not_sent_again() {
+    let service = Service::new();
+    let pages = edge_auth::http::PAGES.map(|page| page.path);
+    for path in pages.into_iter().chain(["/openapi.json", "/openapi.yaml"]) {
+        let first = service.get(path).await.expect(200);
+        let tag = first.header("etag").unwrap().to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+            let reply = send(&service, "GET", path, &[("If-None-Match", &known)]).await.expect(304);
+            assert_eq!((reply.text.as_str(), reply.header("etag")), ("", Some(tag.as_str())), "{path} {known}");
+            assert_eq!(reply.header("cache-control"), first.header("cache-control"));
+        }
+        for other in ["\"other\"", "", tag.trim_matches('"')] {
+            send(&service, "GET", path, &[("If-None-Match", other)]).await.expect(200);
+        }
+    }
+    let renamed = Service::with(&[("APP_NAME", "other")]).get("/openapi.json").await;
+    assert_ne!(renamed.header("etag"), service.get("/openapi.json").await.header("etag"), "the title is in it");
+}
+
+/// The description's operations, with their parameters in the query.
+fn operations() -> impl Iterator<Item = (String, &'static str, Vec<&'static str>)> {
+    let paths = DESCRIPTION["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| {
+            let parameters = operation["parameters"].as_array().into_iter().flatten().map(resolve);
+            let in_query = parameters.filter(|parameter| parameter["in"] == "query");
+            (method.to_uppercase(), path.as_str(), in_query.map(|parameter| parameter["name"].as_str().unwrap()).collect())
+        })
+    })
+}
+
+/// A filter that is passed over lists everything.
+#[tokio::test]
+async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
+    let world = World::of(&[("root", "PLATFORM_ADMIN"), ("sam", "STUDENT@1")]);
+    world.enroll("sam", 1);
+    let before = world.dump();
+    for (method, path, parameters) in operations() {
+        if path.starts_with("/health") || path.starts_with("/openapi") || path.starts_with("/operator") {
+            continue;
+        }
+        let (root, sam) = (world.sign_in("root").await, world.sign_in("sam").await);
+        let caller = if path.ends_with("/enrollments") && method == "POST" { &sam } else { &root };
+        let path = path.replace("{id}", "1").replace("{department_id}", "3").replace("{grant_id}", "1");
+        let value = |name: &str| match name {
+            "email" => "a@example.com",
+            "is_active" => "true",
+            "type" => "registered",
+            _ => "1",
+        };
+        let twice = parameters.iter().map(|name| (*name, format!("{name}={0}&{name}={0}", value(name))));
+        let unknown = [("emial", "emial=x".to_owned()), ("search", "search=boss&search=x".to_owned())];
+        for (name, query) in twice.chain(unknown) {
+            let reply = caller.ask(&format!("{method} {path}?{query} {{}}")).await.expect_error(422, "VALIDATION_ERROR");
+            assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", name]), "{method} {path}?{query}");
+            assert_eq!(reply.faults().len(), 1);
+        }
+    }
+    assert_eq!(world.dump(), before);
+}
+
+#[tokio::test]
+async fn pages_files_and_health_ignore_the_query() {
+    let service = Service::new();
+    for path in ["/health", "/health/ready", "/openapi.json", "/openapi.yaml", "/docs", "/docs/docs.js"] {
+        service.get(&format!("{path}?v=1&v=2")).await.expect(200);
+    }
 }

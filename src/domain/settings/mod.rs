@@ -14,7 +14,7 @@ use crate::domain::secret::Secret;
 use crate::domain::session::Lifetimes;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogLevel};
 use crate::domain::settings::values::{
-    access_log, base_path, cors_origins, integer, line, log_level, operator_key, secret, switch,
+    access_log, base_path, cors_origins, header_names, integer, line, log_level, operator_key, secret, switch,
 };
 use crate::domain::time::{DAY, MINUTE};
 
@@ -28,6 +28,8 @@ pub const BREAKER_TIMEOUT_MS: i64 = 500;
 pub struct Presentation {
     /// The origins that may call from a browser.
     pub cors_origins: CorsOrigins,
+    /// Names of further request headers that those pages may send.
+    pub cors_request_headers: Vec<String>,
     /// The minimum severity of written log lines.
     pub log_level: LogLevel,
     /// The lines that each request leaves in the access log.
@@ -42,6 +44,7 @@ impl Default for Presentation {
     fn default() -> Self {
         Self {
             cors_origins: CorsOrigins::Only(Vec::new()),
+            cors_request_headers: Vec::new(),
             log_level: LogLevel::Info,
             access_log: AccessLog::Both,
             app_name: "edge-auth".to_owned(),
@@ -126,12 +129,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn presentation(&mut self) -> Presentation {
         let default = Presentation::default();
         let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(default.cors_origins.clone()), cors_origins);
+        let request_headers = self.or("CORS_REQUEST_HEADERS", Some(Vec::new()), header_names);
         let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
         let access_log = self.or("ACCESS_LOG", Some(default.access_log), access_log);
         let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
         let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
         Presentation {
             cors_origins: cors_origins.unwrap_or(default.cors_origins),
+            cors_request_headers: request_headers.unwrap_or_default(),
             log_level: log_level.unwrap_or(default.log_level),
             access_log: access_log.unwrap_or(default.access_log),
             app_name: app_name.unwrap_or(default.app_name),

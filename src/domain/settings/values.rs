@@ -1,5 +1,7 @@
 //! Parsers for each kind of setting; they return `None` for invalid text.
 
+use std::net::Ipv6Addr;
+
 use crate::domain::secret::Secret;
 
 /// The minimum severity of written log lines.
@@ -91,14 +93,53 @@ pub(in crate::domain) fn cors_origins(text: &str) -> Option<CorsOrigins> {
     origins.iter().all(|origin| is_origin(origin)).then_some(CorsOrigins::Only(origins))
 }
 
-/// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): lower case, no path, no slash at the end.
+/// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): any scheme, lower case, no path, no slash at the end, and
+/// no default port.
 fn is_origin(text: &str) -> bool {
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']')
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
     };
-    text.strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an IPv6 address are within brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    is_scheme(scheme) && is_host(host) && port.is_none_or(|port| is_port(port) && default_port(scheme) != Some(port))
+}
+
+/// RFC 3986 §3.1, in lower case.
+fn is_scheme(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
+    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(allowed)
+}
+
+fn is_host(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_');
+    let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    match in_brackets {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
+        None => !text.is_empty() && text.bytes().all(allowed),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// Browsers leave this port out of the origin.
+fn default_port(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "http" => Some("80"),
+        "https" => Some("443"),
+        _ => None,
+    }
+}
+
+/// A JSON list of header names (RFC 9110 §5.6.2). `*` is none, because browsers take it literally with credentials.
+pub(in crate::domain) fn header_names(text: &str) -> Option<Vec<String>> {
+    let names: Vec<String> = serde_json::from_str(text).ok()?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
+    names.iter().all(|name| !name.is_empty() && name.bytes().all(allowed)).then_some(names)
 }
 
 pub(in crate::domain) fn log_level(text: &str) -> Option<LogLevel> {

@@ -17,6 +17,7 @@ use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service;
 use crate::service::authz::admission::{Admission, Demand, Reading, admit, admit_anyone};
@@ -237,7 +238,7 @@ where
     let token = bearer_token(&parts.headers).ok_or_else(|| Refusal::from(Code::TokenInvalid).into_response())?;
     let subject = verify(&service, token).map_err(refused)?;
     parts.extensions.insert(subject);
-    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response);
+    let input = input_of(parts).await;
     match (demand, input) {
         (Ok(demand), Ok(input)) => admit(&service, subject, demand, plan(input)).await.map_err(refused),
         (Ok(demand), Err(response)) => {
@@ -257,8 +258,15 @@ where
     T: 'static,
 {
     let configured = Configured::of(parts).map_err(Refusal::into_response)?;
-    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
+    let input = input_of(parts).await?;
     admit_anyone(&configured.service(), plan(input)).await.map_err(refused)
+}
+
+/// The input of a plan. An operation whose plan reads no query takes no parameters.
+async fn input_of<I: FromRequestParts<()>>(parts: &mut Parts) -> Result<I, Response> {
+    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
+    query::refuse_unread(parts).map_err(Refusal::into_response)?;
+    Ok(input)
 }
 
 fn refused(error: service::Error) -> Response {
@@ -267,8 +275,7 @@ fn refused(error: service::Error) -> Response {
 
 /// The challenge that fits the presented token, if the response is a 401. A wrong password behind a token is one too.
 fn challenge(access: Access, headers: &HeaderMap) -> Option<BearerChallenge> {
-    let is_absent = bearer_token(headers).is_none();
-    let challenge = if is_absent { BearerChallenge::Absent } else { BearerChallenge::Rejected };
+    let challenge = if sends_token(headers) { BearerChallenge::Rejected } else { BearerChallenge::Absent };
     (access != Access::Public).then_some(challenge)
 }
 
@@ -277,6 +284,14 @@ fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) ->
         response.extensions_mut().insert(challenge);
     }
     response
+}
+
+/// Did the client send a bearer token, even one that cannot be read? Its bytes need not be ASCII.
+fn sends_token(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let scheme = value.as_bytes().split_at_checked("bearer ".len());
+        scheme.is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case(b"bearer ") && !token.trim_ascii().is_empty())
+    })
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case

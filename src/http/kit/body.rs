@@ -4,7 +4,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -15,6 +15,7 @@ use crate::domain::settings::Settings;
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid, json_invalid};
 use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Caller;
 
@@ -68,6 +69,10 @@ impl<S: Sync, T: FromFields> FromRequest<S> for JsonBody<T> {
 async fn read_fields(request: Request) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
+    query::refuse_unread(&parts)?;
+    if is_coded(&parts.headers) {
+        return Err(ProtocolError::UnsupportedContentCoding.into());
+    }
     let bytes = read_bytes(&parts.headers, body).await?;
     if !declares_json(&parts.headers) {
         return Err(ProtocolError::UnsupportedMediaType.into());
@@ -95,15 +100,38 @@ async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-/// Accepts `application/json` and `+json` types (RFC 6839 §3.1). A charset, if given, must be UTF-8 (RFC 8259 §8.1).
+/// Accepts `application/json` and `+json` types (RFC 6839 §3.1) with any parameters (RFC 8259 §11), unless one names a
+/// charset other than UTF-8 and its subset US-ASCII (RFC 8259 §8.1).
 fn declares_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
     let lower = content_type.to_ascii_lowercase();
-    let mut parts = lower.split(';').map(str::trim);
+    let mut parts = unquoted_split(&lower).map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    let charset = parts.find_map(|parameter| parameter.strip_prefix("charset="));
-    is_json && charset.is_none_or(|charset| charset.trim_matches('"') == "utf-8")
+    let mut charsets = parts.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.trim() == "charset");
+    is_json && charsets.all(|(_, charset)| matches!(unquoted(charset.trim()), "utf-8" | "utf8" | "us-ascii"))
+}
+
+/// Splits a header's value at semicolons outside of quotes (RFC 9110 §5.6.6).
+fn unquoted_split(text: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |c| {
+        let is_separator = c == ';' && !is_quoted;
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = is_quoted && c == '\\' && !is_escaped;
+        is_separator
+    })
+}
+
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+}
+
+/// Is the body compressed, or coded otherwise? `identity` means that it is not.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let is_identity = |coding: &[u8]| coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|coding| !is_identity(coding))
 }

@@ -7,18 +7,18 @@ use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::domain::settings::CorsOrigins;
+use crate::domain::settings::{CorsOrigins, Presentation};
 use crate::http::kit::headers::REQUEST_ID;
 
 /// How long a browser may cache the response to a preflight request.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
 /// Adds CORS for these origins to a router. Without origins, no response has CORS headers.
-pub(in crate::http) fn wrap(router: Router, origins: &CorsOrigins) -> Router {
-    match layer(origins) {
+pub(in crate::http) fn wrap(router: Router, presentation: &Presentation) -> Router {
+    match layer(presentation) {
         Some(layer) => router.layer(layer),
         None => router,
     }
@@ -31,8 +31,8 @@ pub(in crate::http) fn is_plain_options(request: &Request) -> bool {
     request.method() == Method::OPTIONS && !is_preflight
 }
 
-fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
-    let (origins, with_credentials) = match origins {
+fn layer(presentation: &Presentation) -> Option<CorsLayer> {
+    let (origins, with_credentials) = match &presentation.cors_origins {
         CorsOrigins::Only(list) if list.is_empty() => return None,
         // The settings accept ASCII origins only, so this filter drops none.
         CorsOrigins::Only(list) => {
@@ -40,11 +40,14 @@ fn layer(origins: &CorsOrigins) -> Option<CorsLayer> {
         }
         CorsOrigins::Any => (AllowOrigin::any(), false),
     };
+    // The settings accept header names only, so this filter drops none.
+    let further = presentation.cors_request_headers.iter().filter_map(|name| name.parse().ok());
+    let headers: Vec<HeaderName> = [AUTHORIZATION, CONTENT_TYPE, REQUEST_ID].into_iter().chain(further).collect();
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(with_credentials)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+        .allow_headers(headers)
         .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(MAX_AGE);
     Some(layer)

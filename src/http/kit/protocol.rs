@@ -9,10 +9,12 @@ pub enum ProtocolError {
     PayloadTooLarge,
     /// The `Content-Type` is not JSON (RFC 9110 §15.5.16).
     UnsupportedMediaType,
+    /// The body is compressed, or coded otherwise (RFC 9110 §15.5.16). It has the code of the former.
+    UnsupportedContentCoding,
 }
 
 impl ProtocolError {
-    /// Every error, in the order of the contract.
+    /// One error per code, in the order of the contract.
     pub const ALL: [Self; 3] = [Self::MethodNotAllowed, Self::PayloadTooLarge, Self::UnsupportedMediaType];
 
     /// The row of the table: wire code, HTTP status, message.
@@ -21,6 +23,7 @@ impl ProtocolError {
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
             Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
+            Self::UnsupportedContentCoding => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Encoding must be identity"),
         }
     }
 

@@ -1,4 +1,9 @@
 //! Parameters of the query string: the filters and the pagination of lists.
+//!
+//! A parameter that the operation does not know is refused, and so is one given twice: passing over a misspelt filter
+//! would list everything.
+
+use std::collections::BTreeSet;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -20,29 +25,55 @@ const MAX_CURSOR: usize = 15;
 const DEFAULT_LIMIT: usize = 50;
 /// Largest value of `?limit=`; more is refused.
 const MAX_LIMIT: usize = 100;
+/// Longest name of an unknown parameter that the response repeats, in bytes.
+const MAX_SHOWN: usize = 32;
 
 /// The query string of a request, and the faults found so far.
 struct Query<'a> {
     text: &'a str,
+    known: Vec<&'static str>,
     faults: Vec<Fault>,
 }
 
+/// Marks a request whose query was checked.
+#[derive(Clone)]
+struct QueryRead;
+
 impl<'a> Query<'a> {
     fn of(parts: &'a Parts) -> Self {
-        Self { text: parts.uri.query().unwrap_or_default(), faults: Vec::new() }
+        Self { text: parts.uri.query().unwrap_or_default(), known: Vec::new(), faults: Vec::new() }
     }
 
     /// The first value of a parameter, parsed; `None` if it is absent or invalid. A name without a value has an empty
     /// value, so that an incomplete filter is refused rather than ignored.
     fn read<T>(&mut self, name: &'static str, message: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let pairs = self.text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let mut named = pairs.filter(|(encoded, _)| decoded(encoded).as_deref() == Some(name));
+        self.known.push(name);
+        let mut named = self.pairs().filter(|(encoded, _)| decoded(encoded).as_deref() == Some(name));
         let (_, encoded) = named.next()?;
-        let value = decoded(encoded).and_then(|text| parse(&text));
+        let is_repeated = named.next().is_some();
+        let value = decoded(encoded).and_then(|text| parse(&text)).filter(|_| !is_repeated);
         if value.is_none() {
+            let message = if is_repeated { "parameter is given twice" } else { message };
             self.faults.push(Fault::of_query(name, FaultKind::ValueError, message));
         }
         value
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let pairs = self.text.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+
+    /// Notes each parameter that was not read, once.
+    fn refuse_unknown(&mut self) {
+        let names: BTreeSet<String> = self.pairs().map(|(encoded, _)| decoded(encoded).unwrap_or_default()).collect();
+        for name in names.into_iter().filter(|name| !self.known.contains(&name.as_str())) {
+            let message = match self.known.as_slice() {
+                [] => "operation takes no parameters".to_owned(),
+                known => format!("operation takes only: {}", known.join(", ")),
+            };
+            self.faults.push(Fault::of_query(shown(name), FaultKind::ValueError, message));
+        }
     }
 
     fn cursor(&mut self) -> Option<i64> {
@@ -58,9 +89,21 @@ impl<'a> Query<'a> {
     }
 
     /// Returns the value, or a refusal that reports all faults.
-    fn finish<T>(self, value: T) -> Result<T, Refusal> {
+    fn finish<T>(mut self, value: T) -> Result<T, Refusal> {
+        self.refuse_unknown();
         if self.faults.is_empty() { Ok(value) } else { Err(Problem::validation(self.faults).into()) }
     }
+}
+
+/// A name as the response repeats it. A client may have put anything in its place, even a password.
+fn shown(name: String) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.len() <= MAX_SHOWN && name.chars().all(is_name) { name } else { "?".to_owned() }
+}
+
+/// Refuses parameters of an operation that has read none.
+pub(in crate::http) fn refuse_unread(parts: &Parts) -> Result<(), Refusal> {
+    if parts.extensions.get::<QueryRead>().is_some() { Ok(()) } else { Query::of(parts).finish(()) }
 }
 
 /// Parses an integer; `3.0` is one too (JSON Schema Core §6.3).
@@ -95,7 +138,9 @@ macro_rules! from_query {
                 let mut query = Query::of(parts);
                 let read: fn(&mut Query<'_>, &Parts) -> Result<Self, Refusal> = $read;
                 let value = read(&mut query, parts)?;
-                query.finish(value)
+                let value = query.finish(value)?;
+                parts.extensions.insert(QueryRead);
+                Ok(value)
             }
         }
     };

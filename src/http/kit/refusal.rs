@@ -3,8 +3,10 @@
 //! A handler, an extractor or an access rule returns a [`Refusal`]. It travels as an extension of an empty response until
 //! [`render`] writes the body, logs it, and adds the headers that its code requires.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -152,7 +154,7 @@ struct Details {
 
 #[derive(Serialize)]
 struct FaultBody {
-    loc: Vec<&'static str>,
+    loc: Vec<Cow<'static, str>>,
     msg: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -160,7 +162,7 @@ struct FaultBody {
 
 impl From<Fault> for FaultBody {
     fn from(fault: Fault) -> Self {
-        let loc = std::iter::once(fault.place.as_str()).chain(fault.member).collect();
+        let loc = std::iter::once(Cow::from(fault.place.as_str())).chain(fault.member).collect();
         Self { loc, msg: fault.message, kind: fault.kind.as_str() }
     }
 }
@@ -177,7 +179,12 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
             add_headers(response, &problem, realm);
             (problem.message(), problem.faults)
         }
-        Error::Protocol(error) => (error.message(), Vec::new()),
+        Error::Protocol(error) => {
+            if error == ProtocolError::UnsupportedContentCoding {
+                response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            (error.message(), Vec::new())
+        }
     };
     let details = Details { errors: faults.into_iter().map(FaultBody::from).collect() };
     let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
@@ -188,15 +195,15 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
     *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
 }
 
-/// `Retry-After`, and the challenge of a 401 (RFC 6750 §3).
+/// `Retry-After`, and the challenge that every 401 has (RFC 9110 §15.5.2, RFC 6750 §3).
 fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
     if let Some(seconds) = problem.retry_after_seconds {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(challenge) = response.extensions().get::<BearerChallenge>().copied()
-    {
-        // A wrong password beside a valid token says nothing about the token.
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // Without an access rule, the refused token is one of the body.
+        let challenge = response.extensions().get().copied().unwrap_or(BearerChallenge::Rejected);
+        // A wrong password says nothing about the token beside it.
         let is_password = problem.code == Code::InvalidCredentials;
         let challenge = if is_password { BearerChallenge::Accepted } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));

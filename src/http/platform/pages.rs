@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use crate::http::kit::access::{Access, guarded, no_reading};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
+use crate::http::platform::etag;
 
 /// A file of the deployment that the service serves to browsers.
 #[derive(Debug, Clone, Copy)]
@@ -50,30 +51,40 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 pub(in crate::http) fn router() -> Router {
     let router = Router::new().route("/", root());
+    let router = router.route("/docs/", redirect("/docs")).route("/redoc/", redirect("/redoc"));
     PAGES.iter().fold(router, |router, page| {
-        let handler = move |configured: Configured| show(configured, page);
+        let handler = move |configured: Configured, headers: HeaderMap| show(configured, headers, page);
         router.route(page.path, guarded(Access::Public, None, no_reading, get(handler)))
     })
 }
 
 /// Redirects the root of the service to `/docs`.
 pub(in crate::http) fn root() -> MethodRouter {
-    guarded(Access::Public, None, no_reading, get(to_docs))
+    redirect("/docs")
 }
 
-async fn show(configured: Configured, page: &'static Page) -> Result<Response, Refusal> {
+fn redirect(path: &'static str) -> MethodRouter {
+    guarded(Access::Public, None, no_reading, get(move |configured: Configured| to_page(configured, path)))
+}
+
+async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -> Result<Response, Refusal> {
+    let tag = etag::of(&configured, page.asset).await?;
+    if etag::is_known(&headers, &tag) {
+        return Ok(etag::not_modified(tag));
+    }
     let stream = configured.assets().stream(page.asset).await?;
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(Arc::new(stream));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(CACHE_CONTROL, etag::CACHED);
+    headers.insert(ETAG, tag);
     Ok(response)
 }
 
-async fn to_docs(configured: Configured) -> Result<Response, Refusal> {
-    let location = format!("{}/docs", configured.settings().presentation.base_path);
+async fn to_page(configured: Configured, path: &'static str) -> Result<Response, Refusal> {
+    let location = format!("{}{path}", configured.settings().presentation.base_path);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let location = HeaderValue::try_from(location).map_err(|error| Refusal::internal(error.to_string()))?;
