@@ -25,7 +25,7 @@ writeFileSync("public/redoc/redoc.standalone.js", parts.join(empty));
 const source = readFileSync("openapi.yaml", "utf8");
 const description = process.env.CAMPUS === "off" ? withoutCampus(parse(source)) : parse(source);
 // The source has anchors. Some readers allow only a few references to them.
-const yaml = stringify(description, { lineWidth: 0, aliasDuplicateObjects: false });
+const yaml = stringify(description, { lineWidth: 0, aliasDuplicateObjects: false, version: "1.1" });
 writeFileSync("public/openapi.yaml", yaml);
 writeFileSync("public/openapi.json", JSON.stringify(description));
 

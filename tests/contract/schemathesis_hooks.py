@@ -19,6 +19,7 @@ ENDS_THE_SESSION = {
     ("POST", "/auth/logout-all"),
     ("DELETE", "/auth/sessions/{id}"),
     ("DELETE", "/users/me"),
+    ("POST", "/users/me/delete"),
     ("PUT", "/users/me/password"),
 }
 # The ids in the description's examples, and the kinds of their replacements.

@@ -30,7 +30,7 @@ test("a wrong password, an unknown address and a disabled account look the same 
   const password = "not the right password";
   const wrongPassword = await login(service, { ...user, password });
   assertEnvelope(wrongPassword, 401, "AUTH_INVALID_CREDENTIALS");
-  assert.equal(wrongPassword.headers["www-authenticate"], undefined, "no access token is asked for here");
+  assert.equal(wrongPassword.headers["www-authenticate"], 'Bearer realm="edge-auth"', "a wrong password is no token");
   assert.deepEqual(said(await login(service, newUser())), said(wrongPassword));
   assert.deepEqual(said(await login(service, { ...disabled.user, password })), said(wrongPassword));
   assert.deepEqual(said(await login(service, { ...user, password: "" })), said(wrongPassword));
@@ -200,7 +200,7 @@ test("an access token is read from the Authorization header only, and the challe
     assertEnvelope(absent, 401, "AUTH_TOKEN_INVALID");
     assert.equal(absent.headers["www-authenticate"], 'Bearer realm="edge-auth"');
   }
-  for (const value of ["Bearer x", [`Bearer ${access}`, `Bearer ${access}`]]) {
+  for (const value of ["Bearer x", "Bearer abc\xe9", [`Bearer ${access}`, `Bearer ${access}`]]) {
     assertRejected(await get({ Authorization: value }), "AUTH_TOKEN_INVALID");
   }
   const basic = `Basic ${Buffer.from("ada:lovelace").toString("base64")}`;

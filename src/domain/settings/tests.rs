@@ -131,10 +131,30 @@ fn the_access_log_has_both_lines_or_the_last() {
 }
 
 #[test]
+fn request_headers_are_a_json_list_of_header_names() {
+    let names = |value| read(&[("CORS_REQUEST_HEADERS", value)]).unwrap().presentation.cors_request_headers;
+    assert_eq!(names("[]"), Vec::<String>::new());
+    assert_eq!(names(r#"["baggage","Sentry-Trace"]"#), ["baggage", "Sentry-Trace"]);
+    for value in ["", "baggage", "[1]", r#"["*"]"#, r#"[""]"#, r#"["a b"]"#, r#"["a:"]"#, r#"["ä"]"#, "[\"a\\n\"]"] {
+        assert_eq!(wrong("CORS_REQUEST_HEADERS", value), ["CORS_REQUEST_HEADERS"], "{value}");
+    }
+}
+
+#[test]
 fn origins_are_a_json_list_of_exact_origins() {
-    let list = r#"["https://app.example.com","http://localhost:3000"]"#;
-    let expected = vec!["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
-    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", list)]).unwrap().presentation.cors_origins, CorsOrigins::Only(expected));
+    let good = [
+        "https://app.example.com",
+        "http://localhost:3000",
+        "https://app.example.com:80",
+        "http://[::1]:8080",
+        "capacitor://localhost",
+        "tauri://localhost",
+        "ionic://localhost:443",
+        "chrome-extension://abcdefghijklmnop",
+    ];
+    let list = serde_json::to_string(&good).unwrap();
+    let expected = CorsOrigins::Only(good.map(str::to_owned).to_vec());
+    assert_eq!(read(&[("BACKEND_CORS_ORIGINS", &list)]).unwrap().presentation.cors_origins, expected);
     assert_eq!(read(&[("BACKEND_CORS_ORIGINS", r#"["*"]"#)]).unwrap().presentation.cors_origins, CorsOrigins::Any);
     let bad = [
         "",
@@ -147,6 +167,23 @@ fn origins_are_a_json_list_of_exact_origins() {
         r#"["https://"]"#,
         r#"["*","https://a.example"]"#,
         r#"["null"]"#,
+        r#"["https://a.example:443"]"#,
+        r#"["http://a.example:80"]"#,
+        r#"["https://a.example:"]"#,
+        r#"["https://a.example:0"]"#,
+        r#"["https://a.example:08"]"#,
+        r#"["https://a.example:65536"]"#,
+        r#"["https://user@a.example"]"#,
+        r#"["https://a.example?x"]"#,
+        r#"["https://[::1"]"#,
+        r#"["https://[0:0::1]"]"#,
+        r#"["https://[a.example]"]"#,
+        r#"["capacitor://"]"#,
+        r#"["capacitor:localhost"]"#,
+        r#"["Capacitor://localhost"]"#,
+        r#"["1app://localhost"]"#,
+        r#"["://localhost"]"#,
+        r#"["https://bücher.example"]"#,
     ];
     for value in bad {
         assert_eq!(wrong("BACKEND_CORS_ORIGINS", value), ["BACKEND_CORS_ORIGINS"], "{value}");
