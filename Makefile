@@ -81,7 +81,7 @@ unexport CLOUDFLARE_ENV
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev admin seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
+.PHONY: help setup dev admin addresses seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
 .PHONY: bench bench-cold bench-hashing bench-growth bench-capacity
@@ -97,6 +97,9 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$
 
 admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
 	@node scripts/admin.mjs
+
+addresses: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Brings addresses on file into one spelling. APPLY=yes; REMOTE=production for a deployment.
+	@node scripts/addresses.mjs
 
 seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs

@@ -85,6 +85,7 @@ fn check(common: &BTreeMap<u64, Password>, filter: &[u8]) -> Result<(), Box<dyn 
 fn normalize(text: &str, form: NormalForm) -> String {
     match form {
         NormalForm::Nfc => text.nfc().collect(),
+        NormalForm::Idna => idna::domain_to_ascii(text).unwrap_or_default(),
         NormalForm::Nfkc => text.nfkc().collect(),
     }
 }

@@ -3,18 +3,28 @@
 // A database is `{state}`, the folder of a local one, or `{environment}`, the name of a deployment in wrangler.toml.
 // The calling script chooses.
 import { spawnSync } from "node:child_process";
+import { domainToASCII } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
 /** A text as an SQL literal. */
 export const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
 
-/** An e-mail address as the service stores it: trimmed, NFC, lower-cased letter by letter. */
+/**
+ * An e-mail address as the service stores it: trimmed; the local part lower-cased letter by letter, then NFC; the domain
+ * in its ASCII form. A text without a valid domain is no address, and only lower-cased.
+ */
 export function storedEmail(text) {
   // Not `trim`: its set of spaces differs from Unicode's property by two characters.
   const trimmed = text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
   const lower = (letter) => (letter.toLowerCase() === "ς" ? "σ" : letter.toLowerCase());
-  return Array.from(trimmed.normalize("NFC"), lower).join("");
+  const folded = (part) => Array.from(part, lower).join("").normalize("NFC");
+  const domain = asciiDomain(trimmed);
+  return domain ? folded(trimmed.slice(0, trimmed.lastIndexOf("@") + 1)) + domain : folded(trimmed);
 }
+
+/** The ASCII form of an address' domain; empty if it has none. */
+export const asciiDomain = (email) =>
+  email.includes("@") ? domainToASCII(email.slice(email.lastIndexOf("@") + 1).normalize("NFC")) : "";
 
 /** The database, as messages name it. */
 export function named({ state, environment }) {

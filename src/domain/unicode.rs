@@ -9,11 +9,13 @@
 pub enum NormalForm {
     /// Canonical composition, for e-mail addresses (RFC 6532 §3.1).
     Nfc,
+    /// The ASCII form of a domain name (UTS #46, non-transitional, as in the URL Standard). Empty if there is none.
+    Idna,
     /// Compatibility composition, for passwords: also folds ligatures and full-width letters.
     Nfkc,
 }
 
-/// Converts a text to a normal form.
+/// Converts a text to a normal form. A domain name must have no ASCII characters but letters, digits, `.`, `-` and `_`.
 pub type Normalize = fn(&str, NormalForm) -> String;
 
 /// Converts a text to a normal form. ASCII already is in every form, which saves the call.
@@ -51,6 +53,7 @@ pub(crate) mod for_tests {
         use unicode_normalization::UnicodeNormalization as _;
         match form {
             NormalForm::Nfc => text.nfc().collect(),
+            NormalForm::Idna => idna::domain_to_ascii(text).unwrap_or_default(),
             NormalForm::Nfkc => text.nfkc().collect(),
         }
     }

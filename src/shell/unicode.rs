@@ -1,4 +1,4 @@
-//! Unicode normalisation with the runtime's own tables.
+//! Unicode normalisation and domain names with the runtime's own tables.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -12,6 +12,15 @@ extern "C" {
     /// `String.prototype.normalize` of the runtime.
     #[wasm_bindgen(method)]
     fn normalize(this: &Text, form: &str) -> String;
+
+    #[wasm_bindgen(js_name = URL)]
+    type Url;
+
+    #[wasm_bindgen(constructor, catch, js_class = "URL")]
+    fn new(text: &str) -> Result<Url, JsValue>;
+
+    #[wasm_bindgen(method, getter)]
+    fn hostname(this: &Url) -> String;
 }
 
 /// Normalises without tables in the Wasm.
@@ -19,6 +28,12 @@ pub(crate) fn normalize(text: &str, form: NormalForm) -> String {
     let form = match form {
         NormalForm::Nfc => "NFC",
         NormalForm::Nfkc => "NFKC",
+        NormalForm::Idna => return host(text),
     };
     JsValue::from_str(text).unchecked_into::<Text>().normalize(form)
+}
+
+/// The host name of a URL is in its ASCII form (URL Standard, "domain to ASCII").
+fn host(text: &str) -> String {
+    Url::new(&format!("http://{text}")).map_or_else(|_| String::new(), |url| url.hostname())
 }

@@ -167,7 +167,9 @@ fn schemas(place: &str, part: &'static Value, found: &mut Vec<(String, &'static 
         found.push((place.to_owned(), part));
     }
     match part {
-        Value::Object(members) => members.iter().for_each(|(name, part)| schemas(&format!("{place}/{name}"), part, found)),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, part)| schemas(&format!("{place}/{name}"), part, found));
+        }
         Value::Array(items) => items.iter().for_each(|part| schemas(place, part, found)),
         _ => {}
     }
@@ -201,7 +203,9 @@ fn the_served_yaml_has_no_anchors_and_no_flow_mappings() {
     let yaml = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/public/openapi.yaml")).unwrap();
     for line in yaml.lines() {
         let value = line.trim_start().trim_start_matches("- ").split_once(": ").map_or(line.trim(), |(_, value)| value);
-        assert!(!value.starts_with(['&', '*', '{']) || value == "{}", "{line}");
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(char::is_alphanumeric);
+        let is_anchor = value.strip_prefix(['&', '*']).is_some_and(is_name);
+        assert!(!is_anchor && (!value.starts_with('{') || value == "{}"), "{line}");
     }
 }
 

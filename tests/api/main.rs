@@ -32,6 +32,7 @@ mod migrations_sessions;
 mod overtaken;
 mod paging;
 mod properties;
+mod queries;
 mod rbac_matrix;
 mod refreshing;
 mod registering;

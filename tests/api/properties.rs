@@ -68,9 +68,27 @@ proptest! {
             let stored = email.as_str();
             let again = Email::parse(stored, normalize);
             prop_assert_eq!(again.as_ref(), Ok(&email), "parsing is idempotent");
-            prop_assert!(stored.chars().count() <= 254 && !stored.chars().any(char::is_control));
+            prop_assert!(stored.len() <= 254 && !stored.chars().any(char::is_control));
             let (_, domain) = stored.rsplit_once('@').unwrap();
-            prop_assert!(domain.contains('.'));
+            prop_assert!(domain.contains('.') && domain.is_ascii());
+        }
+    }
+
+    #[test]
+    fn all_spellings_of_a_mailbox_meet(
+        local in "[\\p{Latin}\\p{Greek}\\p{Devanagari}\\p{Cyrillic}\\p{Hangul}\\p{Mn}]{1,8}",
+        label in "[\\p{Latin}\\p{Greek}\\p{Devanagari}\\p{Cyrillic}\\p{Hangul}]{1,8}",
+    ) {
+        use unicode_normalization::UnicodeNormalization as _;
+        let address = format!("{local}@{label}.example");
+        if let Ok(email) = Email::parse(&address, normalize) {
+            prop_assert_eq!(Email::parse(email.as_str(), normalize), Ok(email.clone()), "stored: {}", email.as_str());
+            let spellings = [address.nfc().collect::<String>(), address.nfd().collect(), format!(" {address}\t")];
+            for spelling in spellings {
+                prop_assert_eq!(Email::parse(&spelling, normalize), Ok(email.clone()), "{:?}", spelling);
+            }
+            let ascii = format!("{local}@{}", email.as_str().rsplit_once('@').unwrap().1.to_uppercase());
+            prop_assert_eq!(Email::parse(&ascii, normalize), Ok(email));
         }
     }
 

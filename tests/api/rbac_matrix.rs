@@ -54,6 +54,7 @@ updateProfile                    401 403 200 200 200 200 200 200 200 200 200 200
 changePassword                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 exportData                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 deleteAccount                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+deleteAccountByPost              401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 
 listUniversities                 401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 createUniversity                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
@@ -124,6 +125,7 @@ updateProfile           PATCH /users/me {"full_name": "Somebody"}
 changePassword          PUT /users/me/password {"current_password": "correct horse battery staple", "new_password": "another thing"}
 exportData              GET /users/me/export
 deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
+deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
 listUniversities        GET /universities
 createUniversity        POST /universities {"name": "New", "slug": "new"}
 getUniversity           GET /universities/1
@@ -196,7 +198,7 @@ fn filled(world: &World, request: &str) -> String {
 fn budget(operation: &str) -> u64 {
     match operation {
         "getCurrentUser" => 1,
-        "changePassword" | "deleteAccount" | "removeRole" => 3,
+        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" => 3,
         _ => 2,
     }
 }

@@ -52,6 +52,20 @@ async fn an_address_is_taken_regardless_of_case() {
 }
 
 #[tokio::test]
+async fn all_spellings_of_a_mailbox_are_one_account() {
+    let service = Service::new();
+    service.register("ada@bücher.example").await;
+    for email in ["ada@xn--bcher-kva.example", "Ada@BÜCHER.example", "ada@bu\u{308}cher.example"] {
+        let reply = service.post("/auth/register", &json!({"email": email, "password": "another password"})).await;
+        reply.expect_error(409, "CONFLICT");
+        service.login(email, PASSWORD).await.expect(200);
+    }
+    let reply = service.post("/auth/register", &json!({"email": "संपर्क@डाटामेल.भारत", "password": PASSWORD})).await;
+    assert_eq!(reply.expect(201).body["email"], "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c");
+    service.login("संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
 async fn privileged_and_unknown_members_have_no_effect() {
     let service = Service::new();
     let body = json!({

@@ -4,8 +4,6 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
 
-use crate::support::contract::{DESCRIPTION, resolve};
-use crate::support::world::World;
 use crate::support::{EMAIL, Reply, Service};
 
 async fn send(service: &Service, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -288,54 +286,4 @@ async fn a_file_that_the_client_has_is_not_sent_again() {
     }
     let renamed = Service::with(&[("APP_NAME", "other")]).get("/openapi.json").await;
     assert_ne!(renamed.header("etag"), service.get("/openapi.json").await.header("etag"), "the title is in it");
-}
-
-/// The description's operations, with their parameters in the query.
-fn operations() -> impl Iterator<Item = (String, &'static str, Vec<&'static str>)> {
-    let paths = DESCRIPTION["paths"].as_object().unwrap();
-    paths.iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().iter().map(move |(method, operation)| {
-            let parameters = operation["parameters"].as_array().into_iter().flatten().map(resolve);
-            let in_query = parameters.filter(|parameter| parameter["in"] == "query");
-            (method.to_uppercase(), path.as_str(), in_query.map(|parameter| parameter["name"].as_str().unwrap()).collect())
-        })
-    })
-}
-
-/// A filter that is passed over lists everything.
-#[tokio::test]
-async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
-    let world = World::of(&[("root", "PLATFORM_ADMIN"), ("sam", "STUDENT@1")]);
-    world.enroll("sam", 1);
-    let before = world.dump();
-    for (method, path, parameters) in operations() {
-        if path.starts_with("/health") || path.starts_with("/openapi") || path.starts_with("/operator") {
-            continue;
-        }
-        let (root, sam) = (world.sign_in("root").await, world.sign_in("sam").await);
-        let caller = if path.ends_with("/enrollments") && method == "POST" { &sam } else { &root };
-        let path = path.replace("{id}", "1").replace("{department_id}", "3").replace("{grant_id}", "1");
-        let value = |name: &str| match name {
-            "email" => "a@example.com",
-            "is_active" => "true",
-            "type" => "registered",
-            _ => "1",
-        };
-        let twice = parameters.iter().map(|name| (*name, format!("{name}={0}&{name}={0}", value(name))));
-        let unknown = [("emial", "emial=x".to_owned()), ("search", "search=boss&search=x".to_owned())];
-        for (name, query) in twice.chain(unknown) {
-            let reply = caller.ask(&format!("{method} {path}?{query} {{}}")).await.expect_error(422, "VALIDATION_ERROR");
-            assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", name]), "{method} {path}?{query}");
-            assert_eq!(reply.faults().len(), 1);
-        }
-    }
-    assert_eq!(world.dump(), before);
-}
-
-#[tokio::test]
-async fn pages_files_and_health_ignore_the_query() {
-    let service = Service::new();
-    for path in ["/health", "/health/ready", "/openapi.json", "/openapi.yaml", "/docs", "/docs/docs.js"] {
-        service.get(&format!("{path}?v=1&v=2")).await.expect(200);
-    }
 }

@@ -51,6 +51,15 @@ async fn a_user_has_at_most_two_hundred_roles() {
     give_bob_roles(&world, &[20], 19);
     let root = world.sign_in("root").await;
     root.ask(&grant("TA")).await.expect(201);
+    // Each reply is checked against the description, which bounds the lists.
+    let bob = world.sign_in("bob").await;
+    let admin = format!("GET /admin/users/{}", world.id("bob"));
+    let replies = [bob.ask("GET /users/me").await, bob.ask("GET /users/me/export").await, root.ask(&admin).await];
+    for reply in replies {
+        let body = reply.expect(200).body;
+        let roles = body["user"]["roles"].as_array().or(body["roles"].as_array());
+        assert_eq!(roles.map(Vec::len), Some(200));
+    }
     let platform = grant("PLATFORM_ADMIN");
     for one_more in [grant("STUDENT"), platform] {
         let reply = root.ask(&one_more).await.expect_error(409, "CONFLICT");

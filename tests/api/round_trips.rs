@@ -11,13 +11,14 @@ use crate::support::contract::is_built;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 
-const PEOPLE: [Person; 6] = [
+const PEOPLE: [Person; 7] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("dora", "DEPARTMENT_ADMIN@1/1"),
     ("stu", "STUDENT@1"),
     ("bob", ""),
     ("eve", ""),
+    ("pat", ""),
 ];
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
@@ -40,6 +41,7 @@ const OPERATIONS: &str = r#"
 1 exportData        bob      GET /users/me/export?cursor=5
 2 changePassword    bob      PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
 2 deleteAccount     eve      DELETE /users/me {"password": "PASSWORD"}
+2 deleteAccountByPost pat    POST /users/me/delete {"password": "PASSWORD"}
 1 listUniversities  root     GET /universities
 1 listUniversities  ulla     GET /universities
 2 createUniversity  root     POST /universities {"name": "New", "slug": "new"}

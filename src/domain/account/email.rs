@@ -1,46 +1,53 @@
-//! E-mail addresses: normalised and lower-cased once, when they are parsed.
+//! E-mail addresses: brought into one spelling when they are parsed, so that a mailbox has one account.
 //!
-//! The `email_address` crate owns the grammar (RFC 5321, 5322 and 6532). This file adds the rules of a sign-up form:
-//! no display name, no address literal, a domain with a dot. It does not verify that the mailbox exists.
-
-use email_address::{EmailAddress, Options};
+//! The grammar is that of RFC 6531 without quoted local parts and address literals, and with a dot in the domain. It does
+//! not verify that the mailbox exists.
 
 use crate::domain::unicode::{NormalForm, Normalize, fold_case, is_invisible, normalized};
 
-/// Maximum length of an address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
+/// Maximum length of an address, in bytes (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
 pub const MAX_LENGTH: usize = 254;
+/// Maximum length of a local part, in bytes (RFC 5321 §4.5.3.1.1).
+const MAX_LOCAL_PART: usize = 64;
+/// Maximum length of a part of a domain, in bytes (RFC 1035 §2.3.4).
+const MAX_LABEL: usize = 63;
 
-/// An e-mail address: trimmed, NFC (RFC 6532 §3.1), lower-cased.
+/// An e-mail address: trimmed; the local part lower-cased, then NFC (RFC 8265 §3.3 has this order); the domain in its
+/// ASCII form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
 
 /// Why a text is not a valid e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailFault {
-    /// More than [`MAX_LENGTH`] characters.
+    /// More than [`MAX_LENGTH`] bytes.
     TooLong,
     /// The text does not match the grammar.
     Invalid,
 }
 
 impl Email {
-    /// Parses, trims, normalises and lower-cases an address.
+    /// Parses an address in any spelling.
     ///
     /// # Errors
     /// [`EmailFault`] names the rule that the text breaks.
     pub fn parse(text: &str, normalize: Normalize) -> Result<Self, EmailFault> {
-        let address = fold_case(&normalized(text.trim(), NormalForm::Nfc, normalize));
-        // Checked last, because normalising and lower-casing can lengthen a text.
-        if address.chars().count() > MAX_LENGTH {
+        let text = text.trim();
+        // The ASCII form of a domain may be shorter than the typed one, but not that much.
+        if text.len() > 4 * MAX_LENGTH {
             return Err(EmailFault::TooLong);
         }
-        let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
-        // A quoted local part could contain anything, even a second `@`.
-        let is_refused = |c: char| c.is_control() || c.is_whitespace() || c == '"' || is_invisible(c);
-        if address.chars().any(is_refused) || EmailAddress::parse_with_options(&address, options).is_err() {
+        let (local, domain) = text.rsplit_once('@').unwrap_or((text, ""));
+        let local = normalized(&fold_case(local), NormalForm::Nfc, normalize);
+        let domain = ascii_domain(domain, normalize);
+        // Checked last, because normalising and lower-casing can lengthen a text.
+        if local.len() + 1 + domain.len() > MAX_LENGTH {
+            return Err(EmailFault::TooLong);
+        }
+        if !is_local_part(&local) || !is_domain(&domain) {
             return Err(EmailFault::Invalid);
         }
-        Ok(Self(address))
+        Ok(Self(format!("{local}@{domain}")))
     }
 
     /// The normalised address, in the form that is stored and compared.
@@ -48,6 +55,71 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Atoms separated by dots (RFC 5322 §3.2.3, RFC 6531 §3.3). A quoted local part could contain anything, even a second
+/// `@`.
+fn is_local_part(text: &str) -> bool {
+    let is_atom = |atom: &str| !atom.is_empty() && has_atom_characters(atom);
+    text.len() <= MAX_LOCAL_PART && text.split('.').all(is_atom)
+}
+
+fn has_atom_characters(atom: &str) -> bool {
+    let following = atom.chars().skip(1).map(Some).chain([None]);
+    let preceding = [None].into_iter().chain(atom.chars().map(Some));
+    atom.chars().zip(preceding).zip(following).all(|((c, previous), next)| match c {
+        '\u{200c}' | '\u{200d}' => previous.is_some_and(has_joiners) && next.is_some_and(has_joiners),
+        c if c.is_ascii() => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
+        c => !c.is_control() && !c.is_whitespace() && !is_invisible(c),
+    })
+}
+
+/// Characters of scripts that are not written correctly without joiners: Arabic and those of India.
+const fn has_joiners(c: char) -> bool {
+    matches!(c, '\u{620}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{900}'..='\u{dff}')
+}
+
+/// The ASCII form of a domain; empty if there is none. Only a domain with other characters, or with an encoded part that
+/// may be wrong, needs the tables.
+fn ascii_domain(text: &str, normalize: Normalize) -> String {
+    let lower = text.to_ascii_lowercase();
+    if lower.is_ascii() && !lower.split('.').any(|label| label.starts_with("xn--")) {
+        return lower;
+    }
+    let is_refused = |c: char| match c {
+        '\u{200c}' | '\u{200d}' => false,
+        c if c.is_ascii() => !is_domain_character(c) && c != '.',
+        c => c.is_whitespace() || is_invisible(c),
+    };
+    if lower.chars().any(is_refused) {
+        return String::new();
+    }
+    // UTS #46 maps U+0345 to a letter before it composes, so equivalent texts would have different forms.
+    let ascii = normalize(&normalize(&lower, NormalForm::Nfc), NormalForm::Idna);
+    // The runtime reads such a host as an IPv4 address (URL Standard, "ends in a number").
+    if ascii.rsplit('.').next().is_some_and(is_number) { String::new() } else { ascii }
+}
+
+fn is_number(label: &str) -> bool {
+    let hexadecimal =
+        label.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hexadecimal || label.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// At least two labels. An underscore is no character of host names, but some mail domains have one.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let has_ends = |c: char| c.is_ascii_alphanumeric();
+        (1..=MAX_LABEL).contains(&label.len())
+            && label.chars().all(is_domain_character)
+            && label.starts_with(has_ends)
+            && label.ends_with(has_ends)
+    };
+    text.contains('.') && text.split('.').all(is_label)
+}
+
+const fn is_domain_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
 #[cfg(test)]
@@ -68,8 +140,46 @@ mod tests {
 
     #[test]
     fn internationalised_addresses_are_allowed_and_normalised() {
-        assert_eq!(parsed("Jörg@Bücher.example"), Ok("jörg@bücher.example".to_owned()));
+        assert_eq!(parsed("Jörg@Bücher.example"), Ok("jörg@xn--bcher-kva.example".to_owned()));
         assert_eq!(parsed("jo\u{308}rg@example.com"), parsed("jörg@example.com"));
+    }
+
+    #[test]
+    fn all_spellings_of_a_domain_are_one() {
+        for domain in [
+            "bücher.example",
+            "BÜCHER.example",
+            "bu\u{308}cher.example",
+            "xn--bcher-kva.example",
+            "XN--Bcher-KVA.Example",
+            "bücher。example",
+        ] {
+            assert_eq!(parsed(&format!("ada@{domain}")), Ok("ada@xn--bcher-kva.example".to_owned()), "{domain}");
+        }
+        // Canonically equivalent, but UTS #46 alone maps them to two names.
+        assert_eq!(parsed("ada@\u{1ff2}\u{2de0}.example"), parsed("ada@ω\u{300}\u{2de0}\u{345}.example"));
+        // Non-transitional: these are two domains.
+        assert_ne!(parsed("ada@faß.example"), parsed("ada@fass.example"));
+        assert_eq!(parsed("ada@ｅｘａｍｐｌｅ.com"), Ok("ada@example.com".to_owned()));
+    }
+
+    #[test]
+    fn addresses_in_scripts_with_combining_marks_are_allowed() {
+        assert_eq!(parsed("संपर्क@डाटामेल.भारत"), Ok("संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c".to_owned()));
+        for local in ["ශ\u{dca}\u{200d}රී", "علی\u{200c}رضا", "用户", "χρήστης", "ส้ม", "o'brien", "{a|b}~", "ß"]
+        {
+            assert!(parsed(&format!("{local}@example.com")).is_ok(), "{local}");
+        }
+        assert_ne!(parsed("ß@example.com"), parsed("ss@example.com"), "two mailboxes");
+    }
+
+    #[test]
+    fn folding_comes_before_composing() {
+        // Lower-casing U+0130 gives two characters; the first composes with no other.
+        for text in ["\u{130}x@example.com", "\u{1e9e}@example.com", "I\u{307}@example.com", "\u{212a}@example.com"] {
+            let stored = parsed(text).unwrap();
+            assert_eq!(parsed(&stored), Ok(stored.clone()), "{text:?}");
+        }
     }
 
     #[test]
@@ -102,6 +212,20 @@ mod tests {
             "a\u{3164}@b.cd",
             "\"a@b\"@example.com",
             "\"a\"@example.com",
+            "a\u{200c}b@example.com",
+            "\u{200d}@example.com",
+            "a@xn--a.example",
+            "a@xn--.example",
+            "a@ex\u{ad}ample.com",
+            "a@bücher",
+            "a@bü cher.example",
+            "a@bü%63her.example",
+            "a@bücher.example:80",
+            "a@bücher.example/x",
+            "a@①.②.③.④",
+            "a@bücher.0x1f",
+            "a@_b.example",
+            "a@b!c.example",
         ];
         for text in wrong {
             assert_eq!(parsed(text), Err(EmailFault::Invalid), "{text:?}");
@@ -124,10 +248,18 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_at_most_254_characters() {
+    fn an_address_has_at_most_254_bytes() {
         let domain = format!("{}.{}.{}.com", "d".repeat(60), "d".repeat(60), "d".repeat(60));
         let fits = format!("{}@{domain}", "a".repeat(64));
         assert!(parsed(&fits).is_ok());
         assert_eq!(parsed(&format!("{}@{domain}", "a".repeat(250))), Err(EmailFault::TooLong));
+        let label = "d".repeat(62);
+        let domain = |last: usize| format!("{label}.{label}.{label}.{}", "d".repeat(last));
+        assert!(parsed(&format!("{}@{}", "é".repeat(5), domain(54))).is_ok(), "254");
+        assert_eq!(parsed(&format!("{}@{}", "é".repeat(5), domain(55))), Err(EmailFault::TooLong));
+        assert!(parsed(&format!("{}@example.com", "é".repeat(32))).is_ok());
+        assert_eq!(parsed(&format!("{}@example.com", "é".repeat(33))), Err(EmailFault::Invalid));
+        assert!(parsed(&format!("a@{}.com", "d".repeat(63))).is_ok());
+        assert_eq!(parsed(&format!("a@{}.com", "d".repeat(64))), Err(EmailFault::Invalid));
     }
 }

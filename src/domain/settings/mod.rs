@@ -29,7 +29,7 @@ pub struct Presentation {
     /// The origins that may call from a browser.
     pub cors_origins: CorsOrigins,
     /// Names of further request headers that those pages may send.
-    pub cors_request_headers: Vec<String>,
+    pub cors_request_headers: Box<[String]>,
     /// The minimum severity of written log lines.
     pub log_level: LogLevel,
     /// The lines that each request leaves in the access log.
@@ -44,7 +44,7 @@ impl Default for Presentation {
     fn default() -> Self {
         Self {
             cors_origins: CorsOrigins::Only(Vec::new()),
-            cors_request_headers: Vec::new(),
+            cors_request_headers: Box::default(),
             log_level: LogLevel::Info,
             access_log: AccessLog::Both,
             app_name: "edge-auth".to_owned(),
@@ -129,7 +129,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn presentation(&mut self) -> Presentation {
         let default = Presentation::default();
         let cors_origins = self.or("BACKEND_CORS_ORIGINS", Some(default.cors_origins.clone()), cors_origins);
-        let request_headers = self.or("CORS_REQUEST_HEADERS", Some(Vec::new()), header_names);
+        let request_headers = self.or("CORS_REQUEST_HEADERS", Some(Box::default()), header_names);
         let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
         let access_log = self.or("ACCESS_LOG", Some(default.access_log), access_log);
         let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);

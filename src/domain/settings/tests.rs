@@ -133,8 +133,8 @@ fn the_access_log_has_both_lines_or_the_last() {
 #[test]
 fn request_headers_are_a_json_list_of_header_names() {
     let names = |value| read(&[("CORS_REQUEST_HEADERS", value)]).unwrap().presentation.cors_request_headers;
-    assert_eq!(names("[]"), Vec::<String>::new());
-    assert_eq!(names(r#"["baggage","Sentry-Trace"]"#), ["baggage", "Sentry-Trace"]);
+    assert!(names("[]").is_empty());
+    assert_eq!(*names(r#"["baggage","Sentry-Trace"]"#), ["baggage", "Sentry-Trace"]);
     for value in ["", "baggage", "[1]", r#"["*"]"#, r#"[""]"#, r#"["a b"]"#, r#"["a:"]"#, r#"["ä"]"#, "[\"a\\n\"]"] {
         assert_eq!(wrong("CORS_REQUEST_HEADERS", value), ["CORS_REQUEST_HEADERS"], "{value}");
     }

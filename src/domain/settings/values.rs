@@ -136,8 +136,8 @@ fn default_port(scheme: &str) -> Option<&'static str> {
 }
 
 /// A JSON list of header names (RFC 9110 §5.6.2). `*` is none, because browsers take it literally with credentials.
-pub(in crate::domain) fn header_names(text: &str) -> Option<Vec<String>> {
-    let names: Vec<String> = serde_json::from_str(text).ok()?;
+pub(in crate::domain) fn header_names(text: &str) -> Option<Box<[String]>> {
+    let names: Box<[String]> = serde_json::from_str(text).ok()?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
     names.iter().all(|name| !name.is_empty() && name.bytes().all(allowed)).then_some(names)
 }

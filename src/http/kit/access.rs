@@ -2,9 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -15,6 +14,7 @@ use crate::domain::ids::UniversityId;
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
 use crate::domain::problem::{Code, Problem};
+use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::context::Configured;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::query;
@@ -97,7 +97,7 @@ pub(in crate::http) fn reading<I: FromRequestParts<()> + Send + 'static>(
 ) -> MethodRouter {
     let handler = move |request: Request| async move {
         let (mut parts, _) = request.into_parts();
-        let challenge = challenge(access, &parts.headers);
+        let challenge = (access != Access::Public).then(|| challenge(&parts.headers));
         let admission = admitted(access, plan, &mut parts).await;
         with_challenge(challenge, admission.map_or_else(|refused| refused, |admission| admission.result))
     };
@@ -169,7 +169,7 @@ where
     T: Clone + Send + Sync + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    let challenge = challenge(access, &parts.headers);
+    let challenge = (access != Access::Public).then(|| challenge(&parts.headers));
     let response = match admitted(access, plan, &mut parts).await {
         Ok(Admission { caller, resource, result }) => {
             parts.extensions.insert(Fetched(result));
@@ -273,34 +273,11 @@ fn refused(error: service::Error) -> Response {
     Refusal::from(error).into_response()
 }
 
-/// The challenge that fits the presented token, if the response is a 401. A wrong password behind a token is one too.
-fn challenge(access: Access, headers: &HeaderMap) -> Option<BearerChallenge> {
-    let challenge = if sends_token(headers) { BearerChallenge::Rejected } else { BearerChallenge::Absent };
-    (access != Access::Public).then_some(challenge)
-}
-
 fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) -> Response {
     if let Some(challenge) = challenge {
         response.extensions_mut().insert(challenge);
     }
     response
-}
-
-/// Did the client send a bearer token, even one that cannot be read? Its bytes need not be ASCII.
-fn sends_token(headers: &HeaderMap) -> bool {
-    headers.get_all(AUTHORIZATION).iter().any(|value| {
-        let scheme = value.as_bytes().split_at_checked("bearer ".len());
-        scheme.is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case(b"bearer ") && !token.trim_ascii().is_empty())
-    })
-}
-
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's name is compared without case
-/// (RFC 9110 §11.1). Two such headers count as none, because they are ambiguous.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && values.next().is_none();
-    is_bearer.then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 /// The fallback for unknown paths.

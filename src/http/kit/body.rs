@@ -110,7 +110,8 @@ fn declares_json(headers: &HeaderMap) -> bool {
     let mut parts = unquoted_split(&lower).map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    let mut charsets = parts.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.trim() == "charset");
+    let mut charsets =
+        parts.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.trim() == "charset");
     is_json && charsets.all(|(_, charset)| matches!(unquoted(charset.trim()), "utf-8" | "utf8" | "us-ascii"))
 }
 
@@ -131,7 +132,8 @@ fn unquoted(text: &str) -> &str {
 
 /// Is the body compressed, or coded otherwise? `identity` means that it is not.
 fn is_coded(headers: &HeaderMap) -> bool {
-    let is_identity = |coding: &[u8]| coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let is_identity =
+        |coding: &[u8]| coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity");
     let values = headers.get_all(CONTENT_ENCODING).iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|coding| !is_identity(coding))
 }

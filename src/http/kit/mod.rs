@@ -1,6 +1,7 @@
 //! Shared by all capabilities: bodies, fields, queries, paths, headers, access rules, the error envelope.
 
 pub(crate) mod access;
+pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod cors;

@@ -64,7 +64,7 @@ pub(in crate::http) fn root() -> MethodRouter {
 }
 
 fn redirect(path: &'static str) -> MethodRouter {
-    guarded(Access::Public, None, no_reading, get(move |configured: Configured| to_page(configured, path)))
+    guarded(Access::Public, None, no_reading, get(async move |configured: Configured| to_page(&configured, path)))
 }
 
 async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -> Result<Response, Refusal> {
@@ -83,7 +83,7 @@ async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -
     Ok(response)
 }
 
-async fn to_page(configured: Configured, path: &'static str) -> Result<Response, Refusal> {
+fn to_page(configured: &Configured, path: &'static str) -> Result<Response, Refusal> {
     let location = format!("{}{path}", configured.settings().presentation.base_path);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;

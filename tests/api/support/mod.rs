@@ -53,6 +53,7 @@ pub fn normalize(text: &str, form: NormalForm) -> String {
     use unicode_normalization::UnicodeNormalization as _;
     match form {
         NormalForm::Nfc => text.nfc().collect(),
+        NormalForm::Idna => idna::domain_to_ascii(text).unwrap_or_default(),
         NormalForm::Nfkc => text.nfkc().collect(),
     }
 }

@@ -237,6 +237,15 @@ export const OPERATIONS = [
     perform: (service, person) => deleteAccount(service, person, WRONG_PASSWORD),
   },
   {
+    id: "deleteAccountByPost",
+    case: "a wrong password",
+    status: 401,
+    trips: 2,
+    reads: ({ throttles }) => 8 + throttles,
+    writes: () => 4,
+    perform: (service, person) => authorized(service, person, "POST", "/users/me/delete", { password: WRONG_PASSWORD }),
+  },
+  {
     id: "getReadiness",
     status: 200,
     trips: 1,
