@@ -9,7 +9,8 @@
 pub enum NormalForm {
     /// Canonical composition, for e-mail addresses (RFC 6532 §3.1).
     Nfc,
-    /// The ASCII form of a domain name (UTS #46, non-transitional, as in the URL Standard). Empty if there is none.
+    /// The ASCII form of a domain name (UTS #46, non-transitional, as in the URL Standard). Empty if there is none. The
+    /// runtime may pass an encoded part that decodes to no name; no such domain exists.
     Idna,
     /// Compatibility composition, for passwords: also folds ligatures and full-width letters.
     Nfkc,
