@@ -22,9 +22,14 @@ export function storedEmail(text) {
   return domain ? folded(trimmed.slice(0, trimmed.lastIndexOf("@") + 1)) + domain : folded(trimmed);
 }
 
+/** Letters, marks, digits, hyphens, joiners and dots. `domainToASCII` drops the rest from a backslash or slash on. */
+const DOMAIN = /^[\p{L}\p{M}\p{N}\u200c\u200d.\u3002\uff0e\uff61-]+$/u;
+
 /** The ASCII form of an address' domain; empty if it has none. */
-export const asciiDomain = (email) =>
-  email.includes("@") ? domainToASCII(email.slice(email.lastIndexOf("@") + 1).normalize("NFC")) : "";
+export function asciiDomain(email) {
+  const domain = email.slice(email.lastIndexOf("@") + 1).normalize("NFC");
+  return email.includes("@") && DOMAIN.test(domain) ? domainToASCII(domain) : "";
+}
 
 /** The database, as messages name it. */
 export function named({ state, environment }) {

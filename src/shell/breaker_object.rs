@@ -66,7 +66,10 @@ pub fn answer(url: &str, storage: &impl Storage) -> String {
     };
     match answered() {
         Ok(json) => format!("R200\ncontent-type: application/json\n\n{json}"),
-        Err(cause) => format!("R500\ncontent-type: text/plain\n\n{cause}"),
+        Err(cause) => {
+            tracing::error!(target: "app.breaker", cause, "Circuit breaker cannot answer");
+            "R500\ncontent-type: text/plain\n\n".to_owned()
+        }
     }
 }
 

@@ -23,6 +23,8 @@ const LIFETIME_MS = 3_600_000;
 const events = new Set();
 /** Does this instance have the environment? */
 let isConnected = false;
+/** Was this instance lost in a crash? The next event starts a new one. */
+let isLost = false;
 /** The text of the current turn; a panic hands over its log lines, too. */
 let records = "";
 const taker = { take: (text) => (records = text) };
@@ -31,13 +33,13 @@ export default class extends WorkerEntrypoint {
   fetch(request) {
     const event = eventOf(this.env, { request, fail: crashed });
     begin(event, () => rust.answer(headText(request), event.begun));
-    return event.response ?? waitFor(event, this.ctx);
+    return finish(event, this.ctx);
   }
 
   scheduled() {
     const event = eventOf(this.env);
     begin(event, () => rust.clean(event.begun));
-    return event.response ?? waitFor(event, this.ctx);
+    return finish(event, this.ctx);
   }
 }
 
@@ -68,6 +70,10 @@ function begin(event, call) {
   }
   events.add(event);
   turn(event, () => {
+    if (isLost) {
+      rust.__wbg_reset_state();
+      isLost = false;
+    }
     if (!isConnected) {
       rust.connect(taker, environmentText(event.env));
       isConnected = true;
@@ -76,9 +82,17 @@ function begin(event, call) {
   });
 }
 
-/** A client that disconnects must not cancel a use case half-way, and tasks may go on behind the response. */
-function waitFor(event, ctx) {
-  ctx.waitUntil(new Promise((resolve) => (event.end = resolve)));
+/**
+ * The response, or a promise of it. A client that disconnects must not cancel a use case half-way, and tasks may go on
+ * behind the response, even behind one that was made at once.
+ */
+function finish(event, ctx) {
+  if (events.has(event)) {
+    ctx.waitUntil(new Promise((resolve) => (event.end = resolve)));
+  }
+  if (event.response !== undefined) {
+    return event.response;
+  }
   const response = new Promise((resolve, reject) => Object.assign(event, { respond: resolve, reject }));
   // The runtime ties a response to the event that makes it, so the crash of another one only rejects.
   return response.catch((error) => event.fail(event, error));
@@ -86,13 +100,15 @@ function waitFor(event, ctx) {
 
 /** One call into Rust, and its records. */
 function turn(event, call) {
+  let hasThrown = true;
   try {
     try {
       call();
+      hasThrown = false;
     } finally {
       const text = records;
       records = "";
-      perform(event, text);
+      perform(event, text, hasThrown);
     }
   } catch (error) {
     crash(error);
@@ -103,8 +119,8 @@ function turn(event, call) {
   }
 }
 
-/** Carries out the records of a turn, in their order. */
-function perform(event, text) {
+/** Carries out the records of a turn, in their order. Of a turn that ended in a crash, only the log lines count. */
+function perform(event, text, hasThrown) {
   for (let start = 0, end; start < text.length; start = end + 1) {
     const kind = text[start];
     if (kind === "R" || kind === "S") {
@@ -112,8 +128,13 @@ function perform(event, text) {
       return;
     }
     end = text.indexOf("\n", start);
+    if (end < 0) {
+      throw new Error("a record without an end");
+    }
     if (kind === "[") {
-      want(event, JSON.parse(text.slice(start, end)));
+      if (!hasThrown) {
+        want(event, JSON.parse(text.slice(start, end)));
+      }
     } else if (kind === "#") {
       event.requestId = text.slice(start + 1, end);
     } else {
@@ -165,10 +186,10 @@ function want(event, [kind, number, deadlineMs, given]) {
   }
 }
 
-/** Answers every event in flight, and starts a new instance. */
+/** Answers every event in flight. The next event starts a new instance, so a failure of that start is its own. */
 function crash(error) {
   log("ERROR", "app.runtime", `The instance is lost: ${error?.stack ?? error}`);
-  rust.__wbg_reset_state();
+  isLost = true;
   isConnected = false;
   const lost = [...events];
   events.clear();
@@ -200,5 +221,5 @@ function crashed({ request, requestId = crypto.randomUUID().replaceAll("-", "") 
 
 /** One line in the format of `shell/logging.rs`. */
 function log(level, name, message, fields = {}) {
-  console.log(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
+  console.error(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
 }

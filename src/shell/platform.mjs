@@ -70,7 +70,9 @@ export function responseOf(text, requestId, stream) {
   const [first, end] = [text.indexOf("\n"), text.indexOf("\n\n")];
   const headers = headersOf(text.slice(first + 1, end));
   const response = new Response(stream ?? (text.slice(end + 2) || null), { status: Number(text.slice(1, first)), headers });
-  response.headers.set("X-Request-ID", requestId);
+  if (requestId !== undefined) {
+    response.headers.set("X-Request-ID", requestId);
+  }
   return response;
 }
 

@@ -22,10 +22,12 @@ import {
   retryTime,
   setFaults,
   startFaulty,
+  until,
   untilProbeIsDue,
 } from "./support/faults.mjs";
 import { assertLogLine, loggedText } from "./support/logs.mjs";
 import { testInTime } from "./support/patience.mjs";
+import { startFor } from "./support/start.mjs";
 
 const PATH = "/operator/circuit-breaker";
 const DOWN = { db: { kind: "before" } };
@@ -213,4 +215,18 @@ test("many parallel probes log one transition, under the id of the request that 
   assertSuccess(answers.at(-1), 200);
   const closings = (await breakerLines(service)).filter((line) => line.to === "closed");
   assert.deepEqual(closings.map((line) => line.request_id), [answers.at(-1).headers["x-request-id"]]);
+});
+
+test("a refusal that is made at once still has its copy of the breaker refreshed behind it", async (t) => {
+  const settings = { OPERATOR_KEY, LOG_LEVEL: "DEBUG" };
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/counted-waits.mjs", settings });
+  const { access } = await signUp(service);
+  assertSuccess(await command(service, "open"), 200);
+  // The copy is fresh for some seconds. The first refusal after that starts the refresh, and does not wait for it.
+  await until("a refusal refreshes the copy", async () => {
+    const response = await me(service, access);
+    assertUnavailable(response);
+    return response.headers["x-test-waits"] === "at once, 1";
+  });
+  await service.logged((line) => line.message === "Circuit breaker copy refreshed" && line.reached);
 });
