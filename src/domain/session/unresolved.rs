@@ -63,7 +63,7 @@ mod tests {
 
     fn exchange(number: usize) -> UnresolvedExchange {
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&number.to_be_bytes()[..8]);
+        bytes[..8].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
         UnresolvedExchange { session_id: SessionId::new(7).unwrap(), successor_id: TokenId::from_random(bytes) }
     }
 

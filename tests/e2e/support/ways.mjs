@@ -44,6 +44,10 @@ export function perform(service, { by, target, request }, university) {
 export function refusals(winner, loser) {
   const isHit = winner.target === loser.by;
   const allowed = isHit ? [AFTERWARDS[winner.effect][loser.needs]] : [];
+  if (isHit && loser.needs !== "account") {
+    // It began in time, but a stopped administrator changes nothing.
+    allowed.push("403 FORBIDDEN");
+  }
   if (isHit && loser.effect === "removed") {
     // It began in time, but a stopped caller removes no role; its own role may be gone by then.
     allowed.push(loser.isOwn && winner.effect !== "disabled" ? "404 NOT_FOUND" : "403 FORBIDDEN");
