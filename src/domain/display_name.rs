@@ -14,17 +14,17 @@ pub enum NameFault {
     HiddenCharacter,
 }
 
-/// Trims a name and checks it.
+/// Trims a name and checks it. Surrounding white space counts for the length, as in the description's `maxLength`.
 pub(in crate::domain) fn parse_name(text: &str, max_length: usize) -> Result<&str, NameFault> {
+    if text.chars().count() > max_length {
+        return Err(NameFault::TooLong);
+    }
     let text = text.trim();
     if has_hidden_characters(text) {
         return Err(NameFault::HiddenCharacter);
     }
     if !text.chars().any(leaves_a_mark) {
         return Err(NameFault::Blank);
-    }
-    if text.chars().count() > max_length {
-        return Err(NameFault::TooLong);
     }
     Ok(text)
 }
@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_bounded() {
-        assert_eq!(parse_name("  Grace Hopper\u{3000}\n", 12), Ok("Grace Hopper"));
+        assert_eq!(parse_name("  Grace Hopper\u{3000}\n", 16), Ok("Grace Hopper"));
+        assert_eq!(parse_name("  Grace Hopper\u{3000}\n", 15), Err(NameFault::TooLong));
         assert_eq!(parse_name("Grace Hopper!", 12), Err(NameFault::TooLong));
         assert_eq!(parse_name(&"é".repeat(12), 12).map(str::len), Ok(24), "code points are counted, not bytes");
     }

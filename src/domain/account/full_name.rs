@@ -15,7 +15,7 @@ impl FullName {
     /// # Errors
     /// [`NameFault`] names the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Option<Self>, NameFault> {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && text.chars().count() <= MAX_LENGTH {
             return Ok(None);
         }
         parse_name(text, MAX_LENGTH).map(|name| Some(Self(name.to_owned())))
