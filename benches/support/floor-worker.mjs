@@ -16,8 +16,9 @@ const UNLIMITED = 2 ** 53 - 1;
 export default class extends WorkerEntrypoint {
   async fetch(request) {
     const path = request.url.slice(request.url.indexOf("/", 8));
-    const [status, answer] = OPERATIONS[path];
     const headers = request.headers;
+    const wrong = headers.get("X-Case");
+    const [status, answer] = OPERATIONS[wrong ? `${path} ${wrong}` : path];
     const body = request.method === "POST" ? await request.json() : null;
     const context = {
       db: this.env.DB,
@@ -38,7 +39,7 @@ const OPERATIONS = {
   "/health": [200, () => ({ status: "ok" })],
   "/auth/register": [201, register],
   "/auth/login": [200, login],
-  "/auth/login?wrong": [401, refuseLogin],
+  "/auth/login wrong": [401, refuseLogin],
   "/auth/refresh": [200, refresh],
   "/users/me": [200, me],
   "/auth/logout": [200, logout],
