@@ -164,16 +164,21 @@ impl Db for Counter {
     }
 }
 
-/// The statements that return other users' rows look at the roles of the caller themselves.
-#[tokio::test]
-async fn a_refused_caller_makes_the_database_return_nothing() {
+/// A world whose database counts the rows of each statement.
+fn counted() -> (World, Arc<Counter>) {
     let mut counter = None;
     let world = World::through(&PEOPLE, &[], |db| {
         let port = Arc::new(Counter { db, rows: Mutex::default() });
         counter = Some(Arc::clone(&port));
         port
     });
-    let counter = counter.unwrap();
+    (world, counter.unwrap())
+}
+
+/// The statements that return other users' rows look at the roles of the caller themselves.
+#[tokio::test]
+async fn a_refused_caller_makes_the_database_return_nothing() {
+    let (world, counter) = counted();
     let root = world.sign_in("root").await;
     for (caller, path) in [
         ("ulla", "/admin/users"),
@@ -201,13 +206,7 @@ async fn a_refused_caller_makes_the_database_return_nothing() {
 /// The export's statements, one of which writes an event, run before access is decided.
 #[tokio::test]
 async fn a_refused_export_reads_nothing_and_leaves_no_event() {
-    let mut counter = None;
-    let world = World::through(&PEOPLE, &[], |db| {
-        let port = Arc::new(Counter { db, rows: Mutex::default() });
-        counter = Some(Arc::clone(&port));
-        port
-    });
-    let counter = counter.unwrap();
+    let (world, counter) = counted();
     let exported = || world.service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'exported'");
     for (refuse, status) in [("UPDATE users SET is_active = 0 WHERE id = 5", 403), ("DELETE FROM sessions", 401)] {
         let bob = world.sign_in("bob").await;

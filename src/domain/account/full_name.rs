@@ -15,10 +15,10 @@ impl FullName {
     /// # Errors
     /// [`NameFault`] names the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Option<Self>, NameFault> {
-        if text.trim().is_empty() && text.chars().count() <= MAX_LENGTH {
-            return Ok(None);
+        match parse_name(text, MAX_LENGTH) {
+            Err(NameFault::Blank) if text.trim().is_empty() => Ok(None),
+            name => name.map(|name| Some(Self(name.to_owned()))),
         }
-        parse_name(text, MAX_LENGTH).map(|name| Some(Self(name.to_owned())))
     }
 
     /// The trimmed text, for storage and display.
