@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use edge_auth::domain::limits::throttle::wait_ms;
+use edge_auth::domain::limits::throttle::{FREE_FAILURES, wait_ms};
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::json;
 
@@ -58,8 +58,8 @@ async fn from_the_sixth_failure_the_wait_doubles_up_to_fifteen_minutes() {
         fail(&service, 1).await;
         let blocked_until = counted(&service, "max(blocked_until)", "user/%/password");
         let now = crate::support::clock().millis();
-        assert_eq!(blocked_until - now, wait_ms(count), "the SQL agrees with the rule");
-        let wait = wait_ms(count) / 1000;
+        assert_eq!(blocked_until - now, wait_ms(count, FREE_FAILURES), "the SQL agrees with the rule");
+        let wait = wait_ms(count, FREE_FAILURES) / 1000;
         service.advance(wait - 1);
         service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         service.advance(1);

@@ -7,6 +7,7 @@
 use chrono::{DateTime, Utc};
 use jwt_compact::alg::{Hs256, Hs256Key};
 use jwt_compact::{AlgorithmExt as _, Claims, Header, UntrustedToken};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -17,7 +18,7 @@ use crate::domain::time::{MINUTE, Timestamp};
 /// Maximum length of a presented token in bytes, several times that of an issued one.
 const MAX_LENGTH: usize = 4096;
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
-const CLOCK_SKEW_SECONDS: i64 = MINUTE;
+pub(super) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
@@ -64,7 +65,7 @@ pub enum TokenFault {
 }
 
 /// The claims in their wire format, besides `iat` and `exp`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct CustomClaims {
     sub: String,
     jti: String,
@@ -123,7 +124,6 @@ impl TokenAuthority {
     /// # Errors
     /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
     pub fn sign(&self, kind: TokenKind, claims: &TokenClaims) -> Result<Secret, jwt_compact::CreationError> {
-        let header = Header::empty().with_token_type(kind.header_type()).with_key_id(self.current.id.as_str());
         let mut body = Claims::new(CustomClaims {
             sub: claims.user_id.to_string(),
             jti: claims.id.as_str().to_owned(),
@@ -134,7 +134,22 @@ impl TokenAuthority {
         });
         body.issued_at = date_time(claims.issued_at);
         body.expiration = date_time(claims.expires_at);
-        Hs256.token(&header, &body, &self.current.key).map(Secret::new)
+        self.sign_claims(Header::empty().with_token_type(kind.header_type()), &body)
+    }
+
+    /// Signs claims of any kind with the current key.
+    pub(super) fn sign_claims<T: Serialize>(
+        &self,
+        header: Header,
+        claims: &Claims<T>,
+    ) -> Result<Secret, jwt_compact::CreationError> {
+        let header = header.with_key_id(self.current.id.as_str());
+        Hs256.token(&header, claims, &self.current.key).map(Secret::new)
+    }
+
+    /// The `iss` and `aud` of every token.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.issuer, &self.audience)
     }
 
     /// Verifies a token: form, algorithm, key, signature, `typ`, `type`, `iss`, `aud`, `iat`. It checks `exp` last, so
@@ -153,18 +168,22 @@ impl TokenAuthority {
         Ok(claims)
     }
 
-    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<TokenClaims> {
+    /// The claims of a token with this `typ` and a valid signature.
+    pub(super) fn signed_claims<T: Clone + DeserializeOwned>(&self, header_type: &str, text: &str) -> Option<Claims<T>> {
         if text.len() > MAX_LENGTH {
             return None;
         }
         let untrusted = UntrustedToken::new(text).ok()?;
         let header = untrusted.header();
         let key = self.key(header.key_id.as_deref()?)?;
-        if header.token_type.as_deref() != Some(kind.header_type()) {
+        if header.token_type.as_deref() != Some(header_type) {
             return None;
         }
-        let token = Hs256.validator::<CustomClaims>(&key.key).validate(&untrusted).ok()?;
-        let claims = token.claims();
+        Some(Hs256.validator::<T>(&key.key).validate(&untrusted).ok()?.into_parts().1)
+    }
+
+    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<TokenClaims> {
+        let claims = self.signed_claims::<CustomClaims>(kind.header_type(), text)?;
         let custom = &claims.custom;
         if custom.kind != kind || custom.iss != self.issuer || custom.aud != self.audience {
             return None;
@@ -183,7 +202,7 @@ impl TokenAuthority {
     }
 }
 
-fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds(), 0)
 }
 

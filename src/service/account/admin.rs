@@ -59,6 +59,19 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Res
     Ok(sessions_ended)
 }
 
+/// Resets the throttle of a user: failures and waits, of sign-ins and of re-authentication. Known networks stay known.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn unlock(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
+    let actor = caller.user.id;
+    if !admin::unlock(ctx.store, id, actor, ctx.request).await? {
+        return Err(Code::NotFound.into());
+    }
+    tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User unlocked");
+    Ok(())
+}
+
 /// Erases a user's account and everything personal.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Failures have a throttle of their own, so guesses at sign-in do not keep the owner from changing the password.
 
 use crate::domain::audit::EventType;
+use crate::domain::limits::standing::{Counter, Standing};
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
@@ -21,7 +22,10 @@ pub(in crate::service) async fn reauthenticate(
     password: &Password,
     refused_as: EventType,
 ) -> Result<VerifiedPassword, Error> {
-    let account = credentials::by_id(ctx.store, caller.user.id).await?.ok_or(Code::TokenInvalid)?;
+    let user_id = caller.user.id;
+    let (user, throttle) = credentials::by_id(ctx.store, user_id).await?.ok_or(Code::TokenInvalid)?;
+    let counter = Counter::of_reauthentication(user_id);
+    let standing = Standing { counter, is_blocked: throttle.is_blocked(ctx.now()) };
     let session_id = caller.credential.session_id();
-    Ok(verify_password(ctx, &account, password, refused_as, session_id).await?.password)
+    Ok(verify_password(ctx, Some(&user), &standing, password, refused_as, session_id).await?.password)
 }

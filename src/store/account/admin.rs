@@ -7,10 +7,11 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Rows, query};
 use crate::store::account::users::{self, UserRow, user_columns};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::grants::is_sole_administrator;
 use crate::store::page::{Page, PageRequest};
+use crate::store::password::throttle;
 use crate::store::{IdRow, Store};
 
 /// A user and their roles.
@@ -92,9 +93,15 @@ const END_SESSIONS: &str = "
       AND (:always = 1 OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0))
     RETURNING id";
 
+/// An unlock is recorded even if no wait was in force.
+const RECORD_UNLOCK: &str = insert_event! {
+    type: "'unlocked'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "NULL", from: "FROM users WHERE id = :user_id AND erasure_cursor IS NULL",
+};
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS];
+    &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS, RECORD_UNLOCK];
 
 /// Lists users in the order of their registration.
 ///
@@ -177,6 +184,18 @@ pub async fn end_sessions(
     let [ended, _, users] = store.batch([end, record_if_changed(request, event), users::select(id)]).await?;
     let user: Option<UserRow> = users.first()?;
     Ok(user.is_some().then_some(count(&ended)?))
+}
+
+/// Resets all counters of a user. Returns false if there is no such user.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn unlock(store: &Store, id: UserId, actor: UserId, request: RequestInfo<'_>) -> Result<bool, DbError> {
+    let [reset_unknown, reset_known] = throttle::reset_all(id, None);
+    let record = audit::insert(RECORD_UNLOCK, request).bind("user_id", id).bind("actor_id", actor);
+    let [_, _, _, users] = store.batch([reset_unknown, reset_known, record, users::select(id)]).await?;
+    let user: Option<UserRow> = users.first()?;
+    Ok(user.is_some())
 }
 
 fn count(rows: &Rows) -> Result<usize, DbError> {

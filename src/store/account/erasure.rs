@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
-use crate::domain::limits::throttle::ThrottleKey;
+use crate::domain::limits::throttle::reauthentication_key;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
@@ -110,7 +110,7 @@ pub async fn erase(
     let erase = query(ERASE_USER)
         .bind("user_id", user_id)
         .bind("version", version)
-        .bind("throttle", ThrottleKey::Reauthentication(user_id).text())
+        .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
     let recorded = match by {

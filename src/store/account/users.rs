@@ -13,6 +13,7 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_chan
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::password::throttle;
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::{Store, boolean};
 
@@ -184,7 +185,8 @@ pub async fn register(
         .bind("email", user.email)
         .bind("session_id", session.id)
         .bind("network", limit.network);
-    let [counts, users, ..] = store.batch([count, insert, open, record]).await?;
+    let network = throttle::note_first_network(session.network_tag, session.id);
+    let [counts, users, ..] = store.batch([count, insert, open, record, network]).await?;
     if let Some(user) = users.first()? {
         return Ok(RegistrationOutcome::Created(user));
     }
