@@ -45,4 +45,5 @@ mod statements;
 mod support;
 mod tenants;
 mod throttle;
+mod throttle_networks;
 mod unresolved;
