@@ -15,6 +15,9 @@ ALTER TABLE throttles ADD COLUMN closed_until INTEGER NOT NULL DEFAULT 0;
 -- The last sign-in from a known network, at most a day old when it was written.
 ALTER TABLE throttles ADD COLUMN signed_in_at INTEGER;
 
+-- The network of the registration, as in `tag`: known without a row, which would be one more write per registration.
+ALTER TABLE users ADD COLUMN registered_network TEXT;
+
 UPDATE throttles SET recent_failures = failures, failed_at = blocked_until WHERE key LIKE 'user/%/reauthentication';
 
 -- The previous version of the Worker keeps its rows `user/<id>/password` and `unknown/<slot>` for one release: it serves

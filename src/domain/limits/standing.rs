@@ -49,7 +49,7 @@ pub struct Client<'a> {
 pub enum Kind {
     /// Passwords that a signed-in user is asked for again.
     Reauthentication,
-    /// A known network, which has a row.
+    /// A known network. That of the registration has a row only after a failure or another sign-in.
     Network,
     /// A known device; its first failure adds its row.
     Device,
@@ -96,15 +96,23 @@ pub fn device_tag(id: &TokenId) -> String {
     format!("device/{}", id.as_str())
 }
 
-/// Finds the counter of an attempt among those of the account. The SQL guards repeat the waits with the same numbers.
+/// Finds the counter of an attempt among those of the account. `registered_from` is the tag of the network of a
+/// registration within 90 days, which has a row only after a failure or another sign-in.
+///
+/// The SQL guards repeat the waits with the same numbers.
 #[must_use]
-pub fn judge(scope: Scope, counters: &[StoredCounter], client: &Client<'_>, now: Timestamp) -> Standing {
+pub fn judge(
+    scope: Scope,
+    counters: &[StoredCounter],
+    registered_from: Option<&str>,
+    client: &Client<'_>,
+    now: Timestamp,
+) -> Standing {
     let slot = scope.slot(client.key, client.network);
     let shared = counters.iter().find(|counter| counter.key == slot);
     let is_waiting = |counter: &StoredCounter| counter.blocked_until > now.millis();
-    let stand = |kind, tag, is_blocked| {
-        Standing { counter: Counter { scope, kind, key: slot.clone(), tag }, is_blocked }
-    };
+    let stand =
+        |kind, tag, is_blocked| Standing { counter: Counter { scope, kind, key: slot.clone(), tag }, is_blocked };
     if let Some(tag) = device_of(scope, client).map(device_tag) {
         match find(counters, &tag) {
             Some(own) if own.failures >= MAX_FAILURES => {}
@@ -117,12 +125,11 @@ pub fn judge(scope: Scope, counters: &[StoredCounter], client: &Client<'_>, now:
         }
     }
     let tag = client.key.network_tag(client.network);
-    let is_known = |own: &&StoredCounter| {
-        let was_recent = own.signed_in_at.is_some_and(|time| time > now.millis() - KNOWN_FOR_MS);
-        was_recent && own.failures < MAX_FAILURES
-    };
-    if let Some(own) = find(counters, &tag).filter(is_known) {
-        return stand(Kind::Network, Some(tag), is_waiting(own));
+    let own = find(counters, &tag);
+    let signed_in = |time| time > now.millis() - KNOWN_FOR_MS;
+    let signed_in = registered_from == Some(&tag) || own.and_then(|own| own.signed_in_at).is_some_and(signed_in);
+    if signed_in && own.map_or_else(|| has_place(counters), |own| own.failures < MAX_FAILURES) {
+        return stand(Kind::Network, Some(tag), own.is_some_and(is_waiting));
     }
     let is_closed = counters.iter().any(|counter| counter.closed_until > now.millis());
     stand(Kind::Unknown, None, is_closed || shared.is_some_and(is_waiting))
@@ -145,7 +152,8 @@ fn find<'a>(counters: &'a [StoredCounter], tag: &str) -> Option<&'a StoredCounte
 }
 
 fn has_place(counters: &[StoredCounter]) -> bool {
-    i64::try_from(counters.iter().filter(|counter| counter.tag.is_some()).count()).is_ok_and(|places| places < MAX_KNOWN)
+    i64::try_from(counters.iter().filter(|counter| counter.tag.is_some()).count())
+        .is_ok_and(|places| places < MAX_KNOWN)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn flooded() -> StoredCounter {
 
 fn stand(counters: &[StoredCounter], network: &str, device: Option<&(UserId, TokenId)>) -> (Kind, bool) {
     let client = Client { key: &key(), network, device };
-    let standing = judge(Scope::User(owner()), counters, &client, NOW);
+    let standing = judge(Scope::User(owner()), counters, None, &client, NOW);
     (standing.counter.kind, standing.is_blocked)
 }
 
@@ -70,6 +70,22 @@ fn a_network_is_known_for_ninety_days_after_its_last_sign_in() {
 }
 
 #[test]
+fn the_network_of_the_registration_is_known_without_a_row() {
+    let client = Client { key: &key(), network: HOME, device: None };
+    let tag = key().network_tag(HOME);
+    let kind = |counters: &[StoredCounter], tag: &str| {
+        judge(Scope::User(owner()), counters, Some(tag), &client, NOW).counter.kind
+    };
+    let failing = |failures| [StoredCounter { failures, signed_in_at: None, ..home() }];
+    assert_eq!(kind(&[], &tag), Kind::Network);
+    assert_eq!(kind(&[], &key().network_tag("192.0.2.2")), Kind::Unknown);
+    assert_eq!(kind(&failing(99), &tag), Kind::Network);
+    assert_eq!(kind(&failing(100), &tag), Kind::Unknown);
+    let full: Vec<StoredCounter> = (0..20).map(|place| known(place, &format!("network/{place}"))).collect();
+    assert_eq!(kind(&full, &tag), Kind::Unknown, "twenty others are known");
+}
+
+#[test]
 fn a_known_network_or_device_has_only_its_own_wait_and_is_unknown_after_a_hundred_failures() {
     let tag = device_tag(&device().1);
     let waiting = |counter: StoredCounter| StoredCounter { blocked_until: NOW.millis() + 1, failures: 99, ..counter };
@@ -90,7 +106,8 @@ fn a_wait_ends_at_its_end_and_concerns_only_the_networks_of_its_slot() {
     let until = |end| StoredCounter { blocked_until: end, ..slot_of(HOME) };
     assert_eq!(stand(&[until(NOW.millis() + 1)], HOME, None), (Kind::Unknown, true));
     assert_eq!(stand(&[until(NOW.millis())], HOME, None), (Kind::Unknown, false));
-    let elsewhere = (0..99).map(|last| format!("198.51.100.{last}")).find(|network| slot_of(network).key != slot_of(HOME).key);
+    let elsewhere =
+        (0..99).map(|last| format!("198.51.100.{last}")).find(|network| slot_of(network).key != slot_of(HOME).key);
     assert_eq!(stand(&[until(NOW.millis() + 1)], &elsewhere.unwrap(), None), (Kind::Unknown, false));
 }
 

@@ -169,7 +169,11 @@ impl TokenAuthority {
     }
 
     /// The claims of a token with this `typ` and a valid signature.
-    pub(super) fn signed_claims<T: Clone + DeserializeOwned>(&self, header_type: &str, text: &str) -> Option<Claims<T>> {
+    pub(super) fn signed_claims<T: Clone + DeserializeOwned>(
+        &self,
+        header_type: &str,
+        text: &str,
+    ) -> Option<Claims<T>> {
         if text.len() > MAX_LENGTH {
             return None;
         }

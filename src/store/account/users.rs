@@ -13,7 +13,6 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_chan
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
-use crate::store::password::throttle;
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::{Store, boolean};
 
@@ -94,8 +93,8 @@ const COUNT_REGISTRATION: &str = "
 
 /// The constraint decides whether the address is free; the preceding count decides whether the network may register.
 const INSERT_USER: &str = concat!(
-    "INSERT INTO users (email, password_hash, full_name, created_at)
-     SELECT :email, :password_hash, :full_name, :now
+    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
+     SELECT :email, :password_hash, :full_name, :network_tag, :now
      WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
      ON CONFLICT (email) DO NOTHING
      RETURNING ",
@@ -174,6 +173,7 @@ pub async fn register(
         .bind("email", user.email)
         .bind("password_hash", user.password_hash)
         .bind("full_name", user.full_name)
+        .bind("network_tag", session.network_tag)
         .bind("now", request.now)
         .bind("network", limit.network)
         .bind("max_attempts", limit.attempts);
@@ -185,8 +185,7 @@ pub async fn register(
         .bind("email", user.email)
         .bind("session_id", session.id)
         .bind("network", limit.network);
-    let network = throttle::note_first_network(session.network_tag, session.id);
-    let [counts, users, ..] = store.batch([count, insert, open, record, network]).await?;
+    let [counts, users, ..] = store.batch([count, insert, open, record]).await?;
     if let Some(user) = users.first()? {
         return Ok(RegistrationOutcome::Created(user));
     }

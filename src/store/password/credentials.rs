@@ -6,7 +6,7 @@ use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::standing::{Counter, StoredCounter};
-use crate::domain::limits::throttle::{Scope, Throttle, reauthentication_key};
+use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
@@ -27,6 +27,9 @@ pub struct CredentialsRow {
     /// A disabled account cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
+    /// The network of a registration within 90 days. Read for a sign-in only.
+    #[serde(default)]
+    pub registered_network: Option<String>,
 }
 
 impl CredentialsRow {
@@ -54,7 +57,12 @@ macro_rules! credentials_columns {
     };
 }
 
-const SELECT_BY_EMAIL: &str = concat!("SELECT ", credentials_columns!(), " FROM users AS u WHERE u.email = :email");
+const SELECT_BY_EMAIL: &str = concat!(
+    "SELECT ",
+    credentials_columns!(),
+    ", CASE WHEN u.created_at > :known_after THEN u.registered_network END AS registered_network
+     FROM users AS u WHERE u.email = :email"
+);
 
 const SELECT_BY_ID: &str = concat!(
     "SELECT ",
@@ -83,8 +91,9 @@ pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn by_email(store: &Store, email: &Email, no_account: Scope) -> Result<Account, DbError> {
-    let by_email = query(SELECT_BY_EMAIL).bind("email", email);
+pub async fn by_email(store: &Store, email: &Email, no_account: Scope, now: Timestamp) -> Result<Account, DbError> {
+    let known_after = Timestamp::from_millis(now.millis() - KNOWN_FOR_MS);
+    let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after);
     let [users, own, shared] =
         store.batch([by_email, throttle::select_by_email(email), throttle::select(no_account)]).await?;
     let [own, shared] = [throttle::read(&own)?, throttle::read(&shared)?];

@@ -35,7 +35,7 @@ macro_rules! free_place {
 /// With 0 the statement still writes, so that a refusal during a wait takes as long as any other.
 const COUNT_FAILURE: &str = concat!(
     "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until)
-     SELECT row, CASE WHEN row <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
+     SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
             CASE WHEN :failures = 0 OR :closes_all = 0 THEN 0
                  WHEN total + :failures >= :max_failures THEN :now + :day
                  WHEN recent + :failures <= :free_failures_of_all THEN 0
@@ -46,7 +46,7 @@ const COUNT_FAILURE: &str = concat!(
     known_row!(":tag"),
     ", CASE WHEN :may_add = 1 THEN ",
     free_place!(),
-    " END, :key) AS row,
+    " END, :key) AS place,
             coalesce(sum(failures), 0) AS total,
             coalesce(sum(CASE WHEN failed_at > :now - :day THEN recent_failures END), 0) AS recent
          FROM throttles WHERE key > :first_unknown AND key < :last_unknown
@@ -122,10 +122,18 @@ const NOTE_NETWORK: &str = concat!(
          tag = excluded.tag, signed_in_at = excluded.signed_in_at"
 );
 
-/// The first known network of a new user.
-const NOTE_FIRST_NETWORK: &str = "
-    INSERT INTO throttles (key, tag, failures, blocked_until, signed_in_at)
-    SELECT 'user/' || user_id || '/known/00', :network, 0, 0, created_at FROM sessions WHERE id = :session_id";
+/// A success of an unknown network with failures makes its slot the row of the network: one written row instead of two.
+const MOVE_SLOT: &str = concat!(
+    "UPDATE throttles
+     SET key = ",
+    free_place!(),
+    ", tag = :network, failures = 0, recent_failures = 0, blocked_until = 0, signed_in_at = :now
+     WHERE key = :key AND failures > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id) AND ",
+    known_row!(":network"),
+    " IS NULL AND ",
+    free_place!(),
+    " IS NOT NULL"
+);
 
 /// A successful sign-in resets its own counter, if its session was opened. The wait of all unknown networks stays.
 const RESET_AFTER_SIGN_IN: &str = concat!(
@@ -163,7 +171,7 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_BY_EMAIL,
     SELECT_RANGE,
     NOTE_NETWORK,
-    NOTE_FIRST_NETWORK,
+    MOVE_SLOT,
     RESET_AFTER_SIGN_IN,
     RESET_UNKNOWN,
     RESET_KNOWN,
@@ -212,7 +220,7 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Tim
         .bind("tag", counter.tag.as_deref())
         .bind("user_id", scope.user_id())
         .bind("failures", failures)
-        .bind("may_add", counter.kind == Kind::Device)
+        .bind("may_add", matches!(counter.kind, Kind::Device | Kind::Network))
         .bind("closes_all", counter.kind == Kind::Unknown)
         .bind("now", now)
         .bind("day", DAY_MS)
@@ -236,14 +244,21 @@ pub(in crate::store) fn bind_guard(statement: Statement, counter: &Counter) -> S
         .bind("max_failures", MAX_FAILURES)
 }
 
-/// The two statements that follow the opening of a session.
+/// The three statements that follow the opening of a session.
 pub(in crate::store) fn after_sign_in(
     counter: &Counter,
     network_tag: &str,
     session_id: SessionId,
     now: Timestamp,
-) -> [Statement; 2] {
+) -> [Statement; 3] {
     let is_by_device = matches!(counter.kind, Kind::Device | Kind::Overflow);
+    let slot = (counter.kind == Kind::Unknown).then_some(counter.key.as_str());
+    let take_over = bind_known(query(MOVE_SLOT), counter.scope)
+        .bind("network", network_tag)
+        .bind("key", slot)
+        .bind("session_id", session_id)
+        .bind("max_known", MAX_KNOWN)
+        .bind("now", now);
     let note = bind_known(query(NOTE_NETWORK), counter.scope)
         .bind("network", network_tag)
         .bind("resets", !is_by_device)
@@ -255,11 +270,7 @@ pub(in crate::store) fn after_sign_in(
         .bind("key", counter.key.as_str())
         .bind("tag", counter.tag.as_deref())
         .bind("session_id", session_id);
-    [note, reset]
-}
-
-pub(in crate::store) fn note_first_network(network_tag: &str, session_id: SessionId) -> Statement {
-    query(NOTE_FIRST_NETWORK).bind("network", network_tag).bind("session_id", session_id)
+    [take_over, note, reset]
 }
 
 /// Resets all counters: after a change to this hash, or by an administrator.

@@ -102,11 +102,13 @@ pub async fn open(
         statement.bind("user_id", user_id).bind("max_sessions", MAX_SESSIONS).bind("session_id", session.id)
     });
     let [record_oldest, end_oldest] = make_room;
-    let [note_network, reset] = throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
+    let [move_slot, note_network, reset] =
+        throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
     let [opened, ..] = store
         .batch([
             open_statement(verified, counter, session),
             record_outcome(request, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
+            move_slot,
             note_network,
             reset,
             record_oldest,

@@ -29,7 +29,8 @@ export async function throttleOf(db, key) {
 /** Puts a throttle into a state. */
 export function setThrottle(db, key, { failures = 6, blocked_until: blockedUntil }) {
   const sql = `
-    INSERT INTO throttles (key, failures, recent_failures, failed_at, blocked_until) VALUES (?1, ?2, ?2, ?4, ?3)
+    INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until)
+    VALUES (?1, (SELECT registered_network FROM users WHERE ?1 = 'user/' || id || '/known/00'), ?2, ?2, ?4, ?3)
     ON CONFLICT (key) DO UPDATE SET failures = ?2, recent_failures = ?2, failed_at = ?4, blocked_until = ?3`;
   return rows(db, sql, key, failures, blockedUntil, Date.now());
 }
