@@ -18,7 +18,7 @@ async fn a_known_network_or_device_is_unknown_after_a_hundred_failures() {
         }
         service.db.execute("UPDATE throttles SET blocked_until = 0");
         assert_eq!(sum(&service, "max(failures)", "user/1/known/%"), 100);
-        assert_eq!(sum(&service, "count(*)", "user/1/unknown/%"), 0, "they held up nobody else");
+        assert_eq!(sum(&service, "count(*)", "user/1/unknown/%"), 0, "they held up no other network");
         flood(&service, 0..21).await;
         login(&service, ip, PASSWORD, device).await.expect(401);
         assert_eq!(last_reason(&service), "throttled");

@@ -2,7 +2,7 @@
 //!
 //! An attempt is *known* if it presents a device token of the account, or comes from a network from which the account
 //! signed in within 90 days. It then has only its own wait. All other networks share 32 counters by a keyed hash, and
-//! waits for all of them together. So the rows of one account are bounded whatever strangers do.
+//! waits for all of them together. So strangers add at most 32 rows to an account.
 //!
 //! A device has a row only after a failure. If no place is left for one, it counts in the slot of its network, without
 //! the waits for all unknown networks. After 100 failures in a row, a device or a network is no longer known.

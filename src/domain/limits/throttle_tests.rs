@@ -19,8 +19,8 @@ fn throttle_key_format_unchanged() {
     assert_eq!(user(7).known_range(), ("user/7/known/".to_owned(), "user/7/known0".to_owned()));
     assert_eq!(user(7).unknown_range(), ("user/7/unknown/".to_owned(), "user/7/unknown0".to_owned()));
     assert_eq!(Scope::NoAccount(1023).range(), ("unknown/1023/".to_owned(), "unknown/10230".to_owned()));
-    assert_eq!(user(7).slot(&key(), "192.0.2.1"), "user/7/unknown/03");
-    assert_eq!(key().network_tag("192.0.2.1"), "network/c28fee97e58b0edb");
+    assert_eq!(user(7).slot(&key(), "192.0.2.1"), "user/7/unknown/28");
+    assert_eq!(key().network_tag("192.0.2.1"), "network/fc5552b6e1c58d32");
 }
 
 #[test]
