@@ -167,7 +167,7 @@ test-e2e: $(BUNDLE) ## End-to-end tests: the deployed bundle on workerd.
 	$(SAY) "End-to-end tests (workerd)"
 	@node scripts/test.mjs tests/e2e
 
-test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a million tokens.
+test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a million sessions.
 	$(SAY) "The service when it has grown (workerd)"
 	@node scripts/test.mjs tests/growth
 

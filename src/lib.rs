@@ -6,7 +6,7 @@
 //! Dependencies point downwards only, and all layers may use `domain`:
 //!
 //! ```text
-//! shell     the Workers runtime: entry points, D1, static files, console     (the only one to name `worker`)
+//! shell     the Workers runtime: entry points, D1, static files, console     (the only one to name JavaScript)
 //!   │
 //! http      axum: THE table of routes, access rules, bodies, the error envelope
 //!   │
@@ -19,7 +19,7 @@
 //! domain    the rules: password, token, session, circuit breaker, settings …    (pure: values in, decision out)
 //! ```
 //!
-//! A request enters at `shell::entry` and becomes an `http` request. [`http::App::respond`] gives it an id, a span
+//! A request enters at [`shell::requests`] and becomes an `http` request. [`http::App::respond`] gives it an id, a span
 //! and the headers of all responses. The access rule of its route verifies the access token, and reads the user and
 //! the session in one statement. The handler calls one use case. Every error response, from any layer, has the
 //! envelope of `http::kit::refusal`.

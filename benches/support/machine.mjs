@@ -32,7 +32,7 @@ export function circumstances() {
     },
     versions: {
       edge_auth: crate("version"),
-      worker: crate("worker"),
+      wasm_bindgen: crate("wasm-bindgen"),
       rustc: output("rustc", "--version"),
       workerd: versionOf("workerd"),
       miniflare: versionOf("miniflare"),
@@ -49,6 +49,6 @@ export function inWords({ machine, versions, commit }) {
   return [
     `${machine.cpu} × ${machine.processors}, ${machine.memory_gib} GiB, ${machine.system}`,
     `edge-auth ${versions.edge_auth} (${hash?.slice(0, 9)}${isDirty ? ", with changes" : ""}), ${versions.rustc}, ` +
-      `worker ${versions.worker}, workerd ${versions.workerd}, node ${versions.node}`,
+      `wasm-bindgen ${versions.wasm_bindgen}, workerd ${versions.workerd}, node ${versions.node}`,
   ];
 }

@@ -131,9 +131,9 @@ pub enum Reason {
     Overtaken,
     /// The account is disabled.
     Disabled,
-    /// The token or its session was revoked, or is no longer stored.
+    /// The session of the token has ended.
     Revoked,
-    /// The same refresh token was presented again within the retry interval.
+    /// The same refresh token was presented again within the retry interval. No longer written, like `Refreshed`.
     Retry,
     /// The user's oldest session was evicted to make room for a new one.
     Limit,

@@ -9,6 +9,7 @@ pub mod authz;
 pub mod breaker;
 #[cfg(feature = "campus")]
 pub mod campus;
+pub mod display_name;
 pub mod ids;
 pub mod limits;
 pub mod password;

@@ -62,9 +62,9 @@ pub struct NoEntropy;
 /// Fills a buffer with cryptographically strong random bytes.
 pub type Entropy = fn(&mut [u8]) -> Result<(), NoEntropy>;
 
-/// Waits for a slot of the hash queue. The request must hash before its next await. Its `now` stays the same, for the
+/// Waits for a slot of the hash queue, which is fair between client networks. The request must hash before its next await. Its `now` stays the same, for the
 /// dates of tokens and the guards of statements.
-pub type AwaitHashSlot = fn() -> PortFuture<'static, Result<(), HashQueueFull>>;
+pub type AwaitHashSlot = fn(String) -> PortFuture<'static, Result<(), HashQueueFull>>;
 
 /// Tasks that run behind the response. The runtime keeps a request alive until they end, within its own limits; nothing
 /// waits for them, so a task logs its failures itself.

@@ -62,7 +62,7 @@ impl Context<'_> {
 
     /// Hashes a password that is to be stored.
     pub(in crate::service) async fn hash(&self, password: &Password) -> Result<String, Error> {
-        (self.await_hash_slot)().await?;
+        (self.await_hash_slot)(self.request.peer.network()).await?;
         let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
         hash.to_phc().map_err(Error::NewHash)
     }

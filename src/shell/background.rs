@@ -1,22 +1,17 @@
-//! Tasks behind the response: `waitUntil` of the runtime's execution context.
+//! Tasks behind the response. JavaScript keeps the event alive while any of its wants is open.
 
 use tracing::Instrument as _;
-use worker::Context;
 
+use crate::domain::request_id::RequestId;
 use crate::ports::{Background, PortFuture};
+use crate::shell::tasks;
 
-/// The execution context of one event.
-pub(super) struct WaitUntil(Context);
+/// The tasks of the request with this id, for their log lines.
+pub struct RequestTasks(pub RequestId);
 
-impl WaitUntil {
-    pub(super) const fn new(context: Context) -> Self {
-        Self(context)
-    }
-}
-
-impl Background for WaitUntil {
+impl Background for RequestTasks {
     fn spawn(&self, task: PortFuture<'static, ()>) {
-        // The log lines of a task belong to the request that started it.
-        self.0.wait_until(task.instrument(tracing::Span::current()));
+        let span = tracing::info_span!("background", request_id = self.0.as_str());
+        tasks::start(task.instrument(span));
     }
 }

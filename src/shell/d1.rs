@@ -1,40 +1,34 @@
 //! D1 as the database port: batches with a deadline.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde::ser::Serializer;
-use worker::Env;
-use worker::js_sys::Error as JsError;
-use worker::js_sys::futures::JsFuture;
-use worker::send::SendFuture;
-use worker::wasm_bindgen::{JsCast as _, JsValue};
+use serde::ser::{Serialize, Serializer};
 
 use crate::ports::{Db, DbError, NumberedSql, PortFuture, Rows, Statement, Value};
 use crate::shell::clock::now;
-use crate::shell::platform::Platform;
+use crate::shell::tasks::{Answer, ask};
 
 thread_local! {
-    /// The statements that JavaScript knows, by their numbers. A statement is a constant, so its address identifies it:
-    /// it is translated, and its text crosses into JavaScript, once per isolate.
-    static KNOWN: RefCell<HashMap<*const str, Known>> = RefCell::default();
+    /// A statement is a constant, so its address identifies it: it is translated once per instance.
+    static KNOWN: RefCell<HashMap<*const str, Rc<Known>>> = RefCell::default();
 }
 
-/// A statement that JavaScript knows.
+/// A translated statement, and its number in JavaScript.
 struct Known {
-    number: u32,
-    sql: Rc<NumberedSql>,
+    number: usize,
+    sql: NumberedSql,
+    /// Does JavaScript have its text already?
+    is_told: Cell<bool>,
 }
 
 /// The database of this deployment.
 ///
 /// All calls of a request share one deadline, so the second call has only the time that the first left. Only waiting
 /// counts, not the hashing in between. In background tasks, where no client waits, each call has its own deadline.
-pub(super) struct D1 {
-    env: Env,
-    platform: Platform,
+pub struct D1 {
     timeout_ms: u32,
     left_ms: AtomicU32,
     is_shared: bool,
@@ -42,61 +36,59 @@ pub(super) struct D1 {
 
 impl D1 {
     /// One deadline for all calls together.
-    pub(super) fn for_request(env: &Env, platform: &Platform, timeout_ms: u32) -> Self {
-        let (env, platform) = (env.clone(), platform.clone());
-        Self { env, platform, timeout_ms, left_ms: timeout_ms.into(), is_shared: true }
+    #[must_use]
+    pub fn for_request(timeout_ms: u32) -> Self {
+        Self { timeout_ms, left_ms: timeout_ms.into(), is_shared: true }
     }
 
     /// A separate deadline for each call.
-    pub(super) fn for_task(env: &Env, platform: &Platform, timeout_ms: u32) -> Self {
-        Self { is_shared: false, ..Self::for_request(env, platform, timeout_ms) }
+    #[must_use]
+    pub fn for_task(timeout_ms: u32) -> Self {
+        Self { is_shared: false, ..Self::for_request(timeout_ms) }
     }
 
     async fn run(&self, statements: &[Statement], timeout_ms: u32) -> Result<Vec<Rows>, DbError> {
-        let message = self.message(statements)?;
-        let answer = self.platform.batch(&self.env, &message, timeout_ms);
-        let answer = JsFuture::from(answer).await.map_err(|error| DbError::from_message(&text_of(&error)))?;
-        if answer.is_null() {
-            return Err(DbError::TimedOut(self.timeout_ms));
-        }
-        let json = answer.as_string().ok_or_else(|| DbError::Corrupt("no JSON".to_owned()))?;
+        let json = match ask("batch", timeout_ms, &message(statements)?).await {
+            Answer::Text(json) => json,
+            Answer::Failed(error) => return Err(DbError::from_message(&error)),
+            Answer::Late | Answer::Bytes(_) => return Err(DbError::TimedOut(self.timeout_ms)),
+        };
         // The parser's own text may quote a stored value; kind and position are enough.
         let results: Vec<Option<Rows>> = serde_json::from_str(&json)
             .map_err(|error| DbError::Corrupt(format!("{:?} error at column {}", error.classify(), error.column())))?;
         let results: Option<Vec<Rows>> = results.into_iter().collect();
         results.ok_or_else(|| DbError::Corrupt("a statement without rows".to_owned()))
     }
+}
 
-    /// The batch as JSON: numbers of statements, and their values.
-    fn message(&self, statements: &[Statement]) -> Result<String, DbError> {
-        let known: Vec<(u32, Rc<NumberedSql>)> = statements.iter().map(|statement| self.known(statement.sql)).collect();
-        let calls = known.iter().zip(statements);
-        let calls: Result<Vec<(u32, Vec<JsonValue<'_>>)>, DbError> = calls
-            .map(|((number, sql), statement)| {
-                let values = sql.order(statement)?;
-                Ok((*number, values.into_iter().map(JsonValue).collect()))
-            })
-            .collect();
-        serde_json::to_string(&calls?).map_err(|error| DbError::Refused(error.to_string()))
+/// The batch as JSON: the number of each statement, its values, and its text if JavaScript does not have it.
+fn message(statements: &[Statement]) -> Result<String, DbError> {
+    let known: Vec<Rc<Known>> = statements.iter().map(|statement| known(statement.sql)).collect();
+    let calls = known.iter().zip(statements).map(|(known, statement)| {
+        let values: Vec<_> = known.sql.order(statement)?.into_iter().map(JsonValue).collect();
+        Ok((known.number, values, (!known.is_told.get()).then_some(&known.sql.text)))
+    });
+    let calls: Result<Vec<_>, DbError> = calls.collect();
+    let message = serde_json::to_string(&calls?).map_err(|error| DbError::Refused(error.to_string()))?;
+    for known in &known {
+        known.is_told.set(true);
     }
+    Ok(message)
+}
 
-    fn known(&self, sql: &'static str) -> (u32, Rc<NumberedSql>) {
-        KNOWN.with_borrow_mut(|known| {
-            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-            let Known { number, sql } = known.entry(std::ptr::from_ref(sql)).or_insert_with(|| {
-                let numbered = NumberedSql::parse(sql);
-                self.platform.learn(next, &numbered.text);
-                Known { number: next, sql: Rc::new(numbered) }
-            });
-            (*number, Rc::clone(sql))
-        })
-    }
+fn known(sql: &'static str) -> Rc<Known> {
+    KNOWN.with_borrow_mut(|known| {
+        let number = known.len();
+        let entry = known.entry(std::ptr::from_ref(sql));
+        let new = || Rc::new(Known { number, sql: NumberedSql::parse(sql), is_told: Cell::default() });
+        Rc::clone(entry.or_insert_with(new))
+    })
 }
 
 /// D1 takes JavaScript numbers; every integer of the schema has at most 53 bits.
 struct JsonValue<'a>(&'a Value);
 
-impl serde::Serialize for JsonValue<'_> {
+impl Serialize for JsonValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Null => serializer.serialize_unit(),
@@ -108,7 +100,7 @@ impl serde::Serialize for JsonValue<'_> {
 
 impl Db for D1 {
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
-        Box::pin(SendFuture::new(async move {
+        Box::pin(async move {
             let left_ms = self.left_ms.load(Ordering::Relaxed);
             if left_ms == 0 {
                 return Err(DbError::TimedOut(self.timeout_ms));
@@ -124,11 +116,6 @@ impl Db for D1 {
             };
             self.left_ms.store(left_ms, Ordering::Relaxed);
             answer
-        }))
+        })
     }
-}
-
-fn text_of(error: &JsValue) -> String {
-    let message = error.dyn_ref::<JsError>().map(|error| String::from(error.message()));
-    message.or_else(|| error.as_string()).unwrap_or_else(|| "unknown error".to_owned())
 }

@@ -1,118 +1,189 @@
-// The deployed module: the Rust Worker, and crash handling that only JavaScript can do.
+// The deployed module. Rust asks, and JavaScript does: each call into Rust hands over a text with log lines, wants and
+// perhaps the response (`tasks.rs`). This module carries it out, and calls back with each answer.
 //
-// A panic in Rust stops its Wasm instance at once, and the next call starts a new one. The requests in flight would hang
-// until the runtime ends them with its own error page. This module answers them with the service's error envelope. It
-// also converts the output of libraries to JSON log lines.
+// A panic in Rust, or an exception where none may occur, ends the Wasm instance. The call that throws shows it. All
+// events in flight are then answered with the service's error envelope, and a new instance starts.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-import { __wbg_reset_state, __worker_init_state, answer, CircuitBreaker as Breaker, clean } from "../../build/index.js";
-import platform from "./platform.mjs";
+import * as rust from "../../build/index.js";
+import { carryOut, environmentText, headText, responseOf } from "./platform.mjs";
 
-/** The state of the Wasm instance, kept by the `worker` crate: `criticalError`, and an `instanceId` that is never used twice. */
-const wasm = __worker_init_state();
+/** Log lines by the first character of their record. */
+const CONSOLE = { d: console.debug, i: console.info, w: console.warn, e: console.error };
+/**
+ * Turns of the event loop that still wait for an answer after the deadline, enough for one whose head, body and end
+ * arrive separately. If the isolate was busy computing when the deadline passed, the answer may have arrived long ago,
+ * and the other side is not at fault. If it is at fault, the turns cost a few milliseconds.
+ */
+const LATE_TURNS = 5;
+/** The runtime may abandon an event without notice. No event lasts that long. */
+const LIFETIME_MS = 3_600_000;
 
-/** The reject functions of the requests in flight. */
-const inFlight = new Set();
-
-// An uncaught error comes from the Wasm or its glue code, so no request in flight will be answered.
-addEventListener("error", ({ error }) => {
-  lost(error);
-  inFlight.forEach((crash) => crash(error));
-});
+/** The events in flight, the oldest first. */
+const events = new Set();
+/** Does this instance have the environment? */
+let isConnected = false;
+/** The text of the current turn; a panic hands over its log lines, too. */
+let records = "";
+const taker = { take: (text) => (records = text) };
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
-    const response = this.#answer(request);
-    // A client that disconnects must not cancel a use case half-way, nor leave its entry in `inFlight`.
-    this.ctx.waitUntil(response);
-    return response;
+    const event = eventOf(this.env, { request, fail: crashed });
+    begin(event, () => rust.answer(headText(request), event.begun));
+    return event.response ?? waitFor(event, this.ctx);
   }
 
-  async #answer(request) {
-    let crash;
-    try {
-      recover();
-      const answered = await new Promise((resolve, reject) => {
-        crash = reject;
-        inFlight.add(crash);
-        answer(request, this.env, this.ctx, platform).then(resolve, reject);
-      });
-      return platform.response(answered);
-    } catch (error) {
-      note(error);
-      return crashed(request, error);
-    } finally {
-      inFlight.delete(crash);
-    }
-  }
-
-  async scheduled() {
-    recover();
-    try {
-      await clean(this.env, this.ctx, platform);
-    } catch (error) {
-      note(error);
-      throw error;
-    }
+  scheduled() {
+    const event = eventOf(this.env);
+    begin(event, () => rust.clean(event.begun));
+    return event.response ?? waitFor(event, this.ctx);
   }
 }
 
-/** The circuit breaker. Its Rust object is lost with the Wasm instance; a new one reads the state from storage. */
+/** The circuit breaker. Its state is in the storage only, so it survives the Wasm instance. */
 export class CircuitBreaker {
-  #given;
-  #instanceId;
-  #object;
+  #env;
+  #sql;
 
-  constructor(...given) {
-    this.#given = given;
+  constructor({ storage: { sql } }, env) {
+    this.#env = env;
+    this.#sql = { exec: (text, values) => JSON.stringify(sql.exec(text, ...JSON.parse(values)).toArray()) };
   }
 
-  fetch(request) {
+  fetch({ url }) {
+    const event = eventOf(this.#env);
+    begin(event, () => rust.ask_breaker(url, this.#sql, event.begun));
+    return event.response;
+  }
+}
+
+/** `open` counts the wants that wait for an answer; `fail` makes the response after a crash. */
+const eventOf = (env, more) => ({ env, begun: Date.now(), open: 0, fail: (_, error) => Promise.reject(error), ...more });
+
+function begin(event, call) {
+  const [oldest] = events;
+  if (oldest !== undefined && oldest.begun + LIFETIME_MS < event.begun) {
+    events.delete(oldest);
+  }
+  events.add(event);
+  turn(event, () => {
+    if (!isConnected) {
+      rust.connect(taker, environmentText(event.env));
+      isConnected = true;
+    }
+    call();
+  });
+}
+
+/** A client that disconnects must not cancel a use case half-way, and tasks may go on behind the response. */
+function waitFor(event, ctx) {
+  ctx.waitUntil(new Promise((resolve) => (event.end = resolve)));
+  const response = new Promise((resolve, reject) => Object.assign(event, { respond: resolve, reject }));
+  // The runtime ties a response to the event that makes it, so the crash of another one only rejects.
+  return response.catch((error) => event.fail(event, error));
+}
+
+/** One call into Rust, and its records. */
+function turn(event, call) {
+  try {
     try {
-      recover();
-      if (this.#instanceId !== wasm.instanceId) {
-        this.#object = new Breaker(...this.#given);
-        this.#instanceId = wasm.instanceId;
-      }
-      return this.#object.fetch(request);
-    } catch (error) {
-      lost(error);
-      throw error;
+      call();
+    } finally {
+      const text = records;
+      records = "";
+      perform(event, text);
+    }
+  } catch (error) {
+    crash(error);
+  }
+  if (event.response !== undefined && event.open === 0) {
+    events.delete(event);
+    event.end?.();
+  }
+}
+
+/** Carries out the records of a turn, in their order. */
+function perform(event, text) {
+  for (let start = 0, end; start < text.length; start = end + 1) {
+    const kind = text[start];
+    if (kind === "R" || kind === "S") {
+      respond(event, text.slice(start));
+      return;
+    }
+    end = text.indexOf("\n", start);
+    if (kind === "[") {
+      want(event, JSON.parse(text.slice(start, end)));
+    } else if (kind === "#") {
+      event.requestId = text.slice(start + 1, end);
+    } else {
+      CONSOLE[kind](text.slice(start + 1, end));
     }
   }
 }
 
-/** Starts a new instance if this one has crashed. */
-function recover() {
-  if (wasm.criticalError) {
-    log("INFO", "app.runtime", "Reinitializing Wasm application");
-    __wbg_reset_state();
-    wasm.criticalError = false;
+/** Makes the response. A text from which none can be made is the fault of this request alone. */
+function respond(event, text) {
+  try {
+    event.response = responseOf(text, event.requestId, text.startsWith("S") ? event.stream : null);
+  } catch (error) {
+    event.response = event.fail(event, error);
+  }
+  event.respond?.(event.response);
+}
+
+/** Carries out a want, and resumes its task with the answer, an error, or nothing after the deadline. */
+function want(event, [kind, number, deadlineMs, given]) {
+  let timer;
+  let isOpen = true;
+  const settle = (resume, answer) => {
+    if (!isOpen) {
+      return;
+    }
+    isOpen = false;
+    clearTimeout(timer);
+    event.open -= 1;
+    // After a crash the event is no longer in flight.
+    if (events.has(event)) {
+      turn(event, () => resume(number, answer, Date.now()));
+    }
+  };
+  const late = (turns) => {
+    if (turns === 0) {
+      settle(rust.resume_failed);
+    } else {
+      timer = setTimeout(late, 0, turns - 1);
+    }
+  };
+  event.open += 1;
+  carryOut[kind](event, given).then(
+    (answer) => settle(typeof answer === "string" ? rust.resume : rust.resume_with_bytes, answer),
+    (error) => settle(rust.resume_failed, error?.message ?? String(error)),
+  );
+  if (deadlineMs > 0) {
+    timer = setTimeout(late, deadlineMs, LATE_TURNS);
   }
 }
 
-/** No answer reports this error, so the log does if the instance is lost. */
-function lost(error) {
-  if (note(error)) {
-    log("ERROR", "app.runtime", `Critical ${error.stack}`);
+/** Answers every event in flight, and starts a new instance. */
+function crash(error) {
+  log("ERROR", "app.runtime", `The instance is lost: ${error?.stack ?? error}`);
+  rust.__wbg_reset_state();
+  isConnected = false;
+  const lost = [...events];
+  events.clear();
+  for (const event of lost) {
+    if (event.reject === undefined) {
+      event.response ??= event.fail(event, error);
+    }
+    event.reject?.(error);
+    event.end?.();
   }
 }
 
-/** Marks the instance as unusable after a crash, and returns whether this was one. */
-function note(error) {
-  const isCrash = causeOf(error) instanceof WebAssembly.RuntimeError;
-  wasm.criticalError ||= isCrash;
-  return isCrash;
-}
-
-/** Errors that pass through Wasm are wrapped; the original is the cause. */
-const causeOf = (error) => error?.cause ?? error;
-
-/** INTERNAL_ERROR, with the request id that Rust has stored on the request. */
-function crashed(request, error) {
-  const cause = causeOf(error);
-  const requestId = request.requestId ?? crypto.randomUUID().replaceAll("-", "");
-  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(cause) });
+/** INTERNAL_ERROR, with the request id that Rust chose. */
+function crashed({ request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
+  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(error) });
   const body = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
   const headers = {
     "Cache-Control": "no-store",
@@ -129,23 +200,5 @@ function crashed(request, error) {
 
 /** One line in the format of `shell/logging.rs`. */
 function log(level, name, message, fields = {}) {
-  print(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
-}
-
-const print = console.log.bind(console);
-
-// Libraries and the glue code print plain text: convert it to JSON lines.
-// Rust writes its own lines with `console.debug`, `info`, `warn` and `error`, and they are JSON already.
-const isLine = (args) => args.length === 1 && typeof args[0] === "string" && args[0].startsWith("{");
-// The panic hook in `entry.rs` already logs a panic with its request id, so it is not logged again.
-const isPanic = (args) => args[1] instanceof Error && args[1].message.startsWith("Rust panic");
-for (const [method, level] of Object.entries({ log: "INFO", error: "ERROR" })) {
-  const original = console[method].bind(console);
-  console[method] = (...args) => {
-    if (isLine(args)) {
-      original(...args);
-    } else if (!isPanic(args)) {
-      log(level, "app.runtime", args.map((arg) => arg?.stack ?? String(arg)).join(" "));
-    }
-  };
+  console.log(JSON.stringify({ timestamp: new Date().toISOString(), level, name, message, ...fields }));
 }

@@ -1,20 +1,28 @@
-//! The environment of a deployment: variables and secrets, converted to text.
+//! The environment of a deployment: variables and secrets as text, and the names of the bindings.
 
-use worker::Env;
-use worker::js_sys::{JSON, Reflect};
-use worker::wasm_bindgen::JsValue;
+use std::collections::HashMap;
 
-/// A variable or secret as text. Numbers, booleans and lists in `wrangler.toml` become JSON, so
-/// `PASSWORD_MIN_LENGTH = 12` means the same as `"12"`.
-pub(super) fn text(env: &Env, name: &str) -> Option<String> {
-    let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
-    if value.is_undefined() || value.is_null() {
-        return None;
-    }
-    value.as_string().or_else(|| JSON::stringify(&value).ok().and_then(|json| json.as_string()))
+use serde::Deserialize;
+
+/// Handed over by JavaScript once per instance, as JSON. Never logged: it contains the secrets.
+#[derive(Default, Deserialize)]
+pub struct Environment {
+    /// Numbers, booleans and lists in `wrangler.toml` become JSON, so `PASSWORD_MIN_LENGTH = 12` means the same as
+    /// `"12"`.
+    variables: HashMap<String, String>,
+    bindings: Vec<String>,
 }
 
-/// Does the deployment have a binding of this name?
-pub(super) fn has(env: &Env, name: &str) -> bool {
-    Reflect::get(env, &JsValue::from_str(name)).is_ok_and(|value| value.is_object())
+impl Environment {
+    /// A variable or secret as text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    /// Does the deployment have a binding of this name?
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.bindings.iter().any(|binding| binding == name)
+    }
 }

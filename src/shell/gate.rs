@@ -4,14 +4,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use futures_util::future::{Either, select};
-use worker::js_sys::futures::JsFuture;
-use worker::send::SendFuture;
-use worker::wasm_bindgen::JsCast as _;
-use worker::worker_sys::DurableObject;
-use worker::{Delay, Env, web_sys};
 
 use crate::domain::breaker::copy::{Advice, BreakerCopy};
 use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
@@ -21,9 +13,7 @@ use crate::domain::settings::BREAKER_TIMEOUT_MS;
 use crate::ports::{Background, BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 use crate::shell::breaker_protocol::{Answer, Question};
 use crate::shell::clock::now;
-
-/// The object's name; there is one breaker per database.
-const OBJECT_NAME: &str = "d1";
+use crate::shell::tasks::{Answer as Answered, ask};
 
 thread_local! {
     /// This isolate's copy. Never borrowed across an await.
@@ -34,8 +24,7 @@ thread_local! {
 
 /// The gate of one request.
 #[derive(Clone)]
-pub(super) struct BreakerGate {
-    env: Env,
+pub struct BreakerGate {
     policy: Policy,
     request_id: RequestId,
     background: Arc<dyn Background>,
@@ -43,18 +32,16 @@ pub(super) struct BreakerGate {
 }
 
 impl BreakerGate {
-    pub(super) fn new(env: &Env, policy: Policy, request_id: RequestId, background: Arc<dyn Background>) -> Self {
-        Self { env: env.clone(), policy, request_id, background, calls: Arc::default() }
+    /// The gate of the request with this id.
+    #[must_use]
+    pub fn new(policy: Policy, request_id: RequestId, background: Arc<dyn Background>) -> Self {
+        Self { policy, request_id, background, calls: Arc::default() }
     }
 
     /// Asks the object, with a deadline, and updates the copy.
     async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
         let begun = COPY.with_borrow(BreakerCopy::begin_question);
-        let deadline = Delay::from(Duration::from_millis(BREAKER_TIMEOUT_MS.unsigned_abs()));
-        let answer = match select(std::pin::pin!(self.fetch(question)), std::pin::pin!(deadline)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => None,
-        };
+        let answer = self.fetch(question).await;
         let Some(answer) = answer else {
             if COPY.with_borrow_mut(|copy| copy.question_lost(begun, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
@@ -73,12 +60,12 @@ impl BreakerGate {
     }
 
     async fn fetch(&self, question: Question) -> Option<Answer> {
-        let stub = self.env.durable_object("CIRCUIT_BREAKER").ok()?.get_by_name(OBJECT_NAME).ok()?;
-        let object: DurableObject = stub.into_rpc();
-        let response = JsFuture::from(object.fetch_with_str(&question.url(&self.request_id)).ok()?).await.ok()?;
-        let response: web_sys::Response = response.unchecked_into();
-        let text = JsFuture::from(response.text().ok()?).await.ok()?;
-        serde_json::from_str(&text.as_string()?).ok()
+        let deadline_ms = BREAKER_TIMEOUT_MS.unsigned_abs().try_into().unwrap_or(u32::MAX);
+        // A URL needs no escapes in JSON.
+        match ask("breaker", deadline_ms, &format!("\"{}\"", question.url(&self.request_id))).await {
+            Answered::Text(json) => serde_json::from_str(&json).ok(),
+            Answered::Bytes(_) | Answered::Failed(_) | Answered::Late => None,
+        }
     }
 
     /// Refreshes the copy in the background, so the request does not wait.
@@ -88,7 +75,7 @@ impl BreakerGate {
             let reached = gate.ask(Question::Inspect).await.is_ok();
             tracing::debug!(target: "app.breaker", reached, "Circuit breaker copy refreshed");
         };
-        self.background.spawn(Box::pin(SendFuture::new(refresh)));
+        self.background.spawn(Box::pin(refresh));
     }
 
     /// The copy's advice; starts a due refresh and logs a transition of the local breaker.
@@ -211,42 +198,42 @@ fn follow(advice: Advice) -> Result<Pass, Refused> {
 
 impl Gate for BreakerGate {
     fn admit(&self) -> PortFuture<'_, Result<Pass, Refused>> {
-        Box::pin(SendFuture::new(self.admission()))
+        Box::pin(self.admission())
     }
 
     fn report(&self, pass: Pass, outcome: Outcome) -> PortFuture<'_, ()> {
-        Box::pin(SendFuture::new(self.note(pass, outcome)))
+        Box::pin(self.note(pass, outcome))
     }
 
     fn inspect(&self) -> PortFuture<'_, BreakerReport> {
-        Box::pin(SendFuture::new(self.report_state()))
+        Box::pin(self.report_state())
     }
 
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>> {
-        Box::pin(SendFuture::new(async move {
+        Box::pin(async move {
             let answer = self.ask_and_count(Question::Command(command)).await?;
             Ok(BreakerReport { view: answer.view, shared: true })
-        }))
+        })
     }
 
     fn note_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, ()> {
         UNRESOLVED.with_borrow_mut(|notes| notes.note(exchange.clone(), now()));
-        Box::pin(SendFuture::new(async move {
+        Box::pin(async move {
             if !decides_alone() {
                 self.tell(Question::NoteUnresolved(exchange)).await;
             }
-        }))
+        })
     }
 
     fn is_unresolved(&self, exchange: UnresolvedExchange) -> PortFuture<'_, bool> {
         let is_known_here = UNRESOLVED.with_borrow(|notes| notes.contains(&exchange, now()));
-        Box::pin(SendFuture::new(async move {
+        Box::pin(async move {
             if is_known_here || decides_alone() {
                 return is_known_here;
             }
             let answer = self.ask_and_count(Question::IsUnresolved(exchange)).await;
             answer.is_ok_and(|answer| answer.is_unresolved == Some(true))
-        }))
+        })
     }
 
     fn calls(&self) -> u32 {

@@ -4,26 +4,56 @@
 //! JSON-encoded, so no input can start a line or forge a field.
 
 use std::fmt;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
 use crate::domain::settings::LogLevel;
 use crate::domain::time::Timestamp;
 
-/// Writes each event as one line of JSON.
-pub struct JsonLayer<W> {
-    writer: W,
+/// Writes each event as one line of JSON. Of the spans it keeps only the request ids. It belongs to one thread, which
+/// Workers guarantee and tests have each for themselves.
+pub struct JsonLines<W> {
+    write: W,
     clock: fn() -> Timestamp,
     min_level: &'static MinLevel,
+    spans: Mutex<Spans>,
+}
+
+#[derive(Default)]
+struct Spans {
+    /// By their ids, counted from 1; a free place has no references.
+    all: Vec<Span>,
+    /// The entered spans, the innermost last.
+    entered: Vec<Id>,
+}
+
+#[derive(Default)]
+struct Span {
+    references: usize,
+    /// The request id as an encoded member.
+    request_id: Vec<u8>,
+}
+
+impl Spans {
+    fn get(&mut self, id: &Id) -> Option<&mut Span> {
+        self.all.get_mut(usize::try_from(id.into_u64()).ok()?.checked_sub(1)?)
+    }
+
+    fn add(&mut self, span: Span) -> Id {
+        let free = self.all.iter().position(|span| span.references == 0).unwrap_or(self.all.len());
+        if let Some(place) = self.all.get_mut(free) {
+            *place = span;
+        } else {
+            self.all.push(span);
+        }
+        Id::from_u64(free as u64 + 1)
+    }
 }
 
 /// The minimum severity of written lines; set from the settings.
@@ -52,11 +82,15 @@ impl Default for MinLevel {
     }
 }
 
-impl<W> JsonLayer<W> {
-    /// A layer that writes to `writer`, with timestamps from `clock`.
+impl<W> JsonLines<W> {
+    /// Hands lines to `write`, with timestamps from `clock`.
     #[must_use]
-    pub const fn new(writer: W, clock: fn() -> Timestamp, min_level: &'static MinLevel) -> Self {
-        Self { writer, clock, min_level }
+    pub fn new(write: W, clock: fn() -> Timestamp, min_level: &'static MinLevel) -> Self {
+        Self { write, clock, min_level, spans: Mutex::default() }
+    }
+
+    fn spans<T>(&self, change: impl FnOnce(&mut Spans) -> T) -> T {
+        change(&mut self.spans.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -70,47 +104,72 @@ fn level_of(metadata: &Metadata<'_>) -> (LogLevel, &'static str) {
     }
 }
 
-/// The request id of a span, stored with the span as an encoded member.
-struct SpanRequestId(Vec<u8>);
-
-impl<S, W> Layer<S> for JsonLayer<W>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    W: for<'a> MakeWriter<'a> + 'static,
-{
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut request_id = RequestIdMember::default();
-        attributes.record(&mut request_id);
-        if let (Some(member), Some(span)) = (request_id.0, context.span(id)) {
-            span.extensions_mut().insert(SpanRequestId(member));
+impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match metadata.is_event() {
+            // The level is set later, so each event asks for itself.
+            true if metadata.target().starts_with("app.") => Interest::sometimes(),
+            false if metadata.fields().field("request_id").is_some() => Interest::always(),
+            // Events of other crates are dropped, because they may contain secrets.
+            _ => Interest::never(),
         }
     }
 
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let metadata = event.metadata();
-        let (level, level_name) = level_of(metadata);
-        // Events of other crates are dropped, because they may contain secrets.
-        if !self.min_level.allows(level) || !metadata.target().starts_with("app.") {
-            return;
-        }
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_span() || (metadata.target().starts_with("app.") && self.min_level.allows(level_of(metadata).0))
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut members = Members::default();
+        attributes.record(&mut members);
+        self.spans(|spans| spans.add(Span { references: 1, request_id: members.others }))
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        self.spans(|spans| spans.get(id).map(|span| span.references += 1));
+        id.clone()
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        self.spans(|spans| {
+            spans.get(&id).is_some_and(|span| {
+                span.references = span.references.saturating_sub(1);
+                span.references == 0
+            })
+        })
+    }
+
+    fn enter(&self, id: &Id) {
+        self.spans(|spans| spans.entered.push(id.clone()));
+    }
+
+    fn exit(&self, _: &Id) {
+        self.spans(|spans| spans.entered.pop());
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let (level, level_name) = level_of(event.metadata());
         let mut members = Members::default();
         event.record(&mut members);
-        let span = context.event_span(event);
-        let extensions = span.as_ref().map(tracing_subscriber::registry::SpanRef::extensions);
-        let request_id = extensions.as_ref().and_then(|extensions| extensions.get::<SpanRequestId>());
-        let mut line = Vec::with_capacity(256 + members.others.len());
+        let mut line = Vec::with_capacity(512);
         write_member(&mut line, "timestamp", &(self.clock)().rfc3339());
         write_member(&mut line, "level", level_name);
-        write_member(&mut line, "name", metadata.target());
+        write_member(&mut line, "name", event.metadata().target());
         line.extend_from_slice(&members.message);
-        line.extend(request_id.iter().flat_map(|member| &member.0));
+        self.spans(|spans| {
+            let span = spans.entered.last().cloned().and_then(|id| spans.get(&id));
+            line.extend(span.iter().flat_map(|span| &span.request_id));
+        });
         line.extend_from_slice(&members.others);
         line.push(b'}');
         if let Some(comma) = line.first_mut() {
             *comma = b'{';
         }
-        // The console accepts every line, and an error could not be reported anywhere.
-        let _ = self.writer.make_writer_for(metadata).write_all(&line);
+        (self.write)(level, &String::from_utf8_lossy(&line));
     }
 }
 
@@ -156,22 +215,6 @@ impl Visit for Members {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field, &format!("{value:?}"));
     }
-}
-
-/// Extracts the request id from the fields of a span.
-#[derive(Default)]
-struct RequestIdMember(Option<Vec<u8>>);
-
-impl Visit for RequestIdMember {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "request_id" {
-            let mut member = Vec::with_capacity(64);
-            write_member(&mut member, field.name(), value);
-            self.0 = Some(member);
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 #[cfg(test)]

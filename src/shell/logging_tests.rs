@@ -1,28 +1,10 @@
 //! The format of a log line, and protection against log injection.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::Registry;
+use std::sync::Arc;
 
 use super::*;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl io::Write for Buffer {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().push(line.to_vec());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn clock() -> Timestamp {
     Timestamp::from_seconds(1_800_000_000)
@@ -31,12 +13,11 @@ fn clock() -> Timestamp {
 fn lines(level: LogLevel, write: impl FnOnce()) -> Vec<String> {
     let min_level: &'static MinLevel = Box::leak(Box::default());
     min_level.set(level);
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let layer = JsonLayer::new(move || writer.clone(), clock, min_level);
-    tracing::subscriber::with_default(Registry::default().with(layer), write);
-    let lines = buffer.0.lock().unwrap();
-    lines.iter().map(|line| String::from_utf8(line.clone()).unwrap()).collect()
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
+    let lines = Arc::clone(&written);
+    let push = move |_, line: &str| lines.lock().unwrap().push(line.to_owned());
+    tracing::subscriber::with_default(JsonLines::new(push, clock, min_level), write);
+    written.lock().unwrap().clone()
 }
 
 #[test]

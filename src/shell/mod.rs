@@ -1,34 +1,23 @@
-//! The Workers runtime: the only place that names `worker`, JavaScript, the clock and entropy.
+//! The Workers runtime: the only place that names JavaScript, the clock and entropy.
 //!
-//! It contains only adapters: JavaScript requests and responses to those of `http`, D1 and the assets binding to the
-//! ports, `tracing` to the console. It makes no decisions.
+//! Rust asks, and JavaScript does (`tasks.rs`). The adapters of the ports write their wants as text, which `entry.mjs` and
+//! `platform.mjs` carry out. Only `entry.rs` and `unicode.rs` need WebAssembly. The shell makes no decisions.
 
+pub mod assets;
+pub mod background;
+pub mod breaker_object;
 pub mod breaker_protocol;
-pub mod logging;
-
-#[cfg(target_arch = "wasm32")]
-mod assets;
-#[cfg(target_arch = "wasm32")]
-mod background;
-#[cfg(target_arch = "wasm32")]
-mod breaker_object;
-#[cfg(target_arch = "wasm32")]
-mod clock;
-#[cfg(target_arch = "wasm32")]
-mod d1;
+pub mod clock;
+pub mod d1;
 #[cfg(target_arch = "wasm32")]
 mod entry;
-#[cfg(target_arch = "wasm32")]
-mod environment;
-#[cfg(target_arch = "wasm32")]
-mod gate;
-#[cfg(target_arch = "wasm32")]
-mod hash_queue;
-#[cfg(target_arch = "wasm32")]
-mod limiter;
-#[cfg(target_arch = "wasm32")]
-mod platform;
+pub mod environment;
+pub mod gate;
+pub mod hash_queue;
+pub mod limiter;
+pub mod logging;
+pub mod requests;
+pub mod tasks;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
-#[cfg(target_arch = "wasm32")]
-mod wire;
+pub mod wire;

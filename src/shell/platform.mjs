@@ -1,5 +1,5 @@
-// Functions for Rust, each with one crossing between Wasm and JavaScript; `platform.rs` declares them and says why.
-// `wire.rs` and `d1.rs` are the Rust side of the text formats used here.
+// The part of JavaScript: it reads the head of a request, carries out wants, and makes responses. `wire.rs`,
+// `tasks.rs` and the adapters of the ports are the Rust side of the texts.
 
 /** The headers that the service uses, in the order in which `wire.rs` reads them. */
 const HEADERS = [
@@ -14,7 +14,7 @@ const HEADERS = [
   "x-request-id",
 ];
 
-/** The texts of the statements; Rust refers to them by their index. */
+/** The texts of the statements; Rust refers to them by their numbers. */
 const statements = [];
 
 /**
@@ -42,39 +42,47 @@ function headersOf(text) {
   return headers;
 }
 
-export default {
-  /** One line each for the presence of a body, the method, the URL and every header; a colon precedes a present one. */
-  head(request) {
-    const { method, url, headers } = request;
-    let head = `${request.body === null ? "" : "body"}\n${method}\n${url}`;
-    for (const name of HEADERS) {
-      const value = headers.get(name);
-      head += value === null ? "\n" : `\n:${value}`;
-    }
-    return head;
-  },
+/** Variables and secrets as text, and the names of bindings. A list or table of `wrangler.toml` is both. */
+export function environmentText(env) {
+  const isBinding = (value) => typeof value === "object" && value !== null;
+  const isPlain = (value) => !isBinding(value) || [Object, Array].some(({ prototype }) => Object.getPrototypeOf(value) === prototype);
+  const variables = Object.entries(env).filter(([, value]) => value != null && isPlain(value));
+  const texts = variables.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+  const bindings = Object.keys(env).filter((name) => isBinding(env[name]));
+  return JSON.stringify({ variables: Object.fromEntries(texts), bindings });
+}
 
-  /**
-   * Makes a response from a text: a line with status and request id, the other headers, an empty line and the body. A
-   * complete response is returned as it is.
-   */
-  response(answer) {
-    if (typeof answer !== "string") {
-      return answer;
-    }
-    const [first, end] = [answer.indexOf("\n"), answer.indexOf("\n\n")];
-    const headers = headersOf(answer.slice(first + 1, end));
-    const response = new Response(answer.slice(end + 2) || null, { status: Number(answer.slice(0, 3)), headers });
-    response.headers.set("X-Request-ID", answer.slice(4, first));
-    return response;
-  },
+/** One line each for the presence of a body, the method, the URL and every header; a colon precedes a present one. */
+export function headText(request) {
+  const { method, url, headers } = request;
+  let head = `${request.body === null ? "" : "body"}\n${method}\n${url}`;
+  for (const name of HEADERS) {
+    const value = headers.get(name);
+    head += value === null ? "\n" : `\n:${value}`;
+  }
+  return head;
+}
 
+/** Makes a response from a text: a line with the status, the other headers, an empty line and the body. */
+export function responseOf(text, requestId, stream) {
+  const [first, end] = [text.indexOf("\n"), text.indexOf("\n\n")];
+  const headers = headersOf(text.slice(first + 1, end));
+  const response = new Response(stream ?? (text.slice(end + 2) || null), { status: Number(text.slice(1, first)), headers });
+  response.headers.set("X-Request-ID", requestId);
+  return response;
+}
+
+/**
+ * The wants by their kinds. Each gets the event, and the members of the want after its deadline; it resolves to a text,
+ * or to bytes.
+ */
+export const carryOut = {
   /**
    * All bytes of a body, or the first `limit + 1`, or none if reading fails. It awaits once, however many chunks the
    * client sends: one await per chunk would let a small body cost more than a password hash. A body with an announced
    * length cannot exceed it, so `arrayBuffer` suffices there and saves a tenth of the request's time.
    */
-  async readBody(request, limit, isShort) {
+  async body({ request }, [limit, isShort]) {
     try {
       if (isShort) {
         const body = await request.arrayBuffer();
@@ -89,52 +97,52 @@ export default {
     }
   },
 
-  /** Stores the request id for entry.mjs, which answers if Rust crashes. */
-  note(request, requestId) {
-    request.requestId = requestId;
+  /** Runs a batch, and learns new statements: the rows of each statement as JSON, or "" if D1's answer is malformed. */
+  batch({ env: { DB: database } }, calls) {
+    const prepared = calls.map(([number, values, sql]) => {
+      statements[number] = sql ?? statements[number];
+      return database.prepare(statements[number]).bind(...values);
+    });
+    return database.batch(prepared).then(rowsOf);
   },
 
-  learn(number, sql) {
-    statements[number] = sql;
+  async limit({ env }, [binding, key]) {
+    return String((await env[binding].limit({ key })).success);
   },
 
-  /** Runs a batch: the rows of each statement as one JSON text, or null after the deadline. */
-  batch({ DB: database }, message, timeoutMs) {
-    const prepared = JSON.parse(message).map(([number, values]) => database.prepare(statements[number]).bind(...values));
-    return inTime(database.batch(prepared), timeoutMs);
+  /** A question to the circuit breaker's object; there is one per database. */
+  async breaker({ env }, url) {
+    return (await env.CIRCUIT_BREAKER.getByName("d1").fetch(url)).text();
   },
+
+  async file(event, path) {
+    return (await asset(event, path)).text();
+  },
+
+  /** Opens a file for the response of this event. */
+  async stream(event, path) {
+    event.stream = (await asset(event, path)).body;
+    return "";
+  },
+
+  /** One turn of the event loop. */
+  pause: () => new Promise((resolve) => setTimeout(resolve, 0, "")),
 };
 
-async function inTime(results, timeoutMs) {
-  let timer;
-  const deadline = new Promise((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, null);
-  });
-  try {
-    let found = await Promise.race([results, deadline]);
-    for (let turn = 0; found === null && turn < LATE_TURNS; turn += 1) {
-      found = await Promise.race([results, nextTurn()]);
-    }
-    return found === null ? null : rowsOf(found);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/**
- * Turns of the event loop that still wait for an answer after the deadline, enough for one whose head, body and end
- * arrive separately. If the isolate was busy computing when the deadline passed, the answer may have arrived long ago,
- * and the database is not at fault. If the database is at fault, the turns cost a few milliseconds.
- */
-const LATE_TURNS = 5;
-
-const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0, null));
-
-/** The rows as one JSON text, or undefined if D1's answer is malformed. */
+/** The rows as one JSON text. */
 function rowsOf(results) {
   try {
     return JSON.stringify(results.map((result) => result.results));
   } catch {
-    return undefined;
+    return "";
   }
+}
+
+async function asset({ env }, path) {
+  // The binding uses only the path, but a URL needs a host.
+  const response = await env.ASSETS.fetch(`https://assets.invalid${path}`);
+  if (response.status !== 200) {
+    throw new Error(`status ${response.status}`);
+  }
+  return response;
 }

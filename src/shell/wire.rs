@@ -11,18 +11,13 @@ use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
     USER_AGENT,
 };
-use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
-use worker::js_sys::Uint8Array;
-use worker::js_sys::futures::JsFuture;
-use worker::wasm_bindgen::{JsCast as _, JsValue};
-use worker::{Result, web_sys};
 
 use crate::http::{MAX_BODY_BYTES, REQUEST_ID, announced_length};
 use crate::ports::AssetStream;
-use crate::shell::assets;
-use crate::shell::platform::Platform;
+use crate::shell::assets::OpenedStream;
+use crate::shell::tasks::{Answer, ask};
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
 const HEADERS: [HeaderName; 9] = [
@@ -42,13 +37,15 @@ const UNREADABLE: &str = "/%00";
 
 /// The head of a request. platform.mjs sends one line each for the presence of a body, the method, the URL and every
 /// header. A colon precedes the value of a present header. No part can contain a line break.
-pub(super) struct Head {
-    pub(super) request: Request<()>,
+pub struct Head {
+    /// The request without its body.
+    pub request: Request<()>,
     has_body: bool,
 }
 
 /// Parses the text from platform.mjs.
-pub(super) fn read_head(text: &str) -> Head {
+#[must_use]
+pub fn read_head(text: &str) -> Head {
     let mut lines = text.split('\n');
     let has_body = lines.next() == Some("body");
     let method = lines.next().unwrap_or_default();
@@ -68,29 +65,26 @@ pub(super) fn read_head(text: &str) -> Head {
 
 /// Reads the body to its end or to one byte over the limit; `http::kit::body` then refuses the oversized body. A body
 /// with an excessive `Content-Length` is not read, because `http::kit::body` refuses it by that header.
-pub(super) async fn read_body(head: Head, request: &web_sys::Request, platform: &Platform) -> Request<Body> {
+pub async fn read_body(head: Head) -> Request<Body> {
     let Head { request: head, has_body } = head;
     let is_short = announced_length(head.headers()).map(|length| length <= MAX_BODY_BYTES as u64);
     if !has_body || is_short == Some(false) {
         return head.map(|()| Body::empty());
     }
-    let limit = u32::try_from(MAX_BODY_BYTES).unwrap_or(u32::MAX);
-    let body = JsFuture::from(platform.read_body(request, limit, is_short.is_some())).await.ok();
-    let bytes = body.and_then(|body| body.dyn_into::<Uint8Array>().ok()).map(|body| body.to_vec());
-    head.map(|()| Body::from(bytes.unwrap_or_default()))
+    let answer = ask("body", 0, &format!("[{MAX_BODY_BYTES},{}]", is_short.is_some())).await;
+    let bytes = if let Answer::Bytes(bytes) = answer { bytes } else { Vec::new() };
+    head.map(|()| Body::from(bytes))
 }
 
-/// Writes a response: a text from which platform.mjs makes a response, or a complete response for a stream.
-pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
+/// Writes a response: `R`, or `S` if its body is a stream of JavaScript's; the status; a line for each header; and after
+/// an empty line the body. JavaScript adds the request id.
+pub async fn write(response: Response<Body>) -> String {
     let (parts, body) = response.into_parts();
-    if let Some(stream) = parts.extensions.get::<Arc<AssetStream>>().and_then(|stream| assets::content(stream)) {
-        return stream_response(&parts, &stream).map(JsValue::from);
-    }
+    let stream = parts.extensions.get::<Arc<AssetStream>>().is_some_and(|stream| stream.0.is::<OpenedStream>());
     // Bodies are complete texts in memory, so collecting them cannot fail.
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut text = String::with_capacity(512 + bytes.len());
-    let request_id = parts.headers.get(&REQUEST_ID).map(HeaderValue::as_bytes).unwrap_or_default();
-    let _ = write!(text, "{} {}", parts.status.as_u16(), String::from_utf8_lossy(request_id));
+    let _ = write!(text, "{}{}", if stream { 'S' } else { 'R' }, parts.status.as_u16());
     for (name, value) in &parts.headers {
         // The runtime sets the length of a body itself.
         let is_implied = name == REQUEST_ID || (name == CONTENT_LENGTH && !bytes.is_empty());
@@ -99,16 +93,5 @@ pub(super) async fn write(response: Response<Body>) -> Result<JsValue> {
         }
     }
     let _ = write!(text, "\n\n{}", String::from_utf8_lossy(&bytes));
-    Ok(JsValue::from_str(&text))
-}
-
-fn stream_response(parts: &Parts, stream: &web_sys::ReadableStream) -> Result<web_sys::Response> {
-    let headers = web_sys::Headers::new()?;
-    for (name, value) in &parts.headers {
-        headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
-    }
-    let init = web_sys::ResponseInit::new();
-    init.set_status(parts.status.as_u16());
-    init.set_headers(&headers);
-    Ok(web_sys::Response::new_with_opt_readable_stream_and_init(Some(stream), &init)?)
+    text
 }

@@ -12,6 +12,7 @@ pub mod owned;
 pub mod page;
 pub mod password;
 pub mod platform;
+pub mod read;
 pub mod session;
 pub mod tenant;
 
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Deserializer};
 
 use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement};
+use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
 /// hold each use case to its number.
@@ -48,6 +50,15 @@ impl Store {
     #[must_use]
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Runs a read in one round trip, or in none if it has no statements.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn run<T>(&self, read: Read<T>) -> Result<T, DbError> {
+        let rows = if read.statements.is_empty() { Vec::new() } else { self.batch_of(read.statements).await? };
+        (read.decode)(rows)
     }
 
     /// Runs statements atomically, in one round trip, if the circuit breaker lets it.

@@ -121,6 +121,18 @@ fn the_view_shows_the_current_and_the_previous_tokens() {
     assert_eq!(row["expires_at"], START.millis() + DAY_MS);
 }
 
+/// An operator that tidies up as on the original schema signs out no user.
+#[test]
+fn rows_of_the_view_are_not_mistaken_for_rows_of_a_table() {
+    let db = migrated();
+    db.execute("DELETE FROM refresh_tokens WHERE revoked = 1");
+    assert_eq!(tokens(&db), ["b 7 1", "c 7 0", "d 8 0"]);
+    let insert = format!("INSERT INTO refresh_tokens (jti, user_id, expires_at) VALUES ('{}', 1, 9)", jti('x'));
+    assert!(db.try_execute(&insert).unwrap_err().contains("is a view of sessions"));
+    assert!(db.try_execute("UPDATE refresh_tokens SET revoked = 1").is_err());
+    assert_eq!(tokens(&db).len(), 3);
+}
+
 /// The statements of the previous version, with values in place of its parameters.
 mod previous_version {
     use super::jti;

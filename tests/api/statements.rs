@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, users};
+use edge_auth::store::account::{admin, erasure, export, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -27,6 +27,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     #[cfg(feature = "campus")]
     ("enrollments", enrollments::STATEMENTS),
     ("erasure", erasure::STATEMENTS),
+    ("export", export::STATEMENTS),
     ("granting", granting::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("campus/owned", owned::STATEMENTS),

@@ -1,5 +1,6 @@
 # Knowledge about the service beyond its description, for Schemathesis.
 import os
+import re
 import unicodedata
 
 import requests
@@ -40,6 +41,18 @@ def put_uncommon(body):
             body[member] = ("k9!wq-Zx7_" * 13)[: len(text)]
         elif len(text) < 8 <= len(unicodedata.normalize("NFKC", text)):
             body[member] = "k9!wq"
+
+
+# Joiners and variation selectors need fitting neighbours, and most of the ignorable characters beyond the basic plane
+# are refused. A pattern for both would be unreadable.
+IN_CONTEXT = re.compile("[\u180b-\u180f\u200c\u200d\ufe00-\ufe0f\U0001bca0-\U0001bca3\U0001d159-\U0001d17a\U000e0000-\U000e0fff]")
+
+
+def put_plain_names(body):
+    """Rules for names that the description states in words."""
+    for member in ("full_name", "name", "title", "code"):
+        if isinstance(body.get(member), str):
+            body[member] = IN_CONTEXT.sub("x", body[member])
 
 
 def put_what_exists(case, url):
@@ -87,6 +100,7 @@ def before_call(context, case, kwargs):
     url = case.operation.base_url
     if isinstance(case.body, dict):
         put_uncommon(case.body)
+        put_plain_names(case.body)
     put_what_exists(case, url)
     if (case.headers or {}).get("Authorization") != CONFIGURED:
         return

@@ -17,12 +17,16 @@ const FLOOD = 60;
 const CROWD = 300;
 const WAITING = 100;
 
-/** This many concurrent sign-ins of unknown users, each from a network of its own; `answered` counts them. */
-function flood(service, count) {
-  const state = { answered: 0 };
+/**
+ * This many concurrent sign-ins of unknown users, each from a network of its own by default;
+ * `answered` counts them, and `hashed` those that had their turn in the hash queue.
+ */
+function flood(service, count, ip = newIp) {
+  const state = { answered: 0, hashed: 0 };
   const one = async () => {
-    const response = await login(service, newUser(), from(newIp()));
+    const response = await login(service, newUser(), from(ip()));
     state.answered += 1;
+    state.hashed += response.status === 401 ? 1 : 0;
     return response;
   };
   state.answers = Promise.all(Array.from({ length: count }, one));
@@ -52,6 +56,23 @@ test("a request that hashes nothing is answered between the hashes of others", a
   t.diagnostic(`sign-ins answered during one request to /users/me: ${between.join(" ")}`);
   assert.ok(Math.max(...between) <= FLOOD / 4, `${between}`);
   await strangers.answers;
+});
+
+test("a flood from one network delays the sign-ins of others by few hashes, and only its own are refused", async (t) => {
+  const service = await watchedFor(t, { settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "60000" } });
+  const { user } = await signUp(service);
+  const one = newIp();
+  const attackers = flood(service, CROWD, () => one);
+  const hashes = [];
+  while (attackers.hashed < WAITING / 2) {
+    const before = attackers.hashed;
+    assertSuccess(await login(service, user, from(newIp())), 200);
+    hashes.push(attackers.hashed - before);
+  }
+  t.diagnostic(`hashes of the flood during each sign-in of others: ${hashes.join(" ")}`);
+  const answers = await attackers.answers;
+  assert.ok(answers.filter(({ status }) => status === 503).length > 0, "the queue was full");
+  assert.ok(hashes.length >= 3 && Math.max(...hashes) <= WAITING / 4, `${hashes}`);
 });
 
 test("requests beyond the hash queue get a 503 with Retry-After, and the others are answered", async (t) => {

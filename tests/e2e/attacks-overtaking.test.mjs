@@ -48,7 +48,7 @@ describe("a thief with the old password, while the owner changes it,", () => {
 
   test("and signed in just before the change loses that session with it", async () => {
     const { user, access } = await signUp(service);
-    const [change] = await hold.stop((at) => changePassword(service, access, user.password, NEXT, at(2)));
+    const [change] = await hold.stop((at) => changePassword(service, access, user.password, NEXT, at(1)));
     const thief = await login(service, user);
     assertSuccess(thief, 200);
     const refreshed = await refresh(service, thief.body.refresh_token);
@@ -101,7 +101,7 @@ describe("a thief with the old password, while the owner changes it,", () => {
     const { user, id, access } = await signUp(service);
     const thief = (await login(service, user)).body.access_token;
     const changes = [access, thief].map((token, index) => {
-      return (at) => changePassword(service, token, user.password, `passphrase of number ${index}`, at(2));
+      return (at) => changePassword(service, token, user.password, `passphrase of number ${index}`, at(1));
     });
     const answers = await hold.allAtOnce(...changes);
     const winners = answers.filter((answer) => answer.status === 200);
@@ -121,7 +121,7 @@ test("of many concurrent changes of one password exactly one succeeds", async ()
   const { user, id, access } = await signUp(service);
   const password = (index) => `passphrase of number ${index}`;
   const answers = await hold.allAtOnce(
-    ...times(MANY, (index) => (at) => changePassword(service, access, user.password, password(index), at(2))),
+    ...times(MANY, (index) => (at) => changePassword(service, access, user.password, password(index), at(1))),
   );
   const winners = answers.filter((answer) => answer.status === 200);
   assert.equal(winners.length, 1);
@@ -162,15 +162,15 @@ describe("a request begun before the account was erased, and finished after it:"
     "a sign-in": [({ user }, at) => login(service, user, headers(at, 1)), refused],
     "a wrong guess": [({ user }, at) => login(service, { ...user, password: wrong }, headers(at, 1)), refused],
     "a change of the password": [
-      ({ user, access }, at) => changePassword(service, access, user.password, NEXT, headers(at, 2)),
+      ({ user, access }, at) => changePassword(service, access, user.password, NEXT, headers(at, 1)),
       refused,
     ],
     "a change of the password with a wrong one": [
-      ({ access }, at) => changePassword(service, access, wrong, NEXT, headers(at, 2)),
+      ({ access }, at) => changePassword(service, access, wrong, NEXT, headers(at, 1)),
       refused,
     ],
     "a second erasure": [
-      ({ user, access }, at) => deleteAccount(service, access, user.password, headers(at, 2)),
+      ({ user, access }, at) => deleteAccount(service, access, user.password, headers(at, 1)),
       refused,
     ],
     "a change of the name": [
@@ -179,8 +179,8 @@ describe("a request begun before the account was erased, and finished after it:"
     ],
     "an export": [
       ({ access }, at) => exportData(service, access, "", headers(at, 1)),
-      // The profile was read before the erasure; nothing is left of sessions and addresses.
-      ({ body }) => assert.deepEqual([body.sessions, body.audit_events.filter((event) => event.ip !== null)], [[], []]),
+      // Everything was read in one batch before the erasure, and its event was written there.
+      ({ body }) => assert.deepEqual([body.sessions.length, inShort(body.audit_events)], [1, ["registered"]]),
     ],
   };
   for (const [name, [request, assertAnswer]] of Object.entries(late)) {
@@ -197,7 +197,7 @@ describe("a request begun before the account was erased, and finished after it:"
       const personal = events.filter((event) => event.ip !== null || event.user_agent !== null);
       assert.deepEqual(inShort(personal), []);
       const erased = events.slice(0, events.findIndex((event) => event.type === "deleted") + 1);
-      assert.deepEqual(erased.map((event) => event.request_id), ["", ""], "registered, deleted");
+      assert.ok(erased.length >= 2 && erased.every((event) => event.request_id === ""), "registered, …, deleted");
     });
   }
 });

@@ -8,6 +8,7 @@ import { from, login, newIp, newPrefix, newUser, register, signUp } from "./supp
 import { eventsOf, inShort, rows, throttleKey, throttleOf } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess, said } from "./support/envelope.mjs";
 import { burst, DOORS, sorted, withinOneMinute } from "./support/limits.mjs";
+import { decode } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 /** Below the limit per minute, so that the tests reach the limit per hour first. */
@@ -50,9 +51,11 @@ test("of nine concurrent registrations from one /64 exactly as many succeed as t
   winners.forEach((answer) => assertSuccess(answer, 201));
   const ids = winners.map(({ body }) => body.id).sort((one, other) => one - other);
   assert.deepEqual((await usersOf(people)).map((user) => user.id), ids, "the refused ones left no account");
-  const sql = "SELECT s.user_id, t.revoked_at FROM sessions AS s JOIN refresh_tokens AS t ON t.session_id = s.id";
-  const opened = (await rows(service.db, `${sql} ORDER BY s.user_id`)).filter(({ user_id: id }) => ids.includes(id));
-  assert.deepEqual(opened, ids.map((id) => ({ user_id: id, revoked_at: null })));
+  const sql = "SELECT user_id, refresh_id, previous_refresh_id FROM sessions ORDER BY user_id";
+  const opened = (await rows(service.db, sql)).filter(({ user_id: id }) => ids.includes(id));
+  const tokens = new Map(winners.map(({ body }) => [body.id, decode(body.refresh_token).claims.jti]));
+  const expected = ids.map((id) => ({ user_id: id, refresh_id: tokens.get(id), previous_refresh_id: null }));
+  assert.deepEqual(opened, expected, "one session each, with the token of the answer");
   const { attempts } = await countOf(`${prefix}::/64`);
   assert.equal(attempts, 9);
   const noted = (await eventsOf(service.db)).filter((event) => event.ip.startsWith(`${prefix}::`));

@@ -211,7 +211,7 @@ test("changing the name and the password, and exporting", async () => {
   await noted(401, change(user.password, "a passphrase of the thief"), refused("throttled"));
   await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
-    const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(2) }));
+    const [late] = await hold.stop((at) => change(user.password, "too late a passphrase")({ ...client, ...at(1) }));
     await set("password_version", id, 2);
     await hold.release();
     return late;
@@ -229,7 +229,7 @@ test("erasing the account", async () => {
   await noted(401, erase(user.password), () => [["deletion_refused", "throttled", id, session]]);
   await setThrottle(service.db, throttleKey(id, "reauthentication"), { blocked_until: 0 });
   await noted(401, async (client) => {
-    const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(2) }));
+    const [late] = await hold.stop((at) => erase(user.password)({ ...client, ...at(1) }));
     await set("password_version", id, 2);
     await hold.release();
     return late;

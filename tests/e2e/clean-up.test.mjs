@@ -14,11 +14,14 @@ import { startWatched, watchedFor } from "./support/watched.mjs";
 
 const DAY = 86_400_000;
 const RETENTION_DAYS = 30;
+/** A session is kept for the lifetime of an access token after its end. */
+const ACCESS_MS = 900_000;
+const MINUTE = 60_000;
 const FAILED = ["ERROR", "app.clean_up", "Clean-up failed, the next one goes on"];
 /** A registration of long ago: its window is over. */
 const OLD_COUNT =
   "INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.1', 1, 1)";
-const COUNTS = ["refresh_tokens", "sessions", "audit_events", "registration_counts", "users"];
+const COUNTS = ["sessions", "audit_events", "registration_counts", "users"];
 
 const sessionOf = (token) => Number(decode(token).claims.sid);
 const jtiOf = (token) => decode(token).claims.jti;
@@ -42,15 +45,18 @@ async function removedBy(service, run) {
   return { line, removed: (name) => (removed[name] ?? []).map(([, row]) => JSON.parse(row.slice(name.length + 1))) };
 }
 
-/** Expired tokens of one live session, with keys that count up from 1: before those of all others. */
-function addExpiredTokens(db, session, count) {
+/** Sessions of a user that are over, with ids that count up from `first`: before those of all others. */
+function addExpiredSessions(db, userId, count, first = 1) {
+  // Half of them reached their absolute end, the others were not used any more.
   const sql = `
-    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
-    SELECT printf('%032x', i), ?2, 1, 2, 2, 'after ' || i FROM n`;
-  return rows(db, sql, count, session);
+    WITH RECURSIVE n (i) AS (SELECT ?3 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?3 + ?1)
+    INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, refresh_id, refresh_expires_at)
+    SELECT i, ?2, 1, 1, iif(i % 2, 2, ?4), printf('%032x', i), 2 FROM n`;
+  return rows(db, sql, count, userId, first, Date.now() + DAY);
 }
+const EXPIRED = "sessions WHERE created_at = 1";
 
+const sessionRow = async (db, token) => (await rows(db, "SELECT * FROM sessions WHERE id = ?1", sessionOf(token)))[0];
 const countOf = async (db, table) => (await rows(db, `SELECT count(*) AS n FROM ${table}`))[0].n;
 
 describe("one run", () => {
@@ -63,17 +69,25 @@ describe("one run", () => {
     const old = await signUp(service, newUser(), from("192.0.2.1"));
     const person = await signUp(service, newUser(), from("192.0.2.2"));
     const more = async () => (await login(service, person.user)).body.refresh_token;
-    const [out, ended, worn, partly] = [await more(), await more(), await more(), await more()];
+    const [out, ended, worn, recent, lately] = [await more(), await more(), await more(), await more(), await more()];
     const used = (await refresh(service, person.refresh)).body;
     const newest = (await refresh(service, used.refresh_token)).body;
     const outNext = (await refresh(service, out)).body.refresh_token;
-    const partlyNext = (await refresh(service, partly)).body.refresh_token;
+    const { access_token: recentAccess, refresh_token: recentNext } = (await refresh(service, recent)).body;
+    assert.ok(await sessionRow(db, out));
     await logout(service, outNext);
+    assert.equal(await sessionRow(db, out), undefined, "the end of a session needs no clean-up");
 
-    // Time passes: for a whole session, for all tokens of another, for one of two tokens of a third.
-    await rows(db, "UPDATE sessions SET created_at = 1, expires_at = ?2 WHERE id = ?1", sessionOf(ended), Date.now());
-    await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(worn), Date.now());
-    await rows(db, "UPDATE refresh_tokens SET expires_at = ?2 WHERE jti = ?1", jtiOf(partly), Date.now());
+    // Time passes: two sessions end, one absolutely and one because it was not refreshed, and longer ago than an access
+    // token lives. Two others have ended since.
+    const end = (token, column, at) => {
+      return rows(db, `UPDATE sessions SET created_at = 2, ${column} = ?2 WHERE id = ?1`, sessionOf(token), at);
+    };
+    const cutoff = Date.now() - ACCESS_MS;
+    await end(ended, "expires_at", cutoff);
+    await end(worn, "refresh_expires_at", cutoff);
+    await end(recent, "refresh_expires_at", cutoff + 5 * MINUTE);
+    await end(lately, "expires_at", cutoff + 5 * MINUTE);
     const [first, second, third] = await rows(db, "SELECT id FROM audit_events ORDER BY id LIMIT 3");
     const age = "UPDATE audit_events SET created_at = ?2 WHERE id = ?1";
     const retained = Date.now() - RETENTION_DAYS * DAY;
@@ -85,25 +99,25 @@ describe("one run", () => {
     await rows(db, window, "192.0.2.2", Date.now() - 3_600_000 + 600_000);
 
     const { line, removed } = await removedBy(service, () => cleanUp(service));
-    const tokens = [out, outNext, ended, worn, partly].map(jtiOf);
-    assert.deepEqual(removed("refresh_tokens").map(({ jti }) => jti).sort(), tokens.sort());
-    assert.deepEqual(removed("sessions").map(({ id }) => id).sort(), [out, ended].map(sessionOf).sort());
+    assert.deepEqual(removed("sessions").map(({ id }) => id).sort(), [ended, worn].map(sessionOf).sort());
     assert.deepEqual(removed("audit_events").map(({ id }) => id), [first.id, second.id]);
     assert.deepEqual(removed("registration_counts").map(({ network }) => network), ["192.0.2.1"]);
-    assert.deepEqual(counts(line), [5, 2, 2, 1, 0]);
+    assert.deepEqual(counts(line), [2, 2, 1, 0]);
     assert.deepEqual([line.level, line.name, line.message], ["INFO", "app.clean_up", "Cleaned up"]);
     assert.match(line.request_id, /^[0-9a-f]{32}$/);
     assert.equal(line.is_complete, true);
     assert.ok(line.d1_calls > 0);
 
-    // Sessions in use go on, and exchanged tokens are still known.
+    // Sessions in use go on, and so do access tokens that were issued just before the end of their session.
     assertSuccess(await me(service, newest.access_token), 200);
+    assertSuccess(await me(service, recentAccess), 200);
     const { body } = await refresh(service, newest.refresh_token);
-    assertEnvelope(await refresh(service, out), 401, "AUTH_TOKEN_REVOKED");
-    assertEnvelope(await refresh(service, ended), 401, "AUTH_TOKEN_REVOKED");
-    assertSuccess(await refresh(service, partlyNext), 200);
+    for (const over of [out, outNext, ended, worn, recentNext, lately]) {
+      assertEnvelope(await refresh(service, over), 401, "AUTH_TOKEN_REVOKED");
+    }
     assertSuccess(await login(service, old.user), 200);
     assertSuccess(await refresh(service, body.refresh_token), 200);
+    // Exchanged tokens are still known.
     assertEnvelope(await refresh(service, person.refresh, from("192.0.2.66")), 401, "AUTH_TOKEN_REVOKED");
     assert.deepEqual(inShort((await eventsOf(db, person.id)).slice(-1)), ["reuse_detected"]);
     assertEnvelope(await me(service, newest.access_token), 401, "AUTH_TOKEN_REVOKED");
@@ -113,18 +127,37 @@ describe("one run", () => {
     await signUp(service, newUser(), from(newIp()));
     await cleanUp(service);
     const { line } = await removedBy(service, () => cleanUp(service));
-    assert.deepEqual(counts(line), [0, 0, 0, 0, 0]);
+    assert.deepEqual(counts(line), [0, 0, 0, 0]);
   });
 
   test("removes thousands of rows in bounded steps", async () => {
-    const { refresh: token, access } = await signUp(service, newUser(), from(newIp()));
-    await addExpiredTokens(service.db, sessionOf(token), 3500);
-    const before = await countOf(service.db, "refresh_tokens");
+    const { id, refresh: token, access } = await signUp(service, newUser(), from(newIp()));
+    await addExpiredSessions(service.db, id, 3500);
+    const before = await countOf(service.db, "sessions");
     const line = await cleanUp(service);
-    assert.equal(line.refresh_tokens, 3500);
-    assert.equal(await countOf(service.db, "refresh_tokens"), before - 3500);
+    assert.equal(line.sessions, 3500);
+    assert.equal(await countOf(service.db, "sessions"), before - 3500);
+    assert.equal(await countOf(service.db, EXPIRED), 0);
     assert.ok(line.d1_calls > 7, "no single statement did it");
     assertSuccess(await me(service, access), 200);
+    assertSuccess(await refresh(service, token), 200);
+  });
+
+  test("removes thousands of registration counts in bounded steps, and none of the current hour", async () => {
+    const sql = `
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3500)
+      INSERT INTO registration_counts (network, window_started_at, attempts)
+      SELECT 'net ' || i, iif(i % 7, 1, ?1), 1 FROM n`;
+    await cleanUp(service);
+    const before = await countOf(service.db, "registration_counts");
+    await rows(service.db, sql, Date.now());
+    const { line, removed } = await removedBy(service, () => cleanUp(service));
+    assert.deepEqual(counts(line), [0, 0, 3000, 0]);
+    assert.ok(removed("registration_counts").every(({ window_started_at: begun }) => begun === 1));
+    assert.equal(await countOf(service.db, "registration_counts"), before + 500);
+    assert.ok(line.d1_calls > 6, "no single statement did it");
+    const positions = await rows(service.db, "SELECT position, previous FROM clean_up_positions");
+    assert.doesNotMatch(JSON.stringify(positions), /net /, "no address is left in its record of its progress");
   });
 
   test("leaves the throttle of accounts and of unknown addresses as it is", async () => {
@@ -144,17 +177,19 @@ describe("one run", () => {
 
   test("and concurrent requests do not interfere with each other", async () => {
     const person = await signUp(service, newUser(), from(newIp()));
-    await addExpiredTokens(service.db, sessionOf(person.refresh), 2500);
+    await addExpiredSessions(service.db, person.id, 2500);
     const runs = [cleanUp(service), cleanUp(service)];
-    let token = person.refresh;
+    let [previous, token] = [undefined, person.refresh];
     for (let round = 0; round < 20; round += 1) {
       const response = await refresh(service, token);
       assertSuccess(response, 200);
-      token = response.body.refresh_token;
+      [previous, token] = [token, response.body.refresh_token];
     }
     await Promise.all(runs);
     await cleanUp(service);
-    assert.equal(await countOf(service.db, `refresh_tokens WHERE session_id = ${sessionOf(token)}`), 21);
+    assert.equal(await countOf(service.db, EXPIRED), 0);
+    const { refresh_id: current, previous_refresh_id: before } = await sessionRow(service.db, token);
+    assert.deepEqual([current, before], [token, previous].map(jtiOf));
     assertEnvelope(await refresh(service, person.refresh), 401, "AUTH_TOKEN_REVOKED");
   });
 });
@@ -166,12 +201,12 @@ describe("an interrupted run", () => {
   ]) {
     test(`${when}, is logged, keeps its progress, and the next one continues from there`, async (t) => {
       const service = await watchedFor(t, { wrapper: WRAPPER });
-      const { refresh: token, access } = await signUp(service);
-      const add = (count) => addExpiredTokens(service.db, sessionOf(token), count);
-      const left = () => countOf(service.db, "refresh_tokens WHERE expires_at = 2");
+      const { id, refresh: token, access } = await signUp(service);
+      const add = (count) => addExpiredSessions(service.db, id, count);
+      const left = () => countOf(service.db, EXPIRED);
       await add(2500);
       await rows(service.db, OLD_COUNT);
-      // The first call reads the erasures, the second is the first step of the tokens.
+      // The first call reads the erasures, the second is the first step of the sessions.
       await setFaults(service, { db: { kind, skip: 2, times: 1 } });
       const line = await cleanUp(service);
       assert.deepEqual([line.level, line.name, line.message], FAILED);
@@ -184,9 +219,9 @@ describe("an interrupted run", () => {
       await add(3);
       await setFaults(service, { db: { kind: "ok" } });
       const next = await cleanUp(service);
-      assert.deepEqual([next.message, next.refresh_tokens], ["Cleaned up", 2500 - steps * 1000]);
+      assert.deepEqual([next.message, next.sessions], ["Cleaned up", 2500 - steps * 1000]);
       assert.equal(await left(), 3, "it did not begin anew");
-      assert.equal((await cleanUp(service)).refresh_tokens, 3);
+      assert.equal((await cleanUp(service)).sessions, 3);
       assertSuccess(await me(service, access), 200);
       assertSuccess(await refresh(service, token), 200);
     });
@@ -195,31 +230,31 @@ describe("an interrupted run", () => {
   test("after the erasures has finished them: they come first", async (t) => {
     const service = await watchedFor(t, { wrapper: WRAPPER });
     const { user, id, access } = await signUp(service);
-    const { refresh: token } = await signUp(service);
-    await addExpiredTokens(service.db, sessionOf(access), 1500);
+    const neighbour = await signUp(service);
+    await addExpiredSessions(service.db, id, 1500);
     assert.equal((await deleteAccount(service, access, user.password)).status, 204);
     assert.notEqual(await userRow(service.db, id), undefined, "more was left behind than one step removes");
-    await addExpiredTokens(service.db, sessionOf(token), 10);
+    await addExpiredSessions(service.db, neighbour.id, 10, 2001);
     // Admitted calls: the list of erasures, and their one step.
     await setFaults(service, { db: { kind: "before", skip: 2 } });
     const line = await cleanUp(service);
     assert.deepEqual([line.level, line.name, line.message], FAILED);
     assert.equal(await userRow(service.db, id), undefined);
     assert.equal(await countOf(service.db, `sessions WHERE user_id = ${id}`), 0);
-    assert.equal(await countOf(service.db, "refresh_tokens WHERE expires_at = 2"), 10, "nothing came after them");
+    assert.equal(await countOf(service.db, EXPIRED), 10, "nothing came after them");
   });
 
   test("by an open breaker calls no database, and logs so", async (t) => {
     const service = await watchedFor(t, { wrapper: WRAPPER });
-    const { refresh: token, access } = await signUp(service);
-    await addExpiredTokens(service.db, sessionOf(token), 10);
+    const { id, access } = await signUp(service);
+    await addExpiredSessions(service.db, id, 10);
     await setFaults(service, { db: { kind: "before" } });
     for (let failure = 0; failure < 5; failure += 1) {
       assertEnvelope(await me(service, access), 503, "SERVICE_UNAVAILABLE");
     }
     const { line, removed } = await removedBy(service, () => cleanUp(service));
     assert.deepEqual([line.level, line.name, line.message, line.d1_calls], [...FAILED, 0]);
-    assert.deepEqual(removed("refresh_tokens"), []);
+    assert.deepEqual(removed("sessions"), []);
   });
 });
 

@@ -12,6 +12,7 @@ import { startService } from "./support/service.mjs";
 import { startFor, stateFolder } from "./support/start.mjs";
 
 const PANIC = { "X-Test-Panic": "1" };
+const TRAP = { "X-Test-Trap": "1" };
 const HOLD = { "X-Test-Hold": "1" };
 const isHeld = (line) => line.message === "Answer held back";
 
@@ -99,6 +100,20 @@ describe("a panic", () => {
     await assertSoundSessions(service.db);
     (await loggedText(service)).forEach(assertLogLine);
   });
+});
+
+test("a trap of the Wasm is answered with the envelope, and a new instance serves the next request", async (t) => {
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/trapping.mjs" });
+  const { access, refresh: token } = await signUp(service);
+  for (const trap of [() => me(service, access, TRAP), () => refresh(service, token, TRAP)]) {
+    const response = await trap();
+    assertEnvelope(response, 500, "INTERNAL_ERROR");
+    const lines = await loggedOf(service, response);
+    assert.equal(lines[0].message, "Request started");
+    assert.ok(lines.some((line) => line.level === "ERROR" && /RuntimeError/.test(line.cause)), "the cause");
+    assertSuccess(await me(service, access), 200);
+  }
+  (await loggedText(service)).forEach(assertLogLine);
 });
 
 describe("kill -9 in the middle of many refreshes", () => {

@@ -24,6 +24,7 @@ import { cleanUp } from "./support/clean-up.mjs";
 import { dump, eventsOf, inShort, rows, userRow } from "./support/database.mjs";
 import { assertEnvelope, assertFaults, assertSuccess, assertWrongPassword } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
+import { decode } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 let service;
@@ -61,8 +62,9 @@ async function lived() {
   assertSuccess(await changePassword(service, access, user.password, password, clients[1]), 200);
   await exportData(service, access, "", clients[1]);
   const person = { user: { ...user, password }, id, access, refresh: body.refresh_token };
+  const jtis = [token, person.refresh].map((each) => decode(each).claims.jti);
   const { password_hash: hash } = await userRow(service.db, id);
-  return { ...person, ips, personal: [user.email, user.full_name, "Ada Lovelace", hash, ...agents, ...ips] };
+  return { ...person, ips, personal: [user.email, user.full_name, "Ada Lovelace", hash, ...agents, ...ips, ...jtis] };
 }
 
 /** The texts that occur somewhere in the database. */
@@ -89,8 +91,8 @@ test("no personal data of an erased user is left, in any table; the events stay,
     const column = table === "users" ? "id" : "user_id";
     assert.deepEqual(await rows(service.db, `SELECT 1 FROM ${table} WHERE ${column} = ?1`, person.id), []);
   }
-  const orphans = "SELECT jti FROM refresh_tokens WHERE session_id NOT IN (SELECT id FROM sessions)";
-  assert.deepEqual(await rows(service.db, orphans), []);
+  assert.deepEqual(await rows(service.db, "SELECT jti FROM refresh_tokens WHERE user_id = ?1", person.id), []);
+  assert.deepEqual(await rows(service.db, "PRAGMA foreign_key_check"), []);
   const events = await eventsOf(service.db, person.id);
   assert.deepEqual(inShort(events), [...inShort(before), "deleted"]);
   events.forEach(({ ip, user_agent: agent }) => assert.deepEqual([ip, agent], [null, null]));
@@ -155,7 +157,7 @@ test("of many erasures in one burst one succeeds, and the others find no user or
 test("of many erasures that all verified the password one succeeds, and the others leave nothing behind", async () => {
   const client = from(newIp(), "Impatient/1.0");
   const person = await signUp(service, newUser(), client);
-  const erasure = (at) => deleteAccount(service, person.access, person.user.password, { ...at(2), ...client });
+  const erasure = (at) => deleteAccount(service, person.access, person.user.password, { ...at(1), ...client });
   assertOneErased(await hold.allAtOnce(...Array(20).fill(erasure)), "AUTH_INVALID_CREDENTIALS");
   await assertGone(person);
   assert.deepEqual(await found([person.user.email, "Impatient/1.0"]), []);
@@ -163,18 +165,19 @@ test("of many erasures that all verified the password one succeeds, and the othe
   assert.deepEqual(await rows(service.db, "SELECT type, reason FROM audit_events WHERE ip = ?1", ip), []);
 });
 
-test("an account with thousands of tokens and events is gone for clients at once, and entirely soon", async () => {
+test("an account with thousands of sessions and events is gone for clients at once, and entirely soon", async () => {
   const MANY = 3000;
   const person = await signUp(service);
-  const { 0: session } = await rows(service.db, "SELECT * FROM sessions WHERE user_id = ?1", person.id);
+  const [session] = await rows(service.db, "SELECT * FROM sessions WHERE user_id = ?1", person.id);
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MANY})`;
-  const tokens = `${numbers}
-    INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
-    SELECT printf('%032x', i), ?1, 1, ?2, 2, printf('%032x', i + 100000) FROM n`;
-  await rows(service.db, tokens, session.id, session.expires_at);
+  const sessions = `${numbers}
+    INSERT INTO sessions
+      (id, user_id, created_at, last_used_at, expires_at, ip, user_agent, refresh_id, refresh_expires_at)
+    SELECT i, ?1, ?2, ?2, ?3, '203.0.113.' || (i % 250), 'Busy/' || i, printf('%032x', i), ?3 FROM n`;
+  await rows(service.db, sessions, person.id, session.created_at, session.expires_at);
   const events = `${numbers}
     INSERT INTO audit_events (created_at, type, user_id, session_id, ip, user_agent, request_id)
-    SELECT ?1, 'refreshed', ?2, ?3, '203.0.113.' || (i % 250), 'Busy/' || i, printf('%032x', i) FROM n`;
+    SELECT ?1, 'signed_in', ?2, ?3, '203.0.113.' || (i % 250), 'Busy/' || i, printf('%032x', i) FROM n`;
   await rows(service.db, events, session.created_at, person.id, session.id);
 
   assert.equal((await deleteAccount(service, person.access, person.user.password)).status, 204);
@@ -186,17 +189,20 @@ test("an account with thousands of tokens and events is gone for clients at once
   assert.ok(again.id > person.id);
 
   const left = async () => {
-    const sql = `SELECT (SELECT count(*) FROM refresh_tokens WHERE session_id = ?1) AS tokens,
-      (SELECT count(*) FROM audit_events WHERE user_id = ?2 AND (ip IS NOT NULL OR user_agent IS NOT NULL)) AS events,
-      (SELECT count(*) FROM users WHERE id = ?2) AS users, (SELECT count(*) FROM sessions WHERE id = ?1) AS sessions`;
-    return (await rows(service.db, sql, session.id, person.id))[0];
+    const sql = `SELECT (SELECT count(*) FROM sessions WHERE user_id = ?1) AS sessions,
+      (SELECT count(*) FROM audit_events WHERE user_id = ?1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)) AS events,
+      (SELECT count(*) FROM users WHERE id = ?1) AS users`;
+    return (await rows(service.db, sql, person.id))[0];
   };
   const afterwards = await left();
-  assert.ok(afterwards.tokens > 0 && afterwards.tokens < MANY && afterwards.events > 0, JSON.stringify(afterwards));
+  for (const number of [afterwards.sessions, afterwards.events]) {
+    assert.ok(number > 0 && number < MANY, JSON.stringify(afterwards));
+  }
   for (let run = 0; (await left()).users > 0 && run < 10; run += 1) {
     await cleanUp(service);
   }
-  assert.deepEqual(await left(), { tokens: 0, events: 0, users: 0, sessions: 0 });
+  assert.deepEqual(await left(), { sessions: 0, events: 0, users: 0 });
+  assert.deepEqual(await found(["Busy/"]), []);
   const kept = await eventsOf(service.db, person.id);
   // Registered, the three thousand, and deleted.
   assert.equal(kept.length, MANY + 2);

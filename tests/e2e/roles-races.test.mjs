@@ -74,11 +74,13 @@ describe("a role that is removed while its holder acts", () => {
     };
     const removals = [];
     /** One act: the id of its result, or nothing if it was refused. */
-    const acting = async (kind, answer) => {
+    const acting = async (kind, request) => {
       const beganTooLate = isRemoved;
-      const { status, text, body } = await answer;
+      const { status, text, body } = await request;
       if (status !== 201) {
-        assert.equal(answerOf({ status, body }), refused, text);
+        // An act that overlaps the removal may have been allowed first, and refused by the guard of its write.
+        const answer = answerOf({ status, body });
+        assert.ok(answer === refused || (!beganTooLate && answer === "403 FORBIDDEN"), text);
         return undefined;
       }
       assert.ok(!beganTooLate, `obeyed after the removal was answered: ${text}`);

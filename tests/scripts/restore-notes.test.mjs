@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { asUser, changePassword, deleteAccount, login, newUser, signUp } from "../e2e/support/client.mjs";
-import { rows, userRow } from "../e2e/support/database.mjs";
+import { rows } from "../e2e/support/database.mjs";
 import { startService } from "../e2e/support/service.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
 import { assertGaveUp, environment, make, migratedFolders, run } from "./support/make.mjs";
@@ -77,7 +77,8 @@ test("the notes repeat erasures, passwords, disabled accounts and removed roles,
   await serving(folder, async (service) => {
     const { erased, changed, disabled, demoted } = people;
     assert.equal((await login(service, erased.user)).status, 401);
-    assert.equal((await userRow(service.db, erased.id)).email, `erased:${erased.id}`);
+    const [{ email }] = await rows(service.db, "SELECT email FROM users WHERE id = ?1", erased.id);
+    assert.equal(email, `erased:${erased.id}`);
     assert.equal((await login(service, changed.user)).status, 401, "the password from before");
     assert.equal((await login(service, { ...changed.user, password: NEXT })).status, 200);
     assert.equal((await login(service, disabled.user)).status, 403);

@@ -5,7 +5,7 @@
 
 use email_address::{EmailAddress, Options};
 
-use crate::domain::unicode::{NormalForm, Normalize, fold_case, normalized};
+use crate::domain::unicode::{NormalForm, Normalize, fold_case, is_invisible, normalized};
 
 /// Maximum length of an address, in characters (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690).
 pub const MAX_LENGTH: usize = 254;
@@ -48,18 +48,6 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Invisible characters (Unicode's `Default_Ignorable_Code_Point`) and bidirectional controls. With them, two accounts
-/// could have addresses that look the same.
-const fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 #[cfg(test)]

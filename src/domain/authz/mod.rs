@@ -91,6 +91,12 @@ impl Permission {
         }
     }
 
+    /// The roles that have the permission, each where it is granted.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
+        self.row().roles
+    }
+
     /// Every permission, with the name that other services use to ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let all = Self::CORE.into_iter();
@@ -223,16 +229,11 @@ fn is_visible(grants: &[RoleGrant], resource: &Resource) -> bool {
     grants.iter().any(|grant| grant.role == PlatformAdmin || grant.university_id == Some(university_id))
 }
 
-/// The departments of a university to which the grants with a permission are narrowed. University-wide grants add none.
+/// Whether a grant gives the permission in a department of the university.
 #[must_use]
-pub fn departments_with(
-    grants: &[RoleGrant],
-    permission: Permission,
-    university_id: UniversityId,
-) -> Vec<DepartmentId> {
-    let roles = permission.row().roles;
-    let here = grants.iter().filter(|grant| grant.university_id == Some(university_id) && roles.contains(&grant.role));
-    here.filter_map(|grant| grant.department_id).collect()
+pub fn is_narrowed(grants: &[RoleGrant], permission: Permission, university_id: UniversityId) -> bool {
+    let mut here = grants.iter().filter(|grant| grant.university_id == Some(university_id));
+    here.any(|grant| grant.department_id.is_some() && permission.roles().contains(&grant.role))
 }
 
 #[cfg(test)]

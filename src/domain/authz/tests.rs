@@ -138,8 +138,9 @@ fn every_permission_has_one_row_and_one_name() {
 }
 
 #[test]
-fn departments_come_from_the_narrowed_grants_of_this_university() {
+fn a_role_is_narrowed_only_in_its_own_university_and_with_a_fitting_role() {
+    let is_narrowed_in = |grants: &[RoleGrant]| is_narrowed(grants, Permission::ViewRoles, university(1));
     let elsewhere = RoleGrant { university_id: Some(university(2)), ..grant(DepartmentAdmin, Some(9)) };
-    let grants = [grant(DepartmentAdmin, Some(4)), grant(Student, Some(5)), elsewhere];
-    assert_eq!(departments_with(&grants, Permission::ViewRoles, university(1)), [department(4)]);
+    assert!(!is_narrowed_in(&[grant(UniversityAdmin, None), grant(Student, Some(5)), elsewhere]));
+    assert!(is_narrowed_in(&[elsewhere, grant(DepartmentAdmin, Some(4))]));
 }

@@ -80,13 +80,14 @@ impl PasswordHash {
         Ok(phc.to_string())
     }
 
-    /// Is this the hash of this password? The comparison takes constant time.
+    /// Is this the hash of this password? The comparison takes constant time. A password that cannot match is hashed too,
+    /// so that it takes as long as a wrong one.
     ///
     /// # Errors
     /// [`NotHashed`] if memory runs out or the salt is too short for Argon2id.
     pub fn verify(&self, password: &Password) -> Result<bool, NotHashed> {
         let presented = self.work.run(password, &self.salt)?;
-        Ok(presented.ct_eq(&self.hash).into())
+        Ok(bool::from(presented.ct_eq(&self.hash)) && password.can_match())
     }
 
     /// The function and cost of verifying.

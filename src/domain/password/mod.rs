@@ -30,6 +30,8 @@ pub enum PasswordFault {
     TooShort,
     /// The text has more than [`MAX_LENGTH`] code points.
     TooLong,
+    /// The text contains a control character (RFC 8265 §4.2.1: not in the `FreeformClass`).
+    ControlCharacter,
 }
 
 impl Password {
@@ -40,17 +42,26 @@ impl Password {
         Self(Secret::new(normalized(text, NormalForm::Nfkc, normalize)))
     }
 
-    /// A new password, checked against the length policy.
+    /// A new password, checked against the length policy. Control characters are refused: HMAC pads its key with zeros,
+    /// so `password` and `password\0` would have the same hash, and the second one would pass the blocklist.
     ///
     /// # Errors
     /// [`PasswordFault`] names the rule that the text breaks.
     pub fn choose(text: &str, min_length: usize, normalize: Normalize) -> Result<Self, PasswordFault> {
         let password = Self::presented(text, normalize);
         match password.length() {
+            _ if password.as_str().chars().any(char::is_control) => Err(PasswordFault::ControlCharacter),
             length if length < min_length => Err(PasswordFault::TooShort),
             length if length > MAX_LENGTH => Err(PasswordFault::TooLong),
             _ => Ok(password),
         }
+    }
+
+    /// Can this text be the password of an account? One with U+0000 never is, although its hash may equal that of the
+    /// text without it. Other control characters are in some passwords that were chosen before they were refused.
+    #[must_use]
+    pub fn can_match(&self) -> bool {
+        !self.as_str().contains('\0')
     }
 
     /// The bytes to hash: UTF-8 after NFKC.
@@ -98,6 +109,20 @@ mod tests {
         assert_eq!(fault(&"e\u{301}".repeat(7)), Some(PasswordFault::TooShort));
         assert_eq!(fault(&"x".repeat(128)), None);
         assert_eq!(fault(&"x".repeat(129)), Some(PasswordFault::TooLong));
+    }
+
+    #[test]
+    fn control_characters_cannot_be_chosen() {
+        for control in ['\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}'] {
+            for text in
+                [format!("{control}twelve-chars"), format!("twelve{control}chars"), format!("twelve-chars{control}")]
+            {
+                assert_eq!(fault(&text), Some(PasswordFault::ControlCharacter), "{text:?}");
+            }
+        }
+        assert_eq!(fault(&"\0".repeat(8)), Some(PasswordFault::ControlCharacter));
+        assert_eq!(fault("spaces are allowed"), None);
+        assert_eq!(fault("\u{200d}joiners are no controls"), None);
     }
 
     #[test]

@@ -6,25 +6,52 @@
 //! Between two hashes the event loop therefore handles all pending work. Every waiting request polls once per turn of
 //! the event loop, and only the first poll of a turn is granted.
 //!
+//! The queue is fair between networks: slots go to them in turns, so the flood of one network delays that network. Each
+//! request gets a number when it joins, one above the last number of its network or of the last grant, whichever is
+//! higher (start-time fair queueing). The lowest number of the previous turn gets the slot of this turn.
+//!
 //! The queue holds no places that would have to be released: the runtime may cancel a request at any time without
-//! notice. A cancelled request stops polling, which frees its slot automatically.
+//! notice. A cancelled request stops polling, which costs at most one turn.
+
+use std::collections::HashMap;
 
 /// Maximum number of waiting requests. With the default hash the last one waits about twenty seconds. Clients time out
 /// after thirty, so the hashes of a longer queue would be wasted.
-pub const MAX_WAITING: u32 = 100;
+pub const MAX_WAITING: usize = 100;
 
 /// The hash queue of one isolate.
 #[derive(Debug, Default)]
 pub struct HashQueue {
-    /// Number of slots granted so far.
-    taken: u32,
-    /// Number of unsuccessful polls since the last granted slot.
-    waiting: u32,
+    /// The number of the latest grant.
+    granted: u64,
+    /// The highest number of each network with a waiting request.
+    last: HashMap<String, u64>,
+    /// Number of requests that have joined.
+    joined: u64,
+    /// The current turn of the event loop.
+    turn: u64,
+    /// The places that have joined or polled in this turn.
+    seen: Vec<Place>,
+    /// The place that gets the slot of this turn.
+    next: Option<Place>,
+    /// The first place that is refused in this turn.
+    refused_from: Option<Place>,
 }
 
-/// The value of `taken` at the last poll. A poll is granted only if no slot has been granted since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(u32);
+/// The number of a request, and its rank among equal numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    number: u64,
+    arrival: u64,
+}
+
+/// The place of a waiting request, and the turn of its last poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    place: Place,
+    turn: u64,
+    network: String,
+}
 
 /// [`MAX_WAITING`] requests are waiting already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +59,7 @@ pub struct Ticket(u32);
 pub struct HashQueueFull;
 
 /// The result of polling the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Poll {
     /// The slot is granted: hash before the next await.
     Ready,
@@ -43,25 +70,53 @@ pub enum Poll {
 impl HashQueue {
     /// Adds a request, which must poll from the next turn of the event loop on.
     #[must_use]
-    pub const fn join(&self) -> Ticket {
-        Ticket(self.taken)
+    pub fn join(&mut self, network: String) -> Ticket {
+        self.joined += 1;
+        let number = self.last.get(&network).copied().unwrap_or(0).max(self.granted) + 1;
+        self.last.insert(network.clone(), number);
+        let place = Place { number, arrival: self.joined };
+        self.seen.push(place);
+        Ticket { place, turn: self.turn, network }
     }
 
     /// Asks for the slot, once per turn of the event loop.
     ///
     /// # Errors
-    /// [`HashQueueFull`] if too many requests wait; never if the request is alone.
-    pub const fn poll(&mut self, ticket: Ticket) -> Result<Poll, HashQueueFull> {
-        if ticket.0 == self.taken {
-            self.taken = self.taken.wrapping_add(1);
-            self.waiting = 0;
+    /// [`HashQueueFull`] if too many requests with lower numbers wait; never if the request is alone.
+    pub fn poll(&mut self, ticket: Ticket) -> Result<Poll, HashQueueFull> {
+        if ticket.turn == self.turn {
+            self.begin_turn();
+        }
+        if self.next == Some(ticket.place) {
+            self.grant(ticket.place.number);
             return Ok(Poll::Ready);
         }
-        if self.waiting >= MAX_WAITING {
+        if self.refused_from.is_some_and(|first| ticket.place >= first) {
+            self.refuse(ticket);
             return Err(HashQueueFull);
         }
-        self.waiting += 1;
-        Ok(Poll::Pending(Ticket(self.taken)))
+        self.seen.push(ticket.place);
+        Ok(Poll::Pending(Ticket { turn: self.turn, ..ticket }))
+    }
+
+    /// A request polls for the second time, so all others have polled once.
+    fn begin_turn(&mut self) {
+        self.turn += 1;
+        self.seen.sort_unstable();
+        self.next = self.seen.first().copied();
+        self.refused_from = self.seen.get(MAX_WAITING + 1).copied();
+        self.seen.clear();
+    }
+
+    fn grant(&mut self, number: u64) {
+        self.next = None;
+        self.granted = self.granted.max(number);
+        self.last.retain(|_, last| *last > self.granted);
+    }
+
+    /// Refused requests must not push back the later ones of their network.
+    fn refuse(&mut self, ticket: Ticket) {
+        self.last.entry(ticket.network).and_modify(|last| *last = (*last).min(ticket.place.number - 1));
     }
 }
 
@@ -71,28 +126,43 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    type Waiting = Vec<(&'static str, Ticket)>;
+
     /// One turn of the event loop, in which these requests poll in order: those that hashed, wait and were refused.
-    fn turn(queue: &mut HashQueue, waiting: Vec<(u32, Ticket)>) -> (Vec<u32>, Vec<(u32, Ticket)>, Vec<u32>) {
-        let (mut hashed, mut later, mut refused) = (vec![], vec![], vec![]);
+    fn turn(queue: &mut HashQueue, waiting: Waiting) -> (Vec<&'static str>, Waiting, usize) {
+        let (mut hashed, mut later, mut refused) = (vec![], vec![], 0);
         for (request, ticket) in waiting {
             match queue.poll(ticket) {
                 Ok(Poll::Ready) => hashed.push(request),
                 Ok(Poll::Pending(ticket)) => later.push((request, ticket)),
-                Err(HashQueueFull) => refused.push(request),
+                Err(HashQueueFull) => refused += 1,
             }
         }
         (hashed, later, refused)
     }
 
-    fn arrived(queue: &HashQueue, count: u32) -> Vec<(u32, Ticket)> {
-        (0..count).map(|request| (request, queue.join())).collect()
+    /// Requests of one network, named by it.
+    fn join(queue: &mut HashQueue, network: &'static str, count: usize) -> Waiting {
+        (0..count).map(|_| (network, queue.join(network.to_owned()))).collect()
+    }
+
+    /// The networks of the next `turns` grants.
+    fn granted(queue: &mut HashQueue, mut waiting: Waiting, turns: usize) -> (Vec<&'static str>, Waiting) {
+        let mut order = vec![];
+        for _ in 0..turns {
+            let (hashed, later, _) = turn(queue, waiting);
+            assert!(hashed.len() <= 1, "one hash per turn");
+            order.extend(hashed);
+            waiting = later;
+        }
+        (order, waiting)
     }
 
     #[test]
     fn a_request_alone_hashes_in_the_next_turn() {
         let mut queue = HashQueue::default();
         for _ in 0..3 {
-            let ticket = queue.join();
+            let ticket = queue.join("a".to_owned());
             assert_eq!(queue.poll(ticket), Ok(Poll::Ready));
         }
     }
@@ -100,37 +170,91 @@ mod tests {
     #[test]
     fn one_request_hashes_per_turn_in_order_of_arrival() {
         let mut queue = HashQueue::default();
-        let mut waiting = arrived(&queue, 5);
-        for expected in 0..5 {
-            // A request that arrives while others wait polls after them.
-            waiting.push((5 + expected, queue.join()));
+        let names = ["a", "b", "c", "d", "e"];
+        let mut waiting: Waiting = names.iter().flat_map(|name| join(&mut queue, name, 1)).collect();
+        for name in names {
+            // A request that arrives while others wait is served after them.
+            waiting.extend(join(&mut queue, "later", 1));
             let (hashed, later, refused) = turn(&mut queue, waiting);
-            assert_eq!((hashed, refused), (vec![expected], vec![]));
+            assert_eq!((hashed, refused), (vec![name], 0));
             waiting = later;
         }
         assert_eq!(waiting.len(), 5);
     }
 
     #[test]
+    fn networks_take_turns_whatever_the_number_of_their_requests() {
+        let mut queue = HashQueue::default();
+        let mut waiting = join(&mut queue, "flood", 50);
+        waiting.extend(join(&mut queue, "a", 2));
+        waiting.extend(join(&mut queue, "b", 1));
+        let (order, _) = granted(&mut queue, waiting, 6);
+        assert_eq!(order, ["flood", "a", "b", "flood", "a", "flood"]);
+    }
+
+    #[test]
+    fn an_ordinary_client_waits_for_one_hash_of_a_flood_however_long_that_goes_on() {
+        let mut queue = HashQueue::default();
+        let mut waiting = join(&mut queue, "flood", MAX_WAITING);
+        for _ in 0..20 {
+            (_, waiting) = granted(&mut queue, waiting, 3);
+            waiting.extend(join(&mut queue, "flood", 3));
+            waiting.extend(join(&mut queue, "client", 1));
+            let order;
+            (order, waiting) = granted(&mut queue, waiting, 2);
+            assert!(order.contains(&"client"), "{order:?}");
+        }
+    }
+
+    #[test]
     fn requests_beyond_the_maximum_are_refused_and_the_others_are_served() {
         let mut queue = HashQueue::default();
-        let waiting = arrived(&queue, MAX_WAITING + 3);
+        let waiting = join(&mut queue, "a", MAX_WAITING + 3);
         let (hashed, mut waiting, refused) = turn(&mut queue, waiting);
-        assert_eq!((hashed, refused), (vec![0], vec![MAX_WAITING + 1, MAX_WAITING + 2]));
-        for expected in 1..=MAX_WAITING {
+        assert_eq!((hashed.len(), refused), (1, 2));
+        for _ in 0..MAX_WAITING {
             let (hashed, later, refused) = turn(&mut queue, waiting);
-            assert_eq!((hashed, refused), (vec![expected], vec![]));
+            assert_eq!((hashed.len(), refused), (1, 0));
             waiting = later;
         }
         assert_eq!(waiting, vec![]);
     }
 
     #[test]
+    fn a_full_queue_refuses_the_network_that_fills_it() {
+        let mut queue = HashQueue::default();
+        let mut waiting = join(&mut queue, "flood", MAX_WAITING + 50);
+        waiting.extend(join(&mut queue, "client", 1));
+        let (_, waiting, refused) = turn(&mut queue, waiting);
+        assert_eq!(refused, 50);
+        assert!(waiting.iter().any(|(network, _)| *network == "client"));
+        let (order, _) = granted(&mut queue, waiting, 1);
+        assert_eq!(order, ["client"]);
+    }
+
+    /// After a flood, the network is treated like any other.
+    #[test]
+    fn refused_requests_do_not_push_back_the_later_ones_of_their_network() {
+        let mut queue = HashQueue::default();
+        let waiting = join(&mut queue, "flood", 10 * MAX_WAITING);
+        let (_, mut waiting, _) = turn(&mut queue, waiting);
+        while !waiting.is_empty() {
+            (_, waiting, _) = turn(&mut queue, waiting);
+        }
+        let mut waiting = join(&mut queue, "client", 3);
+        waiting.extend(join(&mut queue, "flood", 1));
+        assert_eq!(granted(&mut queue, waiting, 2).0, ["client", "flood"]);
+        assert!(queue.last.len() <= 2, "nothing is kept of networks without a waiting request");
+    }
+
+    #[test]
     fn cancelled_requests_do_not_block_the_queue() {
         let mut queue = HashQueue::default();
-        let waiting = arrived(&queue, MAX_WAITING + 1);
+        let waiting = join(&mut queue, "a", MAX_WAITING + 1);
         turn(&mut queue, waiting);
-        let ticket = queue.join();
-        assert_eq!(queue.poll(ticket), Ok(Poll::Ready));
+        // They have registered for the next turn and do not come back.
+        let waiting = join(&mut queue, "b", 1);
+        let (order, _) = granted(&mut queue, waiting, 3);
+        assert_eq!(order, ["b"]);
     }
 }

@@ -121,7 +121,7 @@ pub enum RefreshOutcome {
     /// The account is disabled.
     Inactive,
     /// The presented token was replaced before the retry interval, or its successor was exchanged too. Theft is assumed
-    /// and the session must end, unless this exchange is an [unresolved](unresolved) one.
+    /// and the session must end, unless this exchange is an [`unresolved`] one.
     Reused {
         /// The state that answers an unresolved exchange; `None` if no retry is possible.
         retry: Option<SessionState>,

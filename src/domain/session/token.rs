@@ -2,13 +2,14 @@
 //!
 //! The `jwt-compact` crate owns parsing and HMAC. This file owns the claims, the choice of the key, and the order of
 //! the checks. A token cannot choose an algorithm or the location of a key. `alg` must be HS256, `kid` must name one
-//! of at most two configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10).
+//! of at most two configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10). A `crit` header is refused,
+//! because the service understands no extension (RFC 7515 §4.1.11).
 
 use chrono::{DateTime, Utc};
 use jwt_compact::alg::{Hs256, Hs256Key};
 use jwt_compact::{AlgorithmExt as _, Claims, Header, UntrustedToken};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::ids::{SessionId, TokenId, UserId, hex};
@@ -74,6 +75,18 @@ struct CustomClaims {
     kind: TokenKind,
     iss: String,
     aud: String,
+}
+
+/// The header parameters that the service looks at, besides those that `jwt-compact` reads.
+#[derive(Clone, Deserialize)]
+struct OtherParameters {
+    #[serde(rename = "crit", default, deserialize_with = "present")]
+    has_critical: bool,
+}
+
+/// True for a member with any value, null included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 struct Key {
@@ -152,14 +165,16 @@ impl TokenAuthority {
         (&self.issuer, &self.audience)
     }
 
-    /// Verifies a token: form, algorithm, key, signature, `typ`, `type`, `iss`, `aud`, `iat`. It checks `exp` last, so
+    /// Verifies a token: form, algorithm, key, signature, `crit`, `typ`, `type`, `iss`, `aud`, `iat`, `nbf`. It checks `exp` last, so
     /// [`TokenFault::Expired`] is returned only for tokens that this service issued.
     ///
     /// # Errors
     /// [`TokenFault`] says whether the token is invalid or merely expired.
     pub fn verify(&self, kind: TokenKind, text: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
-        let claims = self.verify_signed(kind, text).ok_or(TokenFault::Invalid)?;
-        if claims.issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) {
+        let (claims, not_before) = self.verify_signed(kind, text).ok_or(TokenFault::Invalid)?;
+        // No token of this service has an `nbf`, so no skew of its own clocks needs to be allowed.
+        let is_early = not_before.is_some_and(|time| time > now);
+        if is_early || claims.issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) {
             return Err(TokenFault::Invalid);
         }
         if claims.expires_at <= now {
@@ -177,28 +192,31 @@ impl TokenAuthority {
         if text.len() > MAX_LENGTH {
             return None;
         }
-        let untrusted = UntrustedToken::new(text).ok()?;
+        let untrusted = UntrustedToken::<OtherParameters>::try_from(text).ok()?;
         let header = untrusted.header();
         let key = self.key(header.key_id.as_deref()?)?;
-        if header.token_type.as_deref() != Some(header_type) {
+        if header.other_fields.has_critical || header.token_type.as_deref() != Some(header_type) {
             return None;
         }
         Some(Hs256.validator::<T>(&key.key).validate(&untrusted).ok()?.into_parts().1)
     }
 
-    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<TokenClaims> {
+    /// The claims of a token with a valid signature, and its `nbf`.
+    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<(TokenClaims, Option<Timestamp>)> {
         let claims = self.signed_claims::<CustomClaims>(kind.header_type(), text)?;
         let custom = &claims.custom;
         if custom.kind != kind || custom.iss != self.issuer || custom.aud != self.audience {
             return None;
         }
-        Some(TokenClaims {
+        let not_before = claims.not_before.map(|time| Timestamp::from_seconds(time.timestamp()));
+        let claims = TokenClaims {
             id: TokenId::parse(&custom.jti)?,
             user_id: UserId::parse(&custom.sub)?,
             session_id: SessionId::parse(&custom.sid)?,
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
-        })
+        };
+        Some((claims, not_before))
     }
 
     fn key(&self, id: &str) -> Option<&Key> {

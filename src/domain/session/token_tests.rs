@@ -199,6 +199,25 @@ fn a_token_issued_in_the_future_is_refused_beyond_the_clock_skew() {
 }
 
 #[test]
+fn a_token_with_critical_extensions_is_refused() {
+    for crit in [serde_json::json!(["exp"]), serde_json::json!([]), serde_json::json!("b64"), serde_json::Value::Null] {
+        assert!(is_invalid(&forge(&with(good_header(), "crit", crit.clone()), &good_body())), "crit: {crit}");
+    }
+}
+
+#[test]
+fn a_token_is_refused_before_its_nbf() {
+    let valid_from = |seconds: i64| forge(&good_header(), &with(good_body(), "nbf", (NOW.seconds() + seconds).into()));
+    for seconds in [-1, 0] {
+        assert_eq!(authority().verify(TokenKind::Access, &valid_from(seconds), NOW), Ok(claims()), "nbf {seconds}");
+    }
+    for seconds in [1, 60, 3600] {
+        assert!(is_invalid(&valid_from(seconds)), "nbf {seconds}");
+    }
+    assert!(is_invalid(&forge(&good_header(), &with(good_body(), "nbf", "later".into()))));
+}
+
+#[test]
 fn keys_named_in_the_token_header_are_ignored() {
     let stranger = "x".repeat(32);
     let header = with(good_header(), "jwk", serde_json::json!({"kty": "oct", "k": stranger}));

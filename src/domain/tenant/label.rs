@@ -1,5 +1,7 @@
 //! Names of universities, departments and courses: labels for display, and slugs for URLs.
 
+use crate::domain::display_name::{NameFault, parse_name};
+
 /// Maximum length of a name or title, in code points.
 pub const MAX_NAME: usize = 200;
 /// Maximum length of a course code, in code points.
@@ -7,38 +9,17 @@ pub const MAX_CODE: usize = 32;
 /// Maximum length of a slug, in characters: that of a DNS label.
 pub const MAX_SLUG: usize = 63;
 
-/// A display name: trimmed, not blank, of bounded length, without control characters.
+/// A display name: trimmed, not blank, of bounded length, without hidden characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String);
-
-/// Why a text is not a valid label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LabelFault {
-    /// The text is empty or only whitespace.
-    Blank,
-    /// The text has more code points than allowed.
-    TooLong,
-    /// The text contains a control character such as a line break, a tab or a NUL.
-    ControlCharacter,
-}
 
 impl Label {
     /// Parses a label of at most `max_length` code points.
     ///
     /// # Errors
-    /// [`LabelFault`] names the rule that the text breaks.
-    pub fn parse(text: &str, max_length: usize) -> Result<Self, LabelFault> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(LabelFault::Blank);
-        }
-        if text.chars().any(char::is_control) {
-            return Err(LabelFault::ControlCharacter);
-        }
-        if text.chars().count() > max_length {
-            return Err(LabelFault::TooLong);
-        }
-        Ok(Self(text.to_owned()))
+    /// [`NameFault`] names the rule that the text breaks.
+    pub fn parse(text: &str, max_length: usize) -> Result<Self, NameFault> {
+        parse_name(text, max_length).map(|name| Self(name.to_owned()))
     }
 
     /// The trimmed text, for storage and display.
@@ -78,10 +59,10 @@ mod tests {
     #[test]
     fn labels_are_trimmed_and_bounded() {
         assert_eq!(Label::parse("  Physics ", MAX_NAME).unwrap().as_str(), "Physics");
-        assert_eq!(Label::parse(" \t ", MAX_NAME), Err(LabelFault::Blank));
-        assert_eq!(Label::parse("a\u{85}b", MAX_NAME), Err(LabelFault::ControlCharacter));
+        assert_eq!(Label::parse(" \t ", MAX_NAME), Err(NameFault::Blank));
+        assert_eq!(Label::parse("a\u{85}b", MAX_NAME), Err(NameFault::HiddenCharacter));
         assert!(Label::parse(&"é".repeat(MAX_CODE), MAX_CODE).is_ok());
-        assert_eq!(Label::parse(&"é".repeat(MAX_CODE + 1), MAX_CODE), Err(LabelFault::TooLong));
+        assert_eq!(Label::parse(&"é".repeat(MAX_CODE + 1), MAX_CODE), Err(NameFault::TooLong));
     }
 
     #[test]

@@ -7,13 +7,14 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::{EndedBody, SessionsBody};
 use crate::service::account::admin;
+use crate::service::authz::admission::Reading;
 use crate::store::account::admin::UserChange;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::AdminEventRow;
@@ -107,16 +108,16 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
     }
 }
 
-pub(in crate::http) async fn users(configured: Configured, query: UserQuery) -> Result<Response, Refusal> {
+pub(in crate::http) fn users((Bearer(subject), query): (Bearer, UserQuery)) -> Reading<Response> {
     let UserQuery(filter, page) = query;
-    let page = admin::users(&configured.service(), &filter, page).await?;
-    Ok(json(200, &PageBody::new(&page, AdminUserBody::from)))
+    admin::users(subject, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminUserBody::from)))
 }
 
-pub(in crate::http) async fn user(configured: Configured, Id(id): Id<UserId>) -> Result<Response, Refusal> {
-    let detail = admin::user(&configured.service(), id).await?;
-    let roles = detail.grants.iter().map(UserRoleBody::from).collect();
-    Ok(json(200, &UserDetailBody { user: (&detail.user).into(), roles }))
+pub(in crate::http) fn user(Id(id): Id<UserId>) -> Reading<Response> {
+    admin::user(id).map(|detail| {
+        let roles = detail.grants.iter().map(UserRoleBody::from).collect();
+        json(200, &UserDetailBody { user: (&detail.user).into(), roles })
+    })
 }
 
 pub(in crate::http) async fn change(
@@ -156,17 +157,14 @@ pub(in crate::http) async fn delete(
     Ok(no_content())
 }
 
-pub(in crate::http) async fn sessions(
-    configured: Configured,
-    SignedIn(caller): SignedIn,
-    Id(id): Id<UserId>,
-) -> Result<Response, Refusal> {
-    let rows = admin::sessions(&configured.service(), id).await?;
-    Ok(json(200, &SessionsBody::new(&rows, caller.credential.session_id())))
+pub(in crate::http) fn sessions(
+    (configured, Bearer(subject), Id(id)): (Configured, Bearer, Id<UserId>),
+) -> Reading<Response> {
+    let sessions = admin::sessions(&configured.service(), id);
+    sessions.map(move |rows| json(200, &SessionsBody::new(&rows, subject.session_id)))
 }
 
-pub(in crate::http) async fn events(configured: Configured, query: EventQuery) -> Result<Response, Refusal> {
+pub(in crate::http) fn events((Bearer(subject), query): (Bearer, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    let page = admin::events(&configured.service(), &filter, page).await?;
-    Ok(json(200, &PageBody::new(&page, AdminEventBody::from)))
+    admin::events(subject, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminEventBody::from)))
 }

@@ -7,10 +7,10 @@ use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::http::account::users::UserBody;
 use crate::http::kit::body::json;
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured};
 use crate::http::kit::query::EventCursor;
-use crate::http::kit::refusal::Refusal;
 use crate::service::account::export;
+use crate::service::authz::admission::Reading;
 use crate::store::account::export::{ExportPage, ExportRow, ExportValue};
 
 /// The user, a list for each section, and the cursor of the next page.
@@ -53,11 +53,9 @@ impl Serialize for RowBody<'_> {
     }
 }
 
-pub(in crate::http) async fn export(
-    configured: Configured,
-    SignedIn(caller): SignedIn,
-    EventCursor(before): EventCursor,
-) -> Result<Response, Refusal> {
-    let page = export::export(&configured.service(), &caller, before).await?;
-    Ok(json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page }))
+pub(in crate::http) fn export(
+    (configured, Bearer(subject), EventCursor(before)): (Configured, Bearer, EventCursor),
+) -> Reading<Response> {
+    export::export(&configured.service(), subject, before)
+        .map(|(caller, page)| json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page }))
 }

@@ -7,14 +7,17 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
+use crate::http::kit::access::Fetched;
 use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::service::account::profile::ProfileChange;
 use crate::service::account::{delete, profile};
-use crate::service::password::change as password_change;
+use crate::service::authz::admission::Reading;
+use crate::service::password::{change as password_change, reauthenticate};
 use crate::store::account::users::UserRow;
+use crate::store::password::credentials::Account;
 
 impl FromFields for ProfileChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
@@ -102,20 +105,27 @@ pub(in crate::http) async fn update(
     Ok(json(200, &UserBody::new(&user, &caller.grants)))
 }
 
+/// The plan of the operations that ask for the password again.
+pub(in crate::http) fn credentials(Bearer(subject): Bearer) -> Reading<Account> {
+    reauthenticate::credentials(subject)
+}
+
 pub(in crate::http) async fn change_password(
     configured: Configured,
     SignedIn(caller): SignedIn,
+    Fetched(account): Fetched<Account>,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<Response, Refusal> {
-    password_change::change_password(&configured.service(), &caller, &body.current, &body.new).await?;
+    password_change::change_password(&configured.service(), &caller, &account, &body.current, &body.new).await?;
     Ok(json(200, &MessageBody { message: "Password changed" }))
 }
 
 pub(in crate::http) async fn delete(
     configured: Configured,
     SignedIn(caller): SignedIn,
+    Fetched(account): Fetched<Account>,
     JsonBody(body): JsonBody<ProofOfPassword>,
 ) -> Result<Response, Refusal> {
-    delete::delete_account(&configured.service(), &caller, &body.0).await?;
+    delete::delete_account(&configured.service(), &caller, &account, &body.0).await?;
     Ok(no_content())
 }

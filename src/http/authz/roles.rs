@@ -1,6 +1,6 @@
 //! `/universities/{id}/roles` and `/authz/check`.
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::domain::authz::{Permission, Reach, Role};
@@ -8,13 +8,16 @@ use crate::domain::authz::{Permission, Reach, Role};
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::settings::Settings;
+use crate::http::kit::access::Fetched;
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
 use crate::ports::DbError;
+use crate::service;
+use crate::service::authz::admission::Reading;
 use crate::service::authz::check;
 use crate::service::authz::check::Check;
 use crate::service::authz::roles;
@@ -108,16 +111,14 @@ struct AnswerBody {
     reason: String,
 }
 
-pub(in crate::http) async fn list(
-    configured: Configured,
-    SignedIn(caller): SignedIn,
-    Id(university_id): Id<UniversityId>,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = roles::list(&configured.service(), &caller, university_id, page).await?;
-    let items = page.items.iter().map(GrantBody::new).collect::<Result<Vec<_>, _>>();
-    let items = items.map_err(crate::service::Error::from)?;
-    Ok(json(200, &PageBody::of(items, page.next)))
+pub(in crate::http) fn list(
+    (Bearer(subject), Id(university_id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+) -> Reading<Response> {
+    roles::list(subject, university_id, page).map(|page| {
+        let items = page.items.iter().map(GrantBody::new).collect::<Result<Vec<_>, _>>();
+        let body = items.map(|items| json(200, &PageBody::of(items, page.next)));
+        body.map_err(|error| Refusal::from(service::Error::from(error))).into_response()
+    })
 }
 
 pub(in crate::http) async fn grant(
@@ -127,17 +128,21 @@ pub(in crate::http) async fn grant(
     body: JsonBody<GrantRole>,
 ) -> Result<Response, Refusal> {
     let row = roles::grant(&configured.service(), &caller, university_id, &body.0).await?;
-    let body = GrantBody::new(&row).map_err(crate::service::Error::from)?;
+    let body = GrantBody::new(&row).map_err(service::Error::from)?;
     Ok(json(201, &body))
+}
+
+/// The plan of the removal.
+pub(in crate::http) fn find((Id(university_id), Id(id)): (Id<UniversityId>, Id<GrantId>)) -> Reading<GrantRow> {
+    roles::find(university_id, id)
 }
 
 pub(in crate::http) async fn remove(
     configured: Configured,
     SignedIn(caller): SignedIn,
-    Id(university_id): Id<UniversityId>,
-    Id(id): Id<GrantId>,
+    Fetched(grant): Fetched<GrantRow>,
 ) -> Result<Response, Refusal> {
-    roles::remove(&configured.service(), &caller, university_id, id).await?;
+    roles::remove(&configured.service(), &caller, &grant).await?;
     Ok(no_content())
 }
 

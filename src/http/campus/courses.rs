@@ -8,11 +8,12 @@ use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{MAX_CODE, MAX_NAME};
 use crate::http::kit::access::Found;
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
-use crate::http::kit::context::{Configured, MaybeSignedIn, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::admission::Reading;
 use crate::service::campus::courses;
 use crate::service::campus::courses::CreateCourse;
 use crate::store::campus::courses::{CourseChange, CourseRow};
@@ -105,32 +106,21 @@ pub(in crate::http) async fn create(
     Ok(json(201, &CourseBody::from(&row)))
 }
 
-pub(in crate::http) async fn of_university(
-    configured: Configured,
-    SignedIn(caller): SignedIn,
-    Id(university_id): Id<UniversityId>,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = courses::of_university(&configured.service(), &caller, university_id, page).await?;
-    Ok(json(200, &PageBody::new(&page, CourseBody::from)))
+pub(in crate::http) fn of_university(
+    (Bearer(subject), Id(university_id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+) -> Reading<Response> {
+    let courses = courses::of_university(subject, university_id, page);
+    courses.map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
 }
 
-pub(in crate::http) async fn list(
-    configured: Configured,
-    MaybeSignedIn(caller): MaybeSignedIn,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = courses::list(&configured.service(), caller.as_ref(), page).await?;
-    Ok(json(200, &PageBody::new(&page, CourseBody::from)))
+pub(in crate::http) fn list((bearer, Paging(page)): (Option<Bearer>, Paging)) -> Reading<Response> {
+    let subject = bearer.map(|Bearer(subject)| subject);
+    courses::list(subject, page).map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
 }
 
-pub(in crate::http) async fn find(
-    configured: Configured,
-    MaybeSignedIn(caller): MaybeSignedIn,
-    Id(id): Id<CourseId>,
-) -> Result<Response, Refusal> {
-    let row = courses::find(&configured.service(), caller.as_ref(), id).await?;
-    Ok(json(200, &CourseBody::from(&row)))
+pub(in crate::http) fn find((bearer, Id(id)): (Option<Bearer>, Id<CourseId>)) -> Reading<Response> {
+    let subject = bearer.map(|Bearer(subject)| subject);
+    courses::find(subject, id).map(|row| json(200, &CourseBody::from(&row)))
 }
 
 pub(in crate::http) async fn update(
@@ -162,18 +152,12 @@ pub(in crate::http) async fn enroll(
     Ok(json(201, &EnrollmentBody::from(&row)))
 }
 
-pub(in crate::http) async fn participants(
-    configured: Configured,
-    Id(id): Id<CourseId>,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = courses::participants(&configured.service(), id, page).await?;
-    Ok(json(200, &PageBody::new(&page, ParticipantBody::from)))
+pub(in crate::http) fn participants((Id(id), Paging(page)): (Id<CourseId>, Paging)) -> Reading<Response> {
+    courses::participants(id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
 }
 
-pub(in crate::http) async fn enrollment(configured: Configured, Id(id): Id<EnrollmentId>) -> Result<Response, Refusal> {
-    let row = courses::enrollment(&configured.service(), id).await?;
-    Ok(json(200, &EnrollmentBody::from(&row)))
+pub(in crate::http) fn enrollment(Id(id): Id<EnrollmentId>) -> Reading<Response> {
+    courses::enrollment(id).map(|row| json(200, &EnrollmentBody::from(&row)))
 }
 
 pub(in crate::http) async fn end_enrollment(

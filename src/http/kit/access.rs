@@ -1,13 +1,13 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::MethodRouter;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::domain::authz::Permission;
 use crate::domain::ids::UniversityId;
@@ -18,7 +18,9 @@ use crate::domain::problem::{Code, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
-use crate::service::authz::caller::{Caller, authenticate, authorize};
+use crate::service;
+use crate::service::authz::admission::{Admission, Demand, Reading, admit, admit_anyone};
+use crate::service::authz::caller::{Subject, verify};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::{ResourceRow, Target};
 #[cfg(feature = "campus")]
@@ -76,17 +78,51 @@ pub(crate) fn route_of(response: &Response) -> &str {
     response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
 }
 
-/// Wraps a handler in the access rule, and the rule in the rate limit per client network.
-pub(in crate::http) fn guarded(access: Access, rate_limit: Option<RateLimit>, handler: MethodRouter) -> MethodRouter {
+/// The read of an operation, made of its path, its query and the subject of its token. The access rule takes it along in
+/// the batch that reads the caller. A plan is not async: it builds statements and cannot run them.
+pub(in crate::http) type Plan<I, T> = fn(I) -> Reading<T>;
+
+/// The plan of an operation without such a read.
+pub(in crate::http) fn no_reading((): ()) -> Reading<()> {
+    Reading::nothing()
+}
+
+/// An operation that only reads. Its plan says how to respond, too.
+pub(in crate::http) fn reading<I: FromRequestParts<()> + Send + 'static>(
+    access: Access,
+    rate_limit: Option<RateLimit>,
+    method: MethodFilter,
+    plan: Plan<I, Response>,
+) -> MethodRouter {
+    let handler = move |request: Request| async move {
+        let (mut parts, _) = request.into_parts();
+        let challenge = challenge(access, &parts.headers);
+        let admission = admitted(access, plan, &mut parts).await;
+        with_challenge(challenge, admission.map_or_else(|refused| refused, |admission| admission.result))
+    };
+    limited_and_noted(rate_limit, on(method, handler))
+}
+
+/// Wraps a handler in the access rule. The handler gets the result of the plan as [`Fetched`].
+pub(in crate::http) fn guarded<I, T>(
+    access: Access,
+    rate_limit: Option<RateLimit>,
+    plan: Plan<I, T>,
+    handler: MethodRouter,
+) -> MethodRouter
+where
+    I: FromRequestParts<()> + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
     let handler = match access {
         Access::Public => handler,
-        Access::OptionalUser => handler.route_layer(from_fn(optional_user)),
-        Access::User => handler.route_layer(from_fn(require_user)),
-        Access::Permit(permission, resource) => {
-            handler.route_layer(from_fn(move |request, next| require_permission(permission, resource, request, next)))
-        }
-        Access::Operator => handler.route_layer(from_fn(require_operator)),
+        _ => handler.route_layer(from_fn(move |request, next| admit_or_refuse(access, plan, request, next))),
     };
+    limited_and_noted(rate_limit, handler)
+}
+
+/// The limit comes before the access rule.
+fn limited_and_noted(rate_limit: Option<RateLimit>, handler: MethodRouter) -> MethodRouter {
     let handler = match rate_limit {
         None => handler,
         Some(rate_limit) => handler.route_layer(from_fn(move |request, next| limited(rate_limit, request, next))),
@@ -122,92 +158,124 @@ async fn note_route(request: Request, next: Next) -> Response {
 #[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
 pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
 
-async fn require_user(request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match user(&parts).await {
-        Ok(caller) => {
-            parts.extensions.insert(caller);
-            answered(next.run(Request::from_parts(parts, body)).await)
-        }
-        Err(refusal) => refused(refusal, &parts.headers),
-    }
-}
+/// The result of the route's plan.
+#[derive(Clone)]
+pub(in crate::http) struct Fetched<T>(pub(in crate::http) T);
 
-async fn user(parts: &Parts) -> Result<Caller, Refusal> {
-    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
-    let configured = Configured::of(parts)?;
-    Ok(authenticate(&configured.service(), token?).await?)
-}
-
-/// An invalid token counts as none, but a failure of the database is reported.
-async fn optional_user(request: Request, next: Next) -> Response {
+async fn admit_or_refuse<I, T>(access: Access, plan: Plan<I, T>, request: Request, next: Next) -> Response
+where
+    I: FromRequestParts<()> + Send,
+    T: Clone + Send + Sync + 'static,
+{
     let (mut parts, body) = request.into_parts();
-    if bearer_token(&parts.headers).is_some() {
-        match user(&parts).await {
-            Ok(caller) => drop(parts.extensions.insert(caller)),
-            Err(refusal) if refusal.is_ours() => return refusal.into_response(),
-            Err(_) => {}
-        }
-    }
-    next.run(Request::from_parts(parts, body)).await
-}
-
-async fn require_permission(permission: Permission, resource: PathResource, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match permitted(permission, resource, &mut parts).await {
-        Ok((caller, found)) => {
-            parts.extensions.insert(caller);
-            if let Some(found) = found {
-                parts.extensions.insert(Found(found));
+    let challenge = challenge(access, &parts.headers);
+    let response = match admitted(access, plan, &mut parts).await {
+        Ok(Admission { caller, resource, result }) => {
+            parts.extensions.insert(Fetched(result));
+            if let Some(caller) = caller {
+                parts.extensions.insert(caller);
             }
-            answered(next.run(Request::from_parts(parts, body)).await)
+            if let Some(resource) = resource {
+                parts.extensions.insert(Found(resource));
+            }
+            next.run(Request::from_parts(parts, body)).await
         }
-        Err(refusal) => refused(refusal, &parts.headers),
-    }
-}
-
-async fn permitted(
-    permission: Permission,
-    resource: PathResource,
-    parts: &mut Parts,
-) -> Result<(Caller, Option<ResourceRow>), Refusal> {
-    let params = RawPathParams::from_request_parts(parts, &()).await;
-    let params = params.map_err(|_| Code::NotFound);
-    let id = params.as_ref().ok().and_then(|params| params.iter().find(|(name, _)| *name == "id"));
-    let target = resource.target(id.map(|(_, value)| value));
-    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid);
-    let configured = Configured::of(parts)?;
-    let service = configured.service();
-    match target {
-        Ok(target) => Ok(authorize(&service, token?, permission, target).await?),
-        // Authentication comes first: an unauthenticated client gets 401 even for a malformed id.
-        Err(code) => authenticate(&service, token?).await.map_or_else(|error| Err(error.into()), |_| Err(code.into())),
-    }
-}
-
-/// The response of a handler behind a token. A wrong password is a 401 too, and needs a challenge as well.
-fn answered(mut response: Response) -> Response {
-    response.extensions_mut().insert(BearerChallenge::Rejected);
-    response
-}
-
-async fn require_operator(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let configured = match Configured::of(&parts) {
-        Ok(configured) => configured,
-        Err(refusal) => return refusal.into_response(),
+        Err(refused) => refused,
     };
-    match authenticate_operator(&configured.service(), bearer_token(&parts.headers)) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(error) => refused(error.into(), &parts.headers),
+    with_challenge(challenge, response)
+}
+
+/// Decides the access rule of a route. The plan's rows are decoded only if the rule allows the caller.
+async fn admitted<I, T>(access: Access, plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
+where
+    I: FromRequestParts<()> + Send,
+    T: 'static,
+{
+    match access {
+        Access::Public => admitted_without_token(plan, parts).await,
+        Access::OptionalUser => match admitted_by_token(Ok(None), plan, parts).await {
+            // A token without an active user and a live session counts as none. A failure of the database is reported.
+            Err(refused) if matches!(refused.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                parts.extensions.remove::<Subject>();
+                admitted_without_token(plan, parts).await
+            }
+            decided => decided,
+        },
+        Access::User => admitted_by_token(Ok(None), plan, parts).await,
+        Access::Permit(permission, resource) => {
+            let target = resource.target(path_id(parts).await.as_deref());
+            let demand = target.map(|target| Some(Demand { permission, target }));
+            admitted_by_token(demand, plan, parts).await
+        }
+        Access::Operator => {
+            let configured = Configured::of(parts).map_err(Refusal::into_response)?;
+            authenticate_operator(&configured.service(), bearer_token(&parts.headers)).map_err(refused)?;
+            admitted_without_token(plan, parts).await
+        }
     }
 }
 
-/// A refusal with the challenge that fits the presented token.
-fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
-    let mut response = refusal.into_response();
-    let challenge = if bearer_token(headers).is_some() { BearerChallenge::Rejected } else { BearerChallenge::Absent };
-    response.extensions_mut().insert(challenge);
+/// The text of the path parameter `id`.
+async fn path_id(parts: &mut Parts) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned())
+}
+
+/// Access comes before everything else that the request may have wrong. With a malformed path or query, the plan is not
+/// made, and the caller is told only if the rule allows the caller.
+async fn admitted_by_token<I, T>(
+    demand: Result<Option<Demand>, Code>,
+    plan: Plan<I, T>,
+    parts: &mut Parts,
+) -> Result<Admission<T>, Response>
+where
+    I: FromRequestParts<()> + Send,
+    T: 'static,
+{
+    let configured = Configured::of(parts).map_err(Refusal::into_response)?;
+    let service = configured.service();
+    let token = bearer_token(&parts.headers).ok_or_else(|| Refusal::from(Code::TokenInvalid).into_response())?;
+    let subject = verify(&service, token).map_err(refused)?;
+    parts.extensions.insert(subject);
+    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response);
+    match (demand, input) {
+        (Ok(demand), Ok(input)) => admit(&service, subject, demand, plan(input)).await.map_err(refused),
+        (Ok(demand), Err(response)) => {
+            admit(&service, subject, demand, Reading::nothing()).await.map_err(refused)?;
+            Err(response)
+        }
+        (Err(code), _) => {
+            admit(&service, subject, None, Reading::nothing()).await.map_err(refused)?;
+            Err(Refusal::from(code).into_response())
+        }
+    }
+}
+
+async fn admitted_without_token<I, T>(plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
+where
+    I: FromRequestParts<()> + Send,
+    T: 'static,
+{
+    let configured = Configured::of(parts).map_err(Refusal::into_response)?;
+    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
+    admit_anyone(&configured.service(), plan(input)).await.map_err(refused)
+}
+
+fn refused(error: service::Error) -> Response {
+    Refusal::from(error).into_response()
+}
+
+/// The challenge that fits the presented token, if the response is a 401. A wrong password behind a token is one too.
+fn challenge(access: Access, headers: &HeaderMap) -> Option<BearerChallenge> {
+    let is_absent = bearer_token(headers).is_none();
+    let challenge = if is_absent { BearerChallenge::Absent } else { BearerChallenge::Rejected };
+    (access != Access::Public).then_some(challenge)
+}
+
+fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) -> Response {
+    if let Some(challenge) = challenge {
+        response.extensions_mut().insert(challenge);
+    }
     response
 }
 

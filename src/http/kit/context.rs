@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
 use crate::domain::peer::Peer;
@@ -15,7 +15,7 @@ use crate::domain::unicode::Normalize;
 use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, AwaitHashSlot, Background, Entropy, Limiter};
 use crate::service;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
@@ -120,15 +120,23 @@ impl<S: Sync> FromRequestParts<S> for Configured {
     }
 }
 
-/// The caller of a route on which authentication is optional.
-#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
-pub(crate) struct MaybeSignedIn(pub(crate) Option<Caller>);
+/// The subject of the access token, for the plan of a route. The signature is verified; access is not decided yet.
+pub(crate) struct Bearer(pub(crate) Subject);
 
-impl<S: Sync> FromRequestParts<S> for MaybeSignedIn {
+impl<S: Sync> FromRequestParts<S> for Bearer {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        Ok(Self(parts.extensions.get().cloned()))
+        parts.extensions.get().copied().map(Self).ok_or_else(|| Code::TokenInvalid.into())
+    }
+}
+
+/// The same on a route on which authentication is optional.
+impl<S: Sync> OptionalFromRequestParts<S> for Bearer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
+        Ok(parts.extensions.get().copied().map(Self))
     }
 }
 

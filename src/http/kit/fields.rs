@@ -3,12 +3,13 @@
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
 use crate::domain::account::full_name;
-use crate::domain::account::full_name::{FullName, FullNameFault};
+use crate::domain::account::full_name::FullName;
+use crate::domain::display_name::NameFault;
 use crate::domain::password;
 use crate::domain::password::common::{COMMON, GUESSABLE, is_common, is_guessable_from};
 use crate::domain::password::{Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
-use crate::domain::tenant::label::{Label, LabelFault, Slug};
+use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::unicode::Normalize;
 use crate::http::kit::json::{JsonText, Object};
 
@@ -116,14 +117,7 @@ impl Fields {
     /// A required name of an object, such as a university.
     pub(in crate::http) fn label(&mut self, field: &'static str, max_length: usize) -> Result<Label, Invalid> {
         let text = self.string(field)?;
-        match Label::parse(&text, max_length) {
-            Ok(label) => Ok(label),
-            Err(LabelFault::Blank) => {
-                self.note(field, FaultKind::StringTooShort, "value must have at least 1 character")
-            }
-            Err(LabelFault::TooLong) => self.too_long(field, max_length),
-            Err(LabelFault::ControlCharacter) => self.control_character(field),
-        }
+        Label::parse(&text, max_length).or_else(|fault| self.no_name(field, fault, max_length))
     }
 
     /// A required slug, in its canonical spelling.
@@ -144,8 +138,16 @@ impl Fields {
         self.note(field, FaultKind::ValueError, message)
     }
 
-    fn control_character<T>(&mut self, field: &'static str) -> Result<T, Invalid> {
-        self.note(field, FaultKind::ValueError, "value must not contain control characters")
+    fn no_name<T>(&mut self, field: &'static str, fault: NameFault, max_length: usize) -> Result<T, Invalid> {
+        match fault {
+            NameFault::Blank => {
+                self.note(field, FaultKind::StringTooShort, "value must have at least 1 visible character")
+            }
+            NameFault::TooLong => self.too_long(field, max_length),
+            NameFault::HiddenCharacter => {
+                self.note(field, FaultKind::ValueError, "value must not contain control or invisible characters")
+            }
+        }
     }
 
     /// A required string that must be one of `choices`.
@@ -182,6 +184,9 @@ impl Fields {
         match Password::choose(&text, min_length, self.normalize) {
             Ok(password) if is_common(&password) => self.note(field, FaultKind::PasswordCommon, COMMON),
             Ok(password) => Ok(password),
+            Err(PasswordFault::ControlCharacter) => {
+                self.note(field, FaultKind::ValueError, "value must not contain control characters")
+            }
             Err(PasswordFault::TooLong) => self.too_long(field, password::MAX_LENGTH),
             Err(PasswordFault::TooShort) => {
                 let message = format!("value must have at least {min_length} characters");
@@ -217,11 +222,7 @@ impl Fields {
         let Some(text) = self.optional_string(field)? else {
             return Ok(None);
         };
-        match FullName::parse(&text) {
-            Ok(name) => Ok(name),
-            Err(FullNameFault::TooLong) => self.too_long(field, full_name::MAX_LENGTH),
-            Err(FullNameFault::ControlCharacter) => self.control_character(field),
-        }
+        FullName::parse(&text).or_else(|fault| self.no_name(field, fault, full_name::MAX_LENGTH))
     }
 
     fn too_long<T>(&mut self, field: &'static str, max_length: usize) -> Result<T, Invalid> {

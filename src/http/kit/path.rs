@@ -1,11 +1,11 @@
-//! Ids in paths.
+//! Ids in paths, and the rows that the access rule read.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, SessionId, UniversityId, UserId};
 use crate::domain::problem::Code;
-use crate::http::kit::access::Found;
+use crate::http::kit::access::{Fetched, Found};
 use crate::http::kit::refusal::Refusal;
 
 /// An id that can be a path parameter.
@@ -49,6 +49,14 @@ impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Code::NotFound)?;
         let text = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, value)| value);
         text.and_then(T::parse).map(Self).ok_or_else(|| Code::NotFound.into())
+    }
+}
+
+impl<S: Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Fetched<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get().cloned().ok_or_else(|| Refusal::internal("the route has another plan"))
     }
 }
 

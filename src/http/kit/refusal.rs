@@ -63,11 +63,6 @@ pub(crate) enum BearerChallenge {
 }
 
 impl Refusal {
-    /// A fault of the service, not of the request.
-    pub(crate) const fn is_ours(&self) -> bool {
-        self.error.status() >= 500
-    }
-
     /// A fault of the service, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self { error: Error::Problem(Code::Internal.into()), cause: Some(cause.into()) }

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
-use crate::http::kit::access::{Access, guarded};
+use crate::http::kit::access::{Access, guarded, no_reading};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 
@@ -52,13 +52,13 @@ pub(in crate::http) fn router() -> Router {
     let router = Router::new().route("/", root());
     PAGES.iter().fold(router, |router, page| {
         let handler = move |configured: Configured| show(configured, page);
-        router.route(page.path, guarded(Access::Public, None, get(handler)))
+        router.route(page.path, guarded(Access::Public, None, no_reading, get(handler)))
     })
 }
 
 /// Redirects the root of the service to `/docs`.
 pub(in crate::http) fn root() -> MethodRouter {
-    guarded(Access::Public, None, get(to_docs))
+    guarded(Access::Public, None, no_reading, get(to_docs))
 }
 
 async fn show(configured: Configured, page: &'static Page) -> Result<Response, Refusal> {

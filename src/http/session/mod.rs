@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::domain::ids::SessionId;
 use crate::http::kit::body::{json, no_content};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::path::Id;
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::admission::Reading;
 use crate::service::session;
 use crate::store::session::SessionRow;
 
@@ -20,7 +21,7 @@ pub(in crate::http) struct SessionsBody<'a> {
 
 impl<'a> SessionsBody<'a> {
     /// `current` is the session of the caller's access token.
-    pub(in crate::http) fn new(rows: &'a [SessionRow], current: Option<SessionId>) -> Self {
+    pub(in crate::http) fn new(rows: &'a [SessionRow], current: SessionId) -> Self {
         Self { sessions: rows.iter().map(|row| SessionBody::new(row, current)).collect() }
     }
 }
@@ -37,7 +38,7 @@ struct SessionBody<'a> {
 }
 
 impl<'a> SessionBody<'a> {
-    fn new(row: &'a SessionRow, current: Option<SessionId>) -> Self {
+    fn new(row: &'a SessionRow, current: SessionId) -> Self {
         Self {
             id: row.id.get(),
             created_at: row.created_at.rfc3339(),
@@ -45,7 +46,7 @@ impl<'a> SessionBody<'a> {
             expires_at: row.expires_at.rfc3339(),
             ip: row.ip.as_deref(),
             user_agent: row.user_agent.as_deref(),
-            current: Some(row.id) == current,
+            current: row.id == current,
         }
     }
 }
@@ -56,9 +57,9 @@ pub(in crate::http) struct EndedBody {
     pub(in crate::http) sessions_ended: usize,
 }
 
-pub(in crate::http) async fn list(configured: Configured, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
-    let rows = session::list(&configured.service(), &caller).await?;
-    Ok(json(200, &SessionsBody::new(&rows, caller.credential.session_id())))
+pub(in crate::http) fn list((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<Response> {
+    let sessions = session::list(&configured.service(), subject);
+    sessions.map(move |rows| json(200, &SessionsBody::new(&rows, subject.session_id)))
 }
 
 pub(in crate::http) async fn end(

@@ -7,11 +7,12 @@ use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{Label, MAX_NAME};
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::admission::Reading;
 use crate::service::tenant::universities;
 use crate::service::tenant::universities::{NewUniversity, UniversityChange};
 use crate::store::tenant::departments::DepartmentRow;
@@ -79,18 +80,12 @@ pub(in crate::http) async fn create(
     Ok(json(201, &UniversityBody::from(&row)))
 }
 
-pub(in crate::http) async fn list(
-    configured: Configured,
-    SignedIn(caller): SignedIn,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = universities::list(&configured.service(), &caller, page).await?;
-    Ok(json(200, &PageBody::new(&page, UniversityBody::from)))
+pub(in crate::http) fn list((Bearer(subject), Paging(page)): (Bearer, Paging)) -> Reading<Response> {
+    universities::list(subject, page).map(|page| json(200, &PageBody::new(&page, UniversityBody::from)))
 }
 
-pub(in crate::http) async fn find(configured: Configured, Id(id): Id<UniversityId>) -> Result<Response, Refusal> {
-    let row = universities::find(&configured.service(), id).await?;
-    Ok(json(200, &UniversityBody::from(&row)))
+pub(in crate::http) fn find(Id(id): Id<UniversityId>) -> Reading<Response> {
+    universities::find(id).map(|row| json(200, &UniversityBody::from(&row)))
 }
 
 pub(in crate::http) async fn update(
@@ -120,13 +115,8 @@ pub(in crate::http) async fn create_department(
     Ok(json(201, &DepartmentBody::from(&row)))
 }
 
-pub(in crate::http) async fn departments(
-    configured: Configured,
-    Id(university_id): Id<UniversityId>,
-    Paging(page): Paging,
-) -> Result<Response, Refusal> {
-    let page = universities::departments(&configured.service(), university_id, page).await?;
-    Ok(json(200, &PageBody::new(&page, DepartmentBody::from)))
+pub(in crate::http) fn departments((Id(id), Paging(page)): (Id<UniversityId>, Paging)) -> Reading<Response> {
+    universities::departments(id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
 }
 
 pub(in crate::http) async fn delete_department(

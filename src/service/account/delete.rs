@@ -1,4 +1,5 @@
-//! Deletion of an account by its owner. Database round trips: 2, after the caller's.
+//! Deletion of an account by its owner. Database round trips: 1, after the caller's, which
+//! reads the credentials too.
 
 use crate::domain::audit::EventType;
 use crate::domain::password::Password;
@@ -8,6 +9,7 @@ use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
+use crate::store::password::credentials::Account;
 
 /// The message of the `CONFLICT` that protects the last administrator.
 pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator cannot be removed";
@@ -16,12 +18,17 @@ pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator 
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
-pub async fn delete_account(ctx: &Context<'_>, caller: &Caller, password: &Password) -> Result<(), Error> {
-    let verified = reauthenticate(ctx, caller, password, EventType::DeletionRefused).await?;
+pub async fn delete_account(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    account: &Account,
+    password: &Password,
+) -> Result<(), Error> {
+    let verified = reauthenticate(ctx, caller, account, password, EventType::DeletionRefused).await?;
     match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), ctx.request).await? {
         ErasureOutcome::Erased => {}
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
-        ErasureOutcome::Nothing => return Err(Code::InvalidCredentials.into()),
+        ErasureOutcome::Nothing | ErasureOutcome::ActorNotAllowed => return Err(Code::InvalidCredentials.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Account deleted");
     Ok(())

@@ -1,17 +1,16 @@
-//! Authentication and authorization of the caller: one read finds the user, the session, the grants and the resource
-//! that the path names. Database round trips: 1.
+//! The caller of a request, and the subject of its token, which becomes the caller once the database knows both user and
+//! session.
 
 use crate::domain::authz;
 use crate::domain::authz::credential::Credential;
 use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
 use crate::service::{Context, Error};
-use crate::store::account::users;
-use crate::store::account::users::UserRow;
-use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::account::users::{CallerRead, UserRow};
 
 /// The refusal of a student's enrolment in an unpublished course.
 pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course is not published");
@@ -28,6 +27,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller behind a token, if the user is active and the session live.
+    pub(in crate::service) fn of(subject: Subject, read: CallerRead) -> Result<Self, Error> {
+        let row = read.caller.ok_or(Code::TokenInvalid)?;
+        if !row.user.is_active {
+            return Err(Code::InactiveUser.into());
+        }
+        if !row.session_is_live {
+            return Err(Code::TokenRevoked.into());
+        }
+        Ok(Self { user: row.user, credential: Credential::Session(subject.session_id), grants: read.grants })
+    }
+
     /// Checks that the caller has a permission on a resource.
     ///
     /// # Errors
@@ -45,55 +56,22 @@ impl Caller {
     }
 }
 
-/// Checks an access token, and that its user is active and its session alive.
-///
-/// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`]
-/// otherwise.
-pub async fn authenticate(ctx: &Context<'_>, access_token: &str) -> Result<Caller, Error> {
-    read(ctx, access_token, None).await.map(|(caller, _)| caller)
+/// The user and the session that a verified access token names. The token does not say whether they still exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Subject {
+    pub user_id: UserId,
+    pub session_id: SessionId,
 }
 
-/// As [`authenticate`], and checks that the caller has a permission on the resource that the path names. Returns the
-/// row of that resource.
+/// Checks an access token, without the database.
 ///
 /// # Errors
-/// As [`authenticate`]; `FORBIDDEN`, `NOT_FOUND`.
-pub async fn authorize(
-    ctx: &Context<'_>,
-    access_token: &str,
-    permission: Permission,
-    target: Option<Target>,
-) -> Result<(Caller, Option<ResourceRow>), Error> {
-    let (caller, found) = read(ctx, access_token, target).await?;
-    let resource = match (target, &found) {
-        (None, _) => Resource::default(),
-        (Some(_), Some(row)) => row.resource(),
-        (Some(_), None) => return Err(Code::NotFound.into()),
-    };
-    caller.may(permission, &resource)?;
-    Ok((caller, found))
-}
-
-async fn read(
-    ctx: &Context<'_>,
-    access_token: &str,
-    target: Option<Target>,
-) -> Result<(Caller, Option<ResourceRow>), Error> {
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`.
+pub fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
     let claims = ctx.tokens.verify(TokenKind::Access, access_token, ctx.now()).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
-    let read = users::caller(ctx.store, claims.user_id, claims.session_id, target, ctx.now()).await?;
-    let row = read.caller.ok_or(Code::TokenInvalid)?;
-    if !row.user.is_active {
-        return Err(Code::InactiveUser.into());
-    }
-    if !row.session_is_live {
-        return Err(Code::TokenRevoked.into());
-    }
-    Ok((
-        Caller { user: row.user, credential: Credential::Session(claims.session_id), grants: read.grants },
-        read.resource,
-    ))
+    Ok(Subject { user_id: claims.user_id, session_id: claims.session_id })
 }

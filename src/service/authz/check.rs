@@ -81,7 +81,7 @@ async fn find(ctx: &Context<'_>, check: &Check) -> Result<Option<Resource>, Erro
     let Some(target) = check.target() else {
         return Ok(Some(Resource::default()));
     };
-    let found = resources::find(ctx.store, target).await?;
+    let found = ctx.store.run(resources::find(target)).await?;
     Ok(found.filter(|row| check.agrees(row)).map(|row| row.resource()))
 }
 

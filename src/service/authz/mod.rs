@@ -1,5 +1,6 @@
 //! Use cases of authorization: the caller, permission checks, roles.
 
+pub mod admission;
 pub mod caller;
 pub mod check;
 pub mod roles;

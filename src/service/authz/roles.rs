@@ -1,10 +1,11 @@
-//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1; removing 2.
+//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1; listing none.
 
-use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, departments_with};
+use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, is_narrowed};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
 use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
@@ -26,21 +27,16 @@ pub struct GrantRole {
 ///
 /// # Errors
 /// `FORBIDDEN`; [`Error`] otherwise.
-pub async fn list(
-    ctx: &Context<'_>,
-    caller: &Caller,
-    university_id: UniversityId,
-    page: PageRequest,
-) -> Result<Page<GrantRow>, Error> {
-    let everywhere = caller.may(Permission::ViewRoles, &Resource::university(university_id));
-    let Err(refused) = everywhere else {
-        return Ok(grants::of_university(ctx.store, university_id, None, page).await?);
-    };
-    let departments = departments_with(&caller.grants, Permission::ViewRoles, university_id);
-    if departments.is_empty() {
-        return Err(refused);
-    }
-    Ok(grants::of_university(ctx.store, university_id, Some(&departments), page).await?)
+#[must_use]
+pub fn list(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<GrantRow>> {
+    let read = grants::of_university(university_id, subject.user_id, Permission::ViewRoles.roles(), page);
+    Reading::for_caller(read, move |caller, pages| {
+        match caller.may(Permission::ViewRoles, &Resource::university(university_id)) {
+            Ok(_) => Ok(pages.of_university),
+            Err(_) if is_narrowed(&caller.grants, Permission::ViewRoles, university_id) => Ok(pages.of_departments),
+            Err(refused) => Err(refused),
+        }
+    })
 }
 
 /// Grants a role. The table of permissions says which roles the caller may grant, and where.
@@ -84,12 +80,20 @@ pub(in crate::service) fn no_such_department() -> Error {
     Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
 }
 
+/// Finds the grant that is to be removed. Its role decides which callers may remove it.
+///
+/// # Errors
+/// `NOT_FOUND`.
+#[must_use]
+pub fn find(university_id: UniversityId, id: GrantId) -> Reading<GrantRow> {
+    Reading::then(grants::find(university_id, id), |row| row.ok_or(Code::NotFound.into()))
+}
+
 /// Removes a role that the caller could have granted, or one of the caller's own.
 ///
 /// # Errors
 /// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
-pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: UniversityId, id: GrantId) -> Result<(), Error> {
-    let row = grants::find(ctx.store, university_id, id).await?.ok_or(Code::NotFound)?;
+pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow) -> Result<(), Error> {
     let grant = row.grant()?;
     let owned = Resource { owner: Some(row.user_id), ..Resource::default() };
     let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..owned };
@@ -99,13 +103,13 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, university_id: Universit
             // A grant of the platform is visible only to callers who may remove it.
             None => Code::NotFound.into(),
         })?;
-    match granting::remove(ctx.store, &row, grant.role, grantor(caller, allowed), ctx.request).await? {
+    match granting::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),
         RoleRemovalOutcome::Missing => return Err(Code::NotFound.into()),
     }
     let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
-    tracing::info!(target: "app.authz", user_id, actor_id, role = grant.role.as_str(), grant_id = id.get(), "Role removed");
+    tracing::info!(target: "app.authz", user_id, actor_id, role = grant.role.as_str(), grant_id = row.id.get(), "Role removed");
     Ok(())
 }

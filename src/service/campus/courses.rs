@@ -1,16 +1,17 @@
-//! Courses and enrolments. Database round trips after the caller's: 1, unless a function says otherwise.
+//! Courses and enrolments. Database round trips after the caller's: 1 for a change, unless its
+//! function says otherwise; none for a read.
 
 use crate::domain::authz::{Permission, Resource};
 use crate::domain::campus::policy::CampusPermission::{ManageCourses, ViewCourse};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
-use crate::service::authz::caller::{Caller, UNPUBLISHED};
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject, UNPUBLISHED};
 use crate::service::authz::roles::no_such_department;
 use crate::service::{Context, Error};
 use crate::store::authz::resources::ResourceRow;
 use crate::store::campus::course_lists;
-use crate::store::campus::course_lists::Viewer;
 use crate::store::campus::courses;
 use crate::store::campus::courses::{
     CourseChange, CourseDeletionOutcome, CourseLocation, CourseOutcome, CourseRow, NewCourse,
@@ -63,45 +64,38 @@ fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
 }
 
 /// Lists the courses of a university.
-///
-/// # Errors
-/// [`Error`].
-pub async fn of_university(
-    ctx: &Context<'_>,
-    caller: &Caller,
-    university_id: UniversityId,
-    page: PageRequest,
-) -> Result<Page<CourseRow>, Error> {
-    Ok(course_lists::of_university(ctx.store, university_id, caller.user.id, page).await?)
+#[must_use]
+pub fn of_university(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<CourseRow>> {
+    course_lists::of_university(university_id, subject.user_id, page).into()
 }
 
-/// Lists the courses that the caller may see: the public ones, and those of the caller's universities.
-///
-/// # Errors
-/// [`Error`].
-pub async fn list(ctx: &Context<'_>, caller: Option<&Caller>, page: PageRequest) -> Result<Page<CourseRow>, Error> {
-    let viewer = match caller {
-        None => Viewer::Anonymous,
-        Some(caller) if caller.may(Permission::Administer, &Resource::default()).is_ok() => {
-            Viewer::PlatformAdmin(caller.user.id)
-        }
-        Some(caller) => Viewer::User(caller.user.id),
+/// Lists the courses that the viewer may see: the public ones, and those of the viewer's universities.
+#[must_use]
+pub fn list(subject: Option<Subject>, page: PageRequest) -> Reading<Page<CourseRow>> {
+    let Some(subject) = subject else {
+        return course_lists::public(page).into();
     };
-    Ok(course_lists::list(ctx.store, viewer, page).await?)
+    Reading::for_caller(course_lists::for_user(subject.user_id, page), |caller, pages| {
+        let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
+        Ok(if sees_all { pages.all } else { pages.visible })
+    })
 }
 
-/// Finds a course that is public or belongs to one of the caller's universities.
+/// Finds a course that is public or belongs to one of the viewer's universities.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn find(ctx: &Context<'_>, caller: Option<&Caller>, id: CourseId) -> Result<CourseRow, Error> {
-    let viewer = caller.map(|caller| caller.user.id);
-    let course = courses::find(ctx.store, id, viewer).await?.ok_or(Code::NotFound)?;
-    let is_seen = match caller {
-        Some(caller) => caller.may(Permission::Campus(ViewCourse), &course.resource()).is_ok(),
-        None => course.is_public,
-    };
-    if is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
+/// `NOT_FOUND`.
+#[must_use]
+pub fn find(subject: Option<Subject>, id: CourseId) -> Reading<CourseRow> {
+    let read = courses::find(id, subject.map(|subject| subject.user_id));
+    Reading::for_viewer(read, |caller, course| {
+        let course = course.ok_or(Code::NotFound)?;
+        let is_seen = match caller {
+            Some(caller) => caller.may(Permission::Campus(ViewCourse), &course.resource()).is_ok(),
+            None => course.is_public,
+        };
+        if is_seen { Ok(course) } else { Err(Code::NotFound.into()) }
+    })
 }
 
 /// Changes a course. To move it, the caller must also be allowed to manage courses in the new department.
@@ -158,19 +152,18 @@ pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<
 }
 
 /// Lists the participants of a course.
-///
-/// # Errors
-/// [`Error`].
-pub async fn participants(ctx: &Context<'_>, id: CourseId, page: PageRequest) -> Result<Page<ParticipantRow>, Error> {
-    Ok(enrollments::of_course(ctx.store, id, page).await?)
+#[must_use]
+pub fn participants(id: CourseId, page: PageRequest) -> Reading<Page<ParticipantRow>> {
+    enrollments::of_course(id, page).into()
 }
 
 /// Finds an enrolment.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn enrollment(ctx: &Context<'_>, id: EnrollmentId) -> Result<EnrollmentRow, Error> {
-    enrollments::find(ctx.store, id).await?.ok_or(Code::NotFound.into())
+/// `NOT_FOUND`.
+#[must_use]
+pub fn enrollment(id: EnrollmentId) -> Reading<EnrollmentRow> {
+    Reading::then(enrollments::find(id), |row| row.ok_or(Code::NotFound.into()))
 }
 
 /// Ends an enrolment.

@@ -1,4 +1,5 @@
-//! Change of a user's own password. Database round trips: 2, after the caller's.
+//! Change of a user's own password. Database round trips: 1, after the caller's, which reads the
+//! credentials too.
 
 use crate::domain::audit::EventType;
 use crate::domain::password::Password;
@@ -6,7 +7,7 @@ use crate::domain::problem::Code;
 use crate::service::authz::caller::Caller;
 use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
-use crate::store::password::credentials;
+use crate::store::password::credentials::{self, Account};
 
 /// Changes the caller's password and ends all their other sessions.
 ///
@@ -18,12 +19,13 @@ use crate::store::password::credentials;
 pub async fn change_password(
     ctx: &Context<'_>,
     caller: &Caller,
+    account: &Account,
     current: &Password,
     new: &Password,
 ) -> Result<(), Error> {
     // Hash first: hashing only after a correct password would leak that by timing.
     let new_hash = ctx.hash(new).await?;
-    let verified = reauthenticate(ctx, caller, current, EventType::PasswordChangeRefused).await?;
+    let verified = reauthenticate(ctx, caller, account, current, EventType::PasswordChangeRefused).await?;
     let kept_session = caller.credential.session_id();
     if !credentials::change_password(ctx.store, verified, &new_hash, kept_session, ctx.request).await? {
         return Err(Code::InvalidCredentials.into());

@@ -7,25 +7,31 @@ use crate::domain::limits::standing::{Counter, Standing};
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::password::verify::verify_password;
 use crate::service::{Context, Error};
-use crate::store::password::credentials;
+use crate::store::password::credentials::{self, Account};
 
-/// Checks the caller's password. Database round trips: 1, and 1 more for a refusal.
+/// Reads the credentials with which `reauthenticate` compares.
+#[must_use]
+pub fn credentials(subject: Subject) -> Reading<Account> {
+    Reading::then(credentials::by_id(subject.user_id), |account| account.ok_or(Code::TokenInvalid.into()))
+}
+
+/// Checks the caller's password. Database round trips: 0, and 1 for a refusal.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; `AUTH_TOKEN_INVALID` if the account was erased concurrently; [`Error`] otherwise.
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
 pub(in crate::service) async fn reauthenticate(
     ctx: &Context<'_>,
     caller: &Caller,
+    account: &Account,
     password: &Password,
     refused_as: EventType,
 ) -> Result<VerifiedPassword, Error> {
-    let user_id = caller.user.id;
-    let (user, throttle) = credentials::by_id(ctx.store, user_id).await?.ok_or(Code::TokenInvalid)?;
-    let counter = Counter::of_reauthentication(user_id);
-    let standing = Standing { counter, is_blocked: throttle.is_blocked(ctx.now()) };
+    let counter = Counter::of_reauthentication(caller.user.id);
+    let standing = Standing { counter, is_blocked: account.throttle.is_blocked(ctx.now()) };
     let session_id = caller.credential.session_id();
-    Ok(verify_password(ctx, Some(&user), &standing, password, refused_as, session_id).await?.password)
+    Ok(verify_password(ctx, Some(&account.credentials), &standing, password, refused_as, session_id).await?.password)
 }

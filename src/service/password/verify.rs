@@ -34,7 +34,7 @@ pub(in crate::service) async fn verify_password(
 ) -> Result<Verified, Error> {
     let hash = credentials.map(read_hash).transpose()?;
     let is_blocked = standing.is_blocked;
-    (ctx.await_hash_slot)().await?;
+    (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
     let reason = match (credentials, hash) {
         _ if is_blocked => Reason::Throttled,

@@ -1,4 +1,5 @@
-//! A user's sessions: listing them, ending one, ending all. Database round trips: 1 each, after the caller's.
+//! A user's sessions: listing them, ending one, ending all. Database round trips after the caller's: 1;
+//! listing none.
 
 pub mod refresh;
 pub mod sign_in;
@@ -7,17 +8,16 @@ pub mod tokens;
 
 use crate::domain::ids::SessionId;
 use crate::domain::problem::Code;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::session;
 use crate::store::session::SessionRow;
 
 /// Lists the caller's usable sessions, newest first.
-///
-/// # Errors
-/// [`Error`].
-pub async fn list(ctx: &Context<'_>, caller: &Caller) -> Result<Vec<SessionRow>, Error> {
-    Ok(session::live(ctx.store, caller.user.id, caller.credential.session_id(), ctx.now()).await?)
+#[must_use]
+pub fn list(ctx: &Context<'_>, subject: Subject) -> Reading<Vec<SessionRow>> {
+    session::live(subject.user_id, Some(subject.session_id), ctx.now()).into()
 }
 
 /// Ends one of the caller's sessions, possibly the current one.

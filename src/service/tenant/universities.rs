@@ -1,11 +1,13 @@
-//! Universities and their departments. Database round trips after the caller's: 1.
+//! Universities and their departments. Database round trips after the caller's: 1 for a change, none for a
+//! read.
 
 use crate::domain::authz::{Permission, Resource};
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::ports::DbError;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -42,20 +44,21 @@ pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<University
 }
 
 /// Lists the universities in which the caller has a role; all of them for an administrator of the platform.
-///
-/// # Errors
-/// [`Error`].
-pub async fn list(ctx: &Context<'_>, caller: &Caller, page: PageRequest) -> Result<Page<UniversityRow>, Error> {
-    let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
-    Ok(universities::list(ctx.store, (!sees_all).then_some(caller.user.id), page).await?)
+#[must_use]
+pub fn list(subject: Subject, page: PageRequest) -> Reading<Page<UniversityRow>> {
+    Reading::for_caller(universities::list(subject.user_id, page), |caller, pages| {
+        let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
+        Ok(if sees_all { pages.all } else { pages.own })
+    })
 }
 
 /// Finds a university.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn find(ctx: &Context<'_>, id: UniversityId) -> Result<UniversityRow, Error> {
-    universities::find(ctx.store, id).await?.ok_or(Code::NotFound.into())
+/// `NOT_FOUND`.
+#[must_use]
+pub fn find(id: UniversityId) -> Reading<UniversityRow> {
+    Reading::then(universities::find(id), |row| row.ok_or(Code::NotFound.into()))
 }
 
 /// Changes a university.
@@ -103,15 +106,9 @@ pub async fn create_department(
 }
 
 /// Lists the departments of a university.
-///
-/// # Errors
-/// [`Error`].
-pub async fn departments(
-    ctx: &Context<'_>,
-    university_id: UniversityId,
-    page: PageRequest,
-) -> Result<Page<DepartmentRow>, Error> {
-    Ok(departments::list(ctx.store, university_id, page).await?)
+#[must_use]
+pub fn departments(university_id: UniversityId, page: PageRequest) -> Reading<Page<DepartmentRow>> {
+    departments::list(university_id, page).into()
 }
 
 /// Deletes a department.

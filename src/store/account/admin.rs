@@ -5,13 +5,14 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, Rows, query};
+use crate::ports::{DbError, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
-use crate::store::authz::grants::is_sole_administrator;
+use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
 use crate::store::page::{Page, PageRequest};
 use crate::store::password::throttle;
+use crate::store::read::Read;
 use crate::store::{IdRow, Store};
 
 /// A user and their roles.
@@ -46,28 +47,31 @@ pub enum UserChangeOutcome {
     LastAdministrator,
     /// There is no such user.
     Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
 }
 
-const SELECT_USERS: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE id > :after AND erasure_cursor IS NULL ORDER BY id LIMIT :limit"
-);
+/// A page of users under these conditions.
+macro_rules! select_users {
+    ($conditions:literal) => {
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id > :after AND ",
+            $conditions,
+            " ORDER BY id LIMIT :limit * ",
+            caller_is_platform_admin!()
+        )
+    };
+}
 
-const SELECT_ACTIVE: &str =
-    concat!("SELECT ", user_columns!(), " FROM users WHERE id > :after AND is_active = 1 ORDER BY id LIMIT :limit");
+const SELECT_USERS: &str = select_users!("erasure_cursor IS NULL");
 
-const SELECT_INACTIVE: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE id > :after AND is_active = 0 AND erasure_cursor IS NULL ORDER BY id LIMIT :limit"
-);
+const SELECT_ACTIVE: &str = select_users!("is_active = 1");
 
-const SELECT_BY_EMAIL: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users WHERE email = :email AND id > :after AND (:is_active IS NULL OR is_active = :is_active) LIMIT :limit"
-);
+const SELECT_INACTIVE: &str = select_users!("is_active = 0 AND erasure_cursor IS NULL");
+
+const SELECT_BY_EMAIL: &str = select_users!("email = :email AND (:is_active IS NULL OR is_active = :is_active)");
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
 /// the platform's administrators remain, and must be able to lock a stolen account.
@@ -77,59 +81,74 @@ const SET_ACTIVE: &str = concat!(
        AND (:is_active = 1 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g WHERE g.user_id = :user_id AND g.role = 'PLATFORM_ADMIN' AND ",
     is_sole_administrator!(),
-    "))"
+    ")) AND ",
+    actor_is_platform_admin!()
 );
 
-/// `:requires_inactive` is 1 if the same request disables the user: if that is refused, the name stays too.
-const SET_FULL_NAME: &str = "
-    UPDATE users SET full_name = :full_name
-    WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
-      AND (:requires_inactive = 0 OR is_active = 0) AND full_name IS NOT :full_name";
+/// `:requires_inactive` is 1 if the same request disables the user: if that is refused, the name stays too. An
+/// administrator that disables their own account is none any more when this statement runs.
+const SET_FULL_NAME: &str = concat!(
+    "UPDATE users SET full_name = :full_name
+     WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
+       AND (:requires_inactive = 0 OR is_active = 0) AND full_name IS NOT :full_name
+       AND (:requires_inactive = 1 AND :actor_id = :user_id OR ",
+    actor_is_platform_admin!(),
+    ")"
+);
 
-/// Without `:always`, only if the user is now disabled.
-const END_SESSIONS: &str = "
+const END_SESSIONS: &str = concat!(
+    "DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ",
+    actor_is_platform_admin!(),
+    " RETURNING id"
+);
+
+/// Only if the user is now disabled, perhaps by an administrator that is the user.
+const END_SESSIONS_OF_DISABLED: &str = "
     DELETE FROM sessions
     WHERE user_id = :user_id AND expires_at > :now
-      AND (:always = 1 OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0))
-    RETURNING id";
+      AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
 
 /// An unlock is recorded even if no wait was in force.
 const RECORD_UNLOCK: &str = insert_event! {
     type: "'unlocked'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
-    university_id: "NULL", from: "FROM users WHERE id = :user_id AND erasure_cursor IS NULL",
+    university_id: "NULL",
+    from: concat!("FROM users WHERE id = :user_id AND erasure_cursor IS NULL AND ", actor_is_platform_admin!()),
 };
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_USERS, SELECT_ACTIVE, SELECT_INACTIVE, SELECT_BY_EMAIL, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS, RECORD_UNLOCK];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_USERS,
+    SELECT_ACTIVE,
+    SELECT_INACTIVE,
+    SELECT_BY_EMAIL,
+    SET_ACTIVE,
+    SET_FULL_NAME,
+    END_SESSIONS,
+    END_SESSIONS_OF_DISABLED,
+    RECORD_UNLOCK,
+];
 
-/// Lists users in the order of their registration.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn users(store: &Store, filter: &UserFilter, page: PageRequest) -> Result<Page<UserRow>, DbError> {
+/// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
+#[must_use]
+pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {
     let sql = match (&filter.email, filter.is_active) {
         (Some(_), _) => SELECT_BY_EMAIL,
         (None, None) => SELECT_USERS,
         (None, Some(true)) => SELECT_ACTIVE,
         (None, Some(false)) => SELECT_INACTIVE,
     };
-    let mut select = query(sql).bind("after", page.after.unwrap_or(0)).bind("limit", page.rows());
+    let mut select = page.query(sql).bind("caller_id", caller);
     if let Some(email) = &filter.email {
         select = select.bind("email", email).bind("is_active", filter.is_active);
     }
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get()))
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get())))
 }
 
 /// Reads one user with their roles.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn user(store: &Store, id: UserId) -> Result<Option<UserDetail>, DbError> {
-    let [users, grants] = store.batch([users::select(id), grants::of_user(id)]).await?;
-    let grants = grants::read(&grants)?;
-    Ok(users.first()?.map(|user| UserDetail { user, grants }))
+#[must_use]
+pub fn user(id: UserId) -> Read<Option<UserDetail>> {
+    let read = users::find(id).and(grants::of_user(id));
+    read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
 }
 
 /// Changes a user; disabling ends all their sessions. Nothing changes if it would disable the last administrator.
@@ -147,12 +166,14 @@ pub async fn change(
     let event_type = if is_disabling { EventType::Disabled } else { EventType::Enabled };
     let name = change.full_name.as_ref().and_then(Option::as_ref);
     // A change that is not requested is a statement that changes nothing: `is_active <> NULL` holds for no row.
-    let [_, _, _, _, _, users] = store
+    let [actors, _, _, _, _, _, users] = store
         .batch([
-            query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active),
+            grants::select_actor(actor),
+            query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active).bind("actor_id", actor),
             record_if_changed(request, Event::of(event_type, id).by(actor)),
-            query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("always", false),
+            query(END_SESSIONS_OF_DISABLED).bind("now", request.now).bind("user_id", id),
             query(SET_FULL_NAME)
+                .bind("actor_id", actor)
                 .bind("user_id", id)
                 .bind("full_name", name)
                 .bind("is_requested", change.full_name.is_some())
@@ -161,6 +182,9 @@ pub async fn change(
             users::select(id),
         ])
         .await?;
+    if actors.all::<IdRow>()?.is_empty() {
+        return Ok(UserChangeOutcome::ActorNotAllowed);
+    }
     let user: Option<UserRow> = users.first()?;
     Ok(match user {
         None => UserChangeOutcome::Missing,
@@ -169,7 +193,17 @@ pub async fn change(
     })
 }
 
-/// Ends all sessions of a user; returns their number, or `None` if there is no such user.
+/// The result of ending all sessions of a user.
+pub enum EndSessionsOutcome {
+    /// So many sessions were ended.
+    Ended(usize),
+    /// There is no such user.
+    Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
+}
+
+/// Ends all sessions of a user.
 ///
 /// # Errors
 /// [`DbError`].
@@ -178,26 +212,46 @@ pub async fn end_sessions(
     id: UserId,
     actor: UserId,
     request: RequestInfo<'_>,
-) -> Result<Option<usize>, DbError> {
-    let end = query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("always", true);
+) -> Result<EndSessionsOutcome, DbError> {
+    let end = query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("actor_id", actor);
     let event = Event::of(EventType::SessionsEnded, id).by(actor);
-    let [ended, _, users] = store.batch([end, record_if_changed(request, event), users::select(id)]).await?;
-    let user: Option<UserRow> = users.first()?;
-    Ok(user.is_some().then_some(count(&ended)?))
+    let statements = [grants::select_actor(actor), end, record_if_changed(request, event), users::select(id)];
+    let [actors, ended, _, users] = store.batch(statements).await?;
+    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
+        (true, _) => EndSessionsOutcome::ActorNotAllowed,
+        (false, None) => EndSessionsOutcome::Missing,
+        (false, Some(_)) => EndSessionsOutcome::Ended(ended.all::<IdRow>()?.len()),
+    })
 }
 
-/// Resets all counters of a user. Returns false if there is no such user.
+/// The result of resetting all counters of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnlockOutcome {
+    /// No wait is in force.
+    Unlocked,
+    /// There is no such user.
+    Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
+}
+
+/// Resets all counters of a user.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn unlock(store: &Store, id: UserId, actor: UserId, request: RequestInfo<'_>) -> Result<bool, DbError> {
-    let [reset_unknown, reset_known] = throttle::reset_all(id, None);
+pub async fn unlock(
+    store: &Store,
+    id: UserId,
+    actor: UserId,
+    request: RequestInfo<'_>,
+) -> Result<UnlockOutcome, DbError> {
+    let [reset_unknown, reset_known] = throttle::reset_by(actor, id);
     let record = audit::insert(RECORD_UNLOCK, request).bind("user_id", id).bind("actor_id", actor);
-    let [_, _, _, users] = store.batch([reset_unknown, reset_known, record, users::select(id)]).await?;
-    let user: Option<UserRow> = users.first()?;
-    Ok(user.is_some())
-}
-
-fn count(rows: &Rows) -> Result<usize, DbError> {
-    Ok(rows.all::<IdRow>()?.len())
+    let statements = [grants::select_actor(actor), reset_unknown, reset_known, record, users::select(id)];
+    let [actors, _, _, _, users] = store.batch(statements).await?;
+    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
+        (true, _) => UnlockOutcome::ActorNotAllowed,
+        (false, None) => UnlockOutcome::Missing,
+        (false, Some(_)) => UnlockOutcome::Unlocked,
+    })
 }

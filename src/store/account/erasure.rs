@@ -16,10 +16,11 @@ use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
 use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
-use crate::store::authz::grants::is_sole_administrator;
+use crate::store::authz::grants::{actor_is_platform_admin, is_sole_administrator, select_actor};
 use crate::store::{IdRow, Store};
 
-/// With `:version`, only if the password still has that version and no wait is in force. The only active administrator
+/// With `:version`, only if the password still has that version and no wait is in force. With `:actor_id`, only if that
+/// user is still an active administrator of the platform. The only active administrator
 /// of a university or of the platform is never erased. The new value of `email` is no valid address.
 const ERASE_USER: &str = concat!(
     "UPDATE users
@@ -34,7 +35,9 @@ const ERASE_USER: &str = concat!(
            SELECT 1 FROM user_university_roles AS g
            WHERE g.user_id = :user_id AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
     is_sole_administrator!(),
-    "))
+    ")) AND (:actor_id IS NULL OR ",
+    actor_is_platform_admin!(),
+    ")
      RETURNING id"
 );
 
@@ -82,6 +85,8 @@ pub enum ErasureOutcome {
     SoleAdministrator,
     /// The verified password is no longer valid, or there is no such user.
     Nothing,
+    /// The acting administrator is no longer an active one.
+    ActorNotAllowed,
 }
 
 /// The actor of an erasure.
@@ -103,13 +108,15 @@ pub async fn erase(
     by: ErasedBy,
     request: RequestInfo<'_>,
 ) -> Result<ErasureOutcome, DbError> {
-    let (version, event) = match by {
-        ErasedBy::Owner(verified) => (Some(verified.version), Event::of(EventType::Deleted, user_id)),
-        ErasedBy::Administrator(actor) => (None, Event::of(EventType::Deleted, user_id).by(actor)),
+    let deleted = Event::of(EventType::Deleted, user_id);
+    let (version, actor, event) = match by {
+        ErasedBy::Owner(verified) => (Some(verified.version), None, deleted),
+        ErasedBy::Administrator(actor) => (None, Some(actor), deleted.by(actor)),
     };
     let erase = query(ERASE_USER)
         .bind("user_id", user_id)
         .bind("version", version)
+        .bind("actor_id", actor)
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
@@ -118,12 +125,19 @@ pub async fn erase(
         ErasedBy::Administrator(_) => record_if_changed(request, event),
     };
     let sole = query(SELECT_SOLE_ADMINISTRATOR).bind("user_id", user_id);
-    let mut statements = vec![erase, recorded, sole];
-    statements.extend(step_statements(user_id));
-    let results = store.batch_of(statements).await?;
-    let [erased, _, sole, ..] = results.as_slice() else {
+    let guard = actor.map(select_actor);
+    let guards = usize::from(guard.is_some());
+    let statements = guard.into_iter().chain([erase, recorded, sole]).chain(step_statements(user_id));
+    let results = store.batch_of(statements.collect()).await?;
+    let (actors, results) = results.split_at_checked(guards).unwrap_or_default();
+    let [erased, _, sole, ..] = results else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
+    if let [actors] = actors
+        && actors.all::<IdRow>()?.is_empty()
+    {
+        return Ok(ErasureOutcome::ActorNotAllowed);
+    }
     Ok(match (erased.all::<IdRow>()?.is_empty(), sole.all::<IdRow>()?.is_empty()) {
         (false, _) => ErasureOutcome::Erased,
         (true, false) => ErasureOutcome::SoleAdministrator,

@@ -8,13 +8,13 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use crate::domain::audit::EventType;
-use crate::domain::ids::{EventId, UserId};
-use crate::ports::{DbError, Statement, query};
-use crate::store::Store;
+use crate::domain::ids::{EventId, SessionId, UserId};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::user_data::OWNED;
-use crate::store::audit::{Event, RequestInfo, record};
+use crate::store::audit::{self, RequestInfo, insert_event};
 use crate::store::owned::{Paging, Section};
+use crate::store::read::Read;
+use crate::store::session::liveness::session_is_live;
 
 /// Rows of the paged section on one page.
 pub const PAGE: usize = 1000;
@@ -77,27 +77,62 @@ pub struct ExportPage {
     pub next: Option<EventId>,
 }
 
-/// Reads one page. The first page, without `before`, records that the export was requested.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn page(
-    store: &Store,
+/// Guarded like the sections: the statement runs before access is decided, and a refused caller must leave no event.
+const RECORD: &str = insert_event! {
+    type: "'exported'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
+    university_id: "NULL", from: concat!(
+        "WHERE EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
+        session_is_live!()
+    ),
+};
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[RECORD];
+
+/// Reads one page for the user of a live session. The first page, without `before`, records that the export was
+/// requested.
+#[must_use]
+pub fn page(
     user_id: UserId,
+    session_id: SessionId,
     before: Option<EventId>,
     request: RequestInfo<'_>,
-) -> Result<ExportPage, DbError> {
-    let sections: Vec<Section> = OWNED.iter().filter_map(|owned| owned.export).collect();
-    let is_read = |section: &&Section| before.is_none() || section.paging == Paging::ById;
+) -> Read<ExportPage> {
+    let guarded = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session_id);
+    let sections = sections().filter(move |section| is_read(section, before));
     let mut statements: Vec<Statement> =
-        sections.iter().filter(is_read).map(|section| select(section, user_id, before)).collect();
+        sections.map(|section| guarded(select(&section, before)).bind("now", request.now)).collect();
     if before.is_none() {
-        statements.push(record(request, Event::of(EventType::Exported, user_id)));
+        statements.push(guarded(audit::insert(RECORD, request)));
     }
-    let mut results = store.batch_of(statements).await?.into_iter();
-    let mut page = ExportPage { sections: Vec::with_capacity(sections.len()), next: None };
-    for section in &sections {
-        let rows = if is_read(&section) { results.next() } else { None };
+    Read::of_all(statements, move |results| decode(results, before))
+}
+
+fn sections() -> impl Iterator<Item = Section> {
+    OWNED.iter().filter_map(|owned| owned.export)
+}
+
+fn is_read(section: &Section, before: Option<EventId>) -> bool {
+    before.is_none() || section.paging == Paging::ById
+}
+
+/// Selects one row more than fits from a paged section, which shows whether another page follows.
+fn select(section: &Section, before: Option<EventId>) -> Statement {
+    let select = query(section.select);
+    match section.paging {
+        Paging::FirstPage { limit } => select.bind("limit", limit),
+        Paging::ById => {
+            let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+            select.bind("limit", limit).bind("before", before.unwrap_or(EventId::END))
+        }
+    }
+}
+
+fn decode(results: Vec<Rows>, before: Option<EventId>) -> Result<ExportPage, DbError> {
+    let mut results = results.into_iter();
+    let mut page = ExportPage { sections: Vec::new(), next: None };
+    for section in sections() {
+        let rows = if is_read(&section, before) { results.next() } else { None };
         let mut rows: Vec<ExportRow> = rows.map(|rows| rows.all()).transpose()?.unwrap_or_default();
         if section.paging == Paging::ById && rows.len() > PAGE {
             rows.truncate(PAGE);
@@ -106,18 +141,6 @@ pub async fn page(
         page.sections.push((section.member, rows));
     }
     Ok(page)
-}
-
-/// Selects one row more than fits from a paged section, which shows whether another page follows.
-fn select(section: &Section, user_id: UserId, before: Option<EventId>) -> Statement {
-    let select = query(section.select).bind("user_id", user_id);
-    match section.paging {
-        Paging::FirstPage { limit } => select.bind("limit", limit),
-        Paging::ById => {
-            let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-            select.bind("limit", limit).bind("before", before.unwrap_or(EventId::END))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_chan
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::read::Read;
+use crate::store::session::liveness::session_is_live;
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::{Store, boolean};
 
@@ -118,12 +120,9 @@ const RECORD_REGISTRATION: &str = insert_event! {
 const SELECT_CALLER: &str = concat!(
     "SELECT ",
     user_columns!(),
-    ", EXISTS (
-           SELECT 1 FROM sessions AS s
-           WHERE s.id = :session_id AND s.user_id = users.id AND s.expires_at > :now
-       ) AS session_is_live
-     FROM users
-     WHERE id = :user_id AND erasure_cursor IS NULL"
+    ", ",
+    session_is_live!(),
+    " AS session_is_live FROM users WHERE id = :user_id AND erasure_cursor IS NULL"
 );
 
 const SET_FULL_NAME: &str = "
@@ -142,6 +141,11 @@ pub const STATEMENTS: &[&str] = &[
     SET_FULL_NAME,
     SELECT_USER,
 ];
+
+/// Finds a user, unless erased.
+pub(in crate::store) fn find(user_id: UserId) -> Read<Option<UserRow>> {
+    Read::of(select(user_id), Rows::first)
+}
 
 /// Selects a user, unless erased.
 pub(in crate::store) fn select(user_id: UserId) -> Statement {
@@ -208,27 +212,19 @@ pub struct CallerRead {
     pub resource: Option<ResourceRow>,
 }
 
-/// Reads the caller, the state of the session, the caller's roles and the resource in the path, in one round trip.
-/// Every request with an access token makes this read.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn caller(
-    store: &Store,
-    user_id: UserId,
-    session_id: SessionId,
-    target: Option<Target>,
-    now: Timestamp,
-) -> Result<CallerRead, DbError> {
-    let caller = query(SELECT_CALLER).bind("user_id", user_id).bind("session_id", session_id).bind("now", now);
-    let mut statements = vec![caller, grants::of_user(user_id)];
-    statements.extend(target.map(resources::lookup));
-    let results = store.batch_of(statements).await?;
-    let [caller, grants, resource @ ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
-    };
-    let resource = resource.first().map(Rows::first).transpose()?.flatten();
-    Ok(CallerRead { caller: caller.first()?, grants: grants::read(grants)?, resource })
+/// Reads the caller, the state of the session, the caller's roles and the resource in the path. Every request with an
+/// access token makes this read.
+#[must_use]
+pub fn caller(user_id: UserId, session_id: SessionId, target: Option<Target>, now: Timestamp) -> Read<CallerRead> {
+    let select = query(SELECT_CALLER).bind("user_id", user_id).bind("session_id", session_id).bind("now", now);
+    let read = Read::of(select, Rows::first).and(grants::of_user(user_id));
+    match target {
+        None => read.map(|(caller, grants)| CallerRead { caller, grants, resource: None }),
+        Some(target) => {
+            let read = read.and(resources::find(target));
+            read.map(|((caller, grants), resource)| CallerRead { caller, grants, resource })
+        }
+    }
 }
 
 /// Sets or removes the name of an active user and returns the user as stored; `None` if the account was erased.

@@ -5,9 +5,10 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement, query};
-use crate::store::Store;
+use crate::ports::{Rows, Statement, query};
+use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
 
 /// Filter of the list of events. An absent field matches every event.
 #[derive(Debug, Default)]
@@ -57,7 +58,8 @@ macro_rules! select_events {
             columns!(),
             " FROM audit_events WHERE ",
             $condition,
-            " AND id < :before ORDER BY id DESC LIMIT :limit"
+            " AND id < :before ORDER BY id DESC LIMIT :limit * ",
+            caller_is_platform_admin!()
         )
     };
 }
@@ -72,7 +74,9 @@ macro_rules! select_among_next {
             columns!(),
             " FROM audit_events WHERE ",
             $condition,
-            " AND id < :before ORDER BY id DESC LIMIT :examined) WHERE type = :type ORDER BY id DESC LIMIT :limit"
+            " AND id < :before ORDER BY id DESC LIMIT :examined * ",
+            caller_is_platform_admin!(),
+            ") WHERE type = :type ORDER BY id DESC LIMIT :limit"
         )
     };
 }
@@ -83,7 +87,9 @@ macro_rules! select_last {
         concat!(
             "SELECT id FROM audit_events WHERE ",
             $condition,
-            " AND id < :before ORDER BY id DESC LIMIT 1 OFFSET :skipped"
+            " AND id < :before ORDER BY id DESC LIMIT ",
+            caller_is_platform_admin!(),
+            " OFFSET :skipped"
         )
     };
 }
@@ -95,7 +101,7 @@ const SELECT_OF_USER: &str = select_events!("user_id = :user_id");
 /// type examines few events.
 const SELECT_OF_RARE_TYPE: &str = select_events!(
     "type = :type AND type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', \
-     'refresh_refused', 'signed_out', 'session_ended')"
+     'refresh_refused', 'signed_out', 'session_ended', 'password_change_refused', 'deletion_refused')"
 );
 
 const SELECT_OF_TYPE: &str = select_among_next!("TRUE");
@@ -115,58 +121,42 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Lists audit events, newest first. A page by type may have fewer items than the limit, or none, although another page
-/// follows: it ends where it has examined its maximum of events.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn events(store: &Store, filter: &EventFilter, page: PageRequest) -> Result<Page<AdminEventRow>, DbError> {
+/// follows: it ends where it has examined its maximum of events. Nothing is listed unless the caller administers the
+/// platform.
+#[must_use]
+pub fn events(filter: &EventFilter, caller: UserId, page: PageRequest) -> Read<Page<AdminEventRow>> {
+    let query = |sql| query(sql).bind("caller_id", caller).bind("before", page.after.unwrap_or(EventId::END.get()));
     match (filter.user_id, filter.event_type) {
-        (None, None) => indexed(store, query(SELECT), page).await,
-        (Some(user_id), None) => indexed(store, query(SELECT_OF_USER).bind("user_id", user_id), page).await,
-        (None, Some(rare)) if !is_frequent(rare) => {
-            indexed(store, query(SELECT_OF_RARE_TYPE).bind("type", rare), page).await
-        }
-        (None, Some(event_type)) => {
-            examined(store, [query(SELECT_OF_TYPE), query(SELECT_LAST)], event_type, page).await
-        }
+        (None, None) => indexed(query(SELECT), page),
+        (Some(user_id), None) => indexed(query(SELECT_OF_USER).bind("user_id", user_id), page),
+        (None, Some(rare)) if !is_frequent(rare) => indexed(query(SELECT_OF_RARE_TYPE).bind("type", rare), page),
+        (None, Some(event_type)) => examined([query(SELECT_OF_TYPE), query(SELECT_LAST)], event_type, page),
         (Some(user_id), Some(event_type)) => {
             let statements =
                 [SELECT_OF_USER_AND_TYPE, SELECT_LAST_OF_USER].map(|sql| query(sql).bind("user_id", user_id));
-            examined(store, statements, event_type, page).await
+            examined(statements, event_type, page)
         }
     }
 }
 
 /// A page from an index that contains nothing else.
-async fn indexed(store: &Store, select: Statement, page: PageRequest) -> Result<Page<AdminEventRow>, DbError> {
-    let select = select.bind("before", before(page)).bind("limit", page.rows());
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, id))
+fn indexed(select: Statement, page: PageRequest) -> Read<Page<AdminEventRow>> {
+    Read::of(select.bind("limit", page.rows()), move |rows| Ok(Page::new(rows.all()?, page, id)))
 }
 
 /// A page of the events of one type among the next [`EXAMINED`] events.
-async fn examined(
-    store: &Store,
-    [select, last]: [Statement; 2],
-    event_type: EventType,
-    page: PageRequest,
-) -> Result<Page<AdminEventRow>, DbError> {
-    let select = select.bind("type", event_type).bind("before", before(page)).bind("limit", page.rows());
-    let last = last.bind("before", before(page)).bind("skipped", EXAMINED - 1);
-    let [rows, last] = store.batch([select.bind("examined", EXAMINED), last]).await?;
-    let last: Option<LastRow> = last.first()?;
-    let mut page = Page::new(rows.all()?, page, id);
-    page.next = page.next.or(last.map(|row| row.id.get()));
-    Ok(page)
+fn examined([select, last]: [Statement; 2], event_type: EventType, page: PageRequest) -> Read<Page<AdminEventRow>> {
+    let select = select.bind("type", event_type).bind("examined", EXAMINED);
+    let last = Read::of(last.bind("skipped", EXAMINED - 1), Rows::first::<LastRow>);
+    indexed(select, page).and(last).map(|(mut page, last)| {
+        page.next = page.next.or(last.map(|row| row.id.get()));
+        page
+    })
 }
 
 #[derive(Deserialize)]
 struct LastRow {
     id: EventId,
-}
-
-fn before(page: PageRequest) -> i64 {
-    page.after.unwrap_or(EventId::END.get())
 }
 
 const fn id(row: &AdminEventRow) -> i64 {
@@ -183,15 +173,15 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::Refreshed
         | EventType::RefreshRefused
         | EventType::SignedOut
-        | EventType::SessionEnded => true,
+        | EventType::SessionEnded
+        | EventType::PasswordChangeRefused
+        | EventType::DeletionRefused => true,
         EventType::ReuseDetected
         | EventType::SessionsEnded
         | EventType::ProfileChanged
         | EventType::PasswordChanged
-        | EventType::PasswordChangeRefused
         | EventType::Exported
         | EventType::Deleted
-        | EventType::DeletionRefused
         | EventType::RoleGranted
         | EventType::RoleRemoved
         | EventType::Disabled

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
+use crate::store::session::liveness::session_is_live;
 
 /// The request that events belong to.
 #[derive(Clone, Copy)]
@@ -143,12 +144,14 @@ const ADVANCE_ERASURE: &str = "
     WHERE id = :user_id AND erasure_cursor IS NOT NULL";
 
 /// The address and the user agent of an administrator belong to the administrator, not to the subject.
-const EXPORT: &str = "
-    SELECT id, created_at, type, reason, session_id,
-           CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
-           CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
-           request_id
-    FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit";
+const EXPORT: &str = concat!(
+    "SELECT id, created_at, type, reason, session_id,
+            CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
+            CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
+            request_id
+     FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit * ",
+    session_is_live!()
+);
 
 /// Ids grow with time, so the oldest events have the lowest ids.
 const DELETE_OUTDATED: &str = "

@@ -6,9 +6,9 @@ use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
 
 /// A grant with the address and name of its user, for administrators.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +47,31 @@ macro_rules! is_sole_administrator {
 }
 pub(in crate::store) use is_sole_administrator;
 
+/// 1 if `:caller_id` administers the platform, otherwise 0. A list for administrators multiplies its limit by it: the list
+/// is read before access is decided, and a caller that will be refused must not cost rows.
+macro_rules! caller_is_platform_admin {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM user_university_roles AS own
+             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = 0 AND own.role = 'PLATFORM_ADMIN'
+         )"
+    };
+}
+pub(in crate::store) use caller_is_platform_admin;
+
+/// `:actor_id` is still an active administrator of the platform. Every write of an administrator repeats this condition,
+/// because its access was decided in an earlier batch.
+macro_rules! actor_is_platform_admin {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM users AS actor JOIN user_university_roles AS held ON held.user_id = actor.id
+             WHERE actor.id = :actor_id AND actor.is_active = 1
+               AND coalesce(held.university_id, 0) = 0 AND held.role = 'PLATFORM_ADMIN'
+         )"
+    };
+}
+pub(in crate::store) use actor_is_platform_admin;
+
 /// The columns of a [`GrantRow`], from the grant `g` and its user `u`.
 macro_rules! grant_columns {
     () => {
@@ -64,16 +89,24 @@ const SELECT_ONE: &str = concat!(
      WHERE g.id = :grant_id AND (g.university_id = :university_id OR g.university_id IS NULL)"
 );
 
+/// Nothing is listed for a caller without a fitting role: the limit is zero then.
 const SELECT_OF_UNIVERSITY: &str = concat!(
     "SELECT ",
     grant_columns!(),
     " FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
      WHERE g.university_id = :university_id AND g.id > :after
-     ORDER BY g.id LIMIT :limit"
+     ORDER BY g.id LIMIT :limit * EXISTS (
+         SELECT 1 FROM user_university_roles AS own
+         WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
+           AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) = 0
+     )"
 );
 
-/// The grants of several departments, merged: each step finds the least id behind the previous one. Sorting them would
-/// read all of them.
+/// Has a row if the guards of an administrator's writes hold.
+const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
+
+/// The grants of the caller's departments, merged: each step finds the least id behind the previous one. Sorting them
+/// would read all of them.
 const SELECT_OF_DEPARTMENTS: &str = concat!(
     "WITH RECURSIVE merged (id, place) AS (
          SELECT :after, 0
@@ -81,9 +114,12 @@ const SELECT_OF_DEPARTMENTS: &str = concat!(
          SELECT (
              SELECT min((
                  SELECT id FROM user_university_roles
-                 WHERE university_id = :university_id AND department_id = d.value AND id > merged.id ORDER BY id LIMIT 1
+                 WHERE university_id = :university_id AND department_id = own.department_id AND id > merged.id
+                 ORDER BY id LIMIT 1
              ))
-             FROM json_each(:department_ids) AS d
+             FROM user_university_roles AS own
+             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = :university_id
+               AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) > 0
          ), place + 1
          FROM merged WHERE id IS NOT NULL AND place < :limit
      )
@@ -100,7 +136,8 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step >= 200";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_OF_DEPARTMENTS, ERASE];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_ACTOR, SELECT_OF_DEPARTMENTS, ERASE];
 
 /// Roles of a user. The export shows them with the user.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -111,6 +148,11 @@ pub(in crate::store) const OWNED: Owned = Owned {
     walk: None,
 };
 
+/// Reads whether the guards of this administrator's writes hold, before the first of them.
+pub(in crate::store) fn select_actor(actor: UserId) -> Statement {
+    query(SELECT_ACTOR).bind("actor_id", actor)
+}
+
 #[derive(Deserialize)]
 struct OwnGrantRow {
     id: GrantId,
@@ -119,13 +161,12 @@ struct OwnGrantRow {
     department_id: Option<DepartmentId>,
 }
 
-/// Selects the grants of a user: every authenticated request does.
-pub(in crate::store) fn of_user(user_id: UserId) -> Statement {
-    query(SELECT_OF_USER).bind("user_id", user_id)
+/// Reads the grants of a user: every authenticated request does.
+pub(in crate::store) fn of_user(user_id: UserId) -> Read<Vec<RoleGrant>> {
+    Read::of(query(SELECT_OF_USER).bind("user_id", user_id), decode)
 }
 
-/// The rows of [`of_user`].
-pub(in crate::store) fn read(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
+fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
     let rows: Vec<OwnGrantRow> = rows.all()?;
     let grant = |row: OwnGrantRow| {
         let OwnGrantRow { id, role, university_id, department_id } = row;
@@ -139,32 +180,34 @@ fn read_role(text: &str) -> Result<Role, DbError> {
 }
 
 /// Finds a grant of a university, or one of the platform.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, university_id: UniversityId, id: GrantId) -> Result<Option<GrantRow>, DbError> {
-    let select = query(SELECT_ONE).bind("grant_id", id).bind("university_id", university_id);
-    let [rows] = store.batch([select]).await?;
-    rows.first()
+#[must_use]
+pub fn find(university_id: UniversityId, id: GrantId) -> Read<Option<GrantRow>> {
+    Read::of(query(SELECT_ONE).bind("grant_id", id).bind("university_id", university_id), Rows::first)
 }
 
-/// Lists the grants of a university. With `departments`, only the grants that are narrowed to one of them.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn of_university(
-    store: &Store,
+/// Two lists of grants. The caller's roles decide which of them the caller may see.
+pub struct GrantPages {
+    /// All grants of the university. Empty unless a role of the caller covers the university.
+    pub of_university: Page<GrantRow>,
+    /// The grants that are narrowed to the same departments as roles of the caller.
+    pub of_departments: Page<GrantRow>,
+}
+
+/// Lists the grants of a university that a caller with one of these roles may see.
+#[must_use]
+pub fn of_university(
     university_id: UniversityId,
-    departments: Option<&[DepartmentId]>,
+    caller: UserId,
+    roles: &[Role],
     page: PageRequest,
-) -> Result<Page<GrantRow>, DbError> {
-    let select = match departments {
-        None => page.query(SELECT_OF_UNIVERSITY),
-        Some(departments) => {
-            let ids: Vec<String> = departments.iter().map(ToString::to_string).collect();
-            page.query(SELECT_OF_DEPARTMENTS).bind("department_ids", format!("[{}]", ids.join(",")))
-        }
+) -> Read<GrantPages> {
+    let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
+    let names = format!("[{}]", names.join(","));
+    let list = |sql| {
+        let select = page.query(sql).bind("university_id", university_id);
+        let select = select.bind("caller_id", caller).bind("roles", names.as_str());
+        Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &GrantRow| row.id.get())))
     };
-    let [rows] = store.batch([select.bind("university_id", university_id)]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &GrantRow| row.id.get()))
+    let pages = list(SELECT_OF_UNIVERSITY).and(list(SELECT_OF_DEPARTMENTS));
+    pages.map(|(of_university, of_departments)| GrantPages { of_university, of_departments })
 }

@@ -4,10 +4,11 @@ use serde::Deserialize;
 
 use crate::domain::authz::Resource;
 use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
-use crate::ports::{DbError, Statement, query};
+use crate::ports::{Rows, Statement, query};
 #[cfg(feature = "campus")]
 use crate::store::campus::{self, resources::CampusTarget};
-use crate::store::{Store, optional_boolean};
+use crate::store::optional_boolean;
+use crate::store::read::Read;
 
 /// The resource that a path, or a permission check, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +59,7 @@ const SELECT_DEPARTMENT: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_UNIVERSITY, SELECT_DEPARTMENT];
 
-/// The statement that selects a resource.
-pub(in crate::store) fn lookup(target: Target) -> Statement {
+fn lookup(target: Target) -> Statement {
     match target {
         Target::University(id) => query(SELECT_UNIVERSITY).bind("university_id", id),
         Target::Department(id) => query(SELECT_DEPARTMENT).bind("department_id", id),
@@ -68,11 +68,8 @@ pub(in crate::store) fn lookup(target: Target) -> Statement {
     }
 }
 
-/// Finds a resource, in a round trip of its own.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, target: Target) -> Result<Option<ResourceRow>, DbError> {
-    let [rows] = store.batch([lookup(target)]).await?;
-    rows.first()
+/// Finds a resource by its id.
+#[must_use]
+pub fn find(target: Target) -> Read<Option<ResourceRow>> {
+    Read::of(lookup(target), Rows::first)
 }

@@ -1,25 +1,15 @@
 //! Lists of the courses that a viewer may see, a page at a time.
 
 use crate::domain::ids::{UniversityId, UserId};
-use crate::ports::DbError;
-use crate::store::Store;
+use crate::ports::Statement;
+use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
 use crate::store::page::{Page, PageRequest};
-
-/// The viewer of a list of courses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Viewer {
-    /// Sees the public courses.
-    Anonymous,
-    /// Sees the public courses, and those of the universities in which the user has a role.
-    User(UserId),
-    /// Sees the courses of all universities.
-    PlatformAdmin(UserId),
-}
+use crate::store::read::Read;
 
 /// A list of courses with the viewer's enrolments. Columns without a table's name are those of `courses`.
 macro_rules! select_courses {
-    ($rest:literal) => {
+    ($rest:literal $(, $guard:expr)?) => {
         concat!(
             "SELECT ",
             course_columns!(),
@@ -27,7 +17,8 @@ macro_rules! select_courses {
             is_enrolled!(),
             " FROM courses ",
             $rest,
-            " ORDER BY id LIMIT :limit"
+            " ORDER BY id LIMIT :limit",
+            $(" * ", $guard)?
         )
     };
 }
@@ -59,40 +50,43 @@ const SELECT_FOR_USER: &str = concat!(
              SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit)
              UNION
              SELECT id FROM merged WHERE place > 0
-         )"
+         )",
+        concat!("(NOT ", caller_is_platform_admin!(), ")")
     )
 );
 
-const SELECT_ALL: &str = select_courses!("WHERE id > :after");
+const SELECT_ALL: &str = select_courses!("WHERE id > :after", caller_is_platform_admin!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_OF_UNIVERSITY, SELECT_PUBLIC, SELECT_FOR_USER, SELECT_ALL];
 
 /// Lists the courses of a university.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn of_university(
-    store: &Store,
-    university_id: UniversityId,
-    viewer: UserId,
-    page: PageRequest,
-) -> Result<Page<CourseRow>, DbError> {
-    let select = page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id).bind("viewer_id", viewer);
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
+#[must_use]
+pub fn of_university(university_id: UniversityId, viewer: UserId, page: PageRequest) -> Read<Page<CourseRow>> {
+    read(page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id).bind("viewer_id", viewer), page)
 }
 
-/// Lists the courses that the viewer may see.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list(store: &Store, viewer: Viewer, page: PageRequest) -> Result<Page<CourseRow>, DbError> {
-    let select = match viewer {
-        Viewer::Anonymous => page.query(SELECT_PUBLIC),
-        Viewer::User(user_id) => page.query(SELECT_FOR_USER).bind("viewer_id", user_id),
-        Viewer::PlatformAdmin(user_id) => page.query(SELECT_ALL).bind("viewer_id", user_id),
-    };
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get()))
+/// Lists the public courses.
+#[must_use]
+pub fn public(page: PageRequest) -> Read<Page<CourseRow>> {
+    read(page.query(SELECT_PUBLIC), page)
+}
+
+/// Two lists of courses. The viewer's roles decide which of them the viewer may see.
+pub struct CoursePages {
+    /// The courses of all universities. Empty unless the viewer administers the platform.
+    pub all: Page<CourseRow>,
+    /// The public courses, and those of the universities in which the viewer has a role. Empty if the other list is not.
+    pub visible: Page<CourseRow>,
+}
+
+/// Lists courses for a user.
+#[must_use]
+pub fn for_user(viewer: UserId, page: PageRequest) -> Read<CoursePages> {
+    let list = |sql| read(page.query(sql).bind("viewer_id", viewer).bind("caller_id", viewer), page);
+    list(SELECT_ALL).and(list(SELECT_FOR_USER)).map(|(all, visible)| CoursePages { all, visible })
+}
+
+fn read(select: Statement, page: PageRequest) -> Read<Page<CourseRow>> {
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &CourseRow| row.id.get())))
 }

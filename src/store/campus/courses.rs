@@ -7,6 +7,7 @@ use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::read::Read;
 use crate::store::tenant::{departments, universities};
 use crate::store::{IdRow, Store, boolean};
 
@@ -201,12 +202,9 @@ fn is_missing(department_id: Option<DepartmentId>, found: &Rows) -> Result<bool,
 }
 
 /// Finds a course, with the viewer's enrolment.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, id: CourseId, viewer: Option<UserId>) -> Result<Option<CourseRow>, DbError> {
-    let [rows] = store.batch([query(SELECT).bind("course_id", id).bind("viewer_id", viewer)]).await?;
-    rows.first()
+#[must_use]
+pub fn find(id: CourseId, viewer: Option<UserId>) -> Read<Option<CourseRow>> {
+    Read::of(query(SELECT).bind("course_id", id).bind("viewer_id", viewer), Rows::first)
 }
 
 /// The place of a course for which access was granted. If the course was moved concurrently, the caller may have no

@@ -4,9 +4,11 @@ use serde::Deserialize;
 
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Rows, query};
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
+use crate::store::session::liveness::session_is_live;
 use crate::store::{IdRow, Store, boolean};
 
 /// A row of `enrollments`.
@@ -61,8 +63,10 @@ const SELECT_OF_COURSE: &str = "
 
 const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
 
-const EXPORT: &str = "
-    SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id ORDER BY course_id LIMIT :limit";
+const EXPORT: &str = concat!(
+    "SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id ORDER BY course_id LIMIT :limit * ",
+    session_is_live!()
+);
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
@@ -125,22 +129,17 @@ pub async fn create(
     circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
 }
 
-/// Finds an enrolment.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, id: EnrollmentId) -> Result<Option<EnrollmentRow>, DbError> {
-    let [rows] = store.batch([query(SELECT).bind("enrollment_id", id)]).await?;
-    rows.first()
+/// Finds an enrolment by its id.
+#[must_use]
+pub fn find(id: EnrollmentId) -> Read<Option<EnrollmentRow>> {
+    Read::of(query(SELECT).bind("enrollment_id", id), Rows::first)
 }
 
 /// Lists the enrolments in a course.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn of_course(store: &Store, course_id: CourseId, page: PageRequest) -> Result<Page<ParticipantRow>, DbError> {
-    let [rows] = store.batch([page.query(SELECT_OF_COURSE).bind("course_id", course_id)]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get()))
+#[must_use]
+pub fn of_course(course_id: CourseId, page: PageRequest) -> Read<Page<ParticipantRow>> {
+    let select = page.query(SELECT_OF_COURSE).bind("course_id", course_id);
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get())))
 }
 
 /// Deletes an enrolment. False if there was none.

@@ -9,9 +9,10 @@ use crate::domain::limits::standing::{Counter, StoredCounter};
 use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Rows, query};
 use crate::store::audit::{Event, RequestInfo, record, record_outcome};
 use crate::store::password::throttle;
+use crate::store::read::Read;
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean};
 
@@ -41,7 +42,7 @@ impl CredentialsRow {
 }
 
 /// The credentials and the counters of an address.
-pub struct Account {
+pub struct SignInAccount {
     /// Absent for an address without an account.
     pub credentials: Option<CredentialsRow>,
     /// The account, or the counters that addresses without one share.
@@ -91,34 +92,47 @@ pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn by_email(store: &Store, email: &Email, no_account: Scope, now: Timestamp) -> Result<Account, DbError> {
+pub async fn by_email(
+    store: &Store,
+    email: &Email,
+    no_account: Scope,
+    now: Timestamp,
+) -> Result<SignInAccount, DbError> {
     let known_after = Timestamp::from_millis(now.millis() - KNOWN_FOR_MS);
     let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after);
     let [users, own, shared] =
         store.batch([by_email, throttle::select_by_email(email), throttle::select(no_account)]).await?;
     let [own, shared] = [throttle::read(&own)?, throttle::read(&shared)?];
     Ok(match users.first::<CredentialsRow>()? {
-        Some(row) => Account { scope: Scope::User(row.id), credentials: Some(row), counters: own },
-        None => Account { scope: no_account, credentials: None, counters: shared },
+        Some(row) => SignInAccount { scope: Scope::User(row.id), credentials: Some(row), counters: own },
+        None => SignInAccount { scope: no_account, credentials: None, counters: shared },
     })
 }
 
 /// The credentials of a signed-in user, with the wait of re-authentication.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct ReauthenticationRow {
     #[serde(flatten)]
     credentials: CredentialsRow,
     blocked_until: Timestamp,
 }
 
-/// Reads the credentials of a signed-in user; `None` if the account was erased concurrently.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn by_id(store: &Store, user_id: UserId) -> Result<Option<(CredentialsRow, Throttle)>, DbError> {
-    let [rows] = store.batch([query(SELECT_BY_ID).bind("user_id", user_id)]).await?;
-    let row: Option<ReauthenticationRow> = rows.first()?;
-    Ok(row.map(|row| (row.credentials, Throttle { blocked_until: row.blocked_until })))
+/// The credentials and the throttle of a signed-in user.
+#[derive(Clone)]
+#[allow(missing_docs, reason = "the types of the fields are documented")]
+pub struct Account {
+    pub credentials: CredentialsRow,
+    pub throttle: Throttle,
+}
+
+/// Reads the credentials of a signed-in user; `None` if the account is erased.
+#[must_use]
+pub fn by_id(user_id: UserId) -> Read<Option<Account>> {
+    let read: Read<Option<ReauthenticationRow>> = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first);
+    read.map(|row| {
+        let throttle = |row: &ReauthenticationRow| Throttle { blocked_until: row.blocked_until };
+        row.map(|row| Account { throttle: throttle(&row), credentials: row.credentials })
+    })
 }
 
 /// Records a refused password, and counts it if it was a guess. A refusal by the throttle is recorded with the same
@@ -159,7 +173,7 @@ pub async fn change_password(
         .bind("now", request.now);
     let changed = Event::of(EventType::PasswordChanged, user_id).within(kept_session);
     let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session);
-    let [reset_unknown, reset_known] = throttle::reset_all(user_id, Some(new_hash));
+    let [reset_unknown, reset_known] = throttle::reset_after_change(user_id, new_hash);
     let [rows, ..] = store
         .batch([
             change,

@@ -9,6 +9,7 @@ use crate::domain::limits::throttle::{
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::authz::grants::actor_is_platform_admin;
 use crate::store::owned::Owned;
 
 const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without a wait");
@@ -143,20 +144,37 @@ const RESET_AFTER_SIGN_IN: &str = concat!(
     " END AND failures > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)"
 );
 
-/// A change of the password, if it was made, and an administrator (without `:password_hash`) reset all counters of the
-/// account. Known networks stay known. The keys of a user are a range of text: D1 binds every number as a REAL, and
-/// `'user/' || 7.0` is another text than `'user/' || 7`.
-const RESET_UNKNOWN: &str = "
-    DELETE FROM throttles
-    WHERE key > :first_key AND key < :last_key AND tag IS NULL AND EXISTS (
-        SELECT 1 FROM users WHERE id = :user_id AND password_hash = coalesce(:password_hash, password_hash)
-    )";
+/// The two ways to reset all counters of an account under a condition. Known networks stay known. The keys of a user are
+/// a range of text: D1 binds every number as a REAL, and `'user/' || 7.0` is another text than `'user/' || 7`.
+macro_rules! reset_unknown {
+    ($condition:expr) => {
+        concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND tag IS NULL AND ", $condition)
+    };
+}
+macro_rules! reset_known {
+    ($condition:expr) => {
+        concat!(
+            "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
+             WHERE key > :first_key AND key < :last_key AND failures > 0 AND ",
+            $condition
+        )
+    };
+}
 
-const RESET_KNOWN: &str = "
-    UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
-    WHERE key > :first_key AND key < :last_key AND failures > 0 AND EXISTS (
-        SELECT 1 FROM users WHERE id = :user_id AND password_hash = coalesce(:password_hash, password_hash)
-    )";
+/// Holds if the change of the password was made.
+macro_rules! is_changed {
+    () => {
+        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
+    };
+}
+
+const RESET_UNKNOWN_AFTER_CHANGE: &str = reset_unknown!(is_changed!());
+
+const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
+
+const UNLOCK_UNKNOWN: &str = reset_unknown!(actor_is_platform_admin!());
+
+const UNLOCK_KNOWN: &str = reset_known!(actor_is_platform_admin!());
 
 const ERASE: &str = "
     DELETE FROM throttles WHERE key IN (
@@ -173,8 +191,10 @@ pub const STATEMENTS: &[&str] = &[
     NOTE_NETWORK,
     MOVE_SLOT,
     RESET_AFTER_SIGN_IN,
-    RESET_UNKNOWN,
-    RESET_KNOWN,
+    RESET_UNKNOWN_AFTER_CHANGE,
+    RESET_KNOWN_AFTER_CHANGE,
+    UNLOCK_UNKNOWN,
+    UNLOCK_KNOWN,
     ERASE,
 ];
 
@@ -273,14 +293,18 @@ pub(in crate::store) fn after_sign_in(
     [take_over, note, reset]
 }
 
-/// Resets all counters: after a change to this hash, or by an administrator.
-pub(in crate::store) fn reset_all(user_id: UserId, new_hash: Option<&str>) -> [Statement; 2] {
-    let (first_key, last_key) = Scope::User(user_id).range();
-    [RESET_UNKNOWN, RESET_KNOWN].map(|sql| {
-        query(sql)
-            .bind("first_key", first_key.as_str())
-            .bind("last_key", last_key.as_str())
-            .bind("user_id", user_id)
-            .bind("password_hash", new_hash)
-    })
+/// Resets all counters, if the password was changed to this hash.
+pub(in crate::store) fn reset_after_change(user_id: UserId, new_hash: &str) -> [Statement; 2] {
+    [RESET_UNKNOWN_AFTER_CHANGE, RESET_KNOWN_AFTER_CHANGE]
+        .map(|sql| bind_user(query(sql), user_id).bind("user_id", user_id).bind("password_hash", new_hash))
+}
+
+/// Resets all counters, if the actor is still an administrator of the platform.
+pub(in crate::store) fn reset_by(actor: UserId, user_id: UserId) -> [Statement; 2] {
+    [UNLOCK_UNKNOWN, UNLOCK_KNOWN].map(|sql| bind_user(query(sql), user_id).bind("actor_id", actor))
+}
+
+fn bind_user(statement: Statement, user_id: UserId) -> Statement {
+    let (first, last) = Scope::User(user_id).range();
+    statement.bind("first_key", first).bind("last_key", last)
 }

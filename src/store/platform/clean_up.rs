@@ -75,14 +75,16 @@ pub struct StepOutcome {
     pub finished: bool,
 }
 
+/// The position is the address of a client, so a walk that has reached its end leaves none behind.
 const ADVANCE_COUNTS: &str = "
     UPDATE clean_up_positions
-    SET previous = position, position = coalesce((
-        SELECT max(network) FROM (
+    SET (previous, position) = (
+        SELECT iif(count(*) > 0, clean_up_positions.position, ''), coalesce(max(network), '')
+        FROM (
             SELECT network FROM registration_counts WHERE network > clean_up_positions.position
             ORDER BY network LIMIT :step
         )
-    ), '')
+    )
     WHERE walk = 'registration_counts'
     RETURNING position";
 

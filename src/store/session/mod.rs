@@ -3,6 +3,7 @@
 //! A session is one row, and it exists as long as the session does: ending a session deletes the row. The audit event of
 //! the same batch says how the session ended.
 
+pub(in crate::store) mod liveness;
 pub mod opening;
 pub mod rotation;
 
@@ -11,10 +12,12 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
+use crate::store::read::Read;
+use crate::store::session::liveness::session_is_live;
 use crate::store::{IdRow, Store, boolean};
 
 /// A live session, with the columns that responses show.
@@ -61,9 +64,11 @@ const ERASE: &str = "
         WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
     )";
 
-const EXPORT: &str = "
-    SELECT id, created_at, last_used_at, refresh_expires_at, expires_at, ip, user_agent
-    FROM sessions WHERE user_id = :user_id ORDER BY created_at DESC LIMIT :limit";
+const EXPORT: &str = concat!(
+    "SELECT id, created_at, last_used_at, refresh_expires_at, expires_at, ip, user_agent
+     FROM sessions WHERE user_id = :user_id ORDER BY created_at DESC LIMIT :limit * ",
+    session_is_live!()
+);
 
 const ADVANCE_WALK: &str = "
     UPDATE clean_up_positions
@@ -103,33 +108,18 @@ pub(in crate::store) const OWNED: Owned = Owned {
     }),
 };
 
-fn select_live(user_id: UserId, current: Option<SessionId>, now: Timestamp) -> Statement {
-    query(SELECT_LIVE).bind("user_id", user_id).bind("now", now).bind("current_id", current)
-}
-
 /// Lists the usable sessions of a user, newest first. `current` is listed even if its refresh token has expired.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn live(
-    store: &Store,
-    user_id: UserId,
-    current: Option<SessionId>,
-    now: Timestamp,
-) -> Result<Vec<SessionRow>, DbError> {
-    let [rows] = store.batch([select_live(user_id, current, now)]).await?;
-    rows.all()
+#[must_use]
+pub fn live(user_id: UserId, current: Option<SessionId>, now: Timestamp) -> Read<Vec<SessionRow>> {
+    let select = query(SELECT_LIVE).bind("user_id", user_id).bind("now", now).bind("current_id", current);
+    Read::of(select, Rows::all)
 }
 
 /// Lists the usable sessions of any user, newest first; `None` if there is no such user.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn live_of(store: &Store, user_id: UserId, now: Timestamp) -> Result<Option<Vec<SessionRow>>, DbError> {
-    let owner = query(SELECT_OWNER).bind("user_id", user_id);
-    let [rows, owners] = store.batch([select_live(user_id, None, now), owner]).await?;
-    let exists = !owners.all::<IdRow>()?.is_empty();
-    Ok(exists.then_some(rows.all()?))
+#[must_use]
+pub fn live_of(user_id: UserId, now: Timestamp) -> Read<Option<Vec<SessionRow>>> {
+    let owner = Read::of(query(SELECT_OWNER).bind("user_id", user_id), Rows::first::<IdRow>);
+    live(user_id, None, now).and(owner).map(|(sessions, owner)| owner.map(|_| sessions))
 }
 
 /// Ends a session with its refresh token. Returns false if it had ended already, or never existed.

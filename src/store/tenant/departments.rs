@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
 use crate::store::tenant::universities;
 use crate::store::{IdRow, Store};
 
@@ -90,16 +91,10 @@ pub async fn create(
 }
 
 /// Lists the departments of a university.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list(
-    store: &Store,
-    university_id: UniversityId,
-    page: PageRequest,
-) -> Result<Page<DepartmentRow>, DbError> {
-    let [rows] = store.batch([page.query(SELECT_ALL).bind("university_id", university_id)]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &DepartmentRow| row.id.get()))
+#[must_use]
+pub fn list(university_id: UniversityId, page: PageRequest) -> Read<Page<DepartmentRow>> {
+    let select = page.query(SELECT_ALL).bind("university_id", university_id);
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &DepartmentRow| row.id.get())))
 }
 
 /// Deletes a department. `InUse` if it has courses or roles.

@@ -5,12 +5,14 @@ use serde::Deserialize;
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
+use crate::store::read::Read;
 
 /// A row of `universities`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -63,14 +65,18 @@ const INSERT: &str = concat!(
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM universities WHERE id = :university_id");
 
-const SELECT_ALL: &str =
-    concat!("SELECT ", columns!(), " FROM universities WHERE id > :after ORDER BY id LIMIT :limit");
+const SELECT_ALL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM universities WHERE id > :after ORDER BY id LIMIT :limit * ",
+    caller_is_platform_admin!()
+);
 
-const SELECT_OF_USER: &str = concat!(
+const SELECT_OF_CALLER: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM universities
-     WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = :user_id) AND id > :after
+     WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = :caller_id) AND id > :after
      ORDER BY id LIMIT :limit"
 );
 
@@ -101,7 +107,7 @@ const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = :university
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_USER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
+    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_CALLER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
 
 /// Selects the id of a university if it exists.
 pub(in crate::store) fn present(id: UniversityId) -> Statement {
@@ -123,26 +129,28 @@ pub async fn create(
     rows.first()
 }
 
-/// Finds a university.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, id: UniversityId) -> Result<Option<UniversityRow>, DbError> {
-    let [rows] = store.batch([query(SELECT).bind("university_id", id)]).await?;
-    rows.first()
+/// Finds a university by its id.
+#[must_use]
+pub fn find(id: UniversityId) -> Read<Option<UniversityRow>> {
+    Read::of(query(SELECT).bind("university_id", id), Rows::first)
 }
 
-/// Lists the universities in which a user has a role, or all of them.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list(store: &Store, of_user: Option<UserId>, page: PageRequest) -> Result<Page<UniversityRow>, DbError> {
-    let select = match of_user {
-        None => page.query(SELECT_ALL),
-        Some(user_id) => page.query(SELECT_OF_USER).bind("user_id", user_id),
+/// Two lists of universities. The caller's roles decide which of them the caller may see.
+pub struct UniversityPages {
+    /// All universities. Empty unless the caller administers the platform.
+    pub all: Page<UniversityRow>,
+    /// The universities in which the caller has a role.
+    pub own: Page<UniversityRow>,
+}
+
+/// Lists universities for a caller.
+#[must_use]
+pub fn list(caller: UserId, page: PageRequest) -> Read<UniversityPages> {
+    let list = |sql| {
+        let select = page.query(sql).bind("caller_id", caller);
+        Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UniversityRow| row.id.get())))
     };
-    let [rows] = store.batch([select]).await?;
-    Ok(Page::new(rows.all()?, page, |row: &UniversityRow| row.id.get()))
+    list(SELECT_ALL).and(list(SELECT_OF_CALLER)).map(|(all, own)| UniversityPages { all, own })
 }
 
 /// Changes the columns that are given. `None` if there is no such university.

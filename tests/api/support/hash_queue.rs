@@ -11,7 +11,7 @@ thread_local! {
     static LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
 }
 
-pub fn await_hash_slot() -> PortFuture<'static, Result<(), HashQueueFull>> {
+pub fn await_hash_slot(_: String) -> PortFuture<'static, Result<(), HashQueueFull>> {
     let left = LEFT.get().checked_sub(1);
     LEFT.set(left.unwrap_or(0));
     Box::pin(std::future::ready(left.map(|_| ()).ok_or(HashQueueFull)))

@@ -10,7 +10,6 @@ pub mod sqlite;
 pub mod world;
 
 use std::cell::Cell;
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use assets::PublicFolder;
@@ -22,7 +21,7 @@ use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Ports, peer, request_id};
 use edge_auth::ports::{AssetStream, Db, Gate, Limiter, NoEntropy};
-use edge_auth::shell::logging::{JsonLayer, MinLevel};
+use edge_auth::shell::logging::{JsonLines, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
 use hash_queue::{await_hash_slot, leave_hash_slots};
@@ -30,7 +29,6 @@ use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
 use serde_json::{Value, json};
 use sqlite::Sqlite;
-use tracing_subscriber::layer::SubscriberExt as _;
 
 pub const SECRET: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -95,8 +93,8 @@ impl Service {
         let min_level: &'static MinLevel = Box::leak(Box::default());
         let logs = Lines::default();
         let writer = logs.clone();
-        let layer = JsonLayer::new(move || writer.clone(), clock, min_level);
-        let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let lines = JsonLines::new(move |_, line: &str| writer.push(line), clock, min_level);
+        let logging = tracing::subscriber::set_default(lines);
         let policy = settings.as_ref().map_or_else(|_| Policy::default(), |settings| settings.breaker);
         let gate = Arc::new(MachineGate::new(policy));
         let app = App::new(settings);
@@ -284,13 +282,8 @@ impl Reply {
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
-impl io::Write for Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().push(String::from_utf8(line.to_vec()).unwrap());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl Lines {
+    fn push(&self, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
     }
 }

@@ -32,8 +32,8 @@ async function reportOf(service, run) {
   await service.logged(isReport, run);
   const line = service.logs(isReport)[run - 1];
   assert.equal(line.message, "Cleaned up", JSON.stringify(line));
-  const { refresh_tokens, sessions, audit_events, registration_counts, users, d1_calls } = line;
-  return { refresh_tokens, sessions, audit_events, registration_counts, users, d1_calls };
+  const { sessions, audit_events, registration_counts, users, d1_calls } = line;
+  return { sessions, audit_events, registration_counts, users, d1_calls };
 }
 
 /** Prints the results of the runs, and the durations of their batches and of concurrent refreshes, in milliseconds. */
@@ -47,6 +47,7 @@ export function printRuns({ runs, others, refreshesBefore, refreshesMeanwhile })
       median: quantile(times, 0.5),
       slowest: quantile(times, 1),
       "rows read": total(batches, "read"),
+      "rows written": total(batches, "written"),
     };
   });
   console.log("Runs of the clean-up: rows removed, time, batches and the time of one, rows read");

@@ -134,7 +134,7 @@ const HUGE_ENROLLMENT_ROWS = `
 const EVENT_ROWS = `
   INSERT INTO audit_events (id, created_at, type, reason, user_id, actor_id, university_id, request_id)
   ${numbers(1, EVENTS)}, kinds AS (
-    SELECT n, CASE WHEN n % 2 THEN 'sign_in_refused' WHEN n % 10 = 0 THEN 'role_granted' ELSE 'refreshed' END AS type
+    SELECT n, CASE WHEN n % 2 THEN 'sign_in_refused' WHEN n % 10 = 0 THEN 'role_granted' ELSE 'signed_in' END AS type
     FROM numbers
   )
   SELECT n, ?1 - ${EVENTS} + n, type, CASE type WHEN 'sign_in_refused' THEN 'wrong_password' ELSE 'STUDENT' END,

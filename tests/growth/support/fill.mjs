@@ -1,25 +1,21 @@
-// Fills a database as years of use would: 200,000 users, a million refresh tokens, a million audit events. The same
-// rows every time; only the clock moves.
+// Fills a database as years of use would: 200,000 users, a million sessions, a million audit events. The same rows
+// every time; only the clock moves.
 import { fillWith, HASH, numbers, scatter, shuffle, values } from "./rows.mjs";
 
 const USERS = 200_000;
 const EVENTS = 1_000_000;
 /** The number of events that are older than their retention. */
 const OLD_EVENTS = 40_000;
-const SESSIONS = 200_000;
-const TOKENS_PER_SESSION = 5;
+const SESSIONS = 1_000_000;
 /** Addresses without an account share this many throttles. */
 const UNKNOWN_SLOTS = 1024;
 
-/** Has signed in thousands of times recently: this many sessions are over and not yet cleaned up. */
-export const HEAVIEST_USER = 1;
-const HEAVIEST_SESSIONS = 5000;
-/** Each of these has the maximum of live sessions, and more that are over. */
-export const FIRST_HEAVY_USER = 2;
+/** Each of these has the maximum of sessions, all of them in use. */
+export const FIRST_HEAVY_USER = 1;
 const HEAVY_USERS = 40;
-const HEAVY_SESSIONS = 250;
-const HEAVY_LIVE_SESSIONS = 100;
-/** One event in ten belongs to a user up to here: each has more than one page of an export holds. */
+/** The maximum that a user has: a login ends the oldest beyond it. */
+export const MOST_SESSIONS = 100;
+/** One event in ten belongs to a heavy user: each has more than one page of an export holds. */
 const HEAVY_EVENTS = 10;
 /** These users, a tenth of all, have half of all other sessions and events. */
 export const FIRST_FREQUENT_USER = FIRST_HEAVY_USER + HEAVY_USERS;
@@ -34,43 +30,37 @@ const TOKEN_DAYS = 7;
 const SESSION_DAYS = 30;
 
 /**
- * The kinds of sessions: of each forty this many, with tokens issued this many days ago, each in exchange for
- * the one before. The first two kinds are over; of the next two some tokens or all have expired.
+ * The kinds of sessions: of each forty this many, opened and last refreshed this many days ago, or never refreshed. The
+ * first three kinds are over. Of the fourth, the refresh token expired a moment ago, when an access token may have been
+ * issued just before.
  */
 const KINDS = [
-  { share: 6, issued: [40, 38, 36, 34, 32] },
-  { share: 6, issued: [5, 4, 3, 2.5, 2], ended: 1 },
-  { share: 2, issued: [20, 19.5, 19, 18.5, 18] },
-  { share: 5, issued: [12, 9, 5, 3, 1] },
-  { share: 21, issued: [3, 2, 1.5, 1, 0.5] },
+  { share: 8, created: 40, used: 32 },
+  { share: 9, created: 20, used: 8 },
+  { share: 3, created: 9, used: 9 },
+  { share: 1, created: 12, used: TOKEN_DAYS, spread: 5 * 60_000 },
+  { share: 14, created: 12, used: 1 },
+  { share: 4, created: 0.5, used: 0.5 },
+  { share: 1, created: 29.5, used: 3 },
 ];
 const PERIOD = firstOf(KINDS.length);
-const ENDED = 1;
 const IN_USE = 4;
 
 /** Half of the numbers belong to the frequent users, the others to any user. */
 const someUser = (number) =>
   `(${FIRST_FREQUENT_USER} + ${shuffle(number)} % iif((${number}) & 1, ${FREQUENT_USERS}, ${OTHER_USERS}))`;
-const sessionId = (number) => `(1 + (${shuffle(number)} << 18) + (${number}))`;
+const sessionId = (number) => `(1 + (${shuffle(number)} << 20) + (${number}))`;
 const jti = (number) => {
   const parts = [shuffle(number), ...[2654435761, 3266489917, 668265263].map((factor) => scatter(number, factor))];
   return `printf('%08x%08x%08x%08x', ${parts.join(", ")})`;
 };
-/** The hours by which a session is older than the days of its kind: activity is spread over the day. */
-const extraAge = (number) => `${shuffle(number)} % ${6 * HOUR}`;
 
-/** Sessions are numbered: those of any user, then those of the heavy users, then those of the heaviest. */
-const FIRST_OF_HEAVIEST = SESSIONS + HEAVY_USERS * HEAVY_SESSIONS;
-const LAST_SESSION = FIRST_OF_HEAVIEST + HEAVIEST_SESSIONS - 1;
-const ofHeavy = `(n - ${SESSIONS})`;
-const kindOfSession = `CASE
-    WHEN n < ${SESSIONS} THEN n % ${PERIOD}
-    WHEN n < ${FIRST_OF_HEAVIEST} AND ${ofHeavy} % ${HEAVY_SESSIONS} < ${HEAVY_LIVE_SESSIONS} THEN ${firstOf(IN_USE)}
-    ELSE ${firstOf(ENDED)} END`;
-const userOfSession = `CASE
-    WHEN n < ${SESSIONS} THEN ${someUser("n")}
-    WHEN n < ${FIRST_OF_HEAVIEST} THEN ${FIRST_HEAVY_USER} + ${ofHeavy} / ${HEAVY_SESSIONS}
-    ELSE ${HEAVIEST_USER} END`;
+/** Sessions are numbered: those of any user, then those of the heavy users. */
+const LAST_SESSION = SESSIONS + HEAVY_USERS * MOST_SESSIONS - 1;
+const kindOfSession = `iif(n < ${SESSIONS}, n % ${PERIOD}, ${firstOf(IN_USE)})`;
+const userOfSession = `iif(
+  n < ${SESSIONS}, ${someUser("n")}, ${FIRST_HEAVY_USER} + (n - ${SESSIONS}) / ${MOST_SESSIONS}
+)`;
 const DEVICE = "'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'";
 
 /** The number of the first session of this kind, of each forty. */
@@ -84,38 +74,23 @@ const USER_ROWS = `
   SELECT n, 'user-' || n || '@mail.example', ?2, iif(n % 3, 'Person ' || n, NULL), ?1 - ${400 * DAY} + n * 1000
   FROM numbers`;
 
+/** A session is older than the days of its kind by some hours: activity is spread over the day. */
 const SESSION_ROWS = `
-  INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent, ended_at, end_reason)
+  INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent,
+                        refresh_id, refresh_expires_at, previous_refresh_id)
   ${numbers(0, LAST_SESSION)}, ${values(
-    "kinds (first, next, created, used, ended)",
-    KINDS.map(({ share, issued, ended = "NULL" }, kind) => {
-      return [firstOf(kind), firstOf(kind) + share, issued.at(0), issued.at(-1), ended];
+    "kinds (first, next, created, used, spread)",
+    KINDS.map(({ share, created, used, spread = 6 * HOUR }, kind) => {
+      return [firstOf(kind), firstOf(kind) + share, created, used, spread];
     }),
   )}, moments AS (
-    SELECT n, kinds.*, ?1 - ${extraAge("n")} AS now
+    SELECT n, kinds.*, ?1 - ${shuffle("n")} % spread AS now
     FROM numbers JOIN kinds ON ${kindOfSession} BETWEEN first AND next - 1
   )
   SELECT ${sessionId("n")}, ${userOfSession}, now - created * ${DAY}, now - (created - ${SESSION_DAYS}) * ${DAY},
          now - used * ${DAY}, '192.0.2.' || (n % 256), ${DEVICE},
-         now - ended * ${DAY}, iif(ended IS NULL, NULL, iif(n & 1, 'logout', 'limit'))
-  FROM moments`;
-
-const TOKEN_ROWS = `
-  INSERT INTO refresh_tokens (jti, session_id, created_at, expires_at, revoked_at, successor_jti)
-  ${numbers(0, LAST_SESSION)}, ${values(
-    "kinds (first, next, place, created, issued, exchanged)",
-    KINDS.flatMap(({ share, issued }, kind) =>
-      issued.map((days, place) => {
-        return [firstOf(kind), firstOf(kind) + share, place, issued.at(0), days, issued.at(place + 1) ?? "NULL"];
-      }),
-    ),
-  )}, moments AS (
-    SELECT n, n * ${TOKENS_PER_SESSION} + place + 1 AS token, kinds.*, ?1 - ${extraAge("n")} AS now
-    FROM numbers JOIN kinds ON ${kindOfSession} BETWEEN first AND next - 1
-  )
-  SELECT ${jti("token")}, ${sessionId("n")}, now - issued * ${DAY},
-         now - max(issued - ${TOKEN_DAYS}, created - ${SESSION_DAYS}) * ${DAY},
-         now - exchanged * ${DAY}, iif(exchanged IS NULL, NULL, ${jti("token + 1")})
+         ${jti("2 * n + 1")}, now - max(used - ${TOKEN_DAYS}, created - ${SESSION_DAYS}) * ${DAY},
+         iif(used < created, ${jti("2 * n")}, NULL)
   FROM moments
   -- The table is ordered by this key: so it is filled from one end to the other.
   ORDER BY 1`;
@@ -125,9 +100,10 @@ const EVENT_ROWS = `
   ${numbers(1, EVENTS)}
   SELECT n,
          iif(n <= ${OLD_EVENTS}, ?1 - ${95 * DAY} + n, ?1 - ${HOUR} - (${EVENTS} - n) * ${EVENT_INTERVAL}),
-         CASE n % 8 WHEN 0 THEN 'signed_in' WHEN 1 THEN 'sign_in_refused' WHEN 2 THEN 'signed_out' ELSE 'refreshed' END,
-         CASE n % 8 WHEN 1 THEN 'wrong_password' END,
-         CASE WHEN n % ${HEAVY_EVENTS} = 0 THEN ${HEAVIEST_USER} + n / ${HEAVY_EVENTS} % ${HEAVY_USERS + 1}
+         CASE n % 8 WHEN 0 THEN 'session_ended' WHEN 1 THEN 'sign_in_refused' WHEN 2 THEN 'signed_out'
+                    WHEN 3 THEN iif(n % 16 = 3, 'profile_changed', 'password_changed') ELSE 'signed_in' END,
+         CASE n % 8 WHEN 0 THEN 'limit' WHEN 1 THEN 'wrong_password' END,
+         CASE WHEN n % ${HEAVY_EVENTS} = 0 THEN ${FIRST_HEAVY_USER} + n / ${HEAVY_EVENTS} % ${HEAVY_USERS}
               WHEN n % 50 = 1 THEN NULL
               ELSE ${someUser("n")} END,
          CASE n % 8 WHEN 1 THEN NULL ELSE ${sessionId(`n % ${SESSIONS}`)} END,
@@ -147,7 +123,7 @@ export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {
     db.prepare(USER_ROWS).run(now, HASH);
-    [SESSION_ROWS, TOKEN_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
+    [SESSION_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
     db.exec(THROTTLE_ROWS);
   });
 }

@@ -1,28 +1,31 @@
-// The rows that a clean-up must keep, and the integrity of the chains of tokens: asked of the stored database.
+// The rows that a clean-up must keep, and the integrity of the sessions: asked of the stored database.
 import assert from "node:assert/strict";
+
+import { decode } from "../../e2e/support/tokens.mjs";
 
 const DAY = 86_400_000;
 const RETENTION_DAYS = 90;
+/** A session is kept for the lifetime of an access token after its end. */
+const ACCESS_MS = 900_000;
 
 const isOver = (now) => `(
-  s.ended_at IS NOT NULL OR s.expires_at <= ${now}
+  s.expires_at <= ${now - ACCESS_MS} OR s.refresh_expires_at <= ${now - ACCESS_MS}
   OR s.user_id IN (SELECT id FROM users WHERE erasure_cursor IS NOT NULL)
 )`;
-/** For each table its key, and the rows that outlive a clean-up at this time. */
+/** For each table its key, the rows that outlive a clean-up at this time, and the columns that it must not change. */
 const TABLES = {
-  refresh_tokens: {
-    key: "jti",
-    kept: (now) => `
-      SELECT t.jti AS key FROM refresh_tokens AS t JOIN sessions AS s ON s.id = t.session_id
-      WHERE t.expires_at > ${now} AND NOT ${isOver(now)}`,
+  sessions: {
+    key: "id",
+    columns: ["refresh_id", "previous_refresh_id", "refresh_expires_at", "last_used_at", "expires_at"],
+    kept: (now) => `sessions AS s WHERE NOT ${isOver(now)}`,
   },
-  sessions: { key: "id", kept: (now) => `SELECT s.id AS key FROM sessions AS s WHERE NOT ${isOver(now)}` },
   audit_events: {
     key: "id",
-    kept: (now) => `SELECT id AS key FROM audit_events WHERE created_at > ${now - RETENTION_DAYS * DAY}`,
+    columns: ["type"],
+    kept: (now) => `audit_events WHERE created_at > ${now - RETENTION_DAYS * DAY}`,
   },
-  users: { key: "id", kept: () => "SELECT id AS key FROM users WHERE erasure_cursor IS NULL" },
-  throttles: { key: "key", kept: () => "SELECT key FROM throttles" },
+  users: { key: "id", columns: ["email"], kept: () => "users WHERE erasure_cursor IS NULL" },
+  throttles: { key: "key", columns: ["failures"], kept: () => "throttles" },
 };
 
 const all = (db, sql) => db.prepare(sql).all().map((row) => ({ ...row }));
@@ -31,35 +34,45 @@ const count = (db, rows) => db.prepare(`SELECT count(*) AS number FROM ${rows}`)
 /** Records, in additional tables, the rows that must still exist afterwards; returns the number that must go. */
 export function rememberKept(db) {
   const now = Date.now();
-  return Object.entries(TABLES).reduce((doomed, [table, { kept }]) => {
-    db.exec(`CREATE TABLE kept_${table} AS ${kept(now)}`);
+  return Object.entries(TABLES).reduce((doomed, [table, { key, columns, kept }]) => {
+    db.exec(`CREATE TABLE kept_${table} AS SELECT ${[key, ...columns].join(", ")} FROM ${kept(now)}`);
     return doomed + count(db, table) - count(db, `kept_${table}`);
   }, 0);
 }
 
-/** Exactly those rows exist, and the number added concurrently: `{refresh_tokens: 5, …}`. */
-export function assertKept(db, added) {
-  for (const [table, { key }] of Object.entries(TABLES)) {
-    const isThere = `EXISTS (SELECT 1 FROM ${table} AS t WHERE t.${key} = k.key)`;
-    assert.equal(count(db, `kept_${table} AS k WHERE NOT ${isThere}`), 0, `${table} that were lost`);
+/** Exactly those rows exist, and only this number of them was changed concurrently: `{sessions: 3}`. */
+export function assertKept(db, changed) {
+  for (const [table, { key, columns }] of Object.entries(TABLES)) {
+    const is = (condition) => `EXISTS (SELECT 1 FROM ${table} AS t WHERE t.${key} = k.${key} AND ${condition})`;
+    assert.equal(count(db, `kept_${table} AS k WHERE NOT ${is("TRUE")}`), 0, `${table} that were lost`);
     const extra = count(db, table) - count(db, `kept_${table}`);
-    assert.equal(extra, added[table] ?? 0, `${table} that are new or should be gone`);
+    assert.equal(extra, 0, `${table} that are new or should be gone`);
+    const isSame = columns.map((column) => `t.${column} IS k.${column}`).join(" AND ");
+    const others = count(db, `kept_${table} AS k WHERE NOT ${is(isSame)}`);
+    assert.equal(others, changed[table] ?? 0, `${table} that were changed`);
   }
 }
 
 /**
- * Each session's tokens are one chain, as `assertLinearChains` of the end-to-end tests says, but without a walk along
- * it: every token but the live one has a younger successor in the same session, so there is no circle. By
- * constraints no two have the same successor and no session has two live tokens, so if each has one, each has one
- * first token as well. A session whose tokens have all expired has none.
+ * Each session has a token that can be exchanged, and no token is on file twice: neither as the current one of two
+ * sessions, nor as the current and the previous one.
  */
-export function assertAllChainsLinear(db) {
+export function assertSessionsSound(db) {
   assert.deepEqual(all(db, "PRAGMA foreign_key_check"), []);
   assert.deepEqual(all(db, "PRAGMA quick_check"), [{ quick_check: "ok" }]);
-  const broken = `refresh_tokens AS t LEFT JOIN refresh_tokens AS n ON n.jti = t.successor_jti
-    WHERE t.revoked_at IS NOT NULL AND (n.session_id = t.session_id AND n.created_at > t.created_at) IS NOT TRUE`;
-  assert.equal(count(db, broken), 0, "tokens without a successor");
-  const [{ live, sessions }] = all(db, `
-    SELECT sum(revoked_at IS NULL) AS live, count(DISTINCT session_id) AS sessions FROM refresh_tokens`);
+  const [{ live, sessions, different, tokens }] = all(db, `
+    SELECT sum(revoked_at IS NULL) AS live, count(DISTINCT session_id) AS sessions, count(DISTINCT jti) AS different,
+           count(*) AS tokens
+    FROM refresh_tokens`);
   assert.equal(live, sessions, "live tokens, and sessions that have any");
+  assert.equal(sessions, count(db, "sessions"), "sessions that have tokens, and all");
+  assert.equal(different, tokens, "different tokens, and all");
+}
+
+/** The session of this token records exactly the last two tokens that its client received. */
+export function assertRecorded(db, { previous, token }) {
+  const [jti, previousJti] = [token, previous].map((each) => decode(each).claims.jti);
+  const sql = "SELECT refresh_id, previous_refresh_id FROM sessions WHERE id = ?";
+  const stored = { ...db.prepare(sql).get(Number(decode(token).claims.sid)) };
+  assert.deepEqual(stored, { refresh_id: jti, previous_refresh_id: previousJti });
 }

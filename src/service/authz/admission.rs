@@ -1,0 +1,119 @@
+//! Admission of a caller: one read finds the user, the session, the roles and the resource that the path names, and takes
+//! the operation's own read along. Database round trips: 1.
+//!
+//! The rows of the operation are decoded only after access was granted. Those of a refused caller are dropped unseen.
+
+use crate::domain::authz::{Permission, Resource};
+use crate::domain::problem::Code;
+use crate::service::authz::caller::{Caller, Subject};
+use crate::service::{Context, Error};
+use crate::store::account::users;
+use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::read::Read;
+
+type Decide<T> = Box<dyn FnOnce(Option<&Caller>) -> Result<T, Error> + Send>;
+
+/// A read of a use case, and the decision about its rows. The statements depend on the request and on the subject of the
+/// token, never on other rows, so they can run in the batch that reads the caller. The decision may depend on the caller.
+pub struct Reading<T>(Read<Decide<T>>);
+
+impl Reading<()> {
+    /// For a use case without such a read.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Read::nothing().into()
+    }
+}
+
+impl<T: Send + 'static> From<Read<T>> for Reading<T> {
+    fn from(read: Read<T>) -> Self {
+        Self::then(read, Ok)
+    }
+}
+
+impl<T: 'static> Reading<T> {
+    /// A decision that does not depend on the caller.
+    pub(in crate::service) fn then<R: Send + 'static>(
+        read: Read<R>,
+        decide: impl FnOnce(R) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        Self::for_viewer(read, |_, rows| decide(rows))
+    }
+
+    /// A decision that depends on the caller.
+    pub(in crate::service) fn for_caller<R: Send + 'static>(
+        read: Read<R>,
+        decide: impl FnOnce(&Caller, R) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        Self::for_viewer(read, |caller, rows| decide(caller.ok_or(Code::TokenInvalid)?, rows))
+    }
+
+    /// The same for an operation that needs no authentication: the caller may be absent.
+    pub(in crate::service) fn for_viewer<R: Send + 'static>(
+        read: Read<R>,
+        decide: impl FnOnce(Option<&Caller>, R) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        Self(read.map(|rows| Box::new(|caller: Option<&Caller>| decide(caller, rows)) as Decide<T>))
+    }
+
+    /// Converts the result of an allowed read.
+    #[must_use]
+    pub fn map<U: 'static>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Reading<U> {
+        Reading(self.0.map(|decide| Box::new(|caller: Option<&Caller>| decide(caller).map(convert)) as Decide<U>))
+    }
+}
+
+/// A permission that a caller needs on the resource that the path names, or on the service itself.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Demand {
+    pub permission: Permission,
+    pub target: Option<Target>,
+}
+
+/// The result of an admission.
+pub struct Admission<T> {
+    /// Absent if the operation needs no authentication.
+    pub caller: Option<Caller>,
+    /// The resource that the path names.
+    pub resource: Option<ResourceRow>,
+    /// The result of the operation's read.
+    pub result: T,
+}
+
+/// Admits an active user with a live session and, if there is a demand, with its permission.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; with a demand also `FORBIDDEN`, `NOT_FOUND`; then the
+/// refusals of the reading; [`Error`] otherwise.
+pub async fn admit<T: 'static>(
+    ctx: &Context<'_>,
+    subject: Subject,
+    demand: Option<Demand>,
+    reading: Reading<T>,
+) -> Result<Admission<T>, Error> {
+    let target = demand.and_then(|demand| demand.target);
+    let caller = users::caller(subject.user_id, subject.session_id, target, ctx.now());
+    let (read, undecoded) = ctx.store.run(caller.and(reading.0.undecoded())).await?;
+    let resource = read.resource;
+    let caller = Caller::of(subject, read)?;
+    if let Some(Demand { permission, target }) = demand {
+        let found = match (target, &resource) {
+            (None, _) => Resource::default(),
+            (Some(_), Some(row)) => row.resource(),
+            (Some(_), None) => return Err(Code::NotFound.into()),
+        };
+        caller.may(permission, &found)?;
+    }
+    let result = undecoded.decode()?(Some(&caller))?;
+    Ok(Admission { caller: Some(caller), resource, result })
+}
+
+/// Performs the read of an operation that needs no authentication.
+///
+/// # Errors
+/// The refusals of the reading; [`Error`] otherwise.
+pub async fn admit_anyone<T: 'static>(ctx: &Context<'_>, reading: Reading<T>) -> Result<Admission<T>, Error> {
+    let result = ctx.store.run(reading.0).await?(None)?;
+    Ok(Admission { caller: None, resource: None, result })
+}

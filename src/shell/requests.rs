@@ -1,0 +1,156 @@
+//! The work for the runtime: answers to HTTP requests, and the clean-up. Both are tasks.
+
+use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Response;
+use tracing::Instrument as _;
+
+use crate::domain::limits::RateLimit;
+use crate::domain::request_id::RequestId;
+use crate::domain::settings::{Settings, WrongSettings};
+use crate::domain::unicode::Normalize;
+use crate::http::{App, Ports, peer, request_id};
+use crate::ports::Entropy;
+use crate::service;
+use crate::shell::assets::DeployedAssets;
+use crate::shell::background::RequestTasks;
+use crate::shell::clock::now;
+use crate::shell::d1::D1;
+use crate::shell::environment::Environment;
+use crate::shell::gate::BreakerGate;
+use crate::shell::hash_queue::slot;
+use crate::shell::limiter::BindingLimiter;
+use crate::shell::logging::MinLevel;
+use crate::shell::{tasks, wire};
+use crate::store::Store;
+
+/// The minimum severity of log lines; the settings have it.
+pub static MIN_LEVEL: MinLevel = MinLevel::new();
+
+thread_local! {
+    static ENVIRONMENT: RefCell<Environment> = RefCell::default();
+    /// Built at the first request; the environment is the same for all requests.
+    static APP: OnceCell<Arc<App>> = const { OnceCell::new() };
+}
+
+/// The functions of the runtime that the core calls within a turn.
+#[derive(Clone, Copy)]
+pub struct Functions {
+    /// Draws random bytes from the runtime.
+    pub entropy: Entropy,
+    /// Normalises Unicode with the tables of the runtime.
+    pub normalize: Normalize,
+}
+
+/// Takes the environment, before any other call. Text that is no environment counts as an empty one.
+pub fn configure(environment: &str) {
+    let environment: Environment = serde_json::from_str(environment).unwrap_or_default();
+    let settings = Settings::read(|name| environment.text(name));
+    let presentation = settings.map_or_else(|wrong| wrong.presentation, |settings| settings.presentation);
+    MIN_LEVEL.set(presentation.log_level);
+    ENVIRONMENT.set(environment);
+}
+
+/// The settings, unless any of them is missing or wrong.
+#[must_use]
+pub fn settings() -> Option<Settings> {
+    ENVIRONMENT.with_borrow(|environment| Settings::read(|name| environment.text(name))).ok()
+}
+
+/// Starts to answer a request with this head, in the format of platform.mjs.
+pub fn answer(head: &str, functions: Functions) {
+    let head = wire::read_head(head);
+    let request_id = request_id(&head.request, functions.entropy);
+    tasks::note_request_id(request_id.as_str());
+    tasks::start(async move {
+        let response = respond(head, request_id, functions).await;
+        tasks::respond(wire::write(response).await);
+    });
+}
+
+async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) -> Response<Body> {
+    let peer = peer(&head.request);
+    let request = wire::read_body(head).await;
+    let app = app();
+    // With wrong settings every request is refused before it can call the database, so the defaults are never used.
+    let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
+    let background = Arc::new(RequestTasks(request_id.clone()));
+    let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone());
+    let d1 = D1::for_request(d1_timeout_ms.unwrap_or_default());
+    let ports = Ports {
+        store: Store::new(Arc::new(d1), Arc::new(gate)),
+        assets: Arc::new(DeployedAssets),
+        entropy: functions.entropy,
+        background,
+        await_hash_slot: slot,
+        normalize: functions.normalize,
+        limiter: Arc::new(BindingLimiter),
+        peer,
+        request_id,
+        now: now(),
+        clock: now,
+    };
+    app.respond(ports, request).await
+}
+
+/// Starts to clean up, triggered by the cron schedule in wrangler.toml. Failures are only logged, and the next run
+/// continues where this one stopped. The empty response says that it is over.
+pub fn clean_up(functions: Functions) {
+    let mut bytes = [0; 16];
+    // Without entropy the id is not unique, but the run still has its log lines.
+    let _ = (functions.entropy)(&mut bytes);
+    let request_id = RequestId::from_random(bytes);
+    tasks::note_request_id(request_id.as_str());
+    let span = tracing::info_span!("scheduled", request_id = request_id.as_str());
+    let run = async move {
+        let app = app();
+        let Some(settings) = app.settings() else {
+            tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
+            return;
+        };
+        let background = Arc::new(RequestTasks(request_id.clone()));
+        let gate = BreakerGate::new(settings.breaker, request_id, background);
+        let store = Store::new(Arc::new(D1::for_task(settings.d1_timeout_ms)), Arc::new(gate));
+        service::platform::clean_up::run(&store, now(), settings).await;
+    };
+    tasks::start(async move {
+        run.instrument(span).await;
+        tasks::respond("R204\ncache-control: no-store\n\n".to_owned());
+    });
+}
+
+fn app() -> Arc<App> {
+    APP.with(|app| Arc::clone(app.get_or_init(|| Arc::new(build()))))
+}
+
+fn build() -> App {
+    let app = App::new(ENVIRONMENT.with_borrow(read_settings));
+    if let Some(iterations) = app.settings().and_then(Settings::weak_password_rounds) {
+        tracing::warn!(target: "app.settings", iterations, "PASSWORD_ITERATIONS is below 100000: for tests only");
+    }
+    app
+}
+
+/// Reads the settings and checks the required bindings. The error names every missing setting and binding.
+fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
+    let settings = Settings::read(|name| environment.text(name));
+    let limiters = RateLimit::ALL.map(RateLimit::binding);
+    // Limiter bindings are required only if rate limiting is on.
+    let limiters = limiters.into_iter().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
+    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);
+    let missing: Vec<&'static str> = bindings.filter(|name| !environment.has(name)).collect();
+    match settings {
+        Ok(settings) if missing.is_empty() => Ok(settings),
+        Ok(settings) => Err(WrongSettings { names: missing, presentation: settings.presentation }),
+        Err(WrongSettings { mut names, presentation }) => {
+            names.extend(missing);
+            Err(WrongSettings { names, presentation })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "requests_tests.rs"]
+mod tests;

@@ -1,0 +1,243 @@
+//! Round trips to the database: the number of every operation of the table of routes, when it succeeds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use edge_auth::http::routes::ROUTES;
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+
+use crate::support::PASSWORD;
+use crate::support::contract::is_built;
+use crate::support::sqlite::Sqlite;
+use crate::support::world::{Person, World, address};
+
+const PEOPLE: [Person; 6] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("dora", "DEPARTMENT_ADMIN@1/1"),
+    ("stu", "STUDENT@1"),
+    ("bob", ""),
+    ("eve", ""),
+];
+
+const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
+
+/// The round trips of each operation, its caller and its request. A read behind a token takes one, a change at most two.
+///
+/// `/authz/check` is a read whose statement depends on the body, and a body is read only after access was decided.
+const OPERATIONS: &str = r#"
+1 register          anyone   POST /auth/register {"email": "new@example.com", "password": "PASSWORD"}
+2 login             anyone   POST /auth/login {"email": "bob@example.com", "password": "PASSWORD"}
+1 refresh           anyone   POST /auth/refresh {"refresh_token": "REFRESH"}
+1 logout            anyone   POST /auth/logout {"refresh_token": "REFRESH"}
+1 listSessions      bob      GET /auth/sessions
+2 endSession        bob      DELETE /auth/sessions/SESSION
+2 logoutAll         bob      POST /auth/logout-all
+1 getCurrentUser    bob      GET /users/me
+2 updateProfile     bob      PATCH /users/me {"full_name": "Bob"}
+1 updateProfile     bob      PATCH /users/me {}
+1 exportData        bob      GET /users/me/export
+1 exportData        bob      GET /users/me/export?cursor=5
+2 changePassword    bob      PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
+2 deleteAccount     eve      DELETE /users/me {"password": "PASSWORD"}
+1 listUniversities  root     GET /universities
+1 listUniversities  ulla     GET /universities
+2 createUniversity  root     POST /universities {"name": "New", "slug": "new"}
+1 getUniversity     ulla     GET /universities/1
+2 updateUniversity  root     PATCH /universities/1 {"name": "Renamed"}
+2 deleteUniversity  root     DELETE /universities/3
+1 listDepartments   stu      GET /universities/1/departments
+2 createDepartment  ulla     POST /universities/1/departments {"name": "New"}
+2 deleteDepartment  ulla     DELETE /universities/1/departments/5
+1 listRoles         ulla     GET /universities/1/roles
+1 listRoles         dora     GET /universities/1/roles
+2 grantRole         ulla     POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}
+2 removeRole        ulla     DELETE /universities/1/roles/5
+1 listUniversityCourses stu  GET /universities/1/courses
+2 createCourse      ulla     POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+1 listCourses       anyone   GET /courses
+1 listCourses       stu      GET /courses
+1 listCourses       root     GET /courses
+1 listCourses       expired  GET /courses
+2 listCourses       revoked  GET /courses
+1 getCourse         anyone   GET /courses/1
+1 getCourse         stu      GET /courses/2
+2 updateCourse      ulla     PATCH /courses/6 {"title": "Renamed"}
+2 enroll            stu      POST /courses/6/enrollments
+1 listEnrollments   ulla     GET /courses/6/enrollments
+1 getEnrollment     stu      GET /enrollments/1
+2 endEnrollment     stu      DELETE /enrollments/1
+2 deleteCourse      ulla     DELETE /courses/6
+2 checkPermission   stu      POST /authz/check {"permission": "universities:view", "university_id": 1}
+1 checkPermission   stu      POST /authz/check {"permission": "platform:administer"}
+1 adminListUsers    root     GET /admin/users
+1 adminGetUser      root     GET /admin/users/5
+2 adminUpdateUser   root     PATCH /admin/users/5 {"full_name": "Robert"}
+1 adminListSessions root     GET /admin/users/5/sessions
+2 adminEndSessions  root     POST /admin/users/5/logout
+2 adminUnlockUser   root     POST /admin/users/5/unlock
+2 adminDeleteUser   root     DELETE /admin/users/5
+1 adminListEvents   root     GET /admin/audit-events
+0 getHealth         anyone   GET /health
+1 getReadiness      anyone   GET /health/ready
+0 getCircuitBreaker operator GET /operator/circuit-breaker
+0 setCircuitBreaker operator POST /operator/circuit-breaker {"state": "automatic"}
+0 getOpenapiJson    anyone   GET /openapi.json
+0 getOpenapiYaml    anyone   GET /openapi.yaml"#;
+
+/// Number, operation, caller and request of each line.
+fn operations() -> impl Iterator<Item = (u64, &'static str, &'static str, &'static str)> {
+    OPERATIONS.lines().filter(|line| !line.is_empty() && is_built(line)).map(|line| {
+        let (number, rest) = line.split_once(' ').unwrap();
+        let (operation, rest) = rest.split_once(' ').unwrap();
+        let (caller, request) = rest.trim_start().split_once(' ').unwrap();
+        (number.parse().unwrap(), operation, caller, request.trim_start())
+    })
+}
+
+/// The request with a new session of bob's in the place of `REFRESH` and `SESSION`.
+async fn completed(world: &World, request: &str) -> String {
+    let request = request.replace("PASSWORD", PASSWORD);
+    if !request.contains("REFRESH") && !request.contains("SESSION") {
+        return request;
+    }
+    let tokens = world.service.login(&address("bob"), PASSWORD).await.expect(200).tokens();
+    let sessions = world.service.get_as("/auth/sessions", &tokens.access).await.expect(200).body;
+    request.replace("REFRESH", &tokens.refresh).replace("SESSION", &sessions["sessions"][0]["id"].to_string())
+}
+
+async fn send(world: &World, caller: &str, request: &str) -> u16 {
+    let request = completed(world, request).await;
+    let visitor = match caller {
+        "anyone" => world.anonymous(),
+        "operator" => world.with_token(OPERATOR_KEY),
+        "expired" => {
+            let visitor = world.sign_in("stu").await;
+            world.service.advance(3600);
+            visitor
+        }
+        "revoked" => {
+            let visitor = world.sign_in("stu").await;
+            world.service.db.execute("DELETE FROM sessions");
+            visitor
+        }
+        name => world.sign_in(name).await,
+    };
+    visitor.ask(&request).await.status
+}
+
+#[tokio::test]
+async fn every_operation_takes_the_round_trips_that_are_stated() {
+    let world = World::through(&PEOPLE, &[("OPERATOR_KEY", OPERATOR_KEY)], |db| db);
+    let mut found = Vec::new();
+    let mut stated = Vec::new();
+    for (number, operation, caller, request) in operations() {
+        let status = send(&world, caller, request).await;
+        assert!((200..300).contains(&status), "{status} for {caller}: {request}");
+        found.push((operation, caller, world.service.last_d1_calls()));
+        stated.push((operation, caller, number));
+    }
+    assert_eq!(found, stated);
+    let known: BTreeSet<&str> = operations().map(|(_, operation, ..)| operation).collect();
+    let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.operation_id).collect();
+    assert_eq!(known, routes);
+}
+
+/// Counts the rows that each statement returned.
+struct Counter {
+    db: Arc<Sqlite>,
+    rows: Mutex<BTreeMap<&'static str, usize>>,
+}
+
+impl Db for Counter {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(async move {
+            let texts: Vec<_> = statements.iter().map(|statement| statement.sql).collect();
+            let results = self.db.batch(statements).await?;
+            for (sql, rows) in texts.into_iter().zip(&results) {
+                let rows = rows.all::<serde_json::Value>()?.len();
+                self.rows.lock().unwrap().insert(sql, rows);
+            }
+            Ok(results)
+        })
+    }
+}
+
+/// The statements that return other users' rows look at the roles of the caller themselves.
+#[tokio::test]
+async fn a_refused_caller_makes_the_database_return_nothing() {
+    let mut counter = None;
+    let world = World::through(&PEOPLE, &[], |db| {
+        let port = Arc::new(Counter { db, rows: Mutex::default() });
+        counter = Some(Arc::clone(&port));
+        port
+    });
+    let counter = counter.unwrap();
+    let root = world.sign_in("root").await;
+    for (caller, path) in [
+        ("ulla", "/admin/users"),
+        ("ulla", "/admin/users?is_active=true"),
+        ("ulla", "/admin/users?email=bob@example.com"),
+        ("ulla", "/admin/audit-events"),
+        ("ulla", "/admin/audit-events?user_id=1"),
+        ("stu", "/universities/1/roles"),
+    ] {
+        let request = format!("GET {path}");
+        let visitor = world.sign_in(caller).await;
+        counter.rows.lock().unwrap().clear();
+        visitor.ask(&request).await.expect_error(403, "FORBIDDEN");
+        let lists = |rows: &BTreeMap<&'static str, usize>| -> Vec<usize> {
+            let lists = rows.iter().filter(|(sql, _)| sql.contains(":limit"));
+            lists.map(|(_, number)| *number).collect()
+        };
+        let refused = lists(&counter.rows.lock().unwrap());
+        assert!(!refused.is_empty() && refused.iter().all(|number| *number == 0), "{path}: {refused:?}");
+        root.ask(&request).await.expect(200);
+        assert!(lists(&counter.rows.lock().unwrap()).iter().any(|number| *number > 0), "{path}");
+    }
+}
+
+/// The export's statements, one of which writes an event, run before access is decided.
+#[tokio::test]
+async fn a_refused_export_reads_nothing_and_leaves_no_event() {
+    let mut counter = None;
+    let world = World::through(&PEOPLE, &[], |db| {
+        let port = Arc::new(Counter { db, rows: Mutex::default() });
+        counter = Some(Arc::clone(&port));
+        port
+    });
+    let counter = counter.unwrap();
+    let exported = || world.service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'exported'");
+    for (refuse, status) in [("UPDATE users SET is_active = 0 WHERE id = 5", 403), ("DELETE FROM sessions", 401)] {
+        let bob = world.sign_in("bob").await;
+        world.service.db.execute(refuse);
+        counter.rows.lock().unwrap().clear();
+        bob.ask("GET /users/me/export").await.expect(status);
+        assert_eq!(exported(), 0, "{refuse}");
+        let is_read = counter.rows.lock().unwrap().iter().any(|(sql, rows)| sql.contains(":limit") && *rows > 0);
+        assert_eq!(is_read, status == 403, "the rows of a live session are dropped in the Worker");
+        world.set_active("bob", true);
+    }
+    world.sign_in("bob").await.ask("GET /users/me/export").await.expect(200);
+    assert_eq!(exported(), 1);
+}
+
+/// A query is judged only after the caller was admitted, and an operation with an invalid one is not read.
+#[tokio::test]
+async fn a_refused_caller_is_not_told_that_the_query_is_invalid() {
+    let world = World::of(&PEOPLE);
+    let (bob, ulla) = (world.sign_in("bob").await, world.sign_in("ulla").await);
+    for (path, code, status) in [
+        ("/universities/1/roles?limit=0", "NOT_FOUND", 404),
+        ("/universities/1/departments?cursor=x", "NOT_FOUND", 404),
+        ("/admin/users?limit=0", "FORBIDDEN", 403),
+        ("/admin/users/x", "FORBIDDEN", 403),
+    ] {
+        world.anonymous().ask(&format!("GET {path}")).await.expect_error(401, "AUTH_TOKEN_INVALID");
+        assert_eq!(world.service.last_d1_calls(), 0, "{path}");
+        bob.ask(&format!("GET {path}")).await.expect_error(status, code);
+        assert_eq!(world.service.last_d1_calls(), 1, "{path}");
+    }
+    ulla.ask("GET /universities/1/roles?limit=0").await.expect_error(422, "VALIDATION_ERROR");
+    assert_eq!(world.service.last_d1_calls(), 1);
+}
