@@ -48,11 +48,13 @@ pub enum EventType {
     Disabled,
     /// An administrator enabled it again.
     Enabled,
+    /// An administrator reset the throttle of the account.
+    Unlocked,
 }
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -73,6 +75,7 @@ impl EventType {
         Self::RoleRemoved,
         Self::Disabled,
         Self::Enabled,
+        Self::Unlocked,
     ];
 
     /// The type with this stored name, if there is one.
@@ -105,6 +108,7 @@ impl EventType {
             Self::RoleRemoved => "role_removed",
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
+            Self::Unlocked => "unlocked",
         }
     }
 }
@@ -166,7 +170,7 @@ mod tests {
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
                       password_change_refused exported deleted deletion_refused role_granted role_removed \
-                      disabled enabled";
+                      disabled enabled unlocked";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -169,6 +169,7 @@ routes! {
     PATCH  "/admin/users/{id}"   adminUpdateUser   Permit(Administer on Platform) [] => admin::change;
     DELETE "/admin/users/{id}"   adminDeleteUser   Permit(Administer on Platform) [] => admin::delete;
     POST   "/admin/users/{id}/logout"   adminEndSessions  Permit(Administer on Platform) [] => admin::end_sessions;
+    POST   "/admin/users/{id}/unlock"   adminUnlockUser   Permit(Administer on Platform) [] => admin::unlock;
     GET    "/admin/users/{id}/sessions" adminListSessions Permit(Administer on Platform) [] reads admin::sessions;
     GET    "/admin/audit-events" adminListEvents   Permit(Administer on Platform) [] reads admin::events;
 

@@ -1,6 +1,7 @@
 //! The inputs of every use case besides its command, and the errors of all use cases.
 
 use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::password::Password;
 use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
@@ -48,6 +49,11 @@ impl Context<'_> {
 
     pub(in crate::service) fn new_session_id(&self) -> Result<SessionId, Error> {
         self.random().map(SessionId::from_random)
+    }
+
+    /// The key of the hashes of networks.
+    pub(in crate::service) fn throttle_key(&self) -> HashKey {
+        HashKey::derive(&self.settings.secret_key)
     }
 
     pub(in crate::service) fn new_salt(&self) -> Result<[u8; SALT_LENGTH], Error> {

@@ -100,6 +100,7 @@ async fn an_unknown_or_erased_user_is_404_for_every_operation() {
             "PATCH /admin/users/{} {}",
             "DELETE /admin/users/{}",
             "POST /admin/users/{}/logout",
+            "POST /admin/users/{}/unlock",
             "GET /admin/users/{}/sessions",
         ] {
             root.ask(&request.replacen("{}", id, 1)).await.expect_error(404, "NOT_FOUND");

@@ -81,6 +81,7 @@ root   200 PATCH /admin/users/6 {"is_active": false, "full_name": "Bob"}
 root   200 PATCH /admin/users/6 {"is_active": true}
 root   200 GET /admin/users/6/sessions
 root   200 POST /admin/users/6/logout
+root   200 POST /admin/users/6/unlock
 root   200 GET /admin/audit-events
 root   200 GET /admin/audit-events?user_id=6
 root   200 GET /admin/audit-events?type=role_granted

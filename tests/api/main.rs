@@ -49,4 +49,6 @@ mod statements;
 mod support;
 mod tenants;
 mod throttle;
+mod throttle_devices;
+mod throttle_networks;
 mod unresolved;

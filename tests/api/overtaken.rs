@@ -244,6 +244,7 @@ async fn an_administrator_that_is_stopped_concurrently_changes_no_user() {
             r#"PATCH /admin/users/5 {"is_active": false, "full_name": "Bob"}"#,
             r#"PATCH /admin/users/5 {"full_name": "Bob"}"#,
             "POST /admin/users/5/logout",
+            "POST /admin/users/5/unlock",
             "DELETE /admin/users/5",
         ] {
             let world = World::overtaken(&PEOPLE, "held.role", stopped);

@@ -112,6 +112,7 @@ adminGetUser                     401 403 403 403 403 403 403 403 403 403 403 403
 adminUpdateUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
 adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminUnlockUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200";
 
@@ -160,6 +161,7 @@ adminGetUser            GET /admin/users/{plain}
 adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
 adminDeleteUser         DELETE /admin/users/{plain}
 adminEndSessions        POST /admin/users/{plain}/logout
+adminUnlockUser         POST /admin/users/{plain}/unlock
 adminListSessions       GET /admin/users/{plain}/sessions
 adminListEvents         GET /admin/audit-events"#;
 

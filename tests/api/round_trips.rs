@@ -77,6 +77,7 @@ const OPERATIONS: &str = r#"
 2 adminUpdateUser   root     PATCH /admin/users/5 {"full_name": "Robert"}
 1 adminListSessions root     GET /admin/users/5/sessions
 2 adminEndSessions  root     POST /admin/users/5/logout
+2 adminUnlockUser   root     POST /admin/users/5/unlock
 2 adminDeleteUser   root     DELETE /admin/users/5
 1 adminListEvents   root     GET /admin/audit-events
 0 getHealth         anyone   GET /health

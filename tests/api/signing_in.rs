@@ -138,7 +138,8 @@ async fn a_refusal_does_not_depend_on_the_stored_or_configured_hash_function() {
         service.register(EMAIL).await;
         for hash in [pbkdf2, argon2id] {
             let throttled = "INSERT INTO throttles (key, failures, blocked_until)
-                 VALUES ('user/1/password', 6, 9007199254740991)";
+                 VALUES ('user/1/unknown/00', 6, 9007199254740991);
+                 UPDATE throttles SET closed_until = 9007199254740991";
             for state in ["", "UPDATE users SET is_active = 0", throttled] {
                 let set = format!("UPDATE users SET is_active = 1, password_hash = '{hash}'");
                 service.db.execute(&format!("{set}; DELETE FROM throttles; {state}"));

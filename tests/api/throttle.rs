@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use edge_auth::domain::limits::throttle::wait_ms;
+use edge_auth::domain::limits::throttle::{FREE_FAILURES, wait_ms};
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn fail(service: &Service, times: usize) {
 }
 
 fn failures(service: &Service) -> i64 {
-    counted(service, "sum(failures)", "user/%/password")
+    counted(service, "sum(failures)", "user/1/known/00")
 }
 
 /// An aggregate over the throttles with such keys; 0 if there are none.
@@ -56,10 +56,10 @@ async fn from_the_sixth_failure_the_wait_doubles_up_to_fifteen_minutes() {
     fail(&service, 5).await;
     for count in 6..=18 {
         fail(&service, 1).await;
-        let blocked_until = counted(&service, "max(blocked_until)", "user/%/password");
+        let blocked_until = counted(&service, "max(blocked_until)", "user/1/known/00");
         let now = crate::support::clock().millis();
-        assert_eq!(blocked_until - now, wait_ms(count), "the SQL agrees with the rule");
-        let wait = wait_ms(count) / 1000;
+        assert_eq!(blocked_until - now, wait_ms(count, FREE_FAILURES), "the SQL agrees with the rule");
+        let wait = wait_ms(count, FREE_FAILURES) / 1000;
         service.advance(wait - 1);
         service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         service.advance(1);
@@ -73,7 +73,7 @@ async fn attempts_during_a_wait_neither_count_nor_extend_it() {
     let service = registered().await;
     fail(&service, 7).await;
     assert_eq!(failures(&service), 6, "the seventh came during the wait of the sixth");
-    let until = |service: &Service| counted(service, "max(blocked_until)", "user/%/password");
+    let until = |service: &Service| counted(service, "max(blocked_until)", "user/1/known/00");
     let before = until(&service);
     fail(&service, 20).await;
     service.login(EMAIL, PASSWORD).await.expect(401);
@@ -104,7 +104,9 @@ async fn unknown_addresses_are_counted_in_a_table_of_fixed_size() {
     }
     let slots = counted(&service, "count(*)", "unknown/%");
     assert!(slots <= 1024 && slots == counted(&service, "count(*)", "%"), "{slots}");
-    assert_eq!(counted(&service, "sum(failures)", "unknown/%"), 1500);
+    let throttled = "SELECT count(*) FROM audit_events WHERE reason = 'throttled'";
+    let throttled: i64 = service.db.one(throttled);
+    assert_eq!(counted(&service, "sum(failures)", "unknown/%") + throttled, 1500);
     assert_eq!(failures(&service), 0, "they belong to no user");
     for _ in 0..7 {
         service.login("nobody-7@example.com", WRONG).await.expect(401);
@@ -178,7 +180,8 @@ async fn overtaken_by(sql: &'static str, at: usize) -> (Service, Tokens) {
 #[tokio::test]
 async fn an_overtaken_sign_in_starts_no_session() {
     for sql in [
-        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/password', 6, 1800000001000)",
+        "INSERT INTO throttles (key, tag, failures, blocked_until)
+         SELECT 'user/1/known/00', registered_network, 6, 1800000001000 FROM users",
         "UPDATE users SET password_version = 2, password_hash = 'another'",
         "UPDATE users SET is_active = 0",
     ] {

@@ -65,11 +65,12 @@ test("a reused refresh token ends the session, its newest tokens included", asyn
   const user = newUser();
   const registered = await register(service, user);
   assertSuccess(registered, 201);
-  const { id, access_token, refresh_token, token_type, expires_in, ...shown } = registered.body;
+  const { id, access_token, refresh_token, token_type, expires_in, device_token, ...shown } = registered.body;
   assert.ok(Number.isSafeInteger(id) && id > 0);
   assert.match(shown.created_at, ISO_TIME);
   const { created_at } = shown;
   assert.deepEqual(shown, { email: user.email, full_name: user.full_name, is_active: true, created_at });
+  assert.equal(decode(device_token).header.typ, "dt+jwt");
   const sessionId = assertTokenPair({ access_token, refresh_token, token_type, expires_in }, { userId: id });
 
   const known = await me(service, access_token);
@@ -93,7 +94,7 @@ test("each sign-in starts a session of its own, and signing out ends that one on
   const { user, id, access } = await signUp(service);
   const signedIn = await login(service, { ...user, email: `  ${user.email.toUpperCase()} ` });
   assertSuccess(signedIn, 200);
-  assert.deepEqual(Object.keys(signedIn.body).sort(), ["access_token", "expires_in", "refresh_token", "token_type"]);
+  assert.deepEqual(Object.keys(signedIn.body).sort(), ["access_token", "device_token", "expires_in", "refresh_token", "token_type"]);
   const sessionId = assertTokenPair(signedIn.body, { userId: id });
   assert.notEqual(sessionId, decode(access).claims.sid);
   assertSuccess(await me(service, signedIn.body.access_token), 200);

@@ -4,6 +4,7 @@
 //! round trip and stops fast repetition. A registration creates a permanent account, so the database also counts
 //! registrations per hour, exactly and globally, in the batch that creates the account.
 
+pub mod standing;
 pub mod throttle;
 
 /// A group of operations that share a rate limit. wrangler.toml sets the numbers, with the bindings.

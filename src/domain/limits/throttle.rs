@@ -1,41 +1,56 @@
-//! The throttle of an account: after five wrong passwords in a row, exponential back-off up to 15 minutes.
+//! The throttle of an account: its numbers, its waits, and the keys of its counters. `standing` decides which counter an
+//! attempt belongs to.
 //!
 //! ```text
-//!   failures in a row   1 … 5     6     7     8   …    15   16 …
-//!   wait                 none    1 s   2 s   4 s  …   512 s   15 min
+//!   failures in a row of one network or device   1 … 5     6     7     8   …    15   16 …
+//!   failures in a row of all unknown networks    1 … 20   21    22    23   …    30   31 … 99     100 …
+//!   wait                                          none    1 s   2 s   4 s  …   512 s   15 min    a day (all unknown)
 //! ```
 //!
-//! While the account is blocked, every password gets the response of a wrong one (OWASP Authentication Cheat Sheet,
-//! "Account Lockout"). Attempts do not extend the block. A success resets the count.
+//! During a wait, every password gets the response of a wrong one (OWASP Authentication Cheat Sheet, "Account Lockout").
+//! Attempts do not extend the wait. A success resets only the counter of its own device or network. Waits are forgotten
+//! after a day without a failure; the count towards 100 (NIST SP 800-63B-4 §3.2.2) is not.
 //!
-//! No account is locked permanently. Remaining risk: a persistent attacker can block new sign-ins to an account, at one
-//! guess per 15 minutes. Existing sessions stay valid, and their user can still change the password, because
-//! re-authentication has its own counter.
+//! Strangers therefore cannot lock out the owner, whose devices and networks have waits of their own. Remaining risk: a
+//! persistent attacker can keep *unknown* networks without a device token from signing in, until an administrator unlocks
+//! the account.
 //!
-//! Like a refresh, a sign-in is checked twice with the same numbers. The first check uses the row read before hashing;
+//! Like a refresh, a sign-in is checked twice with the same numbers. The first check uses the rows read before hashing;
 //! the second is the SQL guard when the outcome is written. Concurrent wrong guesses are written one after another, so
-//! each one counts. A concurrent right guess is refused if earlier wrong ones have started a block. Parallel guesses
+//! each one counts. A concurrent right guess is refused if earlier wrong ones have started a wait. Parallel guesses
 //! therefore reveal no more than sequential ones.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::account::email::Email;
 use crate::domain::ids::UserId;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY, Timestamp};
 
-/// Wrong passwords in a row without a wait, because users mistype.
+/// Wrong passwords in a row of one network or device without a wait, because users mistype.
 pub const FREE_FAILURES: i64 = 5;
+/// The same of all unknown networks together.
+pub const FREE_FAILURES_OF_ALL: i64 = 20;
+/// After this many failures in a row, unknown networks are refused, and a known device or network becomes unknown.
+pub const MAX_FAILURES: i64 = 100;
 /// The first wait, in milliseconds.
 pub const FIRST_WAIT_MS: i64 = 1000;
 /// The longest wait, in milliseconds: 15 minutes.
 pub const MAX_WAIT_MS: i64 = 15 * 60 * 1000;
 /// The wait doubles at most this often: enough to reach [`MAX_WAIT_MS`], and keeps the SQL arithmetic in bounds.
 pub const MAX_DOUBLINGS: i64 = 10;
+/// A day in milliseconds. After this time without a failure, waits start anew. After [`MAX_FAILURES`], unknown networks
+/// are refused for this long. A sign-in from a known network is noted at most this often.
+pub const DAY_MS: i64 = DAY * 1000;
+/// Milliseconds for which a network stays known after a sign-in.
+pub const KNOWN_FOR_MS: i64 = 90 * DAY_MS;
+/// Maximum number of known networks and devices with a row, per account.
+pub const MAX_KNOWN: i64 = 20;
+/// Number of rows that all other networks of an account share.
+pub const SLOTS: u16 = 32;
+/// Addresses without an account share this many sets of counters.
+const UNKNOWN_ADDRESSES: u16 = 1024;
 
-/// Number of throttle rows that all addresses without an account share.
-const UNKNOWN_SLOTS: u16 = 1024;
-
-/// The stored throttle of an address.
+/// The wait of a counter of which [`SLOTS`] and [`MAX_KNOWN`] do not matter: that of re-authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {
     /// Every password is refused before this time.
@@ -50,107 +65,125 @@ impl Throttle {
     }
 }
 
-/// The wait after this many failures in a row, in milliseconds. The SQL computes the same.
+/// The wait after this many failures in a row, of which some are free, in milliseconds. The SQL computes the same.
 #[must_use]
-pub fn wait_ms(failures: i64) -> i64 {
-    if failures <= FREE_FAILURES {
+pub fn wait_ms(failures: i64, free: i64) -> i64 {
+    if failures <= free {
         return 0;
     }
-    let doublings = (failures - FREE_FAILURES - 1).min(MAX_DOUBLINGS);
+    let doublings = (failures - free - 1).min(MAX_DOUBLINGS);
     (FIRST_WAIT_MS << doublings).min(MAX_WAIT_MS)
 }
 
-/// The throttle row of an address without an account, chosen by hash and shared with other addresses.
-#[must_use]
-pub fn unknown_slot(email: &Email) -> i64 {
-    let hash: [u8; 32] = Sha256::digest(email.as_str()).into();
-    let [a, b, ..] = hash;
-    i64::from(u16::from_le_bytes([a, b]) % UNKNOWN_SLOTS)
-}
-
-/// The key of a throttle: one kind of guess at one account, or at addresses without an account.
+/// The counters of one account, or of the addresses without an account that share a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ThrottleKey {
-    /// Passwords that are tried at sign-in.
-    Password(UserId),
-    /// Passwords that a signed-in user is asked for again. Counted apart, so that guesses at sign-in do not keep the
-    /// owner from changing the password, and a stolen access token allows no further guesses.
-    Reauthentication(UserId),
-    /// Sign-ins to unknown addresses, by [`unknown_slot`].
-    Unknown(i64),
+pub enum Scope {
+    /// The counters of a user.
+    User(UserId),
+    /// The counters of addresses without an account, by [`Scope::without_account`].
+    NoAccount(u16),
 }
 
-impl ThrottleKey {
-    /// The stored form. The keys of one user share the prefix `user/<id>/`.
+impl Scope {
+    /// The counters of an address if it has no account, chosen by hash and shared with other addresses.
     #[must_use]
-    pub fn text(self) -> String {
-        match self {
-            Self::Password(id) => format!("user/{id}/password"),
-            Self::Reauthentication(id) => format!("user/{id}/reauthentication"),
-            Self::Unknown(slot) => format!("unknown/{slot}"),
-        }
-    }
-
-    /// Bounds of the keys of one user, both exclusive: in ASCII, `0` follows the slash.
-    #[must_use]
-    pub fn range_of(user_id: UserId) -> (String, String) {
-        (format!("user/{user_id}/"), format!("user/{user_id}0"))
+    pub fn without_account(email: &Email) -> Self {
+        Self::NoAccount(number(&Sha256::digest(email.as_str()).into(), UNKNOWN_ADDRESSES))
     }
 
     /// The account, if there is one.
     #[must_use]
     pub const fn user_id(self) -> Option<UserId> {
         match self {
-            Self::Password(id) | Self::Reauthentication(id) => Some(id),
-            Self::Unknown(_) => None,
+            Self::User(id) => Some(id),
+            Self::NoAccount(_) => None,
         }
+    }
+
+    /// The start of every key: `user/<id>/` or `unknown/<number>/`.
+    fn prefix(self) -> String {
+        match self {
+            Self::User(id) => format!("user/{id}/"),
+            Self::NoAccount(number) => format!("unknown/{number}/"),
+        }
+    }
+
+    /// Bounds of all keys, both exclusive: in ASCII, `0` follows the slash.
+    #[must_use]
+    pub fn range(self) -> (String, String) {
+        range(self.prefix())
+    }
+
+    /// Bounds of the keys of known networks and devices. Their rows are numbered without gaps, from `00`.
+    #[must_use]
+    pub fn known_range(self) -> (String, String) {
+        range(format!("{}known/", self.prefix()))
+    }
+
+    /// Bounds of the keys that unknown networks share.
+    #[must_use]
+    pub fn unknown_range(self) -> (String, String) {
+        range(format!("{}unknown/", self.prefix()))
+    }
+
+    /// The key that an unknown network shares with others, chosen by a hash that strangers cannot compute.
+    #[must_use]
+    pub fn slot(self, key: &HashKey, network: &str) -> String {
+        let prefix = self.prefix();
+        let slot = number(&key.hash(&[&prefix, network]), SLOTS);
+        format!("{prefix}unknown/{slot:02}")
+    }
+}
+
+/// The counter of passwords that a signed-in user is asked for again. Counted apart, so that guesses at sign-in do not
+/// keep the owner from changing the password, and a stolen access token allows no further guesses.
+#[must_use]
+pub fn reauthentication_key(user_id: UserId) -> String {
+    format!("{}reauthentication", Scope::User(user_id).prefix())
+}
+
+fn range(prefix: String) -> (String, String) {
+    let end = prefix.strip_suffix('/').map(|stem| format!("{stem}0")).unwrap_or_default();
+    (prefix, end)
+}
+
+/// A number below `count`, from a hash.
+fn number(hash: &[u8; 32], count: u16) -> u16 {
+    let [a, b, ..] = *hash;
+    u16::from_le_bytes([a, b]) % count
+}
+
+/// The key of the hashes by which networks are stored, derived from `SECRET_KEY`. A dump of the database reveals no
+/// network, and strangers cannot choose networks that share a counter. A new `SECRET_KEY` makes known networks unknown
+/// until their next sign-in; device tokens stay valid.
+pub struct HashKey([u8; 32]);
+
+impl HashKey {
+    /// Derives the key.
+    #[must_use]
+    pub fn derive(secret: &crate::domain::secret::Secret) -> Self {
+        let secret = secret.expose().as_bytes();
+        Self(Sha256::new().chain_update(b"edge-auth throttle key\0").chain_update(secret).finalize().into())
+    }
+
+    /// A hash of texts that contain no NUL. Only a part of it is ever used, so its length cannot be extended.
+    fn hash(&self, texts: &[&str]) -> [u8; 32] {
+        let mut hash = Sha256::new().chain_update(self.0);
+        for text in texts {
+            hash.update(text);
+            hash.update([0]);
+        }
+        hash.finalize().into()
+    }
+
+    /// The tag of a network: 64 bits as hex.
+    #[must_use]
+    pub fn network_tag(&self, network: &str) -> String {
+        let hash = self.hash(&["network", network]);
+        format!("network/{}", crate::domain::ids::hex(hash.get(..8).unwrap_or_default()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    #[test]
-    fn throttle_key_format_unchanged() {
-        let user = UserId::new(7).unwrap();
-        assert_eq!(ThrottleKey::Password(user).text(), "user/7/password");
-        assert_eq!(ThrottleKey::Reauthentication(user).text(), "user/7/reauthentication");
-        assert_eq!(ThrottleKey::Unknown(1023).text(), "unknown/1023");
-        let (first, last) = ThrottleKey::range_of(user);
-        for key in [ThrottleKey::Password(user), ThrottleKey::Reauthentication(user)] {
-            assert!(first < key.text() && key.text() < last);
-        }
-        let others = [70, 71, 8].map(|id| ThrottleKey::Password(UserId::new(id).unwrap()).text());
-        assert!(others.iter().all(|key| *key < first || *key > last));
-    }
-
-    #[test]
-    fn the_sixth_failure_waits_one_second_and_each_further_failure_doubles_it() {
-        let waits: Vec<i64> = (4..=17).map(|failures| wait_ms(failures) / 1000).collect();
-        assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-        assert_eq!(wait_ms(i64::MAX), MAX_WAIT_MS);
-        assert_eq!(wait_ms(0), 0);
-    }
-
-    #[test]
-    fn a_block_ends_at_its_blocked_until_time() {
-        let until = Timestamp::from_millis(5000);
-        let throttle = Throttle { blocked_until: until };
-        assert!(throttle.is_blocked(Timestamp::from_millis(4999)));
-        assert!(!throttle.is_blocked(until));
-    }
-
-    #[test]
-    fn addresses_without_an_account_use_all_slots_and_no_others() {
-        let slot = |number: i32| {
-            let address = format!("unknown-{number}@example.com");
-            unknown_slot(&Email::parse(&address, crate::domain::unicode::for_tests::normalize).unwrap())
-        };
-        let slots: std::collections::BTreeSet<i64> = (0..20_000).map(slot).collect();
-        assert_eq!(slots.len(), 1024);
-        assert_eq!(slots.last(), Some(&1023));
-    }
-}
+#[path = "throttle_tests.rs"]
+mod tests;

@@ -16,6 +16,7 @@
 //! guards of the SQL decide which of several concurrent refreshes wins; then [`outcome`] derives the result from the
 //! row. Both use the same [`Rotation`], computed here once, so neither has its own rule about time.
 
+pub mod device_token;
 pub mod token;
 pub mod unresolved;
 

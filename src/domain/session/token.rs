@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 use jwt_compact::alg::{Hs256, Hs256Key};
 use jwt_compact::{AlgorithmExt as _, Claims, Header, UntrustedToken};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +19,7 @@ use crate::domain::time::{MINUTE, Timestamp};
 /// Maximum length of a presented token in bytes, several times that of an issued one.
 const MAX_LENGTH: usize = 4096;
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
-const CLOCK_SKEW_SECONDS: i64 = MINUTE;
+pub(super) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
@@ -66,7 +66,7 @@ pub enum TokenFault {
 }
 
 /// The claims in their wire format, besides `iat` and `exp`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct CustomClaims {
     sub: String,
     jti: String,
@@ -137,7 +137,6 @@ impl TokenAuthority {
     /// # Errors
     /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
     pub fn sign(&self, kind: TokenKind, claims: &TokenClaims) -> Result<Secret, jwt_compact::CreationError> {
-        let header = Header::empty().with_token_type(kind.header_type()).with_key_id(self.current.id.as_str());
         let mut body = Claims::new(CustomClaims {
             sub: claims.user_id.to_string(),
             jti: claims.id.as_str().to_owned(),
@@ -148,7 +147,22 @@ impl TokenAuthority {
         });
         body.issued_at = date_time(claims.issued_at);
         body.expiration = date_time(claims.expires_at);
-        Hs256.token(&header, &body, &self.current.key).map(Secret::new)
+        self.sign_claims(Header::empty().with_token_type(kind.header_type()), &body)
+    }
+
+    /// Signs claims of any kind with the current key.
+    pub(super) fn sign_claims<T: Serialize>(
+        &self,
+        header: Header,
+        claims: &Claims<T>,
+    ) -> Result<Secret, jwt_compact::CreationError> {
+        let header = header.with_key_id(self.current.id.as_str());
+        Hs256.token(&header, claims, &self.current.key).map(Secret::new)
+    }
+
+    /// The `iss` and `aud` of every token.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.issuer, &self.audience)
     }
 
     /// Verifies a token: form, algorithm, key, signature, `crit`, `typ`, `type`, `iss`, `aud`, `iat`, `nbf`. It checks `exp` last, so
@@ -169,19 +183,27 @@ impl TokenAuthority {
         Ok(claims)
     }
 
-    /// The claims of a token with a valid signature, and its `nbf`.
-    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<(TokenClaims, Option<Timestamp>)> {
+    /// The claims of a token with this `typ` and a valid signature.
+    pub(super) fn signed_claims<T: Clone + DeserializeOwned>(
+        &self,
+        header_type: &str,
+        text: &str,
+    ) -> Option<Claims<T>> {
         if text.len() > MAX_LENGTH {
             return None;
         }
         let untrusted = UntrustedToken::<OtherParameters>::try_from(text).ok()?;
         let header = untrusted.header();
         let key = self.key(header.key_id.as_deref()?)?;
-        if header.other_fields.has_critical || header.token_type.as_deref() != Some(kind.header_type()) {
+        if header.other_fields.has_critical || header.token_type.as_deref() != Some(header_type) {
             return None;
         }
-        let token = Hs256.validator::<CustomClaims>(&key.key).validate(&untrusted).ok()?;
-        let claims = token.claims();
+        Some(Hs256.validator::<T>(&key.key).validate(&untrusted).ok()?.into_parts().1)
+    }
+
+    /// The claims of a token with a valid signature, and its `nbf`.
+    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<(TokenClaims, Option<Timestamp>)> {
+        let claims = self.signed_claims::<CustomClaims>(kind.header_type(), text)?;
         let custom = &claims.custom;
         if custom.kind != kind || custom.iss != self.issuer || custom.aud != self.audience {
             return None;
@@ -202,7 +224,7 @@ impl TokenAuthority {
     }
 }
 
-fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds(), 0)
 }
 

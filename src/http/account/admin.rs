@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
 use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
@@ -137,6 +137,15 @@ pub(in crate::http) async fn end_sessions(
 ) -> Result<Response, Refusal> {
     let sessions_ended = admin::end_sessions(&configured.service(), &caller, id).await?;
     Ok(json(200, &EndedBody { message: "Logged out everywhere", sessions_ended }))
+}
+
+pub(in crate::http) async fn unlock(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+) -> Result<Response, Refusal> {
+    admin::unlock(&configured.service(), &caller, id).await?;
+    Ok(json(200, &MessageBody { message: "Sign-in unlocked" }))
 }
 
 pub(in crate::http) async fn delete(

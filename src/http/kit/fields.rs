@@ -71,7 +71,7 @@ impl Fields {
     }
 
     /// A string that may be absent or null.
-    fn optional_string(&mut self, field: &'static str) -> Result<Option<String>, Invalid> {
+    pub(in crate::http) fn optional_string(&mut self, field: &'static str) -> Result<Option<String>, Invalid> {
         match self.object.take(field) {
             None | Some(JsonText::Null) => Ok(None),
             Some(JsonText::Text(text)) => Ok(Some(text)),

@@ -14,6 +14,7 @@ use crate::service::account::register::{Register, Registered, register as regist
 use crate::service::session::refresh;
 use crate::service::session::sign_in::{PasswordSignIn, SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
+use crate::service::session::tokens::SignInTokens;
 
 impl FromFields for Register {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
@@ -31,7 +32,8 @@ impl FromFields for PasswordSignIn {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let email = fields.email("email");
         let password = fields.presented_password("password");
-        Ok(Self { email: email?, password: password? })
+        let device_token = fields.optional_string("device_token");
+        Ok(Self { email: email?, password: password?, device_token: device_token?.map(Secret::new) })
     }
 }
 
@@ -64,6 +66,19 @@ impl<'a> From<&'a TokenPair> for TokenPairBody<'a> {
 }
 
 #[derive(Serialize)]
+struct SignInBody<'a> {
+    #[serde(flatten)]
+    pair: TokenPairBody<'a>,
+    device_token: &'a str,
+}
+
+impl<'a> From<&'a SignInTokens> for SignInBody<'a> {
+    fn from(tokens: &'a SignInTokens) -> Self {
+        Self { pair: (&tokens.pair).into(), device_token: tokens.device_token.expose() }
+    }
+}
+
+#[derive(Serialize)]
 struct RegisteredBody<'a> {
     id: i64,
     email: &'a str,
@@ -71,7 +86,7 @@ struct RegisteredBody<'a> {
     is_active: bool,
     created_at: String,
     #[serde(flatten)]
-    tokens: TokenPairBody<'a>,
+    tokens: SignInBody<'a>,
 }
 
 pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
@@ -92,7 +107,7 @@ pub(in crate::http) async fn login(
     body: JsonBody<PasswordSignIn>,
 ) -> Result<Response, Refusal> {
     match sign_in(&configured.service(), &body.0).await? {
-        SignIn::Complete(tokens) => Ok(json(200, &TokenPairBody::from(&tokens))),
+        SignIn::Complete(tokens) => Ok(json(200, &SignInBody::from(&tokens))),
     }
 }
 

@@ -8,7 +8,9 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{EndSessionsOutcome, UserChange, UserChangeOutcome, UserDetail, UserFilter};
+use crate::store::account::admin::{
+    EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail, UserFilter,
+};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::users::UserRow;
@@ -63,6 +65,21 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Res
     let (user_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
     Ok(sessions_ended)
+}
+
+/// Resets the throttle of a user: failures and waits, of sign-ins and of re-authentication. Known networks stay known.
+///
+/// # Errors
+/// `NOT_FOUND`; [`Error`] otherwise.
+pub async fn unlock(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
+    let actor = caller.user.id;
+    match admin::unlock(ctx.store, id, actor, ctx.request).await? {
+        UnlockOutcome::Unlocked => {}
+        UnlockOutcome::Missing => return Err(Code::NotFound.into()),
+        UnlockOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
+    }
+    tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User unlocked");
+    Ok(())
 }
 
 /// Erases a user's account and everything personal.

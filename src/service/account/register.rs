@@ -6,8 +6,8 @@ use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
-use crate::service::session::tokens::Opening;
-use crate::service::{Context, Error, TokenPair};
+use crate::service::session::tokens::{Opening, SignInTokens};
+use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::account::users::{NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
 
@@ -27,7 +27,7 @@ pub struct Register {
 #[allow(missing_docs, reason = "the fields are the response's")]
 pub struct Registered {
     pub user: UserRow,
-    pub tokens: TokenPair,
+    pub tokens: SignInTokens,
 }
 
 /// Registers a user and opens the first session.
@@ -56,7 +56,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
         }
     };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
-    let tokens = opening.issue(ctx, user.id)?;
+    let tokens = opening.issue(ctx, user.id, None)?;
     Ok(Registered { user, tokens })
 }
 

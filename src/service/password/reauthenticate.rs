@@ -3,6 +3,7 @@
 //! Failures have a throttle of their own, so guesses at sign-in do not keep the owner from changing the password.
 
 use crate::domain::audit::EventType;
+use crate::domain::limits::standing::{Counter, Standing};
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
@@ -29,6 +30,8 @@ pub(in crate::service) async fn reauthenticate(
     password: &Password,
     refused_as: EventType,
 ) -> Result<VerifiedPassword, Error> {
+    let counter = Counter::of_reauthentication(caller.user.id);
+    let standing = Standing { counter, is_blocked: account.throttle.is_blocked(ctx.now()) };
     let session_id = caller.credential.session_id();
-    Ok(verify_password(ctx, account, password, refused_as, session_id).await?.password)
+    Ok(verify_password(ctx, Some(&account.credentials), &standing, password, refused_as, session_id).await?.password)
 }

@@ -3,6 +3,7 @@
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::SessionId;
+use crate::domain::limits::standing::Standing;
 use crate::domain::password::Password;
 use crate::domain::password::equal_work::verify_with_equal_work;
 use crate::domain::password::hash::PasswordHash;
@@ -10,7 +11,7 @@ use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
 use crate::service::{Context, Error};
 use crate::store::audit::Event;
-use crate::store::password::credentials::{self, Account, CredentialsRow};
+use crate::store::password::credentials::{self, CredentialsRow};
 
 /// An account whose password was correct while no wait was in force.
 pub(in crate::service) struct Verified {
@@ -25,16 +26,17 @@ pub(in crate::service) struct Verified {
 /// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
 pub(in crate::service) async fn verify_password(
     ctx: &Context<'_>,
-    account: &Account,
+    credentials: Option<&CredentialsRow>,
+    standing: &Standing,
     password: &Password,
     refused_as: EventType,
     session_id: Option<SessionId>,
 ) -> Result<Verified, Error> {
-    let hash = account.credentials.as_ref().map(read_hash).transpose()?;
-    let is_blocked = account.throttle.is_blocked(ctx.now());
+    let hash = credentials.map(read_hash).transpose()?;
+    let is_blocked = standing.is_blocked;
     (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
-    let reason = match (&account.credentials, hash) {
+    let reason = match (credentials, hash) {
         _ if is_blocked => Reason::Throttled,
         (Some(user), Some(hash)) if matches => {
             return Ok(Verified { password: user.verified(), is_active: user.is_active, hash });
@@ -42,11 +44,11 @@ pub(in crate::service) async fn verify_password(
         (Some(_), _) => Reason::WrongPassword,
         (None, _) => Reason::UnknownUser,
     };
-    let user_id = account.credentials.as_ref().map(|user| user.id);
+    let user_id = credentials.map(|user| user.id);
     let event = Event::of(refused_as, user_id).because(reason).within(session_id);
     // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
     let was_guess = reason != Reason::Throttled;
-    credentials::record_refusal(ctx.store, account, was_guess, ctx.request, event).await?;
+    credentials::record_refusal(ctx.store, &standing.counter, was_guess, ctx.request, event).await?;
     Err(Code::InvalidCredentials.into())
 }
 

@@ -4,7 +4,7 @@
 pub mod refresh;
 pub mod sign_in;
 pub mod sign_out;
-pub(in crate::service) mod tokens;
+pub mod tokens;
 
 use crate::domain::ids::SessionId;
 use crate::domain::problem::Code;

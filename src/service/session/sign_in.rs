@@ -2,13 +2,15 @@
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::limits::throttle::unknown_slot;
+use crate::domain::limits::standing::{Client, judge, kept_device};
+use crate::domain::limits::throttle::Scope;
 use crate::domain::password::Password;
 use crate::domain::password::equal_work::burn_missing_work;
 use crate::domain::problem::Code;
+use crate::domain::secret::Secret;
 use crate::service::password::verify::{Verified, verify_password};
-use crate::service::session::tokens::Opening;
-use crate::service::{Context, Error, TokenPair};
+use crate::service::session::tokens::{Opening, SignInTokens};
+use crate::service::{Context, Error};
 use crate::store::audit::Event;
 use crate::store::password::credentials;
 use crate::store::session::opening;
@@ -18,13 +20,15 @@ use crate::store::session::opening;
 pub struct PasswordSignIn {
     pub email: Email,
     pub password: Password,
+    /// As presented. An invalid one is ignored, since it only speaks for the client.
+    pub device_token: Option<Secret>,
 }
 
 /// The result of a sign-in with correct credentials.
 #[derive(Debug)]
 pub enum SignIn {
     /// The session is open.
-    Complete(TokenPair),
+    Complete(SignInTokens),
 }
 
 /// Signs a user in.
@@ -36,16 +40,23 @@ pub enum SignIn {
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
-    let account = credentials::by_email(ctx.store, &command.email, unknown_slot(&command.email)).await?;
-    let verified = verify_password(ctx, &account, &command.password, EventType::SignInRefused, None).await?;
+    let no_account = Scope::without_account(&command.email);
+    let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
+    let (key, network) = (ctx.throttle_key(), ctx.request.peer.network());
+    let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
+    let client = Client { key: &key, network: &network, device: device.as_ref() };
+    let user = account.credentials.as_ref();
+    let registered_from = user.and_then(|user| user.registered_network.as_deref());
+    let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
+    let verified = verify_password(ctx, user, &standing, &command.password, EventType::SignInRefused, None).await?;
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
-        credentials::record_refusal(ctx.store, &account, false, ctx.request, event).await?;
+        credentials::record_refusal(ctx.store, &standing.counter, false, ctx.request, event).await?;
         return Err(Code::InactiveUser.into());
     }
     let session = Opening::draw(ctx)?;
-    if !opening::open(ctx.store, verified.password, &session.as_row(ctx.request)).await? {
+    if !opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await? {
         // The account was disabled, erased, throttled or given another password after it was read. The refusal must not
         // tell that the password was right, so the missing work is done without waiting for another slot.
         burn_missing_work(&verified.hash, &command.password, ctx.settings.password_work)?;
@@ -54,7 +65,8 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await?;
     let session_id = session.session_id.get();
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
-    session.issue(ctx, user_id).map(SignIn::Complete)
+    let device = kept_device(user_id, &account.counters, &client);
+    session.issue(ctx, user_id, device).map(SignIn::Complete)
 }
 
 /// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the

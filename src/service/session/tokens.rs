@@ -20,8 +20,18 @@ pub struct TokenPair {
     pub expires_in: i64,
 }
 
+/// The tokens that a sign-in returns.
+#[derive(Debug)]
+pub struct SignInTokens {
+    /// The tokens of the new session.
+    pub pair: TokenPair,
+    /// Tells the throttle that the client signed in before. It opens nothing.
+    pub device_token: Secret,
+}
+
 /// The ids and expiries of a session to be opened, drawn before the batch that writes them.
 pub(in crate::service) struct Opening {
+    network_tag: String,
     pub(in crate::service) session_id: SessionId,
     pub(in crate::service) session_expires_at: Timestamp,
     pub(in crate::service) refresh: RecordedToken,
@@ -32,12 +42,14 @@ impl Opening {
         let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
         let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
-        Ok(Self { session_id: ctx.new_session_id()?, session_expires_at, refresh })
+        let network_tag = ctx.throttle_key().network_tag(&ctx.request.peer.network());
+        Ok(Self { network_tag, session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
-    pub(in crate::service) const fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
+    pub(in crate::service) fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
         NewSession {
             id: self.session_id,
+            network_tag: &self.network_tag,
             request,
             expires_at: self.session_expires_at,
             token_id: &self.refresh.id,
@@ -45,8 +57,17 @@ impl Opening {
         }
     }
 
-    pub(in crate::service) fn issue(self, ctx: &Context<'_>, user_id: UserId) -> Result<TokenPair, Error> {
-        issue(ctx, user_id, self.session_id, self.refresh, self.session_expires_at)
+    /// Issues the tokens of the session, and a device token: of this device, or of a new one.
+    pub(in crate::service) fn issue(
+        self,
+        ctx: &Context<'_>,
+        user_id: UserId,
+        device: Option<TokenId>,
+    ) -> Result<SignInTokens, Error> {
+        let device = device.map_or_else(|| ctx.new_token_id(), Ok)?;
+        let device_token = ctx.tokens.sign_device(user_id, &device, ctx.now())?;
+        let pair = issue(ctx, user_id, self.session_id, self.refresh, self.session_expires_at)?;
+        Ok(SignInTokens { pair, device_token })
     }
 }
 

@@ -7,10 +7,11 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, query};
 use crate::store::account::users::{self, UserRow, user_columns};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
 use crate::store::page::{Page, PageRequest};
+use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::{IdRow, Store};
 
@@ -107,6 +108,13 @@ const END_SESSIONS_OF_DISABLED: &str = "
     WHERE user_id = :user_id AND expires_at > :now
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
 
+/// An unlock is recorded even if no wait was in force.
+const RECORD_UNLOCK: &str = insert_event! {
+    type: "'unlocked'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "NULL",
+    from: concat!("FROM users WHERE id = :user_id AND erasure_cursor IS NULL AND ", actor_is_platform_admin!()),
+};
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_USERS,
@@ -117,6 +125,7 @@ pub const STATEMENTS: &[&str] = &[
     SET_FULL_NAME,
     END_SESSIONS,
     END_SESSIONS_OF_DISABLED,
+    RECORD_UNLOCK,
 ];
 
 /// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
@@ -212,5 +221,37 @@ pub async fn end_sessions(
         (true, _) => EndSessionsOutcome::ActorNotAllowed,
         (false, None) => EndSessionsOutcome::Missing,
         (false, Some(_)) => EndSessionsOutcome::Ended(ended.all::<IdRow>()?.len()),
+    })
+}
+
+/// The result of resetting all counters of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnlockOutcome {
+    /// No wait is in force.
+    Unlocked,
+    /// There is no such user.
+    Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
+}
+
+/// Resets all counters of a user.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn unlock(
+    store: &Store,
+    id: UserId,
+    actor: UserId,
+    request: RequestInfo<'_>,
+) -> Result<UnlockOutcome, DbError> {
+    let [reset_unknown, reset_known] = throttle::reset_by(actor, id);
+    let record = audit::insert(RECORD_UNLOCK, request).bind("user_id", id).bind("actor_id", actor);
+    let statements = [grants::select_actor(actor), reset_unknown, reset_known, record, users::select(id)];
+    let [actors, _, _, _, users] = store.batch(statements).await?;
+    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
+        (true, _) => UnlockOutcome::ActorNotAllowed,
+        (false, None) => UnlockOutcome::Missing,
+        (false, Some(_)) => UnlockOutcome::Unlocked,
     })
 }

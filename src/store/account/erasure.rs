@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
-use crate::domain::limits::throttle::ThrottleKey;
+use crate::domain::limits::throttle::reauthentication_key;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
@@ -24,8 +24,8 @@ use crate::store::{IdRow, Store};
 /// of a university or of the platform is never erased. The new value of `email` is no valid address.
 const ERASE_USER: &str = concat!(
     "UPDATE users
-     SET email = 'erased:' || id, password_hash = '', full_name = NULL, is_active = 0, erasure_cursor = 0,
-         password_version = password_version + 1
+     SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, is_active = 0,
+         erasure_cursor = 0, password_version = password_version + 1
      WHERE id = :user_id AND erasure_cursor IS NULL
        AND (:version IS NULL OR (
            password_version = :version AND is_active = 1
@@ -117,7 +117,7 @@ pub async fn erase(
         .bind("user_id", user_id)
         .bind("version", version)
         .bind("actor_id", actor)
-        .bind("throttle", ThrottleKey::Reauthentication(user_id).text())
+        .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
     let recorded = match by {

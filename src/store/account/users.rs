@@ -95,8 +95,8 @@ const COUNT_REGISTRATION: &str = "
 
 /// The constraint decides whether the address is free; the preceding count decides whether the network may register.
 const INSERT_USER: &str = concat!(
-    "INSERT INTO users (email, password_hash, full_name, created_at)
-     SELECT :email, :password_hash, :full_name, :now
+    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
+     SELECT :email, :password_hash, :full_name, :network_tag, :now
      WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
      ON CONFLICT (email) DO NOTHING
      RETURNING ",
@@ -177,6 +177,7 @@ pub async fn register(
         .bind("email", user.email)
         .bind("password_hash", user.password_hash)
         .bind("full_name", user.full_name)
+        .bind("network_tag", session.network_tag)
         .bind("now", request.now)
         .bind("network", limit.network)
         .bind("max_attempts", limit.attempts);

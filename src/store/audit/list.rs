@@ -185,7 +185,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::RoleGranted
         | EventType::RoleRemoved
         | EventType::Disabled
-        | EventType::Enabled => false,
+        | EventType::Enabled
+        | EventType::Unlocked => false,
     }
 }
 

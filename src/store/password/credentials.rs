@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::limits::throttle::{Throttle, ThrottleKey};
+use crate::domain::limits::standing::{Counter, StoredCounter};
+use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
@@ -27,7 +28,9 @@ pub struct CredentialsRow {
     /// A disabled account cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
-    blocked_until: Timestamp,
+    /// The network of a registration within 90 days. Read for a sign-in only.
+    #[serde(default)]
+    pub registered_network: Option<String>,
 }
 
 impl CredentialsRow {
@@ -38,32 +41,37 @@ impl CredentialsRow {
     }
 }
 
-/// The credentials and the throttle of an address or of a user.
-#[derive(Clone)]
-pub struct Account {
+/// The credentials and the counters of an address.
+pub struct SignInAccount {
     /// Absent for an address without an account.
     pub credentials: Option<CredentialsRow>,
-    /// While it is in force, even the correct password is refused.
-    pub throttle: Throttle,
-    key: ThrottleKey,
+    /// The account, or the counters that addresses without one share.
+    pub scope: Scope,
+    /// The stored counters of sign-ins.
+    pub counters: Vec<StoredCounter>,
 }
 
-/// Credentials under this condition, with the wait of one kind of guess: the key that `ThrottleKey::text` gives.
-macro_rules! select_credentials {
-    ($kind:literal, $condition:literal) => {
-        concat!(
-            "SELECT u.id, u.password_hash, u.password_version, u.is_active, coalesce(t.blocked_until, 0) AS blocked_until
-             FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/",
-            $kind,
-            "' WHERE ",
-            $condition
-        )
+/// The columns of a [`CredentialsRow`].
+macro_rules! credentials_columns {
+    () => {
+        "u.id, u.password_hash, u.password_version, u.is_active"
     };
 }
 
-const SELECT_BY_EMAIL: &str = select_credentials!("password", "u.email = :email");
+const SELECT_BY_EMAIL: &str = concat!(
+    "SELECT ",
+    credentials_columns!(),
+    ", CASE WHEN u.created_at > :known_after THEN u.registered_network END AS registered_network
+     FROM users AS u WHERE u.email = :email"
+);
 
-const SELECT_BY_ID: &str = select_credentials!("reauthentication", "u.id = :user_id AND u.erasure_cursor IS NULL");
+const SELECT_BY_ID: &str = concat!(
+    "SELECT ",
+    credentials_columns!(),
+    ", coalesce(t.blocked_until, 0) AS blocked_until
+     FROM users AS u LEFT JOIN throttles AS t ON t.key = 'user/' || u.id || '/reauthentication'
+     WHERE u.id = :user_id AND u.erasure_cursor IS NULL"
+);
 
 /// Only if the verified version of the password is current, and no wait is in force.
 const CHANGE_PASSWORD: &str = "
@@ -79,34 +87,52 @@ const UPGRADE_HASH: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH];
 
-/// Reads the credentials of an address. `unknown_slot` is the counter of an address without an account; it is read for
-/// every address, so that both cases are the same work.
+/// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
+/// for every address, so that both cases are the same work.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn by_email(store: &Store, email: &Email, unknown_slot: i64) -> Result<Account, DbError> {
-    let unknown_key = ThrottleKey::Unknown(unknown_slot);
-    let by_email = query(SELECT_BY_EMAIL).bind("email", email);
-    let [users, unknown] = store.batch([by_email, throttle::select(unknown_key)]).await?;
-    let unknown = throttle::read(&unknown)?;
+pub async fn by_email(
+    store: &Store,
+    email: &Email,
+    no_account: Scope,
+    now: Timestamp,
+) -> Result<SignInAccount, DbError> {
+    let known_after = Timestamp::from_millis(now.millis() - KNOWN_FOR_MS);
+    let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after);
+    let [users, own, shared] =
+        store.batch([by_email, throttle::select_by_email(email), throttle::select(no_account)]).await?;
+    let [own, shared] = [throttle::read(&own)?, throttle::read(&shared)?];
     Ok(match users.first::<CredentialsRow>()? {
-        Some(row) => Account::of(row, ThrottleKey::Password),
-        None => Account { credentials: None, throttle: unknown, key: unknown_key },
+        Some(row) => SignInAccount { scope: Scope::User(row.id), credentials: Some(row), counters: own },
+        None => SignInAccount { scope: no_account, credentials: None, counters: shared },
     })
+}
+
+/// The credentials of a signed-in user, with the wait of re-authentication.
+#[derive(Clone, Deserialize)]
+struct ReauthenticationRow {
+    #[serde(flatten)]
+    credentials: CredentialsRow,
+    blocked_until: Timestamp,
+}
+
+/// The credentials and the throttle of a signed-in user.
+#[derive(Clone)]
+#[allow(missing_docs, reason = "the types of the fields are documented")]
+pub struct Account {
+    pub credentials: CredentialsRow,
+    pub throttle: Throttle,
 }
 
 /// Reads the credentials of a signed-in user; `None` if the account is erased.
 #[must_use]
 pub fn by_id(user_id: UserId) -> Read<Option<Account>> {
-    let read: Read<Option<CredentialsRow>> = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first);
-    read.map(|row| row.map(|row| Account::of(row, ThrottleKey::Reauthentication)))
-}
-
-impl Account {
-    fn of(row: CredentialsRow, key: fn(UserId) -> ThrottleKey) -> Self {
-        let (throttle, key) = (Throttle { blocked_until: row.blocked_until }, key(row.id));
-        Self { credentials: Some(row), throttle, key }
-    }
+    let read: Read<Option<ReauthenticationRow>> = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first);
+    read.map(|row| {
+        let throttle = |row: &ReauthenticationRow| Throttle { blocked_until: row.blocked_until };
+        row.map(|row| Account { throttle: throttle(&row), credentials: row.credentials })
+    })
 }
 
 /// Records a refused password, and counts it if it was a guess. A refusal by the throttle is recorded with the same
@@ -116,12 +142,12 @@ impl Account {
 /// [`DbError`].
 pub async fn record_refusal(
     store: &Store,
-    account: &Account,
+    counter: &Counter,
     was_guess: bool,
     request: RequestInfo<'_>,
     event: Event,
 ) -> Result<(), DbError> {
-    let count = throttle::count_failure(account.key, was_guess.into(), request.now);
+    let count = throttle::count_failure(counter, was_guess.into(), request.now);
     let [_, _] = store.batch([count, record(request, event)]).await?;
     Ok(())
 }
@@ -143,16 +169,18 @@ pub async fn change_password(
         .bind("new_hash", new_hash)
         .bind("user_id", user_id)
         .bind("version", verified.version)
-        .bind("throttle", ThrottleKey::Reauthentication(user_id).text())
+        .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let changed = Event::of(EventType::PasswordChanged, user_id).within(kept_session);
     let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session);
+    let [reset_unknown, reset_known] = throttle::reset_after_change(user_id, new_hash);
     let [rows, ..] = store
         .batch([
             change,
             record_outcome(request, changed, refused.because(Reason::Overtaken)),
             end_others(user_id, kept_session, new_hash),
-            throttle::reset_after_change(user_id, new_hash),
+            reset_unknown,
+            reset_known,
         ])
         .await?;
     Ok(!rows.all::<IdRow>()?.is_empty())

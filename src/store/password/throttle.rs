@@ -1,49 +1,180 @@
-//! Throttles: counters of consecutive failures, one table for every kind of guess. `domain::limits::throttle` defines
-//! the rules; the SQL here applies them with the same constants.
-
-use serde::Deserialize;
+//! Throttles: counters of consecutive failures, one table for every kind of guess. `domain::limits` defines the rules;
+//! the SQL here applies them with the same constants.
 
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::limits::standing::{Counter, Kind, StoredCounter};
 use crate::domain::limits::throttle::{
-    FIRST_WAIT_MS, FREE_FAILURES, MAX_DOUBLINGS, MAX_WAIT_MS, Throttle, ThrottleKey,
+    DAY_MS, FIRST_WAIT_MS, FREE_FAILURES, FREE_FAILURES_OF_ALL, MAX_DOUBLINGS, MAX_FAILURES, MAX_KNOWN, MAX_WAIT_MS,
+    Scope,
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::authz::grants::actor_is_platform_admin;
 use crate::store::owned::Owned;
 
 const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without a wait");
 
-/// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting wait: `wait_ms` of the domain in SQL.
-/// A wait is never shortened, because concurrent guesses are written in any order. The first failure never causes a
-/// wait.
+/// The row of a known network or device. Every statement computes it anew, since a concurrent sign-in may have moved it.
+macro_rules! known_row {
+    ($tag:literal) => {
+        concat!("(SELECT key FROM throttles WHERE key > :first_known AND key < :last_known AND tag = ", $tag, ")")
+    };
+}
+
+/// The next free place of known networks and devices; NULL if all are taken. Places are numbered without gaps.
+macro_rules! free_place {
+    () => {
+        "(SELECT CASE WHEN count(*) < :max_known THEN :first_known || printf('%02d', count(*)) END
+          FROM throttles WHERE key > :first_known AND key < :last_known)"
+    };
+}
+
+/// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting waits: `wait_ms` of the domain in SQL.
+/// A wait is never shortened, because concurrent guesses are written in any order. The first failure of a counter never
+/// causes a wait of its own. With `:closes_all`, the failures of all slots together cause a wait for all of them.
 ///
 /// With 0 the statement still writes, so that a refusal during a wait takes as long as any other.
-const COUNT_FAILURE: &str = "
-    INSERT INTO throttles (key, failures, blocked_until)
-    SELECT :key, :failures, 0
-    WHERE :user_id IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND erasure_cursor IS NULL)
-    ON CONFLICT (key) DO UPDATE SET
-        failures = failures + :failures,
-        blocked_until = CASE
-            WHEN :failures = 0 OR failures + :failures <= :free_failures THEN blocked_until
-            ELSE max(
-                blocked_until,
-                :now + min(:first_wait << min(failures + :failures - :free_failures - 1, :max_doublings), :max_wait)
-            )
-        END";
+const COUNT_FAILURE: &str = concat!(
+    "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until)
+     SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
+            CASE WHEN :failures = 0 OR :closes_all = 0 THEN 0
+                 WHEN total + :failures >= :max_failures THEN :now + :day
+                 WHEN recent + :failures <= :free_failures_of_all THEN 0
+                 ELSE :now + min(:first_wait << min(recent + :failures - :free_failures_of_all - 1, :max_doublings), :max_wait)
+            END
+     FROM (
+         SELECT coalesce(",
+    known_row!(":tag"),
+    ", CASE WHEN :may_add = 1 THEN ",
+    free_place!(),
+    " END, :key) AS place,
+            coalesce(sum(failures), 0) AS total,
+            coalesce(sum(CASE WHEN failed_at > :now - :day THEN recent_failures END), 0) AS recent
+         FROM throttles WHERE key > :first_unknown AND key < :last_unknown
+     )
+     WHERE :user_id IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND erasure_cursor IS NULL)
+     ON CONFLICT (key) DO UPDATE SET
+         failures = failures + :failures,
+         recent_failures = CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures,
+         failed_at = max(failed_at, excluded.failed_at),
+         blocked_until = CASE
+             WHEN :failures = 0
+               OR CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures <= :free_failures
+             THEN blocked_until
+             ELSE max(blocked_until, :now + min(:first_wait << min(
+                 CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures - :free_failures - 1,
+                 :max_doublings
+             ), :max_wait))
+         END,
+         closed_until = max(closed_until, excluded.closed_until)"
+);
 
-const SELECT_ONE: &str = "SELECT blocked_until FROM throttles WHERE key = :key";
+/// A condition that holds if no wait of the counter is in force. [`bind_guard`] binds its values.
+macro_rules! no_wait {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM throttles WHERE key > :first_known AND key < :last_known AND tag = :tag
+             AND (blocked_until > :now OR failures >= :max_failures)
+         )
+         AND NOT EXISTS (
+             SELECT 1 FROM throttles
+             WHERE key = :slot AND (blocked_until > :now OR (:is_overflow = 1 AND failures >= :max_failures))
+         )
+         AND NOT EXISTS (
+             SELECT 1 FROM throttles WHERE key > :first_unknown AND key < :last_unknown AND closed_until > :now
+             AND :is_unknown = 1
+         )"
+    };
+}
+pub(in crate::store) use no_wait;
 
-/// A successful sign-in resets the counter, if its session was opened.
-const RESET_AFTER_SIGN_IN: &str = "
-    DELETE FROM throttles WHERE key = :key AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
+/// The counters of an account, by its address. Other kinds of counters within the range are not used.
+const SELECT_BY_EMAIL: &str = "
+    SELECT t.key, t.tag, t.failures, t.blocked_until, t.closed_until, t.signed_in_at
+    FROM users AS u JOIN throttles AS t ON t.key > 'user/' || u.id || '/known/' AND t.key < 'user/' || u.id || '/unknown0'
+    WHERE u.email = :email";
 
-/// A password change resets all counters of the account, if the change was made. The keys of a user are a range of
-/// text: D1 binds every number as a REAL, and `'user/' || 7.0` is another text than `'user/' || 7`.
-const RESET_AFTER_CHANGE: &str = "
-    DELETE FROM throttles
-    WHERE key > :first_key AND key < :last_key
-      AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)";
+/// The counters of addresses without an account.
+const SELECT_RANGE: &str = "
+    SELECT key, tag, failures, blocked_until, closed_until, signed_in_at FROM throttles WHERE key > :first AND key < :last";
+
+/// Notes the network of a sign-in, if its session was opened: in its own row, else in a free place, else in the place of
+/// the network or device that is unused for longest. A network that was noted within a day is not written again.
+///
+/// Unless the sign-in was known by its device, it resets the failures of the network.
+const NOTE_NETWORK: &str = concat!(
+    "INSERT INTO throttles (key, tag, failures, blocked_until, signed_in_at)
+     SELECT coalesce(",
+    known_row!(":network"),
+    ", ",
+    free_place!(),
+    ", (SELECT key FROM (
+            SELECT key, min(coalesce(signed_in_at, 0)) FROM throttles WHERE key > :first_known AND key < :last_known
+        ))), :network, 0, 0, :now
+     WHERE EXISTS (SELECT 1 FROM sessions WHERE id = :session_id) AND NOT EXISTS (
+         SELECT 1 FROM throttles
+         WHERE key > :first_known AND key < :last_known AND tag = :network
+           AND signed_in_at > :now - :day AND (:resets = 0 OR failures = 0)
+     )
+     ON CONFLICT (key) DO UPDATE SET
+         failures = CASE WHEN :resets = 0 AND tag = excluded.tag THEN failures ELSE 0 END,
+         recent_failures = CASE WHEN :resets = 0 AND tag = excluded.tag THEN recent_failures ELSE 0 END,
+         blocked_until = CASE WHEN :resets = 0 AND tag = excluded.tag THEN blocked_until ELSE 0 END,
+         tag = excluded.tag, signed_in_at = excluded.signed_in_at"
+);
+
+/// A success of an unknown network with failures makes its slot the row of the network: one written row instead of two.
+const MOVE_SLOT: &str = concat!(
+    "UPDATE throttles
+     SET key = ",
+    free_place!(),
+    ", tag = :network, failures = 0, recent_failures = 0, blocked_until = 0, signed_in_at = :now
+     WHERE key = :key AND failures > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id) AND ",
+    known_row!(":network"),
+    " IS NULL AND ",
+    free_place!(),
+    " IS NOT NULL"
+);
+
+/// A successful sign-in resets its own counter, if its session was opened. The wait of all unknown networks stays.
+const RESET_AFTER_SIGN_IN: &str = concat!(
+    "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
+     WHERE key = CASE WHEN :tag IS NULL THEN :key ELSE ",
+    known_row!(":tag"),
+    " END AND failures > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)"
+);
+
+/// The two ways to reset all counters of an account under a condition. Known networks stay known. The keys of a user are
+/// a range of text: D1 binds every number as a REAL, and `'user/' || 7.0` is another text than `'user/' || 7`.
+macro_rules! reset_unknown {
+    ($condition:expr) => {
+        concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND tag IS NULL AND ", $condition)
+    };
+}
+macro_rules! reset_known {
+    ($condition:expr) => {
+        concat!(
+            "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
+             WHERE key > :first_key AND key < :last_key AND failures > 0 AND ",
+            $condition
+        )
+    };
+}
+
+/// Holds if the change of the password was made.
+macro_rules! is_changed {
+    () => {
+        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
+    };
+}
+
+const RESET_UNKNOWN_AFTER_CHANGE: &str = reset_unknown!(is_changed!());
+
+const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
+
+const UNLOCK_UNKNOWN: &str = reset_unknown!(actor_is_platform_admin!());
+
+const UNLOCK_KNOWN: &str = reset_known!(actor_is_platform_admin!());
 
 const ERASE: &str = "
     DELETE FROM throttles WHERE key IN (
@@ -53,9 +184,21 @@ const ERASE: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[COUNT_FAILURE, SELECT_ONE, RESET_AFTER_SIGN_IN, RESET_AFTER_CHANGE, ERASE];
+pub const STATEMENTS: &[&str] = &[
+    COUNT_FAILURE,
+    SELECT_BY_EMAIL,
+    SELECT_RANGE,
+    NOTE_NETWORK,
+    MOVE_SLOT,
+    RESET_AFTER_SIGN_IN,
+    RESET_UNKNOWN_AFTER_CHANGE,
+    RESET_KNOWN_AFTER_CHANGE,
+    UNLOCK_UNKNOWN,
+    UNLOCK_KNOWN,
+    ERASE,
+];
 
-/// The counters of a user. They contain nothing for the export, and at most one row per kind of guess.
+/// The counters of a user: a bounded number of rows, which contain nothing for the export.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "throttles",
     erase: &[ERASE],
@@ -65,42 +208,103 @@ pub(in crate::store) const OWNED: Owned = Owned {
     walk: None,
 };
 
-#[derive(Deserialize)]
-struct ThrottleRow {
-    blocked_until: Timestamp,
+/// Selects the counters of an account.
+pub(in crate::store) fn select_by_email(email: &crate::domain::account::email::Email) -> Statement {
+    query(SELECT_BY_EMAIL).bind("email", email)
 }
 
-pub(in crate::store) fn select(key: ThrottleKey) -> Statement {
-    query(SELECT_ONE).bind("key", key.text())
+/// Selects the counters of addresses without an account.
+pub(in crate::store) fn select(scope: Scope) -> Statement {
+    let (first, last) = scope.range();
+    query(SELECT_RANGE).bind("first", first).bind("last", last)
 }
 
-/// The row of [`select`]; a missing row is a throttle without failures.
-pub(in crate::store) fn read(rows: &Rows) -> Result<Throttle, DbError> {
-    let row: Option<ThrottleRow> = rows.first()?;
-    Ok(Throttle { blocked_until: row.map_or(Timestamp::from_millis(0), |row| row.blocked_until) })
+pub(in crate::store) fn read(rows: &Rows) -> Result<Vec<StoredCounter>, DbError> {
+    rows.all()
 }
 
-pub(in crate::store) fn count_failure(key: ThrottleKey, failures: i64, now: Timestamp) -> Statement {
-    query(COUNT_FAILURE)
-        .bind("key", key.text())
-        .bind("user_id", key.user_id())
+fn bind_known(statement: Statement, scope: Scope) -> Statement {
+    let (first, last) = scope.known_range();
+    statement.bind("first_known", first).bind("last_known", last)
+}
+
+fn bind_unknown(statement: Statement, scope: Scope) -> Statement {
+    let (first, last) = scope.unknown_range();
+    statement.bind("first_unknown", first).bind("last_unknown", last)
+}
+
+pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Timestamp) -> Statement {
+    let scope = counter.scope;
+    bind_unknown(bind_known(query(COUNT_FAILURE), scope), scope)
+        .bind("key", counter.key.as_str())
+        .bind("tag", counter.tag.as_deref())
+        .bind("user_id", scope.user_id())
         .bind("failures", failures)
+        .bind("may_add", matches!(counter.kind, Kind::Device | Kind::Network))
+        .bind("closes_all", counter.kind == Kind::Unknown)
         .bind("now", now)
+        .bind("day", DAY_MS)
         .bind("free_failures", FREE_FAILURES)
+        .bind("free_failures_of_all", FREE_FAILURES_OF_ALL)
+        .bind("max_failures", MAX_FAILURES)
+        .bind("max_known", MAX_KNOWN)
         .bind("first_wait", FIRST_WAIT_MS)
         .bind("max_wait", MAX_WAIT_MS)
         .bind("max_doublings", MAX_DOUBLINGS)
 }
 
-pub(in crate::store) fn reset_after_sign_in(user_id: UserId, session_id: SessionId) -> Statement {
-    query(RESET_AFTER_SIGN_IN).bind("key", ThrottleKey::Password(user_id).text()).bind("session_id", session_id)
+/// Binds the values of [`no_wait`], apart from `:now`.
+pub(in crate::store) fn bind_guard(statement: Statement, counter: &Counter) -> Statement {
+    let slot = matches!(counter.kind, Kind::Unknown | Kind::Overflow).then_some(counter.key.as_str());
+    bind_unknown(bind_known(statement, counter.scope), counter.scope)
+        .bind("tag", counter.tag.as_deref())
+        .bind("slot", slot)
+        .bind("is_overflow", counter.kind == Kind::Overflow)
+        .bind("is_unknown", counter.kind == Kind::Unknown)
+        .bind("max_failures", MAX_FAILURES)
 }
 
-pub(in crate::store) fn reset_after_change(user_id: UserId, new_hash: &str) -> Statement {
-    let (first_key, last_key) = ThrottleKey::range_of(user_id);
-    query(RESET_AFTER_CHANGE)
-        .bind("first_key", first_key)
-        .bind("last_key", last_key)
-        .bind("user_id", user_id)
-        .bind("password_hash", new_hash)
+/// The three statements that follow the opening of a session.
+pub(in crate::store) fn after_sign_in(
+    counter: &Counter,
+    network_tag: &str,
+    session_id: SessionId,
+    now: Timestamp,
+) -> [Statement; 3] {
+    let is_by_device = matches!(counter.kind, Kind::Device | Kind::Overflow);
+    let slot = (counter.kind == Kind::Unknown).then_some(counter.key.as_str());
+    let take_over = bind_known(query(MOVE_SLOT), counter.scope)
+        .bind("network", network_tag)
+        .bind("key", slot)
+        .bind("session_id", session_id)
+        .bind("max_known", MAX_KNOWN)
+        .bind("now", now);
+    let note = bind_known(query(NOTE_NETWORK), counter.scope)
+        .bind("network", network_tag)
+        .bind("resets", !is_by_device)
+        .bind("session_id", session_id)
+        .bind("max_known", MAX_KNOWN)
+        .bind("now", now)
+        .bind("day", DAY_MS);
+    let reset = bind_known(query(RESET_AFTER_SIGN_IN), counter.scope)
+        .bind("key", counter.key.as_str())
+        .bind("tag", counter.tag.as_deref())
+        .bind("session_id", session_id);
+    [take_over, note, reset]
+}
+
+/// Resets all counters, if the password was changed to this hash.
+pub(in crate::store) fn reset_after_change(user_id: UserId, new_hash: &str) -> [Statement; 2] {
+    [RESET_UNKNOWN_AFTER_CHANGE, RESET_KNOWN_AFTER_CHANGE]
+        .map(|sql| bind_user(query(sql), user_id).bind("user_id", user_id).bind("password_hash", new_hash))
+}
+
+/// Resets all counters, if the actor is still an administrator of the platform.
+pub(in crate::store) fn reset_by(actor: UserId, user_id: UserId) -> [Statement; 2] {
+    [UNLOCK_UNKNOWN, UNLOCK_KNOWN].map(|sql| bind_user(query(sql), user_id).bind("actor_id", actor))
+}
+
+fn bind_user(statement: Statement, user_id: UserId) -> Statement {
+    let (first, last) = Scope::User(user_id).range();
+    statement.bind("first_key", first).bind("last_key", last)
 }

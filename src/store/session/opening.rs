@@ -6,12 +6,12 @@
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::limits::MAX_SESSIONS;
-use crate::domain::limits::throttle::ThrottleKey;
+use crate::domain::limits::standing::Counter;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_outcome};
-use crate::store::password::throttle;
+use crate::store::password::throttle::{self, no_wait};
 use crate::store::{IdRow, Store};
 
 /// A session to be opened, with its first refresh token. The ids are random.
@@ -22,6 +22,8 @@ pub struct NewSession<'a> {
     pub expires_at: Timestamp,
     pub token_id: &'a TokenId,
     pub token_expires_at: Timestamp,
+    /// The keyed hash of the client's network, which the account now knows.
+    pub network_tag: &'a str,
     pub request: RequestInfo<'a>,
 }
 
@@ -40,10 +42,10 @@ macro_rules! insert_session {
 pub(in crate::store) use insert_session;
 
 /// Only if the account is active, the verified version of the password is current, and no wait is in force.
-const OPEN_SESSION: &str = insert_session!(
-    "id = :user_id AND is_active = 1 AND password_version = :version
-     AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-     RETURNING id"
+const OPEN_SESSION: &str = concat!(
+    insert_session!("id = :user_id AND is_active = 1 AND password_version = :version AND "),
+    no_wait!(),
+    " RETURNING id"
 );
 
 /// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room.
@@ -87,7 +89,12 @@ pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Sta
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSession<'_>) -> Result<bool, DbError> {
+pub async fn open(
+    store: &Store,
+    verified: VerifiedPassword,
+    counter: &Counter,
+    session: &NewSession<'_>,
+) -> Result<bool, DbError> {
     let (request, user_id) = (session.request, verified.user_id);
     let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
     let record_oldest = audit::insert(RECORD_OLDEST, request);
@@ -95,11 +102,15 @@ pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSessio
         statement.bind("user_id", user_id).bind("max_sessions", MAX_SESSIONS).bind("session_id", session.id)
     });
     let [record_oldest, end_oldest] = make_room;
+    let [move_slot, note_network, reset] =
+        throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
     let [opened, ..] = store
         .batch([
-            open_statement(verified, session),
+            open_statement(verified, counter, session),
             record_outcome(request, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
-            throttle::reset_after_sign_in(user_id, session.id),
+            move_slot,
+            note_network,
+            reset,
             record_oldest,
             end_oldest,
         ])
@@ -107,9 +118,8 @@ pub async fn open(store: &Store, verified: VerifiedPassword, session: &NewSessio
     Ok(!opened.all::<IdRow>()?.is_empty())
 }
 
-fn open_statement(verified: VerifiedPassword, session: &NewSession<'_>) -> Statement {
-    bind(query(OPEN_SESSION), session)
+fn open_statement(verified: VerifiedPassword, counter: &Counter, session: &NewSession<'_>) -> Statement {
+    throttle::bind_guard(bind(query(OPEN_SESSION), session), counter)
         .bind("user_id", verified.user_id)
         .bind("version", verified.version)
-        .bind("throttle", ThrottleKey::Password(verified.user_id).text())
 }

@@ -13,21 +13,26 @@ export async function dump(db) {
   return JSON.stringify(Object.fromEntries(tables.map(({ name }, index) => [name, contents[index]])));
 }
 
-/** The keys of the throttles of a user. */
-export const throttleKey = (id, kind = "password") => `user/${id}/${kind}`;
+/** The keys of the throttles of a user. At sign-in that is the network of the registration, the first known one. */
+export const throttleKey = (id, kind = "password") => `user/${id}/${kind === "password" ? "known/00" : kind}`;
 
-/** Failures and the end of the wait of one throttle. */
+/** Failures and the end of the wait of one throttle; at sign-in, those of all networks and devices. */
 export async function throttleOf(db, key) {
-  const [throttle] = await rows(db, "SELECT failures, blocked_until FROM throttles WHERE key = ?1", key);
-  return throttle ?? { failures: 0, blocked_until: 0 };
+  const keys = key.endsWith("/known/00") ? [key.replace("known/00", "known/*"), key.replace("known/00", "unknown/*")] : [key];
+  const sql = `
+    SELECT coalesce(sum(failures), 0) AS failures, coalesce(max(blocked_until), 0) AS blocked_until
+    FROM throttles WHERE key GLOB ?1 OR key GLOB ?2`;
+  const [throttle] = await rows(db, sql, keys.at(0), keys.at(-1));
+  return throttle;
 }
 
 /** Puts a throttle into a state. */
 export function setThrottle(db, key, { failures = 6, blocked_until: blockedUntil }) {
   const sql = `
-    INSERT INTO throttles (key, failures, blocked_until) VALUES (?1, ?2, ?3)
-    ON CONFLICT (key) DO UPDATE SET failures = ?2, blocked_until = ?3`;
-  return rows(db, sql, key, failures, blockedUntil);
+    INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until)
+    VALUES (?1, (SELECT registered_network FROM users WHERE ?1 = 'user/' || id || '/known/00'), ?2, ?2, ?4, ?3)
+    ON CONFLICT (key) DO UPDATE SET failures = ?2, recent_failures = ?2, failed_at = ?4, blocked_until = ?3`;
+  return rows(db, sql, key, failures, blockedUntil, Date.now());
 }
 
 /** Everything that is on file about a user, with both throttles. */

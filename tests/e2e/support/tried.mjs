@@ -91,8 +91,8 @@ async function addAccounts(service, kind, count, { hash, is_active = 1, failures
   const accounts = await rows(service.db, sql, count, String(kind), hash, is_active);
   if (failures > 0) {
     const throttle = `
-      INSERT INTO throttles (key, failures, blocked_until)
-      SELECT 'user/' || value || '/password', ?2, ?3 FROM json_each(?1)`;
+      INSERT INTO throttles (key, failures, blocked_until, closed_until)
+      SELECT 'user/' || value || '/unknown/00', ?2, ?3, ?3 FROM json_each(?1)`;
     await rows(service.db, throttle, JSON.stringify(accounts.map(({ id }) => id)), failures, blocked_until);
   }
 }

@@ -1,0 +1,161 @@
+//! The standing of a sign-in attempt: which counter it belongs to, and whether a wait is in force.
+//!
+//! An attempt is *known* if it presents a device token of the account, or comes from a network from which the account
+//! signed in within 90 days. It then has only its own wait. All other networks share 32 counters by a keyed hash, and
+//! waits for all of them together. So strangers add at most 32 rows to an account.
+//!
+//! A device has a row only after a failure. If no place is left for one, it counts in the slot of its network, without
+//! the waits for all unknown networks. After 100 failures in a row, a device or a network is no longer known.
+
+use serde::Deserialize;
+
+use crate::domain::ids::{TokenId, UserId};
+use crate::domain::limits::throttle::{
+    FREE_FAILURES, HashKey, KNOWN_FOR_MS, MAX_FAILURES, MAX_KNOWN, Scope, reauthentication_key,
+};
+use crate::domain::time::Timestamp;
+
+const _: () = assert!(FREE_FAILURES >= 1, "a device without a row has no wait");
+
+/// A stored counter.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct StoredCounter {
+    /// Its key, of one of the ranges of [`Scope`].
+    pub key: String,
+    /// The known network or device.
+    pub tag: Option<String>,
+    /// Failures in a row.
+    pub failures: i64,
+    /// End of the wait of this counter, in milliseconds since the Unix epoch.
+    pub blocked_until: i64,
+    /// End of the wait of all unknown networks.
+    pub closed_until: i64,
+    /// The last sign-in from a known network.
+    pub signed_in_at: Option<i64>,
+}
+
+/// The client of an attempt.
+pub struct Client<'a> {
+    /// The key of the hashes of networks.
+    pub key: &'a HashKey,
+    /// Its IPv4 address or IPv6 /64.
+    pub network: &'a str,
+    /// User and device of a valid device token.
+    pub device: Option<&'a (UserId, TokenId)>,
+}
+
+/// The kind of a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Passwords that a signed-in user is asked for again.
+    Reauthentication,
+    /// A known network. That of the registration has a row only after a failure or another sign-in.
+    Network,
+    /// A known device; its first failure adds its row.
+    Device,
+    /// A known device without a place for a row.
+    Overflow,
+    /// An unknown network.
+    Unknown,
+}
+
+/// The counter that an attempt belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// The account, or the shared counters of addresses without one.
+    pub scope: Scope,
+    /// Determines which waits apply.
+    pub kind: Kind,
+    /// The row of an unknown network; a known device falls back to it if its own row was not to be had.
+    pub key: String,
+    /// Names the row of a known network or device.
+    pub tag: Option<String>,
+}
+
+impl Counter {
+    /// The counter of re-authentication.
+    #[must_use]
+    pub fn of_reauthentication(user_id: UserId) -> Self {
+        let key = reauthentication_key(user_id);
+        Self { scope: Scope::User(user_id), kind: Kind::Reauthentication, key, tag: None }
+    }
+}
+
+/// An attempt before its password is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Where a failure counts, and a success resets.
+    pub counter: Counter,
+    /// Even the correct password is refused.
+    pub is_blocked: bool,
+}
+
+/// The tag of a device.
+#[must_use]
+pub fn device_tag(id: &TokenId) -> String {
+    format!("device/{}", id.as_str())
+}
+
+/// Finds the counter of an attempt among those of the account. `registered_from` is the tag of the network of a
+/// registration within 90 days, which has a row only after a failure or another sign-in.
+///
+/// The SQL guards repeat the waits with the same numbers.
+#[must_use]
+pub fn judge(
+    scope: Scope,
+    counters: &[StoredCounter],
+    registered_from: Option<&str>,
+    client: &Client<'_>,
+    now: Timestamp,
+) -> Standing {
+    let slot = scope.slot(client.key, client.network);
+    let shared = counters.iter().find(|counter| counter.key == slot);
+    let is_waiting = |counter: &StoredCounter| counter.blocked_until > now.millis();
+    let stand =
+        |kind, tag, is_blocked| Standing { counter: Counter { scope, kind, key: slot.clone(), tag }, is_blocked };
+    if let Some(tag) = device_of(scope, client).map(device_tag) {
+        match find(counters, &tag) {
+            Some(own) if own.failures >= MAX_FAILURES => {}
+            Some(own) => return stand(Kind::Device, Some(tag), is_waiting(own)),
+            None if has_place(counters) => return stand(Kind::Device, Some(tag), false),
+            None if shared.is_none_or(|slot| slot.failures < MAX_FAILURES) => {
+                return stand(Kind::Overflow, None, shared.is_some_and(is_waiting));
+            }
+            None => {}
+        }
+    }
+    let tag = client.key.network_tag(client.network);
+    let own = find(counters, &tag);
+    let signed_in = |time| time > now.millis() - KNOWN_FOR_MS;
+    let signed_in = registered_from == Some(&tag) || own.and_then(|own| own.signed_in_at).is_some_and(signed_in);
+    if signed_in && own.map_or_else(|| has_place(counters), |own| own.failures < MAX_FAILURES) {
+        return stand(Kind::Network, Some(tag), own.is_some_and(is_waiting));
+    }
+    let is_closed = counters.iter().any(|counter| counter.closed_until > now.millis());
+    stand(Kind::Unknown, None, is_closed || shared.is_some_and(is_waiting))
+}
+
+/// The device to name in the next device token: the presented one, unless guesses have used it up.
+#[must_use]
+pub fn kept_device(user_id: UserId, counters: &[StoredCounter], client: &Client<'_>) -> Option<TokenId> {
+    let device = device_of(Scope::User(user_id), client)?;
+    let is_used_up = find(counters, &device_tag(device)).is_some_and(|own| own.failures >= MAX_FAILURES);
+    (!is_used_up).then(|| device.clone())
+}
+
+fn device_of<'a>(scope: Scope, client: &Client<'a>) -> Option<&'a TokenId> {
+    client.device.filter(|(user_id, _)| scope.user_id() == Some(*user_id)).map(|(_, id)| id)
+}
+
+fn find<'a>(counters: &'a [StoredCounter], tag: &str) -> Option<&'a StoredCounter> {
+    counters.iter().find(|counter| counter.tag.as_deref() == Some(tag))
+}
+
+fn has_place(counters: &[StoredCounter]) -> bool {
+    i64::try_from(counters.iter().filter(|counter| counter.tag.is_some()).count())
+        .is_ok_and(|places| places < MAX_KNOWN)
+}
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! Device tokens: a signed statement that a client signed in to an account before.
+//!
+//! A device token opens nothing. It only tells the throttle which counter an attempt belongs to, so that strangers'
+//! failures do not lock the owner out. It has a `typ` and a `type` of its own, so it is never accepted as another token.
+
+use jwt_compact::{Claims, Header};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{TokenId, UserId};
+use crate::domain::secret::Secret;
+use crate::domain::session::token::{CLOCK_SKEW_SECONDS, TokenAuthority, date_time};
+use crate::domain::time::{DAY, Timestamp};
+
+/// Lifetime of a device token.
+const LIFETIME_SECONDS: i64 = 90 * DAY;
+const HEADER_TYPE: &str = "dt+jwt";
+const TYPE: &str = "device";
+
+/// The claims in their wire format, besides `iat` and `exp`. `jti` is the device, the same in each of its tokens.
+#[derive(Clone, Serialize, Deserialize)]
+struct DeviceClaims {
+    sub: String,
+    jti: String,
+    #[serde(rename = "type")]
+    kind: String,
+    iss: String,
+    aud: String,
+}
+
+impl TokenAuthority {
+    /// Signs the token of a device, which is valid for 90 days.
+    ///
+    /// # Errors
+    /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
+    pub fn sign_device(
+        &self,
+        user_id: UserId,
+        device: &TokenId,
+        now: Timestamp,
+    ) -> Result<Secret, jwt_compact::CreationError> {
+        let (issuer, audience) = self.names();
+        let mut body = Claims::new(DeviceClaims {
+            sub: user_id.to_string(),
+            jti: device.as_str().to_owned(),
+            kind: TYPE.to_owned(),
+            iss: issuer.to_owned(),
+            aud: audience.to_owned(),
+        });
+        body.issued_at = date_time(now);
+        body.expiration = date_time(now.plus_seconds(LIFETIME_SECONDS));
+        self.sign_claims(Header::empty().with_token_type(HEADER_TYPE), &body)
+    }
+
+    /// The user and the device of a valid device token.
+    #[must_use]
+    pub fn verify_device(&self, text: &str, now: Timestamp) -> Option<(UserId, TokenId)> {
+        let claims = self.signed_claims::<DeviceClaims>(HEADER_TYPE, text)?;
+        let custom = &claims.custom;
+        if custom.kind != TYPE || (custom.iss.as_str(), custom.aud.as_str()) != self.names() {
+            return None;
+        }
+        let issued_at = Timestamp::from_seconds(claims.issued_at?.timestamp());
+        let expires_at = Timestamp::from_seconds(claims.expiration?.timestamp());
+        if issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) || expires_at <= now {
+            return None;
+        }
+        Some((UserId::parse(&custom.sub)?, TokenId::parse(&custom.jti)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::SessionId;
+    use crate::domain::session::token::{TokenClaims, TokenKind};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn authority(secret: &str, issuer: &str) -> TokenAuthority {
+        TokenAuthority::new(&Secret::new(secret.repeat(32)), None, issuer, "audience")
+    }
+
+    fn device() -> (UserId, TokenId) {
+        (UserId::new(7).unwrap(), TokenId::from_random([0xcd; 16]))
+    }
+
+    fn sign(authority: &TokenAuthority) -> String {
+        authority.sign_device(device().0, &device().1, NOW).unwrap().expose().to_owned()
+    }
+
+    #[test]
+    fn a_device_token_names_its_account_and_device_for_ninety_days() {
+        let (own, end) = (authority("k", "issuer"), NOW.plus_seconds(90 * DAY));
+        let token = sign(&own);
+        assert_eq!(own.verify_device(&token, NOW), Some(device()));
+        assert_eq!(own.verify_device(&token, end.plus_seconds(-1)), Some(device()));
+        assert_eq!(own.verify_device(&token, end), None);
+        assert_eq!(own.verify_device(&token, NOW.plus_seconds(-61)), None, "from the future");
+    }
+
+    #[test]
+    fn a_device_token_of_another_key_or_issuer_is_none() {
+        let own = authority("k", "issuer");
+        assert_eq!(own.verify_device(&sign(&authority("l", "issuer")), NOW), None);
+        assert_eq!(own.verify_device(&sign(&authority("k", "another")), NOW), None);
+        let token = sign(&own);
+        for text in ["", "x", "a.b.c", &token[..token.len() - 1], &format!("{token}x"), &"x".repeat(100_000)] {
+            assert_eq!(own.verify_device(text, NOW), None);
+        }
+    }
+
+    #[test]
+    fn a_device_token_survives_a_rotation_of_the_secret() {
+        let [old, new] = ["k", "l"].map(|secret| Secret::new(secret.repeat(32)));
+        let rotated = TokenAuthority::new(&new, Some(&old), "issuer", "audience");
+        assert_eq!(rotated.verify_device(&sign(&authority("k", "issuer")), NOW), Some(device()));
+    }
+
+    #[test]
+    fn no_token_is_accepted_as_one_of_another_kind() {
+        let own = authority("k", "issuer");
+        let (id, session_id) = (device().1, SessionId::new(99).unwrap());
+        let claims =
+            TokenClaims { id, user_id: device().0, session_id, issued_at: NOW, expires_at: NOW.plus_seconds(900) };
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
+            assert!(own.verify(kind, &sign(&own), NOW).is_err());
+            assert_eq!(own.verify_device(own.sign(kind, &claims).unwrap().expose(), NOW), None);
+        }
+    }
+}
