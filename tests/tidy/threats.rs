@@ -18,9 +18,8 @@ fn each_defence_of_the_threat_model_has_its_test() {
     assert!(defences.len() > 40, "{}", defences.len());
     for line in defences {
         let reference = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let (file, name) =
-            test.strip_prefix('`').and_then(|test| test.split_once("`: ")).unwrap_or_else(|| panic!("{line}"));
-        let text = fs::read_to_string(root.join(file)).unwrap_or_else(|_| panic!("{line}"));
+        let (file, name) = reference.trim_start_matches('`').split_once("`: ").unwrap();
+        let source = fs::read_to_string(root.join(file)).unwrap();
         // A function, or the beginning of a title. Titles may be built from parts, so a part of a literal is enough.
         let function = source.contains(&format!("fn {name}("));
         let title = ["\"", "`"].iter().any(|quote| source.contains(&format!("{quote}{name}")));
