@@ -17,6 +17,7 @@ pub mod peer;
 pub mod problem;
 pub mod request_id;
 pub mod secret;
+pub mod secret_keys;
 pub mod session;
 pub mod settings;
 pub mod tenant;

@@ -57,9 +57,8 @@ impl App {
             Err(wrong) => wrong.presentation.clone(),
         };
         let configuration = settings.map(|settings| {
-            let previous = settings.secret_key_previous.as_ref();
             let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
-            let tokens = TokenAuthority::new(&settings.secret_key, previous, issuer, audience);
+            let tokens = TokenAuthority::new(&settings.secret_keys, issuer, audience);
             Arc::new(Configuration { settings, tokens })
         });
         let plain_router = routes::router(&presentation.base_path);

@@ -24,6 +24,7 @@ mod courses;
 mod crowds;
 mod every_statement;
 mod failures;
+mod key_rotation;
 mod last_administrator;
 mod limits;
 mod logs;

@@ -72,6 +72,7 @@ impl TokenAuthority {
 mod tests {
     use super::*;
     use crate::domain::ids::SessionId;
+    use crate::domain::secret_keys::SecretKeys;
     use crate::domain::session::token::{TokenClaims, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -79,7 +80,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn authority(secret: &str, issuer: &str) -> TokenAuthority {
-        TokenAuthority::new(&Secret::new(secret.repeat(32)), None, issuer, "audience")
+        TokenAuthority::new(&SecretKeys::only(Secret::new(secret.repeat(32))), issuer, "audience")
     }
 
     fn device() -> (UserId, TokenId) {
@@ -114,7 +115,8 @@ mod tests {
     #[test]
     fn a_device_token_survives_a_rotation_of_the_secret() {
         let [old, new] = ["k", "l"].map(|secret| Secret::new(secret.repeat(32)));
-        let rotated = TokenAuthority::new(&new, Some(&old), "issuer", "audience");
+        let keys = SecretKeys { previous: Some(old), ..SecretKeys::only(new) };
+        let rotated = TokenAuthority::new(&keys, "issuer", "audience");
         assert_eq!(rotated.verify_device(&sign(&authority("k", "issuer")), NOW), Some(device()));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The `jwt-compact` crate owns parsing and HMAC. This file owns the claims, the choice of the key, and the order of
 //! the checks. A token cannot choose an algorithm or the location of a key. `alg` must be HS256, `kid` must name one
-//! of at most two configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10). A `crit` header is refused,
+//! of at most three configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10). A `crit` header is refused,
 //! because the service understands no extension (RFC 7515 §4.1.11).
 
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::ids::{SessionId, TokenId, UserId, hex};
 use crate::domain::secret::Secret;
+use crate::domain::secret_keys::SecretKeys;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// Maximum length of a presented token in bytes, several times that of an issued one.
@@ -107,7 +108,8 @@ impl Key {
 /// Signs and verifies the tokens of this service.
 pub struct TokenAuthority {
     current: Key,
-    previous: Option<Key>,
+    /// Further keys that verify.
+    others: Vec<Key>,
     issuer: String,
     audience: String,
 }
@@ -119,20 +121,21 @@ impl std::fmt::Debug for TokenAuthority {
 }
 
 impl TokenAuthority {
-    /// Signs with `secret`, and verifies with `secret` or `previous`. An operator can thus rotate the secret, and all
+    /// Signs with the current key, and verifies with its neighbours too. An operator can thus replace the key, and all
     /// sessions stay valid.
     #[must_use]
-    pub fn new(secret: &Secret, previous: Option<&Secret>, issuer: &str, audience: &str) -> Self {
+    pub fn new(keys: &SecretKeys, issuer: &str, audience: &str) -> Self {
         Self {
-            current: Key::new(secret),
-            previous: previous.map(Key::new),
+            current: Key::new(&keys.current),
+            others: keys.verifying().skip(1).map(Key::new).collect(),
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         }
     }
 
     /// Signs a token. The same claims give the same bytes, so a retried refresh can return the lost successor although
-    /// no token is stored.
+    /// no token is stored. If the key changed between, the retry has another signature. Both texts are one token: they
+    /// have the same `jti`, and every isolate knows both keys.
     ///
     /// # Errors
     /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
@@ -220,7 +223,7 @@ impl TokenAuthority {
     }
 
     fn key(&self, id: &str) -> Option<&Key> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+        std::iter::once(&self.current).chain(&self.others).find(|key| key.id == id)
     }
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 
 use super::*;
+use crate::domain::secret_keys::PreviousUse;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -12,8 +13,12 @@ fn secret(text: &str) -> Secret {
     Secret::new(text.repeat(32))
 }
 
+fn with_keys(keys: &SecretKeys) -> TokenAuthority {
+    TokenAuthority::new(keys, "issuer", "audience")
+}
+
 fn authority() -> TokenAuthority {
-    TokenAuthority::new(&secret("k"), None, "issuer", "audience")
+    with_keys(&SecretKeys::only(secret("k")))
 }
 
 fn claims() -> TokenClaims {
@@ -185,7 +190,7 @@ fn a_token_expires_at_its_exp_to_the_second() {
 #[test]
 fn expiry_is_reported_only_for_own_tokens() {
     let late = NOW.plus_seconds(10_000);
-    let stranger = TokenAuthority::new(&secret("x"), None, "issuer", "audience");
+    let stranger = with_keys(&SecretKeys::only(secret("x")));
     let text = sign(&stranger, TokenKind::Access);
     assert_eq!(authority().verify(TokenKind::Access, &text, late), Err(TokenFault::Invalid));
 }
@@ -231,15 +236,30 @@ fn keys_named_in_the_token_header_are_ignored() {
     assert!(is_invalid(&bad));
 }
 
+/// One line for each configuration: the key that signs, then the keys whose tokens are valid.
 #[test]
-fn the_previous_secret_verifies_but_never_signs() {
-    let old = authority();
-    let new = TokenAuthority::new(&secret("n"), Some(&secret("k")), "issuer", "audience");
-    let from_old = sign(&old, TokenKind::Access);
-    let from_new = sign(&new, TokenKind::Access);
-    assert_eq!(new.verify(TokenKind::Access, &from_old, NOW), Ok(claims()));
-    assert_eq!(new.verify(TokenKind::Access, &from_new, NOW), Ok(claims()));
-    assert_eq!(old.verify(TokenKind::Access, &from_new, NOW), Err(TokenFault::Invalid));
-    let forgotten = TokenAuthority::new(&secret("n"), None, "issuer", "audience");
-    assert_eq!(forgotten.verify(TokenKind::Access, &from_old, NOW), Err(TokenFault::Invalid));
+fn only_the_current_key_signs_and_its_neighbours_verify() {
+    let key = |letter: Option<&str>| letter.map(secret);
+    let matrix: [(&str, Option<&str>, Option<&str>, PreviousUse, &str); 7] = [
+        ("a", None, None, PreviousUse::All, "a"),
+        ("a", Some("b"), None, PreviousUse::All, "ab"),
+        ("b", None, Some("a"), PreviousUse::All, "ab"),
+        ("b", Some("c"), Some("a"), PreviousUse::All, "abc"),
+        ("b", None, None, PreviousUse::All, "b"),
+        ("b", None, Some("a"), PreviousUse::Decrypt, "b"),
+        ("b", Some("c"), Some("a"), PreviousUse::Decrypt, "bc"),
+    ];
+    for (current, next, previous, previous_use, accepted) in matrix {
+        let keys = SecretKeys { current: secret(current), next: key(next), previous: key(previous), previous_use };
+        let own = with_keys(&keys);
+        let only_current = with_keys(&SecretKeys::only(secret(current)));
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
+            assert_eq!(sign(&own, kind), sign(&only_current, kind), "{current} signs");
+            for letter in ["a", "b", "c", "d"] {
+                let token = sign(&with_keys(&SecretKeys::only(secret(letter))), kind);
+                let expected = if accepted.contains(letter) { Ok(claims()) } else { Err(TokenFault::Invalid) };
+                assert_eq!(own.verify(kind, &token, NOW), expected, "{letter} with {keys:?}");
+            }
+        }
+    }
 }

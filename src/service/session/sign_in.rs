@@ -42,9 +42,9 @@ pub enum SignIn {
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
     let no_account = Scope::without_account(&command.email);
     let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
-    let (key, network) = (ctx.throttle_key(), ctx.request.peer.network());
+    let (key, other_keys, network) = (ctx.throttle_key(), ctx.other_throttle_keys(), ctx.request.peer.network());
     let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
-    let client = Client { key: &key, network: &network, device: device.as_ref() };
+    let client = Client { key: &key, other_keys: &other_keys, network: &network, device: device.as_ref() };
     let user = account.credentials.as_ref();
     let registered_from = user.and_then(|user| user.registered_network.as_deref());
     let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
