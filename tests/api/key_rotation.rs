@@ -139,6 +139,7 @@ async fn after_a_leak_nothing_that_the_old_key_signs_is_accepted() {
         session_id: SessionId::parse(&member("sid")).unwrap(),
         issued_at: START,
         expires_at: START.plus_seconds(900),
+        auth_time: Some(START),
     };
     let thief = TokenAuthority::new(&SecretKeys::only(Secret::new(A)), "edge-auth", "edge-auth");
     let [access, refresh] =

@@ -48,6 +48,7 @@ mod signing_in;
 mod signing_out;
 mod spoofing;
 mod statements;
+mod step_up;
 mod support;
 mod tenants;
 mod throttle;

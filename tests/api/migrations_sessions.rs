@@ -25,6 +25,7 @@ fn signed(session: i64, letter: char) -> String {
         session_id: SessionId::new(session).unwrap(),
         issued_at: START,
         expires_at: START.plus_seconds(86_400),
+        auth_time: None,
     };
     let authority = TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "edge-auth", "edge-auth");
     authority.sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned()

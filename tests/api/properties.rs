@@ -48,6 +48,7 @@ proptest! {
             session_id: SessionId::from_random(session),
             issued_at: now,
             expires_at: now.plus_seconds(life),
+            auth_time: None,
         };
         let text = authority().sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned();
         prop_assert_eq!(authority().verify(TokenKind::Refresh, &text, now), Ok(claims));

@@ -124,8 +124,8 @@ mod tests {
     fn no_token_is_accepted_as_one_of_another_kind() {
         let own = authority("k", "issuer");
         let (id, session_id) = (device().1, SessionId::new(99).unwrap());
-        let claims =
-            TokenClaims { id, user_id: device().0, session_id, issued_at: NOW, expires_at: NOW.plus_seconds(900) };
+        let (user_id, expires_at, auth_time) = (device().0, NOW.plus_seconds(900), Some(NOW));
+        let claims = TokenClaims { id, user_id, session_id, issued_at: NOW, expires_at, auth_time };
         for kind in [TokenKind::Access, TokenKind::Refresh] {
             assert!(own.verify(kind, &sign(&own), NOW).is_err());
             assert_eq!(own.verify_device(own.sign(kind, &claims).unwrap().expose(), NOW), None);

@@ -21,6 +21,8 @@ use crate::domain::time::{MINUTE, Timestamp};
 const MAX_LENGTH: usize = 4096;
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
+/// The method of a sign-in with a password (RFC 8176 §2).
+const BY_PASSWORD: &str = "pwd";
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
@@ -55,6 +57,9 @@ pub struct TokenClaims {
     pub issued_at: Timestamp,
     /// The `exp` claim, in whole seconds; the token is invalid from then on.
     pub expires_at: Timestamp,
+    /// The `auth_time` claim: the sign-in that opened the session, in whole seconds. Access tokens have it, except those of
+    /// versions that did not know it.
+    pub auth_time: Option<Timestamp>,
 }
 
 /// Why a token is not accepted.
@@ -76,6 +81,11 @@ struct CustomClaims {
     kind: TokenKind,
     iss: String,
     aud: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    /// Every session is opened with a password, so nothing depends on it yet.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'static str; 1]>,
 }
 
 /// The header parameters that the service looks at, besides those that `jwt-compact` reads.
@@ -147,6 +157,8 @@ impl TokenAuthority {
             kind,
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
+            auth_time: claims.auth_time.map(Timestamp::seconds),
+            amr: claims.auth_time.map(|_| [BY_PASSWORD]),
         });
         body.issued_at = date_time(claims.issued_at);
         body.expiration = date_time(claims.expires_at);
@@ -218,6 +230,7 @@ impl TokenAuthority {
             session_id: SessionId::parse(&custom.sid)?,
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
+            auth_time: custom.auth_time.map(Timestamp::from_seconds),
         };
         Some((claims, not_before))
     }

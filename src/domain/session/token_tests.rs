@@ -28,6 +28,7 @@ fn claims() -> TokenClaims {
         session_id: SessionId::new(99).unwrap(),
         issued_at: NOW,
         expires_at: NOW.plus_seconds(900),
+        auth_time: Some(NOW.plus_seconds(-86_400)),
     }
 }
 
@@ -58,7 +59,7 @@ fn good_header() -> serde_json::Value {
 fn good_body() -> serde_json::Value {
     serde_json::json!({
         "sub": "7", "jti": "cd".repeat(16), "sid": "99", "type": "access", "iss": "issuer", "aud": "audience",
-        "iat": NOW.seconds(), "exp": NOW.seconds() + 900,
+        "iat": NOW.seconds(), "exp": NOW.seconds() + 900, "auth_time": NOW.seconds() - 86_400, "amr": ["pwd"],
     })
 }
 
@@ -104,6 +105,22 @@ fn wire_format_unchanged() {
 fn forge_makes_valid_tokens_from_valid_parts() {
     let text = forge(&good_header(), &good_body());
     assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(claims()));
+}
+
+/// Refresh tokens have none, and tokens of earlier versions neither: their claims are exactly those of before.
+#[test]
+fn a_token_without_the_time_of_the_sign_in_is_valid() {
+    let old = TokenClaims { auth_time: None, ..claims() };
+    let text = forge(&good_header(), &without(without(good_body(), "auth_time"), "amr"));
+    assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(old.clone()));
+    let text = authority().sign(TokenKind::Refresh, &old).unwrap().expose().to_owned();
+    let claims = text.split('.').nth(1).unwrap();
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let expected = with(without(without(good_body(), "auth_time"), "amr"), "type", "refresh".into());
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&claims).unwrap(), expected);
+    for wrong in [serde_json::json!("now"), serde_json::json!(1.5), serde_json::json!([])] {
+        assert!(is_invalid(&forge(&good_header(), &with(good_body(), "auth_time", wrong))));
+    }
 }
 
 #[test]

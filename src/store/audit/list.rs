@@ -186,7 +186,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::RoleRemoved
         | EventType::Disabled
         | EventType::Enabled
-        | EventType::Unlocked => false,
+        | EventType::Unlocked
+        | EventType::StepUpRefused => false,
     }
 }
 

@@ -191,6 +191,11 @@ pub struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
+    /// The `Authorization` header.
+    pub fn token(&self) -> &str {
+        self.authorization.as_deref().unwrap_or_default()
+    }
+
     /// Sends a request, written as `METHOD /path` and optionally a JSON body.
     pub async fn ask(&self, request: &str) -> Reply {
         let mut words = request.splitn(3, ' ');
