@@ -33,7 +33,7 @@ impl PreviousUse {
     }
 }
 
-/// The configured keys.
+/// The keys that the settings name.
 #[derive(Debug, Clone)]
 pub struct SecretKeys {
     /// The only key that signs.

@@ -19,9 +19,9 @@ use crate::store::read::Read;
 /// The age of the caller's sign-in.
 #[derive(Clone)]
 pub enum SignInAge {
-    /// At most ten minutes.
+    /// At most ten minutes, so no row is needed.
     Recent,
-    /// More, or unknown.
+    /// More than ten minutes, or not in the token.
     Old {
         /// The caller's credentials; `None` if the account was erased.
         account: Option<Account>,
