@@ -118,12 +118,50 @@ fn batches_pass_the_breaker_and_statements_cross_once() {
     let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
     assert!(response.starts_with("R200\n") && response.contains("\"ready\""), "{response}");
 
-    for failure in [Answer::Late, Answer::Failed("D1_ERROR: Network connection lost.".to_owned()), text("[null]")] {
-        let failed = then(begin("GET", "/health/ready", ""), &batch(Value::Null), failure);
-        let reported = then(failed, &asked("failed"), answer(Value::Null));
+    // The isolate's id, the failures, and the good answers since the last report.
+    let reported = |failures: u32, good: u32| asked(&format!("failed/12370169555311111083.{failures}.{good}"));
+    let lost = || Answer::Failed("D1_ERROR: Network connection lost.".to_owned());
+    let begun = || begin("GET", "/health/ready", "");
+    for (failure, good) in [(Answer::Late, 1), (lost(), 0), (text("[null]"), 0)] {
+        let failed = then(begun(), &batch(Value::Null), failure);
+        let reported = then(failed, &reported(1, good), answer(Value::Null));
         let Turn { response, .. } = then(reported, &asked("inspect"), answer(Value::Null));
         assert!(response.starts_with("R503\n") && response.contains("\"failing\""), "{response}");
     }
+
+    // A call of a client that disconnected is neither a failure nor a good answer.
+    let left = Answer::Failed("D1_ERROR: Can't read from request stream because client disconnected.".to_owned());
+    let Turn { response, .. } = then(then(begun(), &batch(Value::Null), left), &asked("inspect"), answer(Value::Null));
+    assert!(response.starts_with("R503\n"), "{response}");
+
+    // An object of an earlier version answers with nothing, and one that is out of reach with nonsense.
+    let failed = then(begun(), &batch(Value::Null), Answer::Late);
+    let refused = then(failed, &reported(1, 0), text(""));
+    let inspecting = then(refused, &asked("failed"), answer(Value::Null));
+    let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
+    assert!(response.contains("\"shared\":true"), "{response}");
+    let unknown = text(&json!({"admission": null, "view": view, "is_unknown": true}).to_string());
+    let failed = then(begun(), &batch(Value::Null), Answer::Late);
+    let inspecting = then(then(failed, &reported(1, 0), unknown), &asked("failed"), answer(Value::Null));
+    let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
+    assert!(response.contains("\"shared\":true"), "{response}");
+
+    // The tenth call saves up one repetition, which is a success for the breaker.
+    let calls = || then(begun(), &batch(Value::Null), text("[[{\"alive\":1}]]"));
+    for _ in 0..3 {
+        then(calls(), &asked("inspect"), answer(Value::Null));
+    }
+    let pausing = then(begun(), &batch(Value::Null), lost());
+    // 50 and the random byte, 0xab.
+    let repeating = then(pausing, &json!(["pause", 0, 221]), text(""));
+    let again = json!(["batch", 5000 - 221, [[statement[0], statement[1], null]]]);
+    let inspecting = then(repeating, &again, text("[[{\"alive\":1}]]"));
+    let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
+    assert!(response.starts_with("R200\n"), "{response}");
+    let failed = then(begun(), &batch(Value::Null), lost());
+    let reported = then(failed, &reported(1, 4), answer(Value::Null));
+    let Turn { response, .. } = then(reported, &asked("inspect"), answer(Value::Null));
+    assert!(response.starts_with("R503\n"), "one repetition for ten calls: {response}");
 }
 
 #[test]
