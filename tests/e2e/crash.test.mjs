@@ -29,10 +29,10 @@ describe("a panic", () => {
     ]) {
       const response = await panic();
       assertEnvelope(response, 500, "INTERNAL_ERROR");
-      assert.doesNotMatch(response.body.error.message, /prepare|panic|unwrap/i);
+      assert.doesNotMatch(response.body.error.message, /unreadable|panic|unwrap/i);
       const lines = await loggedOf(service, response);
       assert.equal(lines[0].message, "Request started");
-      assert.ok(lines.some((line) => line.level === "ERROR" && /prepare failed/.test(line.cause)), "the cause");
+      assert.ok(lines.some((line) => line.level === "ERROR" && /unreadable answer/.test(line.cause)), "the cause");
       assertSuccess(await me(service, access), 200);
     }
     assertSuccess(await refresh(service, token), 200);
@@ -77,6 +77,28 @@ describe("a panic", () => {
     (await loggedText(service)).forEach(assertLogLine);
   });
 
+  test("is answered with the CORS headers of any other response", async (t) => {
+    for (const [origins, origin] of [
+      ['["https://app.example"]', "https://app.example"],
+      ['["https://app.example"]', "https://other.example"],
+      ['["https://app.example"]', undefined],
+      ['["*"]', "https://app.example"],
+      [undefined, "https://app.example"],
+    ]) {
+      const settings = { BACKEND_CORS_ORIGINS: origins };
+      const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
+      const { access } = await signUp(service);
+      const headers = origin ? { Origin: origin } : {};
+      const corsOf = (response) => Object.entries(response.headers).filter(([name]) => /^(access-|vary)/.test(name)).sort();
+      const [whole, lost] = [await me(service, access, headers), await me(service, access, { ...headers, ...PANIC })];
+      assertSuccess(whole, 200);
+      assert.equal(lost.status, 500);
+      const expected = corsOf(whole).filter(([name]) => origin === "https://app.example" || name.includes("allow-origin"));
+      assert.deepEqual(corsOf(lost), expected, `${origins} ${origin}`);
+      await service.stop();
+    }
+  });
+
   test("among many concurrent requests leaves none without an answer", async (t) => {
     const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
     const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
@@ -100,6 +122,19 @@ describe("a panic", () => {
     await assertSoundSessions(service.db);
     (await loggedText(service)).forEach(assertLogLine);
   });
+});
+
+test("a binding that throws at once fails only the request that asked it", async (t) => {
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/held-db.mjs", settings: { D1_TIMEOUT_MS: "60000" } });
+  const { access, refresh: token } = await signUp(service);
+  const inFlight = [me(service, access, HOLD), refresh(service, token, HOLD)];
+  await service.logged(isHeld, 2);
+  assertEnvelope(await me(service, access, { "X-Test-Throw": "1" }), 503, "SERVICE_UNAVAILABLE");
+  assertSuccess(await send(service, "/health", { headers: { "X-Test-Release": "1" } }), 200);
+  (await Promise.all(inFlight)).forEach((response) => assertSuccess(response, 200));
+  const lines = await loggedText(service);
+  assert.ok(lines.some((line) => /prepare failed/.test(line)), "the cause");
+  assert.ok(!lines.some((line) => /The instance is lost/.test(line)));
 });
 
 test("a trap of the Wasm is answered with the envelope, and a new instance serves the next request", async (t) => {
