@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::domain::breaker::repetition::RepetitionBudget;
 use crate::ports::{Db, DbError, Entropy, NumberedSql, PortFuture, Rows, Statement, Value};
-use crate::shell::clock::{self, Wait};
+use crate::shell::clock::Wait;
 use crate::shell::tasks::{Answer, ask};
 
 thread_local! {
@@ -53,10 +53,6 @@ impl D1 {
     }
 
     async fn call(&self, statements: Vec<Statement>, is_probe: bool) -> Result<Vec<Rows>, DbError> {
-        if clock::is_outdated() {
-            // The deadline of a call in this turn would begin before the hash that this turn has computed.
-            ask("pause", 0, "0").await;
-        }
         let mut left_ms = self.left_ms.load(Ordering::Relaxed);
         let answer = match self.attempt(&statements, &mut left_ms).await {
             // A probe is one call.

@@ -209,6 +209,22 @@ fn one_transient_failure_for_ten_calls_is_repeated() {
 }
 
 #[test]
+fn the_deadline_of_a_call_begins_after_the_hash() {
+    let body = json!({"email": "ada@example.com", "password": "correct horse battery"}).to_string();
+    let begun = begin("POST", "/auth/register", ":application/json");
+    let waiting = then(begun, &json!(["body", 0, [16384, false]]), Answer::Bytes(body.into_bytes()));
+    let mut hashed = then(waiting, &json!(["pause", 0, null]), text(""));
+    assert_eq!(hashed.want.as_ref().unwrap().1, json!(["pause", 0, 0]), "nothing is asked in the turn of the hash");
+    clock::set(Timestamp::from_millis(1_800_000_000_200));
+    hashed = then(hashed, &json!(["pause", 0, 0]), text(""));
+    if hashed.want.as_ref().unwrap().1[0] == "breaker" {
+        hashed = then(hashed, &asked("admit"), told(&json!({"admission": "go"})));
+    }
+    let (_, batch) = hashed.want.expect("a batch");
+    assert_eq!((&batch[0], &batch[1]), (&json!("batch"), &json!(5000)));
+}
+
+#[test]
 fn a_missing_binding_or_setting_is_named_and_never_its_value() {
     let environment = json!({ "variables": { "SECRET_KEY": "short" }, "bindings": ["DB", "ASSETS"] }).to_string();
     let wrong = read_settings(&serde_json::from_str(&environment).unwrap()).unwrap_err();
