@@ -7,7 +7,7 @@ import { login, logout, me, newUser, refresh, register, send, signUp } from "./s
 import { assertSoundSessions } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { startKillable } from "./support/killable.mjs";
-import { assertLogLine, loggedOf, loggedText } from "./support/logs.mjs";
+import { assertLogLine, logged, loggedOf, loggedText } from "./support/logs.mjs";
 import { startService } from "./support/service.mjs";
 import { startFor, stateFolder } from "./support/start.mjs";
 
@@ -122,6 +122,19 @@ describe("a panic", () => {
     await assertSoundSessions(service.db);
     (await loggedText(service)).forEach(assertLogLine);
   });
+});
+
+test("a panic of Rust is logged with its place, and answered with the envelope", async (t) => {
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/reentrant.mjs" });
+  const response = await send(service, "/nowhere", { headers: PANIC });
+  assertEnvelope(response, 500, "INTERNAL_ERROR");
+  const panics = await logged(service, (line) => line.message === "Panicked");
+  assert.equal(panics.length, 1);
+  assert.deepEqual([panics[0].level, panics[0].name], ["ERROR", "app.errors"]);
+  assert.match(panics[0].cause, /panicked at .*\.rs:\d+:\d+:\nreentrant init/);
+  const [line] = (await loggedOf(service, response)).filter(({ message }) => message === "Request lost in a crash");
+  assert.match(line.cause, /RuntimeError/);
+  await signUp(service);
 });
 
 test("a binding that throws at once fails only the request that asked it", async (t) => {
