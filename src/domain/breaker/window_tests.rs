@@ -78,6 +78,17 @@ fn one_isolate_alone_or_two_that_agree_open_the_breaker() {
 }
 
 #[test]
+fn the_order_in_which_reports_arrive_does_not_matter() {
+    let mut reports = [(1, 1, 2), (1, 1, 0), (1, 1, 0), (2, 1, 2), (2, 1, 1)];
+    for _ in 0..reports.len() {
+        reports.rotate_left(1);
+        assert!(opens(&reports), "5 of 10: {reports:?}");
+        let one_more = reports.map(|(isolate, failures, successes)| (isolate, failures, successes + 1));
+        assert!(!opens(&one_more), "5 of 15: {one_more:?}");
+    }
+}
+
+#[test]
 fn reports_end_with_the_window_and_their_number_is_bounded() {
     let mut window = Window::default();
     for isolate in 0..10_000 {
