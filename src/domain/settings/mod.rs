@@ -212,11 +212,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn breaker(&mut self, d1_timeout_ms: Option<i64>) -> Option<Policy> {
         let threshold = self.or("BREAKER_FAILURE_THRESHOLD", Some(5), |text| integer(text, 1, 1000));
+        let percent = self.or("BREAKER_FAILURE_PERCENT", Some(50), |text| integer(text, 1, 100));
         let window = self.or("BREAKER_FAILURE_WINDOW_SECONDS", Some(60), |text| integer(text, 1, 3600));
         let recovery = self.or("BREAKER_RECOVERY_TIMEOUT_SECONDS", Some(30), |text| integer(text, 1, 3600));
         let probes = self.or("BREAKER_HALF_OPEN_MAX_CALLS", Some(1), |text| integer(text, 1, 100));
         Some(Policy {
             failure_threshold: u32::try_from(threshold?).ok()?,
+            failure_percent: u32::try_from(percent?).ok()?,
             failure_window_ms: window? * 1000,
             recovery_timeout_ms: recovery? * 1000,
             max_probes: u32::try_from(probes?).ok()?,

@@ -37,6 +37,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(keys.previous_use, PreviousUse::All);
     let breaker = Policy {
         failure_threshold: 5,
+        failure_percent: 50,
         failure_window_ms: 60_000,
         recovery_timeout_ms: 30_000,
         max_probes: 1,
@@ -123,6 +124,7 @@ fn numbers_have_bounds() {
         ("PASSWORD_MIN_LENGTH", "1", "128"),
         ("D1_TIMEOUT_MS", "1", "60000"),
         ("BREAKER_FAILURE_THRESHOLD", "1", "1000"),
+        ("BREAKER_FAILURE_PERCENT", "1", "100"),
         ("BREAKER_FAILURE_WINDOW_SECONDS", "1", "3600"),
         ("BREAKER_RECOVERY_TIMEOUT_SECONDS", "1", "3600"),
         ("BREAKER_HALF_OPEN_MAX_CALLS", "1", "100"),

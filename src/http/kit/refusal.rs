@@ -112,7 +112,14 @@ impl From<service::Error> for Refusal {
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
             }
-            service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
+            service::Error::Database(
+                DbError::TimedOut(_)
+                | DbError::Transient(_)
+                | DbError::Overloaded(_)
+                | DbError::Unavailable(_)
+                | DbError::Abandoned(_)
+                | DbError::Corrupt(_),
+            )
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
             service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))

@@ -54,7 +54,7 @@ fn issue(ctx: &Context<'_>, presented: &TokenClaims, session: SessionState, retr
 /// Notes the exchange if the database may have carried it out without answering. A client that repeats the request is
 /// then not taken for a thief.
 async fn unanswered(ctx: &Context<'_>, presented: &TokenClaims, proposed: TokenId, error: DbError) -> Error {
-    if error.is_failure() {
+    if error.is_unresolved() {
         let exchange = UnresolvedExchange { session_id: presented.session_id, successor_id: proposed };
         ctx.store.gate().note_unresolved(exchange).await;
     }
