@@ -103,7 +103,7 @@ macro_rules! routes {
                         access: access!($access $(($($permission)::+ on $resource))?),
                         limits: limits!($network $(, $user)?),
                     };
-                    const { assert!(RULE.limits.fit(RULE.access), "{}", $path) };
+                    const _: () = assert!(RULE.limits.fit(RULE.access), "{}", $path);
                     router.route($path, endpoint!(RULE, MethodFilter::$method, $(reads $plan)? $(=> $handler)?))
                 };
             )*
