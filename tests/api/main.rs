@@ -25,6 +25,7 @@ mod crowds;
 mod every_statement;
 mod failures;
 mod last_administrator;
+mod limit_numbers;
 mod limited_routes;
 mod limits;
 mod logs;
