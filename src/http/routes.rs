@@ -14,11 +14,14 @@ use crate::domain::authz::Permission;
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::limits::{RateLimit, UserLimit};
+use crate::domain::problem::Code;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
-use crate::http::kit::access::{Rule, guarded, method_not_allowed, no_reading, not_found, reading};
+use crate::http::kit::access::{Rule, guarded, no_reading, reading};
+use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::refusal::Refusal;
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
@@ -103,7 +106,7 @@ macro_rules! routes {
                         access: access!($access $(($($permission)::+ on $resource))?),
                         limits: limits!($network $(, $user)?),
                     };
-                    const _: () = assert!(RULE.limits.fit(RULE.access), "{}", $path);
+                    const _: () = assert!(RULE.is_limited(), "{}", $path);
                     router.route($path, endpoint!(RULE, MethodFilter::$method, $(reads $plan)? $(=> $handler)?))
                 };
             )*
@@ -214,4 +217,14 @@ pub(super) fn router(base_path: &str) -> Router {
         Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root())
     };
     router.method_not_allowed_fallback(method_not_allowed).fallback(not_found)
+}
+
+/// The fallback for unknown paths.
+async fn not_found() -> Refusal {
+    Code::NotFound.into()
+}
+
+/// The fallback for a known path with another method. axum adds `Allow`.
+async fn method_not_allowed() -> Refusal {
+    ProtocolError::MethodNotAllowed.into()
 }

@@ -77,7 +77,7 @@ export function responseOf(text, requestId, stream) {
 }
 
 /**
- * Gives up what is left of a request's body when the response is there. `wrangler dev` would otherwise wait for the end of
+ * Cancels the rest of a request's body when the response is there. `wrangler dev` would otherwise wait for the end of
  * a body that nothing has read, and the client might never send it.
  */
 export function discardBody({ request, reader }) {

@@ -1,4 +1,4 @@
-//! The rate limits of every route: who is refused, before what, and where each request is counted.
+//! The rate limits of every route: the refusals, the checks that they precede, and the counters of each request.
 
 use axum::body::Body;
 use edge_auth::domain::limits::{RateLimit, UserLimit};

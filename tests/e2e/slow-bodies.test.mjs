@@ -1,5 +1,5 @@
 // Bodies that come slowly, or never: such a request is answered as soon as it can be, and holds nothing for longer than
-// its deadline. At this level, with real sockets, because the runtime's reader and its connections are what could hang.
+// its deadline. At this level, with real sockets, because the runtime's reader or its connections might hang.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";

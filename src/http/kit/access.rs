@@ -1,6 +1,5 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
-use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -16,7 +15,6 @@ use crate::domain::problem::Code;
 use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::context::Configured;
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
-use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service;
@@ -42,7 +40,7 @@ pub enum Access {
     Operator,
 }
 
-/// What a line of the table demands of a request, before its handler runs.
+/// The conditions of a line of the table for a request, before its handler runs.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Rule {
     pub(in crate::http) access: Access,
@@ -52,6 +50,15 @@ pub(in crate::http) struct Rule {
 impl Rule {
     /// For static files, which the database never sees.
     pub(in crate::http) const STATIC: Self = Self { access: Access::Public, limits: Limits::Unlimited };
+
+    /// Does the route have the kinds of limits that its access rule needs? The table does not compile otherwise.
+    pub(in crate::http) const fn is_limited(self) -> bool {
+        match self.access {
+            Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self.limits, Limits::PerUser(..)),
+            Access::Public => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
+            Access::Operator => matches!(self.limits, Limits::Unlimited),
+        }
+    }
 
     fn challenge(self, parts: &Parts) -> Option<BearerChallenge> {
         (self.access != Access::Public).then(|| challenge(&parts.headers))
@@ -250,7 +257,7 @@ where
     }
 }
 
-/// The limit per user counts callers to whom access was granted, whatever else their request has wrong.
+/// The limit per user counts callers to whom access was granted, even if their request has another fault.
 async fn granted<T: 'static>(
     configured: &Configured,
     limits: Limits,
@@ -289,14 +296,4 @@ fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) ->
         response.extensions_mut().insert(challenge);
     }
     response
-}
-
-/// The fallback for unknown paths.
-pub(in crate::http) async fn not_found() -> Refusal {
-    Code::NotFound.into()
-}
-
-/// The fallback for a known path with another method. axum adds `Allow`.
-pub(in crate::http) async fn method_not_allowed() -> Response<Body> {
-    Refusal::from(ProtocolError::MethodNotAllowed).into_response()
 }

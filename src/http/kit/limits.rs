@@ -6,7 +6,6 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::limits::{Counter, RateLimit, UserLimit};
 use crate::domain::problem::Problem;
-use crate::http::kit::access::Access;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Caller;
@@ -14,8 +13,8 @@ use crate::service::authz::caller::Caller;
 /// The rate limits of a route. Routes with the same limit share its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limits {
-    /// None. Only for routes that never reach the database: liveness, the description, and the operator's, who must get
-    /// through during a flood.
+    /// None. Only for routes that never reach the database: liveness, the description, and the operator's commands, which
+    /// must get through during a flood.
     Unlimited,
     /// Per client network, for routes without a caller.
     PerNetwork(RateLimit),
@@ -24,15 +23,6 @@ pub enum Limits {
 }
 
 impl Limits {
-    /// Does a route with this access rule need exactly these kinds of limits? The table does not compile otherwise.
-    pub(in crate::http) const fn fit(self, access: Access) -> bool {
-        match access {
-            Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self, Self::PerUser(..)),
-            Access::Public => matches!(self, Self::Unlimited | Self::PerNetwork(_)),
-            Access::Operator => matches!(self, Self::Unlimited),
-        }
-    }
-
     /// The rate limit per client network.
     #[must_use]
     pub const fn network(self) -> Option<RateLimit> {

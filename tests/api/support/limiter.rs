@@ -27,7 +27,7 @@ impl WindowLimiter {
         *self.shut.lock().unwrap() = Some(binding);
     }
 
-    /// Forgets all counts, and refuses only what is over its limit.
+    /// Forgets all counts, and refuses only requests over a limit.
     pub fn open(&self) {
         *self.shut.lock().unwrap() = None;
         self.counts.lock().unwrap().clear();
