@@ -1,6 +1,6 @@
 // The plain service: a hand-tuned Worker in JavaScript, without a framework, that keeps the product's promises for
 // health, me, refresh and logout. It checks its input, verifies and signs tokens by WebCrypto, asks the same rate
-// limiter, runs the same statements in one batch with a deadline, decides by the rows, and writes the same log lines and
+// limiters per address, runs the same statements in one batch with a deadline, decides by the rows, and writes the same log lines and
 // headers. `faithful.mjs` compares statements, bodies, headers, log lines and refusals.
 //
 // It has no circuit breaker, no retry interval and no answer after a crash.
@@ -19,9 +19,9 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const ROUTES = {
   // `isLocal`: answered at once, without a promise.
   "/health": { method: "GET", isLocal: true, answer: () => '{"status":"ok"}' },
-  "/users/me": { method: "GET", answer: me },
-  "/auth/refresh": { method: "POST", answer: refresh, limiter: "REFRESH_LIMITER" },
-  "/auth/logout": { method: "POST", answer: logout },
+  "/users/me": { method: "GET", answer: me, limiter: "READ_LIMITER", period: "10" },
+  "/auth/refresh": { method: "POST", answer: refresh, limiter: "REFRESH_LIMITER", period: "60" },
+  "/auth/logout": { method: "POST", answer: logout, limiter: "SIGN_OUT_LIMITER", period: "60" },
 };
 
 /** Copied for each response, which costs a third of building them. */
@@ -89,7 +89,7 @@ async function answerOf(route, call, method) {
   if (route.limiter !== undefined && call.env.RATE_LIMITING !== "off") {
     const { success } = await call.env[route.limiter].limit({ key: clientOf(call.headers).network });
     if (!success) {
-      throw new Refused("RATE_LIMITED", [["Retry-After", "60"]]);
+      throw new Refused("RATE_LIMITED", [["Retry-After", route.period]]);
     }
   }
   return route.answer(call);

@@ -45,18 +45,31 @@ impl Peer {
 
     /// The key of the rate limits: an IPv4 address, or the /64 prefix of an IPv6 address. A /64 is the smallest
     /// prefix that providers assign, so a limit per IPv6 address could be evaded 2^64 times. A client with a shorter
-    /// prefix still has one limit per /64.
+    /// prefix has one limit per /64, and the one of [`Peer::wide_network`].
     #[must_use]
     pub fn network(&self) -> String {
         match self.address {
             None => UNKNOWN_NETWORK.to_owned(),
             Some(IpAddr::V4(address)) => address.to_string(),
-            Some(IpAddr::V6(address)) => {
-                let prefix = u128::from(address) & (u128::MAX << 64);
-                format!("{}/64", Ipv6Addr::from(prefix))
-            }
+            Some(IpAddr::V6(address)) => prefix(address, 64),
         }
     }
+
+    /// The /48 prefix of an IPv6 address: the largest prefix that a site usually gets, with 65,536 networks in it. Its
+    /// limits have ten times the allowance. An IPv4 address has no such key, because its neighbours are strangers.
+    #[must_use]
+    pub fn wide_network(&self) -> Option<String> {
+        match self.address {
+            None | Some(IpAddr::V4(_)) => None,
+            Some(IpAddr::V6(address)) => Some(prefix(address, 48)),
+        }
+    }
+}
+
+/// An IPv6 prefix of this many bits, from 1 to 128.
+fn prefix(address: Ipv6Addr, bits: u32) -> String {
+    let kept = u128::from(address) & (u128::MAX << (128 - bits));
+    format!("{}/{bits}", Ipv6Addr::from(kept))
 }
 
 fn printable(text: &str) -> String {
@@ -79,6 +92,17 @@ mod tests {
         assert_eq!(network("2001:DB8:1:2::"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::1"), "::/64");
+    }
+
+    #[test]
+    fn only_ipv6_counts_by_48_bits_too() {
+        let wide = |ip: &str| Peer::new(Some(ip), None).wide_network();
+        assert_eq!(wide("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(wide("2001:DB8:1:ffff::"), wide("2001:db8:1::1"));
+        assert_ne!(wide("2001:db8:1::"), wide("2001:db8:2::"));
+        for ip in ["192.0.2.7", "::ffff:192.0.2.7", "::FFFF:c000:0207", "0:0:0:0:0:ffff:192.0.2.7", "unknown", ""] {
+            assert_eq!(wide(ip), None, "{ip}");
+        }
     }
 
     #[test]

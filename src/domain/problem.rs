@@ -1,4 +1,4 @@
-//! Every error that the core reports to a client: THE table of error codes. The refusals of HTTP itself (405, 413, 415)
+//! Every error that the core reports to a client: THE table of error codes. The refusals of HTTP itself (405, 408, 413, 415)
 //! are `http::kit::protocol`'s, because such a request never reaches the core.
 //!
 //! No other module sets the status or the code of an error. `http` turns a [`Problem`] into the envelope;

@@ -13,8 +13,8 @@ pub mod routes;
 mod session;
 mod tenant;
 
-pub use kit::body::{MAX_BODY_BYTES, announced_length};
-pub use kit::context::Ports;
+pub use kit::body::{BODY_DEADLINE_MS, BodyTimedOut, MAX_BODY_BYTES, announced_length};
+pub use kit::context::{Moment, Ports};
 pub use kit::headers::REQUEST_ID;
 pub use kit::protocol::ProtocolError;
 pub use platform::pages::PAGES;
@@ -74,7 +74,7 @@ impl App {
         let router = if cors::is_plain_options(&request) { &self.plain_router } else { &self.router };
         let is_https = request.uri().scheme_str() == Some("https");
         let store = ports.store.clone();
-        let (started, clock) = (ports.now, ports.clock);
+        let (started, clock) = (ports.now.get(), ports.clock);
         let context = RequestContext::new(self.configuration.clone(), ports);
         request.extensions_mut().insert(context);
         async {

@@ -1,4 +1,6 @@
-//! THE table of routes: method, path, `operationId`, access rule, rate limit per client network, plan, handler.
+//! THE table of routes: method, path, `operationId`, access rule, rate limits, plan, handler.
+//!
+//! In brackets are the rate limit per client network and, for a route with a caller, the one per user; or `Unlimited`.
 //!
 //! `reads` names a plan: its statements run in the batch that reads the caller. A plan without a handler responds with
 //! the rows, so a read is one round trip. With a handler it saves the handler its first read.
@@ -11,18 +13,22 @@ use axum::routing::{MethodFilter, on};
 use crate::domain::authz::Permission;
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
-use crate::domain::limits::RateLimit;
+use crate::domain::limits::{RateLimit, UserLimit};
+use crate::domain::problem::Code;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
-use crate::http::kit::access::{guarded, method_not_allowed, no_reading, not_found, reading};
+use crate::http::kit::access::{Rule, guarded, no_reading, reading};
+use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::refusal::Refusal;
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
 use crate::http::tenant::universities;
 
 pub use crate::http::kit::access::{Access, PathResource};
+pub use crate::http::kit::limits::Limits;
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +41,19 @@ pub struct Route {
     pub operation_id: &'static str,
     /// Access rule, enforced before the handler runs.
     pub access: Access,
-    /// Rate limit per client network. Routes with the same limit share its counter.
-    pub rate_limit: Option<RateLimit>,
+    /// Rate limits per client network and per user.
+    pub limits: Limits,
 }
 
-macro_rules! rate_limit {
-    () => {
-        None
+macro_rules! limits {
+    (Unlimited) => {
+        Limits::Unlimited
     };
-    ($rate_limit:ident) => {
-        Some(RateLimit::$rate_limit)
+    ($network:ident) => {
+        Limits::PerNetwork(RateLimit::$network)
+    };
+    ($network:ident, $user:ident) => {
+        Limits::PerUser(RateLimit::$network, UserLimit::$user)
     };
 }
 
@@ -61,14 +70,14 @@ macro_rules! access {
 }
 
 macro_rules! endpoint {
-    ($access:expr, $rate_limit:expr, $method:expr, => $handler:path) => {
-        guarded($access, $rate_limit, no_reading, on($method, $handler))
+    ($rule:expr, $method:expr, => $handler:path) => {
+        guarded($rule, no_reading, on($method, $handler))
     };
-    ($access:expr, $rate_limit:expr, $method:expr, reads $plan:path) => {
-        reading($access, $rate_limit, $method, $plan)
+    ($rule:expr, $method:expr, reads $plan:path) => {
+        reading($rule, $method, $plan)
     };
-    ($access:expr, $rate_limit:expr, $method:expr, reads $plan:path => $handler:path) => {
-        guarded($access, $rate_limit, $plan, on($method, $handler))
+    ($rule:expr, $method:expr, reads $plan:path => $handler:path) => {
+        guarded($rule, $plan, on($method, $handler))
     };
 }
 
@@ -76,7 +85,7 @@ macro_rules! routes {
     ($(
         $(#[$attribute:meta])?
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($($permission:ident)::+ on $resource:ident))? [$($rate_limit:ident)?]
+        $access:ident $(($($permission:ident)::+ on $resource:ident))? [$network:ident $(, $user:ident)?]
         $(reads $plan:path)? $(=> $handler:path)?;
     )*) => {
         /// Every route of the service.
@@ -85,19 +94,21 @@ macro_rules! routes {
             path: $path,
             operation_id: stringify!($operation_id),
             access: access!($access $(($($permission)::+ on $resource))?),
-            rate_limit: rate_limit!($($rate_limit)?),
+            limits: limits!($network $(, $user)?),
         }),*];
 
         fn table() -> Router {
             let router = Router::new();
             $(
                 $(#[$attribute])?
-                let router = router.route($path, endpoint!(
-                    access!($access $(($($permission)::+ on $resource))?),
-                    rate_limit!($($rate_limit)?),
-                    MethodFilter::$method,
-                    $(reads $plan)? $(=> $handler)?
-                ));
+                let router = {
+                    const RULE: Rule = Rule {
+                        access: access!($access $(($($permission)::+ on $resource))?),
+                        limits: limits!($network $(, $user)?),
+                    };
+                    const _: () = assert!(RULE.is_limited(), "{}", $path);
+                    router.route($path, endpoint!(RULE, MethodFilter::$method, $(reads $plan)? $(=> $handler)?))
+                };
             )*
             router
         }
@@ -105,81 +116,95 @@ macro_rules! routes {
 }
 
 routes! {
-    POST   "/auth/register"      register        Public [Register] => auth::register;
-    POST   "/auth/login"         login           Public [Login]    => auth::login;
-    POST   "/auth/refresh"       refresh         Public [Refresh]  => auth::refresh;
-    POST   "/auth/logout"        logout          Public []         => auth::logout;
-    POST   "/auth/logout-all"    logoutAll       User   []         => session::end_all;
-    GET    "/auth/sessions"      listSessions    User   []         reads session::list;
-    DELETE "/auth/sessions/{id}" endSession      User   []         => session::end;
-    GET    "/users/me"           getCurrentUser  User   []         => users::me;
-    PATCH  "/users/me"           updateProfile   User   [Account]  => users::update;
-    DELETE "/users/me"           deleteAccount   User   [Login]    reads users::credentials => users::delete;
-    POST   "/users/me/delete"    deleteAccountByPost User [Login]  reads users::credentials => users::delete;
-    PUT    "/users/me/password"  changePassword  User   [Login]    reads users::credentials => users::change_password;
-    GET    "/users/me/export"    exportData      User   [Account]  reads export::export;
+    POST   "/auth/register"      register        Public [Register]          => auth::register;
+    POST   "/auth/login"         login           Public [Login]             => auth::login;
+    POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
+    POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
+    POST   "/auth/logout-all"    logoutAll       User   [SignOut, Change]   => session::end_all;
+    GET    "/auth/sessions"      listSessions    User   [Read, Read]        reads session::list;
+    DELETE "/auth/sessions/{id}" endSession      User   [SignOut, Change]   => session::end;
+    GET    "/users/me"           getCurrentUser  User   [Read, Read]        => users::me;
+    PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
+    DELETE "/users/me"           deleteAccount   User   [Login, Password]   reads users::credentials => users::delete;
+    POST   "/users/me/delete"    deleteAccountByPost User [Login, Password] reads users::credentials => users::delete;
+    PUT    "/users/me/password"  changePassword
+        User   [Login, Password]                                            reads users::credentials => users::change_password;
+    GET    "/users/me/export"    exportData      User   [Account, Change]   reads export::export;
 
-    GET    "/universities"       listUniversities  User [] reads universities::list;
-    POST   "/universities"       createUniversity  Permit(ManageUniversities on Platform)   [] => universities::create;
-    GET    "/universities/{id}"  getUniversity     Permit(ViewUniversity on University)     [] reads universities::find;
-    PATCH  "/universities/{id}"  updateUniversity  Permit(ManageUniversities on University) [] => universities::update;
-    DELETE "/universities/{id}"  deleteUniversity  Permit(ManageUniversities on University) [] => universities::delete;
+    GET    "/universities"       listUniversities  User [Read, Read] reads universities::list;
+    POST   "/universities"       createUniversity
+        Permit(ManageUniversities on Platform)   [Change, Change] => universities::create;
+    GET    "/universities/{id}"  getUniversity
+        Permit(ViewUniversity on University)     [Read, Read] reads universities::find;
+    PATCH  "/universities/{id}"  updateUniversity
+        Permit(ManageUniversities on University) [Change, Change] => universities::update;
+    DELETE "/universities/{id}"  deleteUniversity
+        Permit(ManageUniversities on University) [Change, Change] => universities::delete;
     GET    "/universities/{id}/departments" listDepartments
-        Permit(ViewUniversity on University) [] reads universities::departments;
+        Permit(ViewUniversity on University) [Read, Read] reads universities::departments;
     POST   "/universities/{id}/departments" createDepartment
-        Permit(ManageDepartments on University) [] => universities::create_department;
+        Permit(ManageDepartments on University) [Change, Change] => universities::create_department;
     DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
-        Permit(ManageDepartments on University) [] => universities::delete_department;
+        Permit(ManageDepartments on University) [Change, Change] => universities::delete_department;
 
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
-    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] reads roles::list;
+    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [Read, Read] reads roles::list;
     POST   "/universities/{id}/roles" grantRole
-        Permit(ViewUniversity on University) [ChangeRoles] reads roles::step_up => roles::grant;
+        Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::step_up => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
-        Permit(ViewUniversity on University) [ChangeRoles] reads roles::find => roles::remove;
+        Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::find => roles::remove;
 
     #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses
-        Permit(ViewUniversity on University) [] reads courses::of_university;
+        Permit(ViewUniversity on University) [Read, Read] reads courses::of_university;
     #[cfg(feature = "campus")]
     POST   "/universities/{id}/courses" createCourse
-        Permit(ViewUniversity on University) [] => courses::create;
+        Permit(ViewUniversity on University) [Change, Change] => courses::create;
     #[cfg(feature = "campus")]
-    GET    "/courses"            listCourses       OptionalUser [] reads courses::list;
+    GET    "/courses"            listCourses       OptionalUser [PublicRead, Read] reads courses::list;
     #[cfg(feature = "campus")]
-    GET    "/courses/{id}"       getCourse         OptionalUser [] reads courses::find;
+    GET    "/courses/{id}"       getCourse         OptionalUser [PublicRead, Read] reads courses::find;
     #[cfg(feature = "campus")]
-    PATCH  "/courses/{id}"       updateCourse      Permit(Campus::ManageCourses on Course) [] => courses::update;
+    PATCH  "/courses/{id}"       updateCourse
+        Permit(Campus::ManageCourses on Course) [Change, Change] => courses::update;
     #[cfg(feature = "campus")]
-    DELETE "/courses/{id}"       deleteCourse      Permit(Campus::ManageCourses on Course) [] => courses::delete;
+    DELETE "/courses/{id}"       deleteCourse
+        Permit(Campus::ManageCourses on Course) [Change, Change] => courses::delete;
     #[cfg(feature = "campus")]
     GET    "/courses/{id}/enrollments" listEnrollments
-        Permit(Campus::ViewEnrollments on Course) [] reads courses::participants;
+        Permit(Campus::ViewEnrollments on Course) [Read, Read] reads courses::participants;
     #[cfg(feature = "campus")]
-    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) [] => courses::enroll;
+    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) [Change, Change] => courses::enroll;
     #[cfg(feature = "campus")]
-    GET    "/enrollments/{id}"   getEnrollment Permit(Campus::ViewEnrollment on Enrollment) [] reads courses::enrollment;
+    GET    "/enrollments/{id}"   getEnrollment
+        Permit(Campus::ViewEnrollment on Enrollment) [Read, Read] reads courses::enrollment;
     #[cfg(feature = "campus")]
     DELETE "/enrollments/{id}"   endEnrollment
-        Permit(Campus::EndEnrollment on Enrollment) [] => courses::end_enrollment;
-    POST   "/authz/check"        checkPermission User [] => roles::check;
+        Permit(Campus::EndEnrollment on Enrollment) [Change, Change] => courses::end_enrollment;
+    POST   "/authz/check"        checkPermission User [Read, Read] => roles::check;
 
-    GET    "/admin/users"        adminListUsers    Permit(Administer on Platform) [] reads admin::users;
-    GET    "/admin/users/{id}"   adminGetUser      Permit(Administer on Platform) [] reads admin::user;
-    PATCH  "/admin/users/{id}"   adminUpdateUser   Permit(Administer on Platform) [Login] reads admin::step_up => admin::change;
-    DELETE "/admin/users/{id}"   adminDeleteUser   Permit(Administer on Platform) [Login] reads admin::step_up => admin::delete;
+    GET    "/admin/users"        adminListUsers
+        Permit(Administer on Platform) [Read, AdminRead] reads admin::users;
+    GET    "/admin/users/{id}"   adminGetUser      Permit(Administer on Platform) [Read, AdminRead] reads admin::user;
+    PATCH  "/admin/users/{id}"   adminUpdateUser
+        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::change;
+    DELETE "/admin/users/{id}"   adminDeleteUser
+        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::delete;
     POST   "/admin/users/{id}/logout"   adminEndSessions
-        Permit(Administer on Platform) [Login] reads admin::step_up => admin::end_sessions;
-    POST   "/admin/users/{id}/unlock"   adminUnlockUser   Permit(Administer on Platform) [] => admin::unlock;
-    GET    "/admin/users/{id}/sessions" adminListSessions Permit(Administer on Platform) [] reads admin::sessions;
-    GET    "/admin/audit-events" adminListEvents   Permit(Administer on Platform) [] reads admin::events;
+        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::end_sessions;
+    POST   "/admin/users/{id}/unlock"   adminUnlockUser
+        Permit(Administer on Platform) [Change, AdminChange] => admin::unlock;
+    GET    "/admin/users/{id}/sessions" adminListSessions
+        Permit(Administer on Platform) [Read, AdminRead] reads admin::sessions;
+    GET    "/admin/audit-events" adminListEvents
+        Permit(Administer on Platform) [Read, AdminRead] reads admin::events;
 
-    GET    "/health"             getHealth       Public []         => health::health;
-    GET    "/health/ready"       getReadiness    Public [Ready]    => health::ready;
-    GET    "/operator/circuit-breaker" getCircuitBreaker Operator [] => operator::inspect;
-    POST   "/operator/circuit-breaker" setCircuitBreaker Operator [] => operator::command;
-    GET    "/openapi.json"       getOpenapiJson  Public []         => description::json;
-    GET    "/openapi.yaml"       getOpenapiYaml  Public []         => description::yaml;
+    GET    "/health"             getHealth       Public [Unlimited]           => health::health;
+    GET    "/health/ready"       getReadiness    Public [Ready]               => health::ready;
+    GET    "/operator/circuit-breaker" getCircuitBreaker Operator [Unlimited] => operator::inspect;
+    POST   "/operator/circuit-breaker" setCircuitBreaker Operator [Unlimited] => operator::command;
+    GET    "/openapi.json"       getOpenapiJson  Public [Unlimited]           => description::json;
+    GET    "/openapi.yaml"       getOpenapiYaml  Public [Unlimited]           => description::yaml;
 }
 
 /// The router of all routes and pages, under the base path.
@@ -192,4 +217,14 @@ pub(super) fn router(base_path: &str) -> Router {
         Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root())
     };
     router.method_not_allowed_fallback(method_not_allowed).fallback(not_found)
+}
+
+/// The fallback for unknown paths.
+async fn not_found() -> Refusal {
+    Code::NotFound.into()
+}
+
+/// The fallback for a known path with another method. axum adds `Allow`.
+async fn method_not_allowed() -> Refusal {
+    ProtocolError::MethodNotAllowed.into()
 }

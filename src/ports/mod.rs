@@ -18,7 +18,7 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::domain::limits::RateLimit;
+use crate::domain::limits::Counter;
 use crate::domain::password::queue::HashQueueFull;
 
 /// A boxed `Send` future, so that axum handlers can call `dyn` ports.
@@ -47,11 +47,11 @@ pub trait Assets: Send + Sync {
     fn stream(&self, path: &'static str) -> PortFuture<'_, Result<AssetStream, AssetError>>;
 }
 
-/// Counts requests by key, separately for each rate limit.
+/// Counts requests by key, separately for each rate-limit binding.
 pub trait Limiter: Send + Sync {
-    /// Counts one request for this key, and says whether it is within the limit. A limiter that fails admits every
-    /// request (fail open): it protects the service, and must not take it down.
-    fn admit(&self, rate_limit: RateLimit, key: String) -> PortFuture<'_, bool>;
+    /// Counts one request at these counters in turn, until one is over its limit, and says whether none is. A limiter
+    /// that fails admits every request (fail open): it protects the service, and must not take it down.
+    fn admit(&self, counters: Vec<Counter>) -> PortFuture<'_, bool>;
 }
 
 /// The runtime did not provide random bytes.

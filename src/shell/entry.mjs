@@ -6,7 +6,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import * as rust from "../../build/index.js";
-import { carryOut, environmentText, headText, responseOf } from "./platform.mjs";
+import { carryOut, discardBody, environmentText, headText, responseOf } from "./platform.mjs";
 
 /** Log lines by the first character of their record. */
 const CONSOLE = { d: console.debug, i: console.info, w: console.warn, e: console.error };
@@ -154,6 +154,7 @@ function respond(event, text) {
   } catch (error) {
     event.response = event.fail(event, error);
   }
+  discardBody(event);
   event.respond?.(event.response);
 }
 
@@ -207,6 +208,7 @@ function crash(error) {
   const lost = [...events];
   events.clear();
   for (const event of lost) {
+    discardBody(event);
     if (event.reject === undefined) {
       event.response ??= event.fail(event, error);
     }

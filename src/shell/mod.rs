@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod background;
+pub mod body;
 pub mod breaker_object;
 pub mod breaker_protocol;
 pub mod clock;

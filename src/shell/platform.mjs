@@ -77,6 +77,16 @@ export function responseOf(text, requestId, stream) {
 }
 
 /**
+ * Cancels the rest of a request's body when the response is there. `wrangler dev` would otherwise wait for the end of
+ * a body that nothing has read, and the client might never send it.
+ */
+export function discardBody({ request, reader }) {
+  const rest = reader ?? (request?.bodyUsed === false ? request.body : null);
+  // It fails if the client is gone, which ends the body as well.
+  rest?.cancel().catch(() => {});
+}
+
+/**
  * The wants by their kinds. Each gets the event, and the members of the want after its deadline; it resolves to a text,
  * or to bytes.
  */
@@ -86,15 +96,16 @@ export const carryOut = {
    * client sends: one await per chunk would let a small body cost more than a password hash. A body with an announced
    * length cannot exceed it, so `arrayBuffer` suffices there and saves a tenth of the request's time.
    */
-  async body({ request }, [limit, isShort]) {
+  async body(event, [limit, isShort]) {
+    const { request } = event;
     try {
       if (isShort) {
         const body = await request.arrayBuffer();
         // If more arrives nevertheless, the excess must not enter the Wasm memory, which never shrinks.
         return new Uint8Array(body, 0, Math.min(body.byteLength, limit + 1));
       }
-      const reader = request.body.getReader({ mode: "byob" });
-      const { value } = await reader.readAtLeast(limit + 1, new Uint8Array(limit + 1));
+      event.reader = request.body.getReader({ mode: "byob" });
+      const { value } = await event.reader.readAtLeast(limit + 1, new Uint8Array(limit + 1));
       return value ?? new Uint8Array();
     } catch {
       return new Uint8Array();
@@ -110,8 +121,14 @@ export const carryOut = {
     return database.batch(prepared).then(rowsOf);
   },
 
-  async limit({ env }, [binding, key]) {
-    return String((await env[binding].limit({ key })).success);
+  /** Counts at each limiter in turn, until one refuses. */
+  async limit({ env }, counters) {
+    for (const [binding, key] of counters) {
+      if (!(await env[binding].limit({ key })).success) {
+        return "false";
+      }
+    }
+    return "true";
   },
 
   /** A question to the circuit breaker's object; there is one per database. */

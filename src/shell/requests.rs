@@ -7,11 +7,11 @@ use axum::body::Body;
 use axum::http::Response;
 use tracing::Instrument as _;
 
-use crate::domain::limits::RateLimit;
+use crate::domain::limits;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::unicode::Normalize;
-use crate::http::{App, Ports, peer, request_id};
+use crate::http::{App, Moment, Ports, peer, request_id};
 use crate::ports::Entropy;
 use crate::service;
 use crate::shell::assets::DeployedAssets;
@@ -72,7 +72,7 @@ pub fn answer(head: &str, functions: Functions) {
 
 async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) -> Response<Body> {
     let peer = peer(&head.request);
-    let request = wire::read_body(head).await;
+    let request = head.with_body();
     let app = app();
     // With wrong settings every request is refused before it can call the database, so the defaults are never used.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
@@ -89,7 +89,7 @@ async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) 
         limiter: Arc::new(BindingLimiter),
         peer,
         request_id,
-        now: now(),
+        now: Moment::new(now()),
         clock: now,
     };
     app.respond(ports, request).await
@@ -137,9 +137,8 @@ fn build() -> App {
 /// Reads the settings and checks the required bindings. The error names every missing setting and binding.
 fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment.text(name));
-    let limiters = RateLimit::ALL.map(RateLimit::binding);
     // Limiter bindings are required only if rate limiting is on.
-    let limiters = limiters.into_iter().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
+    let limiters = limits::bindings().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
     let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);
     let missing: Vec<&'static str> = bindings.filter(|name| !environment.has(name)).collect();
     match settings {

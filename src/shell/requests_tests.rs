@@ -13,6 +13,7 @@ use crate::shell::tasks::Answer;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+const SECRET_KEY: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
 const FUNCTIONS: Functions = Functions { entropy, normalize };
 
 #[expect(clippy::unnecessary_wraps, reason = "the port may fail")]
@@ -27,7 +28,7 @@ fn normalize(text: &str, _: NormalForm) -> String {
 
 /// A deployment without rate limits.
 fn environment() -> String {
-    let variables = json!({ "SECRET_KEY": "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7", "RATE_LIMITING": "off" });
+    let variables = json!({ "SECRET_KEY": SECRET_KEY, "RATE_LIMITING": "off" });
     json!({ "variables": variables, "bindings": ["DB", "ASSETS", "CIRCUIT_BREAKER"] }).to_string()
 }
 
@@ -81,12 +82,59 @@ fn health_needs_one_turn() {
 
 #[test]
 fn a_body_crosses_as_bytes_and_invalid_utf8_is_refused() {
-    let want = json!(["body", 0, [16384, false]]);
+    let want = json!(["body", 10_000, [16384, false]]);
     for bytes in [vec![b'{', 0xff, b'}'], Vec::new()] {
         let begun = begin("POST", "/auth/login", ":application/json");
         let Turn { response, .. } = then(begun, &want, Answer::Bytes(bytes));
         assert!(response.starts_with("R422\n") && response.contains("json_invalid"), "{response}");
     }
+}
+
+#[test]
+fn a_late_body_is_refused_and_a_broken_one_is_empty() {
+    let want = json!(["body", 10_000, [16384, false]]);
+    let Turn { response, .. } = then(begin("POST", "/auth/login", ":application/json"), &want, Answer::Late);
+    assert!(response.starts_with("R408\n") && response.contains("REQUEST_TIMEOUT"), "{response}");
+    let broken = Answer::Failed("Network connection lost.".to_owned());
+    let Turn { response, .. } = then(begin("POST", "/auth/login", ":application/json"), &want, broken);
+    assert!(response.starts_with("R422\n") && response.contains("json_invalid"), "{response}");
+}
+
+/// Nothing is wanted of JavaScript, so nothing can keep the request waiting.
+#[test]
+fn a_body_is_not_asked_for_by_a_request_that_is_refused_or_takes_none() {
+    for (method, path, content_type, status) in [
+        ("POST", "/nowhere", ":application/json", 404),
+        ("PUT", "/auth/login", ":application/json", 405),
+        ("PATCH", "/users/me", ":application/json", 401),
+        ("POST", "/auth/login", ":text/plain", 415),
+        ("GET", "/health", ":application/json", 200),
+    ] {
+        let Turn { want, response } = begin(method, path, content_type);
+        assert_eq!(want, None, "{method} {path}");
+        assert!(response.starts_with(&format!("R{status}\n")), "{method} {path}: {response}");
+    }
+}
+
+/// One want for both prefixes of an IPv6 address. In a thread of its own, because its settings are the isolate's.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn the_counters_of_an_address_are_one_want_and_come_before_the_body() {
+    let refused = |address: &str, counters: Value| {
+        answer(&format!("body\nPOST\nhttp://a.example/auth/login\n\n\n\n\n\n\n\n\n\n:{address}\n:abc"), FUNCTIONS);
+        let Turn { want, response } = then(turn(), &json!(["limit", 250, counters]), text("false"));
+        assert_eq!(want, None);
+        assert!(response.starts_with("R429\n") && response.contains("\nretry-after: 60\n"), "{response}");
+    };
+    let isolate = std::thread::spawn(move || {
+        let bindings: Vec<_> = limits::bindings().chain(["DB", "ASSETS", "CIRCUIT_BREAKER"]).collect();
+        configure(&json!({ "variables": { "SECRET_KEY": SECRET_KEY }, "bindings": bindings }).to_string());
+        clock::set(Timestamp::from_seconds(1_800_000_000));
+        let ipv6 = json!([["LOGIN_LIMITER", "2001:db8:1:2::/64"], ["LOGIN_WIDE_LIMITER", "2001:db8:1::/48"]]);
+        refused("2001:db8:1:2::7", ipv6);
+        refused("::ffff:192.0.2.7", json!([["LOGIN_LIMITER", "192.0.2.7"]]));
+    });
+    isolate.join().unwrap();
 }
 
 #[test]
@@ -215,7 +263,7 @@ fn one_transient_failure_for_ten_calls_is_repeated() {
 fn the_deadline_of_a_call_begins_after_the_hash() {
     let body = json!({"email": "ada@example.com", "password": "correct horse battery"}).to_string();
     let begun = begin("POST", "/auth/register", ":application/json");
-    let waiting = then(begun, &json!(["body", 0, [16384, false]]), Answer::Bytes(body.into_bytes()));
+    let waiting = then(begun, &json!(["body", 10_000, [16384, false]]), Answer::Bytes(body.into_bytes()));
     let hashed = then(waiting, &json!(["pause", 0, null]), text(""));
     // Nothing but the time is asked for in the turn of the hash.
     clock::set(Timestamp::from_millis(1_800_000_000_200));
@@ -232,7 +280,8 @@ fn a_missing_binding_or_setting_is_named_and_never_its_value() {
     let environment = json!({ "variables": { "SECRET_KEY": "short" }, "bindings": ["DB", "ASSETS"] }).to_string();
     let wrong = read_settings(&serde_json::from_str(&environment).unwrap()).unwrap_err();
     assert_eq!(wrong.names, ["SECRET_KEY", "CIRCUIT_BREAKER"]);
-    let environment = environment.replace("short", "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7");
+    let environment = environment.replace("short", SECRET_KEY);
     let wrong = read_settings(&serde_json::from_str(&environment).unwrap()).unwrap_err();
-    assert!(wrong.names.contains(&"CIRCUIT_BREAKER") && wrong.names.contains(&"LOGIN_LIMITER"), "{:?}", wrong.names);
+    let expected: Vec<_> = ["CIRCUIT_BREAKER"].into_iter().chain(limits::bindings()).collect();
+    assert_eq!(wrong.names, expected);
 }

@@ -1,7 +1,7 @@
 //! Conversion of requests and responses between JavaScript and Rust.
 //!
 //! The `worker` crate has such a conversion; this one also handles hostile input. A non-ASCII header or a URL that the
-//! `http` crate cannot parse must not produce the runtime's error page. A body is read only up to the service's limit.
+//! `http` crate cannot parse must not produce the runtime's error page.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 
-use crate::http::{MAX_BODY_BYTES, REQUEST_ID, announced_length};
+use crate::http::REQUEST_ID;
 use crate::ports::AssetStream;
 use crate::shell::assets::OpenedStream;
-use crate::shell::tasks::{Answer, ask};
+use crate::shell::body::RequestBody;
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
 const HEADERS: [HeaderName; 11] = [
@@ -45,6 +45,15 @@ pub struct Head {
     has_body: bool,
 }
 
+impl Head {
+    /// The request, with a body that is read when it is polled.
+    #[must_use]
+    pub fn with_body(self) -> Request<Body> {
+        let body = if self.has_body { Body::new(RequestBody::new(self.request.headers())) } else { Body::empty() };
+        self.request.map(|()| body)
+    }
+}
+
 /// Parses the text from platform.mjs.
 #[must_use]
 pub fn read_head(text: &str) -> Head {
@@ -63,19 +72,6 @@ pub fn read_head(text: &str) -> Head {
         }
     }
     Head { request, has_body }
-}
-
-/// Reads the body to its end or to one byte over the limit; `http::kit::body` then refuses the oversized body. A body
-/// with an excessive `Content-Length` is not read, because `http::kit::body` refuses it by that header.
-pub async fn read_body(head: Head) -> Request<Body> {
-    let Head { request: head, has_body } = head;
-    let is_short = announced_length(head.headers()).map(|length| length <= MAX_BODY_BYTES as u64);
-    if !has_body || is_short == Some(false) {
-        return head.map(|()| Body::empty());
-    }
-    let answer = ask("body", 0, &format!("[{MAX_BODY_BYTES},{}]", is_short.is_some())).await;
-    let bytes = if let Answer::Bytes(bytes) = answer { bytes } else { Vec::new() };
-    head.map(|()| Body::from(bytes))
 }
 
 /// Writes a response: `R`, or `S` if its body is a stream of JavaScript's; the status; a line for each header; and after

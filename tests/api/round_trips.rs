@@ -9,9 +9,9 @@ use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use crate::support::PASSWORD;
 use crate::support::contract::is_built;
 use crate::support::sqlite::Sqlite;
-use crate::support::world::{Person, World, address};
+use crate::support::world::{Person, Visitor, World, address};
 
-const PEOPLE: [Person; 7] = [
+pub const PEOPLE: [Person; 7] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("dora", "DEPARTMENT_ADMIN@1/1"),
@@ -21,7 +21,7 @@ const PEOPLE: [Person; 7] = [
     ("pat", ""),
 ];
 
-const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
+pub const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
 
 /// The round trips of each operation, its caller and its request. A read behind a token takes one, a change at most two.
 ///
@@ -88,7 +88,7 @@ const OPERATIONS: &str = r#"
 0 getOpenapiYaml    anyone   GET /openapi.yaml"#;
 
 /// Number, operation, caller and request of each line.
-fn operations() -> impl Iterator<Item = (u64, &'static str, &'static str, &'static str)> {
+pub fn operations() -> impl Iterator<Item = (u64, &'static str, &'static str, &'static str)> {
     OPERATIONS.lines().filter(|line| !line.is_empty() && is_built(line)).map(|line| {
         let (number, rest) = line.split_once(' ').unwrap();
         let (operation, rest) = rest.split_once(' ').unwrap();
@@ -108,7 +108,8 @@ async fn completed(world: &World, request: &str) -> String {
     request.replace("REFRESH", &tokens.refresh).replace("SESSION", &sessions["sessions"][0]["id"].to_string())
 }
 
-async fn send(world: &World, caller: &str, request: &str) -> u16 {
+/// The caller of a line, signed in, and its request.
+pub async fn prepared<'a>(world: &'a World, caller: &str, request: &str) -> (Visitor<'a>, String) {
     let request = completed(world, request).await;
     let visitor = match caller {
         "anyone" => world.anonymous(),
@@ -125,7 +126,7 @@ async fn send(world: &World, caller: &str, request: &str) -> u16 {
         }
         name => world.sign_in(name).await,
     };
-    visitor.ask(&request).await.status
+    (visitor, request)
 }
 
 #[tokio::test]
@@ -134,7 +135,8 @@ async fn every_operation_takes_the_round_trips_that_are_stated() {
     let mut found = Vec::new();
     let mut stated = Vec::new();
     for (number, operation, caller, request) in operations() {
-        let status = send(&world, caller, request).await;
+        let (visitor, request) = prepared(&world, caller, request).await;
+        let status = visitor.ask(&request).await.status;
         assert!((200..300).contains(&status), "{status} for {caller}: {request}");
         found.push((operation, caller, world.service.last_d1_calls()));
         stated.push((operation, caller, number));

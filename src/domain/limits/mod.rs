@@ -1,13 +1,16 @@
-//! Rate limits per client network, and the limit of registrations per hour.
+//! Rate limits per client network and per user, and the limit of registrations per hour.
 //!
-//! The platform's rate limiter counts the requests of the last minute in the location where they arrive. That adds no
+//! The platform's rate limiter counts the requests of the last seconds in the location where they arrive. That adds no
 //! round trip and stops fast repetition. A registration creates a permanent account, so the database also counts
 //! registrations per hour, exactly and globally, in the batch that creates the account.
 
 pub mod standing;
 pub mod throttle;
 
-/// A group of operations that share a rate limit. wrangler.toml sets the numbers, with the bindings.
+use crate::domain::ids::UserId;
+use crate::domain::peer::Peer;
+
+/// A group of operations that share a rate limit per client network. wrangler.toml sets the numbers, with the bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
     /// Creating accounts; each costs a password hash.
@@ -16,6 +19,8 @@ pub enum RateLimit {
     Login,
     /// Exchanging refresh tokens: each is a write to the database.
     Refresh,
+    /// Ending sessions. A signed token that was revoked long ago still costs a round trip.
+    SignOut,
     /// Profile changes and data exports: each writes an audit event, and an export is a large read.
     Account,
     /// Granting and revoking roles: each writes an audit event for another user. The e-mail field could be used to test
@@ -23,29 +28,140 @@ pub enum RateLimit {
     ChangeRoles,
     /// The readiness check: it queries the database without authentication.
     Ready,
+    /// Reads that need no authentication, so any client may repeat them.
+    PublicRead,
+    /// Reads behind an access token. Many users of one campus or mobile carrier share an address.
+    Read,
+    /// Changes behind an access token, apart from those above.
+    Change,
 }
 
 impl RateLimit {
-    /// Every rate limit; the deployment needs a binding for each.
-    pub const ALL: [Self; 6] =
-        [Self::Register, Self::Login, Self::Refresh, Self::Account, Self::ChangeRoles, Self::Ready];
+    /// Every rate limit per client network; the deployment needs both bindings of each.
+    pub const ALL: [Self; 10] = [
+        Self::Register,
+        Self::Login,
+        Self::Refresh,
+        Self::SignOut,
+        Self::Account,
+        Self::ChangeRoles,
+        Self::Ready,
+        Self::PublicRead,
+        Self::Read,
+        Self::Change,
+    ];
+
+    /// The names of its rate-limit bindings in wrangler.toml: for an IPv4 address or a /64 of IPv6, and for a /48, which
+    /// has ten times the allowance. A binding has one number for all of its keys.
+    #[must_use]
+    pub const fn bindings(self) -> [&'static str; 2] {
+        match self {
+            Self::Register => ["REGISTER_LIMITER", "REGISTER_WIDE_LIMITER"],
+            Self::Login => ["LOGIN_LIMITER", "LOGIN_WIDE_LIMITER"],
+            Self::Refresh => ["REFRESH_LIMITER", "REFRESH_WIDE_LIMITER"],
+            Self::SignOut => ["SIGN_OUT_LIMITER", "SIGN_OUT_WIDE_LIMITER"],
+            Self::Account => ["ACCOUNT_LIMITER", "ACCOUNT_WIDE_LIMITER"],
+            Self::ChangeRoles => ["GRANT_LIMITER", "GRANT_WIDE_LIMITER"],
+            Self::Ready => ["READY_LIMITER", "READY_WIDE_LIMITER"],
+            Self::PublicRead => ["PUBLIC_READ_LIMITER", "PUBLIC_READ_WIDE_LIMITER"],
+            Self::Read => ["READ_LIMITER", "READ_WIDE_LIMITER"],
+            Self::Change => ["CHANGE_LIMITER", "CHANGE_WIDE_LIMITER"],
+        }
+    }
+
+    /// The period of its bindings in milliseconds, which is also the `Retry-After` of a refused client. Reads have a
+    /// short one: a page makes ten of them at once, and a neighbour behind the same address must not wait for a minute.
+    #[must_use]
+    pub const fn period_ms(self) -> i64 {
+        match self {
+            Self::PublicRead | Self::Read => SHORT_PERIOD_MS,
+            Self::Register
+            | Self::Login
+            | Self::Refresh
+            | Self::SignOut
+            | Self::Account
+            | Self::ChangeRoles
+            | Self::Ready
+            | Self::Change => LONG_PERIOD_MS,
+        }
+    }
+
+    /// The counters of a client, the narrow one first. A request that the narrow one refuses is not counted by the wide
+    /// one, so one /64 uses up at most a tenth of its /48.
+    #[must_use]
+    pub fn counters(self, peer: &Peer) -> Vec<Counter> {
+        let [narrow, wide] = self.bindings();
+        let mut counters = vec![Counter { binding: narrow, key: peer.network() }];
+        counters.extend(peer.wide_network().map(|key| Counter { binding: wide, key }));
+        counters
+    }
+}
+
+/// A group of operations that share a rate limit per user, counted once access was granted. So a revoked token cannot
+/// use up the allowance of its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserLimit {
+    /// Reads of a signed-in user.
+    Read,
+    /// Changes, and exports.
+    Change,
+    /// Operations that verify the password again.
+    Password,
+    /// Reads of the administration.
+    AdminRead,
+    /// Changes by the administration: a stolen session of an administrator must not erase all users in a minute.
+    AdminChange,
+}
+
+impl UserLimit {
+    /// Every rate limit per user; the deployment needs a binding for each.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Change, Self::Password, Self::AdminRead, Self::AdminChange];
 
     /// The name of its rate-limit binding in wrangler.toml.
     #[must_use]
     pub const fn binding(self) -> &'static str {
         match self {
-            Self::Register => "REGISTER_LIMITER",
-            Self::Login => "LOGIN_LIMITER",
-            Self::Refresh => "REFRESH_LIMITER",
-            Self::Account => "ACCOUNT_LIMITER",
-            Self::ChangeRoles => "GRANT_LIMITER",
-            Self::Ready => "READY_LIMITER",
+            Self::Read => "USER_READ_LIMITER",
+            Self::Change => "USER_CHANGE_LIMITER",
+            Self::Password => "USER_PASSWORD_LIMITER",
+            Self::AdminRead => "ADMIN_READ_LIMITER",
+            Self::AdminChange => "ADMIN_CHANGE_LIMITER",
         }
+    }
+
+    /// The period of its binding in milliseconds, which is also the `Retry-After` of a refused user.
+    #[must_use]
+    pub const fn period_ms(self) -> i64 {
+        match self {
+            Self::Read => SHORT_PERIOD_MS,
+            Self::Change | Self::Password | Self::AdminRead | Self::AdminChange => LONG_PERIOD_MS,
+        }
+    }
+
+    /// The counter of a user.
+    #[must_use]
+    pub fn counter(self, user: UserId) -> Counter {
+        Counter { binding: self.binding(), key: format!("user:{}", user.get()) }
     }
 }
 
-/// The period of the rate limits in milliseconds, which is also the `Retry-After` of a refused client.
-pub const RATE_LIMIT_PERIOD_MS: i64 = 60 * 1000;
+/// A count that a request adds to: a rate-limit binding, and a key that needs no escapes in JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// The name of the binding in wrangler.toml.
+    pub binding: &'static str,
+    /// A client network, or `user:<id>`.
+    pub key: String,
+}
+
+/// The names of all rate-limit bindings in wrangler.toml.
+pub fn bindings() -> impl Iterator<Item = &'static str> {
+    RateLimit::ALL.into_iter().flat_map(RateLimit::bindings).chain(UserLimit::ALL.map(UserLimit::binding))
+}
+
+/// The platform's limiters know two periods: this one, and a minute.
+const SHORT_PERIOD_MS: i64 = 10 * 1000;
+const LONG_PERIOD_MS: i64 = 60 * 1000;
 
 /// The window in milliseconds over which the database counts registrations.
 pub const REGISTRATION_WINDOW_MS: i64 = 60 * 60 * 1000;

@@ -1,6 +1,5 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
-use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -12,15 +11,14 @@ use crate::domain::authz::Permission;
 use crate::domain::ids::UniversityId;
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
-use crate::domain::limits::{RATE_LIMIT_PERIOD_MS, RateLimit};
-use crate::domain::problem::{Code, Problem};
+use crate::domain::problem::Code;
 use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::context::Configured;
-use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::limits::{Limits, network_limited, user_limited};
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service;
-use crate::service::authz::admission::{Admission, Demand, Reading, admit, admit_anyone};
+use crate::service::authz::admission::{Admission, Demand, Granted, Reading, admit, admit_anyone};
 use crate::service::authz::caller::{Subject, verify};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::{ResourceRow, Target};
@@ -40,6 +38,31 @@ pub enum Access {
     Permit(Permission, PathResource),
     /// A client with the operator's key. Needs no database, so it works while the database is down.
     Operator,
+}
+
+/// The conditions of a line of the table for a request, before its handler runs.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Rule {
+    pub(in crate::http) access: Access,
+    pub(in crate::http) limits: Limits,
+}
+
+impl Rule {
+    /// For static files, which the database never sees.
+    pub(in crate::http) const STATIC: Self = Self { access: Access::Public, limits: Limits::Unlimited };
+
+    /// Does the route have the kinds of limits that its access rule needs? The table does not compile otherwise.
+    pub(in crate::http) const fn is_limited(self) -> bool {
+        match self.access {
+            Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self.limits, Limits::PerUser(..)),
+            Access::Public => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
+            Access::Operator => matches!(self.limits, Limits::Unlimited),
+        }
+    }
+
+    fn challenge(self, parts: &Parts) -> Option<BearerChallenge> {
+        (self.access != Access::Public).then(|| challenge(&parts.headers))
+    }
 }
 
 /// The type of the resource that the `{id}` of a path refers to.
@@ -90,59 +113,39 @@ pub(in crate::http) fn no_reading((): ()) -> Reading<()> {
 
 /// An operation that only reads. Its plan says how to respond, too.
 pub(in crate::http) fn reading<I: FromRequestParts<()> + Send + 'static>(
-    access: Access,
-    rate_limit: Option<RateLimit>,
+    rule: Rule,
     method: MethodFilter,
     plan: Plan<I, Response>,
 ) -> MethodRouter {
     let handler = move |request: Request| async move {
         let (mut parts, _) = request.into_parts();
-        let challenge = (access != Access::Public).then(|| challenge(&parts.headers));
-        let admission = admitted(access, plan, &mut parts).await;
+        let challenge = rule.challenge(&parts);
+        let admission = admitted(rule, plan, &mut parts).await;
         with_challenge(challenge, admission.map_or_else(|refused| refused, |admission| admission.result))
     };
-    limited_and_noted(rate_limit, on(method, handler))
+    limited_and_noted(rule.limits, on(method, handler))
 }
 
 /// Wraps a handler in the access rule. The handler gets the result of the plan as [`Fetched`].
-pub(in crate::http) fn guarded<I, T>(
-    access: Access,
-    rate_limit: Option<RateLimit>,
-    plan: Plan<I, T>,
-    handler: MethodRouter,
-) -> MethodRouter
+pub(in crate::http) fn guarded<I, T>(rule: Rule, plan: Plan<I, T>, handler: MethodRouter) -> MethodRouter
 where
     I: FromRequestParts<()> + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    let handler = match access {
+    let handler = match rule.access {
         Access::Public => handler,
-        _ => handler.route_layer(from_fn(move |request, next| admit_or_refuse(access, plan, request, next))),
+        _ => handler.route_layer(from_fn(move |request, next| admit_or_refuse(rule, plan, request, next))),
     };
-    limited_and_noted(rate_limit, handler)
+    limited_and_noted(rule.limits, handler)
 }
 
-/// The limit comes before the access rule.
-fn limited_and_noted(rate_limit: Option<RateLimit>, handler: MethodRouter) -> MethodRouter {
-    let handler = match rate_limit {
+/// The limit per client network comes before the access rule.
+fn limited_and_noted(limits: Limits, handler: MethodRouter) -> MethodRouter {
+    let handler = match limits.network() {
         None => handler,
-        Some(rate_limit) => handler.route_layer(from_fn(move |request, next| limited(rate_limit, request, next))),
+        Some(limit) => handler.route_layer(from_fn(move |request, next| network_limited(limit, request, next))),
     };
     handler.layer(from_fn(note_route))
-}
-
-/// Refuses a client over its rate limit, before the body is read, a password hashed or the database queried.
-async fn limited(rate_limit: RateLimit, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let configured = match Configured::of(&parts) {
-        Ok(configured) => configured,
-        Err(refusal) => return refusal.into_response(),
-    };
-    let is_limited = configured.settings().rate_limiting;
-    if is_limited && !configured.limiter().admit(rate_limit, configured.peer().network()).await {
-        return Refusal::from(Problem::rate_limited(RATE_LIMIT_PERIOD_MS)).into_response();
-    }
-    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn note_route(request: Request, next: Next) -> Response {
@@ -163,14 +166,14 @@ pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
 #[derive(Clone)]
 pub(in crate::http) struct Fetched<T>(pub(in crate::http) T);
 
-async fn admit_or_refuse<I, T>(access: Access, plan: Plan<I, T>, request: Request, next: Next) -> Response
+async fn admit_or_refuse<I, T>(rule: Rule, plan: Plan<I, T>, request: Request, next: Next) -> Response
 where
     I: FromRequestParts<()> + Send,
     T: Clone + Send + Sync + 'static,
 {
     let (mut parts, body) = request.into_parts();
-    let challenge = (access != Access::Public).then(|| challenge(&parts.headers));
-    let response = match admitted(access, plan, &mut parts).await {
+    let challenge = rule.challenge(&parts);
+    let response = match admitted(rule, plan, &mut parts).await {
         Ok(Admission { caller, resource, result }) => {
             parts.extensions.insert(Fetched(result));
             if let Some(caller) = caller {
@@ -187,14 +190,15 @@ where
 }
 
 /// Decides the access rule of a route. The plan's rows are decoded only if the rule allows the caller.
-async fn admitted<I, T>(access: Access, plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
+async fn admitted<I, T>(rule: Rule, plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
 where
     I: FromRequestParts<()> + Send,
     T: 'static,
 {
-    match access {
+    let limits = rule.limits;
+    match rule.access {
         Access::Public => admitted_without_token(plan, parts).await,
-        Access::OptionalUser => match admitted_by_token(Ok(None), plan, parts).await {
+        Access::OptionalUser => match admitted_by_token(Ok(None), limits, plan, parts).await {
             // A token without an active user and a live session counts as none. A failure of the database is reported.
             Err(refused) if matches!(refused.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 parts.extensions.remove::<Subject>();
@@ -202,11 +206,11 @@ where
             }
             decided => decided,
         },
-        Access::User => admitted_by_token(Ok(None), plan, parts).await,
+        Access::User => admitted_by_token(Ok(None), limits, plan, parts).await,
         Access::Permit(permission, resource) => {
             let target = resource.target(path_id(parts).await.as_deref());
             let demand = target.map(|target| Some(Demand { permission, target }));
-            admitted_by_token(demand, plan, parts).await
+            admitted_by_token(demand, limits, plan, parts).await
         }
         Access::Operator => {
             let configured = Configured::of(parts).map_err(Refusal::into_response)?;
@@ -226,6 +230,7 @@ async fn path_id(parts: &mut Parts) -> Option<String> {
 /// made, and the caller is told only if the rule allows the caller.
 async fn admitted_by_token<I, T>(
     demand: Result<Option<Demand>, Code>,
+    limits: Limits,
     plan: Plan<I, T>,
     parts: &mut Parts,
 ) -> Result<Admission<T>, Response>
@@ -234,22 +239,35 @@ where
     T: 'static,
 {
     let configured = Configured::of(parts).map_err(Refusal::into_response)?;
-    let service = configured.service();
     let token = bearer_token(&parts.headers).ok_or_else(|| Refusal::from(Code::TokenInvalid).into_response())?;
-    let subject = verify(&service, token).map_err(refused)?;
+    let subject = verify(&configured.service(), token).map_err(refused)?;
     parts.extensions.insert(subject);
     let input = input_of(parts).await;
-    match (demand, input) {
-        (Ok(demand), Ok(input)) => admit(&service, subject, demand, plan(input)).await.map_err(refused),
-        (Ok(demand), Err(response)) => {
-            admit(&service, subject, demand, Reading::nothing()).await.map_err(refused)?;
+    let (demand, reading) = match (demand, input) {
+        (Ok(demand), Ok(input)) => (demand, Ok(plan(input))),
+        (Ok(demand), Err(response)) => (demand, Err(response)),
+        (Err(code), _) => (None, Err(Refusal::from(code).into_response())),
+    };
+    match reading {
+        Ok(reading) => granted(&configured, limits, subject, demand, reading).await?.admission().map_err(refused),
+        Err(response) => {
+            granted(&configured, limits, subject, demand, Reading::nothing()).await?;
             Err(response)
         }
-        (Err(code), _) => {
-            admit(&service, subject, None, Reading::nothing()).await.map_err(refused)?;
-            Err(Refusal::from(code).into_response())
-        }
     }
+}
+
+/// The limit per user counts callers to whom access was granted, even if their request has another fault.
+async fn granted<T: 'static>(
+    configured: &Configured,
+    limits: Limits,
+    subject: Subject,
+    demand: Option<Demand>,
+    reading: Reading<T>,
+) -> Result<Granted<T>, Response> {
+    let granted = admit(&configured.service(), subject, demand, reading).await.map_err(refused)?;
+    user_limited(configured, limits, granted.caller()).await.map_err(Refusal::into_response)?;
+    Ok(granted)
 }
 
 async fn admitted_without_token<I, T>(plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
@@ -278,14 +296,4 @@ fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) ->
         response.extensions_mut().insert(challenge);
     }
     response
-}
-
-/// The fallback for unknown paths.
-pub(in crate::http) async fn not_found() -> Refusal {
-    Code::NotFound.into()
-}
-
-/// The fallback for a known path with another method. axum adds `Allow`.
-pub(in crate::http) async fn method_not_allowed() -> Response<Body> {
-    Refusal::from(ProtocolError::MethodNotAllowed).into_response()
 }

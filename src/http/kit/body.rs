@@ -1,6 +1,10 @@
 //! JSON bodies of requests and responses.
 //!
-//! A body that is too large or not declared as JSON is refused before it is parsed. `fields` validates its fields.
+//! A body is read by the operations that take one, and by them last. So a request that is refused for its path, its rate
+//! or its caller does not wait for its body. One that is too large, late or not declared as JSON is refused before it is
+//! parsed. `fields` validates its fields.
+
+use std::error::Error;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -21,6 +25,14 @@ use crate::service::authz::caller::Caller;
 
 /// Largest body that is read, in bytes: 16 KiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// The time in milliseconds that a client has for its body, from the first byte that is waited for to the last.
+pub const BODY_DEADLINE_MS: u32 = 10_000;
+
+/// The error of a request's body that was not complete within [`BODY_DEADLINE_MS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body did not arrive in time")]
+pub struct BodyTimedOut;
 
 /// Builds a JSON response. A body that cannot be serialized becomes an internal error.
 pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
@@ -88,12 +100,20 @@ async fn read_fields(request: Request, is_optional: bool) -> Result<(Fields, Con
     if is_coded(&parts.headers) {
         return Err(ProtocolError::UnsupportedContentCoding.into());
     }
-    let bytes = read_bytes(&parts.headers, body).await?;
-    let is_absent = is_optional && bytes.is_empty();
-    let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
-    if !is_absent && !declares_json(&parts.headers) {
+    if announced_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(ProtocolError::PayloadTooLarge.into());
+    }
+    let is_json = declares_json(&parts.headers);
+    if !is_json && !is_optional {
         return Err(ProtocolError::UnsupportedMediaType.into());
     }
+    let bytes = read_bytes(body).await?;
+    configured.body_is_complete();
+    let is_absent = is_optional && bytes.is_empty();
+    if !is_json && !is_absent {
+        return Err(ProtocolError::UnsupportedMediaType.into());
+    }
+    let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
     let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
     Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
@@ -105,13 +125,14 @@ pub fn announced_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Reads at most [`MAX_BODY_BYTES`], even if `Content-Length` is absent or wrong.
-async fn read_bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    if announced_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(ProtocolError::PayloadTooLarge.into());
-    }
+async fn read_bytes(body: Body) -> Result<Bytes, Refusal> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ProtocolError::PayloadTooLarge.into()),
+        // axum wraps the errors of a body.
+        Err(error) if error.source().is_some_and(<dyn Error>::is::<BodyTimedOut>) => {
+            Err(ProtocolError::RequestTimeout.into())
+        }
         // The transfer broke, so the body is incomplete.
         Err(_) => Err(json_invalid("body could not be read").into()),
     }

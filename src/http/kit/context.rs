@@ -1,5 +1,6 @@
 //! Extractors that every handler can use: the settings, the ports, the caller.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -19,6 +20,26 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
+/// The one moment at which every decision about a request is made: its arrival or, if the operation reads a body, the end
+/// of the body, which may take seconds. Otherwise a slow client could date its request back.
+pub struct Moment(AtomicI64);
+
+impl Moment {
+    /// The arrival of the request.
+    #[must_use]
+    pub const fn new(arrival: Timestamp) -> Self {
+        Self(AtomicI64::new(arrival.millis()))
+    }
+
+    pub(crate) fn get(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, now: Timestamp) {
+        self.0.store(now.millis(), Ordering::Relaxed);
+    }
+}
+
 /// The ports and properties of one request, from the runtime.
 #[allow(missing_docs, reason = "the types of the ports are documented")]
 pub struct Ports {
@@ -34,9 +55,9 @@ pub struct Ports {
     pub peer: Peer,
     /// The id of the request, in its response and in its log lines.
     pub request_id: RequestId,
-    /// The one moment at which every decision about this request is made.
-    pub now: Timestamp,
-    /// The clock, for the duration in the access log only.
+    /// The arrival of the request, until its body is complete.
+    pub now: Moment,
+    /// The clock, for [`Moment`] and the duration in the access log only.
     pub clock: fn() -> Timestamp,
 }
 
@@ -101,6 +122,11 @@ impl Configured {
         &self.ports.peer
     }
 
+    /// Notes that the body is complete: the decisions are made now.
+    pub(crate) fn body_is_complete(&self) {
+        self.ports.now.set((self.ports.clock)());
+    }
+
     pub(crate) fn normalize(&self) -> Normalize {
         self.ports.normalize
     }
@@ -110,7 +136,11 @@ impl Configured {
             settings: &self.configuration.settings,
             tokens: &self.configuration.tokens,
             store: &self.ports.store,
-            request: RequestInfo { now: self.ports.now, peer: &self.ports.peer, request_id: &self.ports.request_id },
+            request: RequestInfo {
+                now: self.ports.now.get(),
+                peer: &self.ports.peer,
+                request_id: &self.ports.request_id,
+            },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,
             background: self.ports.background.as_ref(),

@@ -1,4 +1,4 @@
-//! Shared by all capabilities: bodies, fields, queries, paths, headers, access rules, the error envelope.
+//! Shared by all capabilities: bodies, fields, queries, paths, headers, access rules, rate limits, the error envelope.
 
 pub(crate) mod access;
 pub(crate) mod bearer;
@@ -8,6 +8,7 @@ pub(crate) mod cors;
 pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod json;
+pub(crate) mod limits;
 pub(crate) mod path;
 pub(crate) mod protocol;
 pub(crate) mod query;

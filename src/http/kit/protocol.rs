@@ -5,6 +5,8 @@
 pub enum ProtocolError {
     /// The path exists, but not for this method (RFC 9110 §15.5.6).
     MethodNotAllowed,
+    /// The body was not complete in time (RFC 9110 §15.5.9).
+    RequestTimeout,
     /// The body is larger than the service reads (RFC 9110 §15.5.14).
     PayloadTooLarge,
     /// The `Content-Type` is not JSON (RFC 9110 §15.5.16).
@@ -15,12 +17,14 @@ pub enum ProtocolError {
 
 impl ProtocolError {
     /// One error per code, in the order of the contract.
-    pub const ALL: [Self; 3] = [Self::MethodNotAllowed, Self::PayloadTooLarge, Self::UnsupportedMediaType];
+    pub const ALL: [Self; 4] =
+        [Self::MethodNotAllowed, Self::RequestTimeout, Self::PayloadTooLarge, Self::UnsupportedMediaType];
 
     /// The row of the table: wire code, HTTP status, message.
     const fn row(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
+            Self::RequestTimeout => ("REQUEST_TIMEOUT", 408, "Request body did not arrive in time"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
             Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
             Self::UnsupportedContentCoding => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Encoding must be identity"),
@@ -55,7 +59,12 @@ mod tests {
     #[test]
     fn wire_codes_and_statuses_unchanged() {
         let table = ProtocolError::ALL.map(|error| (error.as_str(), error.status()));
-        let contract = [("METHOD_NOT_ALLOWED", 405), ("PAYLOAD_TOO_LARGE", 413), ("UNSUPPORTED_MEDIA_TYPE", 415)];
+        let contract = [
+            ("METHOD_NOT_ALLOWED", 405),
+            ("REQUEST_TIMEOUT", 408),
+            ("PAYLOAD_TOO_LARGE", 413),
+            ("UNSUPPORTED_MEDIA_TYPE", 415),
+        ];
         assert_eq!(table, contract);
     }
 }

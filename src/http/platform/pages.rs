@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
-use crate::http::kit::access::{Access, guarded, no_reading};
+use crate::http::kit::access::{Rule, guarded, no_reading};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::etag;
@@ -54,7 +54,7 @@ pub(in crate::http) fn router() -> Router {
     let router = router.route("/docs/", redirect("/docs")).route("/redoc/", redirect("/redoc"));
     PAGES.iter().fold(router, |router, page| {
         let handler = move |configured: Configured, headers: HeaderMap| show(configured, headers, page);
-        router.route(page.path, guarded(Access::Public, None, no_reading, get(handler)))
+        router.route(page.path, guarded(Rule::STATIC, no_reading, get(handler)))
     })
 }
 
@@ -64,7 +64,7 @@ pub(in crate::http) fn root() -> MethodRouter {
 }
 
 fn redirect(path: &'static str) -> MethodRouter {
-    guarded(Access::Public, None, no_reading, get(async move |configured: Configured| to_page(&configured, path)))
+    guarded(Rule::STATIC, no_reading, get(async move |configured: Configured| to_page(&configured, path)))
 }
 
 async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -> Result<Response, Refusal> {

@@ -9,7 +9,7 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::authz::resources::{ResourceRow, Target};
-use crate::store::read::Read;
+use crate::store::read::{Read, Undecoded};
 
 type Decide<T> = Box<dyn FnOnce(Option<&Caller>) -> Result<T, Error> + Send>;
 
@@ -71,6 +71,30 @@ pub struct Demand {
     pub target: Option<Target>,
 }
 
+/// A caller to whom access was granted. The rows of the operation's read are still undecoded.
+pub struct Granted<T> {
+    caller: Caller,
+    resource: Option<ResourceRow>,
+    undecoded: Undecoded<Decide<T>>,
+}
+
+impl<T> Granted<T> {
+    /// The user, the session and the roles.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Decodes the rows of the operation's read, and decides about them.
+    ///
+    /// # Errors
+    /// The refusals of the reading; [`Error`] otherwise.
+    pub fn admission(self) -> Result<Admission<T>, Error> {
+        let result = self.undecoded.decode()?(Some(&self.caller))?;
+        Ok(Admission { caller: Some(self.caller), resource: self.resource, result })
+    }
+}
+
 /// The result of an admission.
 pub struct Admission<T> {
     /// Absent if the operation needs no authentication.
@@ -84,14 +108,14 @@ pub struct Admission<T> {
 /// Admits an active user with a live session and, if there is a demand, with its permission.
 ///
 /// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; with a demand also `FORBIDDEN`, `NOT_FOUND`; then the
-/// refusals of the reading; [`Error`] otherwise.
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; with a demand also `FORBIDDEN`, `NOT_FOUND`; [`Error`]
+/// otherwise.
 pub async fn admit<T: 'static>(
     ctx: &Context<'_>,
     subject: Subject,
     demand: Option<Demand>,
     reading: Reading<T>,
-) -> Result<Admission<T>, Error> {
+) -> Result<Granted<T>, Error> {
     let target = demand.and_then(|demand| demand.target);
     let caller = users::caller(subject.user_id, subject.session_id, target, ctx.now());
     let (read, undecoded) = ctx.store.run(caller.and(reading.0.undecoded())).await?;
@@ -105,8 +129,7 @@ pub async fn admit<T: 'static>(
         };
         caller.may(permission, &found)?;
     }
-    let result = undecoded.decode()?(Some(&caller))?;
-    Ok(Admission { caller: Some(caller), resource, result })
+    Ok(Granted { caller, resource, undecoded })
 }
 
 /// Performs the read of an operation that needs no authentication.

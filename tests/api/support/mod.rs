@@ -7,6 +7,7 @@ pub mod gate;
 pub mod hash_queue;
 pub mod limiter;
 pub mod sqlite;
+pub mod watched_body;
 pub mod world;
 
 use std::cell::Cell;
@@ -19,7 +20,7 @@ use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
-use edge_auth::http::{App, Ports, peer, request_id};
+use edge_auth::http::{App, Moment, Ports, peer, request_id};
 use edge_auth::ports::{AssetStream, Db, Gate, Limiter, NoEntropy};
 use edge_auth::shell::logging::{JsonLines, MinLevel};
 use edge_auth::store::Store;
@@ -65,7 +66,7 @@ pub struct Service {
     /// The port that the service uses: `db` itself, or a test's wrapper around it.
     port: Arc<dyn Db>,
     gate: Arc<MachineGate>,
-    limiter: Arc<WindowLimiter>,
+    pub limiter: Arc<WindowLimiter>,
     logs: Lines,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -132,7 +133,7 @@ impl Service {
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
             peer: peer(&request),
             request_id: request_id(&request, entropy),
-            now: NOW.get(),
+            now: Moment::new(NOW.get()),
             clock,
         };
         let response = self.app.respond(ports, request).await;

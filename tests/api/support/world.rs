@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::Request;
+use axum::http::request::Builder;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::Value;
 
@@ -198,6 +199,12 @@ impl Visitor<'_> {
 
     /// Sends a request, written as `METHOD /path` and optionally a JSON body.
     pub async fn ask(&self, request: &str) -> Reply {
+        let (head, body) = self.request(request);
+        self.service.send(head.body(Body::from(body)).unwrap()).await
+    }
+
+    /// The head of a request, to be sent otherwise, and the text of its body.
+    pub fn request(&self, request: &str) -> (Builder, String) {
         let mut words = request.splitn(3, ' ');
         let mut next = || words.next().unwrap_or_default();
         let mut builder = Request::builder().method(next()).uri(next());
@@ -208,7 +215,7 @@ impl Visitor<'_> {
         if !body.is_empty() {
             builder = builder.header("Content-Type", "application/json");
         }
-        self.service.send(builder.body(Body::from(body)).unwrap()).await
+        (builder, body)
     }
 
     /// Every item of a list, followed page by page to its end.

@@ -1,0 +1,75 @@
+//! The rate limits of a route: which it has, and the refusal of a client or a user over its allowance.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::domain::limits::{Counter, RateLimit, UserLimit};
+use crate::domain::problem::Problem;
+use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
+use crate::service::authz::caller::Caller;
+
+/// The rate limits of a route. Routes with the same limit share its counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// None. Only for routes that never reach the database: liveness, the description, and the operator's commands, which
+    /// must get through during a flood.
+    Unlimited,
+    /// Per client network, for routes without a caller.
+    PerNetwork(RateLimit),
+    /// Per client network, and per user once access was granted.
+    PerUser(RateLimit, UserLimit),
+}
+
+impl Limits {
+    /// The rate limit per client network.
+    #[must_use]
+    pub const fn network(self) -> Option<RateLimit> {
+        match self {
+            Self::Unlimited => None,
+            Self::PerNetwork(limit) | Self::PerUser(limit, _) => Some(limit),
+        }
+    }
+
+    /// The rate limit per user.
+    #[must_use]
+    pub const fn user(self) -> Option<UserLimit> {
+        match self {
+            Self::Unlimited | Self::PerNetwork(_) => None,
+            Self::PerUser(_, limit) => Some(limit),
+        }
+    }
+}
+
+/// Refuses a client over its rate limit, before a token is verified, the body read or the database queried.
+pub(in crate::http) async fn network_limited(limit: RateLimit, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let admitted = match Configured::of(&parts) {
+        Ok(configured) => admit(&configured, limit.counters(configured.peer()), limit.period_ms()).await,
+        Err(refusal) => Err(refusal),
+    };
+    match admitted {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Refuses a user over the rate limit, before the body is read and the use case runs.
+pub(in crate::http) async fn user_limited(
+    configured: &Configured,
+    limits: Limits,
+    caller: &Caller,
+) -> Result<(), Refusal> {
+    match limits.user() {
+        Some(limit) => admit(configured, vec![limit.counter(caller.user.id)], limit.period_ms()).await,
+        None => Ok(()),
+    }
+}
+
+async fn admit(configured: &Configured, counters: Vec<Counter>, period_ms: i64) -> Result<(), Refusal> {
+    if configured.settings().rate_limiting && !configured.limiter().admit(counters).await {
+        return Err(Problem::rate_limited(period_ms).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Bodies that never come, and note whether the service asked for them; and one that comes late.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use edge_auth::http::BodyTimedOut;
+use http_body::Frame;
+
+use super::NOW;
+
+/// Was the body asked for?
+#[derive(Clone, Default)]
+pub struct Watch(Arc<AtomicBool>);
+
+impl Watch {
+    pub fn was_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A body that is late as soon as it is asked for.
+    pub fn body(&self) -> Body {
+        Body::new(Endless(self.clone()))
+    }
+}
+
+struct Endless(Watch);
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = BodyTimedOut;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyTimedOut>>> {
+        self.0.0.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Err(BodyTimedOut)))
+    }
+}
+
+/// A body that is complete after this many seconds.
+pub fn slow_body(seconds: i64, text: String) -> Body {
+    Body::new(Slow(seconds, Some(text)))
+}
+
+struct Slow(i64, Option<String>);
+
+impl http_body::Body for Slow {
+    type Data = Bytes;
+    type Error = BodyTimedOut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyTimedOut>>> {
+        let text = self.1.take();
+        if text.is_some() {
+            NOW.set(NOW.get().plus_seconds(self.0));
+        }
+        Poll::Ready(text.map(|text| Ok(Frame::data(text.into()))))
+    }
+}
