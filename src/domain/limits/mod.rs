@@ -101,7 +101,7 @@ impl RateLimit {
 /// use up the allowance of its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserLimit {
-    /// Reads.
+    /// Reads, and permission checks by other services.
     Read,
     /// Changes, and exports.
     Change,
