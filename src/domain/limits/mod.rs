@@ -103,7 +103,7 @@ impl RateLimit {
 pub enum UserLimit {
     /// Reads, and permission checks by other services.
     Read,
-    /// Changes, and exports.
+    /// Changes, and exports of the account.
     Change,
     /// Operations that verify the password again.
     Password,
