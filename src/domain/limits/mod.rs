@@ -101,9 +101,9 @@ impl RateLimit {
 /// use up the allowance of its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserLimit {
-    /// Reads of a signed-in user.
+    /// Reads, and permission checks by other services.
     Read,
-    /// Changes, and exports.
+    /// Changes, and exports of the account.
     Change,
     /// Operations that verify the password again.
     Password,
