@@ -237,8 +237,7 @@ function crashed({ env, request, requestId = crypto.randomUUID().replaceAll("-",
 
 /** As `http/kit/cors.rs` has them: without these, a browser hides the response from the page. */
 function corsHeaders(setting, origin) {
-  const common = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate" };
-  common.Vary = "origin, access-control-request-method, access-control-request-headers";
+  const common = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate", Vary: "origin" };
   try {
     const allowed = typeof setting === "string" ? JSON.parse(setting) : setting;
     if (allowed[0] === "*") {
