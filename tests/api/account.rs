@@ -184,7 +184,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     loop {
         let reply = service.get_as(&path, &tokens.access).await.expect(200);
         let events = reply.body["audit_events"].as_array().unwrap();
-        assert!(events.len() <= 1000);
+        assert!(events.len() <= 250);
         ids.extend(events.iter().map(|event| event["id"].as_i64().unwrap()));
         let Some(cursor) = reply.body["next_cursor"].as_str() else { break };
         path = format!("/users/me/export?cursor={cursor}");
@@ -196,7 +196,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     let requests = reply.body["audit_events"].as_array().unwrap();
     let is_eves = |event: &Value| event["request_id"].as_str().unwrap()[1..].parse::<i64>().unwrap() % 2 == 1;
     assert!(!requests.is_empty() && requests.iter().filter(|event| event["type"] == "signed_out").all(is_eves));
-    for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20"] {
+    for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20", "5-", "0-5", "5-05", "5-5-5"] {
         let reply = service.get_as(&format!("/users/me/export?cursor={cursor}"), &tokens.access).await.expect(422);
         assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", "cursor"]), "{cursor}");
     }

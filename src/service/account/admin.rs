@@ -30,8 +30,8 @@ pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Readin
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn user(id: UserId) -> Reading<UserDetail> {
-    Reading::then(admin::user(id), |user| user.ok_or(Code::NotFound.into()))
+pub fn user(subject: Subject, id: UserId) -> Reading<UserDetail> {
+    Reading::then(admin::user(id, subject.user_id), |user| user.ok_or(Code::NotFound.into()))
 }
 
 /// Changes a user. Disabling ends all their sessions.
@@ -104,8 +104,9 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(),
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn sessions(ctx: &Context<'_>, id: UserId) -> Reading<Vec<SessionRow>> {
-    Reading::then(session::live_of(id, ctx.now()), |sessions| sessions.ok_or(Code::NotFound.into()))
+pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<SessionRow>> {
+    let read = session::live_of(id, subject.user_id, ctx.now());
+    Reading::then(read, |sessions| sessions.ok_or(Code::NotFound.into()))
 }
 
 /// Audit events, newest first.

@@ -5,7 +5,7 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Rows, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
@@ -51,27 +51,77 @@ pub enum UserChangeOutcome {
     ActorNotAllowed,
 }
 
-/// A page of users under these conditions.
-macro_rules! select_users {
-    ($conditions:literal) => {
+/// The next `:examined` users under a condition that an index serves. A filter without an index would read any number of
+/// other users, such as a block of disabled ones. An index of active users would be one more row per registration.
+macro_rules! next_users {
+    ($indexed:literal) => {
         concat!(
-            "SELECT ",
+            "(SELECT ",
             user_columns!(),
-            " FROM users WHERE id > :after AND ",
-            $conditions,
-            " ORDER BY id LIMIT :limit * ",
-            caller_is_platform_admin!()
+            ", erasure_cursor FROM users WHERE ",
+            $indexed,
+            " AND id > :after ORDER BY id LIMIT :examined * ",
+            caller_is_platform_admin!(),
+            ")"
         )
     };
 }
 
-const SELECT_USERS: &str = select_users!("erasure_cursor IS NULL");
+/// The statements of [`PageRequest::examined`], for the users that match the filter.
+macro_rules! select_users {
+    ($indexed:literal, $filter:literal) => {
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM ",
+            next_users!($indexed),
+            " WHERE ",
+            $filter,
+            " ORDER BY id LIMIT :limit"
+        )
+    };
+}
+macro_rules! select_last {
+    ($indexed:literal, $filter:literal) => {
+        concat!(
+            "SELECT id FROM users WHERE ",
+            $indexed,
+            " AND id > :after ORDER BY id LIMIT ",
+            caller_is_platform_admin!(),
+            " * (NOT EXISTS (SELECT 1 FROM ",
+            next_users!($indexed),
+            " WHERE ",
+            $filter,
+            " LIMIT 1 OFFSET :limit - 1)) OFFSET :examined - 1"
+        )
+    };
+}
 
-const SELECT_ACTIVE: &str = select_users!("is_active = 1");
+/// The row of an erased user stays until everything that refers to it is gone.
+const SELECT_USERS: &str = select_users!("TRUE", "erasure_cursor IS NULL");
+const SELECT_LAST: &str = select_last!("TRUE", "erasure_cursor IS NULL");
 
-const SELECT_INACTIVE: &str = select_users!("is_active = 0 AND erasure_cursor IS NULL");
+const SELECT_ACTIVE: &str = select_users!("TRUE", "is_active = 1");
+const SELECT_LAST_FOR_ACTIVE: &str = select_last!("TRUE", "is_active = 1");
 
-const SELECT_BY_EMAIL: &str = select_users!("email = :email AND (:is_active IS NULL OR is_active = :is_active)");
+const SELECT_INACTIVE: &str = select_users!("is_active = 0", "erasure_cursor IS NULL");
+const SELECT_LAST_FOR_INACTIVE: &str = select_last!("is_active = 0", "erasure_cursor IS NULL");
+
+const SELECT_BY_EMAIL: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users
+     WHERE email = :email AND id > :after AND (:is_active IS NULL OR is_active = :is_active)
+     ORDER BY id LIMIT :limit * ",
+    caller_is_platform_admin!()
+);
+
+const SELECT_USER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
+    caller_is_platform_admin!()
+);
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
 /// the platform's administrators remain, and must be able to lock a stolen account.
@@ -118,9 +168,13 @@ const RECORD_UNLOCK: &str = insert_event! {
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_USERS,
+    SELECT_LAST,
     SELECT_ACTIVE,
+    SELECT_LAST_FOR_ACTIVE,
     SELECT_INACTIVE,
+    SELECT_LAST_FOR_INACTIVE,
     SELECT_BY_EMAIL,
+    SELECT_USER,
     SET_ACTIVE,
     SET_FULL_NAME,
     END_SESSIONS,
@@ -128,26 +182,30 @@ pub const STATEMENTS: &[&str] = &[
     RECORD_UNLOCK,
 ];
 
-/// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
+/// Lists users in the order of their registration, at most [`PageRequest::examined`] of them per page. The page is empty
+/// unless the caller administers the platform.
 #[must_use]
 pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {
-    let sql = match (&filter.email, filter.is_active) {
-        (Some(_), _) => SELECT_BY_EMAIL,
-        (None, None) => SELECT_USERS,
-        (None, Some(true)) => SELECT_ACTIVE,
-        (None, Some(false)) => SELECT_INACTIVE,
+    let id: fn(&UserRow) -> i64 = |row| row.id.get();
+    let statements = match (&filter.email, filter.is_active) {
+        (Some(email), is_active) => {
+            let select = page.query(SELECT_BY_EMAIL).bind("caller_id", caller);
+            let select = select.bind("email", email).bind("is_active", is_active);
+            return Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, id)));
+        }
+        (None, None) => [SELECT_USERS, SELECT_LAST],
+        (None, Some(true)) => [SELECT_ACTIVE, SELECT_LAST_FOR_ACTIVE],
+        (None, Some(false)) => [SELECT_INACTIVE, SELECT_LAST_FOR_INACTIVE],
     };
-    let mut select = page.query(sql).bind("caller_id", caller);
-    if let Some(email) = &filter.email {
-        select = select.bind("email", email).bind("is_active", filter.is_active);
-    }
-    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get())))
+    let after = page.after.unwrap_or(0);
+    page.examined(statements.map(|sql| query(sql).bind("caller_id", caller).bind("after", after)), id)
 }
 
-/// Reads one user with their roles.
+/// Reads one user with their roles. `None` unless the caller administers the platform.
 #[must_use]
-pub fn user(id: UserId) -> Read<Option<UserDetail>> {
-    let read = users::find(id).and(grants::of_user(id));
+pub fn user(id: UserId, caller: UserId) -> Read<Option<UserDetail>> {
+    let select = query(SELECT_USER).bind("user_id", id).bind("caller_id", caller);
+    let read = Read::of(select, Rows::first).and(grants::of_user_for(id, caller));
     read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
 }
 

@@ -171,7 +171,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
         "SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor",
         "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> ''",
     ],
-    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ById }),
+    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ByKey { key: "id" } }),
     walk: Some(Walk {
         table: "audit_events",
         cutoff: Cutoff::AuditRetention,
