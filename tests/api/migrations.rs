@@ -283,3 +283,28 @@ fn the_tables_refuse_invalid_places_and_courses() {
     db.execute("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)");
     assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "ids are never reused");
 }
+
+/// The previous version erases the acts of an administrator by the same statement, and finds them in the same index.
+#[test]
+fn the_index_of_acts_contains_those_that_are_not_stripped() {
+    let all = migrations();
+    let (own, before) = all.split_last().unwrap();
+    assert!(own.0.starts_with("0009_"), "{}", own.0);
+    let db = Sqlite::empty();
+    for (_, sql) in before {
+        db.execute(sql);
+    }
+    db.execute(USER);
+    db.execute(
+        "INSERT INTO audit_events (id, created_at, type, user_id, actor_id, request_id)
+         VALUES (1, 1, 'disabled', 1, 1, 'r'), (2, 1, 'disabled', 1, 1, ''), (3, 1, 'disabled', 1, NULL, 'r')",
+    );
+    db.execute(&own.1);
+    let acts = "SELECT group_concat(id) FROM audit_events INDEXED BY audit_events_by_actor
+                WHERE actor_id IS NOT NULL AND request_id <> ''";
+    assert_eq!(db.one::<String>(acts), "1");
+    let erase = edge_auth::store::audit::STATEMENTS.iter().find(|sql| sql.contains("e.actor_id = u.id")).unwrap();
+    let plan = db.plan(erase);
+    assert!(plan.iter().any(|detail| detail.contains("USING INDEX audit_events_by_actor")), "{plan:?}");
+    assert_eq!(db.one::<String>("SELECT position || previous FROM clean_up_positions WHERE walk = 'erasures'"), "");
+}
