@@ -30,6 +30,7 @@ mod limits;
 mod logs;
 mod migrations;
 mod migrations_sessions;
+mod migrations_throttles;
 mod overtaken;
 mod paging;
 mod properties;

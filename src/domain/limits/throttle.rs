@@ -159,7 +159,7 @@ fn number(hash: &[u8; 32], count: u16) -> u16 {
 pub struct HashKey([u8; 32]);
 
 impl HashKey {
-    /// Derives the key.
+    /// Derives the key from the signing secret.
     #[must_use]
     pub fn derive(secret: &crate::domain::secret::Secret) -> Self {
         let secret = secret.expose().as_bytes();
