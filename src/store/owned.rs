@@ -42,7 +42,7 @@ pub enum Paging {
     /// Rows are listed by this descending key over all pages: an exported column, unique among the rows of the user. For
     /// tables that have no maximum of rows per user.
     ByKey {
-        /// The column.
+        /// Name of the column in a row.
         key: &'static str,
     },
 }

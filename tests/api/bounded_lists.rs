@@ -1,5 +1,5 @@
-//! Lists that examine a bounded number of rows per page, or merge lists of their own: page by page they hold what one
-//! statement over all rows finds.
+//! Lists that examine a bounded number of rows per page, or merge lists of their own: page by page they hold the rows that one
+//! statement without pages finds.
 
 use serde_json::Value;
 

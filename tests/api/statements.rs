@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, users};
+use edge_auth::store::account::{admin, erasure, export, list, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -16,6 +16,7 @@ use crate::support::sqlite::Sqlite;
 /// The statements of each file of the store.
 pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
+    ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
     #[cfg(feature = "campus")]

@@ -15,8 +15,8 @@ use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
-use crate::store::account::admin::UserFilter;
 use crate::store::account::export::ExportCursor;
+use crate::store::account::list::UserFilter;
 use crate::store::audit::list::EventFilter;
 use crate::store::page::{Page, PageRequest};
 

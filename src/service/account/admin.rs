@@ -8,11 +8,11 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{
-    EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail, UserFilter,
-};
+use crate::store::account::admin::{EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
+use crate::store::account::list as user_list;
+use crate::store::account::list::UserFilter;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::{self, AdminEventRow, EventFilter};
 use crate::store::page::{Page, PageRequest};
@@ -22,7 +22,7 @@ use crate::store::session::SessionRow;
 /// Lists users in the order of their registration.
 #[must_use]
 pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Reading<Page<UserRow>> {
-    admin::users(filter, subject.user_id, page).into()
+    user_list::users(filter, subject.user_id, page).into()
 }
 
 /// One user with their roles.

@@ -174,7 +174,7 @@ pub async fn unfinished(store: &Store, limit: usize) -> Result<Vec<UserId>, DbEr
     Ok(users.map(|row| row.id).collect())
 }
 
-/// Sets the user behind whom the next list of unfinished erasures begins.
+/// Sets the position behind which the next list of unfinished erasures begins.
 ///
 /// # Errors
 /// [`DbError`].

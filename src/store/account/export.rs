@@ -235,12 +235,14 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "campus")]
     #[test]
     fn a_cursor_says_which_sections_are_finished() {
-        for (text, positions) in [("17-4711", [17, 4711]), ("17-0", [17, 0]), ("4711", [0, 4711])] {
-            let cursor = ExportCursor::parse(text).unwrap();
-            assert_eq!((cursor.0.as_slice(), cursor.to_string().as_str()), (positions.as_slice(), text));
+        for positions in [[17, 4711], [17, 0], [0, 4711]] {
+            // A build has as many positions as it has paged sections.
+            let positions: Vec<i64> = positions.into_iter().cycle().take(paged().count()).collect();
+            let cursor = ExportCursor(positions.clone());
+            let text = cursor.to_string();
+            assert_eq!(ExportCursor::parse(&text), cursor.has_more().then_some(cursor.clone()), "{text}");
             let read = places(false, &cursor).iter().filter(|(_, place)| *place != Place::Finished).count();
             assert_eq!(read, positions.iter().filter(|position| **position > 0).count(), "{text}");
         }

@@ -124,7 +124,7 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
 /// Has a row if the guards of an administrator's writes hold.
 const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
 
-/// The grants of the caller's departments, merged. SQLite extracts the rows of an ordered recursion least first, so this
+/// The grants of the caller's departments, merged. `SQLite` extracts the rows of an ordered recursion least first, so this
 /// is a merge with a priority queue: it begins with the next grant of each department, and each extracted grant is replaced
 /// by the next one of its department. It reads a row per department and one per place of the page.
 const SELECT_OF_DEPARTMENTS: &str = concat!(

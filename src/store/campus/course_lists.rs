@@ -32,7 +32,7 @@ const SELECT_PUBLIC: &str = concat!(
     ", 0 AS enrolled FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit"
 );
 
-/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: SQLite extracts
+/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: `SQLite` extracts
 /// the rows of an ordered recursion least first. So this is a merge with a priority queue, which begins with the next course
 /// of each university, and replaces each extracted course by the next one of its university. It reads a row per university
 /// and one per place of the page.

@@ -135,7 +135,7 @@ const COLLECTOR_ROWS = `
 
 const CROWDED_ROLE_ROWS = `
   INSERT INTO user_university_roles (user_id, university_id, role, created_at)
-  ${numbers(1, CROWDED_ROLES)} SELECT n, ${CROWDED}, 'STUDENT', n FROM numbers`;
+  ${numbers(1, CROWDED_ROLES)} SELECT 10000 + n, ${CROWDED}, 'STUDENT', n FROM numbers`;
 
 const ENROLLMENT_ROWS = `
   INSERT INTO enrollments (course_id, user_id, created_at)
