@@ -24,7 +24,7 @@ pub struct Owned {
 pub struct Section {
     /// The member of the export that lists the rows.
     pub member: &'static str,
-    /// Selects the exported rows, by `:user_id` and `:limit`; a paged section also takes `:before`, an id. It selects
+    /// Selects the exported rows, by `:user_id` and `:limit`; a paged section also takes `:before`, a key. It selects
     /// nothing unless `:session_id` is live at `:now`, because it runs before access is decided.
     pub select: &'static str,
     /// How the section is divided into pages.
@@ -39,6 +39,10 @@ pub enum Paging {
         /// Maximum number of rows.
         limit: i64,
     },
-    /// Rows are listed by descending id over all pages. At most one section, since a page has one cursor.
-    ById,
+    /// Rows are listed by this descending key over all pages: an exported column, unique among the rows of the user. For
+    /// tables that have no maximum of rows per user.
+    ByKey {
+        /// Name of the column in a row.
+        key: &'static str,
+    },
 }

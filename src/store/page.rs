@@ -1,7 +1,14 @@
 //! Keyset pagination: a page begins after the last id of the previous page, not at an offset. Every page costs the
 //! same, and concurrent inserts and deletions duplicate no row.
 
-use crate::ports::{Statement, query};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::ports::{Rows, Statement, query};
+use crate::store::read::Read;
+
+/// Rows that one page examines at most, if no index serves its filter.
+const EXAMINED: i64 = 1000;
 
 /// The position and the size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,28 @@ impl PageRequest {
     pub(super) fn rows(self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1
     }
+
+    /// A page of the rows that match a filter among the next `:examined` rows. It may have fewer items than the limit, or
+    /// none, although another page follows. The second statement selects the last examined row: only if there are that
+    /// many, and the page is not full.
+    pub(super) fn examined<T: DeserializeOwned + 'static>(
+        self,
+        statements: [Statement; 2],
+        id: fn(&T) -> i64,
+    ) -> Read<Page<T>> {
+        let limit = self.rows();
+        let [select, last] = statements.map(|sql| sql.bind("limit", limit).bind("examined", EXAMINED));
+        let page = Read::of(select, move |rows| Ok(Page::new(rows.all()?, self, id)));
+        page.and(Read::of(last, Rows::first::<LastRow>)).map(|(mut page, last)| {
+            page.next = page.next.or(last.map(|row| row.id));
+            page
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct LastRow {
+    id: i64,
 }
 
 /// One page of a list.

@@ -168,6 +168,33 @@ async fn an_export_holds_the_stored_data_and_no_secret() {
     }
 }
 
+/// The rows with the longest values that the service stores, as many as fit on the first page.
+#[tokio::test]
+async fn the_largest_page_of_an_export_is_half_a_megabyte() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let agent = "\u{1f600}".repeat(256);
+    let address = "2001:db8:1111:2222:3333:4444:5555:6666";
+    service.db.execute(&format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+         INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
+         SELECT 9007199254740000 - i, 1, 1, 1, 1900000000000, '{address}', '{agent}' FROM n;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+         INSERT INTO audit_events (created_at, type, reason, user_id, session_id, ip, user_agent, request_id)
+         SELECT i, 'password_change_refused', 'wrong_password', 1, 9007199254740991, '{address}', '{agent}', printf('%0128d', i)
+         FROM n;
+         INSERT INTO universities (name, slug, created_at) VALUES ('N', 'n', 1);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+         INSERT INTO courses (id, university_id, title, code, is_public, created_at)
+         SELECT 999999999990000 + i, 1, 'T', 'C' || i, 1, 1 FROM n;
+         INSERT INTO enrollments (course_id, user_id, created_at) SELECT id, 1, 1 FROM courses",
+    ));
+    let page = service.get_as("/users/me/export", &tokens.access).await.expect(200);
+    assert_eq!(page.body["audit_events"].as_array().unwrap().len(), 250);
+    assert_eq!(page.body["sessions"].as_array().unwrap().len(), 100);
+    assert!((400_000..550_000).contains(&page.text.len()), "{} bytes", page.text.len());
+}
+
 #[tokio::test]
 async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     let service = Service::new();
@@ -184,7 +211,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     loop {
         let reply = service.get_as(&path, &tokens.access).await.expect(200);
         let events = reply.body["audit_events"].as_array().unwrap();
-        assert!(events.len() <= 1000);
+        assert!(events.len() <= 250);
         ids.extend(events.iter().map(|event| event["id"].as_i64().unwrap()));
         let Some(cursor) = reply.body["next_cursor"].as_str() else { break };
         path = format!("/users/me/export?cursor={cursor}");
@@ -196,7 +223,7 @@ async fn a_long_export_is_paged_without_gaps_or_duplicates() {
     let requests = reply.body["audit_events"].as_array().unwrap();
     let is_eves = |event: &Value| event["request_id"].as_str().unwrap()[1..].parse::<i64>().unwrap() % 2 == 1;
     assert!(!requests.is_empty() && requests.iter().filter(|event| event["type"] == "signed_out").all(is_eves));
-    for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20"] {
+    for cursor in ["", "0", "-1", "x", "9007199254740993", "1%20", "5-", "0-5", "5-05", "5-5-5"] {
         let reply = service.get_as(&format!("/users/me/export?cursor={cursor}"), &tokens.access).await.expect(422);
         assert_eq!(reply.body["error"]["details"]["errors"][0]["loc"], json!(["query", "cursor"]), "{cursor}");
     }

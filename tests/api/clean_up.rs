@@ -144,6 +144,65 @@ async fn a_large_erasure_is_finished_by_the_clean_up() {
     assert_eq!((count(&service, "users"), count(&service, "sessions")), (1, 1), "the new account is untouched");
 }
 
+/// Erased users, each with this many events left.
+fn add_erased(service: &Service, ids: std::ops::RangeInclusive<i64>, events: i64) {
+    service.db.execute(&format!(
+        "WITH RECURSIVE u (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM u WHERE i < {last})
+         INSERT INTO users (id, email, password_hash, is_active, created_at, erasure_cursor)
+         SELECT i, 'erased:' || i, '', 0, 1, 0 FROM u;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {events})
+         INSERT INTO audit_events (created_at, type, user_id, ip, request_id)
+         SELECT 1799999999999, 'signed_in', u.id, '192.0.2.7', 'r' FROM n, users AS u
+         WHERE u.id BETWEEN {first} AND {last}",
+        first = ids.start(),
+        last = ids.end()
+    ));
+    // The trigger for late events has stripped them; they are as before the erasure again.
+    service.db.execute("UPDATE audit_events SET ip = '192.0.2.7', request_id = 'r'");
+}
+
+#[tokio::test]
+async fn a_small_erasure_does_not_wait_for_sixteen_large_ones() {
+    let service = Service::new();
+    add_erased(&service, 1..=16, 5000);
+    add_erased(&service, 17..=17, 10);
+    let removed = run(&service).await;
+    assert!(!removed.is_complete, "the large ones go on");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE id = 17"), 0);
+    let stripped =
+        "SELECT min(n) FROM (SELECT sum(ip IS NULL) AS n FROM audit_events WHERE user_id < 17 GROUP BY user_id)";
+    assert_eq!(service.db.one::<i64>(stripped), 1000, "each of them took a step");
+}
+
+/// More erasures than a run has steps: each run begins behind the users of the one before.
+#[tokio::test]
+async fn erasures_are_served_in_turn_over_several_runs() {
+    let service = Service::new();
+    add_erased(&service, 1..=60, 2500);
+    add_erased(&service, 61..=61, 10);
+    let steps = "SELECT group_concat(n, '') FROM (
+        SELECT sum(ip IS NULL) / 1000 AS n FROM audit_events WHERE user_id <= 60 GROUP BY user_id ORDER BY user_id)";
+    let is_there = "SELECT count(*) FROM users WHERE id = 61";
+    for (seen, small) in [
+        ([[1; 28].as_slice(), &[0; 32]].concat(), 1),
+        ([[1; 56].as_slice(), &[0; 4]].concat(), 1),
+        // Four, the small one, and the first 23 once more.
+        ([[2; 23].as_slice(), &[1; 37]].concat(), 0),
+    ] {
+        assert_eq!(run(&service).await.users, i64::from(small == 0));
+        let expected: String = seen.iter().map(ToString::to_string).collect();
+        assert_eq!(service.db.one::<String>(steps), expected);
+        assert_eq!(service.db.one::<i64>(is_there), small);
+    }
+    let mut runs = 3;
+    while !run(&service).await.is_complete {
+        runs += 1;
+    }
+    assert!(runs <= 7, "{runs}: no step was idle");
+    assert_eq!(count(&service, "users"), 0);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE ip IS NOT NULL"), 0);
+}
+
 #[tokio::test]
 async fn a_clean_up_with_an_open_breaker_calls_no_database() {
     let service = Service::new();

@@ -257,3 +257,44 @@ async fn an_export_lists_the_users_enrolments() {
     let expected = json!([{"id": id, "course_id": 1, "created_at": "1970-01-01T00:00:00.001Z"}]);
     assert_eq!(export["enrollments"], expected);
 }
+
+/// A user may have any number of enrolments: with or without events on the same pages, each is exported once.
+#[tokio::test]
+async fn a_long_export_lists_each_enrolment_once() {
+    for (courses, events) in [(249, 0), (250, 0), (251, 0), (600, 0), (600, 900), (260, 260)] {
+        let world = World::of(&[("stu", "STUDENT@1"), ("tim", "STUDENT@1")]);
+        world.service.db.execute(&format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {courses})
+             INSERT INTO courses (id, university_id, title, code, is_public, created_at)
+             SELECT 100 + i, 1, 'T', 'C' || i, 1, 1 FROM n;
+             INSERT INTO enrollments (course_id, user_id, created_at)
+             SELECT c.id, u.id, 1 FROM courses AS c, users AS u WHERE c.id > 100;
+             WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {events})
+             INSERT INTO audit_events (created_at, type, user_id, request_id)
+             SELECT i, 'signed_out', 1, 'r' FROM n WHERE i > 0"
+        ));
+        let stu = world.sign_in("stu").await;
+        let expected: i64 = world.service.db.one("SELECT count(*) FROM audit_events WHERE user_id = 1");
+        let [mut enrolled, mut happened] = [Vec::new(), Vec::new()];
+        let (mut cursor, mut pages) = (String::new(), 0);
+        loop {
+            let page = stu.ask(&format!("GET /users/me/export{cursor}")).await.expect(200).body;
+            let column = |section: &str, member: &str| -> Vec<i64> {
+                let rows = page[section].as_array().unwrap();
+                assert!(rows.len() <= 250, "{section}");
+                rows.iter().map(|row| row[member].as_i64().unwrap()).collect()
+            };
+            enrolled.extend(column("enrollments", "course_id"));
+            happened.extend(column("audit_events", "id"));
+            pages += 1;
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("?cursor={next}");
+        }
+        let descending: Vec<i64> = (101..=100 + courses).rev().collect();
+        assert_eq!(enrolled, descending, "{courses} {events}");
+        assert_eq!(i64::try_from(happened.len()).unwrap(), expected, "{courses} {events}");
+        assert!(happened.is_sorted_by(|a, b| a > b));
+        let full = (courses.max(expected) + 249) / 250;
+        assert_eq!(pages, full, "{courses} {events}");
+    }
+}

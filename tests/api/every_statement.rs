@@ -166,6 +166,10 @@ async fn every_statement_of_the_store_is_executed() {
     let last = world.sign_in("root").await;
     world.set_active("second", false);
     last.ask(&format!(r#"DELETE /users/me {{"password": "{PASSWORD}"}}"#)).await.expect(409);
+    world.service.db.execute(
+        "INSERT INTO users (id, email, password_hash, is_active, created_at, erasure_cursor)
+         VALUES (99, 'erased:99', '', 0, 1, 0)",
+    );
     world.service.advance(400 * DAY / 1000);
     let store = Store::new(Arc::clone(&recorder) as Arc<dyn Db>, world.service.gate());
     clean_up(&store, clock(), world.service.settings()).await.unwrap();

@@ -14,6 +14,7 @@ mod authz;
 #[cfg(feature = "campus")]
 mod authz_courses;
 mod bodies;
+mod bounded_lists;
 mod breaker;
 mod breaker_object;
 mod clean_up;

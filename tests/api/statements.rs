@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, users};
+use edge_auth::store::account::{admin, erasure, export, list, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -16,6 +16,7 @@ use crate::support::sqlite::Sqlite;
 /// The statements of each file of the store.
 pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
+    ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
     #[cfg(feature = "campus")]
@@ -43,11 +44,11 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("users", users::STATEMENTS),
 ];
 
-/// Bounded scans: a constant row, the rows of a subquery, a page being merged, a list passed as a parameter, the start of
+/// Bounded scans: a constant row, the rows of a subquery, the places of the caller, a page being merged, a list passed as a parameter, the start of
 /// a table in key order, and a partial index that holds only the wanted rows.
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
-    let is_merged = matches!(detail, "SCAN merged" | "SCAN m");
+    let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";

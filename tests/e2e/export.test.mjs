@@ -22,7 +22,7 @@ import { SECRET_KEY } from "./support/service.mjs";
 import { decode } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
-const PAGE = 1000;
+const PAGE = 250;
 
 let service;
 before(async () => (service = await startWatched()));
@@ -150,7 +150,7 @@ test("an export holds every role and every enrolment as stored, on its first pag
     { university_id: university, department_id: null, role: "STUDENT" },
     { university_id: university, department_id: department, role: "TA" },
   ]);
-  const sql = "SELECT id, course_id, created_at FROM enrollments WHERE user_id = ?1 ORDER BY course_id";
+  const sql = "SELECT id, course_id, created_at FROM enrollments WHERE user_id = ?1 ORDER BY course_id DESC";
   const stored = await rows(service.db, sql, person.id);
   assert.equal(stored.length, 2);
   const shown = stored.map((row) => ({ ...row, created_at: time(row.created_at) }));
@@ -171,13 +171,13 @@ test("an export holds no secret: no hash, no token or part of one, no password",
   assert.doesNotMatch(text, /refresh_id|password_hash|password_version|failures|blocked_until|throttles|pbkdf2/);
 });
 
-test("an export of 2,500 events has them all, once each, in three pages, while new ones happen", async () => {
+test("an export of 625 events has them all, once each, in three pages, while new ones happen", async () => {
   const [person, neighbour] = [await signUp(service), await signUp(service)];
-  await addEvents(person.id, neighbour.id, 2500);
+  await addEvents(person.id, neighbour.id, 625);
   const stored = (await eventsOf(service.db, person.id)).map((event) => event.id);
-  assert.equal(stored.length, 2501);
+  assert.equal(stored.length, 626);
   const all = await pages(person.access, () => login(service, person.user));
-  assert.deepEqual(all.map((each) => each.audit_events.length), [PAGE, PAGE, 501]);
+  assert.deepEqual(all.map((each) => each.audit_events.length), [PAGE, PAGE, 126]);
   assert.deepEqual(all.map((each) => each.sessions.length), [1, 0, 0], "sessions are on the first page only");
   assert.deepEqual(eventsOn(all).map((event) => event.id), stored.toReversed());
   assert.deepEqual(all.map((each) => each.next_cursor), [String(stored.at(-PAGE)), String(stored.at(-2 * PAGE)), null]);
@@ -224,7 +224,7 @@ describe("another user", () => {
 test("an export with a cursor that was never issued is refused, and not recorded as an export", async () => {
   const { id, access } = await signUp(service);
   const bad = ["", "0", "-1", "+1", "01", "1.0", "1e3", "abc", "null", "%2531", "1%20", "%201", "1%00", "0x10", "１"];
-  for (const cursor of [...bad, "9".repeat(16), "9".repeat(400), "1'--", "1;DROP%20TABLE%20users", "1,2", "[1]"]) {
+  for (const cursor of [...bad, "9".repeat(16), "9".repeat(400), "1'--", "1;DROP%20TABLE%20users", "1,2", "[1]", "1-", "0-1", "1-01", "1-2-3"]) {
     const query = `?cursor=${encodeURI(cursor).replaceAll("%25", "%")}`;
     const response = await exportData(service, access, query);
     assertFaults(response, "query.cursor: value_error");

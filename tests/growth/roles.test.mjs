@@ -9,11 +9,13 @@ import { after, before, describe, test } from "node:test";
 
 import { parse } from "yaml";
 
+import { asUser } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { measure, WRAPPER } from "./support/batches.mjs";
+import { measure, total, WRAPPER } from "./support/batches.mjs";
+import { cleanUp } from "./support/clean-up.mjs";
 import { fillRoles, MOST_ROLES, PEOPLE } from "./support/fill-roles.mjs";
-import { SLACK } from "./support/operations.mjs";
+import { SLACK, STEP } from "./support/operations.mjs";
 import { signIn } from "./support/people.mjs";
 import { ofCaller, OPERATIONS } from "./support/role-operations.mjs";
 import { withStored } from "./support/stored.mjs";
@@ -78,5 +80,21 @@ describe("of ten thousand universities with a million roles", () => {
     console.log("Rows that D1 read and wrote; a page is of ten");
     console.table(table);
     assert.deepEqual(faults, []);
+  });
+
+  test("each step of an administrator's erasure passes over no act of an earlier step", async () => {
+    const { id } = people.formerBoss;
+    const personal = "SELECT count(*) AS acts FROM audit_events WHERE actor_id = ?1 AND request_id <> ''";
+    const [{ acts }] = await rows(service.db, personal, id);
+    assert.ok(acts > 10 * STEP, `${acts}`);
+    const { status, text } = await asUser(service, people.boss.access, "DELETE", `/admin/users/${id}`);
+    assert.equal(status, 204, text);
+    const { runs } = await cleanUp(service);
+    const steps = runs.flatMap(({ batches }) => batches).filter(({ statements }) => statements.length > 3);
+    assert.ok(steps.length >= acts / STEP - 1, `${steps.length}`);
+    const most = Math.max(...steps.map((step) => total([step], "read")));
+    console.log(`${steps.length} steps for ${acts} acts, of which the longest read ${most} rows`);
+    assert.ok(most <= 6 * STEP + 50, `${most}`);
+    assert.deepEqual(await rows(service.db, personal, id), [{ acts: 0 }]);
   });
 });

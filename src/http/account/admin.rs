@@ -116,8 +116,8 @@ pub(in crate::http) fn users((Bearer(subject), query): (Bearer, UserQuery)) -> R
     admin::users(subject, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminUserBody::from)))
 }
 
-pub(in crate::http) fn user(Id(id): Id<UserId>) -> Reading<Response> {
-    admin::user(id).map(|detail| {
+pub(in crate::http) fn user((Bearer(subject), Id(id)): (Bearer, Id<UserId>)) -> Reading<Response> {
+    admin::user(subject, id).map(|detail| {
         let roles = detail.grants.iter().map(UserRoleBody::from).collect();
         json(200, &UserDetailBody { user: (&detail.user).into(), roles })
     })
@@ -175,7 +175,7 @@ pub(in crate::http) async fn delete(
 pub(in crate::http) fn sessions(
     (configured, Bearer(subject), Id(id)): (Configured, Bearer, Id<UserId>),
 ) -> Reading<Response> {
-    let sessions = admin::sessions(&configured.service(), id);
+    let sessions = admin::sessions(&configured.service(), subject, id);
     sessions.map(move |rows| json(200, &SessionsBody::new(&rows, subject.session_id)))
 }
 

@@ -3,12 +3,11 @@
 use axum::response::Response;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::http::account::users::UserBody;
 use crate::http::kit::body::json;
 use crate::http::kit::context::{Bearer, Configured};
-use crate::http::kit::query::EventCursor;
+use crate::http::kit::query::ExportQuery;
 use crate::service::account::export;
 use crate::service::authz::admission::Reading;
 use crate::store::account::export::{ExportPage, ExportRow, ExportValue};
@@ -27,7 +26,7 @@ impl Serialize for ExportBody<'_> {
             let rows: Vec<RowBody<'_>> = rows.iter().map(RowBody).collect();
             body.serialize_entry(member, &rows)?;
         }
-        body.serialize_entry("next_cursor", &self.page.next.map(|id: EventId| id.to_string()))?;
+        body.serialize_entry("next_cursor", &self.page.next.as_ref().map(ToString::to_string))?;
         body.end()
     }
 }
@@ -54,8 +53,8 @@ impl Serialize for RowBody<'_> {
 }
 
 pub(in crate::http) fn export(
-    (configured, Bearer(subject), EventCursor(before)): (Configured, Bearer, EventCursor),
+    (configured, Bearer(subject), ExportQuery(cursor)): (Configured, Bearer, ExportQuery),
 ) -> Reading<Response> {
-    export::export(&configured.service(), subject, before)
+    export::export(&configured.service(), subject, cursor)
         .map(|(caller, page)| json(200, &ExportBody { user: UserBody::new(&caller.user, &caller.grants), page: &page }))
 }

@@ -152,8 +152,10 @@ pub(in crate::http) async fn enroll(
     Ok(json(201, &EnrollmentBody::from(&row)))
 }
 
-pub(in crate::http) fn participants((Id(id), Paging(page)): (Id<CourseId>, Paging)) -> Reading<Response> {
-    courses::participants(id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
+pub(in crate::http) fn participants(
+    (Bearer(subject), Id(id), Paging(page)): (Bearer, Id<CourseId>, Paging),
+) -> Reading<Response> {
+    courses::participants(subject, id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
 }
 
 pub(in crate::http) fn enrollment(Id(id): Id<EnrollmentId>) -> Reading<Response> {

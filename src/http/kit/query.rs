@@ -15,7 +15,8 @@ use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
-use crate::store::account::admin::UserFilter;
+use crate::store::account::export::ExportCursor;
+use crate::store::account::list::UserFilter;
 use crate::store::audit::list::EventFilter;
 use crate::store::page::{Page, PageRequest};
 
@@ -25,6 +26,7 @@ const MAX_CURSOR: usize = 15;
 const DEFAULT_LIMIT: usize = 50;
 /// Largest value of `?limit=`; more is refused.
 const MAX_LIMIT: usize = 100;
+const INVALID_CURSOR: &str = "value must be a next_cursor of this operation";
 /// Longest name of an unknown parameter that the response repeats, in bytes.
 const MAX_SHOWN: usize = 32;
 
@@ -77,9 +79,8 @@ impl<'a> Query<'a> {
     }
 
     fn cursor(&mut self) -> Option<i64> {
-        let message = "value must be a next_cursor of this operation";
         let parse = |text: &str| EventId::parse(text).filter(|_| text.len() <= MAX_CURSOR);
-        self.read("cursor", message, parse).map(EventId::get)
+        self.read("cursor", INVALID_CURSOR, parse).map(EventId::get)
     }
 
     fn page(&mut self) -> PageRequest {
@@ -146,10 +147,13 @@ macro_rules! from_query {
     };
 }
 
-/// `?cursor=` of the export: the page holds events with lower ids.
-pub(in crate::http) struct EventCursor(pub(in crate::http) Option<EventId>);
+/// `?cursor=` of the export.
+pub(in crate::http) struct ExportQuery(pub(in crate::http) Option<ExportCursor>);
 
-from_query!(EventCursor, |query, _| Ok(Self(query.cursor().and_then(EventId::new))));
+from_query!(ExportQuery, |query, _| {
+    let parse = |text: &str| ExportCursor::parse(text).filter(|_| text.split('-').all(|part| part.len() <= MAX_CURSOR));
+    Ok(Self(query.read("cursor", INVALID_CURSOR, parse)))
+});
 
 /// `?limit=` and `?cursor=` of a list.
 pub(in crate::http) struct Paging(pub(in crate::http) PageRequest);

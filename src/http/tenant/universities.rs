@@ -115,8 +115,10 @@ pub(in crate::http) async fn create_department(
     Ok(json(201, &DepartmentBody::from(&row)))
 }
 
-pub(in crate::http) fn departments((Id(id), Paging(page)): (Id<UniversityId>, Paging)) -> Reading<Response> {
-    universities::departments(id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
+pub(in crate::http) fn departments(
+    (Bearer(subject), Id(id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+) -> Reading<Response> {
+    universities::departments(subject, id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
 }
 
 pub(in crate::http) async fn delete_department(

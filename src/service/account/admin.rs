@@ -10,11 +10,11 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{
-    EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail, UserFilter,
-};
+use crate::store::account::admin::{EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
+use crate::store::account::list as user_list;
+use crate::store::account::list::UserFilter;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::{self, AdminEventRow, EventFilter};
 use crate::store::page::{Page, PageRequest};
@@ -24,7 +24,7 @@ use crate::store::session::SessionRow;
 /// Lists users in the order of their registration.
 #[must_use]
 pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Reading<Page<UserRow>> {
-    admin::users(filter, subject.user_id, page).into()
+    user_list::users(filter, subject.user_id, page).into()
 }
 
 /// One user with their roles.
@@ -32,8 +32,8 @@ pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Readin
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn user(id: UserId) -> Reading<UserDetail> {
-    Reading::then(admin::user(id), |user| user.ok_or(Code::NotFound.into()))
+pub fn user(subject: Subject, id: UserId) -> Reading<UserDetail> {
+    Reading::then(admin::user(id, subject.user_id), |user| user.ok_or(Code::NotFound.into()))
 }
 
 /// Changes a user. Disabling ends all their sessions. Disabling an administrator needs a recent sign-in.
@@ -117,8 +117,9 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn sessions(ctx: &Context<'_>, id: UserId) -> Reading<Vec<SessionRow>> {
-    Reading::then(session::live_of(id, ctx.now()), |sessions| sessions.ok_or(Code::NotFound.into()))
+pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<SessionRow>> {
+    let read = session::live_of(id, subject.user_id, ctx.now());
+    Reading::then(read, |sessions| sessions.ok_or(Code::NotFound.into()))
 }
 
 /// Audit events, newest first.

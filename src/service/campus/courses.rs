@@ -2,7 +2,7 @@
 //! function says otherwise; none for a read.
 
 use crate::domain::authz::{Permission, Resource};
-use crate::domain::campus::policy::CampusPermission::{ManageCourses, ViewCourse};
+use crate::domain::campus::policy::CampusPermission::{ManageCourses, ViewCourse, ViewEnrollments};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
@@ -153,8 +153,9 @@ pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<
 
 /// Lists the participants of a course.
 #[must_use]
-pub fn participants(id: CourseId, page: PageRequest) -> Reading<Page<ParticipantRow>> {
-    enrollments::of_course(id, page).into()
+pub fn participants(subject: Subject, id: CourseId, page: PageRequest) -> Reading<Page<ParticipantRow>> {
+    let roles = Permission::Campus(ViewEnrollments).roles();
+    enrollments::of_course(id, subject.user_id, roles, page).into()
 }
 
 /// Finds an enrolment.

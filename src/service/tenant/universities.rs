@@ -107,8 +107,8 @@ pub async fn create_department(
 
 /// Lists the departments of a university.
 #[must_use]
-pub fn departments(university_id: UniversityId, page: PageRequest) -> Reading<Page<DepartmentRow>> {
-    departments::list(university_id, page).into()
+pub fn departments(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<DepartmentRow>> {
+    departments::list(university_id, subject.user_id, page).into()
 }
 
 /// Deletes a department.

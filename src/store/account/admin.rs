@@ -1,16 +1,14 @@
-//! Listing and changing users, for administrators of the platform.
+//! Reading and changing one user, for administrators of the platform. `list` lists users.
 
-use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Rows, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
-use crate::store::page::{Page, PageRequest};
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::{IdRow, Store};
@@ -20,15 +18,6 @@ use crate::store::{IdRow, Store};
 pub struct UserDetail {
     pub user: UserRow,
     pub grants: Vec<RoleGrant>,
-}
-
-/// Filter of the list of users. An absent field matches every user.
-#[derive(Debug, Default)]
-pub struct UserFilter {
-    /// Only the user with this address.
-    pub email: Option<Email>,
-    /// Only active ones, or only disabled ones.
-    pub is_active: Option<bool>,
 }
 
 /// A change of a user. An absent field stays as it is.
@@ -51,27 +40,12 @@ pub enum UserChangeOutcome {
     ActorNotAllowed,
 }
 
-/// A page of users under these conditions.
-macro_rules! select_users {
-    ($conditions:literal) => {
-        concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM users WHERE id > :after AND ",
-            $conditions,
-            " ORDER BY id LIMIT :limit * ",
-            caller_is_platform_admin!()
-        )
-    };
-}
-
-const SELECT_USERS: &str = select_users!("erasure_cursor IS NULL");
-
-const SELECT_ACTIVE: &str = select_users!("is_active = 1");
-
-const SELECT_INACTIVE: &str = select_users!("is_active = 0 AND erasure_cursor IS NULL");
-
-const SELECT_BY_EMAIL: &str = select_users!("email = :email AND (:is_active IS NULL OR is_active = :is_active)");
+const SELECT_USER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
+    caller_is_platform_admin!()
+);
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
 /// the platform's administrators remain, and must be able to lock a stolen account.
@@ -116,38 +90,14 @@ const RECORD_UNLOCK: &str = insert_event! {
 };
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    SELECT_USERS,
-    SELECT_ACTIVE,
-    SELECT_INACTIVE,
-    SELECT_BY_EMAIL,
-    SET_ACTIVE,
-    SET_FULL_NAME,
-    END_SESSIONS,
-    END_SESSIONS_OF_DISABLED,
-    RECORD_UNLOCK,
-];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_USER, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS, END_SESSIONS_OF_DISABLED, RECORD_UNLOCK];
 
-/// Lists users in the order of their registration. The page is empty unless the caller administers the platform.
+/// Reads one user with their roles. `None` unless the caller administers the platform.
 #[must_use]
-pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {
-    let sql = match (&filter.email, filter.is_active) {
-        (Some(_), _) => SELECT_BY_EMAIL,
-        (None, None) => SELECT_USERS,
-        (None, Some(true)) => SELECT_ACTIVE,
-        (None, Some(false)) => SELECT_INACTIVE,
-    };
-    let mut select = page.query(sql).bind("caller_id", caller);
-    if let Some(email) = &filter.email {
-        select = select.bind("email", email).bind("is_active", filter.is_active);
-    }
-    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UserRow| row.id.get())))
-}
-
-/// Reads one user with their roles.
-#[must_use]
-pub fn user(id: UserId) -> Read<Option<UserDetail>> {
-    let read = users::find(id).and(grants::of_user(id));
+pub fn user(id: UserId, caller: UserId) -> Read<Option<UserDetail>> {
+    let select = query(SELECT_USER).bind("user_id", id).bind("caller_id", caller);
+    let read = Read::of(select, Rows::first).and(grants::of_user_for(id, caller));
     read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
 }
 

@@ -59,10 +59,23 @@ static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
     Box::leak(sql.into_boxed_str())
 });
 
-const SELECT_ERASED: &str = "SELECT id FROM users WHERE erasure_cursor IS NOT NULL ORDER BY id LIMIT :limit";
+/// The unfinished erasures behind the last one that was served, and those up to it: one round through all of them.
+const SELECT_NEXT: &str = "
+    SELECT id FROM users
+    WHERE erasure_cursor IS NOT NULL
+      AND id > coalesce((SELECT CAST(position AS INTEGER) FROM clean_up_positions WHERE walk = 'erasures'), 0)
+    ORDER BY id LIMIT :limit";
+
+const SELECT_FIRST: &str = "
+    SELECT id FROM users
+    WHERE erasure_cursor IS NOT NULL
+      AND id <= coalesce((SELECT CAST(position AS INTEGER) FROM clean_up_positions WHERE walk = 'erasures'), 0)
+    ORDER BY id LIMIT :limit";
+
+const SET_POSITION: &str = "UPDATE clean_up_positions SET position = :position WHERE walk = 'erasures'";
 
 /// Every constant statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_ERASED];
+pub const STATEMENTS: &[&str] = &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_NEXT, SELECT_FIRST, SET_POSITION];
 
 /// The statement that is built from the register.
 #[must_use]
@@ -150,13 +163,23 @@ struct ErasedRow {
     id: UserId,
 }
 
-/// Lists erased users whose rows are not all deleted.
+/// Lists erased users whose rows are not all deleted, in turn: from the one behind [`set_position`].
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn unfinished(store: &Store, limit: i64) -> Result<Vec<UserId>, DbError> {
-    let [rows] = store.batch([query(SELECT_ERASED).bind("limit", limit)]).await?;
-    Ok(rows.all::<ErasedRow>()?.into_iter().map(|row| row.id).collect())
+pub async fn unfinished(store: &Store, limit: usize) -> Result<Vec<UserId>, DbError> {
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let [next, first] = store.batch([SELECT_NEXT, SELECT_FIRST].map(|sql| query(sql).bind("limit", rows))).await?;
+    let users = next.all::<ErasedRow>()?.into_iter().chain(first.all()?).take(limit);
+    Ok(users.map(|row| row.id).collect())
+}
+
+/// Sets the position behind which the next list of unfinished erasures begins.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_position(store: &Store, user_id: UserId) -> Result<(), DbError> {
+    store.batch([query(SET_POSITION).bind("position", user_id.get().to_string())]).await.map(|[_]| ())
 }
 
 /// Performs one more step. Returns true if no row of the user is left.

@@ -3,5 +3,6 @@
 pub mod admin;
 pub mod erasure;
 pub mod export;
+pub mod list;
 pub mod user_data;
 pub mod users;

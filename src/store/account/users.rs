@@ -142,11 +142,6 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_USER,
 ];
 
-/// Finds a user, unless erased.
-pub(in crate::store) fn find(user_id: UserId) -> Read<Option<UserRow>> {
-    Read::of(select(user_id), Rows::first)
-}
-
 /// Selects a user, unless erased.
 pub(in crate::store) fn select(user_id: UserId) -> Statement {
     query(SELECT_USER).bind("user_id", user_id)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{Rows, Statement, query};
+use crate::ports::{Statement, query};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -41,9 +41,6 @@ pub struct AdminEventRow {
     pub request_id: String,
 }
 
-/// Events that one page by type examines at most, if no index serves its filter.
-const EXAMINED: i64 = 1000;
-
 macro_rules! columns {
     () => {
         "id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id"
@@ -64,24 +61,33 @@ macro_rules! select_events {
     };
 }
 
-/// Selects the events of a type among the next `:examined` events under this condition.
-macro_rules! select_among_next {
+/// The next `:examined` events under this condition.
+macro_rules! next_events {
     ($condition:literal) => {
         concat!(
-            "SELECT ",
-            columns!(),
-            " FROM (SELECT ",
+            "(SELECT ",
             columns!(),
             " FROM audit_events WHERE ",
             $condition,
             " AND id < :before ORDER BY id DESC LIMIT :examined * ",
             caller_is_platform_admin!(),
-            ") WHERE type = :type ORDER BY id DESC LIMIT :limit"
+            ")"
         )
     };
 }
 
-/// Selects the last of the next events under this condition, if there are as many as `:skipped` and one more.
+/// The statements of [`PageRequest::examined`], for the events of a type.
+macro_rules! select_among_next {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM ",
+            next_events!($condition),
+            " WHERE type = :type ORDER BY id DESC LIMIT :limit"
+        )
+    };
+}
 macro_rules! select_last {
     ($condition:literal) => {
         concat!(
@@ -89,7 +95,9 @@ macro_rules! select_last {
             $condition,
             " AND id < :before ORDER BY id DESC LIMIT ",
             caller_is_platform_admin!(),
-            " OFFSET :skipped"
+            " * (NOT EXISTS (SELECT 1 FROM ",
+            next_events!($condition),
+            " WHERE type = :type LIMIT 1 OFFSET :limit - 1)) OFFSET :examined - 1"
         )
     };
 }
@@ -144,19 +152,9 @@ fn indexed(select: Statement, page: PageRequest) -> Read<Page<AdminEventRow>> {
     Read::of(select.bind("limit", page.rows()), move |rows| Ok(Page::new(rows.all()?, page, id)))
 }
 
-/// A page of the events of one type among the next [`EXAMINED`] events.
-fn examined([select, last]: [Statement; 2], event_type: EventType, page: PageRequest) -> Read<Page<AdminEventRow>> {
-    let select = select.bind("type", event_type).bind("examined", EXAMINED);
-    let last = Read::of(last.bind("skipped", EXAMINED - 1), Rows::first::<LastRow>);
-    indexed(select, page).and(last).map(|(mut page, last)| {
-        page.next = page.next.or(last.map(|row| row.id.get()));
-        page
-    })
-}
-
-#[derive(Deserialize)]
-struct LastRow {
-    id: EventId,
+/// A page of the events of one type among the next events.
+fn examined(statements: [Statement; 2], event_type: EventType, page: PageRequest) -> Read<Page<AdminEventRow>> {
+    page.examined(statements.map(|statement| statement.bind("type", event_type)), id)
 }
 
 const fn id(row: &AdminEventRow) -> i64 {

@@ -129,18 +129,23 @@ const ERASE_EVENTS: &str = "
 /// The same for events about other users that the user caused as an administrator.
 const ERASE_ACTS: &str = "
     UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
-        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.request_id <> ''
-        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL LIMIT :step
+        SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.id > u.erased_acts_cursor
+        WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL ORDER BY e.id LIMIT :step
     )";
 
-/// Moves the erasure behind the events that [`ERASE_EVENTS`] reached.
+/// Moves the erasure behind the events that [`ERASE_EVENTS`] and [`ERASE_ACTS`] reached.
 const ADVANCE_ERASURE: &str = "
     UPDATE users SET erasure_cursor = coalesce((
         SELECT max(id) FROM (
             SELECT e.id FROM audit_events AS e
             WHERE e.user_id = users.id AND e.id > users.erasure_cursor ORDER BY e.id LIMIT :step
         )
-    ), erasure_cursor)
+    ), erasure_cursor), erased_acts_cursor = coalesce((
+        SELECT max(id) FROM (
+            SELECT e.id FROM audit_events AS e
+            WHERE e.actor_id = users.id AND e.id > users.erased_acts_cursor ORDER BY e.id LIMIT :step
+        )
+    ), erased_acts_cursor)
     WHERE id = :user_id AND erasure_cursor IS NOT NULL";
 
 /// The address and the user agent of an administrator belong to the administrator, not to the subject.
@@ -169,9 +174,9 @@ pub(in crate::store) const OWNED: Owned = Owned {
     erase: &[ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE],
     remains: &[
         "SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor",
-        "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.request_id <> ''",
+        "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.id > users.erased_acts_cursor",
     ],
-    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ById }),
+    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ByKey { key: "id" } }),
     walk: Some(Walk {
         table: "audit_events",
         cutoff: Cutoff::AuditRetention,

@@ -48,8 +48,8 @@ macro_rules! is_sole_administrator {
 }
 pub(in crate::store) use is_sole_administrator;
 
-/// 1 if `:caller_id` administers the platform, otherwise 0. A list for administrators multiplies its limit by it: the list
-/// is read before access is decided, and a caller that will be refused must not cost rows.
+/// 1 if `:caller_id` administers the platform, otherwise 0. A read for administrators multiplies its limit by it: the
+/// rows are read before access is decided, and a caller that will be refused must not cost rows.
 macro_rules! caller_is_platform_admin {
     () => {
         "EXISTS (
@@ -59,6 +59,18 @@ macro_rules! caller_is_platform_admin {
     };
 }
 pub(in crate::store) use caller_is_platform_admin;
+
+/// 1 if `:caller_id` may see the university `:university_id`, otherwise 0: any role in it suffices, and the platform's
+/// administrators, which have a role without a university, see all. The limit of a list is multiplied by it, as above.
+macro_rules! caller_sees_university {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM user_university_roles AS own
+             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
+         )"
+    };
+}
+pub(in crate::store) use caller_sees_university;
 
 /// `:actor_id` is still an active administrator of the platform. Every write of an administrator repeats this condition,
 /// because its access was decided in an earlier batch.
@@ -82,6 +94,13 @@ macro_rules! grant_columns {
 
 const SELECT_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id ORDER BY id";
+
+/// A negative limit is none.
+const SELECT_OF_USER_FOR_ADMIN: &str = concat!(
+    "SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
+     ORDER BY id LIMIT -1 * ",
+    caller_is_platform_admin!()
+);
 
 const SELECT_ONE: &str = concat!(
     "SELECT ",
@@ -111,29 +130,34 @@ const SELECT_ADMINISTRATOR: &str = "
 /// Has a row if the guards of an administrator's writes hold.
 const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
 
-/// The grants of the caller's departments, merged: each step finds the least id behind the previous one. Sorting them
-/// would read all of them.
+/// The grants of the caller's departments, merged. `SQLite` extracts the rows of an ordered recursion least first, so this
+/// is a merge with a priority queue: it begins with the next grant of each department, and each extracted grant is replaced
+/// by the next one of its department. It reads a row per department and one per place of the page.
 const SELECT_OF_DEPARTMENTS: &str = concat!(
-    "WITH RECURSIVE merged (id, place) AS (
-         SELECT :after, 0
+    "WITH RECURSIVE merged (department_id, id) AS (
+         SELECT places.department_id, (
+             SELECT id FROM user_university_roles
+             WHERE university_id = :university_id AND department_id = places.department_id AND id > :after
+             ORDER BY id LIMIT 1
+         )
+         FROM (
+             SELECT DISTINCT department_id FROM user_university_roles
+             WHERE user_id = :caller_id AND coalesce(university_id, 0) = :university_id
+               AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0
+         ) AS places
          UNION ALL
-         SELECT (
-             SELECT min((
-                 SELECT id FROM user_university_roles
-                 WHERE university_id = :university_id AND department_id = own.department_id AND id > merged.id
-                 ORDER BY id LIMIT 1
-             ))
-             FROM user_university_roles AS own
-             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = :university_id
-               AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) > 0
-         ), place + 1
-         FROM merged WHERE id IS NOT NULL AND place < :limit
+         SELECT department_id, (
+             SELECT id FROM user_university_roles
+             WHERE university_id = :university_id AND department_id = merged.department_id AND id > merged.id
+             ORDER BY id LIMIT 1
+         )
+         FROM merged WHERE id IS NOT NULL
+         ORDER BY 2 NULLS LAST LIMIT :limit
      )
      SELECT ",
     grant_columns!(),
     " FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
-     WHERE m.place > 0
-     ORDER BY m.place"
+     ORDER BY m.id"
 );
 
 /// All at once: a user has at most 200 grants, fewer than a step. To select them first would read each of them twice.
@@ -144,6 +168,7 @@ const ERASE: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_OF_USER,
+    SELECT_OF_USER_FOR_ADMIN,
     SELECT_ONE,
     SELECT_OF_UNIVERSITY,
     SELECT_ADMINISTRATOR,
@@ -185,6 +210,12 @@ pub fn is_administrator(user_id: UserId) -> Read<bool> {
     Read::of(query(SELECT_ADMINISTRATOR).bind("user_id", user_id), |rows| Ok(!rows.all::<IdRow>()?.is_empty()))
 }
 
+/// Reads the grants of any user for an administrator of the platform; none for other callers.
+pub(in crate::store) fn of_user_for(user_id: UserId, caller: UserId) -> Read<Vec<RoleGrant>> {
+    let select = query(SELECT_OF_USER_FOR_ADMIN).bind("user_id", user_id).bind("caller_id", caller);
+    Read::of(select, decode)
+}
+
 fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
     let rows: Vec<OwnGrantRow> = rows.all()?;
     let grant = |row: OwnGrantRow| {
@@ -212,6 +243,12 @@ pub struct GrantPages {
     pub of_departments: Page<GrantRow>,
 }
 
+/// The value of `:roles`, in which a statement looks for `'"' || role || '"'`.
+pub(in crate::store) fn role_names(roles: &[Role]) -> String {
+    let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
+    format!("[{}]", names.join(","))
+}
+
 /// Lists the grants of a university that a caller with one of these roles may see.
 #[must_use]
 pub fn of_university(
@@ -220,8 +257,7 @@ pub fn of_university(
     roles: &[Role],
     page: PageRequest,
 ) -> Read<GrantPages> {
-    let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
-    let names = format!("[{}]", names.join(","));
+    let names = role_names(roles);
     let list = |sql| {
         let select = page.query(sql).bind("university_id", university_id);
         let select = select.bind("caller_id", caller).bind("roles", names.as_str());

@@ -2,7 +2,7 @@
 
 use crate::domain::ids::{UniversityId, UserId};
 use crate::ports::Statement;
-use crate::store::authz::grants::caller_is_platform_admin;
+use crate::store::authz::grants::{caller_is_platform_admin, caller_sees_university};
 use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -23,7 +23,8 @@ macro_rules! select_courses {
     };
 }
 
-const SELECT_OF_UNIVERSITY: &str = select_courses!("WHERE university_id = :university_id AND id > :after");
+const SELECT_OF_UNIVERSITY: &str =
+    select_courses!("WHERE university_id = :university_id AND id > :after", caller_sees_university!());
 
 const SELECT_PUBLIC: &str = concat!(
     "SELECT ",
@@ -31,25 +32,31 @@ const SELECT_PUBLIC: &str = concat!(
     ", 0 AS enrolled FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit"
 );
 
-/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: each step finds
-/// the least id behind the previous one. Sorting them would read all of them.
+/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: `SQLite` extracts
+/// the rows of an ordered recursion least first. So this is a merge with a priority queue, which begins with the next course
+/// of each university, and replaces each extracted course by the next one of its university. It reads a row per university
+/// and one per place of the page.
 const SELECT_FOR_USER: &str = concat!(
-    "WITH RECURSIVE merged (id, place) AS (
-         SELECT :after, 0
+    "WITH RECURSIVE merged (university_id, id) AS (
+         SELECT places.university_id, (
+             SELECT id FROM courses WHERE university_id = places.university_id AND id > :after ORDER BY id LIMIT 1
+         )
+         FROM (
+             SELECT DISTINCT coalesce(university_id, 0) AS university_id
+             FROM user_university_roles WHERE user_id = :viewer_id
+         ) AS places
          UNION ALL
-         SELECT (
-             SELECT min((
-                 SELECT id FROM courses WHERE university_id = g.university_id AND id > merged.id ORDER BY id LIMIT 1
-             ))
-             FROM user_university_roles AS g WHERE g.user_id = :viewer_id
-         ), place + 1
-         FROM merged WHERE id IS NOT NULL AND place < :limit
+         SELECT university_id, (
+             SELECT id FROM courses WHERE university_id = merged.university_id AND id > merged.id ORDER BY id LIMIT 1
+         )
+         FROM merged WHERE id IS NOT NULL
+         ORDER BY 2 NULLS LAST LIMIT :limit
      ) ",
     select_courses!(
         "WHERE id IN (
              SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit)
              UNION
-             SELECT id FROM merged WHERE place > 0
+             SELECT id FROM merged WHERE id IS NOT NULL
          )",
         concat!("(NOT ", caller_is_platform_admin!(), ")")
     )
@@ -60,10 +67,11 @@ const SELECT_ALL: &str = select_courses!("WHERE id > :after", caller_is_platform
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_OF_UNIVERSITY, SELECT_PUBLIC, SELECT_FOR_USER, SELECT_ALL];
 
-/// Lists the courses of a university.
+/// Lists the courses of a university. The page is empty unless the viewer may see the university.
 #[must_use]
 pub fn of_university(university_id: UniversityId, viewer: UserId, page: PageRequest) -> Read<Page<CourseRow>> {
-    read(page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id).bind("viewer_id", viewer), page)
+    let select = page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id);
+    read(select.bind("viewer_id", viewer).bind("caller_id", viewer), page)
 }
 
 /// Lists the public courses.

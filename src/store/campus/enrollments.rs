@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::domain::authz::Role;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
+use crate::store::authz::grants::role_names;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -56,24 +58,32 @@ const SELECT_CIRCUMSTANCES: &str = "
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM enrollments WHERE id = :enrollment_id");
 
+/// Nothing is listed for a caller without a fitting role: the limit is zero then. The list is read before access is
+/// decided, and a caller that will be refused must not cost rows.
 const SELECT_OF_COURSE: &str = "
     SELECT e.id, e.course_id, e.user_id, e.created_at, u.email, u.full_name
     FROM enrollments AS e JOIN users AS u ON u.id = e.user_id
-    WHERE e.course_id = :course_id AND e.id > :after ORDER BY e.id LIMIT :limit";
+    WHERE e.course_id = :course_id AND e.id > :after ORDER BY e.id LIMIT :limit * EXISTS (
+        SELECT 1 FROM courses AS c JOIN user_university_roles AS own
+          ON own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, c.university_id)
+        WHERE c.id = :course_id AND instr(:roles, '\"' || own.role || '\"') > 0
+          AND coalesce(own.department_id, 0) IN (0, coalesce(c.department_id, 0))
+    )";
 
 const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
 
 const EXPORT: &str = concat!(
-    "SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id ORDER BY course_id LIMIT :limit * ",
+    "SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id AND course_id < :before
+     ORDER BY course_id DESC LIMIT :limit * ",
     session_is_live!()
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
 
-/// Enrolments in the export. The limit is many more than any user has.
+/// Enrolments in the export. The key is the course, by which an index lists the enrolments of a user.
 pub(in crate::store::campus) const SECTION: Section =
-    Section { member: "enrollments", select: EXPORT, paging: Paging::FirstPage { limit: 10_000 } };
+    Section { member: "enrollments", select: EXPORT, paging: Paging::ByKey { key: "course_id" } };
 
 /// The outcome of enrolling.
 pub enum EnrollmentOutcome {
@@ -135,10 +145,11 @@ pub fn find(id: EnrollmentId) -> Read<Option<EnrollmentRow>> {
     Read::of(query(SELECT).bind("enrollment_id", id), Rows::first)
 }
 
-/// Lists the enrolments in a course.
+/// Lists the enrolments in a course, for a caller with one of these roles where the course is.
 #[must_use]
-pub fn of_course(course_id: CourseId, page: PageRequest) -> Read<Page<ParticipantRow>> {
+pub fn of_course(course_id: CourseId, caller: UserId, roles: &[Role], page: PageRequest) -> Read<Page<ParticipantRow>> {
     let select = page.query(SELECT_OF_COURSE).bind("course_id", course_id);
+    let select = select.bind("caller_id", caller).bind("roles", role_names(roles));
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get())))
 }
 

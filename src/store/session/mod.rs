@@ -14,6 +14,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
@@ -34,13 +35,22 @@ pub struct SessionRow {
     pub user_agent: Option<String>,
 }
 
-const SELECT_LIVE: &str = "
-    SELECT id, created_at, last_used_at, coalesce(refresh_expires_at, expires_at) AS expires_at, ip, user_agent
-    FROM sessions
-    WHERE user_id = :user_id AND expires_at > :now AND (refresh_expires_at > :now OR id IS :current_id)
-    ORDER BY created_at DESC, id DESC";
+macro_rules! select_live {
+    () => {
+        "SELECT id, created_at, last_used_at, coalesce(refresh_expires_at, expires_at) AS expires_at, ip, user_agent
+         FROM sessions
+         WHERE user_id = :user_id AND expires_at > :now AND (refresh_expires_at > :now OR id IS :current_id)
+         ORDER BY created_at DESC, id DESC"
+    };
+}
 
-const SELECT_OWNER: &str = "SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NULL";
+const SELECT_LIVE: &str = select_live!();
+
+/// A negative limit is none.
+const SELECT_LIVE_FOR_ADMIN: &str = concat!(select_live!(), " LIMIT -1 * ", caller_is_platform_admin!());
+
+const SELECT_OWNER: &str =
+    concat!("SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ", caller_is_platform_admin!());
 
 const SIGN_OUT: &str = "DELETE FROM sessions WHERE id = :session_id AND user_id = :user_id RETURNING id";
 
@@ -91,8 +101,19 @@ const DELETE_OUTDATED: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_LIVE, SELECT_OWNER, SIGN_OUT, END_ONE, END_ALL, END_OTHERS, ERASE, EXPORT, ADVANCE_WALK, DELETE_OUTDATED];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_LIVE,
+    SELECT_LIVE_FOR_ADMIN,
+    SELECT_OWNER,
+    SIGN_OUT,
+    END_ONE,
+    END_ALL,
+    END_OTHERS,
+    ERASE,
+    EXPORT,
+    ADVANCE_WALK,
+    DELETE_OUTDATED,
+];
 
 /// Sessions of a user, of which there are at most `MAX_SESSIONS`.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -111,15 +132,21 @@ pub(in crate::store) const OWNED: Owned = Owned {
 /// Lists the usable sessions of a user, newest first. `current` is listed even if its refresh token has expired.
 #[must_use]
 pub fn live(user_id: UserId, current: Option<SessionId>, now: Timestamp) -> Read<Vec<SessionRow>> {
-    let select = query(SELECT_LIVE).bind("user_id", user_id).bind("now", now).bind("current_id", current);
-    Read::of(select, Rows::all)
+    Read::of(select_live(SELECT_LIVE, user_id, current, now), Rows::all)
 }
 
-/// Lists the usable sessions of any user, newest first; `None` if there is no such user.
+fn select_live(sql: &'static str, user_id: UserId, current: Option<SessionId>, now: Timestamp) -> Statement {
+    query(sql).bind("user_id", user_id).bind("now", now).bind("current_id", current)
+}
+
+/// Lists the usable sessions of any user, newest first; `None` if there is no such user, or the caller does not administer
+/// the platform.
 #[must_use]
-pub fn live_of(user_id: UserId, now: Timestamp) -> Read<Option<Vec<SessionRow>>> {
-    let owner = Read::of(query(SELECT_OWNER).bind("user_id", user_id), Rows::first::<IdRow>);
-    live(user_id, None, now).and(owner).map(|(sessions, owner)| owner.map(|_| sessions))
+pub fn live_of(user_id: UserId, caller: UserId, now: Timestamp) -> Read<Option<Vec<SessionRow>>> {
+    let sessions = select_live(SELECT_LIVE_FOR_ADMIN, user_id, None, now).bind("caller_id", caller);
+    let owner = query(SELECT_OWNER).bind("user_id", user_id).bind("caller_id", caller);
+    let read = Read::of(sessions, Rows::all).and(Read::of(owner, Rows::first::<IdRow>));
+    read.map(|(sessions, owner)| owner.map(|_| sessions))
 }
 
 /// Ends a session with its refresh token. Returns false if it had ended already, or never existed.

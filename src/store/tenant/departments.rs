@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::domain::ids::{DepartmentId, UniversityId};
+use crate::domain::ids::{DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
+use crate::store::authz::grants::caller_sees_university;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -40,7 +41,8 @@ const INSERT: &str = concat!(
 const SELECT_ALL: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM departments WHERE university_id = :university_id AND id > :after ORDER BY id LIMIT :limit"
+    " FROM departments WHERE university_id = :university_id AND id > :after ORDER BY id LIMIT :limit * ",
+    caller_sees_university!()
 );
 
 /// A role narrowed to the department prevents the deletion: it is neither widened to the university nor removed
@@ -90,10 +92,10 @@ pub async fn create(
     })
 }
 
-/// Lists the departments of a university.
+/// Lists the departments of a university. The page is empty unless the caller may see the university.
 #[must_use]
-pub fn list(university_id: UniversityId, page: PageRequest) -> Read<Page<DepartmentRow>> {
-    let select = page.query(SELECT_ALL).bind("university_id", university_id);
+pub fn list(university_id: UniversityId, caller: UserId, page: PageRequest) -> Read<Page<DepartmentRow>> {
+    let select = page.query(SELECT_ALL).bind("university_id", university_id).bind("caller_id", caller);
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &DepartmentRow| row.id.get())))
 }
 

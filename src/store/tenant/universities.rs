@@ -40,18 +40,18 @@ macro_rules! is_empty {
 }
 
 /// The roles of an empty university that has at most a thousand of them: one statement deletes no more, so that it does
-/// not block the database.
+/// not block the database. The condition is in the limit, so that no role is read unless it holds. A term of WHERE would
+/// be tested for each role. Roles are counted only in an empty university.
 macro_rules! deletable_roles {
     () => {
         concat!(
-            "user_university_roles
-             WHERE university_id = :university_id AND ",
+            "(SELECT id, user_id, university_id, role FROM user_university_roles
+              WHERE university_id = :university_id
+              LIMIT 1000 * CASE WHEN ",
             is_empty!(),
-            " AND (
-                 SELECT count(*) FROM (
-                     SELECT 1 FROM user_university_roles WHERE university_id = :university_id LIMIT 1001
-                 )
-             ) <= 1000"
+            " THEN NOT EXISTS (
+                  SELECT 1 FROM user_university_roles WHERE university_id = :university_id LIMIT 1 OFFSET 1000
+              ) ELSE 0 END)"
         )
     };
 }
@@ -92,7 +92,8 @@ const RECORD_ROLES: &str = insert_event! {
     university_id: "university_id", from: concat!("FROM ", deletable_roles!()),
 };
 
-const DELETE_ROLES: &str = concat!("DELETE FROM ", deletable_roles!());
+const DELETE_ROLES: &str =
+    concat!("DELETE FROM user_university_roles WHERE id IN (SELECT id FROM ", deletable_roles!(), ")");
 
 const DELETE: &str = concat!(
     "DELETE FROM universities

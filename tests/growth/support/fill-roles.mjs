@@ -18,6 +18,11 @@ export const HUGE = UNIVERSITIES + 1;
 const HUGE_DEPARTMENTS = 1000;
 const HUGE_COURSES = 10_000;
 const HUGE_ROLES = 1_000_000 - MEMBERS * ROLES_EACH;
+/** A university without courses and departments, with more roles than a deletion takes along. */
+export const CROWDED = HUGE + 1;
+const CROWDED_ROLES = 2000;
+/** The roles of a university that one deletion takes along at most. */
+export const MOST_DELETED_ROLES = 1000;
 export const HUGE_FIRST_DEPARTMENT = UNIVERSITIES * DEPARTMENTS_EACH + 1;
 /** A course of it with many enrolments. */
 export const HUGE_COURSE = UNIVERSITIES * COURSES_EACH + 1;
@@ -47,6 +52,8 @@ export const PEOPLE = {
   dean: USERS - 4,
   teacher: USERS - 5,
   manifold: USERS - 6,
+  collector: USERS - 7,
+  formerBoss: USERS - 8,
   /** Of ordinary universities, and of the huge one. */
   student: 1,
 };
@@ -65,7 +72,7 @@ const USER_ROWS = `
 
 const UNIVERSITY_ROWS = `
   INSERT INTO universities (id, name, slug, created_at)
-  ${numbers(1, HUGE)} SELECT n, 'University ' || n, 'university-' || n, n FROM numbers`;
+  ${numbers(1, CROWDED)} SELECT n, 'University ' || n, 'university-' || n, n FROM numbers`;
 
 const DEPARTMENT_ROWS = `
   INSERT INTO departments (id, university_id, name, created_at)
@@ -101,6 +108,7 @@ const HUGE_ROLE_ROWS = `
 const ROLES_OF_FEW = `
   INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES
     (${PEOPLE.boss}, NULL, 'PLATFORM_ADMIN', 1),
+    (${PEOPLE.formerBoss}, NULL, 'PLATFORM_ADMIN', 1),
     (${PEOPLE.rector}, ${HUGE}, 'UNIVERSITY_ADMIN', 1),
     (${PEOPLE.otherRector}, ${HUGE}, 'UNIVERSITY_ADMIN', 1),
     (${PEOPLE.teacher}, ${HUGE}, 'INSTRUCTOR', 1)`;
@@ -119,6 +127,15 @@ const MANIFOLD_ROWS = `
               ELSE 'DEPARTMENT_ADMIN' END,
          ${departmentOf("university", `n % ${DEPARTMENTS_EACH}`)}, n
   FROM places`;
+
+/** The maximum: a role in each of this many universities. */
+const COLLECTOR_ROWS = `
+  INSERT INTO user_university_roles (user_id, university_id, role, created_at)
+  ${numbers(1, MOST_ROLES)} SELECT ${PEOPLE.collector}, n * 37, 'STUDENT', n FROM numbers`;
+
+const CROWDED_ROLE_ROWS = `
+  INSERT INTO user_university_roles (user_id, university_id, role, created_at)
+  ${numbers(1, CROWDED_ROLES)} SELECT 10000 + n, ${CROWDED}, 'STUDENT', n FROM numbers`;
 
 const ENROLLMENT_ROWS = `
   INSERT INTO enrollments (course_id, user_id, created_at)
@@ -140,7 +157,7 @@ const EVENT_ROWS = `
   SELECT n, ?1 - ${EVENTS} + n, type, CASE type WHEN 'sign_in_refused' THEN 'wrong_password' ELSE 'STUDENT' END,
          CASE type WHEN 'sign_in_refused' THEN ${HAUNTED_USER} WHEN 'role_granted' THEN ${MANAGED_USER}
               ELSE 1 + ${shuffle("n")} % ${MEMBERS} END,
-         iif(type = 'role_granted', ${PEOPLE.boss}, NULL), iif(type = 'role_granted', ${ORDINARY}, NULL),
+         CASE WHEN type = 'role_granted' THEN iif(n % 20, ${PEOPLE.boss}, ${PEOPLE.formerBoss}) END, iif(type = 'role_granted', ${ORDINARY}, NULL),
          printf('%032x', n)
   FROM kinds`;
 
@@ -154,6 +171,8 @@ const ROWS = [
   ROLES_OF_FEW,
   DEAN_ROWS,
   MANIFOLD_ROWS,
+  COLLECTOR_ROWS,
+  CROWDED_ROLE_ROWS,
   ENROLLMENT_ROWS,
   HUGE_ENROLLMENT_ROWS,
 ];

@@ -19,7 +19,7 @@ const WRONG_PASSWORD = "not the chosen one";
  */
 export const SLACK = 2;
 /** Events on a page of an export, and one more. */
-const PAGE = 1001;
+const PAGE = 251;
 /** Rows of a table that one step of a clean-up or of an erasure looks at. */
 export const STEP = 1000;
 

@@ -7,11 +7,14 @@ import assert from "node:assert/strict";
 
 import { asUser, me, send } from "../../e2e/support/client.mjs";
 import {
+  CROWDED,
+  FIRST_DISABLED_USER,
   HAUNTED_USER,
   HUGE,
   HUGE_COURSE,
   HUGE_FIRST_DEPARTMENT,
   MANAGED_USER,
+  MOST_DELETED_ROLES,
   MOST_ROLES,
   ORDINARY,
   ORDINARY_COURSE,
@@ -56,6 +59,9 @@ const makes = (path, value) => async (service, person, maker) => {
   person.made = body.id;
 };
 
+/** The places in which a caller has roles are found in an index; each is the beginning of one of the merged lists. */
+const merged = (roles) => 3 * roles;
+
 /** A read is one round trip, its caller's; a change is one more. */
 const tripsOf = (id) => (/^(admin)?(get|list)/i.test(id) ? 1 : 2);
 
@@ -99,7 +105,16 @@ const OF_UNIVERSITIES = [
     reads: 6,
     prepare: [["boss", makes("/universities", named)]],
   }),
-  operation("listDepartments", "student", page(DEPARTMENTS), { reads: 1 + PAGE }),
+  // No university is in use for free, and none is searched: the first course or department is the answer.
+  operation("deleteUniversity", "boss", ask("DELETE", UNIVERSITY), { kind: "in use", status: 409, reads: 8 }),
+  operation("deleteUniversity", "boss", ask("DELETE", `/universities/${CROWDED}`), {
+    kind: "with roles only, more than a thousand",
+    status: 409,
+    reads: 2 * MOST_DELETED_ROLES + 8,
+  }),
+  operation("listDepartments", "student", page(DEPARTMENTS), { reads: 3 + PAGE }),
+  operation("listDepartments", "stranger", page(DEPARTMENTS), { status: 404, reads: 2 }),
+  operation("listDepartments", "manifold", page(DEPARTMENTS), { status: 404, reads: 3 }),
   operation("createDepartment", "rector", ask("POST", DEPARTMENTS, named), { status: 201, reads: 9 }),
   operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/{made}`), {
     status: 204,
@@ -114,6 +129,15 @@ const OF_UNIVERSITIES = [
 ];
 
 const OF_ROLES = [
+  // An administrator of the most departments: the grants of each are a list of their own, and these are merged.
+  ...["", "&cursor=950000"].map((cursor) =>
+    operation("listRoles", "dean", page(ROLES, cursor), {
+      kind: cursor && "late",
+      reads: (roles) => 2 * roles + merged(roles) + 4 * PAGE,
+    }),
+  ),
+  operation("listRoles", "stranger", page(ROLES), { status: 404, reads: 4 }),
+  operation("listRoles", "student", page(ROLES), { status: 403, reads: 8 }),
   operation("listRoles", "rector", page(ROLES), { reads: 22 + 2 * PAGE }),
   operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 22 + 2 * PAGE }),
   operation("grantRole", "boss", (service, person) =>
@@ -136,17 +160,24 @@ const OF_ROLES = [
 ];
 
 const OF_COURSES = [
-  operation("listUniversityCourses", "student", page(COURSES), { reads: 2 + PAGE }),
+  operation("listUniversityCourses", "student", page(COURSES), { reads: 4 + PAGE }),
+  operation("listUniversityCourses", "stranger", page(COURSES), { status: 404, reads: 2 }),
   operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}`), { reads: PAGE }),
   operation("listCourses", undefined, anonymous(`/courses?limit=${LIMIT}&cursor=${MIDDLE}`), {
     kind: "late",
     reads: PAGE,
   }),
   operation("listCourses", "stranger", page("/courses"), { reads: 5 * PAGE }),
-  // For each of the caller's universities the next course is looked up for each place of the page.
-  ...[["", undefined], [`&cursor=${MIDDLE}`, "late"]].map(([cursor, kind]) =>
-    operation("listCourses", "student", page("/courses", cursor), { kind, reads: (roles) => (3 * roles + 4) * PAGE }),
+  // The lists of the caller's universities are merged: each university is looked at once, and each place of the page.
+  ...["student", "manifold", "collector"].flatMap((by) =>
+    [["", undefined], [`&cursor=${MIDDLE}`, "late"]].map(([cursor, kind]) =>
+      operation("listCourses", by, page("/courses", cursor), { kind, reads: (roles) => merged(roles) + 9 * PAGE }),
+    ),
   ),
+  operation("listCourses", "collector", get("/courses?limit=100"), {
+    kind: "the longest page",
+    reads: (roles) => merged(roles) + 9 * 101,
+  }),
   operation("listCourses", "boss", page("/courses", `&cursor=${MIDDLE}`), { kind: "late", reads: PAGE }),
   operation("getCourse", undefined, anonymous(COURSE), { reads: 1 }),
   operation("getCourse", "student", get(COURSE), { reads: 2 }),
@@ -158,7 +189,10 @@ const OF_COURSES = [
     prepare: [["rector", makes(COURSES, course)]],
   }),
   ...[["", undefined], ["&cursor=410000", "late"]].map(([cursor, kind]) =>
-    operation("listEnrollments", "teacher", page(`${COURSE}/enrollments`, cursor), { kind, reads: 1 + 2 * PAGE }),
+    operation("listEnrollments", "teacher", page(`${COURSE}/enrollments`, cursor), { kind, reads: 4 + 2 * PAGE }),
+  ),
+  ...[["stranger", 404], ["student", 403], ["dean", 403]].map(([by, status]) =>
+    operation("listEnrollments", by, page(`${COURSE}/enrollments`), { status, reads: (roles) => 5 + 2 * roles }),
   ),
   operation("enroll", "student", ask("POST", "/courses/{made}/enrollments"), {
     status: 201,
@@ -187,32 +221,41 @@ const QUESTIONS = [
   return ["student", "manifold"].map((by) => operation("checkPermission", by, check, { kind, trips, reads }));
 });
 
+/** A page whose filter no index serves looks at this many rows at most: for itself, twice more to find the last one. */
+const EXAMINED = 1000;
+
 const OF_USERS = [
-  operation("adminListUsers", "boss", page("/admin/users"), { reads: PAGE }),
+  // A full page is read once more, to know that it is full.
+  operation("adminListUsers", "boss", page("/admin/users"), { reads: 3 + 2 * PAGE }),
   ...[
-    ["late", `&cursor=${MIDDLE}`, PAGE],
-    ["by address", `&email=${emailOf(MIDDLE)}`, 1],
-    ["disabled", "&is_active=false", PAGE],
-    ["active", "&is_active=true", PAGE],
+    ["late", `&cursor=${MIDDLE}`, 3 + 2 * PAGE],
+    ["by address", `&email=${emailOf(MIDDLE)}`, 2],
+    ["disabled", "&is_active=false", 3 + 2 * PAGE],
+    ["active", "&is_active=true", 3 + 2 * PAGE],
+    ["active, before many disabled ones", `&is_active=true&cursor=${FIRST_DISABLED_USER - 5}`, 5 + 3 * EXAMINED],
+    ["active, among the disabled ones", `&is_active=true&cursor=${FIRST_DISABLED_USER + 5000}`, 5 + 3 * EXAMINED],
   ].map(([kind, query, reads]) => operation("adminListUsers", "boss", page("/admin/users", query), { kind, reads })),
-  operation("adminGetUser", "boss", get(`/admin/users/${MIDDLE}`), { reads: 12 }),
+  ...["/admin/users", "/admin/users?is_active=true", `/admin/users/${MIDDLE}`, "/admin/users/1/sessions"].map((path) =>
+    operation(path.endsWith("sessions") ? "adminListSessions" : path.includes("s/") ? "adminGetUser" : "adminListUsers",
+      "rector", get(path), { kind: `refused, ${path}`, status: 403, reads: 1 }),
+  ),
+  operation("adminGetUser", "boss", get(`/admin/users/${MIDDLE}`), { reads: 14 }),
+  operation("adminGetUser", "boss", (service, person) => get(`/admin/users/${person.others.manifold.id}`)(service, person), {
+    kind: "with the most roles",
+    reads: 4 + 2 * MOST_ROLES,
+  }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 10 }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { is_active: false }), {
     kind: "disabling",
     reads: 11,
   }),
-  operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 1 }),
+  operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 4 }),
   operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 2 }),
-  operation("adminUnlockUser", "boss", ask("POST", "/admin/users/101/unlock"), { reads: 6 }),
+  operation("adminUnlockUser", "boss", ask("POST", "/admin/users/101/unlock"), { reads: 13 }),
   // The user's rows are looked for in every table, throttles included, and each of them deleted.
-  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 73 }),
+  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 75 }),
 ];
 
-/**
- * A page by a type without an index of its own looks at this many events at most; then it finds the last of them, from
- * an index.
- */
-const EXAMINED = 1000;
 const OF_MANAGED_USER = `&user_id=${MANAGED_USER}`;
 const OF_HAUNTED_USER = `&user_id=${HAUNTED_USER}`;
 
@@ -223,15 +266,23 @@ const OF_EVENTS = [
   ["of a rare type, late", "&type=role_granted&cursor=5000", PAGE],
   ["of a rare type that there is none of", "&type=deleted", 1],
   // Four or five of ten events have these types; the others are read and skipped.
-  ["of a frequent type", "&type=signed_in", 2 * PAGE + EXAMINED],
-  ["of a frequent type, late", "&type=sign_in_refused&cursor=5000", 2 * PAGE + EXAMINED],
-  ["of a frequent type that there is none of", "&type=session_ended", 2 * EXAMINED],
-  ["of a user and a type", `${OF_MANAGED_USER}&type=role_granted`, PAGE + EXAMINED],
-  ["of a user, a rare type they have none of", `${OF_HAUNTED_USER}&type=role_granted`, 2 * EXAMINED],
-  ["of a user, a frequent type they have none of", `${OF_HAUNTED_USER}&type=signed_in`, 2 * EXAMINED],
-  ["of a user with few events, and a type", "&user_id=1&type=signed_in", 2 * PAGE],
+  ["of a frequent type", "&type=signed_in", 6 * PAGE],
+  ["of a frequent type, late", "&type=sign_in_refused&cursor=5000", 6 * PAGE],
+  ["of a frequent type that there is none of", "&type=session_ended", 5 + 3 * EXAMINED],
+  ["of a user and a type", `${OF_MANAGED_USER}&type=role_granted`, 3 + 2 * PAGE],
+  ["of a user, a rare type they have none of", `${OF_HAUNTED_USER}&type=role_granted`, 5 + 3 * EXAMINED],
+  ["of a user, a frequent type they have none of", `${OF_HAUNTED_USER}&type=signed_in`, 5 + 3 * EXAMINED],
+  ["of a user with few events, and a type", "&user_id=1&type=signed_in", 3 * PAGE],
 ].map(([kind, query, reads]) =>
   operation("adminListEvents", "boss", page("/admin/audit-events", query), { kind, reads }),
+).concat(
+  ["", OF_HAUNTED_USER, "&type=signed_in", "&type=role_granted", `${OF_HAUNTED_USER}&type=signed_in`].map((query) =>
+    operation("adminListEvents", "rector", page("/admin/audit-events", query), {
+      kind: `refused${query}`,
+      status: 403,
+      reads: 1,
+    }),
+  ),
 );
 
 export const OPERATIONS = [
