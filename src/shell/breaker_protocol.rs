@@ -1,10 +1,13 @@
 //! The protocol between an isolate and the breaker's Durable Object. Each question is one GET with the question in the
 //! path; the answer is JSON. Times are relative, so no two clocks are compared.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::breaker::{Admission, Command, Round, View};
 use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::ray::Ray;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::unresolved::UnresolvedExchange;
 
@@ -42,7 +45,7 @@ pub struct Answer {
 }
 
 impl Question {
-    /// The URL to fetch from the object, with the id of the current request for the log.
+    /// The URL to fetch from the object, with the ids of the current request for the log.
     #[must_use]
     pub fn url(&self, request_id: &RequestId) -> String {
         let path = match self {
@@ -57,13 +60,14 @@ impl Question {
             Self::NoteUnresolved(exchange) => format!("note-unresolved/{}", text_of(exchange)),
             Self::IsUnresolved(exchange) => format!("is-unresolved/{}", text_of(exchange)),
         };
-        format!("https://circuit-breaker.invalid/{path}?{}", request_id.as_str())
+        let ids = ids_text(request_id);
+        format!("https://circuit-breaker.invalid/{path}?{ids}")
     }
 
     /// Parses the URL; `None` if it is not one that [`Question::url`] builds.
     #[must_use]
     pub fn parse(url: &str) -> Option<(Self, RequestId)> {
-        let (path, request_id) = url.strip_prefix("https://circuit-breaker.invalid/")?.split_once('?')?;
+        let (path, ids) = url.strip_prefix("https://circuit-breaker.invalid/")?.split_once('?')?;
         let (name, argument) = path.split_once('/').unwrap_or((path, ""));
         let question = match (name, argument) {
             ("inspect", "") => Self::Inspect,
@@ -78,8 +82,21 @@ impl Question {
             ("is-unresolved", exchange) => Self::IsUnresolved(exchange_of(exchange)?),
             _ => return None,
         };
-        Some((question, RequestId::parse(request_id)?))
+        Some((question, ids_of(ids)?))
     }
+}
+
+/// The request id, then a dot and the edge's id if there is one. An object of the previous version, which serves during a
+/// deployment, takes this text for a request id.
+fn ids_text(request_id: &RequestId) -> Cow<'_, str> {
+    let text = request_id.as_str();
+    request_id.ray().map_or(Cow::Borrowed(text), |ray| format!("{text}.{ray}").into())
+}
+
+fn ids_of(text: &str) -> Option<RequestId> {
+    let both = text.rsplit_once('.').and_then(|(id, ray)| Some((id, Ray::parse(ray.as_bytes())?)));
+    let (id, ray) = both.map_or((text, None), |(id, ray)| (id, Some(ray)));
+    Some(RequestId::parse(id)?.with_ray(ray))
 }
 
 /// An exchange as text, in questions and in the rows of the object.
@@ -122,6 +139,19 @@ mod tests {
         ] {
             assert_eq!(Question::parse(&question.url(&request_id)), Some((question, request_id.clone())));
         }
+    }
+
+    #[test]
+    fn both_ids_of_a_request_round_trip() {
+        let id = |text| RequestId::parse(text).unwrap();
+        let ray = Ray::parse(b"230b030023ae2822-SJC");
+        for request_id in [id("a.b"), id("a.").with_ray(ray), id("a.B_c-9").with_ray(ray)] {
+            let url = Question::Inspect.url(&request_id);
+            assert_eq!(Question::parse(&url), Some((Question::Inspect, request_id)));
+        }
+        // An object of the previous version accepts the text.
+        let url = Question::Inspect.url(&id("abc").with_ray(ray));
+        assert!(RequestId::parse(url.rsplit_once('?').unwrap().1).is_some(), "{url}");
     }
 
     #[test]

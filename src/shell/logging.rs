@@ -1,6 +1,7 @@
 //! Logs: one JSON object per line.
 //!
-//! The members are `timestamp`, `level`, `name`, `message`, `request_id`, then the event's own fields. Every value is
+//! The members are `timestamp`, `level`, `name`, `message`, `request_id`, `ray`, then the event's own fields. A line of at
+//! least WARNING ends with the attribution of its request: `network`, `user_id`, `session_id`, `kid`. Every value is
 //! JSON-encoded, so no input can start a line or forge a field.
 
 use std::fmt;
@@ -12,12 +13,14 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_core::span::Current;
 
+use crate::domain::peer::{address_text, network_text};
 use crate::domain::settings::LogLevel;
 use crate::domain::time::Timestamp;
 
-/// Writes each event as one line of JSON. Of the spans it keeps only the request ids. It belongs to one thread, which
-/// Workers guarantee and tests have each for themselves.
+/// Writes each event as one line of JSON. Of the spans it keeps only the ids and the attribution of requests. It belongs
+/// to one thread, which Workers guarantee and tests have each for themselves.
 pub struct JsonLines<W> {
     write: W,
     clock: fn() -> Timestamp,
@@ -33,11 +36,50 @@ struct Spans {
     entered: Vec<Id>,
 }
 
-#[derive(Default)]
+/// A span in use, or one whose place and buffers the next one takes over.
 struct Span {
     references: usize,
-    /// The request id as an encoded member.
-    request_id: Vec<u8>,
+    metadata: &'static Metadata<'static>,
+    /// The ids of the request, as encoded members.
+    ids: Vec<u8>,
+    attribution: Attribution,
+}
+
+/// The origin of a request, as far as it is known. It is encoded only for lines of refusals and failures, because the
+/// access lines of successful requests are the most frequent ones.
+#[derive(Default)]
+struct Attribution {
+    network: Option<u128>,
+    address: Option<u128>,
+    user_id: Option<i64>,
+    session_id: Option<i64>,
+    /// Empty, or the name of one of the service's own keys.
+    kid: String,
+}
+
+impl Attribution {
+    /// Appends the members that the event itself does not have.
+    fn write(&self, line: &mut Vec<u8>, event: &Metadata<'_>) {
+        let is_free = |name| event.fields().field(name).is_none();
+        let client = self.network.map(network_text).or_else(|| self.address.map(address_text));
+        if let Some(client) = client.filter(|_| is_free("network")) {
+            write_member(line, "network", &client);
+        }
+        for (name, id) in [("user_id", self.user_id), ("session_id", self.session_id)] {
+            if let Some(id) = id.filter(|_| is_free(name)) {
+                write_member(line, name, &id);
+            }
+        }
+        if !self.kid.is_empty() && is_free("kid") {
+            write_member(line, "kid", &self.kid);
+        }
+    }
+
+    fn clear(&mut self) {
+        let mut kid = std::mem::take(&mut self.kid);
+        kid.clear();
+        *self = Self { kid, ..Self::default() };
+    }
 }
 
 impl Spans {
@@ -45,14 +87,26 @@ impl Spans {
         self.all.get_mut(usize::try_from(id.into_u64()).ok()?.checked_sub(1)?)
     }
 
-    fn add(&mut self, span: Span) -> Id {
+    fn add(&mut self, attributes: &Attributes<'_>) -> Id {
+        let metadata = attributes.metadata();
         let free = self.all.iter().position(|span| span.references == 0).unwrap_or(self.all.len());
-        if let Some(place) = self.all.get_mut(free) {
-            *place = span;
-        } else {
-            self.all.push(span);
+        if free == self.all.len() {
+            self.all.push(Span { references: 0, metadata, ids: Vec::new(), attribution: Attribution::default() });
+        }
+        if let Some(span) = self.all.get_mut(free) {
+            span.references = 1;
+            span.metadata = metadata;
+            span.ids.clear();
+            span.attribution.clear();
+            attributes.record(span);
         }
         Id::from_u64(free as u64 + 1)
+    }
+
+    /// The innermost entered span.
+    fn current(&mut self) -> Option<&mut Span> {
+        let id = self.entered.last()?.clone();
+        self.get(&id)
     }
 }
 
@@ -120,9 +174,7 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let mut members = Members::default();
-        attributes.record(&mut members);
-        self.spans(|spans| spans.add(Span { references: 1, request_id: members.others }))
+        self.spans(|spans| spans.add(attributes))
     }
 
     fn clone_span(&self, id: &Id) -> Id {
@@ -147,9 +199,19 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
         self.spans(|spans| spans.entered.pop());
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        self.spans(|spans| spans.get(id).map(|span| values.record(span)));
+    }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn current_span(&self) -> Current {
+        self.spans(|spans| {
+            let id = spans.entered.last()?.clone();
+            spans.get(&id).map(|span| Current::new(id, span.metadata))
+        })
+        .unwrap_or_else(Current::none)
+    }
 
     fn event(&self, event: &Event<'_>) {
         let (level, level_name) = level_of(event.metadata());
@@ -161,10 +223,15 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
         write_member(&mut line, "name", event.metadata().target());
         line.extend_from_slice(&members.message);
         self.spans(|spans| {
-            let span = spans.entered.last().cloned().and_then(|id| spans.get(&id));
-            line.extend(span.iter().flat_map(|span| &span.request_id));
+            let span = spans.current();
+            if let Some(span) = &span {
+                line.extend_from_slice(&span.ids);
+            }
+            line.extend_from_slice(&members.others);
+            if let Some(span) = span.filter(|_| level >= LogLevel::Warning) {
+                span.attribution.write(&mut line, event.metadata());
+            }
         });
-        line.extend_from_slice(&members.others);
         line.push(b'}');
         if let Some(comma) = line.first_mut() {
             *comma = b'{';
@@ -215,6 +282,34 @@ impl Visit for Members {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field, &format!("{value:?}"));
     }
+}
+
+/// The fields of a request's span. `http::App` and `service::attribution` have their names.
+impl Visit for Span {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        match field.name() {
+            "user_id" => self.attribution.user_id = Some(value),
+            "session_id" => self.attribution.session_id = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        match field.name() {
+            "network" => self.attribution.network = Some(value),
+            "address" => self.attribution.address = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "kid" => value.clone_into(&mut self.attribution.kid),
+            name => write_member(&mut self.ids, name, value),
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 #[cfg(test)]
