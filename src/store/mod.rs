@@ -40,6 +40,12 @@ impl Store {
         Self { db, gate, calls: Arc::default() }
     }
 
+    /// The same database with a count of its own, for a task behind the response.
+    #[must_use]
+    pub fn uncounted(&self) -> Self {
+        Self::new(Arc::clone(&self.db), Arc::clone(&self.gate))
+    }
+
     /// The circuit breaker that guards the database.
     #[must_use]
     pub fn gate(&self) -> &dyn Gate {

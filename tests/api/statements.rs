@@ -4,7 +4,7 @@ use edge_auth::store::account::{admin, erasure, export, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
-use edge_auth::store::campus::{course_lists, courses, enrollments, resources as campus_resources};
+use edge_auth::store::campus::{course_deletion, course_lists, courses, enrollments, resources as campus_resources};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -18,6 +18,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
+    #[cfg(feature = "campus")]
+    ("course_deletion", course_deletion::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_lists", course_lists::STATEMENTS),
     #[cfg(feature = "campus")]

@@ -14,7 +14,8 @@ use crate::domain::secret::Secret;
 use crate::domain::session::Lifetimes;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
 use crate::domain::settings::values::{
-    access_log, base_path, cors_origins, header_names, integer, line, log_client, log_level, operator_key, secret, switch,
+    access_log, base_path, cors_origins, header_names, integer, line, log_client, log_level, operator_key, secret,
+    switch,
 };
 use crate::domain::time::{DAY, MINUTE};
 

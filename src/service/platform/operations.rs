@@ -1,10 +1,12 @@
 //! Operation of the service: readiness, and control of the circuit breaker. Database round trips: readiness 1, the
-//! breaker 0.
+//! breaker 0; a command has 1 behind the response, for its event.
 
+use crate::domain::audit::{EventType, command_name};
 use crate::domain::breaker::{Command, State};
 use crate::domain::problem::Code;
 use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
+use crate::store::audit::{self, Event, RequestInfo};
 use crate::store::platform::health;
 
 /// The result of the query that checks the database.
@@ -58,8 +60,31 @@ pub async fn inspect_breaker(ctx: &Context<'_>) -> BreakerReport {
 /// # Errors
 /// `SERVICE_UNAVAILABLE` if the shared breaker did not answer. The command may have arrived; repeating it is harmless.
 pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<BreakerReport, Error> {
+    tracing::warn!(target: "app.breaker", command = command_name(command), "Operator commands the circuit breaker");
+    // Once forced open, the breaker would refuse the event; until it is closed, too.
+    if command == Command::Open {
+        record_command(ctx, command);
+    }
     let report = ctx.store.gate().command(command).await;
+    if command != Command::Open {
+        record_command(ctx, command);
+    }
     report.map_err(|_| Error::BreakerOutOfReach)
+}
+
+/// Records a command behind the response, because it must work while the database is down. If the event cannot be
+/// written, it is in the log.
+fn record_command(ctx: &Context<'_>, command: Command) {
+    let event = Event::of(EventType::BreakerCommanded, None).commanding(command);
+    let (store, now) = (ctx.store.uncounted(), ctx.now());
+    let (peer, request_id) = (ctx.request.peer.clone(), ctx.request.request_id.clone());
+    ctx.background.spawn(Box::pin(async move {
+        let request = RequestInfo { now, peer: &peer, request_id: &request_id };
+        if let Err(error) = audit::write(&store, request, event).await {
+            let command = command_name(command);
+            tracing::warn!(target: "app.breaker", command, cause = %error, "Event of an operator's command is not written");
+        }
+    }));
 }
 
 /// Checks the operator's key in constant time.

@@ -191,6 +191,11 @@ pub struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
+    /// The value of the visitor's `Authorization` header.
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     /// Sends a request, written as `METHOD /path` and optionally a JSON body.
     pub async fn ask(&self, request: &str) -> Reply {
         let mut words = request.splitn(3, ' ');
