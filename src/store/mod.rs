@@ -40,12 +40,6 @@ impl Store {
         Self { db, gate, calls: Arc::default() }
     }
 
-    /// The same database with a count of its own, for a task behind the response.
-    #[must_use]
-    pub fn uncounted(&self) -> Self {
-        Self::new(Arc::clone(&self.db), Arc::clone(&self.gate))
-    }
-
     /// The circuit breaker that guards the database.
     #[must_use]
     pub fn gate(&self) -> &dyn Gate {
@@ -85,6 +79,19 @@ impl Store {
         let failed = answer.as_ref().is_err_and(DbError::is_failure);
         self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
         answer
+    }
+
+    /// Runs the statement of a task that accompanies a command to the circuit breaker. The breaker learns its outcome only
+    /// if the call is a probe: the command alone decides, and a failure must not count against it.
+    async fn attempt(&self, statement: Statement) -> Result<(), DbError> {
+        let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
+        let is_probe = pass.probe.is_some();
+        let answer = self.db.batch(vec![statement]).await;
+        if is_probe {
+            let failed = answer.as_ref().is_err_and(DbError::is_failure);
+            self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
+        }
+        answer.map(drop)
     }
 }
 

@@ -194,7 +194,7 @@ async fn commands_of_the_operator_work_while_the_database_is_down() {
         assert_eq!(command(&service, state).await, 200);
     }
     assert_eq!(service.logs("Operator commands the circuit breaker").len(), 4);
-    let failures = service.logs("Event of an operator's command is not written");
+    let failures = service.logs("Command is not in the audit log");
     assert_eq!(failures.len(), 4);
     assert_eq!((&failures[3]["level"], &failures[3]["command"]), (&"WARNING".into(), &"open".into()));
 }

@@ -93,12 +93,6 @@ impl Event {
         Self { object_id: Some(object_id), ..self }
     }
 
-    /// Sets the operator's command.
-    #[must_use]
-    pub const fn commanding(self, command: Command) -> Self {
-        Self { reason: Some(command_name(command)), ..self }
-    }
-
     /// Sets the role concerned and its university.
     #[must_use]
     pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
@@ -152,13 +146,18 @@ const RECORD_OUTCOME: &str = insert_event! {
     from: "FROM (SELECT changes() > 0 AS is_done)",
 };
 
-/// Records an event that stands for itself, in a batch of its own.
+/// A command of the operator. No account is concerned.
+const RECORD_COMMAND: &str = insert_event! {
+    type: "'breaker_commanded'", reason: ":command", user_id: "NULL", session_id: "NULL", actor_id: "NULL",
+    university_id: "NULL",
+};
+
+/// Records a command of the operator to the circuit breaker, in a batch of its own.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn write(store: &Store, request: RequestInfo<'_>, event: Event) -> Result<(), DbError> {
-    let [_] = store.batch([record(request, event)]).await?;
-    Ok(())
+pub async fn record_command(store: &Store, command: Command, request: RequestInfo<'_>) -> Result<(), DbError> {
+    store.attempt(insert(RECORD_COMMAND, request).bind("command", command_name(command))).await
 }
 
 /// Removes personal data from a step of events about the user.
@@ -202,8 +201,17 @@ const DELETE_OUTDATED: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
+pub const STATEMENTS: &[&str] = &[
+    RECORD,
+    RECORD_IF_CHANGED,
+    RECORD_OUTCOME,
+    RECORD_COMMAND,
+    ERASE_EVENTS,
+    ERASE_ACTS,
+    ADVANCE_ERASURE,
+    EXPORT,
+    DELETE_OUTDATED,
+];
 
 /// Events about a user and events caused by a user. Erasure keeps them without personal data.
 pub(in crate::store) const OWNED: Owned = Owned {
