@@ -81,17 +81,10 @@ impl Store {
         answer
     }
 
-    /// Runs the statement of a task that accompanies a command to the circuit breaker. The breaker learns its outcome only
-    /// if the call is a probe: the command alone decides, and a failure must not count against it.
-    async fn attempt(&self, statement: Statement) -> Result<(), DbError> {
-        let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
-        let is_probe = pass.probe.is_some();
-        let answer = self.db.batch(vec![statement]).await;
-        if is_probe {
-            let failed = answer.as_ref().is_err_and(DbError::is_failure);
-            self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
-        }
-        answer.map(drop)
+    /// Runs a statement past the circuit breaker, which neither refuses it nor learns its outcome: for the event of a command
+    /// to the breaker. A breaker that was forced open would refuse it, and a failure must not count against the command.
+    async fn bypass(&self, statement: Statement) -> Result<(), DbError> {
+        self.db.batch(vec![statement]).await.map(drop)
     }
 }
 

@@ -190,7 +190,7 @@ async fn commands_of_the_operator_are_logged_and_recorded_behind_the_response() 
 async fn commands_of_the_operator_work_while_the_database_is_down() {
     let service = Service::with(&[("OPERATOR_KEY", OPERATOR_KEY)]);
     service.db.execute("DROP TABLE audit_events");
-    for state in ["open", "closed", "open", "open"] {
+    for state in ["open", "closed", "automatic", "open"] {
         assert_eq!(command(&service, state).await, 200);
     }
     assert_eq!(service.logs("Operator commands the circuit breaker").len(), 4);

@@ -251,7 +251,8 @@ fn secrets_do_not_show_in_debug_output() {
 
 #[test]
 fn presentation_is_known_even_if_other_settings_are_wrong() {
-    let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("ACCESS_LOG", "loud"), ("LOG_CLIENT", "")];
+    let pairs =
+        [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("ACCESS_LOG", "loud"), ("LOG_CLIENT", "")];
     let presentation = read(&pairs).unwrap_err().presentation;
     let expected = Presentation { base_path: "/api".into(), app_name: "x".into(), ..Presentation::default() };
     assert_eq!(presentation, expected);

@@ -62,14 +62,8 @@ pub async fn inspect_breaker(ctx: &Context<'_>) -> BreakerReport {
 pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<BreakerReport, Error> {
     let name = command_name(command);
     tracing::warn!(target: "app.operator", command = name, "Operator commands the circuit breaker");
-    // A breaker that is forced open refuses the event, so it is written before that, and after any other command.
-    if command == Command::Open {
-        record_in_background(ctx, command);
-    }
     let report = ctx.store.gate().command(command).await;
-    if command != Command::Open {
-        record_in_background(ctx, command);
-    }
+    record_in_background(ctx, command);
     report.map_err(|_| Error::BreakerOutOfReach)
 }
 
