@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 
 import { asUser, login, me, newUser, post, refresh, register, send, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
+import { until } from "./support/faults.mjs";
 import { burst, DOORS } from "./support/limits.mjs";
 import { assertLogLine, logged, loggedOf, loggedText } from "./support/logs.mjs";
 import { startService } from "./support/service.mjs";
@@ -93,10 +94,10 @@ test("a command of the operator is in the log of the Worker and of the object, a
     const changed = lines.find((line) => line.message === "Circuit breaker changed");
     assert.equal(changed.ray, RAY);
     const sql = "SELECT type, reason, user_id, actor_id, ip, ray FROM audit_events WHERE request_id = ?1";
-    let events = [];
-    while (events.length === 0) {
-      events = await rows(service.db, sql, id);
-    }
+    const events = await until("the event is written", async () => {
+      const found = await rows(service.db, sql, id);
+      return found.length > 0 && found;
+    });
     const expected = { type: "breaker_commanded", reason: state, user_id: null, actor_id: null, ip: "203.0.113.77", ray: RAY };
     assert.deepEqual(events, [expected]);
   }

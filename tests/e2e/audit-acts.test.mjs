@@ -8,9 +8,10 @@ import { parse } from "yaml";
 
 import { asUser, from, post, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
+import { until } from "./support/faults.mjs";
 import { startWatched } from "./support/watched.mjs";
 
-const OPERATOR_KEY = "audit-operator-9a3f17c2e6b05d48";
+const OPERATOR_KEY = "audit-acts-operator-9a3f17c2e6b05d48";
 const RAY = "230b030023ae2822-SJC";
 const IP = "203.0.113.77";
 
@@ -81,7 +82,7 @@ test("commands of the operator, also the one that closes the database to all oth
       const response = await post(service, "/operator/circuit-breaker", { state }, headers);
       const sql = "SELECT id FROM audit_events WHERE type = 'breaker_commanded' AND reason = ?1";
       // The event is written behind the response.
-      while ((await rows(service.db, sql, state)).length === 0);
+      await until("the event is written", async () => (await rows(service.db, sql, state)).length > 0);
       return response;
     };
     await noted(200, command, () => [["breaker_commanded", state, null, null, null, null]]);
