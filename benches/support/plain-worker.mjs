@@ -179,22 +179,24 @@ async function refresh(call) {
     throw new Refused("AUTH_TOKEN_REVOKED");
   }
   log(call, "INFO", "app.auth", "Refreshed", `"user_id":${fact.user},"session_id":${fact.session},"retried":false`);
-  return pairOf(keys, claims, fact, won.session_expires_at ?? won.expires_at);
+  return pairOf(keys, claims, fact, won);
 }
 
-/** The next pair of tokens; neither outlives the session. */
-async function pairOf(keys, { sub, sid }, { now, issued }, sessionEnd) {
+/** The next pair of tokens; neither outlives the session. The access token says when the session was opened. */
+async function pairOf(keys, { sub, sid }, { now, issued }, session) {
   const issuedAt = Math.floor(now / 1000);
-  const last = Math.floor(sessionEnd / 1000);
+  const last = Math.floor(session.expires_at / 1000);
   const accessEnd = Math.min(issuedAt + ACCESS_SECONDS, last);
   const refreshEnd = Math.min(issuedAt + REFRESH_SECONDS, last);
   const [access, next] = await Promise.all([
-    signed(keys, "access", { exp: accessEnd, iat: issuedAt, sub, jti: randomId(), sid }),
+    signed(keys, "access", { exp: accessEnd, iat: issuedAt, sub, jti: randomId(), sid, ...signInOf(session) }),
     signed(keys, "refresh", { exp: refreshEnd, iat: issuedAt, sub, jti: issued, sid }),
   ]);
   const expiry = `"token_type":"bearer","expires_in":${accessEnd - issuedAt}`;
   return `{"access_token":"${access}","refresh_token":"${next}",${expiry}}`;
 }
+
+const signInOf = ({ created_at }) => ({ auth_time: Math.floor(created_at / 1000), amr: ["pwd"] });
 
 async function logout(call) {
   const token = await presentedToken(call.request);

@@ -42,6 +42,8 @@ pub enum EventType {
     Deleted,
     /// An erasure was refused: the password was wrong or throttled.
     DeletionRefused,
+    /// The password for an irreversible act of an administrator was wrong or throttled.
+    StepUpRefused,
     /// A role was granted to the user.
     RoleGranted,
     /// A role of the user was revoked.
@@ -76,7 +78,7 @@ pub enum EventType {
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -93,6 +95,7 @@ impl EventType {
         Self::Exported,
         Self::Deleted,
         Self::DeletionRefused,
+        Self::StepUpRefused,
         Self::RoleGranted,
         Self::RoleRemoved,
         Self::Disabled,
@@ -136,6 +139,7 @@ impl EventType {
             Self::Exported => "exported",
             Self::Deleted => "deleted",
             Self::DeletionRefused => "deletion_refused",
+            Self::StepUpRefused => "step_up_refused",
             Self::RoleGranted => "role_granted",
             Self::RoleRemoved => "role_removed",
             Self::Disabled => "disabled",
@@ -221,7 +225,7 @@ mod tests {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
-                      password_change_refused exported deleted deletion_refused role_granted role_removed \
+                      password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
                       disabled enabled unlocked university_created university_changed university_deleted \
                       department_created department_deleted course_created course_changed course_deleted \
                       enrollment_ended breaker_commanded";

@@ -18,6 +18,7 @@ pub mod problem;
 pub mod ray;
 pub mod request_id;
 pub mod secret;
+pub mod secret_keys;
 pub mod session;
 pub mod settings;
 pub mod tenant;

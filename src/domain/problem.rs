@@ -11,6 +11,8 @@ use std::borrow::Cow;
 pub enum Code {
     /// E-mail address or password is wrong; the error does not say which.
     InvalidCredentials,
+    /// The operation needs a more recent sign-in than that of the token (RFC 9470).
+    StepUpRequired,
     /// A correctly signed token past its `exp`.
     TokenExpired,
     /// No token, or one that this service did not issue for this purpose.
@@ -39,8 +41,9 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidCredentials,
+        Self::StepUpRequired,
         Self::TokenExpired,
         Self::TokenInvalid,
         Self::TokenRevoked,
@@ -59,6 +62,7 @@ impl Code {
     const fn row(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::InvalidCredentials => ("AUTH_INVALID_CREDENTIALS", 401, "Incorrect email or password"),
+            Self::StepUpRequired => ("AUTH_STEP_UP_REQUIRED", 401, "A more recent sign-in is required"),
             Self::TokenExpired => ("AUTH_TOKEN_EXPIRED", 401, "Token has expired"),
             Self::TokenInvalid => ("AUTH_TOKEN_INVALID", 401, "Could not validate credentials"),
             Self::TokenRevoked => ("AUTH_TOKEN_REVOKED", 401, "Token has been revoked"),
@@ -274,6 +278,7 @@ mod tests {
         let table: Vec<_> = Code::ALL.iter().map(|code| (code.as_str(), code.status())).collect();
         let contract = [
             ("AUTH_INVALID_CREDENTIALS", 401),
+            ("AUTH_STEP_UP_REQUIRED", 401),
             ("AUTH_TOKEN_EXPIRED", 401),
             ("AUTH_TOKEN_INVALID", 401),
             ("AUTH_TOKEN_REVOKED", 401),

@@ -19,7 +19,7 @@ pub use kit::headers::REQUEST_ID;
 pub use kit::protocol::ProtocolError;
 pub use platform::pages::PAGES;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -59,10 +59,9 @@ impl App {
             Err(wrong) => wrong.presentation.clone(),
         };
         let configuration = settings.map(|settings| {
-            let previous = settings.secret_key_previous.as_ref();
             let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
-            let tokens = TokenAuthority::new(&settings.secret_key, previous, issuer, audience);
-            Arc::new(Configuration { settings, tokens })
+            let tokens = TokenAuthority::new(&settings.secret_keys, issuer, audience);
+            Arc::new(Configuration { settings, tokens, digests: OnceLock::new() })
         });
         let plain_router = routes::router(&presentation.base_path);
         let router = cors::wrap(plain_router.clone(), &presentation);

@@ -134,7 +134,7 @@ routes! {
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
     GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [] reads roles::list;
     POST   "/universities/{id}/roles" grantRole
-        Permit(ViewUniversity on University) [ChangeRoles] => roles::grant;
+        Permit(ViewUniversity on University) [ChangeRoles] reads roles::step_up => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
         Permit(ViewUniversity on University) [ChangeRoles] reads roles::find => roles::remove;
 
@@ -166,9 +166,10 @@ routes! {
 
     GET    "/admin/users"        adminListUsers    Permit(Administer on Platform) [] reads admin::users;
     GET    "/admin/users/{id}"   adminGetUser      Permit(Administer on Platform) [] reads admin::user;
-    PATCH  "/admin/users/{id}"   adminUpdateUser   Permit(Administer on Platform) [] => admin::change;
-    DELETE "/admin/users/{id}"   adminDeleteUser   Permit(Administer on Platform) [] => admin::delete;
-    POST   "/admin/users/{id}/logout"   adminEndSessions  Permit(Administer on Platform) [] => admin::end_sessions;
+    PATCH  "/admin/users/{id}"   adminUpdateUser   Permit(Administer on Platform) [Login] reads admin::step_up => admin::change;
+    DELETE "/admin/users/{id}"   adminDeleteUser   Permit(Administer on Platform) [Login] reads admin::step_up => admin::delete;
+    POST   "/admin/users/{id}/logout"   adminEndSessions
+        Permit(Administer on Platform) [Login] reads admin::step_up => admin::end_sessions;
     POST   "/admin/users/{id}/unlock"   adminUnlockUser   Permit(Administer on Platform) [] => admin::unlock;
     GET    "/admin/users/{id}/sessions" adminListSessions Permit(Administer on Platform) [] reads admin::sessions;
     GET    "/admin/audit-events" adminListEvents   Permit(Administer on Platform) [] reads admin::events;

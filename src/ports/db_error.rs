@@ -1,6 +1,6 @@
 //! Errors of the database, and the table that decides which of them the circuit breaker counts as failures.
 
-use crate::ports::Refused;
+use crate::ports::{Outcome, Refused};
 
 /// Why a batch was not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,9 +14,18 @@ pub enum DbError {
     /// No answer within this many milliseconds. A write may have happened nevertheless.
     #[error("no answer within {0} ms")]
     TimedOut(u32),
-    /// The database is overloaded, restarting or unreachable.
+    /// The database was restarted or out of reach for a moment. A write may have happened nevertheless.
+    #[error("unavailable for a moment: {0}")]
+    Transient(String),
+    /// The database has too many requests. A repetition would add one.
+    #[error("overloaded: {0}")]
+    Overloaded(String),
+    /// The database failed for another reason. A write may have happened nevertheless.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The client disconnected during the call. A write may have happened nevertheless.
+    #[error("abandoned: {0}")]
+    Abandoned(String),
     /// The answer could not be interpreted. A write may have happened nevertheless.
     #[error("corrupt answer: {0}")]
     Corrupt(String),
@@ -31,7 +40,7 @@ pub enum DbError {
 
 /// Substrings of error messages that blame a statement or its values, not the engine. Every other message counts as a
 /// failure of the database: counting a bug of the service is better than missing that D1 is down.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 13] = [
     "no such ",
     "syntax error",
     "constraint failed",
@@ -46,9 +55,17 @@ const REFUSALS: [&str; 14] = [
     // Reads still work when writes do not, so an open breaker would make it worse.
     "Exceeded maximum DB size",
     "Exceeded maximum account storage",
-    // The client disconnected during the request.
-    "client disconnected",
 ];
+
+/// Substrings of the errors that Cloudflare recommends to retry (D1 documentation, "Retry queries" and "Debug D1").
+const TRANSIENT: [&str; 4] = [
+    "Network connection lost",
+    "caused object to be reset",
+    "reset because its code was updated",
+    "transient issue on remote node",
+];
+const OVERLOADED: &str = "overloaded";
+const ABANDONED: &str = "client disconnected";
 
 impl DbError {
     /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and a suffix like
@@ -62,16 +79,31 @@ impl DbError {
         if REFUSALS.iter().any(|text| message.contains(text)) {
             return Self::Refused(message.to_owned());
         }
-        Self::Unavailable(message.to_owned())
+        let kind = match message {
+            text if text.contains(ABANDONED) => Self::Abandoned,
+            text if text.contains(OVERLOADED) => Self::Overloaded,
+            text if TRANSIENT.iter().any(|transient| text.contains(transient)) => Self::Transient,
+            _ => Self::Unavailable,
+        };
+        kind(message.to_owned())
     }
 
-    /// Did the database fail? The circuit breaker counts only these errors.
+    /// The outcome of the call, for the circuit breaker.
     #[must_use]
-    pub const fn is_failure(&self) -> bool {
+    pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::TimedOut(_) | Self::Unavailable(_) | Self::Corrupt(_) => true,
-            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::Unreadable(_) => false,
+            Self::TimedOut(_) | Self::Transient(_) | Self::Overloaded(_) | Self::Unavailable(_) | Self::Corrupt(_) => {
+                Outcome::Failed
+            }
+            Self::Abandoned(_) => Outcome::Abandoned,
+            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::Unreadable(_) => Outcome::Answered,
         }
+    }
+
+    /// May the batch have been carried out, although there was no answer?
+    #[must_use]
+    pub const fn is_unresolved(&self) -> bool {
+        matches!(self.outcome(), Outcome::Failed | Outcome::Abandoned)
     }
 }
 
@@ -91,7 +123,7 @@ mod tests {
         ] {
             assert_eq!(DbError::from_message(text), unique, "{text}");
         }
-        assert!(!unique.is_failure());
+        assert_eq!(unique.outcome(), Outcome::Answered);
     }
 
     #[test]
@@ -112,28 +144,39 @@ mod tests {
             "D1_ERROR: not authorized: SQLITE_AUTH",
             "D1_ERROR: Exceeded maximum DB size",
             "D1_ERROR: Exceeded maximum account storage limit",
-            "D1_ERROR: Can't read from request stream because client disconnected.",
             "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
             "D1_COLUMN_NOTFOUND: Column not found (id)",
         ] {
             let error = DbError::from_message(text);
             assert_eq!(error, DbError::Refused(text.to_owned()));
-            assert!(!error.is_failure());
+            assert_eq!(error.outcome(), Outcome::Answered);
         }
     }
 
     /// The messages in Cloudflare's list of D1 errors (D1 documentation, "Debug D1", error list).
     #[test]
     fn every_other_error_is_a_failure_of_the_database() {
-        for text in [
+        let expect = |kind: fn(String) -> DbError, texts: &[&str]| {
+            for text in texts {
+                let error = DbError::from_message(text);
+                assert_eq!(error, kind((*text).to_owned()));
+                assert_eq!(error.outcome(), Outcome::Failed);
+                assert!(error.is_unresolved());
+            }
+        };
+        let overloaded = [
             "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
             "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+        ];
+        let transient = [
             "D1_ERROR: D1 DB reset because its code was updated.",
             "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
             "D1_ERROR: Internal error in D1 DB storage caused object to be reset.",
             "D1_ERROR: Network connection lost.",
             "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
             "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
+        ];
+        let others = [
             "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
             "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
             "D1_ERROR: database is locked: SQLITE_BUSY",
@@ -141,18 +184,31 @@ mod tests {
             "D1_ERROR: Failed to parse body as JSON, got: error code: 1101",
             "unknown error",
             "",
-        ] {
-            let error = DbError::from_message(text);
-            assert_eq!(error, DbError::Unavailable(text.to_owned()));
-            assert!(error.is_failure());
-        }
-        assert!(DbError::TimedOut(5000).is_failure());
-        assert!(DbError::Corrupt("no JSON".to_owned()).is_failure());
+        ];
+        expect(DbError::Overloaded, &overloaded);
+        expect(DbError::Transient, &transient);
+        expect(DbError::Unavailable, &others);
+        assert_eq!(DbError::TimedOut(5000).outcome(), Outcome::Failed);
+        assert_eq!(DbError::Corrupt("no JSON".to_owned()).outcome(), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_call_of_a_client_that_disconnected_proves_nothing() {
+        let text = "D1_ERROR: Can't read from request stream because client disconnected.";
+        let error = DbError::from_message(text);
+        assert_eq!(error, DbError::Abandoned(text.to_owned()));
+        assert_eq!(error.outcome(), Outcome::Abandoned);
+        assert!(error.is_unresolved());
     }
 
     #[test]
     fn errors_without_a_call_or_in_our_code_are_not_failures() {
-        assert!(!DbError::NotAsked(Refused { retry_after_ms: 1 }).is_failure());
-        assert!(!DbError::Unreadable("Data error in rows at column 7".to_owned()).is_failure());
+        for error in [
+            DbError::NotAsked(Refused { retry_after_ms: 1 }),
+            DbError::Unreadable("Data error in rows at column 7".to_owned()),
+        ] {
+            assert_eq!(error.outcome(), Outcome::Answered);
+            assert!(!error.is_unresolved());
+        }
     }
 }

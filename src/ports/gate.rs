@@ -35,6 +35,8 @@ pub enum Outcome {
     Answered,
     /// The database did not answer, or not intelligibly.
     Failed,
+    /// The client disconnected, so the call proves nothing. The lease of such a probe expires.
+    Abandoned,
 }
 
 /// The breaker's state, for the operator.

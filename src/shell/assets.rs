@@ -3,6 +3,9 @@
 use crate::ports::{AssetError, AssetStream, Assets, PortFuture};
 use crate::shell::tasks::{Answer, ask};
 
+/// The binding reads from the platform's cache, so a longer wait means that it has failed.
+const DEADLINE_MS: u32 = 5_000;
+
 /// The static files of this deployment.
 pub struct DeployedAssets;
 
@@ -24,9 +27,10 @@ impl Assets for DeployedAssets {
 
 /// Paths are constants without characters that JSON escapes.
 async fn read(kind: &'static str, path: &'static str) -> Result<String, AssetError> {
-    match ask(kind, 0, &format!("\"{path}\"")).await {
+    match ask(kind, DEADLINE_MS, &format!("\"{path}\"")).await {
         Answer::Text(text) => Ok(text),
         Answer::Failed(cause) => Err(AssetError { path, cause }),
-        Answer::Bytes(_) | Answer::Late => Err(AssetError { path, cause: "no text".to_owned() }),
+        Answer::Late => Err(AssetError { path, cause: format!("no answer within {DEADLINE_MS} ms") }),
+        Answer::Bytes(_) => Err(AssetError { path, cause: "no text".to_owned() }),
     }
 }

@@ -53,8 +53,9 @@ pub trait Storage {
     fn run(&self, statement: &str, values: &str) -> Result<String, String>;
 }
 
-/// Answers one [`Question`] of an isolate, given as its URL, with the response of the object. If the URL is no question,
-/// the settings are wrong or storage fails, the response is 500. The isolate then counts the object as unreachable.
+/// Answers one [`Question`] of an isolate, given as its URL, with the response of the object. A question that only another
+/// version knows changes nothing. If the URL is none of an isolate, the settings are wrong or storage fails, the
+/// response is 500. The isolate then counts the object as unreachable.
 pub fn answer(url: &str, storage: &impl Storage) -> String {
     let answered = || {
         let (question, request_id) = Question::parse(url).ok_or("no such question")?;
@@ -73,19 +74,25 @@ pub fn answer(url: &str, storage: &impl Storage) -> String {
     }
 }
 
-fn decide(question: Question, storage: &impl Storage, now: Timestamp, policy: &Policy) -> Result<Answer, String> {
+fn decide(
+    question: Option<Question>,
+    storage: &impl Storage,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Answer, String> {
     let before = load(storage)?;
     let mut breaker = before.clone();
     breaker.clamp(now, policy);
     let mut admission = None;
     let mut is_unresolved = None;
-    match question {
+    let is_unknown = question.is_none();
+    match question.unwrap_or(Question::Inspect) {
         Question::Inspect => {}
         Question::NoteUnresolved(exchange) => note_unresolved(&exchange, storage, now)?,
         Question::IsUnresolved(exchange) => is_unresolved = Some(find_unresolved(&exchange, storage, now)?),
         Question::Admit => admission = Some(breaker.admit(now, policy)),
-        Question::Failed => breaker.failed(now, policy),
-        Question::ProbeSucceeded(round) => breaker.probe_succeeded(round),
+        Question::Failed(report) => breaker.failed(&report, now, policy),
+        Question::ProbeSucceeded(round, isolate) => breaker.probe_succeeded(round, isolate, now),
         Question::ProbeFailed(round) => breaker.probe_failed(round, now, policy),
         Question::Command(command) => breaker.command(command),
     }
@@ -94,7 +101,7 @@ fn decide(question: Question, storage: &impl Storage, now: Timestamp, policy: &P
         save(&breaker, storage)?;
         log_transition(&before, &breaker, now, policy);
     }
-    Ok(Answer { admission, view: breaker.view(now, policy), is_unresolved })
+    Ok(Answer { admission, view: breaker.view(now, policy), is_unresolved, is_unknown })
 }
 
 fn note_unresolved(exchange: &UnresolvedExchange, storage: &impl Storage, now: Timestamp) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! D1 as the database port: batches with a deadline.
+//! D1 as the database port: batches with a deadline, repeated once after a transient failure.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::ports::{Db, DbError, NumberedSql, PortFuture, Rows, Statement, Value};
-use crate::shell::clock::now;
+use crate::domain::breaker::repetition::RepetitionBudget;
+use crate::ports::{Db, DbError, Entropy, NumberedSql, PortFuture, Rows, Statement, Value};
+use crate::shell::clock::Wait;
 use crate::shell::tasks::{Answer, ask};
 
 thread_local! {
     /// A statement is a constant, so its address identifies it: it is translated once per instance.
     static KNOWN: RefCell<HashMap<*const str, Rc<Known>>> = RefCell::default();
+    /// The repetitions that this isolate may still make.
+    static BUDGET: RefCell<RepetitionBudget> = RefCell::default();
 }
 
 /// A translated statement, and its number in JavaScript.
@@ -27,24 +30,71 @@ struct Known {
 /// The database of this deployment.
 ///
 /// All calls of a request share one deadline, so the second call has only the time that the first left. Only waiting
-/// counts, not the hashing in between. In background tasks, where no client waits, each call has its own deadline.
+/// for D1 counts, and no hashing of this or another request. In background tasks, where no client waits, each call has
+/// its own deadline. A repetition has the time that the first attempt and the pause leave.
 pub struct D1 {
     timeout_ms: u32,
     left_ms: AtomicU32,
     is_shared: bool,
+    entropy: Entropy,
 }
 
 impl D1 {
     /// One deadline for all calls together.
     #[must_use]
-    pub fn for_request(timeout_ms: u32) -> Self {
-        Self { timeout_ms, left_ms: timeout_ms.into(), is_shared: true }
+    pub fn for_request(timeout_ms: u32, entropy: Entropy) -> Self {
+        Self { timeout_ms, left_ms: timeout_ms.into(), is_shared: true, entropy }
     }
 
     /// A separate deadline for each call.
     #[must_use]
-    pub fn for_task(timeout_ms: u32) -> Self {
-        Self { is_shared: false, ..Self::for_request(timeout_ms) }
+    pub fn for_task(timeout_ms: u32, entropy: Entropy) -> Self {
+        Self { is_shared: false, ..Self::for_request(timeout_ms, entropy) }
+    }
+
+    async fn call(&self, statements: Vec<Statement>, is_probe: bool) -> Result<Vec<Rows>, DbError> {
+        let mut left_ms = self.left_ms.load(Ordering::Relaxed);
+        let answer = match self.attempt(&statements, &mut left_ms).await {
+            // A probe is one call.
+            Err(DbError::Transient(cause)) if !is_probe => self.repeat(&statements, cause, &mut left_ms).await,
+            answer => answer,
+        };
+        BUDGET.with_borrow_mut(RepetitionBudget::called);
+        if self.is_shared {
+            self.left_ms.store(left_ms, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Calls D1 once, and takes the time off the deadline.
+    async fn attempt(&self, statements: &[Statement], left_ms: &mut u32) -> Result<Vec<Rows>, DbError> {
+        if *left_ms == 0 {
+            return Err(DbError::TimedOut(self.timeout_ms));
+        }
+        let wait = Wait::begin();
+        let answer = self.run(statements, *left_ms).await;
+        let rest = left_ms.saturating_sub(wait.millis());
+        // A call that D1 answered in time, but the isolate noticed late, leaves the next one its time.
+        if rest > 0 || answer.is_err() {
+            *left_ms = rest;
+        }
+        answer
+    }
+
+    /// Repeats a call that failed for a transient reason, if the budget allows it. Every batch is safe to repeat: a
+    /// write that was carried out without an answer is recognised by ids that were drawn before.
+    async fn repeat(&self, statements: &[Statement], cause: String, left_ms: &mut u32) -> Result<Vec<Rows>, DbError> {
+        let mut bytes = [0];
+        // Without entropy the pause is the shortest.
+        let _ = (self.entropy)(&mut bytes);
+        let [random] = bytes;
+        let Some(pause_ms) = BUDGET.with_borrow_mut(|budget| budget.take(*left_ms, random)) else {
+            return Err(DbError::Transient(cause));
+        };
+        tracing::warn!(target: "app.errors", cause, pause_ms, "Database call is repeated");
+        ask("pause", 0, &pause_ms.to_string()).await;
+        *left_ms = left_ms.saturating_sub(pause_ms);
+        self.attempt(statements, left_ms).await
     }
 
     async fn run(&self, statements: &[Statement], timeout_ms: u32) -> Result<Vec<Rows>, DbError> {
@@ -100,22 +150,10 @@ impl Serialize for JsonValue<'_> {
 
 impl Db for D1 {
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
-        Box::pin(async move {
-            let left_ms = self.left_ms.load(Ordering::Relaxed);
-            if left_ms == 0 {
-                return Err(DbError::TimedOut(self.timeout_ms));
-            }
-            let begun = now();
-            let answer = self.run(&statements, left_ms).await;
-            let used_ms = if self.is_shared { now().millis() - begun.millis() } else { 0 };
-            let left_ms = match left_ms.checked_sub(u32::try_from(used_ms).unwrap_or(0)) {
-                Some(left_ms) if left_ms > 0 => left_ms,
-                // The database answered in time, but the isolate was busy computing. The next call must not pay for it.
-                _ if answer.is_ok() => left_ms,
-                _ => 0,
-            };
-            self.left_ms.store(left_ms, Ordering::Relaxed);
-            answer
-        })
+        Box::pin(self.call(statements, false))
+    }
+
+    fn probe(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(self.call(statements, true))
     }
 }

@@ -147,12 +147,25 @@ function perform(event, text, hasThrown) {
 
 /** Makes the response. A text from which none can be made is the fault of this request alone. */
 function respond(event, text) {
+  if (!text.startsWith("S")) {
+    // A response to HEAD, or an error, has no use for a file that was opened. Cancelling one may fail, which is the same.
+    event.stream?.cancel().catch(() => {});
+  }
   try {
     event.response = responseOf(text, event.requestId, text.startsWith("S") ? event.stream : null);
   } catch (error) {
     event.response = event.fail(event, error);
   }
   event.respond?.(event.response);
+}
+
+/** A binding that throws at once fails this want only, as one that rejects does. */
+function carriedOut(kind, event, given) {
+  try {
+    return carryOut[kind](event, given);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** Carries out a want, and resumes its task with the answer, an error, or nothing after the deadline. */
@@ -179,7 +192,7 @@ function want(event, [kind, number, deadlineMs, given]) {
     }
   };
   event.open += 1;
-  carryOut[kind](event, given).then(
+  carriedOut(kind, event, given).then(
     (answer) => settle(typeof answer === "string" ? rust.resume : rust.resume_with_bytes, answer),
     (error) => settle(rust.resume_failed, error?.message ?? String(error)),
   );
@@ -205,7 +218,7 @@ function crash(error) {
 }
 
 /** INTERNAL_ERROR, with the request id that Rust chose. */
-function crashed({ request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
+function crashed({ env, request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
   const ray = request.headers.get("CF-Ray");
   const ids = { request_id: requestId, ...(RAY.test(ray) && { ray }) };
   log("ERROR", "app.errors", "Request lost in a crash", { ...ids, cause: String(error) });
@@ -216,11 +229,30 @@ function crashed({ request, requestId = crypto.randomUUID().replaceAll("-", "") 
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Request-ID": requestId,
+    ...corsHeaders(env.BACKEND_CORS_ORIGINS, request.headers.get("origin")),
   };
   if (request.url.startsWith("https:")) {
     headers["Strict-Transport-Security"] = "max-age=31536000";
   }
   return Response.json({ error: body, request_id: requestId }, { status: 500, headers });
+}
+
+/** As `http/kit/cors.rs` has them: without these, a browser hides the response from the page. */
+function corsHeaders(setting, origin) {
+  const common = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate" };
+  common.Vary = "origin, access-control-request-method, access-control-request-headers";
+  try {
+    const allowed = typeof setting === "string" ? JSON.parse(setting) : setting;
+    if (allowed[0] === "*") {
+      return { ...common, "Access-Control-Allow-Origin": "*" };
+    }
+    if (allowed.includes(origin)) {
+      return { ...common, "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" };
+    }
+  } catch {
+    // No setting, or a wrong one, allows no origin.
+  }
+  return {};
 }
 
 /** One line in the format of `shell/logging.rs`. */

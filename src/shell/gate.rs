@@ -1,23 +1,27 @@
 //! The gate in front of D1: the isolate's copy of the breaker, and its calls to the Durable Object with the
 //! authoritative state.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::domain::breaker::copy::{Advice, BreakerCopy};
-use crate::domain::breaker::{Admission, Breaker, Command, Policy, State};
+use crate::domain::breaker::tally::Tally;
+use crate::domain::breaker::{Admission, Breaker, Command, IsolateId, Policy, State};
 use crate::domain::request_id::RequestId;
 use crate::domain::session::unresolved::{UnresolvedExchange, UnresolvedExchanges};
 use crate::domain::settings::BREAKER_TIMEOUT_MS;
-use crate::ports::{Background, BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
+use crate::ports::{Background, BreakerReport, Entropy, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 use crate::shell::breaker_protocol::{Answer, Question};
-use crate::shell::clock::now;
+use crate::shell::clock::{self, now};
 use crate::shell::tasks::{Answer as Answered, ask};
 
 thread_local! {
     /// This isolate's copy. Never borrowed across an await.
     static COPY: RefCell<BreakerCopy> = RefCell::default();
+    /// The calls of this isolate since its last report. Never borrowed across an await.
+    static TALLY: RefCell<Tally> = RefCell::default();
+    static ISOLATE: OnceCell<IsolateId> = const { OnceCell::new() };
     /// The exchanges that this isolate left unresolved, for while the object is out of reach.
     static UNRESOLVED: RefCell<UnresolvedExchanges> = RefCell::default();
 }
@@ -28,21 +32,34 @@ pub struct BreakerGate {
     policy: Policy,
     request_id: RequestId,
     background: Arc<dyn Background>,
+    isolate: IsolateId,
     calls: Arc<AtomicU32>,
+}
+
+/// The object did not answer the question.
+enum Unanswered {
+    /// It did not answer at all, or not in time.
+    Lost,
+    /// It is of another version, and does not know the question. It may also have failed.
+    Unknown,
 }
 
 impl BreakerGate {
     /// The gate of the request with this id.
     #[must_use]
-    pub fn new(policy: Policy, request_id: RequestId, background: Arc<dyn Background>) -> Self {
-        Self { policy, request_id, background, calls: Arc::default() }
+    pub fn new(policy: Policy, request_id: RequestId, background: Arc<dyn Background>, entropy: Entropy) -> Self {
+        Self { policy, request_id, background, isolate: isolate(entropy), calls: Arc::default() }
     }
 
     /// Asks the object, with a deadline, and updates the copy.
-    async fn ask(&self, question: Question) -> Result<Answer, OutOfReach> {
+    async fn ask(&self, question: &Question) -> Result<Answer, OutOfReach> {
         let begun = COPY.with_borrow(BreakerCopy::begin_question);
-        let answer = self.fetch(question).await;
-        let Some(answer) = answer else {
+        let earlier_form = question.earlier_form();
+        let answer = match self.fetch(question).await {
+            Err(Unanswered::Unknown) if earlier_form != *question => self.fetch(&earlier_form).await,
+            answer => answer,
+        };
+        let Ok(answer) = answer else {
             if COPY.with_borrow_mut(|copy| copy.question_lost(begun, now())) {
                 tracing::warn!(target: "app.breaker", "Circuit breaker is out of reach: this isolate decides alone");
             }
@@ -54,17 +71,21 @@ impl BreakerGate {
         Ok(answer)
     }
 
-    async fn ask_and_count(&self, question: Question) -> Result<Answer, OutOfReach> {
+    async fn ask_and_count(&self, question: &Question) -> Result<Answer, OutOfReach> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.ask(question).await
     }
 
-    async fn fetch(&self, question: Question) -> Option<Answer> {
+    async fn fetch(&self, question: &Question) -> Result<Answer, Unanswered> {
         let deadline_ms = BREAKER_TIMEOUT_MS.unsigned_abs().try_into().unwrap_or(u32::MAX);
         // A URL needs no escapes in JSON.
         match ask("breaker", deadline_ms, &format!("\"{}\"", question.url(&self.request_id))).await {
-            Answered::Text(json) => serde_json::from_str(&json).ok(),
-            Answered::Bytes(_) | Answered::Failed(_) | Answered::Late => None,
+            Answered::Text(json) if json.is_empty() => Err(Unanswered::Unknown),
+            Answered::Text(json) => match serde_json::from_str::<Answer>(&json) {
+                Ok(answer) if answer.is_unknown => Err(Unanswered::Unknown),
+                answer => answer.map_err(|_| Unanswered::Lost),
+            },
+            Answered::Bytes(_) | Answered::Failed(_) | Answered::Late => Err(Unanswered::Lost),
         }
     }
 
@@ -72,7 +93,7 @@ impl BreakerGate {
     fn refresh_in_background(&self) {
         let gate = self.clone();
         let refresh = async move {
-            let reached = gate.ask(Question::Inspect).await.is_ok();
+            let reached = gate.ask(&Question::Inspect).await.is_ok();
             tracing::debug!(target: "app.breaker", reached, "Circuit breaker copy refreshed");
         };
         self.background.spawn(Box::pin(refresh));
@@ -94,15 +115,20 @@ impl BreakerGate {
     }
 
     async fn admission(&self) -> Result<Pass, Refused> {
+        if clock::is_outdated() {
+            // A deadline that starts in this turn would begin before the hash that the turn has computed: that of a
+            // question to the object, and that of the call which follows.
+            drop(ask("pause", 0, "0").await);
+        }
         match self.decide() {
             Advice::Ask => {
-                let answer = self.ask_and_count(Question::Admit).await;
+                let answer = self.ask_and_count(&Question::Admit).await;
                 COPY.with_borrow_mut(BreakerCopy::ask_finished);
                 self.follow_answer(answer)
             }
             // The isolate's first question, the only one while the breaker is closed; logged as a refresh.
             Advice::FirstAsk => {
-                let answer = self.ask(Question::Admit).await;
+                let answer = self.ask(&Question::Admit).await;
                 tracing::debug!(target: "app.breaker", reached = answer.is_ok(), "Circuit breaker copy refreshed");
                 self.follow_answer(answer)
             }
@@ -120,12 +146,17 @@ impl BreakerGate {
 
     async fn note(&self, pass: Pass, outcome: Outcome) {
         match (pass.probe, outcome) {
-            (None, Outcome::Answered) => {}
+            (_, Outcome::Abandoned) => {}
+            (None, Outcome::Answered) => TALLY.with_borrow_mut(|tally| tally.succeeded(now())),
             (None, Outcome::Failed) => self.note_failure().await,
-            (Some(Probe::Shared(round)), Outcome::Answered) => self.tell(Question::ProbeSucceeded(round)).await,
-            (Some(Probe::Shared(round)), Outcome::Failed) => self.tell(Question::ProbeFailed(round)).await,
+            (Some(Probe::Shared(round)), Outcome::Answered) => {
+                self.tell(&Question::ProbeSucceeded(round, self.isolate)).await;
+            }
+            (Some(Probe::Shared(round)), Outcome::Failed) => {
+                self.tell(&Question::ProbeFailed(round)).await;
+            }
             (Some(Probe::Alone(round)), Outcome::Answered) => {
-                change_local(|breaker| breaker.probe_succeeded(round));
+                change_local(|breaker| breaker.probe_succeeded(round, self.isolate, now()));
             }
             (Some(Probe::Alone(round)), Outcome::Failed) => {
                 change_local(|breaker| breaker.probe_failed(round, now(), &self.policy));
@@ -138,22 +169,23 @@ impl BreakerGate {
         if COPY.with_borrow(BreakerCopy::is_open) {
             return;
         }
-        if !decides_alone() {
-            self.tell(Question::Failed).await;
+        let report = TALLY.with_borrow_mut(|tally| tally.failed(self.isolate, now(), &self.policy));
+        if !decides_alone() && self.tell(&Question::Failed(report)).await {
+            return;
         }
-        change_local(|breaker| breaker.failed(now(), &self.policy));
+        if !change_local(|breaker| breaker.failed(&report, now(), &self.policy)) {
+            TALLY.with_borrow_mut(|tally| tally.lost(&report));
+        }
     }
 
-    /// Sends a report, and retries once if it was lost while the object answers other calls. A lost report costs
-    /// little: an isolate that decides alone counts the failure itself, and the lease of a probe expires.
-    async fn tell(&self, report: Question) {
-        if self.ask_and_count(report.clone()).await.is_err() && !decides_alone() {
-            let _ = self.ask_and_count(report).await;
-        }
+    /// Sends a report, and retries once if it was lost while the object answers other calls. True if it arrived. A lost
+    /// report costs little: the next one includes it, and the lease of a probe expires.
+    async fn tell(&self, report: &Question) -> bool {
+        self.ask_and_count(report).await.is_ok() || (!decides_alone() && self.ask_and_count(report).await.is_ok())
     }
 
     async fn report_state(&self) -> BreakerReport {
-        if let Ok(answer) = self.ask_and_count(Question::Inspect).await {
+        if let Ok(answer) = self.ask_and_count(&Question::Inspect).await {
             return BreakerReport { view: answer.view, shared: true };
         }
         BreakerReport { view: COPY.with_borrow(|copy| copy.view(now(), &self.policy)), shared: false }
@@ -165,8 +197,17 @@ fn decides_alone() -> bool {
     COPY.with_borrow_mut(|copy| copy.local().is_some())
 }
 
-/// Changes the local breaker, if the isolate decides alone, and logs the transition.
-fn change_local(change: impl FnOnce(&mut Breaker)) {
+/// This isolate's id. Without entropy it counts as one of an earlier version.
+fn isolate(entropy: Entropy) -> IsolateId {
+    let draw = || {
+        let mut bytes = [0; 8];
+        entropy(&mut bytes).map_or(IsolateId::UNNAMED, |()| IsolateId::from_random(bytes))
+    };
+    ISOLATE.with(|isolate| *isolate.get_or_init(draw))
+}
+
+/// Changes the local breaker and logs the transition; false if the isolate does not decide alone.
+fn change_local(change: impl FnOnce(&mut Breaker)) -> bool {
     let states = COPY.with_borrow_mut(|copy| {
         let breaker = copy.local()?;
         let from = breaker.entered();
@@ -176,6 +217,7 @@ fn change_local(change: impl FnOnce(&mut Breaker)) {
     if let Some((from, to)) = states {
         log_local_transition(from, to);
     }
+    states.is_some()
 }
 
 fn log_local_transition(from: State, to: State) {
@@ -211,7 +253,7 @@ impl Gate for BreakerGate {
 
     fn command(&self, command: Command) -> PortFuture<'_, Result<BreakerReport, OutOfReach>> {
         Box::pin(async move {
-            let answer = self.ask_and_count(Question::Command(command)).await?;
+            let answer = self.ask_and_count(&Question::Command(command)).await?;
             Ok(BreakerReport { view: answer.view, shared: true })
         })
     }
@@ -220,7 +262,7 @@ impl Gate for BreakerGate {
         UNRESOLVED.with_borrow_mut(|notes| notes.note(exchange.clone(), now()));
         Box::pin(async move {
             if !decides_alone() {
-                self.tell(Question::NoteUnresolved(exchange)).await;
+                self.tell(&Question::NoteUnresolved(exchange)).await;
             }
         })
     }
@@ -231,7 +273,7 @@ impl Gate for BreakerGate {
             if is_known_here || decides_alone() {
                 return is_known_here;
             }
-            let answer = self.ask_and_count(Question::IsUnresolved(exchange)).await;
+            let answer = self.ask_and_count(&Question::IsUnresolved(exchange)).await;
             answer.is_ok_and(|answer| answer.is_unresolved == Some(true))
         })
     }

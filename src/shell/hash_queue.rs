@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::domain::password::queue::{HashQueue, HashQueueFull, Poll};
 use crate::ports::PortFuture;
+use crate::shell::clock;
 use crate::shell::tasks::ask;
 
 thread_local! {
@@ -20,7 +21,10 @@ pub fn slot(network: String) -> PortFuture<'static, Result<(), HashQueueFull>> {
             // One turn of the event loop, which handles due timers and pending events.
             ask("pause", 0, "null").await;
             match QUEUE.with_borrow_mut(|queue| queue.poll(ticket))? {
-                Poll::Ready => return Ok(()),
+                Poll::Ready => {
+                    clock::expect_computing();
+                    return Ok(());
+                }
                 Poll::Pending(next) => ticket = next,
             }
         }

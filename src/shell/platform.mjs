@@ -130,8 +130,8 @@ export const carryOut = {
     return "";
   },
 
-  /** One turn of the event loop. */
-  pause: () => new Promise((resolve) => setTimeout(resolve, 0, "")),
+  /** This many milliseconds; none is one turn of the event loop. */
+  pause: (event, ms) => new Promise((resolve) => setTimeout(resolve, ms, "")),
 };
 
 /** The rows as one JSON text. */

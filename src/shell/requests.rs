@@ -77,8 +77,8 @@ async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) 
     // With wrong settings every request is refused before it can call the database, so the defaults are never used.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let background = Arc::new(RequestTasks(request_id.clone()));
-    let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone());
-    let d1 = D1::for_request(d1_timeout_ms.unwrap_or_default());
+    let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone(), functions.entropy);
+    let d1 = D1::for_request(d1_timeout_ms.unwrap_or_default(), functions.entropy);
     let ports = Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets),
@@ -111,8 +111,9 @@ pub fn clean_up(functions: Functions) {
             return;
         };
         let background = Arc::new(RequestTasks(request_id.clone()));
-        let gate = BreakerGate::new(settings.breaker, request_id, background);
-        let store = Store::new(Arc::new(D1::for_task(settings.d1_timeout_ms)), Arc::new(gate));
+        let gate = BreakerGate::new(settings.breaker, request_id, background, functions.entropy);
+        let d1 = D1::for_task(settings.d1_timeout_ms, functions.entropy);
+        let store = Store::new(Arc::new(d1), Arc::new(gate));
         service::platform::clean_up::run(&store, now(), settings).await;
     };
     tasks::start(async move {

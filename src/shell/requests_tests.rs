@@ -1,5 +1,7 @@
 //! The whole shell below `entry.rs`: texts in, texts out, with the real router and the real adapters.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -89,41 +91,140 @@ fn a_body_crosses_as_bytes_and_invalid_utf8_is_refused() {
 
 #[test]
 fn a_page_is_a_stream_that_stays_in_javascript() {
-    // The digests of all files come first, for the entity tag.
-    let digests = json!(["file", 0, "/digests.txt"]);
-    let tagged = |method: &str| then(begin(method, "/docs", ""), &digests, text("abc /docs/index.html\n"));
-    let want = json!(["stream", 0, "/docs/index.html"]);
-    let Turn { response, .. } = then(tagged("GET"), &want, text(""));
-    assert!(response.starts_with("S200\n") && response.ends_with("\n\n"), "{response}");
-    let Turn { response, .. } = then(tagged("HEAD"), &want, text(""));
-    assert!(response.starts_with("R200\n"), "{response}");
-    let Turn { response, .. } = then(tagged("GET"), &want, Answer::Failed("status 404".to_owned()));
+    // The digests of all files come first, for the entity tags, and once.
+    let digests = json!(["file", 5000, "/digests.txt"]);
+    let Turn { response, .. } = then(begin("GET", "/docs", ""), &digests, Answer::Late);
     assert!(response.starts_with("R500\n"), "{response}");
+    let begun = then(begin("GET", "/docs", ""), &digests, text("abc /docs/index.html\n"));
+    let want = json!(["stream", 5000, "/docs/index.html"]);
+    let Turn { response, .. } = then(begun, &want, text(""));
+    assert!(response.starts_with("S200\n") && response.ends_with("\n\n"), "{response}");
+    for (method, answer, status) in [
+        ("GET", text(""), "S200\n"),
+        ("HEAD", text(""), "R200\n"),
+        ("GET", Answer::Failed("status 404".to_owned()), "R500\n"),
+        ("GET", Answer::Late, "R500\n"),
+    ] {
+        let Turn { response, .. } = then(begin(method, "/docs", ""), &want, answer);
+        assert!(response.starts_with(status), "{response}");
+    }
+}
+
+thread_local! {
+    /// The number of the statement of readiness.
+    static STATEMENT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn alive() -> Answer {
+    text("[[{\"alive\":1}]]")
+}
+
+fn asked(question: &str) -> Value {
+    json!(["breaker", 500, format!("https://circuit-breaker.invalid/{question}?abc")])
+}
+
+/// The object's answer, with these members.
+fn told(members: &Value) -> Answer {
+    let view = json!({"state": "closed", "forced": false, "failure_count": 0, "retry_after_ms": 0, "version": 1});
+    let mut answer = json!({"admission": null, "view": view});
+    answer.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    text(&answer.to_string())
+}
+
+fn lost() -> Answer {
+    Answer::Failed("D1_ERROR: Network connection lost.".to_owned())
+}
+
+fn disconnected() -> Answer {
+    Answer::Failed("D1_ERROR: Can't read from request stream because client disconnected.".to_owned())
+}
+
+fn begin_readiness() -> Turn {
+    begin("GET", "/health/ready", "")
+}
+
+/// The call of D1 for readiness, which knows the statement by its number, with this much time.
+fn batch_within(deadline: u32) -> Value {
+    json!(["batch", deadline, [[STATEMENT.get(), [], null]]])
+}
+
+/// Readiness whose call of D1 is answered like this.
+fn readiness(answer: Answer) -> Turn {
+    then(begin_readiness(), &batch_within(5000), answer)
+}
+
+/// The report of a failure, the good calls before it, and the last question of readiness, which is not ready.
+fn report_failure(failed: Turn, good: u32) {
+    let reported = then(failed, &reported_as(good), told(&json!({})));
+    finish(reported, "R503");
+}
+
+/// The isolate's id follows from the entropy of the tests.
+fn reported_as(good: u32) -> Value {
+    asked(&format!("failed/12370169555311111083.1.{good}"))
+}
+
+fn finish(inspecting: Turn, status: &str) {
+    let Turn { response, .. } = then(inspecting, &asked("inspect"), told(&json!({})));
+    assert!(response.starts_with(status) && response.contains("\"shared\":true"), "{response}");
 }
 
 /// Readiness goes through breaker and database. One test, because the copy of the breaker is the isolate's.
 #[test]
 fn batches_pass_the_breaker_and_statements_cross_once() {
-    let url = |question: &str| format!("https://circuit-breaker.invalid/{question}?abc");
-    let view = json!({"state": "closed", "forced": false, "failure_count": 0, "retry_after_ms": 0, "version": 1});
-    let answer = |admission: Value| text(&json!({"admission": admission, "view": view}).to_string());
-    let asked = |question: &str| json!(["breaker", 500, url(question)]);
-
-    let begun = begin("GET", "/health/ready", "");
-    let admitted = then(begun, &asked("admit"), answer(json!("go")));
+    let admitted = then(begin_readiness(), &asked("admit"), told(&json!({"admission": "go"})));
     let statement = admitted.want.as_ref().unwrap().1[2][0].clone();
     assert!(statement[2].as_str().unwrap().starts_with("SELECT"), "{statement}");
-    let batch = |text: Value| json!(["batch", 5000, [[statement[0], statement[1], text]]]);
-    let inspecting = then(admitted, &batch(statement[2].clone()), text("[[{\"alive\":1}]]"));
-    let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
-    assert!(response.starts_with("R200\n") && response.contains("\"ready\""), "{response}");
+    STATEMENT.set(statement[0].as_u64().unwrap());
+    finish(then(admitted, &json!(["batch", 5000, [statement]]), alive()), "R200");
 
-    for failure in [Answer::Late, Answer::Failed("D1_ERROR: Network connection lost.".to_owned()), text("[null]")] {
-        let failed = then(begin("GET", "/health/ready", ""), &batch(Value::Null), failure);
-        let reported = then(failed, &asked("failed"), answer(Value::Null));
-        let Turn { response, .. } = then(reported, &asked("inspect"), answer(Value::Null));
-        assert!(response.starts_with("R503\n") && response.contains("\"failing\""), "{response}");
+    for (failure, good) in [(Answer::Late, 1), (lost(), 0), (text("[null]"), 0)] {
+        report_failure(readiness(failure), good);
     }
+    // A call of a client that disconnected is neither a failure nor a good answer.
+    finish(readiness(disconnected()), "R503");
+    a_question_that_the_object_does_not_know_is_asked_in_its_earlier_form();
+    the_deadline_of_a_call_begins_after_the_hash();
+    one_transient_failure_for_ten_calls_is_repeated();
+}
+
+/// An object of the first versions answers with nothing, later ones say so.
+fn a_question_that_the_object_does_not_know_is_asked_in_its_earlier_form() {
+    for unknown in [text(""), told(&json!({"is_unknown": true}))] {
+        let refused = then(readiness(Answer::Late), &reported_as(0), unknown);
+        finish(then(refused, &asked("failed"), told(&json!({}))), "R503");
+    }
+}
+
+fn one_transient_failure_for_ten_calls_is_repeated() {
+    // Eight calls came before.
+    (0..2).for_each(|_| finish(readiness(alive()), "R200"));
+    let pausing = readiness(lost());
+    // 50 and the random byte, 0xab.
+    let repeating = then(pausing, &json!(["pause", 0, 221]), text(""));
+    finish(then(repeating, &batch_within(5000 - 221), alive()), "R200");
+    // A success of the repetition is a success.
+    report_failure(readiness(lost()), 3);
+
+    (0..10).for_each(|_| finish(readiness(alive()), "R200"));
+    let failing = begin_readiness();
+    clock::set(Timestamp::from_millis(1_800_000_004_800));
+    report_failure(then(failing, &batch_within(5000), lost()), 10);
+}
+
+fn the_deadline_of_a_call_begins_after_the_hash() {
+    let body = json!({"email": "ada@example.com", "password": "correct horse battery"}).to_string();
+    let begun = begin("POST", "/auth/register", ":application/json");
+    let waiting = then(begun, &json!(["body", 0, [16384, false]]), Answer::Bytes(body.into_bytes()));
+    let hashed = then(waiting, &json!(["pause", 0, null]), text(""));
+    // Nothing but the time is asked for in the turn of the hash.
+    clock::set(Timestamp::from_millis(1_800_000_000_200));
+    let Turn { want, .. } = then(hashed, &json!(["pause", 0, 0]), text(""));
+    let (number, batch) = want.expect("a batch");
+    assert_eq!((&batch[0], &batch[1]), (&json!("batch"), &json!(5000)));
+    tasks::deliver(number, disconnected());
+    let Turn { response, .. } = turn();
+    assert!(response.starts_with("R503\n"), "{response}");
 }
 
 #[test]

@@ -72,12 +72,12 @@ impl Store {
         let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let expected = statements.len();
-        let answer = self.db.batch(statements).await.and_then(|results| match results.len() {
+        let batch = if pass.probe.is_some() { self.db.probe(statements) } else { self.db.batch(statements) };
+        let answer = batch.await.and_then(|results| match results.len() {
             found if found == expected => Ok(results),
             found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
         });
-        let failed = answer.as_ref().is_err_and(DbError::is_failure);
-        self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
+        self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
         answer
     }
 

@@ -138,7 +138,7 @@ async fn the_ray_of_a_request_is_in_its_events_and_in_the_export_until_the_erasu
         let request = Request::builder().method(method).uri(path).header("Content-Type", "application/json");
         request
             .header("CF-Ray", "230b030023ae2822-SJC")
-            .header("Authorization", visitor.authorization().unwrap())
+            .header("Authorization", visitor.token())
             .body(Body::from(body.to_string()))
             .unwrap()
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::Request;
-use edge_auth::domain::breaker::{Admission, Breaker, Command, Policy};
+use edge_auth::domain::breaker::{Admission, Breaker, Command, IsolateId, Policy, Report};
 use edge_auth::domain::time::Timestamp;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use proptest::prelude::*;
@@ -198,7 +198,7 @@ async fn an_unknown_command_is_refused() {
 #[derive(Debug, Clone)]
 enum Event {
     Admit,
-    Failed,
+    Failed { isolate: u64, successes: u32 },
     Answer { back: usize, good: bool },
     Command(Command),
     Wait(i64),
@@ -208,7 +208,7 @@ fn event() -> impl Strategy<Value = Event> {
     let command = prop_oneof![Just(Command::Open), Just(Command::Closed), Just(Command::Automatic)];
     prop_oneof![
         6 => Just(Event::Admit),
-        6 => Just(Event::Failed),
+        6 => (0..4_u64, 0..3_u32).prop_map(|(isolate, successes)| Event::Failed { isolate, successes }),
         4 => (0..6_usize, any::<bool>()).prop_map(|(back, good)| Event::Answer { back, good }),
         1 => command.prop_map(Event::Command),
         6 => (0..40_i64).prop_map(Event::Wait),
@@ -223,11 +223,11 @@ proptest! {
     #[test]
     fn no_history_admits_too_many_probes_or_gets_stuck(
         events in prop::collection::vec(event(), 0..120), max_probes in 1_u32..4, threshold in 1_u32..4,
-        window in 1_i64..50, recovery in 1_i64..30, timeout in 1_i64..40,
+        percent in 1_u32..=100, window in 1_i64..50, recovery in 1_i64..30, timeout in 1_i64..40,
     ) {
         let policy = Policy {
-            failure_threshold: threshold, failure_window_ms: window, recovery_timeout_ms: recovery, max_probes,
-            probe_timeout_ms: timeout,
+            failure_threshold: threshold, failure_percent: percent, failure_window_ms: window,
+            recovery_timeout_ms: recovery, max_probes, probe_timeout_ms: timeout,
         };
         let mut breaker = Breaker::default();
         let mut now = 0;
@@ -240,10 +240,18 @@ proptest! {
                         probes.push((now, round));
                     }
                 }
-                Event::Failed => breaker.failed(time, &policy),
+                Event::Failed { isolate, successes } => {
+                    let report = Report { isolate: IsolateId::new(isolate), failures: 1, successes };
+                    breaker.failed(&report, time, &policy);
+                }
                 Event::Answer { back, good } => {
                     let Some((_, round)) = probes.iter().rev().nth(back) else { continue };
-                    if good { breaker.probe_succeeded(*round) } else { breaker.probe_failed(*round, time, &policy) }
+                    let isolate = IsolateId::new(back as u64);
+                    if good {
+                        breaker.probe_succeeded(*round, isolate, time);
+                    } else {
+                        breaker.probe_failed(*round, time, &policy);
+                    }
                 }
                 Event::Command(command) => breaker.command(command),
                 Event::Wait(millis) => now += millis,
@@ -257,7 +265,7 @@ proptest! {
         let forced_open = breaker.view(later, &policy).forced && breaker.admit(later, &policy) == Admission::Refuse;
         if !forced_open {
             if let Admission::Probe(round) = breaker.admit(later, &policy) {
-                breaker.probe_succeeded(round);
+                breaker.probe_succeeded(round, IsolateId::new(1), later);
             }
             prop_assert_eq!(breaker.admit(later, &policy), Admission::Go);
         }

@@ -77,6 +77,44 @@ fn each_answer_follows_from_the_stored_state() {
 }
 
 #[test]
+fn the_calls_around_a_failure_decide_and_are_stored() {
+    let object = Object::new();
+    for failures in 1..=20 {
+        assert_eq!(object.view("failed/7.1.99")["failure_count"], failures);
+    }
+    assert_eq!(object.view("inspect")["state"], "closed", "one per cent");
+    clock::set(START.plus_seconds(60));
+    for isolate in [7, 8, 7, 8] {
+        assert_eq!(object.view(&format!("failed/{isolate}.1.1"))["state"], "closed");
+    }
+    assert_eq!(object.view("failed/7.1.1")["state"], "open");
+}
+
+#[test]
+fn an_isolate_of_an_earlier_version_is_understood_by_this_object() {
+    let object = Object::new();
+    for _ in 0..5 {
+        object.view("failed");
+    }
+    assert_eq!(object.view("inspect")["state"], "open");
+    clock::set(START.plus_seconds(30));
+    object.view("admit");
+    assert_eq!(object.view("probe-succeeded/1")["state"], "closed");
+}
+
+#[test]
+fn a_question_of_a_later_version_changes_nothing_and_is_called_unknown() {
+    let object = Object::new();
+    object.view("failed");
+    for question in ["failed/7.1.2.3", "probe-forgotten/1", "nonsense"] {
+        let (status, body) = object.ask(question);
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status.as_str(), &answer["is_unknown"]), ("R200", &json!(true)), "{body}");
+        assert_eq!((&answer["view"]["state"], &answer["view"]["failure_count"]), (&json!("closed"), &json!(1)));
+    }
+}
+
+#[test]
 fn a_stored_state_of_another_version_starts_a_closed_breaker() {
     let object = Object::new();
     object.view("command/open");
@@ -87,7 +125,8 @@ fn a_stored_state_of_another_version_starts_a_closed_breaker() {
 #[test]
 fn a_storage_that_fails_and_a_url_that_is_no_question_are_errors() {
     let object = Object::new();
-    assert_eq!(object.ask("nonsense"), ("R500".to_owned(), String::new()), "the cause is logged, not told");
+    let elsewhere = answer("https://elsewhere.invalid/admit?abc", &object.0);
+    assert_eq!(elsewhere, "R500\ncontent-type: text/plain\n\n", "the cause is logged, not told");
     object.view("inspect");
     object
         .0

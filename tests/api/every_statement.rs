@@ -102,6 +102,15 @@ async fn ask_all(world: &World) {
     }
 }
 
+/// An administrator whose sign-in is not recent.
+async fn step_up(world: &World) {
+    let root = world.sign_in("root").await;
+    world.service.advance(601);
+    for (status, password) in [(401, "a wrong password"), (200, PASSWORD)] {
+        root.ask(&format!(r#"POST /admin/users/2/logout {{"password": "{password}"}}"#)).await.expect(status);
+    }
+}
+
 /// Everything that a user does with an account of their own.
 async fn use_account(world: &World) {
     let service = &world.service;
@@ -166,6 +175,7 @@ async fn every_statement_of_the_store_is_executed() {
     use_account(&world).await;
     ask_all(&world).await;
     command_breaker(&world).await;
+    step_up(&world).await;
     let last = world.sign_in("root").await;
     world.set_active("second", false);
     last.ask(&format!(r#"DELETE /users/me {{"password": "{PASSWORD}"}}"#)).await.expect(409);

@@ -39,7 +39,13 @@ async fn failing(error: DbError, after_the_write: bool) -> (Service, crate::supp
 
 #[tokio::test]
 async fn an_unavailable_database_is_503_with_retry_after_everywhere() {
-    for error in [DbError::TimedOut(5000), DbError::Unavailable("D1_ERROR: Network connection lost.".to_owned())] {
+    let texts = [
+        "D1_ERROR: Network connection lost.",
+        "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+        "D1_ERROR: Can't read from request stream because client disconnected.",
+        "D1_ERROR: disk I/O error: SQLITE_IOERR",
+    ];
+    for error in texts.map(DbError::from_message).into_iter().chain([DbError::TimedOut(5000)]) {
         let (service, tokens) = failing(error.clone(), false).await;
         let replies = [
             service.post("/auth/register", &json!({"email": "b@example.com", "password": PASSWORD})).await,
@@ -144,6 +150,33 @@ async fn a_malformed_stored_hash_is_an_internal_error_and_is_not_logged() {
     }
     let line = service.logs("Request failed").pop().unwrap();
     assert!(line["cause"].as_str().unwrap().starts_with("user 1: "));
+}
+
+/// Fails every batch that would replace a stored hash.
+struct KeepsHashes(Arc<Sqlite>);
+
+impl Db for KeepsHashes {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        let replaces = statements.iter().any(|statement| statement.sql.contains("SET password_hash"));
+        if replaces {
+            return Box::pin(std::future::ready(Err(DbError::TimedOut(5000))));
+        }
+        self.0.batch(statements)
+    }
+}
+
+#[tokio::test]
+async fn a_failure_to_replace_an_old_hash_is_logged_and_the_sign_in_succeeds() {
+    let db = Arc::new(Sqlite::migrated());
+    Service::on(db.clone(), db.clone(), &[("PASSWORD_ITERATIONS", "1")]).register(EMAIL).await;
+    let service = Service::on(db.clone(), Arc::new(KeepsHashes(db)), &[("PASSWORD_ITERATIONS", "2")]);
+    let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    service.me(&tokens.access).await.expect(200);
+    assert_eq!(service.logs("Signed in")[0]["hash_upgraded"], false);
+    let lines = service.logs("Password hash was not replaced");
+    assert_eq!(lines.len(), 1);
+    assert_eq!((&lines[0]["level"], &lines[0]["name"]), (&json!("WARNING"), &json!("app.errors")));
+    assert_eq!(lines[0]["cause"], "database: no answer within 5000 ms");
 }
 
 #[tokio::test]

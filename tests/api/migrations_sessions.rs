@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
+use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
 
 use crate::support::sqlite::{Sqlite, migrations};
@@ -24,8 +25,9 @@ fn signed(session: i64, letter: char) -> String {
         session_id: SessionId::new(session).unwrap(),
         issued_at: START,
         expires_at: START.plus_seconds(86_400),
+        auth_time: None,
     };
-    let authority = TokenAuthority::new(&Secret::new(SECRET), None, "edge-auth", "edge-auth");
+    let authority = TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "edge-auth", "edge-auth");
     authority.sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned()
 }
 

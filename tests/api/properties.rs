@@ -8,6 +8,7 @@ use edge_auth::domain::password::hash::PasswordHash;
 use edge_auth::domain::password::work::HashWork;
 use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
+use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
 use edge_auth::domain::time::Timestamp;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use proptest::prelude::*;
 use crate::support::{SECRET, Service, normalize};
 
 fn authority() -> TokenAuthority {
-    TokenAuthority::new(&Secret::new(SECRET), None, "issuer", "audience")
+    TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "issuer", "audience")
 }
 
 /// Either hash function, at a cost so low that hundreds of hashes are fast.
@@ -47,6 +48,7 @@ proptest! {
             session_id: SessionId::from_random(session),
             issued_at: now,
             expires_at: now.plus_seconds(life),
+            auth_time: None,
         };
         let text = authority().sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned();
         prop_assert_eq!(authority().verify(TokenKind::Refresh, &text, now), Ok(claims));

@@ -262,6 +262,7 @@ test("the acts of an administrator on another user", async () => {
     await noted(200, change, () => [[type, null, id, null, admin.id]]);
     await noted(200, change);
   }
+  await noted(200, act("POST", `/admin/users/${id}/unlock`), () => [["unlocked", null, id, null, admin.id]]);
 });
 
 test("reads, and requests refused before their subject is known, are not recorded", async () => {

@@ -35,8 +35,9 @@ const REPORT_MS = 500;
 const FAULTS = [
   ["answers too late", { kind: "slow" }, /no answer within \d+ ms/],
   ["never answers", { kind: "never" }, /no answer within \d+ ms/],
-  ["fails before it does anything", { kind: "before" }, /Network connection lost/],
-  ["fails after the write", { kind: "after" }, /Network connection lost/],
+  ["fails before it does anything", { kind: "before" }, /exceeded its memory limit/],
+  ["fails after the write", { kind: "after" }, /exceeded its memory limit/],
+  ["is overloaded", { kind: "overloaded" }, /D1 DB is overloaded/],
   ["answers with nothing", { kind: "corrupt", answer: "nothing" }, /corrupt answer/],
   ["answers with too few results", { kind: "corrupt", answer: "too few" }, /corrupt answer/],
   ["answers with invalid JSON", { kind: "corrupt", answer: "no json" }, /corrupt answer/],

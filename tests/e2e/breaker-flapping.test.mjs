@@ -21,6 +21,8 @@ const SEED = 20261120;
 const settings = {
   D1_TIMEOUT_MS: String(D1_TIMEOUT_MS),
   BREAKER_RECOVERY_TIMEOUT_SECONDS: "1",
+  // Three failures of ten calls open it.
+  BREAKER_FAILURE_PERCENT: "10",
   REFRESH_REUSE_INTERVAL_SECONDS: "600",
 };
 const PROPER = [200, 201, 401, 409, 503];

@@ -7,7 +7,7 @@ import { login, logout, me, newUser, refresh, register, send, signUp } from "./s
 import { assertSoundSessions } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { startKillable } from "./support/killable.mjs";
-import { assertLogLine, loggedOf, loggedText } from "./support/logs.mjs";
+import { assertLogLine, logged, loggedOf, loggedText } from "./support/logs.mjs";
 import { startService } from "./support/service.mjs";
 import { startFor, stateFolder } from "./support/start.mjs";
 
@@ -29,10 +29,10 @@ describe("a panic", () => {
     ]) {
       const response = await panic();
       assertEnvelope(response, 500, "INTERNAL_ERROR");
-      assert.doesNotMatch(response.body.error.message, /prepare|panic|unwrap/i);
+      assert.doesNotMatch(response.body.error.message, /unreadable|panic|unwrap/i);
       const lines = await loggedOf(service, response);
       assert.equal(lines[0].message, "Request started");
-      assert.ok(lines.some((line) => line.level === "ERROR" && /prepare failed/.test(line.cause)), "the cause");
+      assert.ok(lines.some((line) => line.level === "ERROR" && /unreadable answer/.test(line.cause)), "the cause");
       assertSuccess(await me(service, access), 200);
     }
     assertSuccess(await refresh(service, token), 200);
@@ -79,6 +79,28 @@ describe("a panic", () => {
     (await loggedText(service)).forEach(assertLogLine);
   });
 
+  test("is answered with the CORS headers of any other response", async (t) => {
+    for (const [origins, origin] of [
+      ['["https://app.example"]', "https://app.example"],
+      ['["https://app.example"]', "https://other.example"],
+      ['["https://app.example"]', undefined],
+      ['["*"]', "https://app.example"],
+      [undefined, "https://app.example"],
+    ]) {
+      const settings = { BACKEND_CORS_ORIGINS: origins };
+      const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
+      const { access } = await signUp(service);
+      const headers = origin ? { Origin: origin } : {};
+      const corsOf = (response) => Object.entries(response.headers).filter(([name]) => /^(access-|vary)/.test(name)).sort();
+      const [whole, lost] = [await me(service, access, headers), await me(service, access, { ...headers, ...PANIC })];
+      assertSuccess(whole, 200);
+      assert.equal(lost.status, 500);
+      const expected = corsOf(whole).filter(([name]) => origin === "https://app.example" || name.includes("allow-origin"));
+      assert.deepEqual(corsOf(lost), expected, `${origins} ${origin}`);
+      await service.stop();
+    }
+  });
+
   test("among many concurrent requests leaves none without an answer", async (t) => {
     const settings = { REFRESH_REUSE_INTERVAL_SECONDS: "600" };
     const service = await startFor(t, { wrapper: "tests/e2e/wrappers/panicking-db.mjs", settings });
@@ -102,6 +124,32 @@ describe("a panic", () => {
     await assertSoundSessions(service.db);
     (await loggedText(service)).forEach(assertLogLine);
   });
+});
+
+test("a panic of Rust is logged with its place, and answered with the envelope", async (t) => {
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/reentrant.mjs" });
+  const response = await send(service, "/nowhere", { headers: PANIC });
+  assertEnvelope(response, 500, "INTERNAL_ERROR");
+  const panics = await logged(service, (line) => line.message === "Panicked");
+  assert.equal(panics.length, 1);
+  assert.deepEqual([panics[0].level, panics[0].name], ["ERROR", "app.errors"]);
+  assert.match(panics[0].cause, /panicked at .*\.rs:\d+:\d+:\nreentrant init/);
+  const [line] = (await loggedOf(service, response)).filter(({ message }) => message === "Request lost in a crash");
+  assert.match(line.cause, /RuntimeError/);
+  await signUp(service);
+});
+
+test("a binding that throws at once fails only the request that asked it", async (t) => {
+  const service = await startFor(t, { wrapper: "tests/e2e/wrappers/held-db.mjs", settings: { D1_TIMEOUT_MS: "60000" } });
+  const { access, refresh: token } = await signUp(service);
+  const inFlight = [me(service, access, HOLD), refresh(service, token, HOLD)];
+  await service.logged(isHeld, 2);
+  assertEnvelope(await me(service, access, { "X-Test-Throw": "1" }), 503, "SERVICE_UNAVAILABLE");
+  assertSuccess(await send(service, "/health", { headers: { "X-Test-Release": "1" } }), 200);
+  (await Promise.all(inFlight)).forEach((response) => assertSuccess(response, 200));
+  const lines = await loggedText(service);
+  assert.ok(lines.some((line) => /prepare failed/.test(line)), "the cause");
+  assert.ok(!lines.some((line) => /The instance is lost/.test(line)));
 });
 
 test("a trap of the Wasm is answered with the envelope, and a new instance serves the next request", async (t) => {

@@ -25,7 +25,9 @@ function assertTokenPair(body, { userId, sessionId }) {
   for (const { header, claims } of [access, refreshing]) {
     assert.deepEqual(Object.keys(header).sort(), ["alg", "kid", "typ"]);
     assert.equal(header.alg, "HS256");
-    assert.deepEqual(Object.keys(claims).sort(), ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "type"]);
+    const signIn = claims.type === "access" ? ["amr", "auth_time"] : [];
+    const common = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "type"];
+    assert.deepEqual(Object.keys(claims).sort(), [...signIn, ...common].sort());
     assert.equal(claims.sub, String(userId));
     assert.equal(claims.sid, sessionId ?? access.claims.sid);
     assert.equal(claims.iss, "edge-auth");
@@ -35,6 +37,9 @@ function assertTokenPair(body, { userId, sessionId }) {
   assert.equal(refreshing.claims.type, "refresh");
   assert.notEqual(access.claims.jti, refreshing.claims.jti);
   assert.equal(access.claims.exp - access.claims.iat, 900);
+  assert.deepEqual(access.claims.amr, ["pwd"]);
+  const age = access.claims.iat - access.claims.auth_time;
+  assert.ok(age >= 0 && age < 600, `signed in ${age} s before`);
   assert.equal(refreshing.claims.exp - refreshing.claims.iat, 7 * 86_400);
   return access.claims.sid;
 }

@@ -4,6 +4,7 @@
 
 mod layers;
 mod prose;
+mod threats;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@
 pub mod credential;
 pub mod role;
 pub(in crate::domain) mod row;
+pub mod step_up;
 
 pub use crate::domain::authz::role::{Reach, Role};
 use crate::domain::authz::row::{ADMINS, ALL_ROLES, PLATFORM_ADMINS, RoleExemption, Row, UNIVERSITY_ADMINS};

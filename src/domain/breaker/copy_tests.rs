@@ -1,11 +1,13 @@
 //! When an isolate calls the database, refuses, asks the breaker, and decides alone.
 
 use super::*;
+use crate::domain::breaker::Report;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const POLICY: Policy = Policy {
     failure_threshold: 2,
+    failure_percent: 50,
     failure_window_ms: 60_000,
     recovery_timeout_ms: 30_000,
     max_probes: 1,
@@ -76,7 +78,7 @@ fn an_unreachable_breaker_is_replaced_and_tried_again() {
     assert!(!lost(&mut copy, at(2)), "no change");
     assert_eq!(copy.decide(at(3), &POLICY), decision(Advice::Go, false));
     for _ in 0..2 {
-        copy.local().unwrap().failed(at(4), &POLICY);
+        copy.local().unwrap().failed(&Report::UNNAMED, at(4), &POLICY);
     }
     assert_eq!(copy.decide(at(4), &POLICY), decision(Advice::Refuse { retry_after_ms: 30_000 }, false));
     assert!(copy.decide(at(2 + FRESH_MS), &POLICY).refresh);
@@ -146,7 +148,7 @@ fn a_forced_state_stays_forced_when_the_breaker_becomes_unreachable() {
         copy.learn(&View { forced: true, ..view(state, 0) }, at(0));
         lost(&mut copy, at(1));
         for _ in 0..10 {
-            copy.local().unwrap().failed(at(2), &POLICY);
+            copy.local().unwrap().failed(&Report::UNNAMED, at(2), &POLICY);
         }
         let advice = copy.decide(at(1_000_000), &POLICY).advice;
         assert_eq!(advice == Advice::Go, state == State::Closed);

@@ -1,7 +1,9 @@
 //! The circuit breaker in front of the database: only the state machine, with `now` as an argument.
 //!
 //! ```text
-//!                 threshold failures within the window
+//!          threshold failures within the window, which are
+//!          a sufficient share of the calls, and not the word
+//!          of one isolate against another (`window.rs`)
 //!   ┌──────────┐ ─────────────────────────────────────▶ ┌──────────┐
 //!   │  CLOSED  │                                         │   OPEN   │ ◀──────────────┐
 //!   └──────────┘                                         └──────────┘                │
@@ -18,33 +20,18 @@
 //! no span of that length admits more than `max_probes` probes, whatever happens to them.
 
 pub mod copy;
+mod policy;
+pub mod repetition;
+pub mod tally;
+mod window;
+
+pub use policy::Policy;
+pub use window::{IsolateId, Report};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
-
-/// The breaker's settings in this deployment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Failures within the window that open the breaker.
-    pub failure_threshold: u32,
-    /// The window, in milliseconds, in which failures count.
-    pub failure_window_ms: i64,
-    /// Milliseconds from opening to the first probe.
-    pub recovery_timeout_ms: i64,
-    /// Maximum number of concurrent probes.
-    pub max_probes: u32,
-    /// Milliseconds after which a probe without a report never reports.
-    pub probe_timeout_ms: i64,
-}
-
-impl Policy {
-    /// The length of a probe's lease, in milliseconds.
-    #[must_use]
-    pub fn lease_ms(&self) -> i64 {
-        self.probe_timeout_ms.max(self.recovery_timeout_ms)
-    }
-}
+use window::Window;
 
 /// A command of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,8 +112,12 @@ pub struct Breaker {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Mode {
-    /// With the times of the failures that still count, oldest first; fewer than the threshold.
-    Closed { failures: Vec<i64> },
+    /// `failures` has times that an earlier version stored; this version moves them into the window.
+    Closed {
+        failures: Vec<i64>,
+        #[serde(default, skip_serializing_if = "Window::is_empty")]
+        window: Window,
+    },
     /// With the time from which a probe is admitted.
     Open { failure_count: u32, until: i64 },
     /// With the expiry times of the probes' leases.
@@ -135,20 +126,26 @@ enum Mode {
     Forced { open: bool },
 }
 
+impl Mode {
+    const fn closed(window: Window) -> Self {
+        Self::Closed { failures: Vec::new(), window }
+    }
+}
+
 impl Default for Breaker {
     fn default() -> Self {
-        Self { mode: Mode::Closed { failures: Vec::new() }, round: 0, version: 0 }
+        Self { mode: Mode::closed(Window::default()), round: 0, version: 0 }
     }
 }
 
 impl Breaker {
     /// A local breaker that continues from the view of the shared one; `due` is the time of its next probe.
     #[must_use]
-    pub const fn from_view(view: &View, due: Timestamp) -> Self {
+    pub fn from_view(view: &View, due: Timestamp) -> Self {
         let mode = match (view.forced, view.state) {
             (true, State::Closed) => Mode::Forced { open: false },
             (true, State::Open | State::HalfOpen) => Mode::Forced { open: true },
-            (false, State::Closed) => Mode::Closed { failures: Vec::new() },
+            (false, State::Closed) => Mode::closed(Window::default()),
             (false, State::Open | State::HalfOpen) => {
                 Mode::Open { failure_count: view.failure_count, until: due.millis() }
             }
@@ -172,13 +169,18 @@ impl Breaker {
         self.version = self.version.saturating_add(1);
     }
 
-    /// Shortens every wait to the maximum of the current policy. The clock may have been set back, or the policy may
-    /// have changed, since the wait began.
+    /// Adapts a stored state to now: shortens every wait to the maximum of the current policy. The clock may have been
+    /// set back, or the policy or the version of the service may have changed, since the wait began.
     pub fn clamp(&mut self, now: Timestamp, policy: &Policy) {
         match &mut self.mode {
             Mode::Open { until, .. } => *until = (*until).min(now.millis().saturating_add(policy.recovery_timeout_ms)),
             Mode::HalfOpen { leases, .. } => leases.iter_mut().for_each(|end| *end = (*end).min(lease(now, policy))),
-            Mode::Closed { failures } => failures.iter_mut().for_each(|at| *at = (*at).min(now.millis())),
+            Mode::Closed { failures, window } => {
+                for at in failures.drain(..) {
+                    window.note(&Report::UNNAMED, Timestamp::from_millis(at), policy);
+                }
+                window.clamp(now);
+            }
             Mode::Forced { .. } => {}
         }
     }
@@ -199,14 +201,14 @@ impl Breaker {
     #[must_use]
     pub fn view(&self, now: Timestamp, policy: &Policy) -> View {
         let failure_count = match &self.mode {
-            Mode::Closed { failures } => count(failures.iter().filter(|at| counts(**at, now, policy)).count()),
+            Mode::Closed { window, .. } => window.failures(now, policy),
             Mode::Open { failure_count, .. } | Mode::HalfOpen { failure_count, .. } => *failure_count,
             Mode::Forced { .. } => 0,
         };
         let retry_after_ms = match &self.mode {
             Mode::Closed { .. } | Mode::Forced { open: false } => 0,
             Mode::Open { until, .. } => until - now.millis(),
-            Mode::HalfOpen { leases, .. } if count(leases.len()) < policy.max_probes => 0,
+            Mode::HalfOpen { leases, .. } if to_u32(leases.len()) < policy.max_probes => 0,
             Mode::HalfOpen { leases, .. } => leases.iter().min().map_or(0, |end| end - now.millis()),
             // The operator's next command cannot be predicted, so the recovery timeout serves as an estimate.
             Mode::Forced { open: true } => policy.recovery_timeout_ms,
@@ -235,7 +237,7 @@ impl Breaker {
             }
             Mode::HalfOpen { leases, .. } => {
                 leases.retain(|end| *end > now.millis());
-                if count(leases.len()) >= policy.max_probes {
+                if to_u32(leases.len()) >= policy.max_probes {
                     return Admission::Refuse;
                 }
                 leases.push(lease(now, policy));
@@ -244,24 +246,23 @@ impl Breaker {
         }
     }
 
-    /// Records a failed call that was not a probe.
-    pub fn failed(&mut self, now: Timestamp, policy: &Policy) {
+    /// Records failed calls that were no probes.
+    pub fn failed(&mut self, report: &Report, now: Timestamp, policy: &Policy) {
         // Only a closed breaker counts. In any other state the failed request began before the breaker opened, so
         // its failure is not new information.
-        if let Mode::Closed { failures } = &mut self.mode {
-            failures.retain(|at| counts(*at, now, policy));
-            failures.push(now.millis());
-            if count(failures.len()) >= policy.failure_threshold {
-                let failure_count = count(failures.len());
+        if let Mode::Closed { window, .. } = &mut self.mode {
+            window.note(report, now, policy);
+            if window.opens(now, policy) {
+                let failure_count = window.failures(now, policy);
                 self.open(now, failure_count, policy);
             }
         }
     }
 
     /// Closes the breaker after a successful probe of the current round.
-    pub fn probe_succeeded(&mut self, round: Round) {
+    pub fn probe_succeeded(&mut self, round: Round, isolate: IsolateId, now: Timestamp) {
         if self.is_probing(round) {
-            self.mode = Mode::Closed { failures: Vec::new() };
+            self.mode = Mode::closed(Window::after_success(isolate, now));
         }
     }
 
@@ -279,7 +280,7 @@ impl Breaker {
         self.mode = match command {
             Command::Closed => Mode::Forced { open: false },
             Command::Open => Mode::Forced { open: true },
-            Command::Automatic => Mode::Closed { failures: Vec::new() },
+            Command::Automatic => Mode::closed(Window::default()),
         };
     }
 
@@ -292,17 +293,12 @@ impl Breaker {
     }
 }
 
-/// Is a failure at this time still within the window?
-fn counts(at: i64, now: Timestamp, policy: &Policy) -> bool {
-    now.millis().saturating_sub(at) < policy.failure_window_ms
-}
-
 fn lease(now: Timestamp, policy: &Policy) -> i64 {
     now.millis().saturating_add(policy.lease_ms())
 }
 
-fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
+fn to_u32(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -6,11 +6,15 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const POLICY: Policy = Policy {
     failure_threshold: 5,
+    failure_percent: 50,
     failure_window_ms: 60_000,
     recovery_timeout_ms: 30_000,
     max_probes: 1,
     probe_timeout_ms: 6_000,
 };
+
+/// One failure of the same isolate each time.
+const ONE: Report = Report { isolate: IsolateId::new(7), failures: 1, successes: 0 };
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + millis)
@@ -20,7 +24,7 @@ fn at(millis: i64) -> Timestamp {
 fn opened(millis: i64) -> Breaker {
     let mut breaker = Breaker::default();
     for _ in 0..5 {
-        breaker.failed(at(millis), &POLICY);
+        breaker.failed(&ONE, at(millis), &POLICY);
     }
     breaker
 }
@@ -29,11 +33,11 @@ fn opened(millis: i64) -> Breaker {
 fn the_breaker_opens_at_the_failure_threshold() {
     let mut breaker = Breaker::default();
     for failures in 1..=4 {
-        breaker.failed(at(failures), &POLICY);
+        breaker.failed(&ONE, at(failures), &POLICY);
         assert_eq!(breaker.state(at(failures)), State::Closed);
         assert_eq!(breaker.admit(at(failures), &POLICY), Admission::Go);
     }
-    breaker.failed(at(5), &POLICY);
+    breaker.failed(&ONE, at(5), &POLICY);
     assert_eq!(breaker.admit(at(5), &POLICY), Admission::Refuse);
     let view = breaker.view(at(5), &POLICY);
     assert_eq!(view, View { state: State::Open, forced: false, failure_count: 5, retry_after_ms: 30_000, version: 0 });
@@ -43,14 +47,14 @@ fn the_breaker_opens_at_the_failure_threshold() {
 fn failures_count_only_within_the_window() {
     let mut breaker = Breaker::default();
     for _ in 0..4 {
-        breaker.failed(at(0), &POLICY);
+        breaker.failed(&ONE, at(0), &POLICY);
     }
     assert_eq!(breaker.view(at(59_999), &POLICY).failure_count, 4);
     assert_eq!(breaker.view(at(60_000), &POLICY).failure_count, 0);
     let mut late = breaker.clone();
-    late.failed(at(60_000), &POLICY);
+    late.failed(&ONE, at(60_000), &POLICY);
     assert_eq!(late.state(at(60_000)), State::Closed);
-    breaker.failed(at(59_999), &POLICY);
+    breaker.failed(&ONE, at(59_999), &POLICY);
     assert_eq!(breaker.state(at(59_999)), State::Open);
 }
 
@@ -70,9 +74,10 @@ fn after_the_recovery_timeout_one_request_probes() {
 fn a_successful_probe_closes_the_breaker_and_resets_the_failures() {
     let mut breaker = opened(0);
     breaker.admit(at(30_000), &POLICY);
-    breaker.probe_succeeded(1);
-    assert_eq!(breaker, Breaker { round: 1, ..Breaker::default() });
-    breaker.failed(at(30_001), &POLICY);
+    breaker.probe_succeeded(1, ONE.isolate, at(30_001));
+    let closed = View { state: State::Closed, forced: false, failure_count: 0, retry_after_ms: 0, version: 0 };
+    assert_eq!(breaker.view(at(30_001), &POLICY), closed);
+    breaker.failed(&ONE, at(30_001), &POLICY);
     assert_eq!(breaker.state(at(30_001)), State::Closed, "the old failures do not count");
 }
 
@@ -92,7 +97,7 @@ fn the_lease_of_a_lost_probe_expires() {
     breaker.admit(at(30_000), &POLICY);
     assert_eq!(breaker.admit(at(59_999), &POLICY), Admission::Refuse);
     assert_eq!(breaker.admit(at(60_000), &POLICY), Admission::Probe(1));
-    breaker.probe_succeeded(1);
+    breaker.probe_succeeded(1, ONE.isolate, at(60_001));
     assert_eq!(breaker.state(at(60_001)), State::Closed);
 }
 
@@ -109,10 +114,10 @@ fn reports_of_probes_from_an_earlier_round_are_ignored() {
     breaker.probe_failed(1, at(30_001), &POLICY);
     breaker.admit(at(60_001), &POLICY);
     let probing = breaker.clone();
-    breaker.probe_succeeded(1);
+    breaker.probe_succeeded(1, ONE.isolate, at(60_002));
     breaker.probe_failed(1, at(60_002), &POLICY);
     assert_eq!(breaker, probing);
-    breaker.probe_succeeded(2);
+    breaker.probe_succeeded(2, ONE.isolate, at(60_003));
     breaker.probe_failed(2, at(60_003), &POLICY);
     assert_eq!(breaker.state(at(60_003)), State::Closed, "only one report per round counts");
 }
@@ -127,18 +132,18 @@ fn the_policy_can_allow_several_concurrent_probes() {
     }
     assert_eq!(breaker.admit(at(30_000), &policy), Admission::Refuse);
     breaker.probe_failed(1, at(30_500), &policy);
-    breaker.probe_succeeded(1);
+    breaker.probe_succeeded(1, ONE.isolate, at(30_501));
     assert_eq!(breaker.state(at(30_501)), State::Open, "the first report decides");
 }
 
 #[test]
 fn late_failures_of_earlier_requests_change_nothing() {
     let mut breaker = opened(0);
-    breaker.failed(at(10_000), &POLICY);
+    breaker.failed(&ONE, at(10_000), &POLICY);
     assert_eq!(breaker, opened(0), "the recovery is not postponed");
     breaker.admit(at(30_000), &POLICY);
     let probing = breaker.clone();
-    breaker.failed(at(30_001), &POLICY);
+    breaker.failed(&ONE, at(30_001), &POLICY);
     assert_eq!(breaker, probing);
 }
 
@@ -151,7 +156,7 @@ fn forced_states_hold_until_the_next_command() {
     assert_eq!(breaker.view(at(0), &POLICY), view);
     breaker.command(Command::Closed);
     for _ in 0..10 {
-        breaker.failed(at(0), &POLICY);
+        breaker.failed(&ONE, at(0), &POLICY);
     }
     assert_eq!(breaker.admit(at(0), &POLICY), Admission::Go);
     assert!(breaker.view(at(0), &POLICY).forced);
@@ -174,12 +179,25 @@ fn stored_format_unchanged() {
     assert_eq!(serde_json::from_str::<Breaker>(half_open).unwrap(), breaker);
     breaker.command(Command::Open);
     assert_eq!(stored(&breaker), r#"{"mode":{"state":"forced","open":true},"round":1,"version":0}"#);
+    let mut closed = Breaker::default();
+    closed.failed(&Report { successes: 2, ..ONE }, at(0), &POLICY);
+    let window = r#"{"calls":[[1000000,1,2]],"isolates":[[7,1000000,true]]}"#;
+    let format = format!(r#"{{"mode":{{"state":"closed","failures":[],"window":{window}}},"round":0,"version":0}}"#);
+    assert_eq!(stored(&closed), format);
+    assert_eq!(serde_json::from_str::<Breaker>(&format).unwrap(), closed);
 }
 
 #[test]
 fn state_stored_by_another_version_can_be_read() {
     let old = r#"{"mode":{"state":"open","failure_count":5,"until":7},"round":3,"member of a later version":1}"#;
     assert_eq!(serde_json::from_str::<Breaker>(old).unwrap().entered(), State::Open);
+    let old = r#"{"mode":{"state":"closed","failures":[1000000,1000010,1000020,1000030]},"round":3,"version":9}"#;
+    let mut breaker: Breaker = serde_json::from_str(old).unwrap();
+    breaker.clamp(at(40), &POLICY);
+    assert_eq!(breaker.view(at(40), &POLICY).failure_count, 4);
+    assert!(serde_json::to_string(&breaker).unwrap().contains(r#""failures":[],"#), "readable after a rollback");
+    breaker.failed(&Report::UNNAMED, at(50), &POLICY);
+    assert_eq!(breaker.entered(), State::Open, "old isolates report without an id");
 }
 
 #[test]
@@ -191,7 +209,7 @@ fn setting_the_clock_back_does_not_lengthen_a_wait() {
     breaker.clamp(at(-1_000_000), &POLICY);
     assert_eq!(breaker.admit(at(-970_000), &POLICY), Admission::Probe(1));
     let mut closed = Breaker::default();
-    closed.failed(at(3_600_000), &POLICY);
+    closed.failed(&ONE, at(3_600_000), &POLICY);
     closed.clamp(at(0), &POLICY);
     assert_eq!(closed.view(at(60_000), &POLICY).failure_count, 0);
 }
@@ -216,8 +234,8 @@ fn a_local_breaker_continues_from_a_view() {
 fn apply(breaker: &mut Breaker, event: usize, now: Timestamp, policy: &Policy) -> Option<Admission> {
     match event {
         0 => return Some(breaker.admit(now, policy)),
-        1 => breaker.failed(now, policy),
-        2 => breaker.probe_succeeded(breaker.round),
+        1 => breaker.failed(&ONE, now, policy),
+        2 => breaker.probe_succeeded(breaker.round, ONE.isolate, now),
         3 => breaker.probe_failed(breaker.round, now, policy),
         4 => breaker.probe_failed(breaker.round.wrapping_sub(1), now, policy),
         _ => {}
@@ -230,6 +248,7 @@ fn every_history_of_seven_events_keeps_the_invariants() {
     // Small numbers reach every state within few events. Each event takes one tick.
     let policy = Policy {
         failure_threshold: 2,
+        failure_percent: 50,
         failure_window_ms: 3,
         recovery_timeout_ms: 2,
         max_probes: 1,
@@ -259,7 +278,7 @@ fn assert_no_dead_end(mut breaker: Breaker, now: Timestamp, policy: &Policy) {
     match breaker.admit(later, policy) {
         Admission::Go => {}
         Admission::Probe(round) => {
-            breaker.probe_succeeded(round);
+            breaker.probe_succeeded(round, ONE.isolate, later);
             assert_eq!(breaker.admit(later, policy), Admission::Go);
         }
         Admission::Refuse => panic!("{breaker:?} is a dead end"),

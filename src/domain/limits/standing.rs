@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 
 const _: () = assert!(FREE_FAILURES >= 1, "a device without a row has no wait");
 
-/// A stored counter.
+/// A counter as it is stored.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct StoredCounter {
     /// Its key, of one of the ranges of [`Scope`].
@@ -35,9 +35,12 @@ pub struct StoredCounter {
 }
 
 /// The client of an attempt.
+#[derive(Clone, Copy)]
 pub struct Client<'a> {
     /// The key of the hashes of networks.
     pub key: &'a HashKey,
+    /// The keys of hashes that are on file too, while `SECRET_KEY` changes.
+    pub other_keys: &'a [HashKey],
     /// Its IPv4 address or IPv6 /64.
     pub network: &'a str,
     /// User and device of a valid device token.
@@ -55,7 +58,7 @@ pub enum Kind {
     Device,
     /// A known device without a place for a row.
     Overflow,
-    /// An unknown network.
+    /// A network from which the account did not sign in.
     Unknown,
 }
 
@@ -124,8 +127,7 @@ pub fn judge(
             None => {}
         }
     }
-    let tag = client.key.network_tag(client.network);
-    let own = find(counters, &tag);
+    let (tag, own) = network_of(counters, registered_from, client);
     let signed_in = |time| time > now.millis() - KNOWN_FOR_MS;
     let signed_in = registered_from == Some(&tag) || own.and_then(|own| own.signed_in_at).is_some_and(signed_in);
     if signed_in && own.map_or_else(|| has_place(counters), |own| own.failures < MAX_FAILURES) {
@@ -141,6 +143,21 @@ pub fn kept_device(user_id: UserId, counters: &[StoredCounter], client: &Client<
     let device = device_of(Scope::User(user_id), client)?;
     let is_used_up = find(counters, &device_tag(device)).is_some_and(|own| own.failures >= MAX_FAILURES);
     (!is_used_up).then(|| device.clone())
+}
+
+/// The tag of the client's network, and its row. If `SECRET_KEY` is changing, the tag may be one of another key: that of a
+/// row, else that of the registration. So isolates with different keys count in the same row.
+fn network_of<'a>(
+    counters: &'a [StoredCounter],
+    registered_from: Option<&str>,
+    client: &Client<'_>,
+) -> (String, Option<&'a StoredCounter>) {
+    let keys = std::iter::once(client.key).chain(client.other_keys);
+    let tags = keys.map(|key| key.network_tag(client.network));
+    let tag = tags.min_by_key(|tag| (find(counters, tag).is_none(), registered_from != Some(tag.as_str())));
+    let tag = tag.unwrap_or_default();
+    let own = find(counters, &tag);
+    (tag, own)
 }
 
 fn device_of<'a>(scope: Scope, client: &Client<'a>) -> Option<&'a TokenId> {

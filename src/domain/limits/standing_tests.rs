@@ -40,7 +40,7 @@ fn flooded() -> StoredCounter {
 }
 
 fn stand(counters: &[StoredCounter], network: &str, device: Option<&(UserId, TokenId)>) -> (Kind, bool) {
-    let client = Client { key: &key(), network, device };
+    let client = Client { key: &key(), other_keys: &[], network, device };
     let standing = judge(Scope::User(owner()), counters, None, &client, NOW);
     (standing.counter.kind, standing.is_blocked)
 }
@@ -57,7 +57,7 @@ fn a_flood_refuses_unknown_networks_and_neither_known_ones_nor_devices() {
 fn the_device_token_of_another_account_makes_no_attempt_known() {
     let stranger = (UserId::new(8).unwrap(), device().1);
     assert_eq!(stand(&[flooded()], "203.0.113.9", Some(&stranger)), (Kind::Unknown, true));
-    let client = Client { key: &key(), network: HOME, device: Some(&stranger) };
+    let client = Client { key: &key(), other_keys: &[], network: HOME, device: Some(&stranger) };
     assert_eq!(kept_device(owner(), &[], &client), None);
 }
 
@@ -71,7 +71,7 @@ fn a_network_is_known_for_ninety_days_after_its_last_sign_in() {
 
 #[test]
 fn the_network_of_the_registration_is_known_without_a_row() {
-    let client = Client { key: &key(), network: HOME, device: None };
+    let client = Client { key: &key(), other_keys: &[], network: HOME, device: None };
     let tag = key().network_tag(HOME);
     let kind = |counters: &[StoredCounter], tag: &str| {
         judge(Scope::User(owner()), counters, Some(tag), &client, NOW).counter.kind
@@ -85,6 +85,29 @@ fn the_network_of_the_registration_is_known_without_a_row() {
     assert_eq!(kind(&full, &tag), Kind::Unknown, "twenty others are known");
 }
 
+/// Isolates with the old and the new key count in the same row, so that a change of the key allows no further guesses.
+#[test]
+fn a_network_on_file_under_another_key_is_known_and_counts_in_its_row() {
+    let others = [HashKey::derive(&Secret::new("l".repeat(32)))];
+    let client = Client { key: &key(), other_keys: &others, network: HOME, device: None };
+    let alone = Client { other_keys: &[], ..client };
+    let [tag, other_tag] = [key().network_tag(HOME), others[0].network_tag(HOME)];
+    let stand = |counters: &[StoredCounter], registered_from: Option<&str>, client: &Client<'_>| {
+        let standing = judge(Scope::User(owner()), counters, registered_from, client, NOW);
+        (standing.counter.kind, standing.counter.tag)
+    };
+    let elsewhere = known(0, &others[0].network_tag("192.0.2.2"));
+    let old = known(1, &other_tag);
+    assert_eq!(stand(&[elsewhere.clone(), old.clone()], None, &client), (Kind::Network, Some(other_tag.clone())));
+    assert_eq!(stand(&[elsewhere.clone(), old.clone()], None, &alone), (Kind::Unknown, None));
+    assert_eq!(stand(&[old.clone(), known(2, &tag)], None, &client), (Kind::Network, Some(tag.clone())));
+    assert_eq!(stand(&[], Some(&other_tag), &client), (Kind::Network, Some(other_tag.clone())));
+    assert_eq!(stand(&[], Some(&other_tag), &alone), (Kind::Unknown, None));
+    let failing = StoredCounter { failures: 1, signed_in_at: None, ..old };
+    assert_eq!(stand(&[failing], Some(&other_tag), &client), (Kind::Network, Some(other_tag)));
+    assert_eq!(stand(&[elsewhere], None, &client), (Kind::Unknown, None));
+}
+
 #[test]
 fn a_known_network_or_device_has_only_its_own_wait_and_is_unknown_after_a_hundred_failures() {
     let tag = device_tag(&device().1);
@@ -96,7 +119,7 @@ fn a_known_network_or_device_has_only_its_own_wait_and_is_unknown_after_a_hundre
     assert_eq!(stand(&[home(), waiting(known(1, &tag))], HOME, Some(&device())), (Kind::Device, true));
     assert_eq!(stand(&[home(), used_up(known(1, &tag))], HOME, Some(&device())), (Kind::Network, false));
     assert_eq!(stand(&[used_up(home()), flooded()], HOME, None), (Kind::Unknown, true));
-    let client = Client { key: &key(), network: HOME, device: Some(&device()) };
+    let client = Client { key: &key(), other_keys: &[], network: HOME, device: Some(&device()) };
     assert_eq!(kept_device(owner(), &[known(1, &tag)], &client), Some(device().1));
     assert_eq!(kept_device(owner(), &[used_up(known(1, &tag))], &client), None);
 }

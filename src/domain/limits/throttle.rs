@@ -154,12 +154,12 @@ fn number(hash: &[u8; 32], count: u16) -> u16 {
 }
 
 /// The key of the hashes by which networks are stored, derived from `SECRET_KEY`. A dump of the database reveals no
-/// network, and strangers cannot choose networks that share a counter. A new `SECRET_KEY` makes known networks unknown
-/// until their next sign-in; device tokens stay valid.
+/// network, and strangers cannot choose networks that share a counter. While `SECRET_KEY` changes, networks are also found
+/// by the hashes of the other key, and a sign-in replaces such a hash. The slots of unknown networks are shuffled.
 pub struct HashKey([u8; 32]);
 
 impl HashKey {
-    /// Derives the key.
+    /// Derives the key from the signing secret.
     #[must_use]
     pub fn derive(secret: &crate::domain::secret::Secret) -> Self {
         let secret = secret.expose().as_bytes();

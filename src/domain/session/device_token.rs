@@ -72,6 +72,7 @@ impl TokenAuthority {
 mod tests {
     use super::*;
     use crate::domain::ids::SessionId;
+    use crate::domain::secret_keys::SecretKeys;
     use crate::domain::session::token::{TokenClaims, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -79,7 +80,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn authority(secret: &str, issuer: &str) -> TokenAuthority {
-        TokenAuthority::new(&Secret::new(secret.repeat(32)), None, issuer, "audience")
+        TokenAuthority::new(&SecretKeys::only(Secret::new(secret.repeat(32))), issuer, "audience")
     }
 
     fn device() -> (UserId, TokenId) {
@@ -114,7 +115,8 @@ mod tests {
     #[test]
     fn a_device_token_survives_a_rotation_of_the_secret() {
         let [old, new] = ["k", "l"].map(|secret| Secret::new(secret.repeat(32)));
-        let rotated = TokenAuthority::new(&new, Some(&old), "issuer", "audience");
+        let keys = SecretKeys { previous: Some(old), ..SecretKeys::only(new) };
+        let rotated = TokenAuthority::new(&keys, "issuer", "audience");
         assert_eq!(rotated.verify_device(&sign(&authority("k", "issuer")), NOW), Some(device()));
     }
 
@@ -122,8 +124,8 @@ mod tests {
     fn no_token_is_accepted_as_one_of_another_kind() {
         let own = authority("k", "issuer");
         let (id, session_id) = (device().1, SessionId::new(99).unwrap());
-        let claims =
-            TokenClaims { id, user_id: device().0, session_id, issued_at: NOW, expires_at: NOW.plus_seconds(900) };
+        let (user_id, expires_at, auth_time) = (device().0, NOW.plus_seconds(900), Some(NOW));
+        let claims = TokenClaims { id, user_id, session_id, issued_at: NOW, expires_at, auth_time };
         for kind in [TokenKind::Access, TokenKind::Refresh] {
             assert!(own.verify(kind, &sign(&own), NOW).is_err());
             assert_eq!(own.verify_device(own.sign(kind, &claims).unwrap().expose(), NOW), None);

@@ -103,6 +103,8 @@ pub struct RotationState {
 /// A session after the statement of a refresh has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionState {
+    /// The sign-in that opened it. A refresh is none.
+    pub signed_in_at: Timestamp,
     /// The session's absolute end.
     pub expires_at: Timestamp,
     /// The only token that can be exchanged.

@@ -2,7 +2,7 @@
 //!
 //! The `jwt-compact` crate owns parsing and HMAC. This file owns the claims, the choice of the key, and the order of
 //! the checks. A token cannot choose an algorithm or the location of a key. `alg` must be HS256, `kid` must name one
-//! of at most two configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10). A `crit` header is refused,
+//! of at most three configured keys, and `jku`, `jwk` and `x5u` are ignored (RFC 8725 §3.1, §3.10). A `crit` header is refused,
 //! because the service understands no extension (RFC 7515 §4.1.11).
 
 use chrono::{DateTime, Utc};
@@ -14,12 +14,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::ids::{SessionId, TokenId, UserId, hex};
 use crate::domain::secret::Secret;
+use crate::domain::secret_keys::SecretKeys;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// Maximum length of a presented token in bytes, several times that of an issued one.
 const MAX_LENGTH: usize = 4096;
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
+/// The method of a sign-in with a password (RFC 8176 §2).
+const BY_PASSWORD: &str = "pwd";
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
@@ -54,6 +57,9 @@ pub struct TokenClaims {
     pub issued_at: Timestamp,
     /// The `exp` claim, in whole seconds; the token is invalid from then on.
     pub expires_at: Timestamp,
+    /// The `auth_time` claim: the sign-in that opened the session, in whole seconds. Access tokens have it, except those of
+    /// versions that did not know it.
+    pub auth_time: Option<Timestamp>,
 }
 
 /// Why a token is not accepted.
@@ -75,6 +81,11 @@ struct CustomClaims {
     kind: TokenKind,
     iss: String,
     aud: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    /// Every session is opened with a password, so nothing depends on it yet.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'static str; 1]>,
 }
 
 /// The header parameters that the service looks at, besides those that `jwt-compact` reads.
@@ -107,7 +118,8 @@ impl Key {
 /// Signs and verifies the tokens of this service.
 pub struct TokenAuthority {
     current: Key,
-    previous: Option<Key>,
+    /// Further keys that verify.
+    others: Vec<Key>,
     issuer: String,
     audience: String,
 }
@@ -119,20 +131,21 @@ impl std::fmt::Debug for TokenAuthority {
 }
 
 impl TokenAuthority {
-    /// Signs with `secret`, and verifies with `secret` or `previous`. An operator can thus rotate the secret, and all
+    /// Signs with the current key, and verifies with its neighbours too. An operator can thus replace the key, and all
     /// sessions stay valid.
     #[must_use]
-    pub fn new(secret: &Secret, previous: Option<&Secret>, issuer: &str, audience: &str) -> Self {
+    pub fn new(keys: &SecretKeys, issuer: &str, audience: &str) -> Self {
         Self {
-            current: Key::new(secret),
-            previous: previous.map(Key::new),
+            current: Key::new(&keys.current),
+            others: keys.verifying().skip(1).map(Key::new).collect(),
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         }
     }
 
     /// Signs a token. The same claims give the same bytes, so a retried refresh can return the lost successor although
-    /// no token is stored.
+    /// no token is stored. If the key changed between, the retry has another signature. Both texts are one token: they
+    /// have the same `jti`, and every isolate knows both keys.
     ///
     /// # Errors
     /// If the claims cannot be serialised as JSON; for strings and integers that never happens.
@@ -144,6 +157,8 @@ impl TokenAuthority {
             kind,
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
+            auth_time: claims.auth_time.map(Timestamp::seconds),
+            amr: claims.auth_time.map(|_| [BY_PASSWORD]),
         });
         body.issued_at = date_time(claims.issued_at);
         body.expiration = date_time(claims.expires_at);
@@ -226,12 +241,13 @@ impl TokenAuthority {
             session_id: SessionId::parse(&custom.sid)?,
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
+            auth_time: custom.auth_time.map(Timestamp::from_seconds),
         };
         Some((claims, not_before))
     }
 
     fn key(&self, id: &str) -> Option<&Key> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+        std::iter::once(&self.current).chain(&self.others).find(|key| key.id == id)
     }
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 
 use super::*;
+use crate::domain::secret_keys::PreviousUse;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -12,8 +13,12 @@ fn secret(text: &str) -> Secret {
     Secret::new(text.repeat(32))
 }
 
+fn with_keys(keys: &SecretKeys) -> TokenAuthority {
+    TokenAuthority::new(keys, "issuer", "audience")
+}
+
 fn authority() -> TokenAuthority {
-    TokenAuthority::new(&secret("k"), None, "issuer", "audience")
+    with_keys(&SecretKeys::only(secret("k")))
 }
 
 fn claims() -> TokenClaims {
@@ -23,6 +28,7 @@ fn claims() -> TokenClaims {
         session_id: SessionId::new(99).unwrap(),
         issued_at: NOW,
         expires_at: NOW.plus_seconds(900),
+        auth_time: Some(NOW.plus_seconds(-86_400)),
     }
 }
 
@@ -53,7 +59,7 @@ fn good_header() -> serde_json::Value {
 fn good_body() -> serde_json::Value {
     serde_json::json!({
         "sub": "7", "jti": "cd".repeat(16), "sid": "99", "type": "access", "iss": "issuer", "aud": "audience",
-        "iat": NOW.seconds(), "exp": NOW.seconds() + 900,
+        "iat": NOW.seconds(), "exp": NOW.seconds() + 900, "auth_time": NOW.seconds() - 86_400, "amr": ["pwd"],
     })
 }
 
@@ -99,6 +105,22 @@ fn wire_format_unchanged() {
 fn forge_makes_valid_tokens_from_valid_parts() {
     let text = forge(&good_header(), &good_body());
     assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(claims()));
+}
+
+/// Refresh tokens have none, and tokens of earlier versions neither: their claims are exactly those of before.
+#[test]
+fn a_token_without_the_time_of_the_sign_in_is_valid() {
+    let old = TokenClaims { auth_time: None, ..claims() };
+    let text = forge(&good_header(), &without(without(good_body(), "auth_time"), "amr"));
+    assert_eq!(authority().verify(TokenKind::Access, &text, NOW), Ok(old.clone()));
+    let text = authority().sign(TokenKind::Refresh, &old).unwrap().expose().to_owned();
+    let claims = text.split('.').nth(1).unwrap();
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let expected = with(without(without(good_body(), "auth_time"), "amr"), "type", "refresh".into());
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&claims).unwrap(), expected);
+    for wrong in [serde_json::json!("now"), serde_json::json!(1.5), serde_json::json!([])] {
+        assert!(is_invalid(&forge(&good_header(), &with(good_body(), "auth_time", wrong))));
+    }
 }
 
 #[test]
@@ -185,7 +207,7 @@ fn a_token_expires_at_its_exp_to_the_second() {
 #[test]
 fn expiry_is_reported_only_for_own_tokens() {
     let late = NOW.plus_seconds(10_000);
-    let stranger = TokenAuthority::new(&secret("x"), None, "issuer", "audience");
+    let stranger = with_keys(&SecretKeys::only(secret("x")));
     let text = sign(&stranger, TokenKind::Access);
     assert_eq!(authority().verify(TokenKind::Access, &text, late), Err(TokenFault::Invalid));
 }
@@ -231,15 +253,30 @@ fn keys_named_in_the_token_header_are_ignored() {
     assert!(is_invalid(&bad));
 }
 
+/// One line for each configuration: the current, the next and the previous key, and the keys whose tokens are valid.
 #[test]
-fn the_previous_secret_verifies_but_never_signs() {
-    let old = authority();
-    let new = TokenAuthority::new(&secret("n"), Some(&secret("k")), "issuer", "audience");
-    let from_old = sign(&old, TokenKind::Access);
-    let from_new = sign(&new, TokenKind::Access);
-    assert_eq!(new.verify(TokenKind::Access, &from_old, NOW), Ok(claims()));
-    assert_eq!(new.verify(TokenKind::Access, &from_new, NOW), Ok(claims()));
-    assert_eq!(old.verify(TokenKind::Access, &from_new, NOW), Err(TokenFault::Invalid));
-    let forgotten = TokenAuthority::new(&secret("n"), None, "issuer", "audience");
-    assert_eq!(forgotten.verify(TokenKind::Access, &from_old, NOW), Err(TokenFault::Invalid));
+fn only_the_current_key_signs_and_its_neighbours_verify() {
+    let key = |letter: &str| (letter != "-").then(|| secret(letter));
+    let matrix = [
+        (["a", "-", "-"], PreviousUse::All, "a"),
+        (["a", "b", "-"], PreviousUse::All, "ab"),
+        (["b", "-", "a"], PreviousUse::All, "ab"),
+        (["b", "c", "a"], PreviousUse::All, "abc"),
+        (["b", "-", "-"], PreviousUse::All, "b"),
+        (["b", "-", "a"], PreviousUse::Decrypt, "b"),
+        (["b", "c", "a"], PreviousUse::Decrypt, "bc"),
+    ];
+    for ([current, next, previous], previous_use, accepted) in matrix {
+        let keys = SecretKeys { current: secret(current), next: key(next), previous: key(previous), previous_use };
+        let own = with_keys(&keys);
+        let only_current = with_keys(&SecretKeys::only(secret(current)));
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
+            assert_eq!(sign(&own, kind), sign(&only_current, kind), "{current} signs");
+            for letter in ["a", "b", "c", "d"] {
+                let token = sign(&with_keys(&SecretKeys::only(secret(letter))), kind);
+                let expected = if accepted.contains(letter) { Ok(claims()) } else { Err(TokenFault::Invalid) };
+                assert_eq!(own.verify(kind, &token, NOW), expected, "{letter} with {keys:?}");
+            }
+        }
+    }
 }

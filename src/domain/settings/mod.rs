@@ -11,6 +11,7 @@ use crate::domain::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
 use crate::domain::password::argon2id::Cost;
 use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
 use crate::domain::secret::Secret;
+use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
 use crate::domain::settings::values::{
@@ -60,14 +61,12 @@ impl Default for Presentation {
 /// The settings after validation.
 #[derive(Debug)]
 pub struct Settings {
-    /// The secret that signs and verifies tokens.
-    pub secret_key: Secret,
+    /// The keys that sign and verify tokens, and hash networks.
+    pub secret_keys: SecretKeys,
     /// The credential of the operator's routes; without it they do not exist.
     pub operator_key: Option<Secret>,
     /// Thresholds and timeouts of the circuit breaker.
     pub breaker: Policy,
-    /// The secret before the last rotation, which still verifies tokens.
-    pub secret_key_previous: Option<Secret>,
     /// The `iss` claim of every token.
     pub jwt_issuer: String,
     /// The `aud` claim of every token.
@@ -152,8 +151,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn settings(&mut self, presentation: Presentation) -> Option<Settings> {
         // Every setting is read before any `?`, so that all invalid ones are reported.
-        let secret_key = self.required("SECRET_KEY", secret);
-        let secret_key_previous = self.optional("SECRET_KEY_PREVIOUS", secret);
+        let secret_keys = self.secret_keys();
         let operator_key = self.optional("OPERATOR_KEY", operator_key);
         let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
         let breaker = self.breaker(d1_timeout_ms);
@@ -169,8 +167,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
         algorithm?;
         Some(Settings {
-            secret_key: secret_key?,
-            secret_key_previous,
+            secret_keys: secret_keys?,
             operator_key,
             breaker: breaker?,
             jwt_issuer: jwt_issuer?,
@@ -184,6 +181,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             audit_retention_days: audit_retention_days?,
             presentation,
         })
+    }
+
+    fn secret_keys(&mut self) -> Option<SecretKeys> {
+        let current = self.required("SECRET_KEY", secret);
+        let next = self.optional("SECRET_KEY_NEXT", secret);
+        let previous = self.optional("SECRET_KEY_PREVIOUS", secret);
+        let previous_use = self.or("SECRET_KEY_PREVIOUS_USE", Some(PreviousUse::All), PreviousUse::named);
+        let keys = SecretKeys { current: current?, next, previous, previous_use: previous_use? };
+        self.wrong.extend(keys.repeated());
+        Some(keys)
     }
 
     fn password_work(&mut self) -> Option<HashWork> {
@@ -211,11 +218,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn breaker(&mut self, d1_timeout_ms: Option<i64>) -> Option<Policy> {
         let threshold = self.or("BREAKER_FAILURE_THRESHOLD", Some(5), |text| integer(text, 1, 1000));
+        let percent = self.or("BREAKER_FAILURE_PERCENT", Some(50), |text| integer(text, 1, 100));
         let window = self.or("BREAKER_FAILURE_WINDOW_SECONDS", Some(60), |text| integer(text, 1, 3600));
         let recovery = self.or("BREAKER_RECOVERY_TIMEOUT_SECONDS", Some(30), |text| integer(text, 1, 3600));
         let probes = self.or("BREAKER_HALF_OPEN_MAX_CALLS", Some(1), |text| integer(text, 1, 100));
         Some(Policy {
             failure_threshold: u32::try_from(threshold?).ok()?,
+            failure_percent: u32::try_from(percent?).ok()?,
             failure_window_ms: window? * 1000,
             recovery_timeout_ms: recovery? * 1000,
             max_probes: u32::try_from(probes?).ok()?,

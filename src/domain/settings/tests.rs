@@ -32,9 +32,12 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.presentation.log_level, LogLevel::Info);
     assert_eq!(settings.presentation.access_log, AccessLog::Both);
     assert_eq!((settings.presentation.app_name.as_str(), settings.presentation.base_path.as_str()), ("edge-auth", ""));
-    assert!(settings.secret_key_previous.is_none() && settings.operator_key.is_none());
+    let keys = &settings.secret_keys;
+    assert!(keys.next.is_none() && keys.previous.is_none() && settings.operator_key.is_none());
+    assert_eq!(keys.previous_use, PreviousUse::All);
     let breaker = Policy {
         failure_threshold: 5,
+        failure_percent: 50,
         failure_window_ms: 60_000,
         recovery_timeout_ms: 30_000,
         max_probes: 1,
@@ -60,15 +63,37 @@ fn the_secret_is_required_and_long_and_not_a_sample() {
     for value in bad {
         assert_eq!(wrong("SECRET_KEY", value), ["SECRET_KEY"], "{value}");
         if !value.is_empty() {
-            assert_eq!(wrong("SECRET_KEY_PREVIOUS", value), ["SECRET_KEY_PREVIOUS"], "{value}");
-            assert_eq!(wrong("OPERATOR_KEY", value), ["OPERATOR_KEY"], "{value}");
+            for name in ["SECRET_KEY_NEXT", "SECRET_KEY_PREVIOUS", "OPERATOR_KEY"] {
+                assert_eq!(wrong(name, value), [name], "{value}");
+            }
         }
     }
     for value in [format!(" {GOOD_SECRET}"), format!("{GOOD_SECRET}é"), format!("{GOOD_SECRET}\n")] {
         assert_eq!(wrong("OPERATOR_KEY", &value), ["OPERATOR_KEY"], "a header would change it");
     }
-    assert!(read(&[("SECRET_KEY_PREVIOUS", "")]).unwrap().secret_key_previous.is_none());
-    assert!(read(&[("SECRET_KEY_PREVIOUS", GOOD_SECRET)]).unwrap().secret_key_previous.is_some());
+}
+
+#[test]
+fn the_keys_of_a_rotation_are_optional_and_differ() {
+    let (b, c) = ("another secret 0123456789 abcdefgh", "a third secret 0123456789 abcdefgh");
+    let unset = read(&[("SECRET_KEY_PREVIOUS", ""), ("SECRET_KEY_NEXT", "")]).unwrap().secret_keys;
+    assert!(unset.previous.is_none() && unset.next.is_none());
+    let names = |next: &str, previous: &str| {
+        let read = read(&[("SECRET_KEY_NEXT", next), ("SECRET_KEY_PREVIOUS", previous)]);
+        read.map_or_else(|wrong| wrong.names, |settings| vec![settings.secret_keys.next.map_or("none", |_| "read")])
+    };
+    assert_eq!(names(b, c), ["read"]);
+    assert_eq!(names("", c), ["none"]);
+    assert_eq!(names(GOOD_SECRET, ""), ["SECRET_KEY_NEXT (equal to SECRET_KEY)"]);
+    assert_eq!(names("", GOOD_SECRET), ["SECRET_KEY_PREVIOUS (equal to SECRET_KEY)"]);
+    assert_eq!(names(b, b), ["SECRET_KEY_NEXT (equal to SECRET_KEY_PREVIOUS)"]);
+    assert_eq!(names(GOOD_SECRET, GOOD_SECRET).len(), 3);
+    for (value, expected) in [("all", PreviousUse::All), ("decrypt", PreviousUse::Decrypt)] {
+        assert_eq!(read(&[("SECRET_KEY_PREVIOUS_USE", value)]).unwrap().secret_keys.previous_use, expected);
+    }
+    for value in ["", "ALL", "verify", "none"] {
+        assert_eq!(wrong("SECRET_KEY_PREVIOUS_USE", value), ["SECRET_KEY_PREVIOUS_USE"]);
+    }
 }
 
 #[test]
@@ -99,6 +124,7 @@ fn numbers_have_bounds() {
         ("PASSWORD_MIN_LENGTH", "1", "128"),
         ("D1_TIMEOUT_MS", "1", "60000"),
         ("BREAKER_FAILURE_THRESHOLD", "1", "1000"),
+        ("BREAKER_FAILURE_PERCENT", "1", "100"),
         ("BREAKER_FAILURE_WINDOW_SECONDS", "1", "3600"),
         ("BREAKER_RECOVERY_TIMEOUT_SECONDS", "1", "3600"),
         ("BREAKER_HALF_OPEN_MAX_CALLS", "1", "100"),

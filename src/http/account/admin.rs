@@ -6,15 +6,18 @@ use serde::Serialize;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
+use crate::http::kit::access::Fetched;
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json, no_content};
 use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
 use crate::http::kit::refusal::Refusal;
+use crate::http::kit::step_up::WithPassword;
 use crate::http::session::{EndedBody, SessionsBody};
 use crate::service::account::admin;
 use crate::service::authz::admission::Reading;
+use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::store::account::admin::UserChange;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::AdminEventRow;
@@ -124,13 +127,21 @@ pub(in crate::http) fn user(Id(id): Id<UserId>) -> Reading<Response> {
     })
 }
 
+/// The plan of the operations that may be irreversible.
+pub(in crate::http) fn step_up(
+    (configured, Bearer(subject), Id(id)): (Configured, Bearer, Id<UserId>),
+) -> Reading<SignInAge> {
+    sign_in_age(&configured.service(), subject, Some(id))
+}
+
 pub(in crate::http) async fn change(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Id(id): Id<UserId>,
-    body: JsonBody<UserChange>,
+    Fetched(age): Fetched<SignInAge>,
+    JsonBody(body): JsonBody<WithPassword<UserChange>>,
 ) -> Result<Response, Refusal> {
-    let user = admin::change(&configured.service(), &caller, id, &body.0).await?;
+    let user = admin::change(&configured.service(), &caller, id, &body.body, body.proof(&age)).await?;
     Ok(json(200, &AdminUserBody::from(&user)))
 }
 
@@ -138,8 +149,10 @@ pub(in crate::http) async fn end_sessions(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Id(id): Id<UserId>,
+    Fetched(age): Fetched<SignInAge>,
+    OptionalJsonBody(body): OptionalJsonBody<WithPassword<()>>,
 ) -> Result<Response, Refusal> {
-    let sessions_ended = admin::end_sessions(&configured.service(), &caller, id).await?;
+    let sessions_ended = admin::end_sessions(&configured.service(), &caller, id, body.proof(&age)).await?;
     Ok(json(200, &EndedBody { message: "Logged out everywhere", sessions_ended }))
 }
 
@@ -156,8 +169,10 @@ pub(in crate::http) async fn delete(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Id(id): Id<UserId>,
+    Fetched(age): Fetched<SignInAge>,
+    OptionalJsonBody(body): OptionalJsonBody<WithPassword<()>>,
 ) -> Result<Response, Refusal> {
-    admin::erase(&configured.service(), &caller, id).await?;
+    admin::erase(&configured.service(), &caller, id, body.proof(&age)).await?;
     Ok(no_content())
 }
 

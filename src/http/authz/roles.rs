@@ -9,12 +9,13 @@ use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::access::Fetched;
-use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, OptionalJsonBody, json, no_content};
 use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
+use crate::http::kit::step_up::WithPassword;
 use crate::ports::DbError;
 use crate::service;
 use crate::service::authz::admission::Reading;
@@ -22,6 +23,7 @@ use crate::service::authz::check;
 use crate::service::authz::check::Check;
 use crate::service::authz::roles;
 use crate::service::authz::roles::GrantRole;
+use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::store::authz::granting::Grantee;
 use crate::store::authz::grants::GrantRow;
 
@@ -121,28 +123,37 @@ pub(in crate::http) fn list(
     })
 }
 
+/// The plan of the grant.
+pub(in crate::http) fn step_up((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<SignInAge> {
+    sign_in_age(&configured.service(), subject, None)
+}
+
 pub(in crate::http) async fn grant(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Id(university_id): Id<UniversityId>,
-    body: JsonBody<GrantRole>,
+    Fetched(age): Fetched<SignInAge>,
+    JsonBody(body): JsonBody<WithPassword<GrantRole>>,
 ) -> Result<Response, Refusal> {
-    let row = roles::grant(&configured.service(), &caller, university_id, &body.0).await?;
+    let row = roles::grant(&configured.service(), &caller, university_id, &body.body, body.proof(&age)).await?;
     let body = GrantBody::new(&row).map_err(service::Error::from)?;
     Ok(json(201, &body))
 }
 
 /// The plan of the removal.
-pub(in crate::http) fn find((Id(university_id), Id(id)): (Id<UniversityId>, Id<GrantId>)) -> Reading<GrantRow> {
-    roles::find(university_id, id)
+pub(in crate::http) fn find(
+    (configured, Bearer(subject), Id(university_id), Id(id)): (Configured, Bearer, Id<UniversityId>, Id<GrantId>),
+) -> Reading<(GrantRow, SignInAge)> {
+    roles::find(&configured.service(), subject, university_id, id)
 }
 
 pub(in crate::http) async fn remove(
     configured: Configured,
     SignedIn(caller): SignedIn,
-    Fetched(grant): Fetched<GrantRow>,
+    Fetched((grant, age)): Fetched<(GrantRow, SignInAge)>,
+    OptionalJsonBody(body): OptionalJsonBody<WithPassword<()>>,
 ) -> Result<Response, Refusal> {
-    roles::remove(&configured.service(), &caller, &grant).await?;
+    roles::remove(&configured.service(), &caller, &grant, body.proof(&age)).await?;
     Ok(no_content())
 }
 

@@ -60,13 +60,28 @@ impl<S: Sync, T: FromFields> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let (mut fields, configured) = read_fields(request).await?;
-        let value = T::read(&mut fields, configured.settings());
-        value.map(Self).map_err(|Invalid| Problem::validation(fields.into_faults()).into())
+        read(request, false).await.map(Self)
     }
 }
 
-async fn read_fields(request: Request) -> Result<(Fields, Configured), Refusal> {
+/// The same for an operation that needs no body. An absent one is read like an object without members.
+pub(in crate::http) struct OptionalJsonBody<T>(pub(in crate::http) T);
+
+impl<S: Sync, T: FromFields> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        read(request, true).await.map(Self)
+    }
+}
+
+async fn read<T: FromFields>(request: Request, is_optional: bool) -> Result<T, Refusal> {
+    let (mut fields, configured) = read_fields(request, is_optional).await?;
+    let value = T::read(&mut fields, configured.settings());
+    value.map_err(|Invalid| Problem::validation(fields.into_faults()).into())
+}
+
+async fn read_fields(request: Request, is_optional: bool) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
     query::refuse_unread(&parts)?;
@@ -74,7 +89,9 @@ async fn read_fields(request: Request) -> Result<(Fields, Configured), Refusal> 
         return Err(ProtocolError::UnsupportedContentCoding.into());
     }
     let bytes = read_bytes(&parts.headers, body).await?;
-    if !declares_json(&parts.headers) {
+    let is_absent = is_optional && bytes.is_empty();
+    let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
+    if !is_absent && !declares_json(&parts.headers) {
         return Err(ProtocolError::UnsupportedMediaType.into());
     }
     let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());

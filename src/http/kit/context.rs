@@ -1,6 +1,6 @@
 //! Extractors that every handler can use: the settings, the ports, the caller.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
@@ -44,6 +44,8 @@ pub struct Ports {
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) tokens: TokenAuthority,
+    /// The digests of the static files, read once (`http/platform/etag.rs`).
+    pub(crate) digests: OnceLock<String>,
 }
 
 /// The settings and ports of a request, stored as an extension of it.
@@ -81,6 +83,10 @@ impl Configured {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.configuration.settings
+    }
+
+    pub(crate) fn digests(&self) -> &OnceLock<String> {
+        &self.configuration.digests
     }
 
     pub(crate) fn assets(&self) -> &dyn Assets {

@@ -217,6 +217,13 @@ impl Fields {
         self.string(field).map(|text| Password::presented(&text, normalize))
     }
 
+    /// The same, which may be absent or null.
+    pub(in crate::http) fn optional_password(&mut self, field: &'static str) -> Result<Option<Password>, Invalid> {
+        let normalize = self.normalize;
+        let text = self.optional_string(field)?;
+        Ok(text.map(|text| Password::presented(&text, normalize)))
+    }
+
     /// A user's full name. An absent field, null and blank text all mean no name.
     pub(in crate::http) fn full_name(&mut self, field: &'static str) -> Result<Option<FullName>, Invalid> {
         let Some(text) = self.optional_string(field)? else {

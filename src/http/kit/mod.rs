@@ -12,3 +12,4 @@ pub(crate) mod path;
 pub(crate) mod protocol;
 pub(crate) mod query;
 pub(crate) mod refusal;
+pub(crate) mod step_up;

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::domain::authz::step_up::{MAX_AGE_SECONDS, METHODS};
 use crate::domain::problem::{Code, Fault, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::WrongSettings;
@@ -62,6 +63,8 @@ pub(crate) enum BearerChallenge {
     Rejected,
     /// The token is valid; something else was refused.
     Accepted,
+    /// The token is valid, but its sign-in is not recent enough (RFC 9470 §3).
+    TooOld,
 }
 
 impl Refusal {
@@ -109,7 +112,14 @@ impl From<service::Error> for Refusal {
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
             }
-            service::Error::Database(DbError::TimedOut(_) | DbError::Unavailable(_) | DbError::Corrupt(_))
+            service::Error::Database(
+                DbError::TimedOut(_)
+                | DbError::Transient(_)
+                | DbError::Overloaded(_)
+                | DbError::Unavailable(_)
+                | DbError::Abandoned(_)
+                | DbError::Corrupt(_),
+            )
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
             service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
@@ -146,10 +156,25 @@ struct ErrorBody {
     details: Details,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Details {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FaultBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    methods: Option<[&'static str; METHODS.len()]>,
+}
+
+impl Details {
+    fn of(problem: Problem) -> Self {
+        let needs_step_up = problem.code == Code::StepUpRequired;
+        Self {
+            errors: problem.faults.into_iter().map(FaultBody::from).collect(),
+            max_age: needs_step_up.then_some(MAX_AGE_SECONDS),
+            methods: needs_step_up.then_some(METHODS),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -174,19 +199,18 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
     };
     log(error.code(), error.status(), cause.as_deref());
     let code = error.code();
-    let (message, faults) = match error {
+    let (message, details) = match error {
         Error::Problem(problem) => {
             add_headers(response, &problem, realm);
-            (problem.message(), problem.faults)
+            (problem.message(), Details::of(problem))
         }
         Error::Protocol(error) => {
             if error == ProtocolError::UnsupportedContentCoding {
                 response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
-            (error.message(), Vec::new())
+            (error.message(), Details::default())
         }
     };
-    let details = Details { errors: faults.into_iter().map(FaultBody::from).collect() };
     let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // The length of the empty body that the refusal travelled with.
@@ -206,6 +230,8 @@ fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
         // A wrong password says nothing about the token beside it.
         let is_password = problem.code == Code::InvalidCredentials;
         let challenge = if is_password { BearerChallenge::Accepted } else { challenge };
+        let needs_step_up = problem.code == Code::StepUpRequired;
+        let challenge = if needs_step_up { BearerChallenge::TooOld } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }
 }
@@ -220,13 +246,16 @@ fn log(code: &'static str, status: u16, cause: Option<&str>) {
     }
 }
 
-/// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent. The realm is a quoted string
+/// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent that is not valid. The realm is a quoted string
 /// (RFC 9110 §5.6.4) of ASCII: other characters are left out.
 fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {
-        BearerChallenge::Absent | BearerChallenge::Accepted => "",
-        BearerChallenge::Rejected => ", error=\"invalid_token\"",
+        BearerChallenge::Absent | BearerChallenge::Accepted => String::new(),
+        BearerChallenge::Rejected => ", error=\"invalid_token\"".to_owned(),
+        BearerChallenge::TooOld => {
+            format!(", error=\"insufficient_user_authentication\", max_age={MAX_AGE_SECONDS}")
+        }
     };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"edge-auth\""))

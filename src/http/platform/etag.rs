@@ -12,7 +12,8 @@ use crate::domain::ids::hex;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 
-/// A line for each file: the digest, a space, the path.
+/// A line for each file: the digest, a space, the path. The files of a deployment never change, so an isolate reads it
+/// once.
 const DIGESTS: &str = "/digests.txt";
 
 /// `Cache-Control` of a static file.
@@ -20,7 +21,13 @@ pub(in crate::http) const CACHED: HeaderValue = HeaderValue::from_static("public
 
 /// The tag of a file. It covers the settings that the service inserts into some files.
 pub(in crate::http) async fn of(configured: &Configured, path: &str) -> Result<HeaderValue, Refusal> {
-    let digests = configured.assets().text(DIGESTS).await?;
+    let kept = configured.digests();
+    let digests = if let Some(digests) = kept.get() {
+        digests
+    } else {
+        let digests = configured.assets().text(DIGESTS).await?;
+        kept.get_or_init(|| digests)
+    };
     let mut lines = digests.lines().filter_map(|line| line.split_once(' '));
     let digest = lines.find(|(_, file)| *file == path).map(|(digest, _)| digest);
     let digest = digest.ok_or_else(|| Refusal::internal(format!("{DIGESTS} does not have {path}")))?;

@@ -1,11 +1,13 @@
 //! Administration of users by administrators of the platform. Database round trips after the caller's: 1 for a
-//! change, none for a read.
+//! change, 1 more if a password stands for a recent sign-in, none for a read.
 
+use crate::domain::authz::step_up::Act;
 use crate::domain::ids::UserId;
 use crate::domain::problem::{Code, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::step_up::{Proof, demand};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
 use crate::store::account::admin::{
@@ -34,12 +36,21 @@ pub fn user(id: UserId) -> Reading<UserDetail> {
     Reading::then(admin::user(id), |user| user.ok_or(Code::NotFound.into()))
 }
 
-/// Changes a user. Disabling ends all their sessions.
+/// Changes a user. Disabling ends all their sessions. Disabling an administrator needs a recent sign-in.
 ///
 /// # Errors
-/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
 /// something; [`Error`] otherwise.
-pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &UserChange) -> Result<UserRow, Error> {
+pub async fn change(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    id: UserId,
+    change: &UserChange,
+    proof: Proof<'_>,
+) -> Result<UserRow, Error> {
+    if change.is_active == Some(false) {
+        demand(ctx, caller, Act::DisableUser, proof).await?;
+    }
     let actor = caller.user.id;
     let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {
         UserChangeOutcome::Changed(user) => user,
@@ -52,11 +63,12 @@ pub async fn change(ctx: &Context<'_>, caller: &Caller, id: UserId, change: &Use
     Ok(user)
 }
 
-/// Ends all sessions of a user; returns their number.
+/// Ends all sessions of a user; returns their number. Those of another administrator need a recent sign-in.
 ///
 /// # Errors
-/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
-pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<usize, Error> {
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
+pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<usize, Error> {
+    demand(ctx, caller, Act::EndSessions { is_own: id == caller.user.id }, proof).await?;
     let sessions_ended = match admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await? {
         EndSessionsOutcome::Ended(count) => count,
         EndSessionsOutcome::Missing => return Err(Code::NotFound.into()),
@@ -82,12 +94,13 @@ pub async fn unlock(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<()
     Ok(())
 }
 
-/// Erases a user's account and everything personal.
+/// Erases a user's account and everything personal. Needs a recent sign-in.
 ///
 /// # Errors
-/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
 /// something; [`Error`] otherwise.
-pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
+pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<(), Error> {
+    demand(ctx, caller, Act::EraseUser, proof).await?;
     let actor = caller.user.id;
     match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.request).await? {
         ErasureOutcome::Erased => {}

@@ -9,6 +9,7 @@ use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::domain::time::Timestamp;
 use crate::service::{Context, Error, attribution};
 use crate::store::account::users::{CallerRead, UserRow};
 
@@ -62,6 +63,8 @@ impl Caller {
 pub struct Subject {
     pub user_id: UserId,
     pub session_id: SessionId,
+    /// The sign-in of the session, if the token has it.
+    pub auth_time: Option<Timestamp>,
 }
 
 /// Checks an access token, without the database.
@@ -73,5 +76,5 @@ pub fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
-    Ok(Subject { user_id: claims.user_id, session_id: claims.session_id })
+    Ok(Subject { user_id: claims.user_id, session_id: claims.session_id, auth_time: claims.auth_time })
 }

@@ -4,3 +4,4 @@ pub mod admission;
 pub mod caller;
 pub mod check;
 pub mod roles;
+pub mod step_up;

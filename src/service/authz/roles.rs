@@ -1,11 +1,14 @@
-//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1; listing none.
+//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1, and 1 more if a
+//! password stands for a recent sign-in; listing none.
 
+use crate::domain::authz::step_up::Act;
 use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, is_narrowed};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
 use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
@@ -39,20 +42,23 @@ pub fn list(subject: Subject, university_id: UniversityId, page: PageRequest) ->
     })
 }
 
-/// Grants a role. The table of permissions says which roles the caller may grant, and where.
+/// Grants a role. The table of permissions says which roles the caller may grant, and where. `PLATFORM_ADMIN` needs a
+/// recent sign-in.
 ///
 /// # Errors
-/// `FORBIDDEN`; `VALIDATION_ERROR` for a department that the university does not have; `NOT_FOUND` for an unknown
+/// `FORBIDDEN`; `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `VALIDATION_ERROR` for a department that the university does not have; `NOT_FOUND` for an unknown
 /// user; `CONFLICT` when the user has the role already, or too many roles; [`Error`] otherwise.
 pub async fn grant(
     ctx: &Context<'_>,
     caller: &Caller,
     university_id: UniversityId,
     command: &GrantRole,
+    proof: Proof<'_>,
 ) -> Result<GrantRow, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
     let grantor = grantor(caller, caller.may(Permission::GrantRole(role), &resource)?);
+    demand(ctx, caller, Act::GrantRole(role), proof).await?;
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
     let granted = granting::grant(ctx.store, &command.grantee, new, grantor, ctx.request).await?;
@@ -80,20 +86,28 @@ pub(in crate::service) fn no_such_department() -> Error {
     Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
 }
 
-/// Finds the grant that is to be removed. Its role decides which callers may remove it.
+/// Finds the grant that is to be removed. Its role decides which callers may remove it, and how recent their sign-in must
+/// be.
 ///
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn find(university_id: UniversityId, id: GrantId) -> Reading<GrantRow> {
-    Reading::then(grants::find(university_id, id), |row| row.ok_or(Code::NotFound.into()))
+pub fn find(
+    ctx: &Context<'_>,
+    subject: Subject,
+    university_id: UniversityId,
+    id: GrantId,
+) -> Reading<(GrantRow, SignInAge)> {
+    let read = grants::find(university_id, id).and(read_age(ctx, subject, None));
+    Reading::then(read, |(row, age)| Ok((row.ok_or(Code::NotFound)?, age)))
 }
 
-/// Removes a role that the caller could have granted, or one of the caller's own.
+/// Removes a role that the caller could have granted, or one of the caller's own. The role of another administrator needs
+/// a recent sign-in.
 ///
 /// # Errors
-/// `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
-pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow) -> Result<(), Error> {
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `FORBIDDEN`; `NOT_FOUND`; `CONFLICT` for the last administrator; [`Error`] otherwise.
+pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow, proof: Proof<'_>) -> Result<(), Error> {
     let grant = row.grant()?;
     let owned = Resource { owner: Some(row.user_id), ..Resource::default() };
     let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..owned };
@@ -103,6 +117,8 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow) -> Resul
             // A grant of the platform is visible only to callers who may remove it.
             None => Code::NotFound.into(),
         })?;
+    let act = Act::RemoveRole { role: grant.role, is_own: row.user_id == caller.user.id };
+    demand(ctx, caller, act, proof).await?;
     match granting::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),

@@ -19,6 +19,25 @@ pub fn credentials(subject: Subject) -> Reading<Account> {
     Reading::then(credentials::by_id(subject.user_id), |account| account.ok_or(Code::TokenInvalid.into()))
 }
 
+/// Checks the caller's password before an irreversible act. The check is repeated in a batch of its own, so that a right
+/// guess among concurrent wrong ones is refused once they have begun a wait. Database round trips: 1.
+///
+/// # Errors
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+pub(in crate::service) async fn step_up(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    account: &Account,
+    password: &Password,
+) -> Result<(), Error> {
+    let verified = reauthenticate(ctx, caller, account, password, EventType::StepUpRefused).await?;
+    let session_id = caller.credential.session_id();
+    if !credentials::confirm(ctx.store, verified, session_id, ctx.request).await? {
+        return Err(Code::InvalidCredentials.into());
+    }
+    Ok(())
+}
+
 /// Checks the caller's password. Database round trips: 0, and 1 for a refusal.
 ///
 /// # Errors

@@ -48,13 +48,13 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
 fn issue(ctx: &Context<'_>, presented: &TokenClaims, session: SessionState, retried: bool) -> Result<TokenPair, Error> {
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, retried, "Refreshed");
-    tokens::issue(ctx, presented.user_id, presented.session_id, session.current, session.expires_at)
+    tokens::issue(ctx, presented.user_id, presented.session_id, session)
 }
 
 /// Notes the exchange if the database may have carried it out without answering. A client that repeats the request is
 /// then not taken for a thief.
 async fn unanswered(ctx: &Context<'_>, presented: &TokenClaims, proposed: TokenId, error: DbError) -> Error {
-    if error.is_failure() {
+    if error.is_unresolved() {
         let exchange = UnresolvedExchange { session_id: presented.session_id, successor_id: proposed };
         ctx.store.gate().note_unresolved(exchange).await;
     }

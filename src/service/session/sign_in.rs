@@ -42,9 +42,9 @@ pub enum SignIn {
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
     let no_account = Scope::without_account(&command.email);
     let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
-    let (key, network) = (ctx.throttle_key(), ctx.request.peer.network());
+    let (key, other_keys, network) = (ctx.throttle_key(), ctx.other_throttle_keys(), ctx.request.peer.network());
     let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
-    let client = Client { key: &key, network: &network, device: device.as_ref() };
+    let client = Client { key: &key, other_keys: &other_keys, network: &network, device: device.as_ref() };
     let user = account.credentials.as_ref();
     if let Some(user) = user {
         attribution::note_user(user.id);
@@ -65,7 +65,11 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
         burn_missing_work(&verified.hash, &command.password, ctx.settings.password_work)?;
         return Err(Code::InvalidCredentials.into());
     }
-    let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await?;
+    let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await.unwrap_or_else(|error| {
+        let (user_id, cause) = (user_id.get(), error.to_string());
+        tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
+        false
+    });
     let session_id = session.session_id.get();
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
     let device = kept_device(user_id, &account.counters, &client);
@@ -73,7 +77,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
 }
 
 /// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the
-/// upgrade waits for the next sign-in, because the user is signed in already.
+/// upgrade waits for the next sign-in. A failure is none of the sign-in, because the user is signed in already.
 async fn upgrade_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Result<bool, Error> {
     if !verified.hash.work().is_replaced_by(ctx.settings.password_work) {
         return Ok(false);

@@ -2,8 +2,8 @@
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
-use crate::domain::session::RecordedToken;
 use crate::domain::session::token::{TokenClaims, TokenKind};
+use crate::domain::session::{RecordedToken, SessionState};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
@@ -66,26 +66,37 @@ impl Opening {
     ) -> Result<SignInTokens, Error> {
         let device = device.map_or_else(|| ctx.new_token_id(), Ok)?;
         let device_token = ctx.tokens.sign_device(user_id, &device, ctx.now())?;
-        let pair = issue(ctx, user_id, self.session_id, self.refresh, self.session_expires_at)?;
+        let session = SessionState {
+            signed_in_at: ctx.now(),
+            expires_at: self.session_expires_at,
+            current: self.refresh,
+            previous_id: None,
+        };
+        let pair = issue(ctx, user_id, self.session_id, session)?;
         Ok(SignInTokens { pair, device_token })
     }
 }
 
-/// Signs the refresh token that the database has recorded, and a new access token.
+/// Signs the refresh token that the database has recorded, and a new access token with the time of the sign-in.
 pub(in crate::service) fn issue(
     ctx: &Context<'_>,
     user_id: UserId,
     session_id: SessionId,
-    refresh: RecordedToken,
-    session_expires_at: Timestamp,
+    session: SessionState,
 ) -> Result<TokenPair, Error> {
-    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session_expires_at);
-    let sign = |kind, id: TokenId, issued_at, expires_at| {
-        ctx.tokens.sign(kind, &TokenClaims { id, user_id, session_id, issued_at, expires_at })
+    let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session.expires_at);
+    let RecordedToken { id, issued_at, expires_at } = session.current;
+    let refresh = TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None };
+    let access = TokenClaims {
+        id: ctx.new_token_id()?,
+        issued_at: ctx.now(),
+        expires_at: access_expires_at,
+        auth_time: Some(session.signed_in_at),
+        ..refresh.clone()
     };
     Ok(TokenPair {
-        access_token: sign(TokenKind::Access, ctx.new_token_id()?, ctx.now(), access_expires_at)?,
-        refresh_token: sign(TokenKind::Refresh, refresh.id, refresh.issued_at, refresh.expires_at)?,
+        access_token: ctx.tokens.sign(TokenKind::Access, &access)?,
+        refresh_token: ctx.tokens.sign(TokenKind::Refresh, &refresh)?,
         expires_in: access_expires_at.seconds() - ctx.now().seconds(),
     })
 }

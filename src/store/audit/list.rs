@@ -192,6 +192,7 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::Disabled
         | EventType::Enabled
         | EventType::Unlocked
+        | EventType::StepUpRefused
         | EventType::UniversityCreated
         | EventType::UniversityChanged
         | EventType::UniversityDeleted

@@ -6,6 +6,7 @@ use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::IdRow;
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -102,6 +103,11 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
      )"
 );
 
+/// Has a row if the user administers a university or the platform.
+const SELECT_ADMINISTRATOR: &str = "
+    SELECT id FROM user_university_roles
+    WHERE user_id = :user_id AND role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') LIMIT 1";
+
 /// Has a row if the guards of an administrator's writes hold.
 const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
 
@@ -136,8 +142,15 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step >= 200";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_OF_USER, SELECT_ONE, SELECT_OF_UNIVERSITY, SELECT_ACTOR, SELECT_OF_DEPARTMENTS, ERASE];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_OF_USER,
+    SELECT_ONE,
+    SELECT_OF_UNIVERSITY,
+    SELECT_ADMINISTRATOR,
+    SELECT_ACTOR,
+    SELECT_OF_DEPARTMENTS,
+    ERASE,
+];
 
 /// Roles of a user. The export shows them with the user.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -164,6 +177,12 @@ struct OwnGrantRow {
 /// Reads the grants of a user: every authenticated request does.
 pub(in crate::store) fn of_user(user_id: UserId) -> Read<Vec<RoleGrant>> {
     Read::of(query(SELECT_OF_USER).bind("user_id", user_id), decode)
+}
+
+/// Reads whether a user administers a university or the platform.
+#[must_use]
+pub fn is_administrator(user_id: UserId) -> Read<bool> {
+    Read::of(query(SELECT_ADMINISTRATOR).bind("user_id", user_id), |rows| Ok(!rows.all::<IdRow>()?.is_empty()))
 }
 
 fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {

@@ -9,8 +9,8 @@ use crate::domain::limits::standing::{Counter, StoredCounter};
 use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, query};
-use crate::store::audit::{Event, RequestInfo, record, record_outcome};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, record, record_outcome};
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -84,8 +84,31 @@ const CHANGE_PASSWORD: &str = "
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
+/// The verified version of the password is current, and no wait of re-authentication is in force.
+macro_rules! is_confirmed {
+    () => {
+        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_version = :version AND is_active = 1)
+         AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)"
+    };
+}
+
+const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
+
+const RECORD_UNCONFIRMED: &str = insert_event! {
+    type: "'step_up_refused'", reason: "'overtaken'", user_id: ":user_id", session_id: ":session_id",
+    actor_id: "NULL", university_id: "NULL", from: concat!("WHERE NOT (", is_confirmed!(), ")"),
+};
+
+/// A success resets the counter of re-authentication.
+const RESET_AFTER_STEP_UP: &str = concat!(
+    "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
+     WHERE key = :throttle AND failures > 0 AND ",
+    is_confirmed!()
+);
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH, CONFIRM, RECORD_UNCONFIRMED, RESET_AFTER_STEP_UP];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
 /// for every address, so that both cases are the same work.
@@ -184,6 +207,28 @@ pub async fn change_password(
         ])
         .await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
+}
+
+/// Checks again that a verified password still holds, and resets the failures of re-authentication. Returns false if it was
+/// changed, or a wait has begun: wrong guesses that were made concurrently count before the right one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn confirm(
+    store: &Store,
+    verified: VerifiedPassword,
+    session_id: Option<SessionId>,
+    request: RequestInfo<'_>,
+) -> Result<bool, DbError> {
+    let user_id = verified.user_id;
+    let of_password = |statement: Statement| {
+        let statement = statement.bind("user_id", user_id).bind("version", verified.version);
+        statement.bind("throttle", reauthentication_key(user_id))
+    };
+    let unconfirmed = of_password(audit::insert(RECORD_UNCONFIRMED, request)).bind("session_id", session_id);
+    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| of_password(query(sql)).bind("now", request.now));
+    let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
+    Ok(!confirmed.all::<IdRow>()?.is_empty())
 }
 
 /// Replaces a hash by another one of the same password, unless the password was changed concurrently.

@@ -99,13 +99,13 @@ const SELECT_RANGE: &str = "
     SELECT key, tag, failures, blocked_until, closed_until, signed_in_at FROM throttles WHERE key > :first AND key < :last";
 
 /// Notes the network of a sign-in, if its session was opened: in its own row, else in a free place, else in the place of
-/// the network or device that is unused for longest. A network that was noted within a day is not written again.
-///
-/// Unless the sign-in was known by its device, it resets the failures of the network.
+/// the network or device that is unused for longest. A network that was noted within a day is not written again. A row
+/// with the hash of another `SECRET_KEY` (`:known_as`) gets the new hash. Unless the sign-in was known by its device, it
+/// resets the failures of the network.
 const NOTE_NETWORK: &str = concat!(
     "INSERT INTO throttles (key, tag, failures, blocked_until, signed_in_at)
      SELECT coalesce(",
-    known_row!(":network"),
+    known_row!(":known_as"),
     ", ",
     free_place!(),
     ", (SELECT key FROM (
@@ -272,15 +272,15 @@ pub(in crate::store) fn after_sign_in(
     now: Timestamp,
 ) -> [Statement; 3] {
     let is_by_device = matches!(counter.kind, Kind::Device | Kind::Overflow);
-    let slot = (counter.kind == Kind::Unknown).then_some(counter.key.as_str());
     let take_over = bind_known(query(MOVE_SLOT), counter.scope)
         .bind("network", network_tag)
-        .bind("key", slot)
+        .bind("key", (counter.kind == Kind::Unknown).then_some(counter.key.as_str()))
         .bind("session_id", session_id)
         .bind("max_known", MAX_KNOWN)
         .bind("now", now);
     let note = bind_known(query(NOTE_NETWORK), counter.scope)
         .bind("network", network_tag)
+        .bind("known_as", counter.tag.as_deref().filter(|_| !is_by_device).unwrap_or(network_tag))
         .bind("resets", !is_by_device)
         .bind("session_id", session_id)
         .bind("max_known", MAX_KNOWN)

@@ -24,7 +24,7 @@ const EXCHANGE_TOKEN: &str = "
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)";
 
 const SELECT_STATE: &str = "
-    SELECT u.is_active, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at, s.previous_refresh_id
+    SELECT u.is_active, s.created_at, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at, s.previous_refresh_id
     FROM users AS u LEFT JOIN sessions AS s ON s.id = :session_id AND s.user_id = u.id
     WHERE u.id = :user_id AND u.erasure_cursor IS NULL";
 
@@ -96,6 +96,7 @@ pub async fn record_refusal(
 struct RotationStateRow {
     #[serde(deserialize_with = "boolean")]
     is_active: bool,
+    created_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     refresh_id: Option<TokenId>,
     last_used_at: Option<Timestamp>,
@@ -109,7 +110,9 @@ impl From<RotationStateRow> for RotationState {
             (Some(id), Some(issued_at), Some(expires_at)) => Some(RecordedToken { id, issued_at, expires_at }),
             _ => None,
         };
-        let session = row.expires_at.zip(current).map(|(expires_at, current)| SessionState {
+        let times = row.created_at.zip(row.expires_at);
+        let session = times.zip(current).map(|((signed_in_at, expires_at), current)| SessionState {
+            signed_in_at,
             expires_at,
             current,
             previous_id: row.previous_refresh_id,

@@ -2,21 +2,26 @@
 
 use std::sync::Mutex;
 
-use edge_auth::domain::breaker::{Admission, Breaker, Command, Policy};
+use edge_auth::domain::breaker::tally::Tally;
+use edge_auth::domain::breaker::{Admission, Breaker, Command, IsolateId, Policy};
 use edge_auth::domain::session::unresolved::{UnresolvedExchange, UnresolvedExchanges};
 use edge_auth::ports::{BreakerReport, Gate, OutOfReach, Outcome, Pass, PortFuture, Probe, Refused};
 
 use super::clock;
 
+/// The only isolate.
+const ISOLATE: IsolateId = IsolateId::new(1);
+
 pub struct MachineGate {
     breaker: Mutex<Breaker>,
+    tally: Mutex<Tally>,
     unresolved: Mutex<UnresolvedExchanges>,
     policy: Policy,
 }
 
 impl MachineGate {
     pub fn new(policy: Policy) -> Self {
-        Self { breaker: Mutex::default(), unresolved: Mutex::default(), policy }
+        Self { breaker: Mutex::default(), tally: Mutex::default(), unresolved: Mutex::default(), policy }
     }
 
     fn report_now(&self) -> BreakerReport {
@@ -37,10 +42,16 @@ impl Gate for MachineGate {
 
     fn report(&self, pass: Pass, outcome: Outcome) -> PortFuture<'_, ()> {
         let mut breaker = self.breaker.lock().unwrap();
+        let mut tally = self.tally.lock().unwrap();
         match (pass.probe, outcome) {
-            (None, Outcome::Answered) => {}
-            (None, Outcome::Failed) => breaker.failed(clock(), &self.policy),
-            (Some(Probe::Shared(round) | Probe::Alone(round)), Outcome::Answered) => breaker.probe_succeeded(round),
+            (_, Outcome::Abandoned) => {}
+            (None, Outcome::Answered) => tally.succeeded(clock()),
+            (None, Outcome::Failed) => {
+                breaker.failed(&tally.failed(ISOLATE, clock(), &self.policy), clock(), &self.policy);
+            }
+            (Some(Probe::Shared(round) | Probe::Alone(round)), Outcome::Answered) => {
+                breaker.probe_succeeded(round, ISOLATE, clock());
+            }
             (Some(Probe::Shared(round) | Probe::Alone(round)), Outcome::Failed) => {
                 breaker.probe_failed(round, clock(), &self.policy);
             }

@@ -191,9 +191,9 @@ pub struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// The value of the visitor's `Authorization` header.
-    pub fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
+    /// The `Authorization` header.
+    pub fn token(&self) -> &str {
+        self.authorization.as_deref().unwrap_or_default()
     }
 
     /// Sends a request, written as `METHOD /path` and optionally a JSON body.

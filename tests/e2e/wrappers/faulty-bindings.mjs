@@ -17,7 +17,11 @@ const counted = { batches: 0, fetches: {}, flapped: {}, objectStarts: 0, slowest
 let held = [];
 
 const never = () => new Promise(() => {});
-const lost = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
+const failing = (text) => () => Promise.reject(new Error(`D1_ERROR: ${text}`));
+/** Not one of the errors that the service answers with a repetition. */
+const lost = failing("D1 DB's isolate exceeded its memory limit and was reset.");
+/** One of those. */
+const transient = failing("Network connection lost.");
 
 /** Waits for an operation that takes this many milliseconds anyway, and records the excess. */
 async function timed(kind, wait, ms = 0) {
@@ -45,6 +49,17 @@ const DB = {
   before: lost,
   /** Fails after the write. */
   after: (run) => run().then(lost),
+  /** Fails after the write, in a way that the service may repeat. */
+  transient: (run) => run().then(transient),
+  overloaded: failing("D1 DB is overloaded. Requests queued for too long."),
+  /** The client has disconnected. */
+  disconnected: failing("Can't read from request stream because client disconnected."),
+  /** A share of all calls fails at once. */
+  rare(run, { probability, random }) {
+    const way = random() < probability ? "before" : "ok";
+    counted.flapped[way] = (counted.flapped[way] ?? 0) + 1;
+    return DB[way](run);
+  },
   /** Writes everything, and never answers. */
   silent: (run) => run().then(never),
   /** Performs the call, and answers with an invalid result. */
@@ -60,8 +75,8 @@ const DB = {
     await promise;
     return answer;
   },
-  /** `prepare` throws, which a real one never does: the Wasm panics, and this is never reached. */
-  panic: never,
+  /** An error with a message that cannot cross into Rust, which a real one never has: the Wasm instance is lost. */
+  panic: () => Promise.reject({ message: { get length() { throw new Error("unreadable answer"); } } }),
   /** A share of all calls fails, each way equally often. */
   flapping(run, { probability, random }) {
     const ways = ["before", "never", "after", "silent"];
@@ -95,12 +110,7 @@ function generator(seed) {
 }
 
 function database(real) {
-  const prepare = (sql) => {
-    if (faults.db.kind === "panic") {
-      throw new Error("prepare failed");
-    }
-    return real.prepare(sql);
-  };
+  const prepare = (sql) => real.prepare(sql);
   const batch = (statements) => {
     if (statements.some(({ statement }) => statement?.includes("'breaker_commanded'"))) {
       return DB[faults.db.kind === "ok" ? "ok" : "before"](() => real.batch(statements));

@@ -1,4 +1,4 @@
-// As `panicking-db.mjs`, and a database that performs its calls but holds back its answers to some requests
+// As `panicking-db.mjs`; a database whose `prepare` throws; and a database that performs its calls but holds back its answers to some requests
 // until another request releases them: all of them, or one by its number (`X-Test-Hold-Only: 1` is the first). So
 // there are requests in flight when a panic happens, and others that are overtaken between a read and a write.
 import Service from "./entry.js";
@@ -6,6 +6,7 @@ import Service from "./entry.js";
 // The other classes that wrangler.toml names.
 export * from "./entry.js";
 
+const message = { get length() { throw new Error("unreadable answer"); } };
 let held = [];
 
 export default class extends Service {
@@ -16,12 +17,16 @@ export default class extends Service {
       held = [];
     }
     const real = this.env.DB;
+    const prepare = { value: (sql) => real.prepare(sql) };
     if (headers.get("X-Test-Panic")) {
-      const prepare = { value() { throw new Error("prepare failed"); } };
-      this.env = { ...this.env, DB: Object.create(real, { prepare }) };
+      const batch = { value: () => Promise.reject({ message }) };
+      this.env = { ...this.env, DB: Object.create(real, { prepare, batch }) };
+    }
+    if (headers.get("X-Test-Throw")) {
+      const throwing = { value() { throw new Error("prepare failed"); } };
+      this.env = { ...this.env, DB: Object.create(real, { prepare: throwing }) };
     }
     if (headers.get("X-Test-Hold")) {
-      const prepare = { value: (sql) => real.prepare(sql) };
       const only = Number(headers.get("X-Test-Hold-Only") ?? Infinity);
       let batches = 0;
       const batch = {

@@ -7,7 +7,7 @@ const EVENTS = 1_000_000;
 /** The number of events that are older than their retention. */
 const OLD_EVENTS = 40_000;
 const SESSIONS = 1_000_000;
-/** Addresses without an account share this many throttles. */
+/** Addresses without an account share this many sets of counters. */
 const UNKNOWN_SLOTS = 1024;
 
 /** Each of these has the maximum of sessions, all of them in use. */
@@ -110,20 +110,34 @@ const EVENT_ROWS = `
          '192.0.2.' || (n % 256), ${DEVICE}, printf('%08x%024x', ${shuffle("n")}, n)
   FROM numbers`;
 
-/** Half of the users mistyped their password at sign-in, a third when they were asked again. */
+/** The rows that an account has at most: known networks and devices, and the slots of all other networks. */
+const KNOWN_PLACES = 20;
+export const SLOTS = 32;
+
+/**
+ * Half of the users signed in from a second network, a quarter had a failure in a slot, a third when asked again. The
+ * heavy users have every row that an account can have.
+ */
+const place = (number) => `printf('%02d', ${number})`;
 const THROTTLE_ROWS = `
-  INSERT INTO throttles (key, failures, blocked_until)
-  ${numbers(1, USERS)}
-  SELECT 'user/' || n || '/password', 1 + n % 4, 0 FROM numbers WHERE n % 2 = 0
-  UNION ALL SELECT 'user/' || n || '/reauthentication', 1 + n % 4, 0 FROM numbers WHERE n % 3 = 0
-  UNION ALL SELECT 'unknown/' || (n - 1), n, 0 FROM numbers WHERE n <= ${UNKNOWN_SLOTS}`;
+  INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, signed_in_at)
+  ${numbers(1, USERS)}, places(n) AS (SELECT n - 1 FROM numbers WHERE n <= ${SLOTS})
+  SELECT 'user/' || n || '/known/00', 'network/' || n, 0, 0, 0, 0, ?1 FROM numbers WHERE n % 2 = 0 AND n > ${HEAVY_USERS}
+  UNION ALL SELECT 'user/' || n || '/unknown/07', NULL, 1 + n % 4, 1, ?1, 0, NULL
+            FROM numbers WHERE n % 4 = 0 AND n > ${HEAVY_USERS}
+  UNION ALL SELECT 'user/' || n || '/reauthentication', NULL, 1 + n % 4, 1, ?1, 0, NULL FROM numbers WHERE n % 3 = 0
+  UNION ALL SELECT 'user/' || u.n || '/known/' || ${place("p.n")}, 'network/' || u.n || '/' || p.n, 0, 0, 0, 0, ?1 - p.n
+            FROM numbers AS u JOIN places AS p ON p.n < ${KNOWN_PLACES} WHERE u.n <= ${HEAVY_USERS}
+  UNION ALL SELECT 'user/' || u.n || '/unknown/' || ${place("p.n")}, NULL, 1, 0, 0, 0, NULL
+            FROM numbers AS u JOIN places AS p WHERE u.n <= ${HEAVY_USERS}
+  UNION ALL SELECT 'unknown/' || (u.n - 1) || '/unknown/' || ${place("p.n")}, NULL, 1, 1, ?1, 0, NULL
+            FROM numbers AS u JOIN places AS p WHERE u.n <= ${UNKNOWN_SLOTS}`;
 
 /** Fills the tables of a migrated database that is new and not in use. */
 export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {
     db.prepare(USER_ROWS).run(now, HASH);
-    [SESSION_ROWS, EVENT_ROWS].forEach((sql) => db.prepare(sql).run(now));
-    db.exec(THROTTLE_ROWS);
+    [SESSION_ROWS, EVENT_ROWS, THROTTLE_ROWS].forEach((sql) => db.prepare(sql).run(now));
   });
 }

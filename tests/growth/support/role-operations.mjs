@@ -209,6 +209,7 @@ const OF_USERS = [
   }),
   operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 1 }),
   operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 2 }),
+  operation("adminUnlockUser", "boss", ask("POST", "/admin/users/101/unlock"), { reads: 6 }),
   // The user's rows are looked for in every table, throttles included, and each of them deleted.
   operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 73 }),
 ];

@@ -1,0 +1,305 @@
+//! Administration that cannot be undone: the age of the sign-in, and the password that stands for a recent one.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use edge_auth::domain::ids::{SessionId, TokenId, UserId};
+use edge_auth::domain::secret::Secret;
+use edge_auth::domain::secret_keys::SecretKeys;
+use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use serde_json::{Value, json};
+
+use crate::support::sqlite::Sqlite;
+use crate::support::world::{Person, Visitor, World, address};
+use crate::support::{PASSWORD, Reply, SECRET, clock};
+
+const PEOPLE: [Person; 6] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("second", "PLATFORM_ADMIN"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("vera", "UNIVERSITY_ADMIN@1"),
+    ("bob", "STUDENT@1"),
+    ("dora", "DEPARTMENT_ADMIN@1/1"),
+];
+
+/// Caller, status of the success, request without its password. `PUT` and the like take further members.
+const IRREVERSIBLE: [(&str, u16, &str); 11] = [
+    ("root", 204, "DELETE /admin/users/5 {}"),
+    ("root", 204, "DELETE /admin/users/3 {}"),
+    ("root", 200, "POST /admin/users/3/logout {}"),
+    ("root", 200, "POST /admin/users/2/logout {}"),
+    ("root", 200, r#"PATCH /admin/users/3 {"is_active": false}"#),
+    ("root", 200, r#"PATCH /admin/users/2 {"full_name": "Gone", "is_active": false}"#),
+    ("root", 200, r#"PATCH /admin/users/1 {"is_active": false}"#),
+    ("root", 201, r#"POST /universities/1/roles {"user_id": 5, "role": "PLATFORM_ADMIN"}"#),
+    ("root", 204, "DELETE /universities/1/roles/2 {}"),
+    ("root", 204, "DELETE /universities/1/roles/3 {}"),
+    ("ulla", 204, "DELETE /universities/1/roles/4 {}"),
+];
+
+/// The same for acts that a later one undoes, or that concern the caller.
+const REVERSIBLE: [(&str, u16, &str); 11] = [
+    ("root", 200, r#"PATCH /admin/users/3 {"full_name": "Ulla"}"#),
+    ("root", 200, r#"PATCH /admin/users/3 {"is_active": true}"#),
+    ("root", 200, r#"PATCH /admin/users/5 {"is_active": false}"#),
+    ("root", 200, "POST /admin/users/5/logout"),
+    ("root", 200, "POST /admin/users/6/logout"),
+    ("root", 200, "POST /admin/users/1/logout"),
+    ("root", 200, "POST /admin/users/3/unlock"),
+    ("root", 201, r#"POST /universities/1/roles {"user_id": 5, "role": "UNIVERSITY_ADMIN"}"#),
+    ("root", 204, "DELETE /universities/1/roles/5"),
+    ("root", 204, "DELETE /universities/1/roles/1"),
+    ("ulla", 204, "DELETE /universities/1/roles/3"),
+];
+
+const RIGHT: &str = PASSWORD;
+const WRONG: &str = "not the password of anybody";
+
+/// A caller that signed in more than ten minutes ago, and a user whose sessions can be ended.
+async fn old<'a>(world: &'a World, name: &str) -> Visitor<'a> {
+    let caller = world.sign_in(name).await;
+    world.service.advance(601);
+    for other in ["ulla", "second", "bob"] {
+        world.sign_in(other).await;
+    }
+    caller
+}
+
+/// The request with this member, which may be the only one.
+fn with(request: &str, password: &Value) -> String {
+    let member = format!("{{\"password\": {password}, ");
+    request.replacen('{', &member, 1).replace(", }", "}")
+}
+
+/// Everything that the acts could change.
+fn state(world: &World) -> String {
+    let sessions = world.service.db.rows("SELECT id FROM sessions ORDER BY id");
+    format!("{} {sessions:?}", world.dump())
+}
+
+fn failures(world: &World, name: &str) -> i64 {
+    let key = format!("user/{}/reauthentication", world.id(name));
+    world.service.db.one(&format!("SELECT coalesce(max(failures), 0) FROM throttles WHERE key = '{key}'"))
+}
+
+fn refusals(world: &World) -> Vec<Value> {
+    let sql = "SELECT reason, user_id FROM audit_events WHERE type = 'step_up_refused' ORDER BY id";
+    world.service.db.rows(sql).iter().map(|row| json!([row["reason"], row["user_id"]])).collect()
+}
+
+#[track_caller]
+fn assert_step_up(reply: Reply) {
+    let reply = reply.expect_error(401, "AUTH_STEP_UP_REQUIRED");
+    assert_eq!(reply.body["error"]["details"], json!({"max_age": 600, "methods": ["password"]}));
+    let challenge = r#"Bearer realm="edge-auth", error="insufficient_user_authentication", max_age=600"#;
+    assert_eq!(reply.header("www-authenticate"), Some(challenge));
+}
+
+#[tokio::test]
+async fn irreversible_acts_need_a_recent_sign_in_or_the_right_password() {
+    for (caller, status, request) in IRREVERSIBLE {
+        let world = World::of(&PEOPLE);
+        let visitor = old(&world, caller).await;
+        let before = state(&world);
+        for request in [request.trim_end_matches(" {}"), request, &with(request, &Value::Null)] {
+            assert_step_up(visitor.ask(request).await);
+            assert_eq!(world.service.last_d1_calls(), 1, "{request}");
+        }
+        assert_eq!((failures(&world, caller), refusals(&world).len()), (0, 0), "{request}: nothing was guessed");
+        let refused = visitor.ask(&with(request, &json!(WRONG))).await;
+        let refused = refused.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(refused.header("www-authenticate"), Some(r#"Bearer realm="edge-auth""#));
+        assert_eq!(world.service.last_d1_calls(), 2);
+        assert_eq!(failures(&world, caller), 1, "{request}: it counts");
+        assert_eq!(refusals(&world), [json!(["wrong_password", world.id(caller)])]);
+        assert_eq!(state(&world), before, "{request}: nothing changed");
+        visitor.ask(&with(request, &json!(RIGHT))).await.expect(status);
+        assert_eq!(world.service.last_d1_calls(), 3);
+        assert_eq!(failures(&world, caller), 0, "{request}: a success resets the count");
+        assert_ne!(state(&world), before, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_recent_sign_in_needs_no_password_and_checks_none() {
+    for (caller, status, request) in IRREVERSIBLE {
+        for request in [request.trim_end_matches(" {}").to_owned(), with(request, &json!(WRONG))] {
+            let world = World::of(&PEOPLE);
+            let visitor = world.sign_in(caller).await;
+            world.service.advance(600);
+            visitor.ask(&request).await.expect(status);
+            assert_eq!(world.service.last_d1_calls(), 2, "{request}");
+            assert_eq!(failures(&world, caller), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_acts_need_no_recent_sign_in() {
+    for (caller, status, request) in REVERSIBLE {
+        let world = World::of(&PEOPLE);
+        let visitor = old(&world, caller).await;
+        visitor.ask(request).await.expect(status);
+        assert_eq!(world.service.last_d1_calls(), 2, "{request}");
+    }
+}
+
+/// Access comes first: a caller without the right is not asked for a password, and cannot guess one.
+#[tokio::test]
+async fn callers_without_the_right_are_refused_before_their_password_is_checked() {
+    for (_, _, request) in IRREVERSIBLE {
+        let world = World::of(&PEOPLE);
+        for caller in ["bob", "dora"] {
+            let visitor = old(&world, caller).await;
+            let before = state(&world);
+            for request in [request, &with(request, &json!(WRONG)), &with(request, &json!(RIGHT))] {
+                let status = visitor.ask(request).await.status;
+                assert!(matches!(status, 403 | 404), "{status} for {caller}: {request}");
+            }
+            assert_eq!((state(&world), failures(&world, caller)), (before, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn malformed_bodies_are_faults_and_an_absent_one_is_not() {
+    let world = World::of(&PEOPLE);
+    let root = world.sign_in("root").await;
+    for body in [r#"{"password": 7}"#, r#"{"password": ["x"]}"#, "[]", "{", r#"{"password": "a", "password": "b"}"#] {
+        for request in ["DELETE /admin/users/5", "POST /admin/users/5/logout", "DELETE /universities/1/roles/5"] {
+            root.ask(&format!("{request} {body}")).await.expect_error(422, "VALIDATION_ERROR");
+        }
+    }
+    let token = root.token();
+    for (content_type, body, status) in [
+        (None, r#"{"password": "x"}"#, 415),
+        (Some("text/plain"), r#"{"password": "x"}"#, 415),
+        (Some("text/plain"), "", 200),
+        (Some("application/json"), "", 200),
+        (None, "", 200),
+    ] {
+        let request = axum::http::Request::post("/admin/users/5/logout").header("Authorization", token);
+        let request = content_type.into_iter().fold(request, |request, value| request.header("Content-Type", value));
+        world.service.send(request.body(body.to_owned().into()).unwrap()).await.expect(status);
+    }
+}
+
+fn claims(token: &str) -> Value {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
+}
+
+#[tokio::test]
+async fn access_tokens_state_the_sign_in_and_a_refresh_does_not_change_it() {
+    let world = World::of(&PEOPLE);
+    let signed_in_at = clock().seconds();
+    let mut tokens = world.service.login(&address("root"), PASSWORD).await.expect(200).tokens();
+    for minutes in 0..12 {
+        let access = claims(&tokens.access);
+        assert_eq!((&access["auth_time"], &access["amr"]), (&json!(signed_in_at), &json!(["pwd"])));
+        let refresh = claims(&tokens.refresh);
+        assert!(refresh["auth_time"].is_null() && refresh["amr"].is_null());
+        let reply = world.with_token(&tokens.access).ask("POST /admin/users/2/logout").await;
+        if minutes <= 10 {
+            reply.expect(200);
+        } else {
+            assert_step_up(reply);
+        }
+        world.service.advance(60);
+        tokens = world.service.refresh(&tokens.refresh).await.expect(200).tokens();
+        assert_eq!(world.service.last_d1_calls(), 1);
+    }
+    world.sign_in("root").await.ask("POST /admin/users/2/logout").await.expect(200);
+    let registered = world.service.register("new@example.com").await;
+    assert_eq!(claims(&registered.access)["auth_time"], json!(clock().seconds()));
+}
+
+#[tokio::test]
+async fn a_token_of_a_version_before_counts_as_old() {
+    let world = World::of(&PEOPLE);
+    let tokens = world.service.login(&address("root"), PASSWORD).await.expect(200).tokens();
+    let session_id = SessionId::parse(claims(&tokens.access)["sid"].as_str().unwrap()).unwrap();
+    let old = TokenClaims {
+        id: TokenId::from_random([7; 16]),
+        user_id: UserId::new(1).unwrap(),
+        session_id,
+        issued_at: clock(),
+        expires_at: clock().plus_seconds(900),
+        auth_time: None,
+    };
+    let authority = TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "edge-auth", "edge-auth");
+    let token = authority.sign(TokenKind::Access, &old).unwrap().expose().to_owned();
+    world.service.me(&token).await.expect(200);
+    let visitor = world.with_token(&token);
+    assert_step_up(visitor.ask("DELETE /admin/users/5").await);
+    visitor.ask(&format!(r#"DELETE /admin/users/5 {{"password": "{RIGHT}"}}"#)).await.expect(204);
+}
+
+#[tokio::test]
+async fn wrong_passwords_start_a_wait_during_which_the_right_one_is_refused() {
+    let world = World::of(&PEOPLE);
+    let root = old(&world, "root").await;
+    let ask = async |password: &str| root.ask(&format!(r#"DELETE /admin/users/5 {{"password": "{password}"}}"#)).await;
+    for _ in 0..6 {
+        ask(WRONG).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+    ask(RIGHT).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert_eq!(refusals(&world).last(), Some(&json!(["throttled", 1])));
+    assert_eq!(failures(&world, "root"), 6, "a refusal by the wait is no guess");
+    // The counter is that of the change of the password, so a thief has no further guesses there.
+    let change =
+        format!(r#"PUT /users/me/password {{"current_password": "{RIGHT}", "new_password": "another {RIGHT}"}}"#);
+    root.ask(&change).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    world.service.advance(2);
+    ask(RIGHT).await.expect(204);
+}
+
+/// Guesses write their outcomes after all of them were checked, the right one last.
+struct Concurrent(Arc<Sqlite>);
+
+impl Db for Concurrent {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(async move {
+            let writes = |text: &str| statements.iter().any(|statement| statement.sql.contains(text));
+            let turns = if writes("'step_up_refused'") { 2 } else { u8::from(writes("INTO throttles")) };
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            self.0.batch(statements).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn parallel_wrong_guesses_all_count_and_refuse_the_right_one_behind_them() {
+    let world = World::through(&PEOPLE, &[], |db| Arc::new(Concurrent(db)));
+    let root = old(&world, "root").await;
+    let guess = async |password: &str| {
+        let reply = root.ask(&format!(r#"DELETE /admin/users/5 {{"password": "{password}"}}"#)).await;
+        reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    };
+    let five = async || tokio::join!(guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG));
+    tokio::join!(five(), five(), async { guess(RIGHT).await });
+    assert_eq!(failures(&world, "root"), 10);
+    let count = |reason: &str| refusals(&world).iter().filter(|event| event[0] == reason).count();
+    assert_eq!((count("wrong_password"), count("overtaken")), (10, 1), "the right one was checked again");
+    assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_concurrently_proves_nothing() {
+    for concurrent in [
+        "UPDATE users SET password_version = password_version + 1 WHERE id = 1",
+        "UPDATE users SET is_active = 0 WHERE id = 1",
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 9007199254740991)",
+    ] {
+        let world = World::overtaken(&PEOPLE, "'step_up_refused'", concurrent);
+        let root = old(&world, "root").await;
+        let request = format!(r#"DELETE /admin/users/5 {{"password": "{RIGHT}"}}"#);
+        root.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(refusals(&world), [json!(["overtaken", 1])], "{concurrent}");
+        assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+    }
+}
