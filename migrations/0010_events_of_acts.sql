@@ -1,4 +1,4 @@
--- Audit events of what administrators and operators do, and the edge's own id of their requests.
+-- Audit events of acts of administrators and operators, and the edge's own id of their requests.
 
 -- The edge's id of the request (`CF-Ray`). The client may choose `request_id`, but not this one. NULL for events of earlier
 -- versions, and where there is no edge.

@@ -1,4 +1,4 @@
-//! Audit events of what administrators and operators do to universities, departments, courses, enrolments of others and
+//! Audit events of acts of administrators and operators on universities, departments, courses, enrolments of others and
 //! the circuit breaker.
 
 use axum::body::Body;
