@@ -19,13 +19,13 @@ pub(in crate::service) fn note_user(user_id: UserId) {
 /// # Errors
 /// [`TokenFault`].
 pub(in crate::service) fn verify(ctx: &Context<'_>, kind: TokenKind, text: &str) -> Result<TokenClaims, TokenFault> {
-    let (kid, verified) = ctx.tokens.inspect(kind, text, ctx.now());
+    let (key_id, verified) = ctx.tokens.inspect(kind, text, ctx.now());
     // Issued tokens have both; a forged one has at most the name of a key.
     if let Ok(claims) | Err(TokenFault::Expired(claims)) = &verified {
         let (user_id, session_id) = (claims.user_id.get(), claims.session_id.get());
-        tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id, kid = kid);
+        tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id, kid = key_id);
     } else {
-        Span::current().record("kid", kid);
+        Span::current().record("kid", key_id);
     }
     verified
 }

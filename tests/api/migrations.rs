@@ -143,7 +143,9 @@ fn the_migration_for_acts_keeps_events_and_suits_the_previous_version() {
     let db = Sqlite::empty();
     let migrations = migrations();
     let (before, after): (Vec<_>, Vec<_>) = migrations.iter().partition(|(name, _)| name.as_str() < "0010");
-    before.iter().for_each(|(_, sql)| db.execute(sql));
+    for (_, sql) in before {
+        db.execute(sql);
+    }
     db.execute(USER);
     let insert = "
         INSERT INTO audit_events (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
@@ -151,7 +153,9 @@ fn the_migration_for_acts_keeps_events_and_suits_the_previous_version() {
     db.execute(insert);
     let rows = "SELECT id, created_at, type, user_id, session_id, request_id, ip, user_agent FROM audit_events";
     let events = db.rows(rows);
-    after.iter().for_each(|(_, sql)| db.execute(sql));
+    for (_, sql) in after {
+        db.execute(sql);
+    }
     assert_eq!(db.rows(rows), events);
     db.execute(insert);
     assert_eq!(db.rows("SELECT id FROM audit_events WHERE ray IS NULL AND object_id IS NULL").len(), 2);
