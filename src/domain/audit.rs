@@ -4,6 +4,8 @@
 //! user, the time, the client, the request and the result. It never holds an e-mail address from the request, a
 //! password or a token.
 
+use crate::domain::breaker::Command;
+
 /// The type of a security event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventType {
@@ -52,11 +54,31 @@ pub enum EventType {
     Enabled,
     /// An administrator reset the throttle of the account.
     Unlocked,
+    /// A university was added.
+    UniversityCreated,
+    /// A university got another name or slug.
+    UniversityChanged,
+    /// A university was deleted; the roles in it have events of their own.
+    UniversityDeleted,
+    /// A department was added.
+    DepartmentCreated,
+    /// A department was deleted.
+    DepartmentDeleted,
+    /// A course was added.
+    CourseCreated,
+    /// A course was changed.
+    CourseChanged,
+    /// A course was deleted, with its enrolments.
+    CourseDeleted,
+    /// An enrolment was ended by another user than its owner.
+    EnrollmentEnded,
+    /// The operator commanded the circuit breaker; the event's reason is the command.
+    BreakerCommanded,
 }
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -79,6 +101,16 @@ impl EventType {
         Self::Disabled,
         Self::Enabled,
         Self::Unlocked,
+        Self::UniversityCreated,
+        Self::UniversityChanged,
+        Self::UniversityDeleted,
+        Self::DepartmentCreated,
+        Self::DepartmentDeleted,
+        Self::CourseCreated,
+        Self::CourseChanged,
+        Self::CourseDeleted,
+        Self::EnrollmentEnded,
+        Self::BreakerCommanded,
     ];
 
     /// The type with this stored name, if there is one.
@@ -113,6 +145,16 @@ impl EventType {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::Unlocked => "unlocked",
+            Self::UniversityCreated => "university_created",
+            Self::UniversityChanged => "university_changed",
+            Self::UniversityDeleted => "university_deleted",
+            Self::DepartmentCreated => "department_created",
+            Self::DepartmentDeleted => "department_deleted",
+            Self::CourseCreated => "course_created",
+            Self::CourseChanged => "course_changed",
+            Self::CourseDeleted => "course_deleted",
+            Self::EnrollmentEnded => "enrollment_ended",
+            Self::BreakerCommanded => "breaker_commanded",
         }
     }
 }
@@ -162,6 +204,16 @@ impl Reason {
     }
 }
 
+/// The name of an operator's command, as stored and shown in place of a reason.
+#[must_use]
+pub const fn command_name(command: Command) -> &'static str {
+    match command {
+        Command::Closed => "closed",
+        Command::Open => "open",
+        Command::Automatic => "automatic",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +226,9 @@ mod tests {
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
                       password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
-                      disabled enabled unlocked";
+                      disabled enabled unlocked university_created university_changed university_deleted \
+                      department_created department_deleted course_created course_changed course_deleted \
+                      enrollment_ended breaker_commanded";
         assert_eq!(names.join(" "), stored);
     }
 }

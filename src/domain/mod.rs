@@ -15,6 +15,7 @@ pub mod limits;
 pub mod password;
 pub mod peer;
 pub mod problem;
+pub mod ray;
 pub mod request_id;
 pub mod secret;
 pub mod secret_keys;

@@ -43,6 +43,22 @@ impl Peer {
         self.user_agent.as_deref()
     }
 
+    /// The address as a number, if it is known; IPv4 addresses as IPv4-mapped ones.
+    #[must_use]
+    pub fn address_bits(&self) -> Option<u128> {
+        self.address.map(bits)
+    }
+
+    /// The network of the address as a number: the first 24 bits of an IPv4 address, or 48 of an IPv6 address. So much of
+    /// an address attributes a refusal, and names no person.
+    #[must_use]
+    pub fn network_bits(&self) -> Option<u128> {
+        self.address.map(|address| match address {
+            IpAddr::V4(_) => bits(address) & (u128::MAX << 8),
+            IpAddr::V6(_) => bits(address) & (u128::MAX << 80),
+        })
+    }
+
     /// The key of the rate limits: an IPv4 address, or the /64 prefix of an IPv6 address. A /64 is the smallest
     /// prefix that providers assign, so a limit per IPv6 address could be evaded 2^64 times. A client with a shorter
     /// prefix has one limit per /64, and the one of [`Peer::wide_network`].
@@ -70,6 +86,28 @@ impl Peer {
 fn prefix(address: Ipv6Addr, bits: u32) -> String {
     let kept = u128::from(address) & (u128::MAX << (128 - bits));
     format!("{}/{bits}", Ipv6Addr::from(kept))
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// The text of [`Peer::address_bits`].
+#[must_use]
+pub fn address_text(bits: u128) -> String {
+    Ipv6Addr::from_bits(bits).to_canonical().to_string()
+}
+
+/// The text of [`Peer::network_bits`]: `203.0.113.0/24` or `2001:db8:7::/48`.
+#[must_use]
+pub fn network_text(bits: u128) -> String {
+    match Ipv6Addr::from_bits(bits).to_canonical() {
+        IpAddr::V4(network) => format!("{network}/24"),
+        IpAddr::V6(network) => format!("{network}/48"),
+    }
 }
 
 fn printable(text: &str) -> String {
@@ -120,6 +158,26 @@ mod tests {
             assert_eq!((client.ip(), client.network()), (None, "unknown".to_owned()), "{text}");
         }
         assert_eq!(Peer::default().network(), "unknown");
+    }
+
+    #[test]
+    fn a_network_in_the_log_has_24_or_48_bits() {
+        for (ip, network) in [
+            ("203.0.113.7", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7", "203.0.113.0/24"),
+            ("::ffff:cb00:7107", "203.0.113.0/24"),
+            ("255.255.255.255", "255.255.255.0/24"),
+            ("2001:db8:7:1:2:3:4:5", "2001:db8:7::/48"),
+            ("2001:DB8:7::", "2001:db8:7::/48"),
+            ("ffff:ffff:ffff:ffff::1", "ffff:ffff:ffff::/48"),
+            ("::1", "::/48"),
+            ("::203.0.113.7", "::/48"),
+        ] {
+            let peer = Peer::new(Some(ip), None);
+            assert_eq!(network_text(peer.network_bits().unwrap()), network, "{ip}");
+            assert_eq!(Some(address_text(peer.address_bits().unwrap())), peer.ip(), "{ip}");
+        }
+        assert_eq!((Peer::default().network_bits(), Peer::default().address_bits()), (None, None));
     }
 
     #[test]

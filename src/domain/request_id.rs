@@ -4,13 +4,17 @@
 //! An id with any other character is replaced as a whole, never sanitised.
 
 use crate::domain::ids::hex;
+use crate::domain::ray::Ray;
 
 /// Maximum length of an accepted id, in bytes.
 const MAX_LENGTH: usize = 128;
 
-/// An id of one request: `^[A-Za-z0-9._-]{1,128}$`.
+/// An id of one request, `^[A-Za-z0-9._-]{1,128}$`, and the edge's id of the same request beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId {
+    text: String,
+    ray: Option<Ray>,
+}
 
 impl RequestId {
     /// Accepts a client's id if it has the allowed form.
@@ -18,7 +22,7 @@ impl RequestId {
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let fits = (1..=MAX_LENGTH).contains(&text.len());
-        (fits && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+        (fits && text.bytes().all(allowed)).then(|| Self { text: text.to_owned(), ray: None })
     }
 
     /// A new id: a version 4 UUID (RFC 9562 §5.4) as 32 hex digits.
@@ -27,13 +31,25 @@ impl RequestId {
         let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
         *version = (*version & 0x0f) | 0x40;
         *variant = (*variant & 0x3f) | 0x80;
-        Self(hex(&bytes))
+        Self { text: hex(&bytes), ray: None }
+    }
+
+    /// Sets the edge's id of the request, if there is one.
+    #[must_use]
+    pub fn with_ray(self, ray: Option<Ray>) -> Self {
+        Self { ray, ..self }
+    }
+
+    /// The edge's id of the request. The client cannot choose it.
+    #[must_use]
+    pub fn ray(&self) -> Option<&str> {
+        self.ray.as_ref().map(Ray::as_str)
     }
 
     /// The text, safe in headers and logs.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -28,12 +28,14 @@ use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
 use tower::ServiceExt as _;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::domain::peer::Peer;
+use crate::domain::ray::Ray;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
-use crate::domain::settings::{AccessLog, Presentation, Settings, WrongSettings};
+use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
@@ -69,7 +71,7 @@ impl App {
     /// Answers one request: access log, routing, error envelope, common headers.
     pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
         let request_id = ports.request_id.clone();
-        let span = tracing::info_span!("request", request_id = request_id.as_str());
+        let span = request_span(&ports, self.presentation.log_client);
         let (method, path) = (request.method().clone(), loggable(request.uri().path()));
         let router = if cors::is_plain_options(&request) { &self.plain_router } else { &self.router };
         let is_https = request.uri().scheme_str() == Some("https");
@@ -122,6 +124,26 @@ impl App {
     }
 }
 
+/// The span of a request. Its ids are in every log line; the other fields attribute a refusal, so `shell::logging` writes
+/// them from WARNING on. `service::attribution` records the last three.
+fn request_span(ports: &Ports, client: LogClient) -> Span {
+    let (network, address) = match client {
+        LogClient::Network => (ports.peer.network_bits(), None),
+        LogClient::Address => (None, ports.peer.address_bits()),
+        LogClient::None => (None, None),
+    };
+    tracing::info_span!(
+        "request",
+        request_id = ports.request_id.as_str(),
+        ray = ports.request_id.ray(),
+        network,
+        address,
+        user_id = Empty,
+        session_id = Empty,
+        kid = Empty,
+    )
+}
+
 /// A path as it may be logged: without segments that look like addresses or tokens, which clients put into paths by
 /// mistake.
 fn loggable(path: &str) -> String {
@@ -141,14 +163,16 @@ pub fn peer<B>(request: &axum::http::Request<B>) -> Peer {
     Peer::new(header(headers::CONNECTING_IP).as_deref(), header(headers::USER_AGENT).as_deref())
 }
 
-/// The request id that the client sent, if it is well-formed; otherwise a new one.
+/// The request id that the client sent, if it is well-formed; otherwise a new one. With the edge's id of the request.
 #[must_use]
 pub fn request_id<B>(request: &axum::http::Request<B>, entropy: Entropy) -> RequestId {
     let brought = request.headers().get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());
-    brought.and_then(RequestId::parse).unwrap_or_else(|| {
+    let ray = request.headers().get(headers::RAY).and_then(|value| Ray::parse(value.as_bytes()));
+    let request_id = brought.and_then(RequestId::parse).unwrap_or_else(|| {
         let mut bytes = [0; 16];
         // Without entropy the id is not unique, but the request still gets its answer and its log lines.
         let _ = entropy(&mut bytes);
         RequestId::from_random(bytes)
-    })
+    });
+    request_id.with_ray(ray)
 }

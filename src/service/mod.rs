@@ -3,6 +3,7 @@
 //! Each use case documents its round trips to the database, and a test holds it to them.
 
 pub mod account;
+mod attribution;
 pub mod authz;
 #[cfg(feature = "campus")]
 pub mod campus;

@@ -11,7 +11,7 @@ pub struct RequestTasks(pub RequestId);
 
 impl Background for RequestTasks {
     fn spawn(&self, task: PortFuture<'static, ()>) {
-        let span = tracing::info_span!("background", request_id = self.0.as_str());
+        let span = tracing::info_span!("background", request_id = self.0.as_str(), ray = self.0.ray());
         tasks::start(task.instrument(span));
     }
 }

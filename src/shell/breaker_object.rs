@@ -61,7 +61,7 @@ pub fn answer(url: &str, storage: &impl Storage) -> String {
         let (question, request_id) = Question::parse(url).ok_or("no such question")?;
         tasks::note_request_id(request_id.as_str());
         let policy = settings().ok_or("wrong settings")?.breaker;
-        let span = tracing::info_span!("circuit breaker", request_id = request_id.as_str());
+        let span = tracing::info_span!("circuit breaker", request_id = request_id.as_str(), ray = request_id.ray());
         let answer = span.in_scope(|| decide(question, storage, now(), &policy))?;
         serde_json::to_string(&answer).map_err(|error| error.to_string())
     };

@@ -5,10 +5,13 @@
 //! with its view, and says so; the isolate then asks in the form of earlier versions ([`Question::earlier_form`]).
 //! The objects of the first versions answer such a question with status 500 and nothing.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::breaker::{Admission, Command, IsolateId, Report, Round, View};
 use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::ray::Ray;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::unresolved::UnresolvedExchange;
 
@@ -49,7 +52,7 @@ pub struct Answer {
 }
 
 impl Question {
-    /// The URL to fetch from the object, with the id of the current request for the log.
+    /// The URL to fetch from the object, with the ids of the current request for the log.
     #[must_use]
     pub fn url(&self, request_id: &RequestId) -> String {
         let path = match self {
@@ -68,7 +71,8 @@ impl Question {
             Self::NoteUnresolved(exchange) => format!("note-unresolved/{}", text_of(exchange)),
             Self::IsUnresolved(exchange) => format!("is-unresolved/{}", text_of(exchange)),
         };
-        format!("https://circuit-breaker.invalid/{path}?{}", request_id.as_str())
+        let ids = ids_text(request_id);
+        format!("https://circuit-breaker.invalid/{path}?{ids}")
     }
 
     /// The form for an object that does not know this question. It says less: a failure without the calls around it.
@@ -86,11 +90,11 @@ impl Question {
     }
 
     /// Splits a URL that [`Question::url`] builds into the question, `None` if this version does not know it, and the
-    /// request id. `None` for any other URL.
+    /// ids of the request. `None` for any other URL.
     #[must_use]
     pub fn parse(url: &str) -> Option<(Option<Self>, RequestId)> {
-        let (path, request_id) = url.strip_prefix("https://circuit-breaker.invalid/")?.split_once('?')?;
-        Some((Self::parse_path(path), RequestId::parse(request_id)?))
+        let (path, ids) = url.strip_prefix("https://circuit-breaker.invalid/")?.split_once('?')?;
+        Some((Self::parse_path(path), ids_of(ids)?))
     }
 
     fn parse_path(path: &str) -> Option<Self> {
@@ -113,6 +117,19 @@ impl Question {
             _ => return None,
         })
     }
+}
+
+/// The request id, then a dot and the edge's id if there is one. An object of the previous version, which serves during a
+/// deployment, takes this text for a request id.
+fn ids_text(request_id: &RequestId) -> Cow<'_, str> {
+    let text = request_id.as_str();
+    request_id.ray().map_or(Cow::Borrowed(text), |ray| format!("{text}.{ray}").into())
+}
+
+fn ids_of(text: &str) -> Option<RequestId> {
+    let both = text.rsplit_once('.').and_then(|(id, ray)| Some((id, Ray::parse(ray.as_bytes())?)));
+    let (id, ray) = both.map_or((text, None), |(id, ray)| (id, Some(ray)));
+    Some(RequestId::parse(id)?.with_ray(ray))
 }
 
 fn report_of(text: &str) -> Option<Report> {
@@ -189,6 +206,19 @@ mod tests {
             let url = question.earlier_form().url(&RequestId::parse("abc").unwrap());
             assert_eq!(url, format!("https://circuit-breaker.invalid/{form}?abc"));
         }
+    }
+
+    #[test]
+    fn both_ids_of_a_request_round_trip() {
+        let id = |text| RequestId::parse(text).unwrap();
+        let ray = Ray::parse(b"230b030023ae2822-SJC");
+        for request_id in [id("a.b"), id("a.").with_ray(ray), id("a.B_c-9").with_ray(ray)] {
+            let url = Question::Inspect.url(&request_id);
+            assert_eq!(Question::parse(&url), Some((Some(Question::Inspect), request_id)));
+        }
+        // An object of the previous version accepts the text.
+        let url = Question::Inspect.url(&id("abc").with_ray(ray));
+        assert!(RequestId::parse(url.rsplit_once('?').unwrap().1).is_some(), "{url}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ const CONSOLE = { d: console.debug, i: console.info, w: console.warn, e: console
  * and the other side is not at fault. If it is at fault, the turns cost a few milliseconds.
  */
 const LATE_TURNS = 5;
+/** The edge's id of a request. Locally a client may send another text, which must not be logged. */
+const RAY = /^[0-9a-f]{16}(-[A-Z]{3})?$/;
 /** The runtime may abandon an event without notice. No event lasts that long. */
 const LIFETIME_MS = 3_600_000;
 
@@ -219,7 +221,9 @@ function crash(error) {
 
 /** INTERNAL_ERROR, with the request id that Rust chose. */
 function crashed({ env, request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
-  log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(error) });
+  const ray = request.headers.get("CF-Ray");
+  const ids = { request_id: requestId, ...(RAY.test(ray) && { ray }) };
+  log("ERROR", "app.errors", "Request lost in a crash", { ...ids, cause: String(error) });
   const body = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
   const headers = {
     "Cache-Control": "no-store",

@@ -1,6 +1,7 @@
 //! Logs: one JSON object per line.
 //!
-//! The members are `timestamp`, `level`, `name`, `message`, `request_id`, then the event's own fields. Every value is
+//! The members are `timestamp`, `level`, `name`, `message`, `request_id`, `ray`, then the event's own fields. A line of at
+//! least WARNING ends with the attribution of its request: `network`, `user_id`, `session_id`, `kid`. Every value is
 //! JSON-encoded, so no input can start a line or forge a field.
 
 use std::fmt;
@@ -12,48 +13,19 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_core::span::Current;
 
 use crate::domain::settings::LogLevel;
 use crate::domain::time::Timestamp;
+use crate::shell::spans::{Spans, write_member};
 
-/// Writes each event as one line of JSON. Of the spans it keeps only the request ids. It belongs to one thread, which
-/// Workers guarantee and tests have each for themselves.
+/// Writes each event as one line of JSON. Of the spans it keeps only the ids and the attribution of requests. It belongs
+/// to one thread, which Workers guarantee and tests have each for themselves.
 pub struct JsonLines<W> {
     write: W,
     clock: fn() -> Timestamp,
     min_level: &'static MinLevel,
     spans: Mutex<Spans>,
-}
-
-#[derive(Default)]
-struct Spans {
-    /// By their ids, counted from 1; a free place has no references.
-    all: Vec<Span>,
-    /// The entered spans, the innermost last.
-    entered: Vec<Id>,
-}
-
-#[derive(Default)]
-struct Span {
-    references: usize,
-    /// The request id as an encoded member.
-    request_id: Vec<u8>,
-}
-
-impl Spans {
-    fn get(&mut self, id: &Id) -> Option<&mut Span> {
-        self.all.get_mut(usize::try_from(id.into_u64()).ok()?.checked_sub(1)?)
-    }
-
-    fn add(&mut self, span: Span) -> Id {
-        let free = self.all.iter().position(|span| span.references == 0).unwrap_or(self.all.len());
-        if let Some(place) = self.all.get_mut(free) {
-            *place = span;
-        } else {
-            self.all.push(span);
-        }
-        Id::from_u64(free as u64 + 1)
-    }
 }
 
 /// The minimum severity of written lines; set from the settings.
@@ -120,9 +92,7 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let mut members = Members::default();
-        attributes.record(&mut members);
-        self.spans(|spans| spans.add(Span { references: 1, request_id: members.others }))
+        self.spans(|spans| spans.add(attributes))
     }
 
     fn clone_span(&self, id: &Id) -> Id {
@@ -147,9 +117,19 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
         self.spans(|spans| spans.entered.pop());
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        self.spans(|spans| spans.get(id).map(|span| values.record(span)));
+    }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn current_span(&self) -> Current {
+        self.spans(|spans| {
+            let id = spans.entered.last()?.clone();
+            spans.get(&id).map(|span| Current::new(id, span.metadata))
+        })
+        .unwrap_or_else(Current::none)
+    }
 
     fn event(&self, event: &Event<'_>) {
         let (level, level_name) = level_of(event.metadata());
@@ -161,24 +141,21 @@ impl<W: Fn(LogLevel, &str) + 'static> Subscriber for JsonLines<W> {
         write_member(&mut line, "name", event.metadata().target());
         line.extend_from_slice(&members.message);
         self.spans(|spans| {
-            let span = spans.entered.last().cloned().and_then(|id| spans.get(&id));
-            line.extend(span.iter().flat_map(|span| &span.request_id));
+            let span = spans.current();
+            if let Some(span) = &span {
+                line.extend_from_slice(&span.ids);
+            }
+            line.extend_from_slice(&members.others);
+            if let Some(span) = span.filter(|_| level >= LogLevel::Warning) {
+                span.attribution.write(&mut line, event.metadata());
+            }
         });
-        line.extend_from_slice(&members.others);
         line.push(b'}');
         if let Some(comma) = line.first_mut() {
             *comma = b'{';
         }
         (self.write)(level, &String::from_utf8_lossy(&line));
     }
-}
-
-/// Appends a member as JSON, after a comma. Writing text and numbers to memory cannot fail.
-fn write_member(line: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized)) {
-    line.push(b',');
-    let _ = serde_json::to_writer(&mut *line, name);
-    line.push(b':');
-    let _ = serde_json::to_writer(line, value);
 }
 
 /// The fields of an event as encoded members: the message, which comes first in the line, and the others.

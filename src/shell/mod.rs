@@ -18,6 +18,7 @@ pub mod hash_queue;
 pub mod limiter;
 pub mod logging;
 pub mod requests;
+mod spans;
 pub mod tasks;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;

@@ -13,6 +13,7 @@ const HEADERS = [
   "origin",
   "user-agent",
   "cf-connecting-ip",
+  "cf-ray",
   "x-request-id",
 ];
 

@@ -20,7 +20,7 @@ use crate::shell::assets::OpenedStream;
 use crate::shell::body::RequestBody;
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
-const HEADERS: [HeaderName; 11] = [
+const HEADERS: [HeaderName; 12] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION,
@@ -31,6 +31,7 @@ const HEADERS: [HeaderName; 11] = [
     ORIGIN,
     USER_AGENT,
     HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("cf-ray"),
     HeaderName::from_static("x-request-id"),
 ];
 

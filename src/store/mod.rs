@@ -80,6 +80,12 @@ impl Store {
         self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
         answer
     }
+
+    /// Runs a statement past the circuit breaker, which neither refuses it nor learns its outcome: for the event of a command
+    /// to the breaker. A breaker that was forced open would refuse it, and a failure must not count against the command.
+    async fn bypass(&self, statement: Statement) -> Result<(), DbError> {
+        self.db.batch(vec![statement]).await.map(drop)
+    }
 }
 
 /// A row of which only matters that it is there.

@@ -14,6 +14,7 @@ async fn invalid_settings_fail_only_the_routes_that_need_them() {
         ("BACKEND_CORS_ORIGINS", "https://app.example.com"),
         ("LOG_LEVEL", "LOUD"),
         ("ACCESS_LOG", "started"),
+        ("LOG_CLIENT", "ip"),
         ("BASE_PATH", "api/v1"),
     ];
     for (name, value) in wrong {

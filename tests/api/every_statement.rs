@@ -27,6 +27,8 @@ const PEOPLE: [Person; 6] = [
     ("bob", ""),
 ];
 
+const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
+
 /// Records the statements that reach the database.
 struct Recorder {
     db: Arc<Sqlite>,
@@ -150,11 +152,21 @@ async fn use_account(world: &World) {
     service.call("DELETE", "/users/me", &tokens.access, Some(&body)).await.expect(204);
 }
 
+/// A command of the operator, whose event is written behind the response.
+async fn command_breaker(world: &World) {
+    let body = json!({"state": "automatic"});
+    let path = "/operator/circuit-breaker";
+    world.service.call("POST", path, OPERATOR_KEY, Some(&body)).await.expect(200);
+    while world.service.db.rows("SELECT id FROM audit_events WHERE type = 'breaker_commanded'").is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn every_statement_of_the_store_is_executed() {
     let mut recorder = None;
     // The stored hashes have other rounds, so they are renewed.
-    let world = World::through(&PEOPLE, &[("PASSWORD_ITERATIONS", "11")], |db| {
+    let world = World::through(&PEOPLE, &[("PASSWORD_ITERATIONS", "11"), ("OPERATOR_KEY", OPERATOR_KEY)], |db| {
         let port = Arc::new(Recorder { db, executed: Mutex::default() });
         recorder = Some(Arc::clone(&port));
         port
@@ -162,6 +174,7 @@ async fn every_statement_of_the_store_is_executed() {
     let recorder = recorder.unwrap();
     use_account(&world).await;
     ask_all(&world).await;
+    command_breaker(&world).await;
     step_up(&world).await;
     let last = world.sign_in("root").await;
     world.set_active("second", false);

@@ -8,7 +8,9 @@
 
 mod access;
 mod account;
+mod acts;
 mod admin;
+mod attribution;
 mod audit;
 mod authz;
 #[cfg(feature = "campus")]

@@ -142,6 +142,33 @@ fn the_third_migration_keeps_every_row_of_the_second() {
     db.execute("INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 3)");
 }
 
+/// The previous version of the Worker writes and reads events without the new columns.
+#[test]
+fn the_migration_for_acts_keeps_events_and_suits_the_previous_version() {
+    let db = Sqlite::empty();
+    let migrations = migrations();
+    let (before, after): (Vec<_>, Vec<_>) = migrations.iter().partition(|(name, _)| name.as_str() < "0010");
+    for (_, sql) in before {
+        db.execute(sql);
+    }
+    db.execute(USER);
+    let insert = "
+        INSERT INTO audit_events (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
+        SELECT 1, 'signed_in', NULL, 1, 7, NULL, NULL, 'r', '192.0.2.7', 'curl'";
+    db.execute(insert);
+    let rows = "SELECT id, created_at, type, user_id, session_id, request_id, ip, user_agent FROM audit_events";
+    let events = db.rows(rows);
+    for (_, sql) in after {
+        db.execute(sql);
+    }
+    assert_eq!(db.rows(rows), events);
+    db.execute(insert);
+    assert_eq!(db.rows("SELECT id FROM audit_events WHERE ray IS NULL AND object_id IS NULL").len(), 2);
+    db.execute("UPDATE users SET erasure_cursor = 0");
+    db.execute(insert);
+    assert_eq!(db.one::<String>("SELECT request_id FROM audit_events ORDER BY id DESC"), "");
+}
+
 /// Neither the subject's erasure nor the actor's leaves anything personal, whichever statement writes the event.
 #[test]
 fn an_event_of_an_erased_account_loses_its_personal_data() {
@@ -152,11 +179,11 @@ fn an_event_of_an_erased_account_loses_its_personal_data() {
     );
     let kept = |user: &str, actor: &str| {
         db.execute(&format!(
-            "INSERT INTO audit_events (created_at, type, user_id, actor_id, ip, user_agent, request_id)
-             VALUES (1, 'disabled', {user}, {actor}, '192.0.2.7', 'curl', 'r')"
+            "INSERT INTO audit_events (created_at, type, user_id, actor_id, ip, user_agent, request_id, ray)
+             VALUES (1, 'disabled', {user}, {actor}, '192.0.2.7', 'curl', 'r', '230b030023ae2822')"
         ));
-        let sql =
-            "SELECT request_id || coalesce(ip, '') || coalesce(user_agent, '') FROM audit_events ORDER BY id DESC";
+        let sql = "SELECT request_id || coalesce(ip, '') || coalesce(user_agent, '') || coalesce(ray, '')
+             FROM audit_events ORDER BY id DESC";
         !db.one::<String>(sql).is_empty()
     };
     let cases = [("1", "NULL"), ("NULL", "1"), ("NULL", "NULL"), ("1", "1")];

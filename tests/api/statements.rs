@@ -4,7 +4,7 @@ use edge_auth::store::account::{admin, erasure, export, list, users};
 use edge_auth::store::authz::{granting, grants, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
-use edge_auth::store::campus::{course_lists, courses, enrollments, resources as campus_resources};
+use edge_auth::store::campus::{course_deletion, course_lists, courses, enrollments, resources as campus_resources};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -19,6 +19,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
+    #[cfg(feature = "campus")]
+    ("course_deletion", course_deletion::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_lists", course_lists::STATEMENTS),
     #[cfg(feature = "campus")]

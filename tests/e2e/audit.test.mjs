@@ -32,6 +32,9 @@ import { startWatched } from "./support/watched.mjs";
 
 const WRONG = "an entirely wrong passphrase";
 const HOUR = 3_600_000;
+const RAY = "230b030023ae2822-SJC";
+/** Types of events that `audit-acts.test.mjs` observes. */
+const isAct = (type) => /^(university|department|course|enrollment|breaker)_/.test(type);
 /** Every reason that an event can have; for role events the reason is the role, and one is granted here. */
 const REASONS = [
   "email_taken",
@@ -69,7 +72,7 @@ async function noted(status, request, expected = () => []) {
   const [ip, agent, requestId] = [newIp(), `Client/${steps}`, `step-${steps}`];
   const [{ last }] = await rows(service.db, "SELECT coalesce(max(id), 0) AS last FROM audit_events");
   const begun = Date.now();
-  const response = await request({ ...from(ip, agent), "X-Request-ID": requestId });
+  const response = await request({ ...from(ip, agent), "X-Request-ID": requestId, "CF-Ray": RAY });
   assert.equal(response.status, status, response.text);
   const events = await rows(service.db, "SELECT * FROM audit_events WHERE id > ?1 ORDER BY id", last);
   const isAnonymous = ([type]) => type === "deleted";
@@ -77,10 +80,10 @@ async function noted(status, request, expected = () => []) {
     events.map(({ id: _, created_at: __, ...event }) => event),
     expected(response).map((event) => {
       const [type, reason, user, session, actor = null, university = null] = event;
-      const concerned = { user_id: user, session_id: session, actor_id: actor, university_id: university };
+      const concerned = { user_id: user, session_id: session, actor_id: actor, university_id: university, object_id: null };
       const request = isAnonymous(event)
-        ? { ip: null, user_agent: null, request_id: "" }
-        : { ip, user_agent: agent, request_id: requestId };
+        ? { ip: null, user_agent: null, request_id: "", ray: null }
+        : { ip, user_agent: agent, request_id: requestId, ray: RAY };
       return { type, reason, ...concerned, ...request };
     }),
   );
@@ -245,7 +248,8 @@ test("the acts of an administrator on another user", async () => {
     VALUES (?1, NULL, 'PLATFORM_ADMIN', ?2)`;
   await rows(service.db, first, admin.id, Date.now());
   const act = (method, path, value) => (client) => asUser(service, admin.access, method, path, value, client);
-  const { body } = await noted(201, act("POST", "/universities", { name: "Audited", slug: "audited" }));
+  const created = ({ body }) => [["university_created", null, null, null, admin.id, body.id]];
+  const { body } = await noted(201, act("POST", "/universities", { name: "Audited", slug: "audited" }), created);
   const roles = `/universities/${body.id}/roles`;
   const grant = { user_id: id, role: "STUDENT" };
   const about = (type) => () => [[type, "STUDENT", id, null, admin.id, body.id]];
@@ -278,7 +282,8 @@ test("every described type of event occurred, and every reason", () => {
   const description = readFileSync(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
   const { EventType } = parse(description, { merge: true }).components.schemas;
   // Earlier versions wrote an event for each refresh; their events are still listed.
-  assert.deepEqual([...seen.types, "refreshed"].sort(), EventType.enum.toSorted());
+  const types = [...seen.types, "refreshed"].filter((type) => !isAct(type));
+  assert.deepEqual(types.sort(), EventType.enum.filter((type) => !isAct(type)).sort());
   assert.deepEqual([...seen.reasons].filter((reason) => reason !== null).sort(), REASONS.toSorted());
 });
 

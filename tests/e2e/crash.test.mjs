@@ -36,9 +36,11 @@ describe("a panic", () => {
       assertSuccess(await me(service, access), 200);
     }
     assertSuccess(await refresh(service, token), 200);
-    const named = await me(service, access, { ...PANIC, "X-Request-ID": "a-name-of-its-own" });
+    const ids = { "X-Request-ID": "a-name-of-its-own", "CF-Ray": "230b030023ae2822-SJC" };
+    const named = await me(service, access, { ...PANIC, ...ids });
     assertEnvelope(named, 500, "INTERNAL_ERROR");
     assert.equal(named.body.request_id, "a-name-of-its-own");
+    (await loggedOf(service, named)).forEach((line) => assert.equal(line.ray, "230b030023ae2822-SJC"));
     (await loggedText(service)).forEach(assertLogLine);
   });
 

@@ -186,16 +186,30 @@ impl TokenAuthority {
     /// # Errors
     /// [`TokenFault`] says whether the token is invalid or merely expired.
     pub fn verify(&self, kind: TokenKind, text: &str, now: Timestamp) -> Result<TokenClaims, TokenFault> {
-        let (claims, not_before) = self.verify_signed(kind, text).ok_or(TokenFault::Invalid)?;
-        // No token of this service has an `nbf`, so no skew of its own clocks needs to be allowed.
-        let is_early = not_before.is_some_and(|time| time > now);
-        if is_early || claims.issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) {
-            return Err(TokenFault::Invalid);
+        self.inspect(kind, text, now).1
+    }
+
+    /// Does the same, and also returns the id of the key that the token names, if the service has that key. A token with
+    /// a wrong signature has such an id, too.
+    pub fn inspect(
+        &self,
+        kind: TokenKind,
+        text: &str,
+        now: Timestamp,
+    ) -> (Option<&str>, Result<TokenClaims, TokenFault>) {
+        let Some((token, key)) = self.parse(text) else { return (None, Err(TokenFault::Invalid)) };
+        let signed = self.verify_signed(kind, &token, key);
+        (Some(&key.id), signed.ok_or(TokenFault::Invalid).and_then(|claims| verify_times(claims, now)))
+    }
+
+    /// A token that is well-formed and names a key of the service.
+    fn parse<'a>(&self, text: &'a str) -> Option<(UntrustedToken<'a, OtherParameters>, &Key)> {
+        if text.len() > MAX_LENGTH {
+            return None;
         }
-        if claims.expires_at <= now {
-            return Err(TokenFault::Expired(claims));
-        }
-        Ok(claims)
+        let untrusted = UntrustedToken::try_from(text).ok()?;
+        let key = self.key(untrusted.header().key_id.as_deref()?)?;
+        Some((untrusted, key))
     }
 
     /// The claims of a token with this `typ` and a valid signature.
@@ -204,21 +218,18 @@ impl TokenAuthority {
         header_type: &str,
         text: &str,
     ) -> Option<Claims<T>> {
-        if text.len() > MAX_LENGTH {
-            return None;
-        }
-        let untrusted = UntrustedToken::<OtherParameters>::try_from(text).ok()?;
-        let header = untrusted.header();
-        let key = self.key(header.key_id.as_deref()?)?;
-        if header.other_fields.has_critical || header.token_type.as_deref() != Some(header_type) {
-            return None;
-        }
-        Some(Hs256.validator::<T>(&key.key).validate(&untrusted).ok()?.into_parts().1)
+        let (token, key) = self.parse(text)?;
+        claims_of(&token, key, header_type)
     }
 
     /// The claims of a token with a valid signature, and its `nbf`.
-    fn verify_signed(&self, kind: TokenKind, text: &str) -> Option<(TokenClaims, Option<Timestamp>)> {
-        let claims = self.signed_claims::<CustomClaims>(kind.header_type(), text)?;
+    fn verify_signed(
+        &self,
+        kind: TokenKind,
+        token: &UntrustedToken<'_, OtherParameters>,
+        key: &Key,
+    ) -> Option<(TokenClaims, Option<Timestamp>)> {
+        let claims: Claims<CustomClaims> = claims_of(token, key, kind.header_type())?;
         let custom = &claims.custom;
         if custom.kind != kind || custom.iss != self.issuer || custom.aud != self.audience {
             return None;
@@ -238,6 +249,34 @@ impl TokenAuthority {
     fn key(&self, id: &str) -> Option<&Key> {
         std::iter::once(&self.current).chain(&self.others).find(|key| key.id == id)
     }
+}
+
+fn claims_of<T: Clone + DeserializeOwned>(
+    token: &UntrustedToken<'_, OtherParameters>,
+    key: &Key,
+    header_type: &str,
+) -> Option<Claims<T>> {
+    let header = token.header();
+    if header.other_fields.has_critical || header.token_type.as_deref() != Some(header_type) {
+        return None;
+    }
+    Some(Hs256.validator::<T>(&key.key).validate(token).ok()?.into_parts().1)
+}
+
+/// Checks the times of signed claims; the second part is their `nbf`.
+fn verify_times(
+    (claims, not_before): (TokenClaims, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<TokenClaims, TokenFault> {
+    // No token of this service has an `nbf`, so no skew of its own clocks needs to be allowed.
+    let is_early = not_before.is_some_and(|time| time > now);
+    if is_early || claims.issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) {
+        return Err(TokenFault::Invalid);
+    }
+    if claims.expires_at <= now {
+        return Err(TokenFault::Expired(claims));
+    }
+    Ok(claims)
 }
 
 pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {

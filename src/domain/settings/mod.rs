@@ -13,9 +13,10 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
-pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogLevel};
+pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
 use crate::domain::settings::values::{
-    access_log, base_path, cors_origins, header_names, integer, line, log_level, operator_key, secret, switch,
+    access_log, base_path, cors_origins, header_names, integer, line, log_client, log_level, operator_key, secret,
+    switch,
 };
 use crate::domain::time::{DAY, MINUTE};
 
@@ -35,6 +36,8 @@ pub struct Presentation {
     pub log_level: LogLevel,
     /// The lines that each request leaves in the access log.
     pub access_log: AccessLog,
+    /// The part of the client's address that log lines of refusals contain.
+    pub log_client: LogClient,
     /// Title of the API description and realm of `WWW-Authenticate`.
     pub app_name: String,
     /// Path prefix of all routes: empty, or like `/api/v1`.
@@ -48,6 +51,7 @@ impl Default for Presentation {
             cors_request_headers: Box::default(),
             log_level: LogLevel::Info,
             access_log: AccessLog::Both,
+            log_client: LogClient::Network,
             app_name: "edge-auth".to_owned(),
             base_path: String::new(),
         }
@@ -131,6 +135,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let request_headers = self.or("CORS_REQUEST_HEADERS", Some(Box::default()), header_names);
         let log_level = self.or("LOG_LEVEL", Some(default.log_level), log_level);
         let access_log = self.or("ACCESS_LOG", Some(default.access_log), access_log);
+        let log_client = self.or("LOG_CLIENT", Some(default.log_client), log_client);
         let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
         let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
         Presentation {
@@ -138,6 +143,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             cors_request_headers: request_headers.unwrap_or_default(),
             log_level: log_level.unwrap_or(default.log_level),
             access_log: access_log.unwrap_or(default.access_log),
+            log_client: log_client.unwrap_or(default.log_client),
             app_name: app_name.unwrap_or(default.app_name),
             base_path: base_path.unwrap_or(default.base_path),
         }

@@ -157,6 +157,17 @@ fn the_access_log_has_both_lines_or_the_last() {
 }
 
 #[test]
+fn refusals_log_the_network_the_address_or_nothing() {
+    let read_as = |value| read(&[("LOG_CLIENT", value)]).unwrap().presentation.log_client;
+    let expected = [LogClient::Network, LogClient::Address, LogClient::None];
+    assert_eq!(["network", "address", "none"].map(read_as), expected);
+    assert_eq!(read(&[]).unwrap().presentation.log_client, LogClient::Network);
+    for value in ["", "Network", "ip", "off", " none"] {
+        assert_eq!(wrong("LOG_CLIENT", value), ["LOG_CLIENT"], "{value:?}");
+    }
+}
+
+#[test]
 fn request_headers_are_a_json_list_of_header_names() {
     let names = |value| read(&[("CORS_REQUEST_HEADERS", value)]).unwrap().presentation.cors_request_headers;
     assert!(names("[]").is_empty());
@@ -266,7 +277,8 @@ fn secrets_do_not_show_in_debug_output() {
 
 #[test]
 fn presentation_is_known_even_if_other_settings_are_wrong() {
-    let pairs = [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("ACCESS_LOG", "loud")];
+    let pairs =
+        [("SECRET_KEY", "short"), ("BASE_PATH", "/api"), ("APP_NAME", "x"), ("ACCESS_LOG", "loud"), ("LOG_CLIENT", "")];
     let presentation = read(&pairs).unwrap_err().presentation;
     let expected = Presentation { base_path: "/api".into(), app_name: "x".into(), ..Presentation::default() };
     assert_eq!(presentation, expected);

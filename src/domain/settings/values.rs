@@ -26,6 +26,17 @@ pub enum AccessLog {
     Finished,
 }
 
+/// The part of a client's address in the log lines of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogClient {
+    /// The first 24 bits of an IPv4 address, 48 of an IPv6 address.
+    Network,
+    /// The whole address, which is personal data.
+    Address,
+    /// Nothing of it.
+    None,
+}
+
 /// The origins whose web pages may call the service (CORS).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
@@ -156,6 +167,15 @@ pub(in crate::domain) fn access_log(text: &str) -> Option<AccessLog> {
     match text {
         "both" => Some(AccessLog::Both),
         "finished" => Some(AccessLog::Finished),
+        _ => None,
+    }
+}
+
+pub(in crate::domain) fn log_client(text: &str) -> Option<LogClient> {
+    match text {
+        "network" => Some(LogClient::Network),
+        "address" => Some(LogClient::Address),
+        "none" => Some(LogClient::None),
         _ => None,
     }
 }

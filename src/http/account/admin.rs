@@ -88,9 +88,11 @@ struct AdminEventBody<'a> {
     session_id: Option<i64>,
     actor_id: Option<i64>,
     university_id: Option<i64>,
+    object_id: Option<i64>,
     ip: Option<&'a str>,
     user_agent: Option<&'a str>,
     request_id: &'a str,
+    ray: Option<&'a str>,
 }
 
 impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
@@ -104,9 +106,11 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
             session_id: row.session_id.map(SessionId::get),
             actor_id: row.actor_id.map(UserId::get),
             university_id: row.university_id.map(UniversityId::get),
+            object_id: row.object_id,
             ip: row.ip.as_deref(),
             user_agent: row.user_agent.as_deref(),
             request_id: &row.request_id,
+            ray: row.ray.as_deref(),
         }
     }
 }

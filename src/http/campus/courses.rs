@@ -136,10 +136,11 @@ pub(in crate::http) async fn update(
 
 pub(in crate::http) async fn delete(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     Id(id): Id<CourseId>,
     Found(course): Found,
 ) -> Result<Response, Refusal> {
-    courses::delete(&configured.service(), id, course).await?;
+    courses::delete(&configured.service(), &caller, id, course).await?;
     Ok(no_content())
 }
 
@@ -164,8 +165,9 @@ pub(in crate::http) fn enrollment(Id(id): Id<EnrollmentId>) -> Reading<Response>
 
 pub(in crate::http) async fn end_enrollment(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     Id(id): Id<EnrollmentId>,
 ) -> Result<Response, Refusal> {
-    courses::end_enrollment(&configured.service(), id).await?;
+    courses::end_enrollment(&configured.service(), &caller, id).await?;
     Ok(no_content())
 }

@@ -14,6 +14,9 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The client's address. The edge sets it, so a client cannot forge it.
 pub(crate) const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
+/// The edge's id of the request.
+pub(crate) const RAY: HeaderName = HeaderName::from_static("cf-ray");
+
 pub(crate) const USER_AGENT: HeaderName = axum::http::header::USER_AGENT;
 
 /// Adds these headers. A response that sets no `Cache-Control` gets `no-store`, because it may hold tokens or protected

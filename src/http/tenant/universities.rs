@@ -74,9 +74,10 @@ impl<'a> From<&'a DepartmentRow> for DepartmentBody<'a> {
 
 pub(in crate::http) async fn create(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     body: JsonBody<NewUniversity>,
 ) -> Result<Response, Refusal> {
-    let row = universities::create(&configured.service(), &body.0).await?;
+    let row = universities::create(&configured.service(), &caller, &body.0).await?;
     Ok(json(201, &UniversityBody::from(&row)))
 }
 
@@ -90,10 +91,11 @@ pub(in crate::http) fn find(Id(id): Id<UniversityId>) -> Reading<Response> {
 
 pub(in crate::http) async fn update(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     Id(id): Id<UniversityId>,
     body: JsonBody<UniversityChange>,
 ) -> Result<Response, Refusal> {
-    let row = universities::update(&configured.service(), id, &body.0).await?;
+    let row = universities::update(&configured.service(), &caller, id, &body.0).await?;
     Ok(json(200, &UniversityBody::from(&row)))
 }
 
@@ -108,10 +110,11 @@ pub(in crate::http) async fn delete(
 
 pub(in crate::http) async fn create_department(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     Id(university_id): Id<UniversityId>,
     body: JsonBody<NewDepartment>,
 ) -> Result<Response, Refusal> {
-    let row = universities::create_department(&configured.service(), university_id, &body.0.0).await?;
+    let row = universities::create_department(&configured.service(), &caller, university_id, &body.0.0).await?;
     Ok(json(201, &DepartmentBody::from(&row)))
 }
 
@@ -123,9 +126,10 @@ pub(in crate::http) fn departments(
 
 pub(in crate::http) async fn delete_department(
     configured: Configured,
+    SignedIn(caller): SignedIn,
     Id(university_id): Id<UniversityId>,
     Id(id): Id<DepartmentId>,
 ) -> Result<Response, Refusal> {
-    universities::delete_department(&configured.service(), university_id, id).await?;
+    universities::delete_department(&configured.service(), &caller, university_id, id).await?;
     Ok(no_content())
 }

@@ -10,7 +10,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::session::token::{TokenFault, TokenKind};
 use crate::domain::time::Timestamp;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, attribution};
 use crate::store::account::users::{CallerRead, UserRow};
 
 /// The refusal of a student's enrolment in an unpublished course.
@@ -72,7 +72,7 @@ pub struct Subject {
 /// # Errors
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`.
 pub fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
-    let claims = ctx.tokens.verify(TokenKind::Access, access_token, ctx.now()).map_err(|fault| match fault {
+    let claims = attribution::verify(ctx, TokenKind::Access, access_token).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;

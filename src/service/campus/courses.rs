@@ -11,11 +11,10 @@ use crate::service::authz::caller::{Caller, Subject, UNPUBLISHED};
 use crate::service::authz::roles::no_such_department;
 use crate::service::{Context, Error};
 use crate::store::authz::resources::ResourceRow;
+use crate::store::campus::course_deletion::{self, CourseDeletionOutcome};
 use crate::store::campus::course_lists;
 use crate::store::campus::courses;
-use crate::store::campus::courses::{
-    CourseChange, CourseDeletionOutcome, CourseLocation, CourseOutcome, CourseRow, NewCourse,
-};
+use crate::store::campus::courses::{CourseChange, CourseLocation, CourseOutcome, CourseRow, NewCourse};
 use crate::store::campus::enrollments;
 use crate::store::campus::enrollments::{EnrollmentOutcome, EnrollmentRow, ParticipantRow};
 use crate::store::page::{Page, PageRequest};
@@ -50,7 +49,7 @@ pub async fn create(
     caller.may(Permission::Campus(ManageCourses), &Resource::within(university_id, command.department_id))?;
     let CreateCourse { title, code, department_id, is_public } = command;
     let new = NewCourse { university_id, department_id: *department_id, title, code, is_public: *is_public };
-    saved(courses::create(ctx.store, &new, ctx.now()).await?)
+    saved(courses::create(ctx.store, &new, caller.user.id, ctx.request).await?)
 }
 
 fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
@@ -112,7 +111,7 @@ pub async fn update(
     if let Some(department_id) = change.department_id {
         caller.may(Permission::Campus(ManageCourses), &Resource::within(found.university_id, department_id))?;
     }
-    saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
+    saved(courses::update(ctx.store, place(id, found), change, caller.user.id, ctx.request).await?)
 }
 
 const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
@@ -124,9 +123,9 @@ const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
 /// # Errors
 /// `CONFLICT` when the course was moved concurrently, or has more enrolments than one request may delete: then it is
 /// unpublished, and a repeated request continues; `NOT_FOUND`; [`Error`] otherwise.
-pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
+pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: CourseId, found: ResourceRow) -> Result<(), Error> {
     for _ in 0..DELETION_STEPS {
-        match courses::delete(ctx.store, place(id, found)).await? {
+        match course_deletion::delete(ctx.store, place(id, found), caller.user.id, ctx.request).await? {
             CourseDeletionOutcome::Removed => return Ok(()),
             CourseDeletionOutcome::HasMore => {}
             CourseDeletionOutcome::Moved => return Err(Error::Refused(MOVED)),
@@ -171,6 +170,7 @@ pub fn enrollment(id: EnrollmentId) -> Reading<EnrollmentRow> {
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
-pub async fn end_enrollment(ctx: &Context<'_>, id: EnrollmentId) -> Result<(), Error> {
-    if enrollments::delete(ctx.store, id).await? { Ok(()) } else { Err(Code::NotFound.into()) }
+pub async fn end_enrollment(ctx: &Context<'_>, caller: &Caller, id: EnrollmentId) -> Result<(), Error> {
+    let is_ended = enrollments::delete(ctx.store, id, caller.user.id, ctx.request).await?;
+    if is_ended { Ok(()) } else { Err(Code::NotFound.into()) }
 }

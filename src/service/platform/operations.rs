@@ -1,10 +1,12 @@
 //! Operation of the service: readiness, and control of the circuit breaker. Database round trips: readiness 1, the
-//! breaker 0.
+//! breaker 0; a command has 1 behind the response, for its event.
 
+use crate::domain::audit::command_name;
 use crate::domain::breaker::{Command, State};
 use crate::domain::problem::Code;
 use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
+use crate::store::audit::{RequestInfo, record_command};
 use crate::store::platform::health;
 
 /// The result of the query that checks the database.
@@ -58,8 +60,25 @@ pub async fn inspect_breaker(ctx: &Context<'_>) -> BreakerReport {
 /// # Errors
 /// `SERVICE_UNAVAILABLE` if the shared breaker did not answer. The command may have arrived; repeating it is harmless.
 pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<BreakerReport, Error> {
+    let name = command_name(command);
+    tracing::warn!(target: "app.operator", command = name, "Operator commands the circuit breaker");
     let report = ctx.store.gate().command(command).await;
+    record_in_background(ctx, command);
     report.map_err(|_| Error::BreakerOutOfReach)
+}
+
+/// Records a command behind the response, because commands must work while the database is down. The log has each of
+/// them, whether or not the event is written.
+fn record_in_background(ctx: &Context<'_>, command: Command) {
+    let (store, now) = (ctx.store.clone(), ctx.now());
+    let (peer, request_id) = (ctx.request.peer.clone(), ctx.request.request_id.clone());
+    ctx.background.spawn(Box::pin(async move {
+        let request = RequestInfo { now, peer: &peer, request_id: &request_id };
+        if let Err(error) = record_command(&store, command, request).await {
+            let command = command_name(command);
+            tracing::warn!(target: "app.operator", command, cause = %error, "Command is not in the audit log");
+        }
+    }));
 }
 
 /// Checks the operator's key in constant time.

@@ -8,7 +8,7 @@ use crate::domain::session::unresolved::UnresolvedExchange;
 use crate::domain::session::{RefreshOutcome, RotationState, SessionState, outcome};
 use crate::ports::DbError;
 use crate::service::session::tokens;
-use crate::service::{Context, Error, TokenPair};
+use crate::service::{Context, Error, TokenPair, attribution};
 use crate::store::session::rotation;
 
 /// Exchanges a refresh token.
@@ -19,7 +19,7 @@ use crate::store::session::rotation;
 /// # Errors
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair, Error> {
-    let presented = ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()).map_err(|fault| match fault {
+    let presented = attribution::verify(ctx, TokenKind::Refresh, refresh_token).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;

@@ -10,7 +10,7 @@ use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
 use crate::service::password::verify::{Verified, verify_password};
 use crate::service::session::tokens::{Opening, SignInTokens};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, attribution};
 use crate::store::audit::Event;
 use crate::store::password::credentials;
 use crate::store::session::opening;
@@ -46,6 +46,9 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
     let client = Client { key: &key, other_keys: &other_keys, network: &network, device: device.as_ref() };
     let user = account.credentials.as_ref();
+    if let Some(user) = user {
+        attribution::note_user(user.id);
+    }
     let registered_from = user.and_then(|user| user.registered_network.as_deref());
     let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
     let verified = verify_password(ctx, user, &standing, &command.password, EventType::SignInRefused, None).await?;

@@ -2,7 +2,7 @@
 
 use crate::domain::problem::Code;
 use crate::domain::session::token::{TokenFault, TokenKind};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, attribution};
 use crate::store::session;
 
 /// Ends the session that a refresh token belongs to.
@@ -12,7 +12,7 @@ use crate::store::session;
 /// # Errors
 /// `AUTH_TOKEN_INVALID` for a token that the service did not sign; [`Error`] otherwise.
 pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Error> {
-    let presented = match ctx.tokens.verify(TokenKind::Refresh, refresh_token, ctx.now()) {
+    let presented = match attribution::verify(ctx, TokenKind::Refresh, refresh_token) {
         Ok(claims) | Err(TokenFault::Expired(claims)) => claims,
         Err(TokenFault::Invalid) => return Err(Code::TokenInvalid.into()),
     };

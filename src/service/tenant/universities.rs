@@ -38,8 +38,8 @@ pub struct UniversityChange {
 ///
 /// # Errors
 /// `CONFLICT` when the slug is taken; [`Error`] otherwise.
-pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<UniversityRow, Error> {
-    let row = universities::create(ctx.store, &new.name, &new.slug, ctx.now()).await?;
+pub async fn create(ctx: &Context<'_>, caller: &Caller, new: &NewUniversity) -> Result<UniversityRow, Error> {
+    let row = universities::create(ctx.store, &new.name, &new.slug, caller.user.id, ctx.request).await?;
     row.ok_or(Error::Refused(SLUG_TAKEN))
 }
 
@@ -65,8 +65,14 @@ pub fn find(id: UniversityId) -> Reading<UniversityRow> {
 ///
 /// # Errors
 /// `CONFLICT` when the slug is taken; `NOT_FOUND`; [`Error`] otherwise.
-pub async fn update(ctx: &Context<'_>, id: UniversityId, change: &UniversityChange) -> Result<UniversityRow, Error> {
-    match universities::update(ctx.store, id, change.name.as_ref(), change.slug.as_ref()).await {
+pub async fn update(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    id: UniversityId,
+    change: &UniversityChange,
+) -> Result<UniversityRow, Error> {
+    let (name, slug) = (change.name.as_ref(), change.slug.as_ref());
+    match universities::update(ctx.store, id, name, slug, caller.user.id, ctx.request).await {
         Err(DbError::Unique(column)) if column == "universities.slug" => Err(Error::Refused(SLUG_TAKEN)),
         other => other?.ok_or(Code::NotFound.into()),
     }
@@ -93,10 +99,11 @@ pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Res
 /// concurrently; [`Error`] otherwise.
 pub async fn create_department(
     ctx: &Context<'_>,
+    caller: &Caller,
     university_id: UniversityId,
     name: &Label,
 ) -> Result<DepartmentRow, Error> {
-    match departments::create(ctx.store, university_id, name, ctx.now()).await? {
+    match departments::create(ctx.store, university_id, name, caller.user.id, ctx.request).await? {
         CreationOutcome::Created(row) => Ok(row),
         CreationOutcome::NameTaken => {
             Err(Error::Refused(Problem::conflict("University has a department of that name")))
@@ -115,8 +122,13 @@ pub fn departments(subject: Subject, university_id: UniversityId, page: PageRequ
 ///
 /// # Errors
 /// `CONFLICT` while the department has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
-pub async fn delete_department(ctx: &Context<'_>, university_id: UniversityId, id: DepartmentId) -> Result<(), Error> {
-    match departments::delete(ctx.store, university_id, id).await? {
+pub async fn delete_department(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    university_id: UniversityId,
+    id: DepartmentId,
+) -> Result<(), Error> {
+    match departments::delete(ctx.store, university_id, id, caller.user.id, ctx.request).await? {
         DeletionOutcome::Deleted => Ok(()),
         DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
         DeletionOutcome::Missing => Err(Code::NotFound.into()),

@@ -27,7 +27,7 @@ pub struct AdminEventRow {
     pub created_at: Timestamp,
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The reason of a refusal, the cause of the event, or the role concerned.
+    /// The reason of a refusal, the cause of the event, the role concerned, or the operator's command.
     pub reason: Option<String>,
     /// The subject; absent if no account is concerned.
     pub user_id: Option<UserId>,
@@ -35,15 +35,20 @@ pub struct AdminEventRow {
     /// The user that caused the event, if not the subject.
     pub actor_id: Option<UserId>,
     pub university_id: Option<UniversityId>,
+    /// The department or the course concerned.
+    pub object_id: Option<i64>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
     /// Empty after an erasure, like `ip` and `user_agent`.
     pub request_id: String,
+    /// The edge's id of the request. Absent after an erasure.
+    pub ray: Option<String>,
 }
 
 macro_rules! columns {
     () => {
-        "id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id"
+        "id, created_at, type, reason, user_id, session_id, actor_id, university_id, object_id, ip, user_agent, request_id,
+         ray"
     };
 }
 
@@ -185,7 +190,17 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::Disabled
         | EventType::Enabled
         | EventType::Unlocked
-        | EventType::StepUpRefused => false,
+        | EventType::StepUpRefused
+        | EventType::UniversityCreated
+        | EventType::UniversityChanged
+        | EventType::UniversityDeleted
+        | EventType::DepartmentCreated
+        | EventType::DepartmentDeleted
+        | EventType::CourseCreated
+        | EventType::CourseChanged
+        | EventType::CourseDeleted
+        | EventType::EnrollmentEnded
+        | EventType::BreakerCommanded => false,
     }
 }
 

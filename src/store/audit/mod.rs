@@ -2,13 +2,15 @@
 
 pub mod list;
 
-use crate::domain::audit::{EventType, Reason};
+use crate::domain::audit::{EventType, Reason, command_name};
 use crate::domain::authz::Role;
+use crate::domain::breaker::Command;
 use crate::domain::ids::{SessionId, UniversityId, UserId};
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
-use crate::ports::{Statement, query};
+use crate::ports::{DbError, Statement, query};
+use crate::store::Store;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::session::liveness::session_is_live;
@@ -28,7 +30,7 @@ pub struct RequestInfo<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
     kind: EventType,
-    /// The reason of a refusal, the cause of the event, or the role concerned.
+    /// The reason of a refusal, the cause of the event, the role concerned, or the operator's command.
     reason: Option<&'static str>,
     /// The subject; absent if no account is concerned.
     user_id: Option<UserId>,
@@ -36,14 +38,23 @@ pub struct Event {
     /// The user that caused the event, if not the subject.
     actor_id: Option<UserId>,
     university_id: Option<UniversityId>,
+    /// The department or the course concerned.
+    object_id: Option<i64>,
 }
 
 impl Event {
     /// An event about a user, or without a subject if the account does not exist.
     #[must_use]
     pub fn of(event_type: EventType, user_id: impl Into<Option<UserId>>) -> Self {
-        let user_id = user_id.into();
-        Self { kind: event_type, reason: None, user_id, session_id: None, actor_id: None, university_id: None }
+        Self {
+            kind: event_type,
+            reason: None,
+            user_id: user_id.into(),
+            session_id: None,
+            actor_id: None,
+            university_id: None,
+            object_id: None,
+        }
     }
 
     /// Sets the session, if there is one.
@@ -70,6 +81,18 @@ impl Event {
         Self { actor_id: Some(actor_id), ..self }
     }
 
+    /// Sets the university concerned.
+    #[must_use]
+    pub const fn at(self, university_id: UniversityId) -> Self {
+        Self { university_id: Some(university_id), ..self }
+    }
+
+    /// Sets the department or the course concerned.
+    #[must_use]
+    pub const fn about(self, object_id: i64) -> Self {
+        Self { object_id: Some(object_id), ..self }
+    }
+
     /// Sets the role concerned and its university.
     #[must_use]
     pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
@@ -81,32 +104,36 @@ impl Event {
 /// optional `FROM` clause. [`insert`] binds the values of the request.
 ///
 /// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
-/// the request id from the new row.
+/// the ids of the request from the new row.
 macro_rules! insert_event {
     (
         type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr $(, from: $from:expr)? $(,)?
+        actor_id: $actor:expr, university_id: $university:expr $(, object_id: $object:expr)? $(, from: $from:expr)?
+        $(,)?
     ) => {
         concat!(
             "INSERT INTO audit_events
-                 (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
+                 (created_at, type, reason, user_id, session_id, actor_id, university_id, object_id, request_id, ray, ip,
+                  user_agent)
              SELECT :now, ", $type, ", ", $reason, ", ", $user, ", ", $session, ", ", $actor, ", ", $university,
-            ", :request_id, :ip, :user_agent ",
+            ", ", insert_event!(@or_null $($object)?), ", :request_id, :ray, :ip, :user_agent ",
             $($from)?
         )
     };
+    (@or_null) => { "NULL" };
+    (@or_null $value:expr) => { $value };
 }
 pub(in crate::store) use insert_event;
 
 const RECORD: &str = insert_event! {
     type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
-    actor_id: ":actor_id", university_id: ":university_id",
+    actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id",
 };
 
 /// Only if the preceding statement of the batch changed a row.
 const RECORD_IF_CHANGED: &str = insert_event! {
     type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
-    actor_id: ":actor_id", university_id: ":university_id", from: "WHERE changes() > 0",
+    actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id", from: "WHERE changes() > 0",
 };
 
 /// The event depends on whether the preceding statement of the batch changed a row.
@@ -115,20 +142,34 @@ const RECORD_OUTCOME: &str = insert_event! {
     reason: "CASE WHEN is_done THEN :reason ELSE :refused_reason END",
     user_id: ":user_id",
     session_id: "CASE WHEN is_done THEN :session_id ELSE :refused_session_id END",
-    actor_id: ":actor_id", university_id: ":university_id",
+    actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id",
     from: "FROM (SELECT changes() > 0 AS is_done)",
 };
 
+/// A command of the operator. No account is concerned.
+const RECORD_COMMAND: &str = insert_event! {
+    type: "'breaker_commanded'", reason: ":command", user_id: "NULL", session_id: "NULL", actor_id: "NULL",
+    university_id: "NULL",
+};
+
+/// Records a command of the operator to the circuit breaker, in a batch of its own that the breaker lets pass in any state.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn record_command(store: &Store, command: Command, request: RequestInfo<'_>) -> Result<(), DbError> {
+    store.bypass(insert(RECORD_COMMAND, request).bind("command", command_name(command))).await
+}
+
 /// Removes personal data from a step of events about the user.
 const ERASE_EVENTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '', ray = NULL WHERE id IN (
         SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
         WHERE u.id = :user_id ORDER BY e.id LIMIT :step
     )";
 
 /// The same for events about other users that the user caused as an administrator.
 const ERASE_ACTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '', ray = NULL WHERE id IN (
         SELECT e.id FROM users AS u JOIN audit_events AS e ON e.actor_id = u.id AND e.id > u.erased_acts_cursor
         WHERE u.id = :user_id AND u.erasure_cursor IS NOT NULL ORDER BY e.id LIMIT :step
     )";
@@ -153,7 +194,7 @@ const EXPORT: &str = concat!(
     "SELECT id, created_at, type, reason, session_id,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
-            request_id
+            request_id, ray
      FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit * ",
     session_is_live!()
 );
@@ -165,8 +206,17 @@ const DELETE_OUTDATED: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
+pub const STATEMENTS: &[&str] = &[
+    RECORD,
+    RECORD_IF_CHANGED,
+    RECORD_OUTCOME,
+    RECORD_COMMAND,
+    ERASE_EVENTS,
+    ERASE_ACTS,
+    ADVANCE_ERASURE,
+    EXPORT,
+    DELETE_OUTDATED,
+];
 
 /// Events about a user and events caused by a user. Erasure keeps them without personal data.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -190,6 +240,7 @@ pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> S
     query(sql)
         .bind("now", request.now)
         .bind("request_id", request.request_id)
+        .bind("ray", request.request_id.ray())
         .bind("ip", request.peer.ip().as_deref())
         .bind("user_agent", request.peer.user_agent())
 }
@@ -221,4 +272,5 @@ fn bind(statement: Statement, event: Event) -> Statement {
         .bind("session_id", event.session_id)
         .bind("actor_id", event.actor_id)
         .bind("university_id", event.university_id)
+        .bind("object_id", event.object_id)
 }

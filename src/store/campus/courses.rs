@@ -7,6 +7,8 @@ use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit;
+use crate::store::audit::{RequestInfo, insert_event};
 use crate::store::read::Read;
 use crate::store::tenant::{departments, universities};
 use crate::store::{IdRow, Store, boolean};
@@ -74,19 +76,6 @@ pub enum CourseOutcome {
     Moved,
 }
 
-/// The outcome of one step of the deletion of a course.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CourseDeletionOutcome {
-    /// The course and all its enrolments are deleted.
-    Removed,
-    /// The course is unpublished and a thousand enrolments are deleted; more remain.
-    HasMore,
-    /// The course was moved to another department concurrently.
-    Moved,
-    /// There was no such course.
-    Missing,
-}
-
 /// The columns of a [`CourseRow`] but for `enrolled`.
 macro_rules! course_columns {
     () => {
@@ -111,6 +100,7 @@ macro_rules! in_place {
         "id = :course_id AND department_id IS :department_id"
     };
 }
+pub(in crate::store::campus) use in_place;
 
 const INSERT: &str = concat!(
     "INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
@@ -127,67 +117,85 @@ const INSERT: &str = concat!(
 
 const SELECT: &str = concat!("SELECT ", course_columns!(), ", ", is_enrolled!(), " FROM courses WHERE id = :course_id");
 
+/// The row that the preceding statement added.
+const RECORD_CREATION: &str = insert_event! {
+    type: "'course_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "university_id", object_id: "id",
+    from: "FROM courses WHERE university_id = :university_id AND code = :code AND changes() > 0",
+};
+
+/// The conditions of a change: the course is in its place, and its new department exists.
+macro_rules! is_changeable {
+    () => {
+        concat!(
+            in_place!(),
+            " AND (
+                 :new_department_id IS NULL
+                 OR EXISTS (
+                     SELECT 1 FROM departments AS d
+                     WHERE d.university_id = courses.university_id AND d.id = :new_department_id
+                 )
+             )"
+        )
+    };
+}
+
+/// Written before the change, because a change to the present values is none.
+const RECORD_CHANGE: &str = insert_event! {
+    type: "'course_changed'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "university_id", object_id: "id",
+    from: concat!(
+        "FROM courses WHERE ",
+        is_changeable!(),
+        " AND (
+             title <> coalesce(:title, title) OR code <> coalesce(:code, code)
+             OR is_public <> coalesce(:is_public, is_public)
+             OR (:is_moved = 1 AND department_id IS NOT :new_department_id)
+         )"
+    ),
+};
+
 const UPDATE: &str = concat!(
     "UPDATE courses
      SET title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
          department_id = CASE WHEN :is_moved = 1 THEN :new_department_id ELSE department_id END
      WHERE ",
-    in_place!(),
-    " AND (
-         :new_department_id IS NULL
-         OR EXISTS (
-             SELECT 1 FROM departments AS d
-             WHERE d.university_id = courses.university_id AND d.id = :new_department_id
-         )
-     )
-     RETURNING ",
+    is_changeable!(),
+    " RETURNING ",
     course_columns!(),
     ", ",
     is_enrolled!()
 );
 
-/// Ends new enrolments before the existing ones are deleted.
-const UNPUBLISH: &str = concat!("UPDATE courses SET is_public = 0 WHERE ", in_place!());
-
-/// One statement deletes at most a thousand enrolments, so that it does not block the database.
-const DELETE_ENROLLMENTS: &str = concat!(
-    "DELETE FROM enrollments WHERE id IN (
-         SELECT e.id FROM (SELECT id FROM courses WHERE ",
-    in_place!(),
-    ") AS c JOIN enrollments AS e ON e.course_id = c.id LIMIT 1000
-     )"
-);
-
-const DELETE: &str = concat!(
-    "DELETE FROM courses WHERE ",
-    in_place!(),
-    " AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = :course_id)
-     RETURNING id"
-);
-
 const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = :course_id";
 
-const SELECT_IN_PLACE: &str = concat!("SELECT id FROM courses WHERE ", in_place!());
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, UPDATE, UNPUBLISH, DELETE_ENROLLMENTS, DELETE, SELECT_PRESENT, SELECT_IN_PLACE];
+pub const STATEMENTS: &[&str] = &[INSERT, RECORD_CREATION, SELECT, RECORD_CHANGE, UPDATE, SELECT_PRESENT];
 
 /// Adds a course.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Result<CourseOutcome, DbError> {
+pub async fn create(
+    store: &Store,
+    new: &NewCourse<'_>,
+    actor: UserId,
+    request: RequestInfo<'_>,
+) -> Result<CourseOutcome, DbError> {
     let insert = query(INSERT)
         .bind("university_id", new.university_id)
         .bind("department_id", new.department_id)
         .bind("title", new.title)
         .bind("code", new.code)
         .bind("is_public", new.is_public)
-        .bind("now", now);
+        .bind("now", request.now);
+    let record = audit::insert(RECORD_CREATION, request)
+        .bind("university_id", new.university_id)
+        .bind("code", new.code)
+        .bind("actor_id", actor);
     let department = departments::present(new.university_id, new.department_id);
     let university = universities::present(new.university_id);
-    let [rows, department, university] = store.batch([insert, department, university]).await?;
+    let [rows, _, department, university] = store.batch([insert, record, department, university]).await?;
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,
@@ -220,12 +228,17 @@ pub struct CourseLocation {
 
 impl CourseLocation {
     /// A statement about the course, guarded by [`in_place!`].
-    fn query(self, sql: &'static str) -> Statement {
-        query(sql).bind("course_id", self.id).bind("department_id", self.department_id)
+    pub(in crate::store::campus) fn query(self, sql: &'static str) -> Statement {
+        self.bind(query(sql))
+    }
+
+    fn bind(self, statement: Statement) -> Statement {
+        statement.bind("course_id", self.id).bind("department_id", self.department_id)
     }
 }
 
-fn present(id: CourseId) -> Statement {
+/// Selects the id of a course if it exists.
+pub(in crate::store::campus) fn present(id: CourseId) -> Statement {
     query(SELECT_PRESENT).bind("course_id", id)
 }
 
@@ -237,20 +250,23 @@ pub async fn update(
     store: &Store,
     place: CourseLocation,
     change: &CourseChange,
-    viewer: UserId,
+    actor: UserId,
+    request: RequestInfo<'_>,
 ) -> Result<CourseOutcome, DbError> {
     let new_department_id = change.department_id.flatten();
-    let update = place
-        .query(UPDATE)
-        .bind("title", change.title.as_ref())
-        .bind("code", change.code.as_ref())
-        .bind("is_public", change.is_public)
-        .bind("is_moved", change.department_id.is_some())
-        .bind("new_department_id", new_department_id)
-        .bind("viewer_id", viewer);
+    let change = |statement: Statement| {
+        statement
+            .bind("title", change.title.as_ref())
+            .bind("code", change.code.as_ref())
+            .bind("is_public", change.is_public)
+            .bind("is_moved", change.department_id.is_some())
+            .bind("new_department_id", new_department_id)
+    };
+    let record = change(place.bind(audit::insert(RECORD_CHANGE, request))).bind("actor_id", actor);
+    let update = change(place.query(UPDATE)).bind("viewer_id", actor);
     let department = departments::present(place.university_id, new_department_id);
-    let statements = [update, department, present(place.id)];
-    let [rows, department, course] = match store.batch(statements).await {
+    let statements = [record, update, department, present(place.id)];
+    let [_, rows, department, course] = match store.batch(statements).await {
         Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(CourseOutcome::CodeTaken),
         other => other?,
     };
@@ -259,29 +275,5 @@ pub async fn update(
         None if course.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchCourse,
         None if is_missing(new_department_id, &department)? => CourseOutcome::NoSuchDepartment,
         None => CourseOutcome::Moved,
-    })
-}
-
-/// One step of the deletion of a course: unpublishes it and deletes a thousand of its enrolments, then the course if
-/// none remain.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn delete(store: &Store, place: CourseLocation) -> Result<CourseDeletionOutcome, DbError> {
-    let [_, _, deleted, present, in_place] = store
-        .batch([
-            place.query(UNPUBLISH),
-            place.query(DELETE_ENROLLMENTS),
-            place.query(DELETE),
-            present(place.id),
-            place.query(SELECT_IN_PLACE),
-        ])
-        .await?;
-    let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());
-    Ok(match (is_there(&deleted)?, is_there(&present)?, is_there(&in_place)?) {
-        (true, ..) => CourseDeletionOutcome::Removed,
-        (false, true, true) => CourseDeletionOutcome::HasMore,
-        (false, true, false) => CourseDeletionOutcome::Moved,
-        (false, false, _) => CourseDeletionOutcome::Missing,
     })
 }

@@ -6,6 +6,8 @@ use crate::domain::authz::Role;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
+use crate::store::audit;
+use crate::store::audit::{RequestInfo, insert_event};
 use crate::store::authz::grants::role_names;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
@@ -70,6 +72,14 @@ const SELECT_OF_COURSE: &str = "
           AND coalesce(own.department_id, 0) IN (0, coalesce(c.department_id, 0))
     )";
 
+/// The end of an enrolment by another user than its owner; the event is about the owner.
+const RECORD_END: &str = insert_event! {
+    type: "'enrollment_ended'", reason: "NULL", user_id: "e.user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "c.university_id", object_id: "c.id",
+    from: "FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
+           WHERE e.id = :enrollment_id AND e.user_id <> :actor_id",
+};
+
 const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
 
 const EXPORT: &str = concat!(
@@ -79,7 +89,7 @@ const EXPORT: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, RECORD_END, DELETE, EXPORT];
 
 /// Enrolments in the export. The key is the course, by which an index lists the enrolments of a user.
 pub(in crate::store::campus) const SECTION: Section =
@@ -157,7 +167,8 @@ pub fn of_course(course_id: CourseId, caller: UserId, roles: &[Role], page: Page
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, id: EnrollmentId) -> Result<bool, DbError> {
-    let [rows] = store.batch([query(DELETE).bind("enrollment_id", id)]).await?;
+pub async fn delete(store: &Store, id: EnrollmentId, actor: UserId, request: RequestInfo<'_>) -> Result<bool, DbError> {
+    let record = audit::insert(RECORD_END, request).bind("enrollment_id", id).bind("actor_id", actor);
+    let [_, rows] = store.batch([record, query(DELETE).bind("enrollment_id", id)]).await?;
     Ok(!rows.all::<IdRow>()?.is_empty())
 }

@@ -1,6 +1,8 @@
 //! Courses and enrolments. Without the feature `campus`, only the erasure of enrolments.
 
 #[cfg(feature = "campus")]
+pub mod course_deletion;
+#[cfg(feature = "campus")]
 pub mod course_lists;
 #[cfg(feature = "campus")]
 pub mod courses;

@@ -2,10 +2,13 @@
 
 use serde::Deserialize;
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
+use crate::store::audit;
+use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants::caller_sees_university;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -58,10 +61,17 @@ const DELETE: &str = "
       )
     RETURNING id";
 
+/// The row that the preceding statement added.
+const RECORD_CREATION: &str = insert_event! {
+    type: "'department_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "university_id", object_id: "id",
+    from: "FROM departments WHERE university_id = :university_id AND name = :name AND changes() > 0",
+};
+
 const SELECT_PRESENT: &str = "SELECT id FROM departments WHERE university_id = :university_id AND id = :department_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, RECORD_CREATION, SELECT_PRESENT];
 
 /// The outcome of adding a department.
 pub enum CreationOutcome {
@@ -81,10 +91,13 @@ pub async fn create(
     store: &Store,
     university_id: UniversityId,
     name: &Label,
-    now: Timestamp,
+    actor: UserId,
+    request: RequestInfo<'_>,
 ) -> Result<CreationOutcome, DbError> {
-    let insert = query(INSERT).bind("university_id", university_id).bind("name", name).bind("now", now);
-    let [rows, university] = store.batch([insert, universities::present(university_id)]).await?;
+    let new = |statement: Statement| statement.bind("university_id", university_id).bind("name", name);
+    let insert = new(query(INSERT)).bind("now", request.now);
+    let record = new(audit::insert(RECORD_CREATION, request)).bind("actor_id", actor);
+    let [rows, _, university] = store.batch([insert, record, universities::present(university_id)]).await?;
     Ok(match rows.first()? {
         Some(row) => CreationOutcome::Created(row),
         None if university.all::<IdRow>()?.is_empty() => CreationOutcome::NoSuchUniversity,
@@ -103,9 +116,17 @@ pub fn list(university_id: UniversityId, caller: UserId, page: PageRequest) -> R
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, university_id: UniversityId, id: DepartmentId) -> Result<DeletionOutcome, DbError> {
+pub async fn delete(
+    store: &Store,
+    university_id: UniversityId,
+    id: DepartmentId,
+    actor: UserId,
+    request: RequestInfo<'_>,
+) -> Result<DeletionOutcome, DbError> {
     let delete = query(DELETE).bind("university_id", university_id).bind("department_id", id);
-    let [deleted, present] = store.batch([delete, present(university_id, Some(id))]).await?;
+    let event = Event::of(EventType::DepartmentDeleted, None).by(actor).at(university_id).about(id.get());
+    let statements = [delete, record_if_changed(request, event), present(university_id, Some(id))];
+    let [deleted, _, present] = store.batch(statements).await?;
     DeletionOutcome::read(&deleted, &present)
 }
 

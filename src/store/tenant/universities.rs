@@ -2,13 +2,14 @@
 
 use serde::Deserialize;
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::audit;
-use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -86,6 +87,20 @@ const UPDATE: &str = concat!(
     columns!()
 );
 
+/// The row that the preceding statement added.
+const RECORD_CREATION: &str = insert_event! {
+    type: "'university_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "id", from: "FROM universities WHERE slug = :slug AND changes() > 0",
+};
+
+/// Written before the change, because a change to the present values is none.
+const RECORD_CHANGE: &str = insert_event! {
+    type: "'university_changed'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "id",
+    from: "FROM universities
+           WHERE id = :university_id AND (name <> coalesce(:name, name) OR slug <> coalesce(:slug, slug))",
+};
+
 /// Each role is an event of its own, written before the roles are deleted.
 const RECORD_ROLES: &str = insert_event! {
     type: "'role_removed'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
@@ -107,8 +122,19 @@ const DELETE: &str = concat!(
 const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = :university_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_CALLER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    SELECT,
+    SELECT_ALL,
+    SELECT_OF_CALLER,
+    UPDATE,
+    RECORD_CREATION,
+    RECORD_CHANGE,
+    RECORD_ROLES,
+    DELETE_ROLES,
+    DELETE,
+    SELECT_PRESENT,
+];
 
 /// Selects the id of a university if it exists.
 pub(in crate::store) fn present(id: UniversityId) -> Statement {
@@ -123,10 +149,12 @@ pub async fn create(
     store: &Store,
     name: &Label,
     slug: &Slug,
-    now: Timestamp,
+    actor: UserId,
+    request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let insert = query(INSERT).bind("name", name).bind("slug", slug).bind("now", now);
-    let [rows] = store.batch([insert]).await?;
+    let insert = query(INSERT).bind("name", name).bind("slug", slug).bind("now", request.now);
+    let record = audit::insert(RECORD_CREATION, request).bind("slug", slug).bind("actor_id", actor);
+    let [rows, _] = store.batch([insert, record]).await?;
     rows.first()
 }
 
@@ -163,9 +191,12 @@ pub async fn update(
     id: UniversityId,
     name: Option<&Label>,
     slug: Option<&Slug>,
+    actor: UserId,
+    request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let update = query(UPDATE).bind("university_id", id).bind("name", name).bind("slug", slug);
-    let [rows] = store.batch([update]).await?;
+    let change = |statement: Statement| statement.bind("university_id", id).bind("name", name).bind("slug", slug);
+    let record = change(audit::insert(RECORD_CHANGE, request)).bind("actor_id", actor);
+    let [_, rows] = store.batch([record, change(query(UPDATE))]).await?;
     rows.first()
 }
 
@@ -179,11 +210,12 @@ pub async fn delete(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<DeletionOutcome, DbError> {
-    let [_, _, deleted, present] = store
+    let [_, _, deleted, _, present] = store
         .batch([
             audit::insert(RECORD_ROLES, request).bind("university_id", id).bind("actor_id", actor),
             query(DELETE_ROLES).bind("university_id", id),
             query(DELETE).bind("university_id", id),
+            record_if_changed(request, Event::of(EventType::UniversityDeleted, None).by(actor).at(id)),
             present(id),
         ])
         .await?;

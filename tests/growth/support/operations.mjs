@@ -6,6 +6,7 @@
 // times; nothing depends on the stored rows of others. So a statement whose plan becomes a scan reads a hundred
 // thousand rows too many, and an additional statement shows as well.
 import { login, logout, me, newUser, post, refresh, register, send } from "../../e2e/support/client.mjs";
+import { rows } from "../../e2e/support/database.mjs";
 import { decode, forge } from "../../e2e/support/tokens.mjs";
 import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
 
@@ -262,12 +263,29 @@ export const OPERATIONS = [
   },
   withoutDatabase("getHealth", (service) => send(service, "/health")),
   withoutDatabase("getCircuitBreaker", (service) => send(service, "/operator/circuit-breaker", { headers: OPERATOR })),
-  withoutDatabase("setCircuitBreaker", (service) =>
-    post(service, "/operator/circuit-breaker", { state: "automatic" }, OPERATOR),
-  ),
+  {
+    id: "setCircuitBreaker",
+    status: 200,
+    // The event of the command is written behind the response.
+    trips: 1,
+    reads: () => 1,
+    writes: () => 3,
+    async perform(service) {
+      const before = await commands(service);
+      const response = await post(service, "/operator/circuit-breaker", { state: "automatic" }, OPERATOR);
+      while ((await commands(service)) === before);
+      return response;
+    },
+  },
   withoutDatabase("getOpenapiJson", (service) => send(service, "/openapi.json")),
   withoutDatabase("getOpenapiYaml", (service) => send(service, "/openapi.yaml")),
 ];
+
+/** The number of recorded commands. */
+async function commands(service) {
+  const sql = "SELECT count(*) AS number FROM audit_events WHERE id > (SELECT max(id) - 100 FROM audit_events) AND type = ?1";
+  return (await rows(service.db, sql, "breaker_commanded"))[0].number;
+}
 
 function withoutDatabase(id, perform) {
   return { id, status: 200, trips: 0, reads: () => 0, writes: () => 0, perform };

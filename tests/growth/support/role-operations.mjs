@@ -98,11 +98,11 @@ const OF_UNIVERSITIES = [
   operation("listUniversities", "boss", page("/universities", "&cursor=5000"), { kind: "late", reads: PAGE }),
   operation("getUniversity", "student", get(UNIVERSITY), { reads: 2 }),
   operation("getUniversity", "stranger", get(UNIVERSITY), { status: 404, reads: 1 }),
-  operation("createUniversity", "boss", ask("POST", "/universities", named), { status: 201, reads: 3 }),
-  operation("updateUniversity", "boss", ask("PATCH", UNIVERSITY, named), { reads: 3 }),
+  operation("createUniversity", "boss", ask("POST", "/universities", named), { status: 201, reads: 6 }),
+  operation("updateUniversity", "boss", ask("PATCH", UNIVERSITY, named), { reads: 5 }),
   operation("deleteUniversity", "boss", ask("DELETE", "/universities/{made}"), {
     status: 204,
-    reads: 6,
+    reads: 7,
     prepare: [["boss", makes("/universities", named)]],
   }),
   // No university is in use for free, and none is searched: the first course or department is the answer.
@@ -115,10 +115,10 @@ const OF_UNIVERSITIES = [
   operation("listDepartments", "student", page(DEPARTMENTS), { reads: 3 + PAGE }),
   operation("listDepartments", "stranger", page(DEPARTMENTS), { status: 404, reads: 2 }),
   operation("listDepartments", "manifold", page(DEPARTMENTS), { status: 404, reads: 3 }),
-  operation("createDepartment", "rector", ask("POST", DEPARTMENTS, named), { status: 201, reads: 9 }),
+  operation("createDepartment", "rector", ask("POST", DEPARTMENTS, named), { status: 201, reads: 12 }),
   operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/{made}`), {
     status: 204,
-    reads: 4,
+    reads: 5,
     prepare: [["rector", makes(DEPARTMENTS, named)]],
   }),
   operation("deleteDepartment", "rector", ask("DELETE", `${DEPARTMENTS}/${HUGE_FIRST_DEPARTMENT}`), {
@@ -181,11 +181,11 @@ const OF_COURSES = [
   operation("listCourses", "boss", page("/courses", `&cursor=${MIDDLE}`), { kind: "late", reads: PAGE }),
   operation("getCourse", undefined, anonymous(COURSE), { reads: 1 }),
   operation("getCourse", "student", get(COURSE), { reads: 2 }),
-  operation("createCourse", "rector", ask("POST", COURSES, course), { status: 201, reads: 12 }),
-  operation("updateCourse", "rector", ask("PATCH", COURSE, course), { reads: 5 }),
+  operation("createCourse", "rector", ask("POST", COURSES, course), { status: 201, reads: 15 }),
+  operation("updateCourse", "rector", ask("PATCH", COURSE, course), { reads: 7 }),
   operation("deleteCourse", "rector", ask("DELETE", "/courses/{made}"), {
     status: 204,
-    reads: 8,
+    reads: 9,
     prepare: [["rector", makes(COURSES, course)]],
   }),
   ...[["", undefined], ["&cursor=410000", "late"]].map(([cursor, kind]) =>
@@ -203,7 +203,13 @@ const OF_COURSES = [
   operation("getEnrollment", "student", get("/enrollments/1"), { reads: 3 }),
   operation("endEnrollment", "student", ask("DELETE", "/enrollments/{made}"), {
     status: 204,
-    reads: 4,
+    reads: 5,
+    prepare: [["rector", makes(COURSES, course)], ["student", makes("/courses/{made}/enrollments")]],
+  }),
+  operation("endEnrollment", "rector", ask("DELETE", "/enrollments/{made}"), {
+    kind: "of another user",
+    status: 204,
+    reads: 9,
     prepare: [["rector", makes(COURSES, course)], ["student", makes("/courses/{made}/enrollments")]],
   }),
 ];
