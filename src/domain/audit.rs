@@ -50,11 +50,13 @@ pub enum EventType {
     Enabled,
     /// An administrator reset the throttle of the account.
     Unlocked,
+    /// A signed-in user lacked a permission; the event's reason names it.
+    AccessRefused,
 }
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -76,6 +78,7 @@ impl EventType {
         Self::Disabled,
         Self::Enabled,
         Self::Unlocked,
+        Self::AccessRefused,
     ];
 
     /// The type with this stored name, if there is one.
@@ -109,6 +112,37 @@ impl EventType {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::Unlocked => "unlocked",
+            Self::AccessRefused => "access_refused",
+        }
+    }
+
+    /// Does an event of this type say that nothing was changed? Such events are counted, and left out while the database
+    /// is full.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::RegistrationRefused
+            | Self::SignInRefused
+            | Self::RefreshRefused
+            | Self::PasswordChangeRefused
+            | Self::DeletionRefused
+            | Self::AccessRefused => true,
+            Self::Registered
+            | Self::SignedIn
+            | Self::Refreshed
+            | Self::ReuseDetected
+            | Self::SignedOut
+            | Self::SessionEnded
+            | Self::SessionsEnded
+            | Self::ProfileChanged
+            | Self::PasswordChanged
+            | Self::Exported
+            | Self::Deleted
+            | Self::RoleGranted
+            | Self::RoleRemoved
+            | Self::Disabled
+            | Self::Enabled
+            | Self::Unlocked => false,
         }
     }
 }
@@ -140,6 +174,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, for tests.
+    pub const ALL: [Self; 10] = [
+        Self::EmailTaken,
+        Self::RateLimited,
+        Self::UnknownUser,
+        Self::WrongPassword,
+        Self::Throttled,
+        Self::Overtaken,
+        Self::Disabled,
+        Self::Revoked,
+        Self::Retry,
+        Self::Limit,
+    ];
+
     /// The name, as stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -170,7 +218,7 @@ mod tests {
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
                       password_change_refused exported deleted deletion_refused role_granted role_removed \
-                      disabled enabled unlocked";
+                      disabled enabled unlocked access_refused";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -57,6 +57,22 @@ impl Peer {
             }
         }
     }
+
+    /// The network by which refusals are counted: the /24 of an IPv4 address, the /48 of an IPv6 address.
+    #[must_use]
+    pub fn wide_network(&self) -> String {
+        match self.address {
+            None => UNKNOWN_NETWORK.to_owned(),
+            Some(IpAddr::V4(address)) => {
+                let [a, b, c, _] = address.octets();
+                format!("{a}.{b}.{c}.0/24")
+            }
+            Some(IpAddr::V6(address)) => {
+                let prefix = u128::from(address) & (u128::MAX << 80);
+                format!("{}/48", Ipv6Addr::from(prefix))
+            }
+        }
+    }
 }
 
 fn printable(text: &str) -> String {
@@ -87,6 +103,14 @@ mod tests {
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(Peer::new(Some("::ffff:192.0.2.7"), None).ip().as_deref(), Some("192.0.2.7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_24_bits_of_ipv4_and_48_of_ipv6() {
+        let wide = |ip: &str| Peer::new(Some(ip), None).wide_network();
+        assert_eq!(wide("192.0.2.7"), "192.0.2.0/24");
+        assert_eq!(wide("2001:db8:7:2:3:4:5:6"), "2001:db8:7::/48");
+        assert_eq!(Peer::default().wide_network(), "unknown");
     }
 
     #[test]

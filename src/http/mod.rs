@@ -30,6 +30,7 @@ use axum::response::Response;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
@@ -60,7 +61,8 @@ impl App {
             let previous = settings.secret_key_previous.as_ref();
             let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
             let tokens = TokenAuthority::new(&settings.secret_key, previous, issuer, audience);
-            Arc::new(Configuration { settings, tokens })
+            let throttle_key = HashKey::derive(&settings.secret_key);
+            Arc::new(Configuration { settings, tokens, throttle_key })
         });
         let plain_router = routes::router(&presentation.base_path);
         let router = cors::wrap(plain_router.clone(), &presentation);

@@ -1,7 +1,7 @@
 //! Outcomes that several tables share.
 
 use crate::ports::{DbError, Rows};
-use crate::store::IdRow;
+use crate::store::{IdRow, deletion};
 
 /// The outcome of a deletion that references can prevent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub enum DeletionOutcome {
 }
 
 impl DeletionOutcome {
-    /// Reads the outcome from the ids that were deleted, and the ids that are present afterwards.
-    pub(in crate::store) fn read(deleted: &Rows, present: &Rows) -> Result<Self, DbError> {
-        Ok(match (deleted.all::<IdRow>()?.is_empty(), present.all::<IdRow>()?.is_empty()) {
-            (false, _) => Self::Deleted,
-            (true, false) => Self::InUse,
-            (true, true) => Self::Missing,
+    /// Reads the outcome from the mark of the deletion, and the ids that are present afterwards.
+    pub(in crate::store) fn read(mark: &Rows, present: &Rows) -> Result<Self, DbError> {
+        Ok(match (deletion::is_marked(mark)?, present.all::<IdRow>()?.is_empty()) {
+            (true, _) => Self::Deleted,
+            (false, false) => Self::InUse,
+            (false, true) => Self::Missing,
         })
     }
 }

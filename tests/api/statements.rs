@@ -9,7 +9,7 @@ use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
-use edge_auth::store::{audit, session};
+use edge_auth::store::{audit, deletion, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -17,6 +17,8 @@ use crate::support::sqlite::Sqlite;
 pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
     ("audit", audit::STATEMENTS),
+    ("audit/refusals", audit::refusals::STATEMENTS),
+    ("deletion", deletion::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_lists", course_lists::STATEMENTS),
@@ -47,7 +49,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
 /// a table in key order, and a partial index that holds only the wanted rows.
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
-    let is_merged = matches!(detail, "SCAN merged" | "SCAN m");
+    let is_merged = matches!(detail, "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";

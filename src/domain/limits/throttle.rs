@@ -167,7 +167,7 @@ impl HashKey {
     }
 
     /// A hash of texts that contain no NUL. Only a part of it is ever used, so its length cannot be extended.
-    fn hash(&self, texts: &[&str]) -> [u8; 32] {
+    pub(in crate::domain) fn hash(&self, texts: &[&str]) -> [u8; 32] {
         let mut hash = Sha256::new().chain_update(self.0);
         for text in texts {
             hash.update(text);

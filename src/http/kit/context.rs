@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
+use crate::domain::event_keys::EventStamp;
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
 use crate::domain::request_id::RequestId;
@@ -44,6 +46,7 @@ pub struct Ports {
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) tokens: TokenAuthority,
+    pub(crate) throttle_key: HashKey,
 }
 
 /// The settings and ports of a request, stored as an extension of it.
@@ -70,13 +73,18 @@ impl RequestContext {
 pub(crate) struct Configured {
     configuration: Arc<Configuration>,
     ports: Arc<Ports>,
+    stamp: EventStamp,
 }
 
 impl Configured {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let context = RequestContext::of(parts)?;
         let configuration = context.configuration.clone()?;
-        Ok(Self { configuration, ports: Arc::clone(&context.ports) })
+        let ports = Arc::clone(&context.ports);
+        let mut bytes = [0; 16];
+        (ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
+        let stamp = EventStamp::draw(ports.now, bytes);
+        Ok(Self { configuration, ports, stamp })
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -104,7 +112,14 @@ impl Configured {
             settings: &self.configuration.settings,
             tokens: &self.configuration.tokens,
             store: &self.ports.store,
-            request: RequestInfo { now: self.ports.now, peer: &self.ports.peer, request_id: &self.ports.request_id },
+            request: RequestInfo {
+                now: self.ports.now,
+                peer: &self.ports.peer,
+                request_id: &self.ports.request_id,
+                stamp: self.stamp,
+                key: &self.configuration.throttle_key,
+                omits_refusals: false,
+            },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,
             background: self.ports.background.as_ref(),

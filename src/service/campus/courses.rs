@@ -50,7 +50,7 @@ pub async fn create(
     caller.may(Permission::Campus(ManageCourses), &Resource::within(university_id, command.department_id))?;
     let CreateCourse { title, code, department_id, is_public } = command;
     let new = NewCourse { university_id, department_id: *department_id, title, code, is_public: *is_public };
-    saved(courses::create(ctx.store, &new, ctx.now()).await?)
+    saved(courses::create(ctx.store, &new, ctx.request).await?)
 }
 
 fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
@@ -112,7 +112,7 @@ pub async fn update(
     if let Some(department_id) = change.department_id {
         caller.may(Permission::Campus(ManageCourses), &Resource::within(found.university_id, department_id))?;
     }
-    saved(courses::update(ctx.store, place(id, found), change, caller.user.id).await?)
+    saved(courses::update(ctx.store, place(id, found), change, caller.user.id, ctx.request).await?)
 }
 
 const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
@@ -126,7 +126,7 @@ const fn place(id: CourseId, found: ResourceRow) -> CourseLocation {
 /// unpublished, and a repeated request continues; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Result<(), Error> {
     for _ in 0..DELETION_STEPS {
-        match courses::delete(ctx.store, place(id, found)).await? {
+        match courses::delete(ctx.store, place(id, found), ctx.request).await? {
             CourseDeletionOutcome::Removed => return Ok(()),
             CourseDeletionOutcome::HasMore => {}
             CourseDeletionOutcome::Moved => return Err(Error::Refused(MOVED)),
@@ -142,7 +142,7 @@ pub async fn delete(ctx: &Context<'_>, id: CourseId, found: ResourceRow) -> Resu
 /// `CONFLICT` when the caller is enrolled already; `FORBIDDEN` or `NOT_FOUND` when the course was unpublished or deleted
 /// concurrently; [`Error`] otherwise.
 pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
-    match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
+    match enrollments::create(ctx.store, id, user_id, ctx.request).await? {
         EnrollmentOutcome::Enrolled(row) => Ok(row),
         EnrollmentOutcome::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
         EnrollmentOutcome::Unpublished => Err(Error::Refused(UNPUBLISHED)),
@@ -171,5 +171,5 @@ pub fn enrollment(id: EnrollmentId) -> Reading<EnrollmentRow> {
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.
 pub async fn end_enrollment(ctx: &Context<'_>, id: EnrollmentId) -> Result<(), Error> {
-    if enrollments::delete(ctx.store, id).await? { Ok(()) } else { Err(Code::NotFound.into()) }
+    if enrollments::delete(ctx.store, id, ctx.request).await? { Ok(()) } else { Err(Code::NotFound.into()) }
 }

@@ -39,7 +39,7 @@ pub struct UniversityChange {
 /// # Errors
 /// `CONFLICT` when the slug is taken; [`Error`] otherwise.
 pub async fn create(ctx: &Context<'_>, new: &NewUniversity) -> Result<UniversityRow, Error> {
-    let row = universities::create(ctx.store, &new.name, &new.slug, ctx.now()).await?;
+    let row = universities::create(ctx.store, &new.name, &new.slug, ctx.request).await?;
     row.ok_or(Error::Refused(SLUG_TAKEN))
 }
 
@@ -96,7 +96,7 @@ pub async fn create_department(
     university_id: UniversityId,
     name: &Label,
 ) -> Result<DepartmentRow, Error> {
-    match departments::create(ctx.store, university_id, name, ctx.now()).await? {
+    match departments::create(ctx.store, university_id, name, ctx.request).await? {
         CreationOutcome::Created(row) => Ok(row),
         CreationOutcome::NameTaken => {
             Err(Error::Refused(Problem::conflict("University has a department of that name")))
@@ -116,7 +116,7 @@ pub fn departments(university_id: UniversityId, page: PageRequest) -> Reading<Pa
 /// # Errors
 /// `CONFLICT` while the department has courses or roles; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn delete_department(ctx: &Context<'_>, university_id: UniversityId, id: DepartmentId) -> Result<(), Error> {
-    match departments::delete(ctx.store, university_id, id).await? {
+    match departments::delete(ctx.store, university_id, id, ctx.request).await? {
         DeletionOutcome::Deleted => Ok(()),
         DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
         DeletionOutcome::Missing => Err(Code::NotFound.into()),

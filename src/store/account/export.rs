@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::user_data::OWNED;
@@ -79,7 +80,7 @@ pub struct ExportPage {
 
 /// Guarded like the sections: the statement runs before access is decided, and a refused caller must leave no event.
 const RECORD: &str = insert_event! {
-    type: "'exported'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
     university_id: "NULL", from: concat!(
         "WHERE EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
         session_is_live!()
@@ -103,7 +104,7 @@ pub fn page(
     let mut statements: Vec<Statement> =
         sections.map(|section| guarded(select(&section, before)).bind("now", request.now)).collect();
     if before.is_none() {
-        statements.push(guarded(audit::insert(RECORD, request)));
+        statements.push(guarded(audit::insert(RECORD, request, EventType::Exported)));
     }
     Read::of_all(statements, move |results| decode(results, before))
 }

@@ -29,6 +29,10 @@ pub struct AdminEventRow {
     pub event_type: String,
     /// The reason of a refusal, the cause of the event, or the role concerned.
     pub reason: Option<String>,
+    /// Refusals of a kind are one event; of other events, 1 or the number of sessions that ended.
+    pub count: i64,
+    /// The time of the latest refusal; `created_at` is that of the first.
+    pub last_at: Timestamp,
     /// The subject; absent if no account is concerned.
     pub user_id: Option<UserId>,
     pub session_id: Option<SessionId>,
@@ -46,7 +50,8 @@ const EXAMINED: i64 = 1000;
 
 macro_rules! columns {
     () => {
-        "id, created_at, type, reason, user_id, session_id, actor_id, university_id, ip, user_agent, request_id"
+        "id, created_at, type, reason, coalesce(count, 1) AS count, coalesce(last_at, created_at) AS last_at, user_id,
+         session_id, actor_id, university_id, ip, user_agent, request_id"
     };
 }
 
@@ -186,7 +191,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::RoleRemoved
         | EventType::Disabled
         | EventType::Enabled
-        | EventType::Unlocked => false,
+        | EventType::Unlocked
+        | EventType::AccessRefused => false,
     }
 }
 

@@ -1,14 +1,21 @@
 //! Audit events. Each is written in the same batch as the change it records, so neither exists without the other.
+//!
+//! A batch may be executed twice, if its first answer was lost. So the id of an event is drawn before, and the event is
+//! not written again. Its presence, not the number of changed rows, says whether the change was made.
 
 pub mod list;
+pub mod refusals;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
+use crate::domain::event_keys::EventStamp;
 use crate::domain::ids::{SessionId, UniversityId, UserId};
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::time::Timestamp;
-use crate::ports::{Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::IdRow;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::session::liveness::session_is_live;
@@ -22,6 +29,12 @@ pub struct RequestInfo<'a> {
     pub peer: &'a Peer,
     /// The id that the log and the response show too.
     pub request_id: &'a RequestId,
+    /// The numbers drawn for the ids of what it writes.
+    pub stamp: EventStamp,
+    /// The key of the hashes by which refusals are counted.
+    pub key: &'a HashKey,
+    /// The database is nearly full, so refusals are not recorded.
+    pub omits_refusals: bool,
 }
 
 /// An audit event, without the columns that come from the request.
@@ -58,6 +71,12 @@ impl Event {
         Self { reason: Some(reason.as_str()), ..self }
     }
 
+    /// Sets the name of the permission that the caller lacked.
+    #[must_use]
+    pub const fn for_want_of(self, permission: &'static str) -> Self {
+        Self { reason: Some(permission), ..self }
+    }
+
     /// Sets the session of the event.
     #[must_use]
     pub const fn in_session(self, session_id: SessionId) -> Self {
@@ -77,51 +96,93 @@ impl Event {
     }
 }
 
-/// The only way to write audit events: `INSERT INTO audit_events … SELECT`, with expressions for the columns and an
-/// optional `FROM` clause. [`insert`] binds the values of the request.
+/// The columns that the event of a change sets.
+macro_rules! event_columns {
+    () => {
+        "id, nonce, created_at, type, reason, user_id, session_id, actor_id, university_id, count, request_id, ip, user_agent"
+    };
+}
+pub(in crate::store) use event_columns;
+
+macro_rules! count_or_null {
+    () => {
+        "NULL"
+    };
+    ($count:expr) => {
+        $count
+    };
+}
+pub(in crate::store) use count_or_null;
+
+/// The start of every statement that writes an event of a change. The rest of the statement selects the event.
+const INSERT: &str = concat!("INSERT INTO audit_events (", event_columns!(), ") ");
+
+/// The condition that the request's event was written: by this execution of the batch, or by an earlier one.
+macro_rules! is_recorded {
+    () => {
+        "EXISTS (SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023 AND nonce = :nonce)"
+    };
+}
+pub(in crate::store) use is_recorded;
+
+/// The only way to write the event of a change: `INSERT INTO audit_events … SELECT`, with expressions for the columns and
+/// an optional `FROM` clause. [`insert`] binds the values of the request. The event is written once, even if the batch is
+/// executed twice.
 ///
 /// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
 /// the request id from the new row.
 macro_rules! insert_event {
     (
         type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr $(, from: $from:expr)? $(,)?
+        actor_id: $actor:expr, university_id: $university:expr $(, count: $count:expr)? $(, from: $from:expr)? $(,)?
     ) => {
         concat!(
-            "INSERT INTO audit_events
-                 (created_at, type, reason, user_id, session_id, actor_id, university_id, request_id, ip, user_agent)
-             SELECT :now, ", $type, ", ", $reason, ", ", $user, ", ", $session, ", ", $actor, ", ", $university,
-            ", :request_id, :ip, :user_agent ",
-            $($from)?
+            "INSERT INTO audit_events (", $crate::store::audit::event_columns!(), ") SELECT
+                 coalesce(
+                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023), :event_id
+                 ) AS id, :nonce AS nonce, :now AS created_at, e.*,
+                 :request_id AS request_id, :ip AS ip, :user_agent AS user_agent
+             FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
+            " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, ",
+            $crate::store::audit::count_or_null!($($count)?), " AS count ",
+            $($from,)?
+            ") AS e WHERE NOT ", $crate::store::audit::is_recorded!()
         )
     };
 }
 pub(in crate::store) use insert_event;
 
-const RECORD: &str = insert_event! {
-    type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
-    actor_id: ":actor_id", university_id: ":university_id",
-};
+/// The same for one event per row of the `FROM` clause. The second execution of a batch must find no such row any more.
+macro_rules! insert_events {
+    (
+        type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
+        actor_id: $actor:expr, university_id: $university:expr, from: $from:expr $(,)?
+    ) => {
+        concat!(
+            "INSERT INTO audit_events (", $crate::store::audit::event_columns!(), ") SELECT
+                 max(:event_id, coalesce((SELECT max(id) + 1 FROM audit_events), 1)) + row_number() OVER () - 1 AS id,
+                 :nonce AS nonce, :now AS created_at, e.*,
+                 :request_id AS request_id, :ip AS ip, :user_agent AS user_agent
+             FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
+            " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, NULL AS count ", $from,
+            ") AS e"
+        )
+    };
+}
+pub(in crate::store) use insert_events;
 
-/// Only if the preceding statement of the batch changed a row.
+/// Only if the preceding statement of the batch changed a row. When the batch is executed again it does not, but then
+/// the event is there already.
 const RECORD_IF_CHANGED: &str = insert_event! {
     type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
     actor_id: ":actor_id", university_id: ":university_id", from: "WHERE changes() > 0",
 };
 
-/// The event depends on whether the preceding statement of the batch changed a row.
-const RECORD_OUTCOME: &str = insert_event! {
-    type: "CASE WHEN is_done THEN :type ELSE :refused_type END",
-    reason: "CASE WHEN is_done THEN :reason ELSE :refused_reason END",
-    user_id: ":user_id",
-    session_id: "CASE WHEN is_done THEN :session_id ELSE :refused_session_id END",
-    actor_id: ":actor_id", university_id: ":university_id",
-    from: "FROM (SELECT changes() > 0 AS is_done)",
-};
+const SELECT_RECORDED: &str = concat!("SELECT 1 AS id WHERE ", is_recorded!());
 
 /// Removes personal data from a step of events about the user.
 const ERASE_EVENTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '' WHERE id IN (
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '', refusal_tag = NULL WHERE id IN (
         SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
         WHERE u.id = :user_id ORDER BY e.id LIMIT :step
     )";
@@ -145,7 +206,8 @@ const ADVANCE_ERASURE: &str = "
 
 /// The address and the user agent of an administrator belong to the administrator, not to the subject.
 const EXPORT: &str = concat!(
-    "SELECT id, created_at, type, reason, session_id,
+    "SELECT id, created_at, type, reason, coalesce(count, 1) AS count, created_at AS first_at,
+            coalesce(last_at, created_at) AS last_at, session_id,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
             request_id
@@ -157,11 +219,12 @@ const EXPORT: &str = concat!(
 const DELETE_OUTDATED: &str = "
     DELETE FROM audit_events WHERE id IN (
         SELECT id FROM (SELECT id, created_at FROM audit_events ORDER BY id LIMIT :step) WHERE created_at <= :cutoff
-    )";
+    )
+    AND NOT EXISTS (SELECT 1 FROM clean_up_positions WHERE walk = 'audit_events' AND nonce = :nonce)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[RECORD, RECORD_IF_CHANGED, RECORD_OUTCOME, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
+    &[RECORD_IF_CHANGED, SELECT_RECORDED, ERASE_EVENTS, ERASE_ACTS, ADVANCE_ERASURE, EXPORT, DELETE_OUTDATED];
 
 /// Events about a user and events caused by a user. Erasure keeps them without personal data.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -180,40 +243,55 @@ pub(in crate::store) const OWNED: Owned = Owned {
     }),
 };
 
-/// An [`insert_event!`] statement, with the values of the request bound.
-pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> Statement {
-    query(sql)
+/// An [`insert_event!`] statement, with the type of the event and the values of the request bound.
+pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    bind_mark(query(sql), request, event_type)
+        .bind("type", event_type)
         .bind("now", request.now)
         .bind("request_id", request.request_id)
         .bind("ip", request.peer.ip().as_deref())
         .bind("user_agent", request.peer.user_agent())
 }
 
-/// Records an event in any case.
-pub(in crate::store) fn record(request: RequestInfo<'_>, event: Event) -> Statement {
-    bind(insert(RECORD, request), event)
+/// Binds the values of [`is_recorded!`].
+pub(in crate::store) fn bind_mark(statement: Statement, request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    statement.bind("event_id", request.stamp.id()).bind("nonce", request.stamp.nonce_of(event_type))
 }
 
 /// Records an event if the preceding statement of the batch changed a row.
 pub(in crate::store) fn record_if_changed(request: RequestInfo<'_>, event: Event) -> Statement {
-    bind(insert(RECORD_IF_CHANGED, request), event)
+    bind(insert(RECORD_IF_CHANGED, request, event.kind), event)
 }
 
 /// Records one of two events of the same user: `done` if the preceding statement of the batch changed a row, otherwise
-/// `refused`.
-pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> Statement {
-    bind(insert(RECORD_OUTCOME, request), done)
-        .bind("refused_type", refused.kind)
-        .bind("refused_reason", refused.reason)
-        .bind("refused_session_id", refused.session_id)
+/// the refusal.
+pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> [Statement; 2] {
+    [record_if_changed(request, done), refusals::count_unless(request, refused, done.kind)]
+}
+
+/// Selects a row if the event of this type was recorded. It follows the statement that records it.
+pub(in crate::store) fn recorded(request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    bind_mark(query(SELECT_RECORDED), request, event_type)
+}
+
+/// Was the change made, by this execution of the batch or by an earlier one? `changed` are the rows that the change
+/// returned, `recorded` those of [`recorded`]. A batch that is executed without its events, because the database is full,
+/// has only the former.
+pub(in crate::store) fn is_done(changed: &Rows, recorded: &Rows) -> Result<bool, DbError> {
+    Ok(!changed.all::<IdRow>()?.is_empty() || !recorded.all::<IdRow>()?.is_empty())
 }
 
 fn bind(statement: Statement, event: Event) -> Statement {
     statement
-        .bind("type", event.kind)
         .bind("reason", event.reason)
         .bind("user_id", event.user_id)
         .bind("session_id", event.session_id)
         .bind("actor_id", event.actor_id)
         .bind("university_id", event.university_id)
+}
+
+/// The statement that selects the event which this statement would write; `None` if it writes no event. A statement that
+/// counts a refusal becomes one that does nothing.
+pub(in crate::store) fn without_event(sql: &'static str) -> Option<&'static str> {
+    sql.strip_prefix(INSERT).or_else(|| refusals::is_count(sql).then_some(refusals::NOTHING))
 }

@@ -9,11 +9,11 @@ use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::audit;
-use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
-use crate::store::authz::grants::{GrantRow, is_sole_administrator};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::audit::{Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
+use crate::store::authz::grants::{GrantRow, grant_columns, is_sole_administrator};
+use crate::store::{Store, boolean};
 
 /// Grants per user. Every request of the user reads all of them.
 pub const MAX_GRANTS: i64 = 200;
@@ -136,8 +136,8 @@ macro_rules! department_exists {
 }
 
 const INSERT_GRANT: &str = concat!(
-    "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-     SELECT u.id, :university_id, :role, :department_id, :now FROM users AS u
+    "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at, nonce)
+     SELECT u.id, :university_id, :role, :department_id, :now, :nonce FROM users AS u
      WHERE ",
     is_grantee!(),
     " AND ",
@@ -149,17 +149,27 @@ const INSERT_GRANT: &str = concat!(
     university_exists!(),
     " AND ",
     department_exists!(),
-    " ON CONFLICT DO NOTHING
-     RETURNING id, user_id, role, university_id, department_id, created_at,
-               (SELECT email FROM users WHERE id = user_university_roles.user_id) AS email,
-               (SELECT full_name FROM users WHERE id = user_university_roles.user_id) AS full_name"
+    " ON CONFLICT DO NOTHING"
 );
 
-/// Follows [`INSERT_GRANT`] directly, and reads the grantee from the row that it inserted.
+/// The grant `g` that this request added, and its user `u`.
+macro_rules! new_grant {
+    () => {
+        concat!(
+            "users AS u JOIN user_university_roles AS g
+                 ON g.user_id = u.id AND coalesce(g.university_id, 0) = coalesce(:university_id, 0) AND g.role = :role
+                 AND coalesce(g.department_id, 0) = coalesce(:department_id, 0)
+             WHERE g.nonce = :grant_nonce AND ",
+            is_grantee!()
+        )
+    };
+}
+
+const SELECT_GRANT: &str = concat!("SELECT ", grant_columns!(), " FROM ", new_grant!());
+
 const RECORD_GRANT: &str = insert_event! {
-    type: "'role_granted'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
-    university_id: "university_id",
-    from: "FROM user_university_roles WHERE id = last_insert_rowid() AND changes() > 0",
+    type: ":type", reason: "g.role", user_id: "g.user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "g.university_id", from: concat!("FROM ", new_grant!()),
 };
 
 /// The reason if [`INSERT_GRANT`] inserted nothing.
@@ -203,7 +213,7 @@ const SELECT_REMAINDER: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
+pub const STATEMENTS: &[&str] = &[INSERT_GRANT, SELECT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -236,20 +246,24 @@ pub async fn grant(
         Grantee::Id(id) => (Some(*id), None),
         Grantee::Email(email) => (None, Some(email)),
     };
-    let of_grant = |sql| {
-        query(sql)
+    let of_grant = |statement: Statement| {
+        statement
             .bind("user_id", user_id)
             .bind("email", email)
             .bind("may_name_any_user", grantor.may_name_any_user)
-            .bind("allowed_by", grantor.allowed_by)
             .bind("role", new.role)
             .bind("university_id", new.university_id)
             .bind("department_id", new.department_id)
     };
-    let insert = of_grant(INSERT_GRANT).bind("now", request.now);
+    let nonce = request.stamp.nonce();
+    let insert = of_grant(query(INSERT_GRANT)).bind("now", request.now).bind("nonce", nonce);
     let insert = insert.bind("max_grants", MAX_GRANTS).bind("max_grants_here", MAX_GRANTS_HERE);
-    let record = audit::insert(RECORD_GRANT, request).bind("actor_id", grantor.id);
-    let [inserted, _, refusal] = store.batch([insert, record, of_grant(SELECT_REFUSAL)]).await?;
+    let insert = insert.bind("allowed_by", grantor.allowed_by);
+    let select = of_grant(query(SELECT_GRANT)).bind("grant_nonce", nonce);
+    let record = of_grant(audit::insert(RECORD_GRANT, request, EventType::RoleGranted)).bind("grant_nonce", nonce);
+    let refusal = of_grant(query(SELECT_REFUSAL)).bind("allowed_by", grantor.allowed_by);
+    let [_, inserted, _, refusal] =
+        store.batch([insert, select, record.bind("actor_id", grantor.id), refusal]).await?;
     if let Some(row) = inserted.first()? {
         return Ok(GrantOutcome::Granted(row));
     }
@@ -287,14 +301,15 @@ pub async fn remove(
     let of_grant = |sql| query(sql).bind("grant_id", row.id).bind("allowed_by", remover.allowed_by);
     let event = Event::of(EventType::RoleRemoved, row.user_id).concerning(role, row.university_id);
     let event = if remover.id == row.user_id { event } else { event.by(remover.id) };
-    let statements = [of_grant(DELETE_GRANT), record_if_changed(request, event), of_grant(SELECT_REMAINDER)];
-    let [deleted, _, remainder] = store.batch(statements).await?;
+    let [record, recorded] = [record_if_changed(request, event), recorded(request, EventType::RoleRemoved)];
+    let statements = [of_grant(DELETE_GRANT), record, recorded, of_grant(SELECT_REMAINDER)];
+    let [deleted, _, recorded, remainder] = store.batch(statements).await?;
     let remainder: Option<RemainderRow> = remainder.first()?;
     let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
-    Ok(match (deleted.all::<IdRow>()?.is_empty(), remainder) {
-        (false, _) => RoleRemovalOutcome::Removed,
-        (true, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,
-        (true, RemainderRow { is_allowed: false, .. }) => RoleRemovalOutcome::NotAllowed,
-        (true, RemainderRow { .. }) => RoleRemovalOutcome::LastAdministrator,
+    Ok(match (is_done(&deleted, &recorded)?, remainder) {
+        (true, _) => RoleRemovalOutcome::Removed,
+        (false, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,
+        (false, RemainderRow { is_allowed: false, .. }) => RoleRemovalOutcome::NotAllowed,
+        (false, RemainderRow { .. }) => RoleRemovalOutcome::LastAdministrator,
     })
 }

@@ -7,9 +7,10 @@ use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::RequestInfo;
 use crate::store::read::Read;
 use crate::store::tenant::{departments, universities};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{IdRow, Store, boolean, deletion};
 
 /// A row of `courses`, for one viewer.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -112,28 +113,32 @@ macro_rules! in_place {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
-     SELECT u.id, :department_id, :title, :code, :is_public, :now FROM universities AS u
+const INSERT: &str = "
+    INSERT INTO courses (university_id, department_id, title, code, is_public, created_at, nonce)
+     SELECT u.id, :department_id, :title, :code, :is_public, :now, :nonce FROM universities AS u
      WHERE u.id = :university_id AND (
          :department_id IS NULL
          OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id)
      )
-     ON CONFLICT (university_id, code) DO NOTHING
-     RETURNING ",
+     ON CONFLICT (university_id, code) DO NOTHING";
+
+/// The course that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
     course_columns!(),
-    ", 0 AS enrolled"
+    ", 0 AS enrolled FROM courses WHERE university_id = :university_id AND code = :code AND nonce = :nonce"
 );
 
 const SELECT: &str = concat!("SELECT ", course_columns!(), ", ", is_enrolled!(), " FROM courses WHERE id = :course_id");
 
+/// The nonce tells a second execution of the batch that the course was moved by the first one.
 const UPDATE: &str = concat!(
     "UPDATE courses
-     SET title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
+     SET nonce = :nonce, title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
          department_id = CASE WHEN :is_moved = 1 THEN :new_department_id ELSE department_id END
-     WHERE ",
+     WHERE (",
     in_place!(),
-    " AND (
+    " OR id = :course_id AND nonce = :nonce) AND (
          :new_department_id IS NULL
          OR EXISTS (
              SELECT 1 FROM departments AS d
@@ -161,8 +166,7 @@ const DELETE_ENROLLMENTS: &str = concat!(
 const DELETE: &str = concat!(
     "DELETE FROM courses WHERE ",
     in_place!(),
-    " AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = :course_id)
-     RETURNING id"
+    " AND NOT EXISTS (SELECT 1 FROM enrollments WHERE course_id = :course_id)"
 );
 
 const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = :course_id";
@@ -171,23 +175,30 @@ const SELECT_IN_PLACE: &str = concat!("SELECT id FROM courses WHERE ", in_place!
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, UPDATE, UNPUBLISH, DELETE_ENROLLMENTS, DELETE, SELECT_PRESENT, SELECT_IN_PLACE];
+    &[INSERT, SELECT_NEW, SELECT, UPDATE, UNPUBLISH, DELETE_ENROLLMENTS, DELETE, SELECT_PRESENT, SELECT_IN_PLACE];
 
 /// Adds a course.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(store: &Store, new: &NewCourse<'_>, now: Timestamp) -> Result<CourseOutcome, DbError> {
-    let insert = query(INSERT)
-        .bind("university_id", new.university_id)
+pub async fn create(
+    store: &Store,
+    new: &NewCourse<'_>,
+    request: RequestInfo<'_>,
+) -> Result<CourseOutcome, DbError> {
+    let of_code = |sql| {
+        let statement = query(sql).bind("university_id", new.university_id).bind("code", new.code);
+        statement.bind("nonce", request.stamp.nonce())
+    };
+    let insert = of_code(INSERT)
         .bind("department_id", new.department_id)
         .bind("title", new.title)
-        .bind("code", new.code)
         .bind("is_public", new.is_public)
-        .bind("now", now);
+        .bind("now", request.now);
     let department = departments::present(new.university_id, new.department_id);
     let university = universities::present(new.university_id);
-    let [rows, department, university] = store.batch([insert, department, university]).await?;
+    let [_, rows, department, university] =
+        store.batch([insert, of_code(SELECT_NEW), department, university]).await?;
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,
@@ -238,6 +249,7 @@ pub async fn update(
     place: CourseLocation,
     change: &CourseChange,
     viewer: UserId,
+    request: RequestInfo<'_>,
 ) -> Result<CourseOutcome, DbError> {
     let new_department_id = change.department_id.flatten();
     let update = place
@@ -247,6 +259,7 @@ pub async fn update(
         .bind("is_public", change.is_public)
         .bind("is_moved", change.department_id.is_some())
         .bind("new_department_id", new_department_id)
+        .bind("nonce", request.stamp.nonce())
         .bind("viewer_id", viewer);
     let department = departments::present(place.university_id, new_department_id);
     let statements = [update, department, present(place.id)];
@@ -267,18 +280,25 @@ pub async fn update(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, place: CourseLocation) -> Result<CourseDeletionOutcome, DbError> {
-    let [_, _, deleted, present, in_place] = store
+pub async fn delete(
+    store: &Store,
+    place: CourseLocation,
+    request: RequestInfo<'_>,
+) -> Result<CourseDeletionOutcome, DbError> {
+    let [mark, marked] = deletion::mark(request);
+    let [_, _, _, _, marked, present, in_place] = store
         .batch([
             place.query(UNPUBLISH),
             place.query(DELETE_ENROLLMENTS),
             place.query(DELETE),
+            mark,
+            marked,
             present(place.id),
             place.query(SELECT_IN_PLACE),
         ])
         .await?;
     let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());
-    Ok(match (is_there(&deleted)?, is_there(&present)?, is_there(&in_place)?) {
+    Ok(match (deletion::is_marked(&marked)?, is_there(&present)?, is_there(&in_place)?) {
         (true, ..) => CourseDeletionOutcome::Removed,
         (false, true, true) => CourseDeletionOutcome::HasMore,
         (false, true, false) => CourseDeletionOutcome::Moved,

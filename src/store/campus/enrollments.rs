@@ -5,11 +5,12 @@ use serde::Deserialize;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
+use crate::store::audit::RequestInfo;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{Store, boolean, deletion};
 
 /// A row of `enrollments`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -39,13 +40,17 @@ macro_rules! columns {
 }
 
 /// The unique constraint decides between concurrent requests of one user.
-const INSERT: &str = concat!(
-    "INSERT INTO enrollments (course_id, user_id, created_at)
-     SELECT id, :user_id, :now FROM courses
+const INSERT: &str = "
+    INSERT INTO enrollments (course_id, user_id, created_at, nonce)
+     SELECT id, :user_id, :now, :nonce FROM courses
      WHERE id = :course_id AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)
-     ON CONFLICT (user_id, course_id) DO NOTHING
-     RETURNING ",
-    columns!()
+     ON CONFLICT (user_id, course_id) DO NOTHING";
+
+/// The enrolment that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM enrollments WHERE user_id = :user_id AND course_id = :course_id AND nonce = :nonce"
 );
 
 /// The reason if nothing was inserted.
@@ -61,7 +66,7 @@ const SELECT_OF_COURSE: &str = "
     FROM enrollments AS e JOIN users AS u ON u.id = e.user_id
     WHERE e.course_id = :course_id AND e.id > :after ORDER BY e.id LIMIT :limit";
 
-const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
+const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id";
 
 const EXPORT: &str = concat!(
     "SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id ORDER BY course_id LIMIT :limit * ",
@@ -69,7 +74,7 @@ const EXPORT: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_NEW, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, DELETE, EXPORT];
 
 /// Enrolments in the export. The limit is many more than any user has.
 pub(in crate::store::campus) const SECTION: Section =
@@ -118,10 +123,12 @@ pub async fn create(
     store: &Store,
     course_id: CourseId,
     user_id: UserId,
-    now: Timestamp,
+    request: RequestInfo<'_>,
 ) -> Result<EnrollmentOutcome, DbError> {
     let of_user = |sql| query(sql).bind("course_id", course_id).bind("user_id", user_id);
-    let [rows, circumstances] = store.batch([of_user(INSERT).bind("now", now), of_user(SELECT_CIRCUMSTANCES)]).await?;
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| of_user(sql).bind("nonce", request.stamp.nonce()));
+    let statements = [insert.bind("now", request.now), select, of_user(SELECT_CIRCUMSTANCES)];
+    let [_, rows, circumstances] = store.batch(statements).await?;
     if let Some(row) = rows.first()? {
         return Ok(EnrollmentOutcome::Enrolled(row));
     }
@@ -146,7 +153,8 @@ pub fn of_course(course_id: CourseId, page: PageRequest) -> Read<Page<Participan
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, id: EnrollmentId) -> Result<bool, DbError> {
-    let [rows] = store.batch([query(DELETE).bind("enrollment_id", id)]).await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+pub async fn delete(store: &Store, id: EnrollmentId, request: RequestInfo<'_>) -> Result<bool, DbError> {
+    let [mark, marked] = deletion::mark(request);
+    let [_, _, marked] = store.batch([query(DELETE).bind("enrollment_id", id), mark, marked]).await?;
+    deletion::is_marked(&marked)
 }

@@ -9,8 +9,8 @@ use crate::domain::limits::standing::{Counter, StoredCounter};
 use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Rows, query};
-use crate::store::audit::{Event, RequestInfo, record, record_outcome};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, refusals};
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -77,15 +77,23 @@ const SELECT_BY_ID: &str = concat!(
 const CHANGE_PASSWORD: &str = "
     UPDATE users SET password_hash = :new_hash, password_version = password_version + 1
     WHERE id = :user_id AND password_version = :version AND is_active = 1
-      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-    RETURNING id";
+      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)";
+
+/// The salt makes the hash unique, so it says that the change was made.
+const SELECT_CHANGED: &str = "SELECT id FROM users WHERE id = :user_id AND password_hash = :new_hash";
+
+const RECORD_CHANGE: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
+    university_id: "NULL", from: "FROM users WHERE id = :user_id AND password_hash = :new_hash",
+};
 
 /// The same password in another hash, so the version stays.
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, SELECT_CHANGED, RECORD_CHANGE, UPGRADE_HASH];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
 /// for every address, so that both cases are the same work.
@@ -147,8 +155,8 @@ pub async fn record_refusal(
     request: RequestInfo<'_>,
     event: Event,
 ) -> Result<(), DbError> {
-    let count = throttle::count_failure(counter, was_guess.into(), request.now);
-    let [_, _] = store.batch([count, record(request, event)]).await?;
+    let count = throttle::count_failure(counter, was_guess.into(), request);
+    let [_, _] = store.batch([count, refusals::count(request, event)]).await?;
     Ok(())
 }
 
@@ -171,19 +179,22 @@ pub async fn change_password(
         .bind("version", verified.version)
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
-    let changed = Event::of(EventType::PasswordChanged, user_id).within(kept_session);
-    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session);
+    let of_change = |statement: Statement| statement.bind("user_id", user_id).bind("new_hash", new_hash);
+    let record = audit::insert(RECORD_CHANGE, request, EventType::PasswordChanged).bind("session_id", kept_session);
+    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session).because(Reason::Overtaken);
     let [reset_unknown, reset_known] = throttle::reset_after_change(user_id, new_hash);
-    let [rows, ..] = store
+    let [_, changed, ..] = store
         .batch([
             change,
-            record_outcome(request, changed, refused.because(Reason::Overtaken)),
+            of_change(query(SELECT_CHANGED)),
+            of_change(record),
+            refusals::count_unless(request, refused, EventType::PasswordChanged),
             end_others(user_id, kept_session, new_hash),
             reset_unknown,
             reset_known,
         ])
         .await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+    Ok(!changed.all::<IdRow>()?.is_empty())
 }
 
 /// Replaces a hash by another one of the same password, unless the password was changed concurrently.

@@ -9,6 +9,7 @@ use crate::domain::limits::throttle::{
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::RequestInfo;
 use crate::store::authz::grants::actor_is_platform_admin;
 use crate::store::owned::Owned;
 
@@ -33,15 +34,16 @@ macro_rules! free_place {
 /// A wait is never shortened, because concurrent guesses are written in any order. The first failure of a counter never
 /// causes a wait of its own. With `:closes_all`, the failures of all slots together cause a wait for all of them.
 ///
-/// With 0 the statement still writes, so that a refusal during a wait takes as long as any other.
+/// With 0 the statement still writes, so that a refusal during a wait takes as long as any other. A batch that is executed
+/// again finds its nonce, and counts nothing.
 const COUNT_FAILURE: &str = concat!(
-    "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until)
+    "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until, nonce)
      SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
             CASE WHEN :failures = 0 OR :closes_all = 0 THEN 0
                  WHEN total + :failures >= :max_failures THEN :now + :day
                  WHEN recent + :failures <= :free_failures_of_all THEN 0
                  ELSE :now + min(:first_wait << min(recent + :failures - :free_failures_of_all - 1, :max_doublings), :max_wait)
-            END
+            END, :nonce
      FROM (
          SELECT coalesce(",
     known_row!(":tag"),
@@ -66,7 +68,8 @@ const COUNT_FAILURE: &str = concat!(
                  :max_doublings
              ), :max_wait))
          END,
-         closed_until = max(closed_until, excluded.closed_until)"
+         closed_until = max(closed_until, excluded.closed_until), nonce = excluded.nonce
+     WHERE nonce IS NOT excluded.nonce"
 );
 
 /// A condition that holds if no wait of the counter is in force. [`bind_guard`] binds its values.
@@ -233,7 +236,7 @@ fn bind_unknown(statement: Statement, scope: Scope) -> Statement {
     statement.bind("first_unknown", first).bind("last_unknown", last)
 }
 
-pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Timestamp) -> Statement {
+pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, request: RequestInfo<'_>) -> Statement {
     let scope = counter.scope;
     bind_unknown(bind_known(query(COUNT_FAILURE), scope), scope)
         .bind("key", counter.key.as_str())
@@ -242,7 +245,8 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Tim
         .bind("failures", failures)
         .bind("may_add", matches!(counter.kind, Kind::Device | Kind::Network))
         .bind("closes_all", counter.kind == Kind::Unknown)
-        .bind("now", now)
+        .bind("now", request.now)
+        .bind("nonce", request.stamp.nonce())
         .bind("day", DAY_MS)
         .bind("free_failures", FREE_FAILURES)
         .bind("free_failures_of_all", FREE_FAILURES_OF_ALL)

@@ -6,11 +6,12 @@ use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
+use crate::store::audit::RequestInfo;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::tenant::universities;
-use crate::store::{IdRow, Store};
+use crate::store::{IdRow, Store, deletion};
 
 /// A row of `departments`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -29,12 +30,16 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO departments (university_id, name, created_at)
-     SELECT id, :name, :now FROM universities WHERE id = :university_id
-     ON CONFLICT (university_id, name) DO NOTHING
-     RETURNING ",
-    columns!()
+const INSERT: &str = "
+    INSERT INTO departments (university_id, name, created_at, nonce)
+     SELECT id, :name, :now, :nonce FROM universities WHERE id = :university_id
+     ON CONFLICT (university_id, name) DO NOTHING";
+
+/// The department that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM departments WHERE university_id = :university_id AND name = :name AND nonce = :nonce"
 );
 
 const SELECT_ALL: &str = concat!(
@@ -53,13 +58,12 @@ const DELETE: &str = "
       )
       AND NOT EXISTS (
           SELECT 1 FROM user_university_roles WHERE university_id = :university_id AND department_id = :department_id
-      )
-    RETURNING id";
+      )";
 
 const SELECT_PRESENT: &str = "SELECT id FROM departments WHERE university_id = :university_id AND id = :department_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_NEW, SELECT_ALL, DELETE, SELECT_PRESENT];
 
 /// The outcome of adding a department.
 pub enum CreationOutcome {
@@ -79,10 +83,11 @@ pub async fn create(
     store: &Store,
     university_id: UniversityId,
     name: &Label,
-    now: Timestamp,
+    request: RequestInfo<'_>,
 ) -> Result<CreationOutcome, DbError> {
-    let insert = query(INSERT).bind("university_id", university_id).bind("name", name).bind("now", now);
-    let [rows, university] = store.batch([insert, universities::present(university_id)]).await?;
+    let of_name = |sql| query(sql).bind("university_id", university_id).bind("name", name);
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| of_name(sql).bind("nonce", request.stamp.nonce()));
+    let [_, rows, university] = store.batch([insert.bind("now", request.now), select, universities::present(university_id)]).await?;
     Ok(match rows.first()? {
         Some(row) => CreationOutcome::Created(row),
         None if university.all::<IdRow>()?.is_empty() => CreationOutcome::NoSuchUniversity,
@@ -101,10 +106,16 @@ pub fn list(university_id: UniversityId, page: PageRequest) -> Read<Page<Departm
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete(store: &Store, university_id: UniversityId, id: DepartmentId) -> Result<DeletionOutcome, DbError> {
+pub async fn delete(
+    store: &Store,
+    university_id: UniversityId,
+    id: DepartmentId,
+    request: RequestInfo<'_>,
+) -> Result<DeletionOutcome, DbError> {
     let delete = query(DELETE).bind("university_id", university_id).bind("department_id", id);
-    let [deleted, present] = store.batch([delete, present(university_id, Some(id))]).await?;
-    DeletionOutcome::read(&deleted, &present)
+    let [mark, marked] = deletion::mark(request);
+    let [_, _, marked, present] = store.batch([delete, mark, marked, present(university_id, Some(id))]).await?;
+    DeletionOutcome::read(&marked, &present)
 }
 
 /// Selects the id of a department if the university has it; no row if there is no id.

@@ -2,13 +2,14 @@
 
 use serde::Deserialize;
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
+use crate::store::{Store, deletion};
 use crate::store::audit;
-use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::audit::{RequestInfo, insert_events};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -56,12 +57,12 @@ macro_rules! deletable_roles {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO universities (name, slug, created_at) VALUES (:name, :slug, :now)
-     ON CONFLICT (slug) DO NOTHING
-     RETURNING ",
-    columns!()
-);
+const INSERT: &str = "
+    INSERT INTO universities (name, slug, created_at, nonce) VALUES (:name, :slug, :now, :nonce)
+    ON CONFLICT (slug) DO NOTHING";
+
+/// The university that this request added.
+const SELECT_NEW: &str = concat!("SELECT ", columns!(), " FROM universities WHERE slug = :slug AND nonce = :nonce");
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM universities WHERE id = :university_id");
 
@@ -87,8 +88,8 @@ const UPDATE: &str = concat!(
 );
 
 /// Each role is an event of its own, written before the roles are deleted.
-const RECORD_ROLES: &str = insert_event! {
-    type: "'role_removed'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
+const RECORD_ROLES: &str = insert_events! {
+    type: ":type", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
     university_id: "university_id", from: concat!("FROM ", deletable_roles!()),
 };
 
@@ -99,15 +100,24 @@ const DELETE: &str = concat!(
      WHERE id = :university_id
        AND NOT EXISTS (SELECT 1 FROM user_university_roles WHERE university_id = :university_id)
        AND ",
-    is_empty!(),
-    " RETURNING id"
+    is_empty!()
 );
 
 const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = :university_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, SELECT_ALL, SELECT_OF_CALLER, UPDATE, RECORD_ROLES, DELETE_ROLES, DELETE, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    SELECT_NEW,
+    SELECT,
+    SELECT_ALL,
+    SELECT_OF_CALLER,
+    UPDATE,
+    RECORD_ROLES,
+    DELETE_ROLES,
+    DELETE,
+    SELECT_PRESENT,
+];
 
 /// Selects the id of a university if it exists.
 pub(in crate::store) fn present(id: UniversityId) -> Statement {
@@ -122,10 +132,11 @@ pub async fn create(
     store: &Store,
     name: &Label,
     slug: &Slug,
-    now: Timestamp,
+    request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let insert = query(INSERT).bind("name", name).bind("slug", slug).bind("now", now);
-    let [rows] = store.batch([insert]).await?;
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| query(sql).bind("slug", slug).bind("nonce", request.stamp.nonce()));
+    let insert = insert.bind("name", name).bind("now", request.now);
+    let [_, rows] = store.batch([insert, select]).await?;
     rows.first()
 }
 
@@ -178,13 +189,16 @@ pub async fn delete(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<DeletionOutcome, DbError> {
-    let [_, _, deleted, present] = store
+    let [mark, marked] = deletion::mark(request);
+    let [_, _, _, _, marked, present] = store
         .batch([
-            audit::insert(RECORD_ROLES, request).bind("university_id", id).bind("actor_id", actor),
+            audit::insert(RECORD_ROLES, request, EventType::RoleRemoved).bind("university_id", id).bind("actor_id", actor),
             query(DELETE_ROLES).bind("university_id", id),
             query(DELETE).bind("university_id", id),
+            mark,
+            marked,
             present(id),
         ])
         .await?;
-    DeletionOutcome::read(&deleted, &present)
+    DeletionOutcome::read(&marked, &present)
 }
