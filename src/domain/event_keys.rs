@@ -1,7 +1,8 @@
-//! The ids of audit events: drawn by the service, not by the database, so that a batch can be repeated.
+//! The keys of audit events: chosen by the service, not by the database, so that a batch can be repeated. A random nonce
+//! says which request wrote an event. Its time says where to look for it.
 //!
 //! ```text
-//!   event     milliseconds since 2025 × 4096 + 12 random bits
+//!   event     milliseconds since 2025 × 4096, or the next id above those of the same and the next millisecond
 //!   refusal   the hour's beginning in the same scale + a place in 0 … 8191, which no other event of the hour has
 //!             0 … 4999        250 buckets of 20 rows: one per kind, user and network, or per kind and user
 //!             5000 … 8191     one row per kind, for refusals that found their bucket full
@@ -33,7 +34,7 @@ pub const MAX_REFUSALS: i64 = BUCKET * BUCKETS;
 /// The places at the beginning of an hour: those of two milliseconds.
 const PLACES: i64 = 2 * PER_MS;
 
-/// Random numbers of one request, drawn before its batches, with the time.
+/// A random number of one request, drawn before its batches, and the least id of its events.
 #[derive(Debug, Clone, Copy)]
 pub struct EventStamp {
     id: i64,
@@ -43,16 +44,14 @@ pub struct EventStamp {
 impl EventStamp {
     /// Makes a stamp from random bytes.
     #[must_use]
-    pub fn draw(now: Timestamp, bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, low, high, ..] = bytes;
+    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
         let since = (now.millis() - EPOCH_MS).max(0);
         let beyond_places = since - since % HOUR_MS + PLACES / PER_MS;
-        let random = i64::from(u16::from_le_bytes([low, high])) % PER_MS;
-        let nonce = i64::from_le_bytes([a, b, c, d, e, f, g, h]) & MAX_SAFE_INTEGER;
-        Self { id: since.max(beyond_places) * PER_MS + random, nonce }
+        let nonce = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
+        Self { id: since.max(beyond_places) * PER_MS, nonce }
     }
 
-    /// The least id that an event of the request gets. The database takes the next one if it is taken.
+    /// The least id that an event of the request gets.
     #[must_use]
     pub const fn id(self) -> i64 {
         self.id

@@ -36,6 +36,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{AccessLog, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
 
@@ -43,6 +44,7 @@ use kit::{access, cors, headers, refusal};
 pub struct App {
     configuration: Result<Arc<Configuration>, WrongSettings>,
     presentation: Presentation,
+    storage: StorageWatch,
     router: Router,
     /// The same without CORS, for an OPTIONS request that asks for nothing of it.
     plain_router: Router,
@@ -66,7 +68,7 @@ impl App {
         });
         let plain_router = routes::router(&presentation.base_path);
         let router = cors::wrap(plain_router.clone(), &presentation);
-        Self { configuration, presentation, router, plain_router }
+        Self { configuration, presentation, storage: StorageWatch::default(), router, plain_router }
     }
 
     /// Answers one request: access log, routing, error envelope, common headers.
@@ -106,6 +108,9 @@ impl App {
                 do_calls = store.gate().calls(),
                 "Request finished"
             );
+            if let Some(settings) = self.settings() {
+                self.storage.look(&store, settings, started);
+            }
             response
         }
         .instrument(span)

@@ -150,6 +150,12 @@ impl Rows {
         })
     }
 
+    /// The JSON text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
     /// Parses the rows and returns the first, if there is one.
     ///
     /// # Errors
@@ -163,6 +169,11 @@ impl Rows {
 pub trait Db: Send + Sync {
     /// Runs the statements in order, in one transaction, and returns the rows of each.
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>>;
+
+    /// The size of the database in bytes, as its latest answer to this isolate said.
+    fn size_bytes(&self) -> Option<i64> {
+        None
+    }
 }
 
 #[cfg(test)]

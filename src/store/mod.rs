@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Deserializer};
 
 use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement};
+use crate::store::audit::unrecorded::{self, WithoutEvents};
 use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
@@ -53,6 +54,12 @@ impl Store {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// The size of the database in bytes, if an answer to this isolate said it.
+    #[must_use]
+    pub fn size_bytes(&self) -> Option<i64> {
+        self.db.size_bytes()
+    }
+
     /// Runs a read in one round trip, or in none if it has no statements.
     ///
     /// # Errors
@@ -73,13 +80,27 @@ impl Store {
         let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let expected = statements.len();
-        let answer = self.db.batch(statements).await.and_then(|results| match results.len() {
+        let answer = self.with_or_without_events(statements).await.and_then(|results| match results.len() {
             found if found == expected => Ok(results),
             found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
         });
         let failed = answer.as_ref().is_err_and(DbError::is_failure);
         self.gate.report(pass, if failed { Outcome::Failed } else { Outcome::Answered }).await;
         answer
+    }
+
+    /// A batch that fails for want of space is repeated once without its audit events, which go to the log.
+    async fn with_or_without_events(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DbError> {
+        let spare = WithoutEvents::of(&statements);
+        match (self.db.batch(statements).await, spare) {
+            (Err(DbError::NoSpace(_)), Some(spare)) => {
+                self.calls.fetch_add(1, Ordering::Relaxed);
+                let results = self.db.batch(spare.statements).await?;
+                spare.events.iter().filter_map(|index| results.get(*index)).for_each(unrecorded::log);
+                Ok(results)
+            }
+            (answer, _) => answer,
+        }
     }
 }
 

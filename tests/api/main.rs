@@ -27,6 +27,7 @@ mod failures;
 mod last_administrator;
 mod limits;
 mod logs;
+mod lost_answers;
 mod migrations;
 mod migrations_sessions;
 mod overtaken;

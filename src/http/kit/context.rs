@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
 use crate::domain::event_keys::EventStamp;
+use crate::domain::limits::storage::StorageState;
 use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
@@ -81,7 +82,7 @@ impl Configured {
         let context = RequestContext::of(parts)?;
         let configuration = context.configuration.clone()?;
         let ports = Arc::clone(&context.ports);
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 8];
         (ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
         let stamp = EventStamp::draw(ports.now, bytes);
         Ok(Self { configuration, ports, stamp })
@@ -89,6 +90,10 @@ impl Configured {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.configuration.settings
+    }
+
+    fn is_full(&self) -> bool {
+        StorageState::of(self.ports.store.size_bytes(), self.settings().d1_size_limit_bytes) == StorageState::Full
     }
 
     pub(crate) fn assets(&self) -> &dyn Assets {
@@ -118,7 +123,7 @@ impl Configured {
                 request_id: &self.ports.request_id,
                 stamp: self.stamp,
                 key: &self.configuration.throttle_key,
-                omits_refusals: false,
+                omits_refusals: self.is_full(),
             },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,

@@ -2,6 +2,7 @@
 //! breaker 0.
 
 use crate::domain::breaker::{Command, State};
+use crate::domain::limits::storage::StorageState;
 use crate::domain::problem::Code;
 use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
@@ -23,6 +24,10 @@ pub enum DatabaseCheck {
 pub struct Readiness {
     /// The result of a query made for this check.
     pub database: DatabaseCheck,
+    /// The space that is left, after that query.
+    pub storage: StorageState,
+    /// The size of the database in bytes, if it is known.
+    pub used_bytes: Option<i64>,
     /// The circuit breaker, after that query.
     pub breaker: BreakerReport,
 }
@@ -45,7 +50,8 @@ pub async fn readiness(ctx: &Context<'_>) -> Readiness {
             DatabaseCheck::Failing
         }
     };
-    Readiness { database, breaker: ctx.store.gate().inspect().await }
+    let (storage, used_bytes) = (ctx.storage(), ctx.store.size_bytes());
+    Readiness { database, storage, used_bytes, breaker: ctx.store.gate().inspect().await }
 }
 
 /// Returns the state of the circuit breaker.

@@ -5,6 +5,7 @@
 
 pub mod list;
 pub mod refusals;
+pub(in crate::store) mod unrecorded;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
@@ -115,12 +116,14 @@ macro_rules! count_or_null {
 pub(in crate::store) use count_or_null;
 
 /// The start of every statement that writes an event of a change. The rest of the statement selects the event.
-const INSERT: &str = concat!("INSERT INTO audit_events (", event_columns!(), ") ");
+const fn insert_into() -> &'static str {
+    concat!("INSERT INTO audit_events (", event_columns!(), ") ")
+}
 
 /// The condition that the request's event was written: by this execution of the batch, or by an earlier one.
 macro_rules! is_recorded {
     () => {
-        "EXISTS (SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023 AND nonce = :nonce)"
+        "EXISTS (SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce)"
     };
 }
 pub(in crate::store) use is_recorded;
@@ -139,7 +142,7 @@ macro_rules! insert_event {
         concat!(
             "INSERT INTO audit_events (", $crate::store::audit::event_columns!(), ") SELECT
                  coalesce(
-                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023), :event_id
+                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191), :event_id
                  ) AS id, :nonce AS nonce, :now AS created_at, e.*,
                  :request_id AS request_id, :ip AS ip, :user_agent AS user_agent
              FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
@@ -290,8 +293,8 @@ fn bind(statement: Statement, event: Event) -> Statement {
         .bind("university_id", event.university_id)
 }
 
-/// The statement that selects the event which this statement would write; `None` if it writes no event. A statement that
-/// counts a refusal becomes one that does nothing.
-pub(in crate::store) fn without_event(sql: &'static str) -> Option<&'static str> {
-    sql.strip_prefix(INSERT).or_else(|| refusals::is_count(sql).then_some(refusals::NOTHING))
+/// `None` if a statement writes no event. Otherwise the statement that selects the event instead of writing it; none for
+/// a refusal.
+fn without_event(sql: &'static str) -> Option<Option<&'static str>> {
+    sql.strip_prefix(insert_into()).map(Some).or_else(|| sql.starts_with("INSERT INTO audit_events ").then_some(None))
 }

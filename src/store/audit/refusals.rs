@@ -90,11 +90,11 @@ const COUNT: &str = count_refusal!(user_id: ":user_id", if: "TRUE");
 
 /// Unless the request's event of the other type is recorded.
 const COUNT_UNLESS: &str = count_refusal!(user_id: ":user_id", if: "NOT EXISTS (
-    SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023 AND nonce = :done_nonce
+    SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :done_nonce
 )");
 
 /// Takes the place of a statement that is left out.
-pub(in crate::store) const NOTHING: &str = "SELECT 1 AS id WHERE FALSE";
+const NOTHING: &str = "SELECT 1 AS id WHERE FALSE";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[COUNT, COUNT_UNLESS, NOTHING];
@@ -172,9 +172,4 @@ pub async fn record_access_refused(
     let event = Event::of(EventType::AccessRefused, user_id).for_want_of(permission);
     let [_] = store.batch([count(request, event)]).await?;
     Ok(())
-}
-
-/// Does this statement count a refusal?
-pub(in crate::store) fn is_count(sql: &str) -> bool {
-    sql.starts_with("INSERT INTO audit_events ")
 }

@@ -68,7 +68,7 @@ const RECORD_ALL: &str = insert_event! {
 
 /// The number that an event keeps.
 const SELECT_COUNT: &str = "
-    SELECT count FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 1023 AND nonce = :nonce";
+    SELECT count FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce";
 
 const END_OTHERS: &str = "
     DELETE FROM sessions
