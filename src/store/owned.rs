@@ -24,7 +24,8 @@ pub struct Owned {
 pub struct Section {
     /// The member of the export that lists the rows.
     pub member: &'static str,
-    /// Selects the exported rows, by `:user_id` and `:limit`; a paged section also takes `:before`, an id. It selects
+    /// Selects the exported rows, by `:user_id` and `:limit`; a paged section also takes `:before`,
+    /// an id, and `:own_nonce`, that of the event of the export. It selects
     /// nothing unless `:session_id` is live at `:now`, because it runs before access is decided.
     pub select: &'static str,
     /// How the section is divided into pages.

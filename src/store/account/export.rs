@@ -102,7 +102,7 @@ pub fn page(
     let guarded = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session_id);
     let sections = sections().filter(move |section| is_read(section, before));
     let mut statements: Vec<Statement> =
-        sections.map(|section| guarded(select(&section, before)).bind("now", request.now)).collect();
+        sections.map(|section| guarded(select(&section, before, request)).bind("now", request.now)).collect();
     if before.is_none() {
         statements.push(guarded(audit::insert(RECORD, request, EventType::Exported)));
     }
@@ -118,12 +118,13 @@ fn is_read(section: &Section, before: Option<EventId>) -> bool {
 }
 
 /// Selects one row more than fits from a paged section, which shows whether another page follows.
-fn select(section: &Section, before: Option<EventId>) -> Statement {
+fn select(section: &Section, before: Option<EventId>, request: RequestInfo<'_>) -> Statement {
     let select = query(section.select);
     match section.paging {
         Paging::FirstPage { limit } => select.bind("limit", limit),
         Paging::ById => {
             let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+            let select = select.bind("own_nonce", request.stamp.nonce_of(EventType::Exported));
             select.bind("limit", limit).bind("before", before.unwrap_or(EventId::END))
         }
     }

@@ -102,6 +102,7 @@ const INSERT_USER: &str = "
     INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
      SELECT :email, :password_hash, :full_name, :network_tag, :now
      WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+       AND NOT EXISTS (SELECT 1 FROM users WHERE email = :email)
      ON CONFLICT (email) DO NOTHING";
 
 /// The salt makes the hash unique, so it says that this request added the user.

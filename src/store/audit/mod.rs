@@ -207,14 +207,16 @@ const ADVANCE_ERASURE: &str = "
     ), erasure_cursor)
     WHERE id = :user_id AND erasure_cursor IS NOT NULL";
 
-/// The address and the user agent of an administrator belong to the administrator, not to the subject.
+/// Without the event of this export, which a second execution of the batch would find. The address and the user agent of
+/// an administrator belong to the administrator, not to the subject.
 const EXPORT: &str = concat!(
     "SELECT id, created_at, type, reason, coalesce(count, 1) AS count, created_at AS first_at,
             coalesce(last_at, created_at) AS last_at, session_id,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
             request_id
-     FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit * ",
+     FROM audit_events WHERE user_id = :user_id AND id < :before AND nonce IS NOT :own_nonce
+     ORDER BY id DESC LIMIT :limit * ",
     session_is_live!()
 );
 

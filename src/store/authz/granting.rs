@@ -135,6 +135,8 @@ macro_rules! department_exists {
     };
 }
 
+/// An insert that conflicts would use up an id, so a second execution of the batch does not try. The same holds for every table with
+/// consecutive ids.
 const INSERT_GRANT: &str = concat!(
     "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at, nonce)
      SELECT u.id, :university_id, :role, :department_id, :now, :nonce FROM users AS u
@@ -149,7 +151,12 @@ const INSERT_GRANT: &str = concat!(
     university_exists!(),
     " AND ",
     department_exists!(),
-    " ON CONFLICT DO NOTHING"
+    " AND NOT EXISTS (
+         SELECT 1 FROM user_university_roles AS own
+         WHERE own.user_id = u.id AND coalesce(own.university_id, 0) = coalesce(:university_id, 0)
+           AND own.role = :role AND coalesce(own.department_id, 0) = coalesce(:department_id, 0)
+     )
+     ON CONFLICT DO NOTHING"
 );
 
 /// The grant `g` that this request added, and its user `u`.

@@ -120,6 +120,7 @@ const INSERT: &str = "
          :department_id IS NULL
          OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id)
      )
+     AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = :university_id AND code = :code)
      ON CONFLICT (university_id, code) DO NOTHING";
 
 /// The course that this request added.

@@ -44,6 +44,7 @@ const INSERT: &str = "
     INSERT INTO enrollments (course_id, user_id, created_at, nonce)
      SELECT id, :user_id, :now, :nonce FROM courses
      WHERE id = :course_id AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)
+       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE user_id = :user_id AND course_id = :course_id)
      ON CONFLICT (user_id, course_id) DO NOTHING";
 
 /// The enrolment that this request added.

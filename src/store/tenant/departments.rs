@@ -33,6 +33,7 @@ macro_rules! columns {
 const INSERT: &str = "
     INSERT INTO departments (university_id, name, created_at, nonce)
      SELECT id, :name, :now, :nonce FROM universities WHERE id = :university_id
+       AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND name = :name)
      ON CONFLICT (university_id, name) DO NOTHING";
 
 /// The department that this request added.

@@ -58,7 +58,8 @@ macro_rules! deletable_roles {
 }
 
 const INSERT: &str = "
-    INSERT INTO universities (name, slug, created_at, nonce) VALUES (:name, :slug, :now, :nonce)
+    INSERT INTO universities (name, slug, created_at, nonce) SELECT :name, :slug, :now, :nonce
+    WHERE NOT EXISTS (SELECT 1 FROM universities WHERE slug = :slug)
     ON CONFLICT (slug) DO NOTHING";
 
 /// The university that this request added.
