@@ -120,9 +120,9 @@ impl RefusalPlaces {
 
 /// The number of a bucket, and a tag of 53 bits.
 fn bucket(key: &HashKey, texts: &[&str]) -> (i64, i64) {
-    let [a, b, c, d, e, f, g, h, low, high, ..] = key.hash(texts);
-    let tag = i64::from_le_bytes([a, b, c, d, e, f, g, h]) & MAX_SAFE_INTEGER;
-    (i64::from(u16::from_le_bytes([low, high])) % BUCKETS, tag)
+    let hash = key.hash(texts);
+    let number = |from: usize| hash.iter().skip(from).take(8).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    ((number(8) & MAX_SAFE_INTEGER) % BUCKETS, number(0) & MAX_SAFE_INTEGER)
 }
 
 /// The start of the hash by which kinds have places. Another one is chosen if a new kind has the place of an old one.

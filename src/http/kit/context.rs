@@ -81,11 +81,10 @@ impl Configured {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let context = RequestContext::of(parts)?;
         let configuration = context.configuration.clone()?;
-        let ports = Arc::clone(&context.ports);
         let mut bytes = [0; 8];
-        (ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
-        let stamp = EventStamp::draw(ports.now, bytes);
-        Ok(Self { configuration, ports, stamp })
+        (context.ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
+        let stamp = EventStamp::draw(context.ports.now, bytes);
+        Ok(Self { configuration, ports: Arc::clone(&context.ports), stamp })
     }
 
     pub(crate) fn settings(&self) -> &Settings {

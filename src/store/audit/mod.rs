@@ -295,8 +295,20 @@ fn bind(statement: Statement, event: Event) -> Statement {
         .bind("university_id", event.university_id)
 }
 
-/// `None` if a statement writes no event. Otherwise the statement that selects the event instead of writing it; none for
-/// a refusal.
-fn without_event(sql: &'static str) -> Option<Option<&'static str>> {
-    sql.strip_prefix(insert_into()).map(Some).or_else(|| sql.starts_with("INSERT INTO audit_events ").then_some(None))
+/// The effect of a statement on the audit events.
+enum Effect {
+    None,
+    /// It writes the event of a change. The text selects that event instead.
+    Event(&'static str),
+    Refusal,
+}
+
+impl Effect {
+    fn of(sql: &'static str) -> Self {
+        match sql.strip_prefix(insert_into()) {
+            Some(select) => Self::Event(select),
+            None if sql.starts_with("INSERT INTO audit_events ") => Self::Refusal,
+            None => Self::None,
+        }
+    }
 }

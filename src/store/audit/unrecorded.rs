@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::ports::{Rows, Statement};
-use crate::store::audit::without_event;
+use crate::store::audit::{Effect, refusals};
 
 /// A batch without its events: as many statements, with results in the same places.
 pub(in crate::store) struct WithoutEvents {
@@ -18,14 +18,14 @@ pub(in crate::store) struct WithoutEvents {
 impl WithoutEvents {
     /// `None` if the batch writes no event.
     pub(in crate::store) fn of(statements: &[Statement]) -> Option<Self> {
-        if !statements.iter().any(|statement| without_event(statement.sql).is_some()) {
+        if statements.iter().all(|statement| matches!(Effect::of(statement.sql), Effect::None)) {
             return None;
         }
         let mut events = Vec::new();
-        let replaced = statements.iter().enumerate().map(|(index, statement)| match without_event(statement.sql) {
-            None => statement.clone(),
-            Some(None) => super::refusals::nothing(),
-            Some(Some(sql)) => {
+        let replaced = statements.iter().enumerate().map(|(index, statement)| match Effect::of(statement.sql) {
+            Effect::None => statement.clone(),
+            Effect::Refusal => refusals::nothing(),
+            Effect::Event(sql) => {
                 events.push(index);
                 Statement { sql, values: statement.values.clone() }
             }
