@@ -105,9 +105,10 @@ impl RefusalPlaces {
         let [event_type, reason] = *kind;
         let (own, own_tag) = bucket(key, &["refusal", event_type, reason, subject, network]);
         let (of_user, user_tag) = bucket(key, &["refusals", event_type, reason, subject]);
-        // Two different buckets, so that the id of a row tells which of them it is in.
-        let of_user = if of_user == own { (of_user + 1) % BUCKETS } else { of_user };
-        let at = |number: i64, tag| Bucket { first: first + number * BUCKET, last: first + (number + 1) * BUCKET - 1, tag };
+        // Two different buckets, so that the id of a row tells which of them it is in. That of the user is always the same.
+        let own = if own == of_user { (own + 1) % BUCKETS } else { own };
+        let at =
+            |number: i64, tag| Bucket { first: first + number * BUCKET, last: first + (number + 1) * BUCKET - 1, tag };
         Self {
             own: at(own, own_tag),
             of_user: at(of_user, user_tag),
@@ -121,7 +122,8 @@ impl RefusalPlaces {
 /// The number of a bucket, and a tag of 53 bits.
 fn bucket(key: &HashKey, texts: &[&str]) -> (i64, i64) {
     let hash = key.hash(texts);
-    let number = |from: usize| hash.iter().skip(from).take(8).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    let number =
+        |from: usize| hash.iter().skip(from).take(8).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
     ((number(8) & MAX_SAFE_INTEGER) % BUCKETS, number(0) & MAX_SAFE_INTEGER)
 }
 

@@ -127,7 +127,8 @@ async fn readiness_reports_database_and_breaker() {
     }
     service.get_as("/health/ready", OPERATOR_KEY).await.expect(503);
     let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(503);
-    let checks = json!({"database": "not_asked", "storage": {"state": "ok"}, "circuit_breaker": breaker("open", 5, 30)});
+    let checks =
+        json!({"database": "not_asked", "storage": {"state": "ok"}, "circuit_breaker": breaker("open", 5, 30)});
     assert_eq!(ready.body, json!({"status": "degraded", "checks": checks}));
     for token in [OPERATOR_KEY.to_uppercase(), "x".to_owned()] {
         let public = service.get_as("/health/ready", &token).await.expect(503);

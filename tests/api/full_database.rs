@@ -134,7 +134,8 @@ async fn a_batch_that_finds_no_space_is_repeated_without_its_events_which_go_to_
     assert_eq!(events(&world), 0);
     assert_eq!(world.service.db.one::<i64>("SELECT sum(failures) FROM throttles"), 1);
     let lines = world.service.logs("Event not recorded: the database is full");
-    let shown = |line: &Value| json!([line["level"], line["name"], line["event_type"], line["user_id"], line["actor_id"]]);
+    let shown =
+        |line: &Value| json!([line["level"], line["name"], line["event_type"], line["user_id"], line["actor_id"]]);
     let logged: Vec<Value> = lines.iter().map(shown).filter(|line| line[2] != "signed_in").collect();
     let line = |event: &str, user: i64, actor: Value| json!(["ERROR", "app.audit", event, user, actor]);
     let expected = [

@@ -48,7 +48,9 @@ pub const LISTS: &[(&str, &[&str])] = &[
 /// Bounded scans: a constant row, the rows of a subquery, a page being merged, a list passed as a parameter, the start of
 /// a table in key order, and a partial index that holds only the wanted rows.
 fn is_bounded(detail: &str, sql: &str) -> bool {
-    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || matches!(detail, "SCAN first" | "SCAN subject");
+    let is_inner = detail == "SCAN CONSTANT ROW"
+        || detail.starts_with("SCAN (subquery")
+        || matches!(detail, "SCAN first" | "SCAN subject");
     let is_merged = matches!(detail, "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");

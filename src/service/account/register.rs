@@ -2,8 +2,8 @@
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::limits::storage::Growth;
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
+use crate::domain::limits::storage::Growth;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;

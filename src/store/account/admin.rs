@@ -99,10 +99,8 @@ const SET_FULL_NAME: &str = concat!(
 
 const COUNT_SESSIONS: &str = "SELECT count(*) AS count FROM sessions WHERE user_id = :user_id AND expires_at > :now";
 
-const END_SESSIONS: &str = concat!(
-    "DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ",
-    actor_is_platform_admin!()
-);
+const END_SESSIONS: &str =
+    concat!("DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ", actor_is_platform_admin!());
 
 /// Precedes [`END_SESSIONS`]. The event keeps the number of sessions for a second execution of the batch.
 const RECORD_SESSIONS: &str = insert_event! {

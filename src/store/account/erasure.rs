@@ -53,9 +53,7 @@ const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
 /// constants only.
 static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
     let nothing_remains = user_data::nothing_remains();
-    let sql = format!(
-        "DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains}"
-    );
+    let sql = format!("DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains}");
     Box::leak(sql.into_boxed_str())
 });
 
@@ -130,7 +128,10 @@ pub async fn erase(
     let sole = query(SELECT_SOLE_ADMINISTRATOR).bind("user_id", user_id);
     let guard = actor.map(select_actor);
     let guards = usize::from(guard.is_some());
-    let statements = guard.into_iter().chain([erase, record, count, recorded(request, EventType::Deleted), sole]).chain(step_statements(user_id));
+    let statements = guard
+        .into_iter()
+        .chain([erase, record, count, recorded(request, EventType::Deleted), sole])
+        .chain(step_statements(user_id));
     let results = store.batch_of(statements.collect()).await?;
     let (actors, results) = results.split_at_checked(guards).unwrap_or_default();
     let [erased, _, _, recorded, sole, ..] = results else {

@@ -220,7 +220,8 @@ const SELECT_REMAINDER: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT_GRANT, SELECT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
+pub const STATEMENTS: &[&str] =
+    &[INSERT_GRANT, SELECT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -269,8 +270,7 @@ pub async fn grant(
     let select = of_grant(query(SELECT_GRANT)).bind("grant_nonce", nonce);
     let record = of_grant(audit::insert(RECORD_GRANT, request, EventType::RoleGranted)).bind("grant_nonce", nonce);
     let refusal = of_grant(query(SELECT_REFUSAL)).bind("allowed_by", grantor.allowed_by);
-    let [_, inserted, _, refusal] =
-        store.batch([insert, select, record.bind("actor_id", grantor.id), refusal]).await?;
+    let [_, inserted, _, refusal] = store.batch([insert, select, record.bind("actor_id", grantor.id), refusal]).await?;
     if let Some(row) = inserted.first()? {
         return Ok(GrantOutcome::Granted(row));
     }

@@ -182,11 +182,7 @@ pub const STATEMENTS: &[&str] =
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn create(
-    store: &Store,
-    new: &NewCourse<'_>,
-    request: RequestInfo<'_>,
-) -> Result<CourseOutcome, DbError> {
+pub async fn create(store: &Store, new: &NewCourse<'_>, request: RequestInfo<'_>) -> Result<CourseOutcome, DbError> {
     let of_code = |sql| {
         let statement = query(sql).bind("university_id", new.university_id).bind("code", new.code);
         statement.bind("nonce", request.stamp.nonce())
@@ -198,8 +194,7 @@ pub async fn create(
         .bind("now", request.now);
     let department = departments::present(new.university_id, new.department_id);
     let university = universities::present(new.university_id);
-    let [_, rows, department, university] =
-        store.batch([insert, of_code(SELECT_NEW), department, university]).await?;
+    let [_, rows, department, university] = store.batch([insert, of_code(SELECT_NEW), department, university]).await?;
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,

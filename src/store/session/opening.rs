@@ -43,10 +43,8 @@ macro_rules! insert_session {
 pub(in crate::store) use insert_session;
 
 /// Inserts nothing if an earlier execution of the batch opened the session. Only if the account is active, the verified version of the password is current, and no wait is in force.
-const OPEN_SESSION: &str = insert_session!(concat!(
-    "id = :user_id AND is_active = 1 AND password_version = :version AND ",
-    no_wait!()
-));
+const OPEN_SESSION: &str =
+    insert_session!(concat!("id = :user_id AND is_active = 1 AND password_version = :version AND ", no_wait!()));
 
 /// Holds if the session was opened.
 macro_rules! is_open {

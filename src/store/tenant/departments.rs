@@ -88,7 +88,8 @@ pub async fn create(
 ) -> Result<CreationOutcome, DbError> {
     let of_name = |sql| query(sql).bind("university_id", university_id).bind("name", name);
     let [insert, select] = [INSERT, SELECT_NEW].map(|sql| of_name(sql).bind("nonce", request.stamp.nonce()));
-    let [_, rows, university] = store.batch([insert.bind("now", request.now), select, universities::present(university_id)]).await?;
+    let [_, rows, university] =
+        store.batch([insert.bind("now", request.now), select, universities::present(university_id)]).await?;
     Ok(match rows.first()? {
         Some(row) => CreationOutcome::Created(row),
         None if university.all::<IdRow>()?.is_empty() => CreationOutcome::NoSuchUniversity,

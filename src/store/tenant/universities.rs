@@ -7,13 +7,13 @@ use crate::domain::ids::{UniversityId, UserId};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::{Store, deletion};
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_events};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
+use crate::store::{Store, deletion};
 
 /// A row of `universities`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -135,7 +135,8 @@ pub async fn create(
     slug: &Slug,
     request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| query(sql).bind("slug", slug).bind("nonce", request.stamp.nonce()));
+    let [insert, select] =
+        [INSERT, SELECT_NEW].map(|sql| query(sql).bind("slug", slug).bind("nonce", request.stamp.nonce()));
     let insert = insert.bind("name", name).bind("now", request.now);
     let [_, rows] = store.batch([insert, select]).await?;
     rows.first()
@@ -193,7 +194,9 @@ pub async fn delete(
     let [mark, marked] = deletion::mark(request);
     let [_, _, _, _, marked, present] = store
         .batch([
-            audit::insert(RECORD_ROLES, request, EventType::RoleRemoved).bind("university_id", id).bind("actor_id", actor),
+            audit::insert(RECORD_ROLES, request, EventType::RoleRemoved)
+                .bind("university_id", id)
+                .bind("actor_id", actor),
             query(DELETE_ROLES).bind("university_id", id),
             query(DELETE).bind("university_id", id),
             mark,
