@@ -1,5 +1,5 @@
 //! The keys of audit events: chosen by the service, not by the database, so that a batch can be repeated. A random nonce
-//! says which request wrote an event. Its time says where to look for it.
+//! says which request wrote an event. Its time says near which id it is.
 //!
 //! ```text
 //!   event     milliseconds since 2025 × 4096, or the next id above those of the same and the next millisecond

@@ -1,3 +1,5 @@
+//! Ids of events grow with time, and refusals have places of their own.
+
 use std::collections::BTreeSet;
 
 #[cfg(target_arch = "wasm32")]

@@ -150,7 +150,7 @@ impl Rows {
         })
     }
 
-    /// The JSON text.
+    /// The JSON text as it arrived.
     #[must_use]
     pub fn text(&self) -> &str {
         self.0.get()

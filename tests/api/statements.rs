@@ -1,7 +1,7 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
 use edge_auth::store::account::{admin, erasure, export, users};
-use edge_auth::store::authz::{granting, grants, resources};
+use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
 use edge_auth::store::campus::{course_lists, courses, enrollments, resources as campus_resources};
@@ -31,6 +31,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("erasure", erasure::STATEMENTS),
     ("export", export::STATEMENTS),
     ("granting", granting::STATEMENTS),
+    ("removal", removal::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("campus/owned", owned::STATEMENTS),
     #[cfg(feature = "campus")]

@@ -8,7 +8,7 @@ use crate::domain::problem::Code;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::users;
-use crate::store::audit::refusals::record_access_refused;
+use crate::store::audit::record_access_refused;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::read::Read;
 

@@ -8,9 +8,10 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
+use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
+use crate::store::authz::removal::{self, RoleRemovalOutcome};
 use crate::store::page::{Page, PageRequest};
 
 /// A role to be granted.
@@ -103,7 +104,7 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow) -> Resul
             // A grant of the platform is visible only to callers who may remove it.
             None => Code::NotFound.into(),
         })?;
-    match granting::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
+    match removal::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),

@@ -3,176 +3,21 @@
 //! A batch may be executed twice, if its first answer was lost. So the id of an event is drawn before, and the event is
 //! not written again. Its presence, not the number of changed rows, says whether the change was made.
 
+pub mod event;
+pub(in crate::store) mod insertion;
 pub mod list;
 pub mod refusals;
 pub(in crate::store) mod unrecorded;
 
-use crate::domain::audit::{EventType, Reason};
-use crate::domain::authz::Role;
-use crate::domain::event_keys::EventStamp;
-use crate::domain::ids::{SessionId, UniversityId, UserId};
-use crate::domain::limits::throttle::HashKey;
-use crate::domain::peer::Peer;
-use crate::domain::request_id::RequestId;
-use crate::domain::time::Timestamp;
+use crate::domain::audit::EventType;
+use crate::domain::ids::UserId;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::IdRow;
+pub use crate::store::audit::event::{Event, RequestInfo};
+pub(in crate::store) use crate::store::audit::insertion::{insert_event, insert_events, is_recorded};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::session::liveness::session_is_live;
-
-/// The request that events belong to.
-#[derive(Clone, Copy)]
-pub struct RequestInfo<'a> {
-    /// The time of its arrival.
-    pub now: Timestamp,
-    /// The address and user agent of the client.
-    pub peer: &'a Peer,
-    /// The id that the log and the response show too.
-    pub request_id: &'a RequestId,
-    /// The numbers drawn for the ids of what it writes.
-    pub stamp: EventStamp,
-    /// The key of the hashes by which refusals are counted.
-    pub key: &'a HashKey,
-    /// The database is nearly full, so refusals are not recorded.
-    pub omits_refusals: bool,
-}
-
-/// An audit event, without the columns that come from the request.
-#[derive(Debug, Clone, Copy)]
-pub struct Event {
-    kind: EventType,
-    /// The reason of a refusal, the cause of the event, or the role concerned.
-    reason: Option<&'static str>,
-    /// The subject; absent if no account is concerned.
-    user_id: Option<UserId>,
-    session_id: Option<SessionId>,
-    /// The user that caused the event, if not the subject.
-    actor_id: Option<UserId>,
-    university_id: Option<UniversityId>,
-}
-
-impl Event {
-    /// An event about a user, or without a subject if the account does not exist.
-    #[must_use]
-    pub fn of(event_type: EventType, user_id: impl Into<Option<UserId>>) -> Self {
-        let user_id = user_id.into();
-        Self { kind: event_type, reason: None, user_id, session_id: None, actor_id: None, university_id: None }
-    }
-
-    /// Sets the session, if there is one.
-    #[must_use]
-    pub const fn within(self, session_id: Option<SessionId>) -> Self {
-        Self { session_id, ..self }
-    }
-
-    /// Sets the reason of a refusal, or the cause of the event.
-    #[must_use]
-    pub const fn because(self, reason: Reason) -> Self {
-        Self { reason: Some(reason.as_str()), ..self }
-    }
-
-    /// Sets the name of the permission that the caller lacked.
-    #[must_use]
-    pub const fn for_want_of(self, permission: &'static str) -> Self {
-        Self { reason: Some(permission), ..self }
-    }
-
-    /// Sets the session of the event.
-    #[must_use]
-    pub const fn in_session(self, session_id: SessionId) -> Self {
-        Self { session_id: Some(session_id), ..self }
-    }
-
-    /// Sets the acting user, if not the subject.
-    #[must_use]
-    pub const fn by(self, actor_id: UserId) -> Self {
-        Self { actor_id: Some(actor_id), ..self }
-    }
-
-    /// Sets the role concerned and its university.
-    #[must_use]
-    pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
-        Self { reason: Some(role.as_str()), university_id, ..self }
-    }
-}
-
-/// The columns that the event of a change sets.
-macro_rules! event_columns {
-    () => {
-        "id, nonce, created_at, type, reason, user_id, session_id, actor_id, university_id, count, request_id, ip, user_agent"
-    };
-}
-pub(in crate::store) use event_columns;
-
-macro_rules! count_or_null {
-    () => {
-        "NULL"
-    };
-    ($count:expr) => {
-        $count
-    };
-}
-pub(in crate::store) use count_or_null;
-
-/// The start of every statement that writes an event of a change. The rest of the statement selects the event.
-const fn insert_into() -> &'static str {
-    concat!("INSERT INTO audit_events (", event_columns!(), ") ")
-}
-
-/// The condition that the request's event was written: by this execution of the batch, or by an earlier one.
-macro_rules! is_recorded {
-    () => {
-        "EXISTS (SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce)"
-    };
-}
-pub(in crate::store) use is_recorded;
-
-/// The only way to write the event of a change: `INSERT INTO audit_events … SELECT`, with expressions for the columns and
-/// an optional `FROM` clause. [`insert`] binds the values of the request. The event is written once, even if the batch is
-/// executed twice.
-///
-/// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
-/// the request id from the new row.
-macro_rules! insert_event {
-    (
-        type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr $(, count: $count:expr)? $(, from: $from:expr)? $(,)?
-    ) => {
-        concat!(
-            "INSERT INTO audit_events (", $crate::store::audit::event_columns!(), ") SELECT
-                 coalesce(
-                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191), :event_id
-                 ) AS id, :nonce AS nonce, :now AS created_at, e.*,
-                 :request_id AS request_id, :ip AS ip, :user_agent AS user_agent
-             FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
-            " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, ",
-            $crate::store::audit::count_or_null!($($count)?), " AS count ",
-            $($from,)?
-            ") AS e WHERE NOT ", $crate::store::audit::is_recorded!()
-        )
-    };
-}
-pub(in crate::store) use insert_event;
-
-/// The same for one event per row of the `FROM` clause. The second execution of a batch must find no such row any more.
-macro_rules! insert_events {
-    (
-        type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr, from: $from:expr $(,)?
-    ) => {
-        concat!(
-            "INSERT INTO audit_events (", $crate::store::audit::event_columns!(), ") SELECT
-                 max(:event_id, coalesce((SELECT max(id) + 1 FROM audit_events), 1)) + row_number() OVER () - 1 AS id,
-                 :nonce AS nonce, :now AS created_at, e.*,
-                 :request_id AS request_id, :ip AS ip, :user_agent AS user_agent
-             FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
-            " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, NULL AS count ", $from,
-            ") AS e"
-        )
-    };
-}
-pub(in crate::store) use insert_events;
+use crate::store::{IdRow, Store};
 
 /// Only if the preceding statement of the batch changed a row. When the batch is executed again it does not, but then
 /// the event is there already.
@@ -295,20 +140,20 @@ fn bind(statement: Statement, event: Event) -> Statement {
         .bind("university_id", event.university_id)
 }
 
-/// The effect of a statement on the audit events.
-enum Effect {
-    None,
-    /// It writes the event of a change. The text selects that event instead.
-    Event(&'static str),
-    Refusal,
-}
-
-impl Effect {
-    fn of(sql: &'static str) -> Self {
-        match sql.strip_prefix(insert_into()) {
-            Some(select) => Self::Event(select),
-            None if sql.starts_with("INSERT INTO audit_events ") => Self::Refusal,
-            None => Self::None,
-        }
+/// Records the refusal of a signed-in user that lacked a permission, in a batch of its own.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn record_access_refused(
+    store: &Store,
+    user_id: UserId,
+    permission: &'static str,
+    request: RequestInfo<'_>,
+) -> Result<(), DbError> {
+    if request.omits_refusals {
+        return Ok(());
     }
+    let event = Event::of(EventType::AccessRefused, user_id).for_want_of(permission);
+    let [_] = store.batch([refusals::count(request, event)]).await?;
+    Ok(())
 }

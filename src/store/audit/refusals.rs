@@ -6,10 +6,8 @@
 
 use crate::domain::audit::EventType;
 use crate::domain::event_keys::{MAX_REFUSALS_OF_USER, RefusalPlaces};
-use crate::domain::ids::UserId;
-use crate::ports::{DbError, Statement, query};
-use crate::store::Store;
-use crate::store::audit::{Event, RequestInfo};
+use crate::ports::{Statement, query};
+use crate::store::audit::event::{Event, RequestInfo};
 
 /// The id of the row with a tag in a bucket.
 macro_rules! row_in {
@@ -82,9 +80,9 @@ macro_rules! count_refusal {
         )
     };
 }
-pub(in crate::store) use count_refusal;
-pub(in crate::store) use free_in;
-pub(in crate::store) use row_in;
+pub(in super::super) use count_refusal;
+pub(in super::super) use free_in;
+pub(in super::super) use row_in;
 
 const COUNT: &str = count_refusal!(user_id: ":user_id", if: "TRUE");
 
@@ -100,24 +98,24 @@ const NOTHING: &str = "SELECT 1 AS id WHERE FALSE";
 pub const STATEMENTS: &[&str] = &[COUNT, COUNT_UNLESS, NOTHING];
 
 /// A [`count_refusal!`] statement; `None` if refusals are not recorded at present.
-pub(in crate::store) fn if_recorded(request: RequestInfo<'_>, sql: &'static str) -> Option<Statement> {
+pub(in super::super) fn if_recorded(request: RequestInfo<'_>, sql: &'static str) -> Option<Statement> {
     (!request.omits_refusals).then(|| query(sql))
 }
 
 /// A statement that does nothing, in the place of one that is left out.
-pub(in crate::store) fn nothing() -> Statement {
+pub(in super::super) fn nothing() -> Statement {
     query(NOTHING)
 }
 
-/// Counts a refusal.
-pub(in crate::store) fn count(request: RequestInfo<'_>, refused: Event) -> Statement {
+/// Counts a refusal in any case.
+pub(in super::super) fn count(request: RequestInfo<'_>, refused: Event) -> Statement {
     let Some(count) = if_recorded(request, COUNT) else { return nothing() };
     let subject = refused.user_id.map(|id| id.to_string()).unwrap_or_default();
     bind(count, request, refused, &subject).bind("user_id", refused.user_id)
 }
 
 /// Counts a refusal, unless the request's event of type `done` was recorded by the same batch.
-pub(in crate::store) fn count_unless(request: RequestInfo<'_>, refused: Event, done: EventType) -> Statement {
+pub(in super::super) fn count_unless(request: RequestInfo<'_>, refused: Event, done: EventType) -> Statement {
     let Some(count) = if_recorded(request, COUNT_UNLESS) else { return nothing() };
     let subject = refused.user_id.map(|id| id.to_string()).unwrap_or_default();
     bind(count, request, refused, &subject)
@@ -127,7 +125,7 @@ pub(in crate::store) fn count_unless(request: RequestInfo<'_>, refused: Event, d
 }
 
 /// Binds the values of [`count_refusal!`]. `subject` identifies the user among refusals of this kind.
-pub(in crate::store) fn bind(
+pub(in super::super) fn bind(
     statement: Statement,
     request: RequestInfo<'_>,
     refused: Event,
@@ -154,22 +152,4 @@ pub(in crate::store) fn bind(
         .bind("user_first", places.of_user.first)
         .bind("user_last", places.of_user.last)
         .bind("user_tag", places.of_user.tag)
-}
-
-/// Records the refusal of a signed-in user that lacked a permission, in a batch of its own.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn record_access_refused(
-    store: &Store,
-    user_id: UserId,
-    permission: &'static str,
-    request: RequestInfo<'_>,
-) -> Result<(), DbError> {
-    if request.omits_refusals {
-        return Ok(());
-    }
-    let event = Event::of(EventType::AccessRefused, user_id).for_want_of(permission);
-    let [_] = store.batch([count(request, event)]).await?;
-    Ok(())
 }

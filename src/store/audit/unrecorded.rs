@@ -6,18 +6,19 @@
 use serde::Deserialize;
 
 use crate::ports::{Rows, Statement};
-use crate::store::audit::{Effect, refusals};
+use crate::store::audit::insertion::Effect;
+use crate::store::audit::refusals;
 
 /// A batch without its events: as many statements, with results in the same places.
-pub(in crate::store) struct WithoutEvents {
-    pub(in crate::store) statements: Vec<Statement>,
+pub(in super::super) struct WithoutEvents {
+    pub(in super::super) statements: Vec<Statement>,
     /// The places of the statements that select events.
-    pub(in crate::store) events: Vec<usize>,
+    pub(in super::super) events: Vec<usize>,
 }
 
 impl WithoutEvents {
     /// `None` if the batch writes no event.
-    pub(in crate::store) fn of(statements: &[Statement]) -> Option<Self> {
+    pub(in super::super) fn of(statements: &[Statement]) -> Option<Self> {
         if statements.iter().all(|statement| matches!(Effect::of(statement.sql), Effect::None)) {
             return None;
         }
@@ -47,7 +48,7 @@ struct EventRow {
 }
 
 /// Logs the events that a statement selected.
-pub(in crate::store) fn log(rows: &Rows) {
+pub(in super::super) fn log(rows: &Rows) {
     for row in rows.all::<EventRow>().unwrap_or_default() {
         let EventRow { event_type, reason, user_id, session_id, actor_id, university_id } = row;
         let (event_type, reason) = (event_type.as_str(), reason.as_deref());
