@@ -74,11 +74,13 @@ pub enum EventType {
     EnrollmentEnded,
     /// The operator commanded the circuit breaker; the event's reason is the command.
     BreakerCommanded,
+    /// A signed-in user lacked a permission; the event's reason names it.
+    AccessRefused,
 }
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -111,6 +113,7 @@ impl EventType {
         Self::CourseDeleted,
         Self::EnrollmentEnded,
         Self::BreakerCommanded,
+        Self::AccessRefused,
     ];
 
     /// The type with this stored name, if there is one.
@@ -155,6 +158,48 @@ impl EventType {
             Self::CourseDeleted => "course_deleted",
             Self::EnrollmentEnded => "enrollment_ended",
             Self::BreakerCommanded => "breaker_commanded",
+            Self::AccessRefused => "access_refused",
+        }
+    }
+
+    /// Does an event of this type say that nothing was changed? Such events are counted, and left out while the database
+    /// is full.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::RegistrationRefused
+            | Self::SignInRefused
+            | Self::RefreshRefused
+            | Self::PasswordChangeRefused
+            | Self::DeletionRefused
+            | Self::StepUpRefused
+            | Self::AccessRefused => true,
+            Self::Registered
+            | Self::SignedIn
+            | Self::Refreshed
+            | Self::ReuseDetected
+            | Self::SignedOut
+            | Self::SessionEnded
+            | Self::SessionsEnded
+            | Self::ProfileChanged
+            | Self::PasswordChanged
+            | Self::Exported
+            | Self::Deleted
+            | Self::RoleGranted
+            | Self::RoleRemoved
+            | Self::Disabled
+            | Self::Enabled
+            | Self::Unlocked
+            | Self::UniversityCreated
+            | Self::UniversityChanged
+            | Self::UniversityDeleted
+            | Self::DepartmentCreated
+            | Self::DepartmentDeleted
+            | Self::CourseCreated
+            | Self::CourseChanged
+            | Self::CourseDeleted
+            | Self::EnrollmentEnded
+            | Self::BreakerCommanded => false,
         }
     }
 }
@@ -186,6 +231,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, for tests.
+    pub const ALL: [Self; 10] = [
+        Self::EmailTaken,
+        Self::RateLimited,
+        Self::UnknownUser,
+        Self::WrongPassword,
+        Self::Throttled,
+        Self::Overtaken,
+        Self::Disabled,
+        Self::Revoked,
+        Self::Retry,
+        Self::Limit,
+    ];
+
     /// The name, as stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -228,7 +287,7 @@ mod tests {
                       password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
                       disabled enabled unlocked university_created university_changed university_deleted \
                       department_created department_deleted course_created course_changed course_deleted \
-                      enrollment_ended breaker_commanded";
+                      enrollment_ended breaker_commanded access_refused";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -10,6 +10,7 @@ pub mod breaker;
 #[cfg(feature = "campus")]
 pub mod campus;
 pub mod display_name;
+pub mod event_keys;
 pub mod ids;
 pub mod limits;
 pub mod password;

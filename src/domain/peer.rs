@@ -59,6 +59,12 @@ impl Peer {
         })
     }
 
+    /// The text of [`Peer::network_bits`], by which refusals are counted.
+    #[must_use]
+    pub fn attributed_network(&self) -> String {
+        self.network_bits().map_or_else(|| UNKNOWN_NETWORK.to_owned(), network_text)
+    }
+
     /// The key of the rate limits: an IPv4 address, or the /64 prefix of an IPv6 address. A /64 is the smallest
     /// prefix that providers assign, so a limit per IPv6 address could be evaded 2^64 times. A client with a shorter
     /// prefix has one limit per /64, and the one of [`Peer::wide_network`].
@@ -149,6 +155,14 @@ mod tests {
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(Peer::new(Some("::ffff:192.0.2.7"), None).ip().as_deref(), Some("192.0.2.7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_24_bits_of_ipv4_and_48_of_ipv6() {
+        let wide = |ip: &str| Peer::new(Some(ip), None).attributed_network();
+        assert_eq!(wide("192.0.2.7"), "192.0.2.0/24");
+        assert_eq!(wide("2001:db8:7:2:3:4:5:6"), "2001:db8:7::/48");
+        assert_eq!(Peer::default().attributed_network(), "unknown");
     }
 
     #[test]

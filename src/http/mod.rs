@@ -31,12 +31,14 @@ use tower::ServiceExt as _;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::ray::Ray;
 use crate::domain::request_id::RequestId;
 use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, RequestContext};
 use kit::{access, cors, headers, refusal};
 
@@ -44,6 +46,7 @@ use kit::{access, cors, headers, refusal};
 pub struct App {
     configuration: Result<Arc<Configuration>, WrongSettings>,
     presentation: Presentation,
+    storage: StorageWatch,
     router: Router,
     /// The same without CORS, for an OPTIONS request that asks for nothing of it.
     plain_router: Router,
@@ -61,11 +64,12 @@ impl App {
         let configuration = settings.map(|settings| {
             let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
             let tokens = TokenAuthority::new(&settings.secret_keys, issuer, audience);
-            Arc::new(Configuration { settings, tokens, digests: OnceLock::new() })
+            let throttle_key = HashKey::derive(&settings.secret_keys.current);
+            Arc::new(Configuration { settings, tokens, throttle_key, digests: OnceLock::new() })
         });
         let plain_router = routes::router(&presentation.base_path);
         let router = cors::wrap(plain_router.clone(), &presentation);
-        Self { configuration, presentation, router, plain_router }
+        Self { configuration, presentation, storage: StorageWatch::default(), router, plain_router }
     }
 
     /// Answers one request: access log, routing, error envelope, common headers.
@@ -105,6 +109,9 @@ impl App {
                 do_calls = store.gate().calls(),
                 "Request finished"
             );
+            if let Some(settings) = self.settings() {
+                self.storage.look(&store, settings, started);
+            }
             response
         }
         .instrument(span)

@@ -150,6 +150,12 @@ impl Rows {
         })
     }
 
+    /// The JSON text as it arrived.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
     /// Parses the rows and returns the first, if there is one.
     ///
     /// # Errors
@@ -167,6 +173,11 @@ pub trait Db: Send + Sync {
     /// The same as a probe of the circuit breaker: an adapter that repeats failed batches does not repeat this one.
     fn probe(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
         self.batch(statements)
+    }
+
+    /// The size of the database in bytes, as its latest answer to this isolate said.
+    fn size_bytes(&self) -> Option<i64> {
+        None
     }
 }
 

@@ -33,6 +33,9 @@ pub enum DbError {
     /// or in a migration.
     #[error("statement refused: {0}")]
     Refused(String),
+    /// The database is full. Reads still work, so it is not a failure of the database: an open breaker would make it worse.
+    #[error("no space: {0}")]
+    NoSpace(String),
     /// A row does not have the expected shape. A bug in the service.
     #[error("unreadable row: {0}")]
     Unreadable(String),
@@ -40,7 +43,7 @@ pub enum DbError {
 
 /// Substrings of error messages that blame a statement or its values, not the engine. Every other message counts as a
 /// failure of the database: counting a bug of the service is better than missing that D1 is down.
-const REFUSALS: [&str; 13] = [
+const REFUSALS: [&str; 11] = [
     "no such ",
     "syntax error",
     "constraint failed",
@@ -52,9 +55,6 @@ const REFUSALS: [&str; 13] = [
     "too many SQL variables",
     "string or blob too big",
     "not authorized",
-    // Reads still work when writes do not, so an open breaker would make it worse.
-    "Exceeded maximum DB size",
-    "Exceeded maximum account storage",
 ];
 
 /// Substrings of the errors that Cloudflare recommends to retry (D1 documentation, "Retry queries" and "Debug D1").
@@ -67,6 +67,10 @@ const TRANSIENT: [&str; 4] = [
 const OVERLOADED: &str = "overloaded";
 const ABANDONED: &str = "client disconnected";
 
+/// Substrings of the messages of a full database (D1 documentation, "Debug D1", and `SQLite`).
+const NO_SPACE: [&str; 4] =
+    ["Exceeded maximum DB size", "Exceeded maximum account storage", "database or disk is full", "SQLITE_FULL"];
+
 impl DbError {
     /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and a suffix like
     /// `: SQLITE_CONSTRAINT`, the code of the error.
@@ -75,6 +79,9 @@ impl DbError {
         if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
             let column = rest.split([':', ',']).next().unwrap_or(rest);
             return Self::Unique(column.trim().to_owned());
+        }
+        if NO_SPACE.iter().any(|text| message.contains(text)) {
+            return Self::NoSpace(message.to_owned());
         }
         if REFUSALS.iter().any(|text| message.contains(text)) {
             return Self::Refused(message.to_owned());
@@ -96,7 +103,9 @@ impl DbError {
                 Outcome::Failed
             }
             Self::Abandoned(_) => Outcome::Abandoned,
-            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::Unreadable(_) => Outcome::Answered,
+            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::NoSpace(_) | Self::Unreadable(_) => {
+                Outcome::Answered
+            }
         }
     }
 
@@ -142,13 +151,25 @@ mod tests {
             "D1_ERROR: too many SQL variables at offset 400: SQLITE_ERROR",
             "D1_ERROR: string or blob too big: SQLITE_TOOBIG",
             "D1_ERROR: not authorized: SQLITE_AUTH",
-            "D1_ERROR: Exceeded maximum DB size",
-            "D1_ERROR: Exceeded maximum account storage limit",
             "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
             "D1_COLUMN_NOTFOUND: Column not found (id)",
         ] {
             let error = DbError::from_message(text);
             assert_eq!(error, DbError::Refused(text.to_owned()));
+            assert_eq!(error.outcome(), Outcome::Answered);
+        }
+    }
+
+    #[test]
+    fn a_full_database_is_no_failure_of_the_database() {
+        for text in [
+            "D1_ERROR: Exceeded maximum DB size",
+            "D1_ERROR: Exceeded maximum account storage limit",
+            "D1_ERROR: database or disk is full: SQLITE_FULL",
+            "database or disk is full",
+        ] {
+            let error = DbError::from_message(text);
+            assert_eq!(error, DbError::NoSpace(text.to_owned()));
             assert_eq!(error.outcome(), Outcome::Answered);
         }
     }

@@ -1,6 +1,7 @@
 //! The inputs of every use case besides its command, and the errors of all use cases.
 
 use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::limits::storage::{Growth, StorageState};
 use crate::domain::limits::throttle::HashKey;
 use crate::domain::password::Password;
 use crate::domain::password::argon2id::NotHashed;
@@ -51,6 +52,16 @@ impl Context<'_> {
         self.random().map(SessionId::from_random)
     }
 
+    /// The space that is left in the database.
+    pub(in crate::service) fn storage(&self) -> StorageState {
+        StorageState::of(self.store.size_bytes(), self.settings.d1_size_limit_bytes)
+    }
+
+    /// Refuses an operation that only adds rows, while the database is full.
+    pub(in crate::service) fn admit_growth(&self, growth: Growth) -> Result<(), Error> {
+        if self.storage() == StorageState::Full { Err(Error::NoSpaceFor(growth)) } else { Ok(()) }
+    }
+
     /// The key of the hashes of networks.
     pub(in crate::service) fn throttle_key(&self) -> HashKey {
         HashKey::derive(&self.settings.secret_keys.current)
@@ -82,6 +93,9 @@ pub enum Error {
     /// The database refused, failed, or was not asked.
     #[error("database: {0}")]
     Database(#[from] DbError),
+    /// The database is full, and the operation only adds rows.
+    #[error("the database is full: no {}", .0.as_str())]
+    NoSpaceFor(Growth),
     /// An operator's command did not reach the circuit breaker.
     #[error("the circuit breaker is out of reach")]
     BreakerOutOfReach,

@@ -13,6 +13,8 @@ use crate::shell::clock::Wait;
 use crate::shell::tasks::{Answer, ask};
 
 thread_local! {
+    /// The size of the database in bytes, from its latest answer.
+    static SIZE: Cell<Option<i64>> = const { Cell::new(None) };
     /// A statement is a constant, so its address identifies it: it is translated once per instance.
     static KNOWN: RefCell<HashMap<*const str, Rc<Known>>> = RefCell::default();
     /// The repetitions that this isolate may still make.
@@ -106,7 +108,12 @@ impl D1 {
         // The parser's own text may quote a stored value; kind and position are enough.
         let results: Vec<Option<Rows>> = serde_json::from_str(&json)
             .map_err(|error| DbError::Corrupt(format!("{:?} error at column {}", error.classify(), error.column())))?;
-        let results: Option<Vec<Rows>> = results.into_iter().collect();
+        let mut results = results.into_iter();
+        // The first item is the size of the database after the batch.
+        if let Some(size) = results.next().flatten() {
+            SIZE.set(size.text().parse().ok());
+        }
+        let results: Option<Vec<Rows>> = results.collect();
         results.ok_or_else(|| DbError::Corrupt("a statement without rows".to_owned()))
     }
 }
@@ -149,6 +156,10 @@ impl Serialize for JsonValue<'_> {
 }
 
 impl Db for D1 {
+    fn size_bytes(&self) -> Option<i64> {
+        SIZE.get()
+    }
+
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
         Box::pin(self.call(statements, false))
     }

@@ -113,7 +113,7 @@ export const carryOut = {
     }
   },
 
-  /** Runs a batch, and learns new statements: the rows of each statement as JSON, or "" if D1's answer is malformed. */
+  /** Runs a batch, and learns new statements: the size of the database and the rows of each statement as JSON, or "" if D1's answer is malformed. */
   batch({ env: { DB: database } }, calls) {
     const prepared = calls.map(([number, values, sql]) => {
       statements[number] = sql ?? statements[number];
@@ -151,10 +151,10 @@ export const carryOut = {
   pause: (event, ms) => new Promise((resolve) => setTimeout(resolve, ms, "")),
 };
 
-/** The rows as one JSON text. */
+/** The size of the database after the batch, and the rows, as one JSON text. */
 function rowsOf(results) {
   try {
-    return JSON.stringify(results.map((result) => result.results));
+    return JSON.stringify([results.at(-1)?.meta?.size_after, ...results.map((result) => result.results)]);
   } catch {
     return "";
   }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod campus;
+pub mod deletion;
 pub mod outcome;
 pub mod owned;
 pub mod page;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Deserializer};
 
 use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement};
+use crate::store::audit::unrecorded::{self, WithoutEvents};
 use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
@@ -52,6 +54,12 @@ impl Store {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// The size of the database in bytes, if an answer to this isolate said it.
+    #[must_use]
+    pub fn size_bytes(&self) -> Option<i64> {
+        self.db.size_bytes()
+    }
+
     /// Runs a read in one round trip, or in none if it has no statements.
     ///
     /// # Errors
@@ -72,8 +80,8 @@ impl Store {
         let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let expected = statements.len();
-        let batch = if pass.probe.is_some() { self.db.probe(statements) } else { self.db.batch(statements) };
-        let answer = batch.await.and_then(|results| match results.len() {
+        let is_probe = pass.probe.is_some();
+        let answer = self.with_or_without_events(statements, is_probe).await.and_then(|results| match results.len() {
             found if found == expected => Ok(results),
             found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
         });
@@ -85,6 +93,21 @@ impl Store {
     /// to the breaker. A breaker that was forced open would refuse it, and a failure must not count against the command.
     async fn bypass(&self, statement: Statement) -> Result<(), DbError> {
         self.db.batch(vec![statement]).await.map(drop)
+    }
+
+    /// A batch that fails for want of space is repeated once without its audit events, which go to the log.
+    async fn with_or_without_events(&self, statements: Vec<Statement>, is_probe: bool) -> Result<Vec<Rows>, DbError> {
+        let spare = WithoutEvents::of(&statements);
+        let batch = if is_probe { self.db.probe(statements) } else { self.db.batch(statements) };
+        match (batch.await, spare) {
+            (Err(DbError::NoSpace(_)), Some(spare)) => {
+                self.calls.fetch_add(1, Ordering::Relaxed);
+                let results = self.db.batch(spare.statements).await?;
+                spare.events.iter().filter_map(|index| results.get(*index)).for_each(unrecorded::log);
+                Ok(results)
+            }
+            (answer, _) => answer,
+        }
     }
 }
 

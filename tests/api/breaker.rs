@@ -94,7 +94,7 @@ async fn a_successful_probe_closes_the_breaker_and_a_failed_one_reopens_it() {
 
 #[tokio::test]
 async fn client_errors_never_count_as_failures() {
-    let (service, _) = flaky(&[]);
+    let (service, _) = flaky(&[("OPERATOR_KEY", OPERATOR_KEY)]);
     let tokens = service.register(EMAIL).await;
     for _ in 0..200 {
         service.login(EMAIL, "wrong password").await.expect(401);
@@ -103,35 +103,40 @@ async fn client_errors_never_count_as_failures() {
         service.get("/nowhere").await.expect(404);
     }
     service.me(&tokens.access).await.expect(200);
-    let ready = service.get("/health/ready").await.expect(200);
+    let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     assert_eq!(ready.body["checks"]["circuit_breaker"]["failure_count"], 0);
 }
 
 #[tokio::test]
 async fn readiness_reports_database_and_breaker() {
-    let (service, port) = flaky(&[]);
+    let (service, port) = flaky(&[("OPERATOR_KEY", OPERATOR_KEY)]);
     let breaker = |state, failure_count, retry_after_seconds| {
         json!({
             "state": state, "failure_count": failure_count, "retry_after_seconds": retry_after_seconds,
             "forced": false, "shared": true,
         })
     };
-    let ready = service.get("/health/ready").await.expect(200);
-    let checks = json!({"database": "ok", "circuit_breaker": breaker("closed", 0, 0)});
+    let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
+    let checks = json!({"database": "ok", "storage": {"state": "ok"}, "circuit_breaker": breaker("closed", 0, 0)});
     assert_eq!(ready.body, json!({"status": "ready", "checks": checks}));
     port.fails.store(true, Ordering::Relaxed);
     for failures in 1..5 {
-        let ready = service.get("/health/ready").await.expect(503);
-        let checks = json!({"database": "failing", "circuit_breaker": breaker("closed", failures, 0)});
+        let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(503);
+        let checks = json!({"database": "failing", "storage": {"state": "ok"}, "circuit_breaker": breaker("closed", failures, 0)});
         assert_eq!(ready.body, json!({"status": "degraded", "checks": checks}));
     }
-    service.get("/health/ready").await.expect(503);
-    let ready = service.get("/health/ready").await.expect(503);
-    let checks = json!({"database": "not_asked", "circuit_breaker": breaker("open", 5, 30)});
+    service.get_as("/health/ready", OPERATOR_KEY).await.expect(503);
+    let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(503);
+    let checks =
+        json!({"database": "not_asked", "storage": {"state": "ok"}, "circuit_breaker": breaker("open", 5, 30)});
     assert_eq!(ready.body, json!({"status": "degraded", "checks": checks}));
+    for token in [OPERATOR_KEY.to_uppercase(), "x".to_owned()] {
+        let public = service.get_as("/health/ready", &token).await.expect(503);
+        assert_eq!(public.body["checks"]["circuit_breaker"], json!({"state": "open", "forced": false, "shared": true}));
+    }
     port.fails.store(false, Ordering::Relaxed);
     service.advance(30);
-    service.get("/health/ready").await.expect(200);
+    service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
 }
 
 #[tokio::test]

@@ -164,7 +164,8 @@ async fn a_last_administrators_refused_self_deletion_is_recorded() {
     let world = world(false);
     let ulla = world.sign_in("ulla").await;
     ulla.ask(&format!("DELETE /users/me {PASSWORD}")).await.expect_error(409, "CONFLICT");
-    let events = world.service.db.rows("SELECT type, reason, user_id, actor_id FROM audit_events ORDER BY id");
+    let refused = "SELECT type, reason, user_id, actor_id FROM audit_events WHERE type <> 'signed_in'";
+    let events = world.service.db.rows(refused);
     let last = serde_json::Value::from(events.last().unwrap().clone());
     let expected =
         json!({"type": "deletion_refused", "reason": "overtaken", "user_id": world.id("ulla"), "actor_id": null});

@@ -1,7 +1,7 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
 use edge_auth::store::account::{admin, erasure, export, list, users};
-use edge_auth::store::authz::{granting, grants, resources};
+use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
 use edge_auth::store::campus::{course_deletion, course_lists, courses, enrollments, resources as campus_resources};
@@ -9,7 +9,7 @@ use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
-use edge_auth::store::{audit, session};
+use edge_auth::store::{audit, deletion, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -18,6 +18,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("account/admin", admin::STATEMENTS),
     ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
+    ("audit/refusals", audit::refusals::STATEMENTS),
+    ("deletion", deletion::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_deletion", course_deletion::STATEMENTS),
@@ -32,6 +34,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("erasure", erasure::STATEMENTS),
     ("export", export::STATEMENTS),
     ("granting", granting::STATEMENTS),
+    ("removal", removal::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("campus/owned", owned::STATEMENTS),
     #[cfg(feature = "campus")]
@@ -49,8 +52,10 @@ pub const LISTS: &[(&str, &[&str])] = &[
 /// Bounded scans: a constant row, the rows of a subquery, the places of the caller, a page being merged, a list passed as a parameter, the start of
 /// a table in key order, and a partial index that holds only the wanted rows.
 fn is_bounded(detail: &str, sql: &str) -> bool {
-    let is_inner = detail == "SCAN CONSTANT ROW" || detail.starts_with("SCAN (subquery") || detail == "SCAN first";
-    let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m");
+    let is_inner = detail == "SCAN CONSTANT ROW"
+        || detail.starts_with("SCAN (subquery")
+        || matches!(detail, "SCAN first" | "SCAN subject");
+    let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";

@@ -11,6 +11,7 @@ use crate::throttle_networks::{
 #[tokio::test]
 async fn a_known_network_or_device_is_unknown_after_a_hundred_failures() {
     let (service, device) = registered().await;
+    service.db.watch_events();
     for (ip, device) in [(HOME, None), ("203.0.113.9", Some(device.as_str()))] {
         for _ in 0..100 {
             end_waits(&service);

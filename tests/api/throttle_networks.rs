@@ -52,7 +52,7 @@ pub fn end_waits(service: &Service) {
 }
 
 pub fn last_reason(service: &Service) -> Value {
-    service.db.rows("SELECT reason FROM audit_events ORDER BY id DESC LIMIT 1")[0]["reason"].clone()
+    service.db.latest_event()["reason"].clone()
 }
 
 #[tokio::test]
@@ -91,6 +91,7 @@ async fn failures_of_one_user_of_a_campus_do_not_hold_up_another_account_of_the_
 #[tokio::test]
 async fn a_stranger_in_one_network_waits_and_another_network_does_not() {
     let (service, _) = registered().await;
+    service.db.watch_events();
     for _ in 0..6 {
         login(&service, "198.51.100.1", WRONG, None).await.expect(401);
     }
@@ -108,6 +109,7 @@ async fn a_stranger_in_one_network_waits_and_another_network_does_not() {
 #[tokio::test]
 async fn an_attacker_with_any_number_of_networks_has_a_hundred_guesses_and_then_one_a_day() {
     let (service, _) = registered().await;
+    service.db.watch_events();
     let start = clock();
     let mut guesses = 0;
     let mut attempts = 0..;
@@ -135,6 +137,7 @@ async fn an_attacker_with_any_number_of_networks_has_a_hundred_guesses_and_then_
 #[tokio::test]
 async fn after_a_hundred_failures_unknown_networks_are_refused_until_a_day_after_the_last_counted_one() {
     let (service, _) = registered().await;
+    service.db.watch_events();
     for number in 0..100 {
         end_waits(&service);
         flood(&service, number..number + 1).await;

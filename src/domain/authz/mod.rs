@@ -98,6 +98,12 @@ impl Permission {
         self.row().roles
     }
 
+    /// The name that other services use to ask for it, which audit events show.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
     /// Every permission, with the name that other services use to ask for it.
     pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let all = Self::CORE.into_iter();

@@ -5,6 +5,7 @@
 //! registrations per hour, exactly and globally, in the batch that creates the account.
 
 pub mod standing;
+pub mod storage;
 pub mod throttle;
 
 use crate::domain::ids::UserId;

@@ -156,6 +156,7 @@ fn number(hash: &[u8; 32], count: u16) -> u16 {
 /// The key of the hashes by which networks are stored, derived from `SECRET_KEY`. A dump of the database reveals no
 /// network, and strangers cannot choose networks that share a counter. While `SECRET_KEY` changes, networks are also found
 /// by the hashes of the other key, and a sign-in replaces such a hash. The slots of unknown networks are shuffled.
+#[derive(Clone)]
 pub struct HashKey([u8; 32]);
 
 impl HashKey {
@@ -167,7 +168,7 @@ impl HashKey {
     }
 
     /// A hash of texts that contain no NUL. Only a part of it is ever used, so its length cannot be extended.
-    fn hash(&self, texts: &[&str]) -> [u8; 32] {
+    pub(in crate::domain) fn hash(&self, texts: &[&str]) -> [u8; 32] {
         let mut hash = Sha256::new().chain_update(self.0);
         for text in texts {
             hash.update(text);

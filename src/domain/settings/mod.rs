@@ -7,6 +7,7 @@
 mod values;
 
 use crate::domain::breaker::Policy;
+use crate::domain::limits::storage::MEGABYTE;
 use crate::domain::password::MAX_LENGTH as MAX_PASSWORD_LENGTH;
 use crate::domain::password::argon2id::Cost;
 use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROUNDS};
@@ -79,6 +80,8 @@ pub struct Settings {
     pub password_min_length: usize,
     /// The deadline of the database, in milliseconds.
     pub d1_timeout_ms: u32,
+    /// The size at which the database is full, in bytes.
+    pub d1_size_limit_bytes: i64,
     /// Enables the rate limits per client address. The throttle per account is independent of it.
     pub rate_limiting: bool,
     /// Maximum registrations per client network and hour.
@@ -154,6 +157,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let secret_keys = self.secret_keys();
         let operator_key = self.optional("OPERATOR_KEY", operator_key);
         let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
+        let d1_size_limit = self.or("D1_SIZE_LIMIT_MB", Some(10_000), |text| integer(text, 1, 1_000_000));
         let breaker = self.breaker(d1_timeout_ms);
         let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
         let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
@@ -176,6 +180,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
+            d1_size_limit_bytes: d1_size_limit? * MEGABYTE,
             rate_limiting: rate_limiting?,
             registrations_per_hour: registrations?,
             audit_retention_days: audit_retention_days?,

@@ -123,6 +123,7 @@ fn numbers_have_bounds() {
         ("PASSWORD_ITERATIONS", "1", "10000000"),
         ("PASSWORD_MIN_LENGTH", "1", "128"),
         ("D1_TIMEOUT_MS", "1", "60000"),
+        ("D1_SIZE_LIMIT_MB", "1", "1000000"),
         ("BREAKER_FAILURE_THRESHOLD", "1", "1000"),
         ("BREAKER_FAILURE_PERCENT", "1", "100"),
         ("BREAKER_FAILURE_WINDOW_SECONDS", "1", "3600"),

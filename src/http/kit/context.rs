@@ -6,6 +6,9 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
+use crate::domain::event_keys::EventStamp;
+use crate::domain::limits::storage::StorageState;
+use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
 use crate::domain::request_id::RequestId;
@@ -67,6 +70,7 @@ pub(crate) struct Configuration {
     pub(crate) tokens: TokenAuthority,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
+    pub(crate) throttle_key: HashKey,
 }
 
 /// The settings and ports of a request, stored as an extension of it.
@@ -93,13 +97,17 @@ impl RequestContext {
 pub(crate) struct Configured {
     configuration: Arc<Configuration>,
     ports: Arc<Ports>,
+    stamp: EventStamp,
 }
 
 impl Configured {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let context = RequestContext::of(parts)?;
         let configuration = context.configuration.clone()?;
-        Ok(Self { configuration, ports: Arc::clone(&context.ports) })
+        let mut bytes = [0; 8];
+        (context.ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
+        let stamp = EventStamp::draw(context.ports.now.get(), bytes);
+        Ok(Self { configuration, ports: Arc::clone(&context.ports), stamp })
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -108,6 +116,10 @@ impl Configured {
 
     pub(crate) fn digests(&self) -> &OnceLock<String> {
         &self.configuration.digests
+    }
+
+    fn is_full(&self) -> bool {
+        StorageState::of(self.ports.store.size_bytes(), self.settings().d1_size_limit_bytes) == StorageState::Full
     }
 
     pub(crate) fn assets(&self) -> &dyn Assets {
@@ -140,6 +152,9 @@ impl Configured {
                 now: self.ports.now.get(),
                 peer: &self.ports.peer,
                 request_id: &self.ports.request_id,
+                stamp: self.stamp,
+                key: &self.configuration.throttle_key,
+                omits_refusals: self.is_full(),
             },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::domain::authz::step_up::{MAX_AGE_SECONDS, METHODS};
+use crate::domain::limits::storage;
 use crate::domain::problem::{Code, Fault, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::WrongSettings;
@@ -121,6 +122,9 @@ impl From<service::Error> for Refusal {
                 | DbError::Corrupt(_),
             )
             | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
+            service::Error::NoSpaceFor(_) | service::Error::Database(DbError::NoSpace(_)) => {
+                Problem::unavailable(storage::RETRY_AFTER_SECONDS)
+            }
             service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)

@@ -1,14 +1,16 @@
 //! Liveness and readiness.
 
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::breaker::State;
 use crate::domain::problem::whole_seconds;
+use crate::http::kit::bearer::bearer_token;
 use crate::http::kit::body::json;
 use crate::http::kit::context::Configured;
 use crate::ports::BreakerReport;
-use crate::service::platform::operations::{DatabaseCheck, readiness};
+use crate::service::platform::operations::{DatabaseCheck, authenticate_operator, readiness};
 
 #[derive(Serialize)]
 struct HealthBody {
@@ -24,7 +26,27 @@ struct ReadinessBody {
 #[derive(Serialize)]
 struct ChecksBody {
     database: &'static str,
-    circuit_breaker: BreakerBody,
+    storage: StorageBody,
+    circuit_breaker: BreakerStateBody,
+}
+
+/// Numbers are for the operator: strangers must not learn how an attack proceeds.
+#[derive(Serialize)]
+struct StorageBody {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_bytes: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct BreakerStateBody {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u32>,
+    forced: bool,
+    shared: bool,
 }
 
 /// The state of the circuit breaker, for clients.
@@ -54,15 +76,22 @@ pub(in crate::http) async fn health() -> Response {
     json(200, &HealthBody { status: "ok" })
 }
 
-/// Readiness: the state of the database and of the circuit breaker.
-pub(in crate::http) async fn ready(configured: Configured) -> Response {
-    let readiness = readiness(&configured.service()).await;
+/// Readiness: the state of the database and of the circuit breaker, with numbers if the operator's key is presented.
+pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -> Response {
+    let ctx = configured.service();
+    let is_operator = authenticate_operator(&ctx, bearer_token(&headers)).is_ok();
+    let readiness = readiness(&ctx).await;
     let (status_code, status) = if readiness.is_ready() { (200, "ready") } else { (503, "degraded") };
     let database = match readiness.database {
         DatabaseCheck::Ok => "ok",
         DatabaseCheck::Failing => "failing",
         DatabaseCheck::NotAsked => "not_asked",
     };
-    let circuit_breaker = BreakerBody::from(readiness.breaker);
-    json(status_code, &ReadinessBody { status, checks: ChecksBody { database, circuit_breaker } })
+    let used_bytes = readiness.used_bytes.filter(|_| is_operator);
+    let storage = StorageBody { state: readiness.storage.as_str(), used_bytes };
+    let BreakerBody { state, failure_count, retry_after_seconds, forced, shared } = readiness.breaker.into();
+    let numbers = is_operator.then_some((failure_count, retry_after_seconds));
+    let (failure_count, retry_after_seconds) = numbers.unzip();
+    let circuit_breaker = BreakerStateBody { state, failure_count, retry_after_seconds, forced, shared };
+    json(status_code, &ReadinessBody { status, checks: ChecksBody { database, storage, circuit_breaker } })
 }

@@ -3,6 +3,7 @@
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
+use crate::domain::limits::storage::Growth;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
@@ -40,6 +41,7 @@ pub struct Registered {
 /// `CONFLICT` if the address is taken; `RATE_LIMITED` after too many attempts from one network within an hour, decided
 /// before the address is looked up; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
+    ctx.admit_growth(Growth::Registration)?;
     let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };

@@ -8,6 +8,7 @@ use crate::domain::problem::Code;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
 use crate::store::account::users;
+use crate::store::audit::record_access_refused;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::read::{Read, Undecoded};
 
@@ -127,9 +128,23 @@ pub async fn admit<T: 'static>(
             (Some(_), Some(row)) => row.resource(),
             (Some(_), None) => return Err(Code::NotFound.into()),
         };
-        caller.may(permission, &found)?;
+        if let Err(refused) = caller.may(permission, &found) {
+            return Err(note_refusal(ctx, &caller, permission, refused).await);
+        }
     }
     Ok(Granted { caller, resource, undecoded })
+}
+
+/// Records that a permission was lacking, in one more round trip. `NOT_FOUND` reveals nothing to the caller, and is not
+/// recorded. If the database fails now, the refusal stands.
+async fn note_refusal(ctx: &Context<'_>, caller: &Caller, permission: Permission, refused: Error) -> Error {
+    if matches!(&refused, Error::Refused(problem) if problem.code == Code::Forbidden) {
+        let recorded = record_access_refused(ctx.store, caller.user.id, permission.name(), ctx.request).await;
+        if let Err(error) = recorded {
+            tracing::error!(target: "app.audit", cause = %error, "A refusal was not recorded");
+        }
+    }
+    refused
 }
 
 /// Performs the read of an operation that needs no authentication.

@@ -11,9 +11,10 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant, RoleRemovalOutcome};
+use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
+use crate::store::authz::removal::{self, RoleRemovalOutcome};
 use crate::store::page::{Page, PageRequest};
 
 /// A role to be granted.
@@ -119,7 +120,7 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow, proof: P
         })?;
     let act = Act::RemoveRole { role: grant.role, is_own: row.user_id == caller.user.id };
     demand(ctx, caller, act, proof).await?;
-    match granting::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
+    match removal::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),

@@ -4,6 +4,7 @@
 use crate::domain::authz::{Permission, Resource};
 use crate::domain::campus::policy::CampusPermission::{ManageCourses, ViewCourse, ViewEnrollments};
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, UserId};
+use crate::domain::limits::storage::Growth;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
 use crate::service::authz::admission::Reading;
@@ -141,7 +142,8 @@ pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: CourseId, found: Res
 /// `CONFLICT` when the caller is enrolled already; `FORBIDDEN` or `NOT_FOUND` when the course was unpublished or deleted
 /// concurrently; [`Error`] otherwise.
 pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<EnrollmentRow, Error> {
-    match enrollments::create(ctx.store, id, user_id, ctx.now()).await? {
+    ctx.admit_growth(Growth::Enrollment)?;
+    match enrollments::create(ctx.store, id, user_id, ctx.request).await? {
         EnrollmentOutcome::Enrolled(row) => Ok(row),
         EnrollmentOutcome::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
         EnrollmentOutcome::Unpublished => Err(Error::Refused(UNPUBLISHED)),

@@ -1,6 +1,7 @@
 //! The clean-up: a Cron Trigger removes outdated rows, in steps of bounded size.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::ids::UserId;
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
@@ -76,7 +77,7 @@ pub async fn clean_up(store: &Store, now: Timestamp, settings: &Settings) -> Res
             Cutoff::RegistrationWindow => Timestamp::from_millis(now.millis() - REGISTRATION_WINDOW_MS),
         };
         let mut count = 0;
-        match run_walk(store, walk, cutoff, &mut count).await {
+        match run_walk(store, walk, now, cutoff, &mut count).await {
             Ok(is_finished) => removed.is_complete &= is_finished,
             Err(error) => first_error = first_error.or(Some(error)),
         }
@@ -86,15 +87,27 @@ pub async fn clean_up(store: &Store, now: Timestamp, settings: &Settings) -> Res
 }
 
 /// Takes the steps of one run; returns true if they reached the end of the walk.
-async fn run_walk(store: &Store, walk: &Walk, cutoff: Timestamp, count: &mut i64) -> Result<bool, DbError> {
+async fn run_walk(
+    store: &Store,
+    walk: &Walk,
+    now: Timestamp,
+    cutoff: Timestamp,
+    count: &mut i64,
+) -> Result<bool, DbError> {
     for _ in 0..walk.max_steps {
-        let step = step(store, walk, cutoff).await?;
+        let step = step(store, walk, cutoff, step_number(now)).await?;
         *count += step.removed;
         if step.finished {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// A number that no other step has, of this run or of another one in this isolate.
+fn step_number(now: Timestamp) -> i64 {
+    static STEPS: AtomicI64 = AtomicI64::new(0);
+    (now.millis() << 10) + STEPS.fetch_add(1, Ordering::Relaxed) % 1024
 }
 
 /// One step for each user in turn, so that accounts with many rows do not delay the others. The next run begins behind the

@@ -3,6 +3,7 @@
 
 use crate::domain::audit::command_name;
 use crate::domain::breaker::{Command, State};
+use crate::domain::limits::storage::StorageState;
 use crate::domain::problem::Code;
 use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
@@ -25,6 +26,10 @@ pub enum DatabaseCheck {
 pub struct Readiness {
     /// The result of a query made for this check.
     pub database: DatabaseCheck,
+    /// The space that is left, after that query.
+    pub storage: StorageState,
+    /// The size of the database in bytes, if it is known.
+    pub used_bytes: Option<i64>,
     /// The circuit breaker, after that query.
     pub breaker: BreakerReport,
 }
@@ -47,7 +52,8 @@ pub async fn readiness(ctx: &Context<'_>) -> Readiness {
             DatabaseCheck::Failing
         }
     };
-    Readiness { database, breaker: ctx.store.gate().inspect().await }
+    let (storage, used_bytes) = (ctx.storage(), ctx.store.size_bytes());
+    Readiness { database, storage, used_bytes, breaker: ctx.store.gate().inspect().await }
 }
 
 /// Returns the state of the circuit breaker.
@@ -72,8 +78,9 @@ pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<Brea
 fn record_in_background(ctx: &Context<'_>, command: Command) {
     let (store, now) = (ctx.store.clone(), ctx.now());
     let (peer, request_id) = (ctx.request.peer.clone(), ctx.request.request_id.clone());
+    let (stamp, key, omits_refusals) = (ctx.request.stamp, ctx.request.key.clone(), ctx.request.omits_refusals);
     ctx.background.spawn(Box::pin(async move {
-        let request = RequestInfo { now, peer: &peer, request_id: &request_id };
+        let request = RequestInfo { now, peer: &peer, request_id: &request_id, stamp, key: &key, omits_refusals };
         if let Err(error) = record_command(&store, command, request).await {
             let command = command_name(command);
             tracing::warn!(target: "app.operator", command, cause = %error, "Command is not in the audit log");

@@ -4,13 +4,14 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, Rows, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::users::{self, UserRow, user_columns};
-use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed, recorded};
 use crate::store::authz::grants;
 use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
 use crate::store::password::throttle;
 use crate::store::read::Read;
+use crate::store::session;
 use crate::store::{IdRow, Store};
 
 /// A user and their roles.
@@ -70,11 +71,20 @@ const SET_FULL_NAME: &str = concat!(
     ")"
 );
 
-const END_SESSIONS: &str = concat!(
-    "DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ",
-    actor_is_platform_admin!(),
-    " RETURNING id"
-);
+const COUNT_SESSIONS: &str = "SELECT count(*) AS count FROM sessions WHERE user_id = :user_id AND expires_at > :now";
+
+const END_SESSIONS: &str =
+    concat!("DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now AND ", actor_is_platform_admin!());
+
+/// Precedes [`END_SESSIONS`]. The event keeps the number of sessions for a second execution of the batch.
+const RECORD_SESSIONS: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "NULL", count: "live",
+    from: concat!(
+        "FROM (SELECT count(*) AS live FROM sessions WHERE user_id = :user_id AND expires_at > :now)
+         WHERE live > 0 AND ", actor_is_platform_admin!()
+    ),
+};
 
 /// Only if the user is now disabled, perhaps by an administrator that is the user.
 const END_SESSIONS_OF_DISABLED: &str = "
@@ -84,14 +94,22 @@ const END_SESSIONS_OF_DISABLED: &str = "
 
 /// An unlock is recorded even if no wait was in force.
 const RECORD_UNLOCK: &str = insert_event! {
-    type: "'unlocked'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
     university_id: "NULL",
     from: concat!("FROM users WHERE id = :user_id AND erasure_cursor IS NULL AND ", actor_is_platform_admin!()),
 };
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_USER, SET_ACTIVE, SET_FULL_NAME, END_SESSIONS, END_SESSIONS_OF_DISABLED, RECORD_UNLOCK];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_USER,
+    SET_ACTIVE,
+    SET_FULL_NAME,
+    COUNT_SESSIONS,
+    END_SESSIONS,
+    RECORD_SESSIONS,
+    END_SESSIONS_OF_DISABLED,
+    RECORD_UNLOCK,
+];
 
 /// Reads one user with their roles. `None` unless the caller administers the platform.
 #[must_use]
@@ -116,7 +134,7 @@ pub async fn change(
     let event_type = if is_disabling { EventType::Disabled } else { EventType::Enabled };
     let name = change.full_name.as_ref().and_then(Option::as_ref);
     // A change that is not requested is a statement that changes nothing: `is_active <> NULL` holds for no row.
-    let [actors, _, _, _, _, _, users] = store
+    let [actors, _, _, _, _, _, changed, renamed, users] = store
         .batch([
             grants::select_actor(actor),
             query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active).bind("actor_id", actor),
@@ -129,10 +147,13 @@ pub async fn change(
                 .bind("is_requested", change.full_name.is_some())
                 .bind("requires_inactive", is_disabling),
             record_if_changed(request, Event::of(EventType::ProfileChanged, id).by(actor)),
+            recorded(request, event_type),
+            recorded(request, EventType::ProfileChanged),
             users::select(id),
         ])
         .await?;
-    if actors.all::<IdRow>()?.is_empty() {
+    // An administrator that disables their own account is none any more when the batch is executed again.
+    if !audit::is_done(&actors, &changed)? && !audit::is_done(&actors, &renamed)? {
         return Ok(UserChangeOutcome::ActorNotAllowed);
     }
     let user: Option<UserRow> = users.first()?;
@@ -163,14 +184,21 @@ pub async fn end_sessions(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<EndSessionsOutcome, DbError> {
-    let end = query(END_SESSIONS).bind("now", request.now).bind("user_id", id).bind("actor_id", actor);
-    let event = Event::of(EventType::SessionsEnded, id).by(actor);
-    let statements = [grants::select_actor(actor), end, record_if_changed(request, event), users::select(id)];
-    let [actors, ended, _, users] = store.batch(statements).await?;
+    let of_user = |statement: Statement| statement.bind("user_id", id);
+    let record = audit::insert(RECORD_SESSIONS, request, EventType::SessionsEnded);
+    let statements = [
+        grants::select_actor(actor),
+        of_user(query(COUNT_SESSIONS)).bind("now", request.now),
+        of_user(record).bind("actor_id", actor),
+        of_user(query(END_SESSIONS)).bind("now", request.now).bind("actor_id", actor),
+        session::recorded_count(request, EventType::SessionsEnded),
+        users::select(id),
+    ];
+    let [actors, counted, _, _, recorded, users] = store.batch(statements).await?;
     Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
         (true, _) => EndSessionsOutcome::ActorNotAllowed,
         (false, None) => EndSessionsOutcome::Missing,
-        (false, Some(_)) => EndSessionsOutcome::Ended(ended.all::<IdRow>()?.len()),
+        (false, Some(_)) => EndSessionsOutcome::Ended(session::ended(&counted, &recorded)?),
     })
 }
 
@@ -196,7 +224,7 @@ pub async fn unlock(
     request: RequestInfo<'_>,
 ) -> Result<UnlockOutcome, DbError> {
     let [reset_unknown, reset_known] = throttle::reset_by(actor, id);
-    let record = audit::insert(RECORD_UNLOCK, request).bind("user_id", id).bind("actor_id", actor);
+    let record = audit::insert(RECORD_UNLOCK, request, EventType::Unlocked).bind("user_id", id).bind("actor_id", actor);
     let statements = [grants::select_actor(actor), reset_unknown, reset_known, record, users::select(id)];
     let [actors, _, _, _, users] = store.batch(statements).await?;
     Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {

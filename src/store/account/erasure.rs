@@ -15,7 +15,7 @@ use crate::domain::limits::throttle::reauthentication_key;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
-use crate::store::audit::{Event, RequestInfo, record_if_changed, record_outcome};
+use crate::store::audit::{self, Event, RequestInfo, record_if_changed, record_outcome, recorded, refusals};
 use crate::store::authz::grants::{actor_is_platform_admin, is_sole_administrator, select_actor};
 use crate::store::{IdRow, Store};
 
@@ -53,11 +53,12 @@ const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
 /// constants only.
 static DELETE_USER: LazyLock<&'static str> = LazyLock::new(|| {
     let nothing_remains = user_data::nothing_remains();
-    let sql = format!(
-        "DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains} RETURNING id"
-    );
+    let sql = format!("DELETE FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL AND {nothing_remains}");
     Box::leak(sql.into_boxed_str())
 });
+
+/// Follows the deletion of the row.
+const SELECT_REST: &str = "SELECT id FROM users WHERE id = :user_id";
 
 /// The unfinished erasures behind the last one that was served, and those up to it: one round through all of them.
 const SELECT_NEXT: &str = "
@@ -75,7 +76,8 @@ const SELECT_FIRST: &str = "
 const SET_POSITION: &str = "UPDATE clean_up_positions SET position = :position WHERE walk = 'erasures'";
 
 /// Every constant statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_NEXT, SELECT_FIRST, SET_POSITION];
+pub const STATEMENTS: &[&str] =
+    &[ERASE_USER, SELECT_SOLE_ADMINISTRATOR, SELECT_REST, SELECT_NEXT, SELECT_FIRST, SET_POSITION];
 
 /// The statement that is built from the register.
 #[must_use]
@@ -86,7 +88,7 @@ pub fn delete_user_sql() -> &'static str {
 /// The number of statements in one step.
 #[must_use]
 pub fn statements_per_step() -> usize {
-    user_data::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 1
+    user_data::OWNED.iter().map(|owned| owned.erase.len()).sum::<usize>() + 2
 }
 
 /// The result of an erasure.
@@ -133,29 +135,32 @@ pub async fn erase(
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
-    let recorded = match by {
+    let [record, count] = match by {
         ErasedBy::Owner(_) => record_outcome(request, event, refused),
-        ErasedBy::Administrator(_) => record_if_changed(request, event),
+        ErasedBy::Administrator(_) => [record_if_changed(request, event), refusals::nothing()],
     };
     let sole = query(SELECT_SOLE_ADMINISTRATOR).bind("user_id", user_id);
     let guard = actor.map(select_actor);
     let guards = usize::from(guard.is_some());
-    let statements = guard.into_iter().chain([erase, recorded, sole]).chain(step_statements(user_id));
+    let statements = guard
+        .into_iter()
+        .chain([erase, record, count, recorded(request, EventType::Deleted), sole])
+        .chain(step_statements(user_id));
     let results = store.batch_of(statements.collect()).await?;
     let (actors, results) = results.split_at_checked(guards).unwrap_or_default();
-    let [erased, _, sole, ..] = results else {
+    let [erased, _, _, recorded, sole, ..] = results else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
+    // First, because an administrator that erased their own account is none any more.
+    if audit::is_done(erased, recorded)? {
+        return Ok(ErasureOutcome::Erased);
+    }
     if let [actors] = actors
         && actors.all::<IdRow>()?.is_empty()
     {
         return Ok(ErasureOutcome::ActorNotAllowed);
     }
-    Ok(match (erased.all::<IdRow>()?.is_empty(), sole.all::<IdRow>()?.is_empty()) {
-        (false, _) => ErasureOutcome::Erased,
-        (true, false) => ErasureOutcome::SoleAdministrator,
-        (true, true) => ErasureOutcome::Nothing,
-    })
+    Ok(if sole.all::<IdRow>()?.is_empty() { ErasureOutcome::Nothing } else { ErasureOutcome::SoleAdministrator })
 }
 
 #[derive(Deserialize)]
@@ -188,11 +193,12 @@ pub async fn set_position(store: &Store, user_id: UserId) -> Result<(), DbError>
 /// [`DbError`].
 pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
     let results = store.batch_of(step_statements(user_id)).await?;
-    let deleted = results.last().ok_or_else(|| DbError::Corrupt("lost results".to_owned()))?;
-    Ok(!deleted.all::<IdRow>()?.is_empty())
+    let rest = results.last().ok_or_else(|| DbError::Corrupt("lost results".to_owned()))?;
+    Ok(rest.all::<IdRow>()?.is_empty())
 }
 
 fn step_statements(user_id: UserId) -> Vec<Statement> {
     let delete = query(delete_user_sql()).bind("user_id", user_id);
-    user_data::erasure_steps(user_id).chain([delete]).collect()
+    let rest = query(SELECT_REST).bind("user_id", user_id);
+    user_data::erasure_steps(user_id).chain([delete, rest]).collect()
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::user_data::OWNED;
@@ -113,7 +114,7 @@ pub struct ExportPage {
 
 /// Guarded like the sections: the statement runs before access is decided, and a refused caller must leave no event.
 const RECORD: &str = insert_event! {
-    type: "'exported'", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
     university_id: "NULL", from: concat!(
         "WHERE EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
         session_is_live!()
@@ -135,10 +136,10 @@ pub fn page(
     let guarded = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session_id);
     let is_first = cursor.is_none();
     let places = places(is_first, &cursor.unwrap_or_else(ExportCursor::start));
-    let selects = places.iter().filter_map(|(section, place)| select(section, *place));
+    let selects = places.iter().filter_map(|(section, place)| select(section, *place, request));
     let mut statements: Vec<Statement> = selects.map(|select| guarded(select).bind("now", request.now)).collect();
     if is_first {
-        statements.push(guarded(audit::insert(RECORD, request)));
+        statements.push(guarded(audit::insert(RECORD, request, EventType::Exported)));
     }
     Read::of_all(statements, move |results| decode(results, places))
 }
@@ -168,7 +169,7 @@ fn places(is_first: bool, cursor: &ExportCursor) -> Vec<(Section, Place)> {
         let place = match section.paging {
             Paging::FirstPage { limit } if is_first => Place::All(limit),
             Paging::FirstPage { .. } => Place::Finished,
-            Paging::ByKey { key } => match positions.next() {
+            Paging::ByKey { key, .. } => match positions.next() {
                 Some(before) if before > 0 => Place::Below(before, key),
                 _ => Place::Finished,
             },
@@ -179,12 +180,16 @@ fn places(is_first: bool, cursor: &ExportCursor) -> Vec<(Section, Place)> {
 }
 
 /// Selects one row more than fits from a paged section, which shows whether more rows follow.
-fn select(section: &Section, place: Place) -> Option<Statement> {
+fn select(section: &Section, place: Place, request: RequestInfo<'_>) -> Option<Statement> {
     match place {
         Place::All(limit) => Some(query(section.select).bind("limit", limit)),
         Place::Below(before, _) => {
             let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-            Some(query(section.select).bind("limit", limit).bind("before", before))
+            let select = query(section.select).bind("limit", limit).bind("before", before);
+            Some(match section.paging {
+                Paging::ByKey { own_event: Some(event), .. } => select.bind("own_nonce", request.stamp.nonce_of(event)),
+                Paging::ByKey { .. } | Paging::FirstPage { .. } => select,
+            })
         }
         Place::Finished => None,
     }

@@ -4,11 +4,12 @@ use serde::Deserialize;
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::audit::EventType;
+use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed};
 use crate::store::authz::grants;
 use crate::store::authz::resources;
@@ -85,37 +86,43 @@ macro_rules! user_columns {
 }
 pub(in crate::store) use user_columns;
 
+/// A batch that is executed again finds its nonce, and counts nothing.
 const COUNT_REGISTRATION: &str = "
-    INSERT INTO registration_counts (network, window_started_at, attempts) VALUES (:network, :now, 1)
+    INSERT INTO registration_counts (network, window_started_at, attempts, nonce) VALUES (:network, :now, 1, :nonce)
     ON CONFLICT (network) DO UPDATE SET
-        attempts = CASE WHEN window_started_at <= :window_cutoff THEN 1 ELSE attempts + 1 END,
+        attempts =
+            CASE WHEN window_started_at <= :window_cutoff THEN 1 ELSE attempts + (nonce IS NOT excluded.nonce) END,
         window_started_at =
-            CASE WHEN window_started_at <= :window_cutoff THEN excluded.window_started_at ELSE window_started_at END
+            CASE WHEN window_started_at <= :window_cutoff THEN excluded.window_started_at ELSE window_started_at END,
+        nonce = excluded.nonce
     RETURNING attempts, window_started_at";
 
 /// The constraint decides whether the address is free; the preceding count decides whether the network may register.
-const INSERT_USER: &str = concat!(
-    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
+const INSERT_USER: &str = "
+    INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
      SELECT :email, :password_hash, :full_name, :network_tag, :now
      WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
-     ON CONFLICT (email) DO NOTHING
-     RETURNING ",
-    user_columns!(),
-);
+       AND NOT EXISTS (SELECT 1 FROM users WHERE email = :email)
+     ON CONFLICT (email) DO NOTHING";
+
+/// The salt makes the hash unique, so it says that this request added the user.
+const SELECT_NEW_USER: &str =
+    concat!("SELECT ", user_columns!(), " FROM users WHERE email = :email AND password_hash = :password_hash");
 
 /// Only for the user that this request added: the salt makes the hash unique.
 const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
 
 const RECORD_REGISTRATION: &str = insert_event! {
-    type: "CASE WHEN s.id IS NULL THEN 'registration_refused' ELSE 'registered' END",
-    reason: "CASE WHEN s.id IS NOT NULL THEN NULL WHEN c.attempts > :max_attempts THEN 'rate_limited'
-                  ELSE 'email_taken' END",
-    user_id: "CASE WHEN s.id IS NOT NULL THEN s.user_id
-                   WHEN c.attempts <= :max_attempts THEN (SELECT id FROM users WHERE email = :email) END",
-    session_id: "s.id", actor_id: "NULL", university_id: "NULL",
-    from: "FROM registration_counts AS c LEFT JOIN sessions AS s ON s.id = :session_id
-           WHERE c.network = :network",
+    type: ":type", reason: "NULL", user_id: "s.user_id", session_id: "s.id", actor_id: "NULL", university_id: "NULL",
+    from: "FROM sessions AS s WHERE s.id = :session_id",
 };
+
+const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
+    (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
+
+const COUNT_TAKEN: &str = count_refusal!(user_id: "(SELECT id FROM users WHERE email = :email)", if: "
+    (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+    AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id)");
 
 const SELECT_CALLER: &str = concat!(
     "SELECT ",
@@ -136,7 +143,10 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_REGISTRATION,
     INSERT_USER,
     OPEN_SESSION_OF_NEW_USER,
+    SELECT_NEW_USER,
     RECORD_REGISTRATION,
+    COUNT_LIMITED,
+    COUNT_TAKEN,
     SELECT_CALLER,
     SET_FULL_NAME,
     SELECT_USER,
@@ -167,6 +177,7 @@ pub async fn register(
     let count = query(COUNT_REGISTRATION)
         .bind("network", limit.network)
         .bind("now", request.now)
+        .bind("nonce", request.stamp.nonce())
         .bind("window_cutoff", limit.window_cutoff);
     let insert = query(INSERT_USER)
         .bind("email", user.email)
@@ -179,12 +190,10 @@ pub async fn register(
     let open = opening::bind(query(OPEN_SESSION_OF_NEW_USER), session)
         .bind("email", user.email)
         .bind("password_hash", user.password_hash);
-    let record = audit::insert(RECORD_REGISTRATION, request)
-        .bind("max_attempts", limit.attempts)
-        .bind("email", user.email)
-        .bind("session_id", session.id)
-        .bind("network", limit.network);
-    let [counts, users, ..] = store.batch([count, insert, open, record]).await?;
+    let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
+    let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
+    let [limited, taken] = count_refused(user.email, session, limit);
+    let [counts, _, _, users, ..] = store.batch([count, insert, open, select, record, limited, taken]).await?;
     if let Some(user) = users.first()? {
         return Ok(RegistrationOutcome::Created(user));
     }
@@ -195,6 +204,20 @@ pub async fn register(
     } else {
         RegistrationOutcome::EmailTaken
     })
+}
+
+/// Counts a refusal, for either reason. The user that has the address is known to the database alone, so a hash of the
+/// address identifies it.
+fn count_refused(email: &Email, session: &NewSession<'_>, limit: RegistrationLimit<'_>) -> [Statement; 2] {
+    let refused = |sql, reason, subject: &str| {
+        let event = Event::of(EventType::RegistrationRefused, None).because(reason);
+        let count = refusals::if_recorded(session.request, sql)?;
+        let count = refusals::bind(count, session.request, event, subject);
+        Some(count.bind("network", limit.network).bind("max_attempts", limit.attempts))
+    };
+    let taken = refused(COUNT_TAKEN, Reason::EmailTaken, email.as_str());
+    let taken = taken.map(|count| count.bind("email", email).bind("new_session_id", session.id));
+    [refused(COUNT_LIMITED, Reason::RateLimited, ""), taken].map(|count| count.unwrap_or_else(refusals::nothing))
 }
 
 /// The data for authorizing a request with an access token.

@@ -29,6 +29,10 @@ pub struct AdminEventRow {
     pub event_type: String,
     /// The reason of a refusal, the cause of the event, the role concerned, or the operator's command.
     pub reason: Option<String>,
+    /// Refusals of a kind are one event; of other events, 1 or the number of sessions that ended.
+    pub count: i64,
+    /// The time of the latest refusal; `created_at` is that of the first.
+    pub last_at: Timestamp,
     /// The subject; absent if no account is concerned.
     pub user_id: Option<UserId>,
     pub session_id: Option<SessionId>,
@@ -47,8 +51,8 @@ pub struct AdminEventRow {
 
 macro_rules! columns {
     () => {
-        "id, created_at, type, reason, user_id, session_id, actor_id, university_id, object_id, ip, user_agent, request_id,
-         ray"
+        "id, created_at, type, reason, coalesce(count, 1) AS count, coalesce(last_at, created_at) AS last_at, user_id,
+         session_id, actor_id, university_id, object_id, ip, user_agent, request_id, ray"
     };
 }
 
@@ -200,7 +204,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::CourseChanged
         | EventType::CourseDeleted
         | EventType::EnrollmentEnded
-        | EventType::BreakerCommanded => false,
+        | EventType::BreakerCommanded
+        | EventType::AccessRefused => false,
     }
 }
 

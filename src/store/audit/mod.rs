@@ -1,154 +1,37 @@
 //! Audit events. Each is written in the same batch as the change it records, so neither exists without the other.
+//!
+//! A batch may be executed twice, if its first answer was lost. So the id of an event is drawn before, and the event is
+//! not written again. Its presence, not the number of changed rows, says whether the change was made.
 
+pub mod event;
+pub(in crate::store) mod insertion;
 pub mod list;
+pub mod refusals;
+pub(in crate::store) mod unrecorded;
 
-use crate::domain::audit::{EventType, Reason, command_name};
-use crate::domain::authz::Role;
+use crate::domain::audit::{EventType, command_name};
 use crate::domain::breaker::Command;
-use crate::domain::ids::{SessionId, UniversityId, UserId};
-use crate::domain::peer::Peer;
-use crate::domain::request_id::RequestId;
-use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement, query};
-use crate::store::Store;
+use crate::domain::ids::UserId;
+use crate::ports::{DbError, Rows, Statement, query};
+pub use crate::store::audit::event::{Event, RequestInfo};
+pub(in crate::store) use crate::store::audit::insertion::{insert_event, insert_events, is_recorded};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::session::liveness::session_is_live;
+use crate::store::{IdRow, Store};
 
-/// The request that events belong to.
-#[derive(Clone, Copy)]
-pub struct RequestInfo<'a> {
-    /// The time of its arrival.
-    pub now: Timestamp,
-    /// The address and user agent of the client.
-    pub peer: &'a Peer,
-    /// The id that the log and the response show too.
-    pub request_id: &'a RequestId,
-}
-
-/// An audit event, without the columns that come from the request.
-#[derive(Debug, Clone, Copy)]
-pub struct Event {
-    kind: EventType,
-    /// The reason of a refusal, the cause of the event, the role concerned, or the operator's command.
-    reason: Option<&'static str>,
-    /// The subject; absent if no account is concerned.
-    user_id: Option<UserId>,
-    session_id: Option<SessionId>,
-    /// The user that caused the event, if not the subject.
-    actor_id: Option<UserId>,
-    university_id: Option<UniversityId>,
-    /// The department or the course concerned.
-    object_id: Option<i64>,
-}
-
-impl Event {
-    /// An event about a user, or without a subject if the account does not exist.
-    #[must_use]
-    pub fn of(event_type: EventType, user_id: impl Into<Option<UserId>>) -> Self {
-        Self {
-            kind: event_type,
-            reason: None,
-            user_id: user_id.into(),
-            session_id: None,
-            actor_id: None,
-            university_id: None,
-            object_id: None,
-        }
-    }
-
-    /// Sets the session, if there is one.
-    #[must_use]
-    pub const fn within(self, session_id: Option<SessionId>) -> Self {
-        Self { session_id, ..self }
-    }
-
-    /// Sets the reason of a refusal, or the cause of the event.
-    #[must_use]
-    pub const fn because(self, reason: Reason) -> Self {
-        Self { reason: Some(reason.as_str()), ..self }
-    }
-
-    /// Sets the session of the event.
-    #[must_use]
-    pub const fn in_session(self, session_id: SessionId) -> Self {
-        Self { session_id: Some(session_id), ..self }
-    }
-
-    /// Sets the acting user, if not the subject.
-    #[must_use]
-    pub const fn by(self, actor_id: UserId) -> Self {
-        Self { actor_id: Some(actor_id), ..self }
-    }
-
-    /// Sets the university concerned.
-    #[must_use]
-    pub const fn at(self, university_id: UniversityId) -> Self {
-        Self { university_id: Some(university_id), ..self }
-    }
-
-    /// Sets the department or the course concerned.
-    #[must_use]
-    pub const fn about(self, object_id: i64) -> Self {
-        Self { object_id: Some(object_id), ..self }
-    }
-
-    /// Sets the role concerned and its university.
-    #[must_use]
-    pub const fn concerning(self, role: Role, university_id: Option<UniversityId>) -> Self {
-        Self { reason: Some(role.as_str()), university_id, ..self }
-    }
-}
-
-/// The only way to write audit events: `INSERT INTO audit_events … SELECT`, with expressions for the columns and an
-/// optional `FROM` clause. [`insert`] binds the values of the request.
-///
-/// If the subject or the actor was erased concurrently, a trigger of the schema removes the address, the user agent and
-/// the ids of the request from the new row.
-macro_rules! insert_event {
-    (
-        type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr $(, object_id: $object:expr)? $(, from: $from:expr)?
-        $(,)?
-    ) => {
-        concat!(
-            "INSERT INTO audit_events
-                 (created_at, type, reason, user_id, session_id, actor_id, university_id, object_id, request_id, ray, ip,
-                  user_agent)
-             SELECT :now, ", $type, ", ", $reason, ", ", $user, ", ", $session, ", ", $actor, ", ", $university,
-            ", ", insert_event!(@or_null $($object)?), ", :request_id, :ray, :ip, :user_agent ",
-            $($from)?
-        )
-    };
-    (@or_null) => { "NULL" };
-    (@or_null $value:expr) => { $value };
-}
-pub(in crate::store) use insert_event;
-
-const RECORD: &str = insert_event! {
-    type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
-    actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id",
-};
-
-/// Only if the preceding statement of the batch changed a row.
+/// Only if the preceding statement of the batch changed a row. When the batch is executed again it does not, but then
+/// the event is there already.
 const RECORD_IF_CHANGED: &str = insert_event! {
     type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id",
     actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id", from: "WHERE changes() > 0",
 };
 
-/// The event depends on whether the preceding statement of the batch changed a row.
-const RECORD_OUTCOME: &str = insert_event! {
-    type: "CASE WHEN is_done THEN :type ELSE :refused_type END",
-    reason: "CASE WHEN is_done THEN :reason ELSE :refused_reason END",
-    user_id: ":user_id",
-    session_id: "CASE WHEN is_done THEN :session_id ELSE :refused_session_id END",
-    actor_id: ":actor_id", university_id: ":university_id", object_id: ":object_id",
-    from: "FROM (SELECT changes() > 0 AS is_done)",
-};
+const SELECT_RECORDED: &str = concat!("SELECT 1 AS id WHERE ", is_recorded!());
 
 /// A command of the operator. No account is concerned.
 const RECORD_COMMAND: &str = insert_event! {
-    type: "'breaker_commanded'", reason: ":command", user_id: "NULL", session_id: "NULL", actor_id: "NULL",
+    type: ":type", reason: ":command", user_id: "NULL", session_id: "NULL", actor_id: "NULL",
     university_id: "NULL",
 };
 
@@ -157,12 +40,14 @@ const RECORD_COMMAND: &str = insert_event! {
 /// # Errors
 /// [`DbError`].
 pub async fn record_command(store: &Store, command: Command, request: RequestInfo<'_>) -> Result<(), DbError> {
-    store.bypass(insert(RECORD_COMMAND, request).bind("command", command_name(command))).await
+    store
+        .bypass(insert(RECORD_COMMAND, request, EventType::BreakerCommanded).bind("command", command_name(command)))
+        .await
 }
 
 /// Removes personal data from a step of events about the user.
 const ERASE_EVENTS: &str = "
-    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '', ray = NULL WHERE id IN (
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = '', ray = NULL, refusal_tag = NULL WHERE id IN (
         SELECT e.id FROM users AS u JOIN audit_events AS e ON e.user_id = u.id AND e.id > u.erasure_cursor
         WHERE u.id = :user_id ORDER BY e.id LIMIT :step
     )";
@@ -189,13 +74,16 @@ const ADVANCE_ERASURE: &str = "
     ), erased_acts_cursor)
     WHERE id = :user_id AND erasure_cursor IS NOT NULL";
 
-/// The address and the user agent of an administrator belong to the administrator, not to the subject.
+/// Without the event of this export, which a second execution of the batch would find. The address and the user agent of
+/// an administrator belong to the administrator, not to the subject.
 const EXPORT: &str = concat!(
-    "SELECT id, created_at, type, reason, session_id,
+    "SELECT id, created_at, type, reason, coalesce(count, 1) AS count, created_at AS first_at,
+            coalesce(last_at, created_at) AS last_at, session_id,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
             request_id, ray
-     FROM audit_events WHERE user_id = :user_id AND id < :before ORDER BY id DESC LIMIT :limit * ",
+     FROM audit_events WHERE user_id = :user_id AND id < :before AND nonce IS NOT :own_nonce
+     ORDER BY id DESC LIMIT :limit * ",
     session_is_live!()
 );
 
@@ -203,13 +91,13 @@ const EXPORT: &str = concat!(
 const DELETE_OUTDATED: &str = "
     DELETE FROM audit_events WHERE id IN (
         SELECT id FROM (SELECT id, created_at FROM audit_events ORDER BY id LIMIT :step) WHERE created_at <= :cutoff
-    )";
+    )
+    AND NOT EXISTS (SELECT 1 FROM clean_up_positions WHERE walk = 'audit_events' AND nonce = :nonce)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
-    RECORD,
     RECORD_IF_CHANGED,
-    RECORD_OUTCOME,
+    SELECT_RECORDED,
     RECORD_COMMAND,
     ERASE_EVENTS,
     ERASE_ACTS,
@@ -226,7 +114,11 @@ pub(in crate::store) const OWNED: Owned = Owned {
         "SELECT 1 FROM audit_events AS e WHERE e.user_id = users.id AND e.id > users.erasure_cursor",
         "SELECT 1 FROM audit_events AS e WHERE e.actor_id = users.id AND e.id > users.erased_acts_cursor",
     ],
-    export: Some(Section { member: "audit_events", select: EXPORT, paging: Paging::ByKey { key: "id" } }),
+    export: Some(Section {
+        member: "audit_events",
+        select: EXPORT,
+        paging: Paging::ByKey { key: "id", own_event: Some(EventType::Exported) },
+    }),
     walk: Some(Walk {
         table: "audit_events",
         cutoff: Cutoff::AuditRetention,
@@ -235,9 +127,10 @@ pub(in crate::store) const OWNED: Owned = Owned {
     }),
 };
 
-/// An [`insert_event!`] statement, with the values of the request bound.
-pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> Statement {
-    query(sql)
+/// An [`insert_event!`] statement, with the type of the event and the values of the request bound.
+pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    bind_mark(query(sql), request, event_type)
+        .bind("type", event_type)
         .bind("now", request.now)
         .bind("request_id", request.request_id)
         .bind("ray", request.request_id.ray())
@@ -245,32 +138,58 @@ pub(in crate::store) fn insert(sql: &'static str, request: RequestInfo<'_>) -> S
         .bind("user_agent", request.peer.user_agent())
 }
 
-/// Records an event in any case.
-pub(in crate::store) fn record(request: RequestInfo<'_>, event: Event) -> Statement {
-    bind(insert(RECORD, request), event)
+/// Binds the values of [`is_recorded!`].
+pub(in crate::store) fn bind_mark(statement: Statement, request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    statement.bind("event_id", request.stamp.id()).bind("nonce", request.stamp.nonce_of(event_type))
 }
 
 /// Records an event if the preceding statement of the batch changed a row.
 pub(in crate::store) fn record_if_changed(request: RequestInfo<'_>, event: Event) -> Statement {
-    bind(insert(RECORD_IF_CHANGED, request), event)
+    bind(insert(RECORD_IF_CHANGED, request, event.kind), event)
 }
 
 /// Records one of two events of the same user: `done` if the preceding statement of the batch changed a row, otherwise
-/// `refused`.
-pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> Statement {
-    bind(insert(RECORD_OUTCOME, request), done)
-        .bind("refused_type", refused.kind)
-        .bind("refused_reason", refused.reason)
-        .bind("refused_session_id", refused.session_id)
+/// the refusal.
+pub(in crate::store) fn record_outcome(request: RequestInfo<'_>, done: Event, refused: Event) -> [Statement; 2] {
+    [record_if_changed(request, done), refusals::count_unless(request, refused, done.kind)]
+}
+
+/// Selects a row if the event of this type was recorded. It follows the statement that records it.
+pub(in crate::store) fn recorded(request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    bind_mark(query(SELECT_RECORDED), request, event_type)
+}
+
+/// Was the change made, by this execution of the batch or by an earlier one? `changed` are the rows that the change
+/// returned, `recorded` those of [`recorded`]. A batch that is executed without its events, because the database is full,
+/// has only the former.
+pub(in crate::store) fn is_done(changed: &Rows, recorded: &Rows) -> Result<bool, DbError> {
+    Ok(!changed.all::<IdRow>()?.is_empty() || !recorded.all::<IdRow>()?.is_empty())
 }
 
 fn bind(statement: Statement, event: Event) -> Statement {
     statement
-        .bind("type", event.kind)
         .bind("reason", event.reason)
         .bind("user_id", event.user_id)
         .bind("session_id", event.session_id)
         .bind("actor_id", event.actor_id)
         .bind("university_id", event.university_id)
         .bind("object_id", event.object_id)
+}
+
+/// Records the refusal of a signed-in user that lacked a permission, in a batch of its own.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn record_access_refused(
+    store: &Store,
+    user_id: UserId,
+    permission: &'static str,
+    request: RequestInfo<'_>,
+) -> Result<(), DbError> {
+    if request.omits_refusals {
+        return Ok(());
+    }
+    let event = Event::of(EventType::AccessRefused, user_id).for_want_of(permission);
+    let [_] = store.batch([refusals::count(request, event)]).await?;
+    Ok(())
 }

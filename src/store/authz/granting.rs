@@ -1,4 +1,4 @@
-//! Grants and removes roles.
+//! Grants roles; `removal` removes them.
 //!
 //! The service decides whether the caller may do so from a grant of the caller's. Each statement checks again that this
 //! grant exists and its holder is active: a caller whose right was revoked concurrently changes nothing.
@@ -9,11 +9,11 @@ use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
+use crate::store::Store;
 use crate::store::audit;
-use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
-use crate::store::authz::grants::{GrantRow, is_sole_administrator};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::authz::grants::{GrantRow, grant_columns};
 
 /// Grants per user. Every request of the user reads all of them.
 pub const MAX_GRANTS: i64 = 200;
@@ -67,19 +67,6 @@ pub enum GrantOutcome {
     NotAllowed,
 }
 
-/// The outcome of removing a grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoleRemovalOutcome {
-    /// The grant is removed.
-    Removed,
-    /// No other active user administers the university, or the platform.
-    LastAdministrator,
-    /// The grant was removed already.
-    Missing,
-    /// The remover's right was revoked concurrently.
-    NotAllowed,
-}
-
 /// The grant that allows the operation exists, and its holder is active.
 macro_rules! is_allowed {
     ($grant_id:literal) => {
@@ -93,6 +80,7 @@ macro_rules! is_allowed {
         )
     };
 }
+pub(in crate::store::authz) use is_allowed;
 
 /// A grant to a user in the university of the request. `coalesce` matches the index `roles_once`; without it the
 /// statement would read all roles of the university.
@@ -135,9 +123,11 @@ macro_rules! department_exists {
     };
 }
 
+/// An insert that conflicts would use up an id, so a second execution of the batch does not try. The same holds for every table with
+/// consecutive ids.
 const INSERT_GRANT: &str = concat!(
-    "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-     SELECT u.id, :university_id, :role, :department_id, :now FROM users AS u
+    "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at, nonce)
+     SELECT u.id, :university_id, :role, :department_id, :now, :nonce FROM users AS u
      WHERE ",
     is_grantee!(),
     " AND ",
@@ -149,17 +139,32 @@ const INSERT_GRANT: &str = concat!(
     university_exists!(),
     " AND ",
     department_exists!(),
-    " ON CONFLICT DO NOTHING
-     RETURNING id, user_id, role, university_id, department_id, created_at,
-               (SELECT email FROM users WHERE id = user_university_roles.user_id) AS email,
-               (SELECT full_name FROM users WHERE id = user_university_roles.user_id) AS full_name"
+    " AND NOT EXISTS (
+         SELECT 1 FROM user_university_roles AS own
+         WHERE own.user_id = u.id AND coalesce(own.university_id, 0) = coalesce(:university_id, 0)
+           AND own.role = :role AND coalesce(own.department_id, 0) = coalesce(:department_id, 0)
+     )
+     ON CONFLICT DO NOTHING"
 );
 
-/// Follows [`INSERT_GRANT`] directly, and reads the grantee from the row that it inserted.
+/// The grant `g` that this request added, and its user `u`.
+macro_rules! new_grant {
+    () => {
+        concat!(
+            "users AS u JOIN user_university_roles AS g
+                 ON g.user_id = u.id AND coalesce(g.university_id, 0) = coalesce(:university_id, 0) AND g.role = :role
+                 AND coalesce(g.department_id, 0) = coalesce(:department_id, 0)
+             WHERE g.nonce = :grant_nonce AND ",
+            is_grantee!()
+        )
+    };
+}
+
+const SELECT_GRANT: &str = concat!("SELECT ", grant_columns!(), " FROM ", new_grant!());
+
 const RECORD_GRANT: &str = insert_event! {
-    type: "'role_granted'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
-    university_id: "university_id",
-    from: "FROM user_university_roles WHERE id = last_insert_rowid() AND changes() > 0",
+    type: ":type", reason: "g.role", user_id: "g.user_id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "g.university_id", from: concat!("FROM ", new_grant!()),
 };
 
 /// The reason if [`INSERT_GRANT`] inserted nothing.
@@ -184,26 +189,8 @@ const SELECT_REFUSAL: &str = concat!(
     ") AS grantee_id)"
 );
 
-/// Keeps the grant of the last active administrator. A user may remove their own grant while they are active.
-const DELETE_GRANT: &str = concat!(
-    "DELETE FROM user_university_roles WHERE id = (
-         SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-         WHERE g.id = :grant_id AND ",
-    is_allowed!("coalesce(:allowed_by, :grant_id)"),
-    " AND NOT (g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND u.is_active = 1 AND ",
-    is_sole_administrator!(),
-    "))
-     RETURNING id"
-);
-
-const SELECT_REMAINDER: &str = concat!(
-    "SELECT EXISTS (SELECT 1 FROM user_university_roles WHERE id = :grant_id) AS is_there, ",
-    is_allowed!("coalesce(:allowed_by, :grant_id)"),
-    " AS is_allowed"
-);
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT_GRANT, RECORD_GRANT, SELECT_REFUSAL, DELETE_GRANT, SELECT_REMAINDER];
+pub const STATEMENTS: &[&str] = &[INSERT_GRANT, SELECT_GRANT, RECORD_GRANT, SELECT_REFUSAL];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -236,20 +223,23 @@ pub async fn grant(
         Grantee::Id(id) => (Some(*id), None),
         Grantee::Email(email) => (None, Some(email)),
     };
-    let of_grant = |sql| {
-        query(sql)
+    let of_grant = |statement: Statement| {
+        statement
             .bind("user_id", user_id)
             .bind("email", email)
             .bind("may_name_any_user", grantor.may_name_any_user)
-            .bind("allowed_by", grantor.allowed_by)
             .bind("role", new.role)
             .bind("university_id", new.university_id)
             .bind("department_id", new.department_id)
     };
-    let insert = of_grant(INSERT_GRANT).bind("now", request.now);
+    let nonce = request.stamp.nonce();
+    let insert = of_grant(query(INSERT_GRANT)).bind("now", request.now).bind("nonce", nonce);
     let insert = insert.bind("max_grants", MAX_GRANTS).bind("max_grants_here", MAX_GRANTS_HERE);
-    let record = audit::insert(RECORD_GRANT, request).bind("actor_id", grantor.id);
-    let [inserted, _, refusal] = store.batch([insert, record, of_grant(SELECT_REFUSAL)]).await?;
+    let insert = insert.bind("allowed_by", grantor.allowed_by);
+    let select = of_grant(query(SELECT_GRANT)).bind("grant_nonce", nonce);
+    let record = of_grant(audit::insert(RECORD_GRANT, request, EventType::RoleGranted)).bind("grant_nonce", nonce);
+    let refusal = of_grant(query(SELECT_REFUSAL)).bind("allowed_by", grantor.allowed_by);
+    let [_, inserted, _, refusal] = store.batch([insert, select, record.bind("actor_id", grantor.id), refusal]).await?;
     if let Some(row) = inserted.first()? {
         return Ok(GrantOutcome::Granted(row));
     }
@@ -262,39 +252,5 @@ pub async fn grant(
         Refusal::NoDepartment => GrantOutcome::NoSuchDepartment,
         Refusal::Exists => GrantOutcome::Exists,
         Refusal::TooMany => GrantOutcome::TooMany,
-    })
-}
-
-#[derive(Deserialize)]
-struct RemainderRow {
-    #[serde(deserialize_with = "boolean")]
-    is_there: bool,
-    #[serde(deserialize_with = "boolean")]
-    is_allowed: bool,
-}
-
-/// Removes a grant, unless it is that of the last active administrator.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn remove(
-    store: &Store,
-    row: &GrantRow,
-    role: Role,
-    remover: Grantor,
-    request: RequestInfo<'_>,
-) -> Result<RoleRemovalOutcome, DbError> {
-    let of_grant = |sql| query(sql).bind("grant_id", row.id).bind("allowed_by", remover.allowed_by);
-    let event = Event::of(EventType::RoleRemoved, row.user_id).concerning(role, row.university_id);
-    let event = if remover.id == row.user_id { event } else { event.by(remover.id) };
-    let statements = [of_grant(DELETE_GRANT), record_if_changed(request, event), of_grant(SELECT_REMAINDER)];
-    let [deleted, _, remainder] = store.batch(statements).await?;
-    let remainder: Option<RemainderRow> = remainder.first()?;
-    let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
-    Ok(match (deleted.all::<IdRow>()?.is_empty(), remainder) {
-        (false, _) => RoleRemovalOutcome::Removed,
-        (true, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,
-        (true, RemainderRow { is_allowed: false, .. }) => RoleRemovalOutcome::NotAllowed,
-        (true, RemainderRow { .. }) => RoleRemovalOutcome::LastAdministrator,
     })
 }

@@ -91,6 +91,7 @@ macro_rules! grant_columns {
         "g.id, g.user_id, u.email, u.full_name, g.role, g.university_id, g.department_id, g.created_at"
     };
 }
+pub(in crate::store) use grant_columns;
 
 const SELECT_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id ORDER BY id";

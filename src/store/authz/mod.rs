@@ -2,4 +2,5 @@
 
 pub mod granting;
 pub mod grants;
+pub mod removal;
 pub mod resources;

@@ -3,7 +3,7 @@
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Rows};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, is_done, record_if_changed, recorded};
 use crate::store::campus::courses::{CourseLocation, in_place, present};
 use crate::store::{IdRow, Store};
 
@@ -56,18 +56,19 @@ pub async fn delete(
     request: RequestInfo<'_>,
 ) -> Result<CourseDeletionOutcome, DbError> {
     let event = Event::of(EventType::CourseDeleted, None).by(actor).at(place.university_id).about(place.id.get());
-    let [_, _, deleted, _, present, in_place] = store
+    let [_, _, deleted, _, recorded, present, in_place] = store
         .batch([
             place.query(UNPUBLISH),
             place.query(DELETE_ENROLLMENTS),
             place.query(DELETE),
             record_if_changed(request, event),
+            recorded(request, EventType::CourseDeleted),
             present(place.id),
             place.query(SELECT_IN_PLACE),
         ])
         .await?;
     let is_there = |rows: &Rows| Ok::<_, DbError>(!rows.all::<IdRow>()?.is_empty());
-    Ok(match (is_there(&deleted)?, is_there(&present)?, is_there(&in_place)?) {
+    Ok(match (is_done(&deleted, &recorded)?, is_there(&present)?, is_there(&in_place)?) {
         (true, ..) => CourseDeletionOutcome::Removed,
         (false, true, true) => CourseDeletionOutcome::HasMore,
         (false, true, false) => CourseDeletionOutcome::Moved,

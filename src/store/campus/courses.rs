@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::audit::EventType;
 use crate::domain::authz::Resource;
 use crate::domain::ids::{CourseId, DepartmentId, UniversityId, UserId};
 use crate::domain::tenant::label::Label;
@@ -102,33 +103,37 @@ macro_rules! in_place {
 }
 pub(in crate::store::campus) use in_place;
 
-const INSERT: &str = concat!(
-    "INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
-     SELECT u.id, :department_id, :title, :code, :is_public, :now FROM universities AS u
+const INSERT: &str = "
+    INSERT INTO courses (university_id, department_id, title, code, is_public, created_at, nonce)
+     SELECT u.id, :department_id, :title, :code, :is_public, :now, :nonce FROM universities AS u
      WHERE u.id = :university_id AND (
          :department_id IS NULL
          OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id)
      )
-     ON CONFLICT (university_id, code) DO NOTHING
-     RETURNING ",
+     AND NOT EXISTS (SELECT 1 FROM courses WHERE university_id = :university_id AND code = :code)
+     ON CONFLICT (university_id, code) DO NOTHING";
+
+/// The course that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
     course_columns!(),
-    ", 0 AS enrolled"
+    ", 0 AS enrolled FROM courses WHERE university_id = :university_id AND code = :code AND nonce = :nonce"
 );
 
 const SELECT: &str = concat!("SELECT ", course_columns!(), ", ", is_enrolled!(), " FROM courses WHERE id = :course_id");
 
 /// The row that the preceding statement added.
 const RECORD_CREATION: &str = insert_event! {
-    type: "'course_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "university_id", object_id: "id",
     from: "FROM courses WHERE university_id = :university_id AND code = :code AND changes() > 0",
 };
 
 /// The conditions of a change: the course is in its place, and its new department exists.
 macro_rules! is_changeable {
-    () => {
+    ($place:expr) => {
         concat!(
-            in_place!(),
+            $place,
             " AND (
                  :new_department_id IS NULL
                  OR EXISTS (
@@ -142,11 +147,11 @@ macro_rules! is_changeable {
 
 /// Written before the change, because a change to the present values is none.
 const RECORD_CHANGE: &str = insert_event! {
-    type: "'course_changed'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "university_id", object_id: "id",
     from: concat!(
         "FROM courses WHERE ",
-        is_changeable!(),
+        is_changeable!(in_place!()),
         " AND (
              title <> coalesce(:title, title) OR code <> coalesce(:code, code)
              OR is_public <> coalesce(:is_public, is_public)
@@ -155,12 +160,13 @@ const RECORD_CHANGE: &str = insert_event! {
     ),
 };
 
+/// The nonce tells a second execution of the batch that the course was moved by the first one.
 const UPDATE: &str = concat!(
     "UPDATE courses
-     SET title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
+     SET nonce = :nonce, title = coalesce(:title, title), code = coalesce(:code, code), is_public = coalesce(:is_public, is_public),
          department_id = CASE WHEN :is_moved = 1 THEN :new_department_id ELSE department_id END
      WHERE ",
-    is_changeable!(),
+    is_changeable!(concat!("(", in_place!(), " OR id = :course_id AND nonce = :nonce)")),
     " RETURNING ",
     course_columns!(),
     ", ",
@@ -170,7 +176,7 @@ const UPDATE: &str = concat!(
 const SELECT_PRESENT: &str = "SELECT id FROM courses WHERE id = :course_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, RECORD_CREATION, SELECT, RECORD_CHANGE, UPDATE, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_NEW, RECORD_CREATION, SELECT, RECORD_CHANGE, UPDATE, SELECT_PRESENT];
 
 /// Adds a course.
 ///
@@ -182,20 +188,18 @@ pub async fn create(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<CourseOutcome, DbError> {
-    let insert = query(INSERT)
-        .bind("university_id", new.university_id)
+    let of_code = |statement: Statement| statement.bind("university_id", new.university_id).bind("code", new.code);
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| of_code(query(sql)).bind("nonce", request.stamp.nonce()));
+    let insert = insert
         .bind("department_id", new.department_id)
         .bind("title", new.title)
-        .bind("code", new.code)
         .bind("is_public", new.is_public)
         .bind("now", request.now);
-    let record = audit::insert(RECORD_CREATION, request)
-        .bind("university_id", new.university_id)
-        .bind("code", new.code)
-        .bind("actor_id", actor);
+    let record = audit::insert(RECORD_CREATION, request, EventType::CourseCreated).bind("actor_id", actor);
     let department = departments::present(new.university_id, new.department_id);
     let university = universities::present(new.university_id);
-    let [rows, _, department, university] = store.batch([insert, record, department, university]).await?;
+    let statements = [insert, of_code(record), select, department, university];
+    let [_, _, rows, department, university] = store.batch(statements).await?;
     Ok(match rows.first()? {
         Some(row) => CourseOutcome::Saved(row),
         None if university.all::<IdRow>()?.is_empty() => CourseOutcome::NoSuchUniversity,
@@ -262,8 +266,9 @@ pub async fn update(
             .bind("is_moved", change.department_id.is_some())
             .bind("new_department_id", new_department_id)
     };
-    let record = change(place.bind(audit::insert(RECORD_CHANGE, request))).bind("actor_id", actor);
-    let update = change(place.query(UPDATE)).bind("viewer_id", actor);
+    let record = audit::insert(RECORD_CHANGE, request, EventType::CourseChanged);
+    let record = change(place.bind(record)).bind("actor_id", actor);
+    let update = change(place.query(UPDATE)).bind("nonce", request.stamp.nonce()).bind("viewer_id", actor);
     let department = departments::present(place.university_id, new_department_id);
     let statements = [record, update, department, present(place.id)];
     let [_, rows, department, course] = match store.batch(statements).await {

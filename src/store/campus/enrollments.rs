@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
@@ -13,7 +14,7 @@ use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{Store, boolean, deletion};
 
 /// A row of `enrollments`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -43,13 +44,18 @@ macro_rules! columns {
 }
 
 /// The unique constraint decides between concurrent requests of one user.
-const INSERT: &str = concat!(
-    "INSERT INTO enrollments (course_id, user_id, created_at)
-     SELECT id, :user_id, :now FROM courses
+const INSERT: &str = "
+    INSERT INTO enrollments (course_id, user_id, created_at, nonce)
+     SELECT id, :user_id, :now, :nonce FROM courses
      WHERE id = :course_id AND is_public = 1 AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)
-     ON CONFLICT (user_id, course_id) DO NOTHING
-     RETURNING ",
-    columns!()
+       AND NOT EXISTS (SELECT 1 FROM enrollments WHERE user_id = :user_id AND course_id = :course_id)
+     ON CONFLICT (user_id, course_id) DO NOTHING";
+
+/// The enrolment that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM enrollments WHERE user_id = :user_id AND course_id = :course_id AND nonce = :nonce"
 );
 
 /// The reason if nothing was inserted.
@@ -74,13 +80,13 @@ const SELECT_OF_COURSE: &str = "
 
 /// The end of an enrolment by another user than its owner; the event is about the owner.
 const RECORD_END: &str = insert_event! {
-    type: "'enrollment_ended'", reason: "NULL", user_id: "e.user_id", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "e.user_id", session_id: "NULL", actor_id: ":actor_id",
     university_id: "c.university_id", object_id: "c.id",
     from: "FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
            WHERE e.id = :enrollment_id AND e.user_id <> :actor_id",
 };
 
-const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id RETURNING id";
+const DELETE: &str = "DELETE FROM enrollments WHERE id = :enrollment_id";
 
 const EXPORT: &str = concat!(
     "SELECT id, course_id, created_at FROM enrollments WHERE user_id = :user_id AND course_id < :before
@@ -89,11 +95,12 @@ const EXPORT: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, RECORD_END, DELETE, EXPORT];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, SELECT_NEW, SELECT_CIRCUMSTANCES, SELECT, SELECT_OF_COURSE, RECORD_END, DELETE, EXPORT];
 
 /// Enrolments in the export. The key is the course, by which an index lists the enrolments of a user.
 pub(in crate::store::campus) const SECTION: Section =
-    Section { member: "enrollments", select: EXPORT, paging: Paging::ByKey { key: "course_id" } };
+    Section { member: "enrollments", select: EXPORT, paging: Paging::ByKey { key: "course_id", own_event: None } };
 
 /// The outcome of enrolling.
 pub enum EnrollmentOutcome {
@@ -138,10 +145,12 @@ pub async fn create(
     store: &Store,
     course_id: CourseId,
     user_id: UserId,
-    now: Timestamp,
+    request: RequestInfo<'_>,
 ) -> Result<EnrollmentOutcome, DbError> {
     let of_user = |sql| query(sql).bind("course_id", course_id).bind("user_id", user_id);
-    let [rows, circumstances] = store.batch([of_user(INSERT).bind("now", now), of_user(SELECT_CIRCUMSTANCES)]).await?;
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| of_user(sql).bind("nonce", request.stamp.nonce()));
+    let statements = [insert.bind("now", request.now), select, of_user(SELECT_CIRCUMSTANCES)];
+    let [_, rows, circumstances] = store.batch(statements).await?;
     if let Some(row) = rows.first()? {
         return Ok(EnrollmentOutcome::Enrolled(row));
     }
@@ -168,7 +177,9 @@ pub fn of_course(course_id: CourseId, caller: UserId, roles: &[Role], page: Page
 /// # Errors
 /// [`DbError`].
 pub async fn delete(store: &Store, id: EnrollmentId, actor: UserId, request: RequestInfo<'_>) -> Result<bool, DbError> {
-    let record = audit::insert(RECORD_END, request).bind("enrollment_id", id).bind("actor_id", actor);
-    let [_, rows] = store.batch([record, query(DELETE).bind("enrollment_id", id)]).await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+    let record = audit::insert(RECORD_END, request, EventType::EnrollmentEnded);
+    let record = record.bind("enrollment_id", id).bind("actor_id", actor);
+    let [mark, marked] = deletion::mark(request);
+    let [_, _, _, marked] = store.batch([record, query(DELETE).bind("enrollment_id", id), mark, marked]).await?;
+    deletion::is_marked(&marked)
 }

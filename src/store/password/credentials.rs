@@ -10,7 +10,8 @@ use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentic
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::audit::{self, Event, RequestInfo, insert_event, record, record_outcome};
+use crate::store::audit::refusals::{self, count_refusal};
+use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -77,8 +78,15 @@ const SELECT_BY_ID: &str = concat!(
 const CHANGE_PASSWORD: &str = "
     UPDATE users SET password_hash = :new_hash, password_version = password_version + 1
     WHERE id = :user_id AND password_version = :version AND is_active = 1
-      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-    RETURNING id";
+      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)";
+
+/// The salt makes the hash unique, so it says that the change was made.
+const SELECT_CHANGED: &str = "SELECT id FROM users WHERE id = :user_id AND password_hash = :new_hash";
+
+const RECORD_CHANGE: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
+    university_id: "NULL", from: "FROM users WHERE id = :user_id AND password_hash = :new_hash",
+};
 
 /// The same password in another hash, so the version stays.
 const UPGRADE_HASH: &str = "
@@ -94,10 +102,7 @@ macro_rules! is_confirmed {
 
 const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
 
-const RECORD_UNCONFIRMED: &str = insert_event! {
-    type: "'step_up_refused'", reason: "'overtaken'", user_id: ":user_id", session_id: ":session_id",
-    actor_id: "NULL", university_id: "NULL", from: concat!("WHERE NOT (", is_confirmed!(), ")"),
-};
+const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
 
 /// A success resets the counter of re-authentication.
 const RESET_AFTER_STEP_UP: &str = concat!(
@@ -107,8 +112,17 @@ const RESET_AFTER_STEP_UP: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, UPGRADE_HASH, CONFIRM, RECORD_UNCONFIRMED, RESET_AFTER_STEP_UP];
+pub const STATEMENTS: &[&str] = &[
+    SELECT_BY_EMAIL,
+    SELECT_BY_ID,
+    CHANGE_PASSWORD,
+    SELECT_CHANGED,
+    RECORD_CHANGE,
+    UPGRADE_HASH,
+    CONFIRM,
+    COUNT_UNCONFIRMED,
+    RESET_AFTER_STEP_UP,
+];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
 /// for every address, so that both cases are the same work.
@@ -170,8 +184,8 @@ pub async fn record_refusal(
     request: RequestInfo<'_>,
     event: Event,
 ) -> Result<(), DbError> {
-    let count = throttle::count_failure(counter, was_guess.into(), request.now);
-    let [_, _] = store.batch([count, record(request, event)]).await?;
+    let count = throttle::count_failure(counter, was_guess.into(), request);
+    let [_, _] = store.batch([count, refusals::count(request, event)]).await?;
     Ok(())
 }
 
@@ -194,19 +208,22 @@ pub async fn change_password(
         .bind("version", verified.version)
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
-    let changed = Event::of(EventType::PasswordChanged, user_id).within(kept_session);
-    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session);
+    let of_change = |statement: Statement| statement.bind("user_id", user_id).bind("new_hash", new_hash);
+    let record = audit::insert(RECORD_CHANGE, request, EventType::PasswordChanged).bind("session_id", kept_session);
+    let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session).because(Reason::Overtaken);
     let [reset_unknown, reset_known] = throttle::reset_after_change(user_id, new_hash);
-    let [rows, ..] = store
+    let [_, changed, ..] = store
         .batch([
             change,
-            record_outcome(request, changed, refused.because(Reason::Overtaken)),
+            of_change(query(SELECT_CHANGED)),
+            of_change(record),
+            refusals::count_unless(request, refused, EventType::PasswordChanged),
             end_others(user_id, kept_session, new_hash),
             reset_unknown,
             reset_known,
         ])
         .await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+    Ok(!changed.all::<IdRow>()?.is_empty())
 }
 
 /// Checks again that a verified password still holds, and resets the failures of re-authentication. Returns false if it was
@@ -225,7 +242,11 @@ pub async fn confirm(
         let statement = statement.bind("user_id", user_id).bind("version", verified.version);
         statement.bind("throttle", reauthentication_key(user_id))
     };
-    let unconfirmed = of_password(audit::insert(RECORD_UNCONFIRMED, request)).bind("session_id", session_id);
+    let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
+    let subject = user_id.to_string();
+    let count = refusals::if_recorded(request, COUNT_UNCONFIRMED);
+    let unconfirmed = count.map(|count| of_password(refusals::bind(count, request, event, &subject)));
+    let unconfirmed = unconfirmed.unwrap_or_else(refusals::nothing);
     let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| of_password(query(sql)).bind("now", request.now));
     let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
     Ok(!confirmed.all::<IdRow>()?.is_empty())

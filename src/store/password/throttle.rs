@@ -1,6 +1,7 @@
 //! Throttles: counters of consecutive failures, one table for every kind of guess. `domain::limits` defines the rules;
 //! the SQL here applies them with the same constants.
 
+use crate::domain::account::email::Email;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::standing::{Counter, Kind, StoredCounter};
 use crate::domain::limits::throttle::{
@@ -9,6 +10,7 @@ use crate::domain::limits::throttle::{
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::RequestInfo;
 use crate::store::authz::grants::actor_is_platform_admin;
 use crate::store::owned::Owned;
 
@@ -33,15 +35,15 @@ macro_rules! free_place {
 /// A wait is never shortened, because concurrent guesses are written in any order. The first failure of a counter never
 /// causes a wait of its own. With `:closes_all`, the failures of all slots together cause a wait for all of them.
 ///
-/// With 0 the statement still writes, so that a refusal during a wait takes as long as any other.
+/// With 0 it still writes, so that a refusal during a wait takes as long. A batch that is executed again counts nothing.
 const COUNT_FAILURE: &str = concat!(
-    "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until)
+    "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until, nonce)
      SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
             CASE WHEN :failures = 0 OR :closes_all = 0 THEN 0
                  WHEN total + :failures >= :max_failures THEN :now + :day
                  WHEN recent + :failures <= :free_failures_of_all THEN 0
                  ELSE :now + min(:first_wait << min(recent + :failures - :free_failures_of_all - 1, :max_doublings), :max_wait)
-            END
+            END, :nonce
      FROM (
          SELECT coalesce(",
     known_row!(":tag"),
@@ -66,7 +68,8 @@ const COUNT_FAILURE: &str = concat!(
                  :max_doublings
              ), :max_wait))
          END,
-         closed_until = max(closed_until, excluded.closed_until)"
+         closed_until = max(closed_until, excluded.closed_until), nonce = excluded.nonce
+     WHERE nonce IS NOT excluded.nonce"
 );
 
 /// A condition that holds if no wait of the counter is in force. [`bind_guard`] binds its values.
@@ -88,7 +91,7 @@ macro_rules! no_wait {
 }
 pub(in crate::store) use no_wait;
 
-/// The counters of an account, by its address. Other kinds of counters within the range are not used.
+/// Other kinds of counters within the range are not used.
 const SELECT_BY_EMAIL: &str = "
     SELECT t.key, t.tag, t.failures, t.blocked_until, t.closed_until, t.signed_in_at
     FROM users AS u JOIN throttles AS t ON t.key > 'user/' || u.id || '/known/' AND t.key < 'user/' || u.id || '/unknown0'
@@ -123,7 +126,7 @@ const NOTE_NETWORK: &str = concat!(
          tag = excluded.tag, signed_in_at = excluded.signed_in_at"
 );
 
-/// A success of an unknown network with failures makes its slot the row of the network: one written row instead of two.
+/// A success of an unknown network makes its slot the row of the network: one written row instead of two.
 const MOVE_SLOT: &str = concat!(
     "UPDATE throttles
      SET key = ",
@@ -169,11 +172,8 @@ macro_rules! is_changed {
 }
 
 const RESET_UNKNOWN_AFTER_CHANGE: &str = reset_unknown!(is_changed!());
-
 const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
-
 const UNLOCK_UNKNOWN: &str = reset_unknown!(actor_is_platform_admin!());
-
 const UNLOCK_KNOWN: &str = reset_known!(actor_is_platform_admin!());
 
 const ERASE: &str = "
@@ -208,12 +208,10 @@ pub(in crate::store) const OWNED: Owned = Owned {
     walk: None,
 };
 
-/// Selects the counters of an account.
-pub(in crate::store) fn select_by_email(email: &crate::domain::account::email::Email) -> Statement {
+pub(in crate::store) fn select_by_email(email: &Email) -> Statement {
     query(SELECT_BY_EMAIL).bind("email", email)
 }
 
-/// Selects the counters of addresses without an account.
 pub(in crate::store) fn select(scope: Scope) -> Statement {
     let (first, last) = scope.range();
     query(SELECT_RANGE).bind("first", first).bind("last", last)
@@ -233,7 +231,7 @@ fn bind_unknown(statement: Statement, scope: Scope) -> Statement {
     statement.bind("first_unknown", first).bind("last_unknown", last)
 }
 
-pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Timestamp) -> Statement {
+pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, request: RequestInfo<'_>) -> Statement {
     let scope = counter.scope;
     bind_unknown(bind_known(query(COUNT_FAILURE), scope), scope)
         .bind("key", counter.key.as_str())
@@ -242,7 +240,8 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Tim
         .bind("failures", failures)
         .bind("may_add", matches!(counter.kind, Kind::Device | Kind::Network))
         .bind("closes_all", counter.kind == Kind::Unknown)
-        .bind("now", now)
+        .bind("now", request.now)
+        .bind("nonce", request.stamp.nonce())
         .bind("day", DAY_MS)
         .bind("free_failures", FREE_FAILURES)
         .bind("free_failures_of_all", FREE_FAILURES_OF_ALL)
@@ -255,12 +254,13 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, now: Tim
 
 /// Binds the values of [`no_wait`], apart from `:now`.
 pub(in crate::store) fn bind_guard(statement: Statement, counter: &Counter) -> Statement {
-    let slot = matches!(counter.kind, Kind::Unknown | Kind::Overflow).then_some(counter.key.as_str());
-    bind_unknown(bind_known(statement, counter.scope), counter.scope)
+    let Counter { scope, kind, key, .. } = counter;
+    let slot = matches!(kind, Kind::Unknown | Kind::Overflow).then_some(key.as_str());
+    bind_unknown(bind_known(statement, *scope), *scope)
         .bind("tag", counter.tag.as_deref())
         .bind("slot", slot)
-        .bind("is_overflow", counter.kind == Kind::Overflow)
-        .bind("is_unknown", counter.kind == Kind::Unknown)
+        .bind("is_overflow", *kind == Kind::Overflow)
+        .bind("is_unknown", *kind == Kind::Unknown)
         .bind("max_failures", MAX_FAILURES)
 }
 
@@ -299,7 +299,7 @@ pub(in crate::store) fn reset_after_change(user_id: UserId, new_hash: &str) -> [
         .map(|sql| bind_user(query(sql), user_id).bind("user_id", user_id).bind("password_hash", new_hash))
 }
 
-/// Resets all counters, if the actor is still an administrator of the platform.
+/// Resets all counters for an administrator of the platform.
 pub(in crate::store) fn reset_by(actor: UserId, user_id: UserId) -> [Statement; 2] {
     [UNLOCK_UNKNOWN, UNLOCK_KNOWN].map(|sql| bind_user(query(sql), user_id).bind("actor_id", actor))
 }

@@ -85,8 +85,7 @@ const ADVANCE_COUNTS: &str = "
             ORDER BY network LIMIT :step
         )
     )
-    WHERE walk = 'registration_counts'
-    RETURNING position";
+    WHERE walk = 'registration_counts' AND nonce IS NOT :nonce";
 
 const DELETE_COUNTS: &str = "
     DELETE FROM registration_counts WHERE network IN (
@@ -96,10 +95,14 @@ const DELETE_COUNTS: &str = "
         WHERE p.walk = 'registration_counts' AND c.window_started_at <= :cutoff
     )";
 
-const SELECT_CHANGES: &str = "SELECT changes() AS removed";
+/// Follows the deletion directly, and keeps the number of removed rows for a second execution of the batch, in which the
+/// position is not moved again.
+const NOTE_STEP: &str = "
+    UPDATE clean_up_positions SET removed = iif(nonce IS :nonce, removed, changes()), nonce = :nonce WHERE walk = :walk
+    RETURNING position, removed";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[ADVANCE_COUNTS, DELETE_COUNTS, SELECT_CHANGES];
+pub const STATEMENTS: &[&str] = &[ADVANCE_COUNTS, DELETE_COUNTS, NOTE_STEP];
 
 /// Registration counts belong to a network, not to a user.
 pub static REGISTRATION_COUNTS: Walk = Walk {
@@ -110,39 +113,36 @@ pub static REGISTRATION_COUNTS: Walk = Walk {
 };
 
 #[derive(Deserialize)]
-struct PositionRow {
+struct StepRow {
     position: String,
-}
-
-#[derive(Deserialize)]
-struct ChangesRow {
     removed: i64,
 }
 
 /// Performs one step of a walk: removes rows that ended at or before `cutoff`.
 ///
+/// `nonce` is a number that no other step has.
+///
 /// # Errors
 /// [`DbError`].
-pub async fn step(store: &Store, walk: &Walk, cutoff: Timestamp) -> Result<StepOutcome, DbError> {
+pub async fn step(store: &Store, walk: &Walk, cutoff: Timestamp, nonce: i64) -> Result<StepOutcome, DbError> {
+    let note = query(NOTE_STEP).bind("walk", walk.table).bind("nonce", nonce);
     match walk.order {
         Order::ByKey { advance, delete } => {
-            let advance = query(advance).bind("step", STEP);
+            let advance = query(advance).bind("step", STEP).bind("nonce", nonce);
             let delete = query(delete).bind("cutoff", cutoff);
-            let [positions, _, changes] = store.batch([advance, delete, query(SELECT_CHANGES)]).await?;
-            let position: Option<PositionRow> = positions.first()?;
-            let finished = position.is_none_or(|row| row.position.is_empty());
-            Ok(StepOutcome { removed: removed(&changes)?, finished })
+            let [_, _, noted] = store.batch([advance, delete, note]).await?;
+            let row = noted_step(&noted)?;
+            Ok(StepOutcome { removed: row.removed, finished: row.position.is_empty() })
         }
         Order::OldestFirst { delete } => {
-            let delete = query(delete).bind("step", STEP).bind("cutoff", cutoff);
-            let [_, changes] = store.batch([delete, query(SELECT_CHANGES)]).await?;
-            let removed = removed(&changes)?;
+            let delete = query(delete).bind("step", STEP).bind("cutoff", cutoff).bind("nonce", nonce);
+            let [_, noted] = store.batch([delete, note]).await?;
+            let removed = noted_step(&noted)?.removed;
             Ok(StepOutcome { removed, finished: removed == 0 })
         }
     }
 }
 
-fn removed(changes: &Rows) -> Result<i64, DbError> {
-    let row: Option<ChangesRow> = changes.first()?;
-    row.map(|row| row.removed).ok_or_else(|| DbError::Unreadable("changes() gave no row".to_owned()))
+fn noted_step(noted: &Rows) -> Result<StepRow, DbError> {
+    noted.first()?.ok_or_else(|| DbError::Unreadable("the walk has no position".to_owned()))
 }

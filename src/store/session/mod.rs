@@ -13,13 +13,13 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::audit::{Event, RequestInfo, record_if_changed};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{IdRow, Store};
 
 /// A live session, with the columns that responses show.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,9 +59,26 @@ const END_ONE: &str = "
 
 /// The count equals the length of the user's list: a session whose refresh token has expired ends too, but was
 /// unusable.
-const END_ALL: &str = "
-    DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now
-    RETURNING id IS :current_id OR coalesce(refresh_expires_at, 0) > :now AS was_usable";
+const COUNT_USABLE: &str = "
+    SELECT count(*) AS count FROM sessions
+    WHERE user_id = :user_id AND expires_at > :now AND (refresh_expires_at > :now OR id IS :current_id)";
+
+const END_ALL: &str = "DELETE FROM sessions WHERE user_id = :user_id AND expires_at > :now";
+
+/// Precedes [`END_ALL`]. The event keeps the number of sessions for a second execution of the batch.
+const RECORD_ALL: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL", university_id: "NULL",
+    count: "usable",
+    from: "FROM (
+               SELECT count(*) AS live, coalesce(sum(refresh_expires_at > :now OR id IS :current_id), 0) AS usable
+               FROM sessions WHERE user_id = :user_id AND expires_at > :now
+           )
+           WHERE live > 0",
+};
+
+/// The number that an event keeps.
+const SELECT_COUNT: &str = "
+    SELECT count FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce";
 
 const END_OTHERS: &str = "
     DELETE FROM sessions
@@ -87,8 +104,7 @@ const ADVANCE_WALK: &str = "
             SELECT id FROM sessions WHERE id > CAST(clean_up_positions.position AS INTEGER) ORDER BY id LIMIT :step
         )
     ), '')
-    WHERE walk = 'sessions'
-    RETURNING position";
+    WHERE walk = 'sessions' AND nonce IS NOT :nonce";
 
 /// Sessions past their absolute end, and those whose refresh token has expired. The cutoff leaves the latter for the
 /// lifetime of an access token, since one may have been issued just before.
@@ -107,7 +123,10 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_OWNER,
     SIGN_OUT,
     END_ONE,
+    COUNT_USABLE,
     END_ALL,
+    RECORD_ALL,
+    SELECT_COUNT,
     END_OTHERS,
     ERASE,
     EXPORT,
@@ -125,7 +144,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
         table: "sessions",
         cutoff: Cutoff::AccessTokens,
         order: Order::ByKey { advance: ADVANCE_WALK, delete: DELETE_OUTDATED },
-        max_steps: 190,
+        max_steps: 180,
     }),
 };
 
@@ -185,14 +204,26 @@ async fn end(
 ) -> Result<bool, DbError> {
     let end = statement.bind("session_id", session_id).bind("user_id", user_id);
     let event = Event::of(event_type, user_id).in_session(session_id);
-    let [rows, _] = store.batch([end, record_if_changed(request, event)]).await?;
-    Ok(!rows.all::<IdRow>()?.is_empty())
+    let statements = [end, record_if_changed(request, event), recorded(request, event_type)];
+    let [ended, _, recorded] = store.batch(statements).await?;
+    is_done(&ended, &recorded)
 }
 
 #[derive(Deserialize)]
-struct EndedRow {
-    #[serde(deserialize_with = "boolean")]
-    was_usable: bool,
+struct CountRow {
+    count: usize,
+}
+
+/// Selects the number that the request's event of this type keeps.
+pub(in crate::store) fn recorded_count(request: RequestInfo<'_>, event_type: EventType) -> Statement {
+    audit::bind_mark(query(SELECT_COUNT), request, event_type)
+}
+
+/// The recorded number, or the one that was counted if the batch was executed without its event.
+pub(in crate::store) fn ended(counted: &Rows, recorded: &Rows) -> Result<usize, DbError> {
+    let recorded = recorded.first::<CountRow>()?;
+    let row = recorded.map_or_else(|| counted.first::<CountRow>(), |row| Ok(Some(row)))?;
+    Ok(row.map_or(0, |row| row.count))
 }
 
 /// Ends every session of a user; returns how many of them were usable.
@@ -205,10 +236,14 @@ pub async fn end_all(
     current: Option<SessionId>,
     request: RequestInfo<'_>,
 ) -> Result<usize, DbError> {
-    let end = query(END_ALL).bind("now", request.now).bind("user_id", user_id).bind("current_id", current);
-    let event = Event::of(EventType::SessionsEnded, user_id);
-    let [rows, _] = store.batch([end, record_if_changed(request, event)]).await?;
-    Ok(rows.all::<EndedRow>()?.iter().filter(|row| row.was_usable).count())
+    let of_user = |statement: Statement| statement.bind("user_id", user_id);
+    let count = of_user(query(COUNT_USABLE)).bind("now", request.now).bind("current_id", current);
+    let record = audit::insert(RECORD_ALL, request, EventType::SessionsEnded);
+    let record = of_user(record).bind("current_id", current);
+    let end = of_user(query(END_ALL)).bind("now", request.now);
+    let statements = [count, record, end, recorded_count(request, EventType::SessionsEnded)];
+    let [counted, _, _, recorded] = store.batch(statements).await?;
+    ended(&counted, &recorded)
 }
 
 /// Ends every session of a user but one, if `new_hash` is now the hash of the user's password.

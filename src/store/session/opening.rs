@@ -10,7 +10,7 @@ use crate::domain::limits::standing::Counter;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
-use crate::store::audit::{self, Event, RequestInfo, insert_event, record_outcome};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, refusals};
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::{IdRow, Store};
 
@@ -29,28 +29,40 @@ pub struct NewSession<'a> {
 
 /// Inserts a session with its first refresh token, for the users that meet this condition. [`bind`] binds its values.
 macro_rules! insert_session {
-    ($condition:literal) => {
+    ($condition:expr) => {
         concat!(
             "INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent,
                                    refresh_id, refresh_expires_at)
              SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent, :token_id, :token_expires_at
              FROM users WHERE ",
-            $condition
+            $condition,
+            " ON CONFLICT (id) DO NOTHING"
         )
     };
 }
 pub(in crate::store) use insert_session;
 
-/// Only if the account is active, the verified version of the password is current, and no wait is in force.
-const OPEN_SESSION: &str = concat!(
-    insert_session!("id = :user_id AND is_active = 1 AND password_version = :version AND "),
-    no_wait!(),
-    " RETURNING id"
-);
+/// Inserts nothing if an earlier execution of the batch opened the session. Only if the account is active, the verified version of the password is current, and no wait is in force.
+const OPEN_SESSION: &str =
+    insert_session!(concat!("id = :user_id AND is_active = 1 AND password_version = :version AND ", no_wait!()));
+
+/// Holds if the session was opened.
+macro_rules! is_open {
+    () => {
+        "EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND user_id = :user_id)"
+    };
+}
+
+const SELECT_OPENED: &str = concat!("SELECT :session_id AS id WHERE ", is_open!());
+
+const RECORD_OPENED: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
+    university_id: "NULL", from: concat!("WHERE ", is_open!()),
+};
 
 /// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room.
-const RECORD_OLDEST: &str = insert_event! {
-    type: "'session_ended'", reason: "'limit'", user_id: ":user_id", session_id: "id",
+const RECORD_OLDEST: &str = insert_events! {
+    type: ":type", reason: "'limit'", user_id: ":user_id", session_id: "id",
     actor_id: "NULL", university_id: "NULL",
     from: "FROM (
                SELECT id, created_at FROM sessions WHERE user_id = :user_id
@@ -69,7 +81,7 @@ const END_OLDEST: &str = "
     AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[OPEN_SESSION, RECORD_OLDEST, END_OLDEST];
+pub const STATEMENTS: &[&str] = &[OPEN_SESSION, SELECT_OPENED, RECORD_OPENED, RECORD_OLDEST, END_OLDEST];
 
 /// Binds the values of [`insert_session`].
 pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Statement {
@@ -96,18 +108,22 @@ pub async fn open(
     session: &NewSession<'_>,
 ) -> Result<bool, DbError> {
     let (request, user_id) = (session.request, verified.user_id);
-    let [signed_in, refused] = [EventType::SignedIn, EventType::SignInRefused].map(|event| Event::of(event, user_id));
-    let record_oldest = audit::insert(RECORD_OLDEST, request);
+    let of_session = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session.id);
+    let record_opened = of_session(audit::insert(RECORD_OPENED, request, EventType::SignedIn));
+    let refused = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);
+    let record_oldest = audit::insert(RECORD_OLDEST, request, EventType::SessionEnded);
     let make_room = [record_oldest, query(END_OLDEST)].map(|statement| {
         statement.bind("user_id", user_id).bind("max_sessions", MAX_SESSIONS).bind("session_id", session.id)
     });
     let [record_oldest, end_oldest] = make_room;
     let [move_slot, note_network, reset] =
         throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
-    let [opened, ..] = store
+    let [_, opened, ..] = store
         .batch([
             open_statement(verified, counter, session),
-            record_outcome(request, signed_in.in_session(session.id), refused.because(Reason::Overtaken)),
+            of_session(query(SELECT_OPENED)),
+            record_opened,
+            refusals::count_unless(request, refused, EventType::SignedIn),
             move_slot,
             note_network,
             reset,

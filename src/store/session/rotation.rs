@@ -8,8 +8,8 @@ use crate::domain::session::token::TokenClaims;
 use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionState};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
-use crate::store::audit::{Event, RequestInfo, record, record_outcome};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::audit::{Event, RequestInfo, is_done, record_outcome, recorded, refusals};
+use crate::store::{Store, boolean};
 
 /// Exchanges the presented token, if it is the current one. Of concurrent refreshes, exactly one finds it so.
 ///
@@ -72,8 +72,10 @@ pub async fn end_for_reuse(store: &Store, presented: &TokenClaims, request: Requ
         .bind("presented", &presented.id);
     let [detected, refused] = [EventType::ReuseDetected, EventType::RefreshRefused]
         .map(|event_type| Event::of(event_type, presented.user_id).in_session(presented.session_id));
-    let [ended, _] = store.batch([end, record_outcome(request, detected, refused.because(Reason::Revoked))]).await?;
-    Ok(!ended.all::<IdRow>()?.is_empty())
+    let [record, count] = record_outcome(request, detected, refused.because(Reason::Revoked));
+    let statements = [end, record, count, recorded(request, EventType::ReuseDetected)];
+    let [ended, _, _, recorded] = store.batch(statements).await?;
+    is_done(&ended, &recorded)
 }
 
 /// Records that a token was refused without consequence for its session.
@@ -87,7 +89,7 @@ pub async fn record_refusal(
     request: RequestInfo<'_>,
 ) -> Result<(), DbError> {
     let event = Event::of(EventType::RefreshRefused, presented.user_id).in_session(presented.session_id);
-    let [_] = store.batch([record(request, event.because(reason))]).await?;
+    let [_] = store.batch([refusals::count(request, event.because(reason))]).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit;
-use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_sees_university;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -33,12 +33,17 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO departments (university_id, name, created_at)
-     SELECT id, :name, :now FROM universities WHERE id = :university_id
-     ON CONFLICT (university_id, name) DO NOTHING
-     RETURNING ",
-    columns!()
+const INSERT: &str = "
+    INSERT INTO departments (university_id, name, created_at, nonce)
+     SELECT id, :name, :now, :nonce FROM universities WHERE id = :university_id
+       AND NOT EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND name = :name)
+     ON CONFLICT (university_id, name) DO NOTHING";
+
+/// The department that this request added.
+const SELECT_NEW: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM departments WHERE university_id = :university_id AND name = :name AND nonce = :nonce"
 );
 
 const SELECT_ALL: &str = concat!(
@@ -63,7 +68,7 @@ const DELETE: &str = "
 
 /// The row that the preceding statement added.
 const RECORD_CREATION: &str = insert_event! {
-    type: "'department_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "university_id", object_id: "id",
     from: "FROM departments WHERE university_id = :university_id AND name = :name AND changes() > 0",
 };
@@ -71,7 +76,7 @@ const RECORD_CREATION: &str = insert_event! {
 const SELECT_PRESENT: &str = "SELECT id FROM departments WHERE university_id = :university_id AND id = :department_id";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, SELECT_ALL, DELETE, RECORD_CREATION, SELECT_PRESENT];
+pub const STATEMENTS: &[&str] = &[INSERT, SELECT_NEW, SELECT_ALL, DELETE, RECORD_CREATION, SELECT_PRESENT];
 
 /// The outcome of adding a department.
 pub enum CreationOutcome {
@@ -95,9 +100,10 @@ pub async fn create(
     request: RequestInfo<'_>,
 ) -> Result<CreationOutcome, DbError> {
     let new = |statement: Statement| statement.bind("university_id", university_id).bind("name", name);
-    let insert = new(query(INSERT)).bind("now", request.now);
-    let record = new(audit::insert(RECORD_CREATION, request)).bind("actor_id", actor);
-    let [rows, _, university] = store.batch([insert, record, universities::present(university_id)]).await?;
+    let [insert, select] = [INSERT, SELECT_NEW].map(|sql| new(query(sql)).bind("nonce", request.stamp.nonce()));
+    let record = new(audit::insert(RECORD_CREATION, request, EventType::DepartmentCreated)).bind("actor_id", actor);
+    let statements = [insert.bind("now", request.now), record, select, universities::present(university_id)];
+    let [_, _, rows, university] = store.batch(statements).await?;
     Ok(match rows.first()? {
         Some(row) => CreationOutcome::Created(row),
         None if university.all::<IdRow>()?.is_empty() => CreationOutcome::NoSuchUniversity,
@@ -125,9 +131,10 @@ pub async fn delete(
 ) -> Result<DeletionOutcome, DbError> {
     let delete = query(DELETE).bind("university_id", university_id).bind("department_id", id);
     let event = Event::of(EventType::DepartmentDeleted, None).by(actor).at(university_id).about(id.get());
-    let statements = [delete, record_if_changed(request, event), present(university_id, Some(id))];
-    let [deleted, _, present] = store.batch(statements).await?;
-    DeletionOutcome::read(&deleted, &present)
+    let recorded = recorded(request, EventType::DepartmentDeleted);
+    let statements = [delete, record_if_changed(request, event), recorded, present(university_id, Some(id))];
+    let [deleted, _, recorded, present] = store.batch(statements).await?;
+    DeletionOutcome::read(is_done(&deleted, &recorded)?, &present)
 }
 
 /// Selects the id of a department if the university has it; no row if there is no id.

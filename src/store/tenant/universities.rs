@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::audit;
-use crate::store::audit::{Event, RequestInfo, insert_event, record_if_changed};
+use crate::store::audit::{Event, RequestInfo, insert_event, insert_events, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -57,12 +57,13 @@ macro_rules! deletable_roles {
     };
 }
 
-const INSERT: &str = concat!(
-    "INSERT INTO universities (name, slug, created_at) VALUES (:name, :slug, :now)
-     ON CONFLICT (slug) DO NOTHING
-     RETURNING ",
-    columns!()
-);
+const INSERT: &str = "
+    INSERT INTO universities (name, slug, created_at, nonce) SELECT :name, :slug, :now, :nonce
+    WHERE NOT EXISTS (SELECT 1 FROM universities WHERE slug = :slug)
+    ON CONFLICT (slug) DO NOTHING";
+
+/// The university that this request added.
+const SELECT_NEW: &str = concat!("SELECT ", columns!(), " FROM universities WHERE slug = :slug AND nonce = :nonce");
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM universities WHERE id = :university_id");
 
@@ -89,21 +90,21 @@ const UPDATE: &str = concat!(
 
 /// The row that the preceding statement added.
 const RECORD_CREATION: &str = insert_event! {
-    type: "'university_created'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "id", from: "FROM universities WHERE slug = :slug AND changes() > 0",
 };
 
 /// Written before the change, because a change to the present values is none.
 const RECORD_CHANGE: &str = insert_event! {
-    type: "'university_changed'", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
+    type: ":type", reason: "NULL", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "id",
     from: "FROM universities
            WHERE id = :university_id AND (name <> coalesce(:name, name) OR slug <> coalesce(:slug, slug))",
 };
 
 /// Each role is an event of its own, written before the roles are deleted.
-const RECORD_ROLES: &str = insert_event! {
-    type: "'role_removed'", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
+const RECORD_ROLES: &str = insert_events! {
+    type: ":type", reason: "role", user_id: "user_id", session_id: "NULL", actor_id: ":actor_id",
     university_id: "university_id", from: concat!("FROM ", deletable_roles!()),
 };
 
@@ -124,6 +125,7 @@ const SELECT_PRESENT: &str = "SELECT id FROM universities WHERE id = :university
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
+    SELECT_NEW,
     SELECT,
     SELECT_ALL,
     SELECT_OF_CALLER,
@@ -152,9 +154,12 @@ pub async fn create(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
-    let insert = query(INSERT).bind("name", name).bind("slug", slug).bind("now", request.now);
-    let record = audit::insert(RECORD_CREATION, request).bind("slug", slug).bind("actor_id", actor);
-    let [rows, _] = store.batch([insert, record]).await?;
+    let [insert, select] =
+        [INSERT, SELECT_NEW].map(|sql| query(sql).bind("slug", slug).bind("nonce", request.stamp.nonce()));
+    let insert = insert.bind("name", name).bind("now", request.now);
+    let record = audit::insert(RECORD_CREATION, request, EventType::UniversityCreated);
+    let record = record.bind("slug", slug).bind("actor_id", actor);
+    let [_, _, rows] = store.batch([insert, record, select]).await?;
     rows.first()
 }
 
@@ -195,7 +200,7 @@ pub async fn update(
     request: RequestInfo<'_>,
 ) -> Result<Option<UniversityRow>, DbError> {
     let change = |statement: Statement| statement.bind("university_id", id).bind("name", name).bind("slug", slug);
-    let record = change(audit::insert(RECORD_CHANGE, request)).bind("actor_id", actor);
+    let record = change(audit::insert(RECORD_CHANGE, request, EventType::UniversityChanged)).bind("actor_id", actor);
     let [_, rows] = store.batch([record, change(query(UPDATE))]).await?;
     rows.first()
 }
@@ -210,14 +215,18 @@ pub async fn delete(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<DeletionOutcome, DbError> {
-    let [_, _, deleted, _, present] = store
+    let event = Event::of(EventType::UniversityDeleted, None).by(actor).at(id);
+    let [_, _, deleted, _, recorded, present] = store
         .batch([
-            audit::insert(RECORD_ROLES, request).bind("university_id", id).bind("actor_id", actor),
+            audit::insert(RECORD_ROLES, request, EventType::RoleRemoved)
+                .bind("university_id", id)
+                .bind("actor_id", actor),
             query(DELETE_ROLES).bind("university_id", id),
             query(DELETE).bind("university_id", id),
-            record_if_changed(request, Event::of(EventType::UniversityDeleted, None).by(actor).at(id)),
+            record_if_changed(request, event),
+            recorded(request, EventType::UniversityDeleted),
             present(id),
         ])
         .await?;
-    DeletionOutcome::read(&deleted, &present)
+    DeletionOutcome::read(is_done(&deleted, &recorded)?, &present)
 }

@@ -45,7 +45,27 @@ pub fn clock() -> Timestamp {
     NOW.get()
 }
 
+thread_local! {
+    /// The state of a generator that replaces the entropy, if a test wants the same draws twice.
+    static DRAWS: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// From now on the same values are drawn after each call with this seed.
+pub fn draw_from(seed: u64) {
+    DRAWS.set(Some(seed));
+}
+
 fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
+    if let Some(mut state) = DRAWS.get() {
+        for byte in bytes {
+            // SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *byte = (mixed ^ (mixed >> 27)).to_le_bytes()[3];
+        }
+        DRAWS.set(Some(state));
+        return Ok(());
+    }
     #[expect(clippy::disallowed_methods, reason = "the tests stand in for the shell")]
     getrandom::fill(bytes).map_err(|_| NoEntropy)
 }

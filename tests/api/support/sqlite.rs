@@ -48,6 +48,23 @@ impl Sqlite {
         self.0.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// Notes from now on which event was written or counted last: the rows of counted refusals are in no order.
+    pub fn watch_events(&self) {
+        self.execute(
+            "CREATE TEMP TABLE latest (event INTEGER);
+             INSERT INTO latest VALUES (0);
+             CREATE TEMP TRIGGER written AFTER INSERT ON main.audit_events
+             BEGIN UPDATE latest SET event = NEW.id; END;
+             CREATE TEMP TRIGGER counted AFTER UPDATE OF count ON main.audit_events
+             BEGIN UPDATE latest SET event = NEW.id; END;",
+        );
+    }
+
+    /// The event that was written or counted last.
+    pub fn latest_event(&self) -> Map<String, Json> {
+        self.rows("SELECT * FROM audit_events WHERE id = (SELECT event FROM latest)").remove(0)
+    }
+
     /// The engine's plan for a statement: the lines of EXPLAIN QUERY PLAN.
     pub fn plan(&self, sql: &str) -> Vec<String> {
         let connection = self.0.lock().unwrap();

@@ -1,0 +1,142 @@
+//! The keys of audit events: chosen by the service, not by the database, so that a batch can be repeated. A random nonce
+//! says which request wrote an event. Its time says near which id it is.
+//!
+//! ```text
+//!   event     milliseconds since 2025 × 4096, or the next id above those of the same and the next millisecond
+//!   refusal   the hour's beginning in the same scale + a place in 0 … 8191, which no other event of the hour has
+//!             0 … 4999        250 buckets of 20 rows: one per kind, user and network, or per kind and user
+//!             5000 … 8191     one row per kind, for refusals that found their bucket full
+//! ```
+//!
+//! Ids stay below 2^53 until 2094, and are greater than those of earlier versions, which the database counted up.
+//! A refusal is found by its place, so counting it again writes one row, and no index is needed. The number of places
+//! bounds the rows of an hour.
+
+use crate::domain::audit::EventType;
+use crate::domain::limits::throttle::HashKey;
+use crate::domain::time::Timestamp;
+
+/// 2025-01-01T00:00:00Z, in milliseconds since the Unix epoch.
+const EPOCH_MS: i64 = 1_735_689_600_000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Ids per millisecond.
+const PER_MS: i64 = 1 << 12;
+/// 53 bits.
+const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// Rows of refusals per user and hour; further ones are counted in one row per kind.
+pub const MAX_REFUSALS_OF_USER: i64 = 20;
+/// Rows of a bucket.
+const BUCKET: i64 = 20;
+const BUCKETS: i64 = 250;
+/// Rows of refusals per hour, apart from one per kind.
+pub const MAX_REFUSALS: i64 = BUCKET * BUCKETS;
+/// The places at the beginning of an hour: those of two milliseconds.
+const PLACES: i64 = 2 * PER_MS;
+
+/// A random number of one request, drawn before its batches, and the least id of its events.
+#[derive(Debug, Clone, Copy)]
+pub struct EventStamp {
+    id: i64,
+    nonce: i64,
+}
+
+impl EventStamp {
+    /// Makes a stamp from random bytes.
+    #[must_use]
+    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+        let since = (now.millis() - EPOCH_MS).max(0);
+        let beyond_places = since - since % HOUR_MS + PLACES / PER_MS;
+        let nonce = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
+        Self { id: since.max(beyond_places) * PER_MS, nonce }
+    }
+
+    /// The least id that an event of the request gets.
+    #[must_use]
+    pub const fn id(self) -> i64 {
+        self.id
+    }
+
+    /// Identifies a row that the request wrote, other than an event.
+    #[must_use]
+    pub const fn nonce(self) -> i64 {
+        self.nonce
+    }
+
+    /// Identifies the event of this type that the request wrote. A request writes one event of a type at most.
+    #[must_use]
+    pub const fn nonce_of(self, event_type: EventType) -> i64 {
+        (self.nonce + 1 + event_type as i64) & MAX_SAFE_INTEGER
+    }
+}
+
+/// The rows that may count a refusal: the ids of each, and the tags by which they are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalPlaces {
+    /// Refusals of one kind and user from one network.
+    pub own: Bucket,
+    /// Refusals of one kind and user from further networks.
+    pub of_user: Bucket,
+    /// Refusals of one kind, if both buckets are full.
+    pub of_kind: i64,
+    /// The first place of the hour.
+    pub first: i64,
+    /// The last place of the hour that belongs to a bucket.
+    pub last: i64,
+}
+
+/// A bucket of rows, one of which has the tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// The first id.
+    pub first: i64,
+    /// The last id.
+    pub last: i64,
+    /// A keyed hash, so that strangers cannot choose refusals that share a bucket.
+    pub tag: i64,
+}
+
+impl RefusalPlaces {
+    /// The rows for a refusal of this kind. `subject` identifies the user, or is empty; `network` is the client's.
+    #[must_use]
+    pub fn of(key: &HashKey, now: Timestamp, kind: &[&str; 2], subject: &str, network: &str) -> Self {
+        let since = (now.millis() - EPOCH_MS).max(0);
+        let first = (since - since % HOUR_MS) * PER_MS;
+        let [event_type, reason] = *kind;
+        let (own, own_tag) = bucket(key, &["refusal", event_type, reason, subject, network]);
+        let (of_user, user_tag) = bucket(key, &["refusals", event_type, reason, subject]);
+        // Two different buckets, so that the id of a row tells which of them it is in. That of the user is always the same.
+        let own = if own == of_user { (own + 1) % BUCKETS } else { own };
+        let at =
+            |number: i64, tag| Bucket { first: first + number * BUCKET, last: first + (number + 1) * BUCKET - 1, tag };
+        Self {
+            own: at(own, own_tag),
+            of_user: at(of_user, user_tag),
+            of_kind: first + MAX_REFUSALS + place_of_kind(event_type, reason),
+            first,
+            last: first + MAX_REFUSALS - 1,
+        }
+    }
+}
+
+/// The number of a bucket, and a tag of 53 bits.
+fn bucket(key: &HashKey, texts: &[&str]) -> (i64, i64) {
+    let hash = key.hash(texts);
+    let number =
+        |from: usize| hash.iter().skip(from).take(8).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    ((number(8) & MAX_SAFE_INTEGER) % BUCKETS, number(0) & MAX_SAFE_INTEGER)
+}
+
+/// The start of the hash by which kinds have places. Another one is chosen if a new kind has the place of an old one.
+const BASIS: u32 = 0x811c_9dc7;
+
+/// A number below 3192 that no other kind has; a test compares all of them. FNV-1a.
+fn place_of_kind(event_type: &str, reason: &str) -> i64 {
+    let bytes = event_type.bytes().chain(*b"/").chain(reason.bytes());
+    let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    i64::from(hash ^ (hash >> 15)) % (PLACES - MAX_REFUSALS)
+}
+
+#[cfg(test)]
+#[path = "event_keys_tests.rs"]
+mod tests;

@@ -1,0 +1,156 @@
+//! A full database signs no user out: the size that the database reports, and batches that fail for want of space.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use serde_json::{Value, json};
+
+use crate::support::sqlite::Sqlite;
+use crate::support::world::{Person, World, address};
+use crate::support::{EMAIL, PASSWORD};
+
+const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
+
+const PEOPLE: [Person; 5] =
+    [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("stu", "STUDENT@1"), ("bob", ""), ("eve", "")];
+
+/// Reports a size, and perhaps refuses every insertion of an event for want of space.
+struct Filling {
+    db: Arc<Sqlite>,
+    size: AtomicI64,
+    refuses_events: AtomicBool,
+}
+
+impl Db for Filling {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        let inserts = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_events"));
+        if inserts && self.refuses_events.load(Ordering::Relaxed) {
+            let full = DbError::from_message("D1_ERROR: Exceeded maximum DB size");
+            return Box::pin(std::future::ready(Err(full)));
+        }
+        self.db.batch(statements)
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        Some(self.size.load(Ordering::Relaxed))
+    }
+}
+
+fn world() -> (World, Arc<Filling>) {
+    let mut port = None;
+    let settings = [("D1_SIZE_LIMIT_MB", "100"), ("OPERATOR_KEY", OPERATOR_KEY)];
+    let world = World::through(&PEOPLE, &settings, |db| {
+        let filling = Arc::new(Filling { db, size: AtomicI64::new(0), refuses_events: AtomicBool::new(false) });
+        port = Some(Arc::clone(&filling));
+        filling
+    });
+    (world, port.unwrap())
+}
+
+fn events(world: &World) -> i64 {
+    world.service.db.one("SELECT count(*) FROM audit_events")
+}
+
+#[tokio::test]
+async fn readiness_and_the_log_tell_that_space_is_low() {
+    let (world, port) = world();
+    let state = async |key: &str| {
+        let reply = world.with_token(key).ask("GET /health/ready").await.expect(200);
+        reply.body["checks"]["storage"].clone()
+    };
+    for (size, name, lines) in [(79_999_999, "ok", 0), (80_000_000, "low", 1), (95_000_000, "full", 1)] {
+        port.size.store(size, Ordering::Relaxed);
+        assert_eq!(state("x").await, json!({"state": name}));
+        assert_eq!(state(OPERATOR_KEY).await, json!({"state": name, "used_bytes": size}));
+        assert_eq!(world.service.logs("Database is nearly full").len(), lines);
+    }
+    world.service.advance(3600);
+    state("x").await;
+    state("x").await;
+    let lines = world.service.logs("Database is nearly full");
+    assert_eq!(lines.len(), 2, "once an hour");
+    let shown = ["level", "name", "state", "used_bytes", "limit_bytes"].map(|field| lines[1][field].clone());
+    assert_eq!(json!(shown), json!(["ERROR", "app.storage", "full", 95_000_000, 100_000_000]));
+}
+
+/// Everything that must go on, and that only adds. The names of the events that a change leaves are in the last column.
+const OPERATIONS: [(&str, u16, &str); 9] = [
+    ("bob", 200, r#"PATCH /users/me {"full_name": "Bob"}"#),
+    ("bob", 200, r#"PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}"#),
+    ("root", 200, r#"PATCH /admin/users/5 {"is_active": false}"#),
+    ("root", 200, r#"PATCH /admin/users/5 {"is_active": true}"#),
+    ("root", 200, "POST /admin/users/5/logout"),
+    ("ulla", 204, "DELETE /universities/1/roles/3"),
+    ("bob", 200, "GET /users/me/export"),
+    ("bob", 200, "POST /auth/logout-all"),
+    ("eve", 204, r#"DELETE /users/me {"password": "PASSWORD"}"#),
+];
+
+async fn use_everything(world: &World) {
+    let service = &world.service;
+    let tokens = service.login(&address("bob"), PASSWORD).await.expect(200).tokens();
+    let tokens = service.refresh(&tokens.refresh).await.expect(200).tokens();
+    service.me(&tokens.access).await.expect(200);
+    service.logout(&tokens.refresh).await.expect(200);
+    service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    for (caller, status, request) in OPERATIONS {
+        world.sign_in(caller).await.ask(&request.replace("PASSWORD", PASSWORD)).await.expect(status);
+    }
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE email = 'eve@example.com'"), 0);
+    let bob = world.sign_in("bob").await;
+    let ended = bob.ask("POST /auth/logout-all").await.expect(200).body;
+    assert_eq!(ended["sessions_ended"], 1);
+}
+
+#[tokio::test]
+async fn a_full_database_refuses_only_operations_that_add_and_records_only_changes() {
+    let (world, port) = world();
+    let stu = world.sign_in("stu").await;
+    port.size.store(95_000_000, Ordering::Relaxed);
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    let reply = world.service.post("/auth/register", &body).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("retry-after"), Some("3600"));
+    assert_eq!(world.service.last_d1_calls(), 0);
+    #[cfg(feature = "campus")]
+    stu.ask("POST /courses/1/enrollments").await.expect_error(503, "SERVICE_UNAVAILABLE");
+    let before = events(&world);
+    world.service.login(&address("bob"), "a wrong password").await.expect(401);
+    assert_eq!(world.service.db.one::<i64>("SELECT sum(failures) FROM throttles"), 1, "it is counted");
+    stu.ask("GET /admin/users").await.expect(403);
+    assert_eq!(events(&world), before);
+    use_everything(&world).await;
+    assert!(events(&world) > before + 10);
+    port.size.store(94_999_999, Ordering::Relaxed);
+    world.service.post("/auth/register", &body).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_batch_that_finds_no_space_is_repeated_without_its_events_which_go_to_the_log() {
+    let (world, port) = world();
+    port.refuses_events.store(true, Ordering::Relaxed);
+    use_everything(&world).await;
+    world.service.login(&address("bob"), "a wrong password").await.expect(401);
+    assert_eq!(events(&world), 0);
+    assert_eq!(world.service.db.one::<i64>("SELECT sum(failures) FROM throttles"), 1);
+    let lines = world.service.logs("Event not recorded: the database is full");
+    let shown =
+        |line: &Value| json!([line["level"], line["name"], line["event_type"], line["user_id"], line["actor_id"]]);
+    let logged: Vec<Value> = lines.iter().map(shown).filter(|line| line[2] != "signed_in").collect();
+    let line = |event: &str, user: i64, actor: Value| json!(["ERROR", "app.audit", event, user, actor]);
+    let expected = [
+        line("signed_out", 4, Value::Null),
+        line("profile_changed", 4, Value::Null),
+        line("password_changed", 4, Value::Null),
+        line("disabled", 5, json!(1)),
+        line("enabled", 5, json!(1)),
+        line("role_removed", 3, json!(2)),
+        line("exported", 4, Value::Null),
+        line("sessions_ended", 4, Value::Null),
+        line("deleted", 5, Value::Null),
+        line("sessions_ended", 4, Value::Null),
+    ];
+    assert_eq!(logged, expected);
+    let ready = world.with_token(OPERATOR_KEY).ask("GET /health/ready").await.expect(200).body;
+    assert_eq!(ready["checks"]["circuit_breaker"]["failure_count"], 0, "no failure of the database");
+}

@@ -1,0 +1,243 @@
+//! Every operation once as it is, and once with each of its writing batches executed twice: the first answer was lost.
+//! Status, body and the rows of all tables must be the same. Both services draw the same values, so nothing is excepted.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Request;
+use edge_auth::http::routes::ROUTES;
+use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use edge_auth::service::platform::clean_up::clean_up;
+use edge_auth::store::Store;
+use serde_json::Value;
+
+use crate::support::contract::is_built;
+use crate::support::sqlite::Sqlite;
+use crate::support::world::{Person, World, address};
+use crate::support::{PASSWORD, Reply, clock, draw_from};
+
+const PEOPLE: [Person; 8] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("dora", "DEPARTMENT_ADMIN@1/1"),
+    ("stu", "STUDENT@1"),
+    ("bob", ""),
+    ("eve", ""),
+    ("pat", ""),
+    ("second", "PLATFORM_ADMIN"),
+];
+
+/// Executes each batch that writes twice, and returns the second result.
+struct LostAnswers(Arc<Sqlite>);
+
+impl Db for LostAnswers {
+    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(async move {
+            let writes = statements.iter().any(|statement| !statement.sql.trim_start().starts_with("SELECT"));
+            if writes {
+                let _lost = self.0.batch(statements.clone()).await;
+            }
+            self.0.batch(statements).await
+        })
+    }
+}
+
+/// Two services with the same users, one of which loses answers.
+struct Pair {
+    plain: World,
+    lossy: World,
+    seed: Cell<u64>,
+    done: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Every row of every table.
+fn dump(world: &World) -> Vec<(String, Vec<serde_json::Map<String, Value>>)> {
+    let db = &world.service.db;
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let names = db.rows(tables);
+    let names = names.iter().map(|row| row["name"].as_str().unwrap().to_owned());
+    names.map(|name| (name.clone(), db.rows(&format!("SELECT * FROM {name} ORDER BY 1, 2")))).collect()
+}
+
+fn route_of(method: &str, path: &str) -> &'static str {
+    let path = path.split('?').next().unwrap();
+    let fits = |pattern: &str| {
+        let (mut given, mut wanted) = (path.split('/'), pattern.split('/'));
+        given.clone().count() == wanted.clone().count()
+            && wanted.all(|part| given.next().is_some_and(|text| part.starts_with('{') || part == text))
+    };
+    ROUTES.iter().find(|route| route.method == method && fits(route.path)).unwrap().operation_id
+}
+
+impl Pair {
+    fn new() -> Self {
+        let settings = [("RATE_LIMITING", "on"), ("REGISTRATIONS_PER_HOUR", "2"), ("PASSWORD_ITERATIONS", "10")];
+        let plain = World::through(&PEOPLE, &settings, |db| db);
+        let lossy = World::through(&PEOPLE, &settings, |db| Arc::new(LostAnswers(db)));
+        Self { plain, lossy, seed: Cell::new(1), done: RefCell::default() }
+    }
+
+    /// Sends a request, written as `METHOD /path` and perhaps a body, to both services, and compares them.
+    async fn send(&self, token: &str, status: u16, request: &str) -> Reply {
+        let mut words = request.splitn(3, ' ');
+        let (method, path, body) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+        self.done.borrow_mut().insert(route_of(method, path));
+        let seed = self.seed.replace(self.seed.get() + 1);
+        let mut replies = Vec::new();
+        for world in [&self.plain, &self.lossy] {
+            draw_from(seed);
+            let mut builder = Request::builder().method(method).uri(path);
+            builder = builder.header("CF-Connecting-IP", format!("192.0.{seed}.1"));
+            if !token.is_empty() {
+                builder = builder.header("Authorization", format!("Bearer {token}"));
+            }
+            if !body.is_empty() {
+                builder = builder.header("Content-Type", "application/json");
+            }
+            let body = body.replace("PASSWORD", PASSWORD);
+            replies.push(world.service.send(builder.body(Body::from(body)).unwrap()).await);
+        }
+        let lossy = replies.pop().unwrap();
+        let plain = replies.pop().unwrap().expect(status);
+        assert_eq!((lossy.status, &lossy.body), (plain.status, &plain.body), "{request}");
+        for (one, other) in dump(&self.lossy).iter().zip(&dump(&self.plain)) {
+            assert_eq!(one, other, "{request}");
+        }
+        plain
+    }
+
+    async fn sign_in(&self, name: &str) -> (String, String) {
+        let body = format!(r#"{{"email": "{}", "password": "PASSWORD"}}"#, address(name));
+        let tokens = self.send("", 200, &format!("POST /auth/login {body}")).await.tokens();
+        (tokens.access, tokens.refresh)
+    }
+
+    /// Each line is a caller, a status and a request. A caller has a new session for each.
+    async fn all(&self, lines: &str) {
+        for line in lines.lines().filter(|line| !line.is_empty() && is_built(line)) {
+            let (caller, rest) = line.split_once(' ').unwrap();
+            let (status, request) = rest.trim_start().split_once(' ').unwrap();
+            let token = if caller == "anyone" { String::new() } else { self.sign_in(caller).await.0 };
+            self.send(&token, status.parse().unwrap(), request).await;
+        }
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.plain.service.advance(seconds);
+    }
+}
+
+const OPERATIONS: &str = r#"
+anyone 201 POST /auth/register {"email": "new@example.com", "password": "PASSWORD"}
+anyone 409 POST /auth/register {"email": "new@example.com", "password": "PASSWORD"}
+anyone 401 POST /auth/login {"email": "bob@example.com", "password": "a wrong password"}
+anyone 401 POST /auth/login {"email": "nobody@example.com", "password": "a wrong password"}
+bob    200 PATCH /users/me {"full_name": "Bob"}
+bob    200 GET /users/me/export
+bob    401 PUT /users/me/password {"current_password": "a wrong password", "new_password": "another long password"}
+bob    200 PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
+bob    401 DELETE /users/me {"password": "a wrong password"}
+bob    200 POST /auth/logout-all
+eve    204 DELETE /users/me {"password": "PASSWORD"}
+pat    204 POST /users/me/delete {"password": "PASSWORD"}
+root   201 POST /universities {"name": "New", "slug": "new"}
+root   409 POST /universities {"name": "New", "slug": "new"}
+root   200 PATCH /universities/3 {"name": "Renamed", "slug": "renamed"}
+root   409 PATCH /universities/3 {"slug": "here"}
+ulla   403 PATCH /universities/1 {"name": "Mine"}
+root   201 POST /universities/3/roles {"user_id": 5, "role": "TA"}
+root   409 DELETE /universities/1
+root   204 DELETE /universities/3
+ulla   201 POST /universities/1/departments {"name": "New"}
+ulla   409 POST /universities/1/departments {"name": "New"}
+ulla   204 DELETE /universities/1/departments/5
+ulla   404 DELETE /universities/1/departments/5
+ulla   409 DELETE /universities/1/departments/1
+ulla   201 POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 1}
+ulla   409 POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 1}
+ulla   404 POST /universities/1/roles {"email": "nobody@example.com", "role": "TA"}
+dora   403 POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}
+ulla   409 DELETE /universities/1/roles/2
+ulla   204 DELETE /universities/1/roles/4
+ulla   201 POST /universities/1/roles {"email": "stu@example.com", "role": "STUDENT"}
+ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+ulla   409 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+ulla   200 PATCH /courses/6 {"title": "Renamed", "department_id": 2}
+ulla   200 PATCH /courses/6 {"department_id": 1}
+ulla   409 PATCH /courses/6 {"code": "P1"}
+stu    201 POST /courses/6/enrollments
+stu    409 POST /courses/6/enrollments
+stu    201 POST /courses/1/enrollments
+stu    204 DELETE /enrollments/1
+stu    404 DELETE /enrollments/1
+ulla   204 DELETE /courses/1
+ulla   404 DELETE /courses/1
+stu    200 POST /authz/check {"permission": "universities:view", "university_id": 1}
+root   200 PATCH /admin/users/5 {"full_name": "Robert"}
+root   200 PATCH /admin/users/5 {"is_active": false, "full_name": "B"}
+anyone 403 POST /auth/login {"email": "bob@example.com", "password": "PASSWORD"}
+root   200 PATCH /admin/users/5 {"is_active": true}
+root   200 POST /admin/users/4/logout
+root   404 POST /admin/users/99/logout
+root   200 POST /admin/users/5/unlock
+root   204 DELETE /admin/users/5
+root   404 DELETE /admin/users/5
+ulla   403 DELETE /admin/users/4
+second 200 PATCH /admin/users/8 {"is_active": false}
+root   409 PATCH /admin/users/1 {"is_active": false}
+root   409 DELETE /users/me {"password": "PASSWORD"}
+"#;
+
+async fn use_sessions(pair: &Pair) {
+    let of_token = |path: &str, token: &str| format!(r#"POST {path} {{"refresh_token": "{token}"}}"#);
+    let (access, refresh) = pair.sign_in("stu").await;
+    let next = pair.send("", 200, &of_token("/auth/refresh", &refresh)).await.tokens().refresh;
+    pair.advance(60);
+    pair.send("", 401, &of_token("/auth/refresh", &refresh)).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    assert_eq!(pair.lossy.service.logs("Refresh token reuse detected: session ended").len(), 2, "one of each service");
+    for _ in 0..2 {
+        pair.send("", 401, &of_token("/auth/refresh", &next)).await;
+    }
+    pair.send(&access, 401, "POST /auth/logout-all").await;
+    let (access, _) = pair.sign_in("stu").await;
+    let (_, other) = pair.sign_in("stu").await;
+    let sessions = pair.send(&access, 200, "GET /auth/sessions").await.body;
+    let is_other = |session: &&Value| session["current"] == false;
+    let id = sessions["sessions"].as_array().unwrap().iter().find(is_other).unwrap()["id"].clone();
+    pair.send(&access, 204, &format!("DELETE /auth/sessions/{id}")).await;
+    pair.send(&access, 404, &format!("DELETE /auth/sessions/{id}")).await;
+    let (_, refresh) = pair.sign_in("stu").await;
+    for token in [&refresh, &refresh, &other] {
+        pair.send("", 200, &of_token("/auth/logout", token)).await;
+    }
+    for _ in 0..101 {
+        pair.sign_in("stu").await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_executed_twice_has_the_effect_and_the_answer_of_one() {
+    let pair = Pair::new();
+    use_sessions(&pair).await;
+    pair.all(OPERATIONS).await;
+    for _ in 0..8 {
+        let wrong = r#"POST /auth/login {"email": "ulla@example.com", "password": "a wrong password"}"#;
+        pair.send("", 401, wrong).await;
+    }
+    let changing: BTreeSet<&str> =
+        ROUTES.iter().filter(|route| route.method != "GET").map(|route| route.operation_id).collect();
+    let left: Vec<_> = changing.difference(&pair.done.borrow()).copied().collect();
+    assert_eq!(left, ["setCircuitBreaker"], "it does not ask the database");
+    pair.advance(100 * 24 * 3600);
+    let [plain, lossy] = [&pair.plain, &pair.lossy].map(|world| world.service.db.clone());
+    let lossy: Arc<dyn Db> = Arc::new(LostAnswers(lossy));
+    let mut removed = Vec::new();
+    for (db, world) in [(plain as Arc<dyn Db>, &pair.plain), (lossy, &pair.lossy)] {
+        let store = Store::new(db, world.service.gate());
+        removed.push(clean_up(&store, clock(), world.service.settings()).await.unwrap());
+    }
+    assert!(removed[0].of("audit_events") > 100 && removed[0].of("sessions") > 30, "{removed:?}");
+    assert_eq!(removed[0], removed[1]);
+}
