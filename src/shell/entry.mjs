@@ -195,7 +195,6 @@ function crash(error) {
   const lost = [...events];
   events.clear();
   for (const event of lost) {
-    discardBody(event);
     if (event.reject === undefined) {
       event.response ??= event.fail(event, error);
     }
@@ -205,7 +204,9 @@ function crash(error) {
 }
 
 /** INTERNAL_ERROR, with the request id that Rust chose. */
-function crashed({ request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
+function crashed(event, error) {
+  discardBody(event);
+  const { request, requestId = crypto.randomUUID().replaceAll("-", "") } = event;
   log("ERROR", "app.errors", "Request lost in a crash", { request_id: requestId, cause: String(error) });
   const body = { code: "INTERNAL_ERROR", message: "Internal error", details: {} };
   const headers = {
