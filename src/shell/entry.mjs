@@ -210,7 +210,6 @@ function crash(error) {
   const lost = [...events];
   events.clear();
   for (const event of lost) {
-    discardBody(event);
     if (event.reject === undefined) {
       event.response ??= event.fail(event, error);
     }
@@ -220,7 +219,9 @@ function crash(error) {
 }
 
 /** INTERNAL_ERROR, with the request id that Rust chose. */
-function crashed({ env, request, requestId = crypto.randomUUID().replaceAll("-", "") }, error) {
+function crashed(event, error) {
+  discardBody(event);
+  const { env, request, requestId = crypto.randomUUID().replaceAll("-", "") } = event;
   const ray = request.headers.get("CF-Ray");
   const ids = { request_id: requestId, ...(RAY.test(ray) && { ray }) };
   log("ERROR", "app.errors", "Request lost in a crash", { ...ids, cause: String(error) });
