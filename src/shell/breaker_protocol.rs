@@ -173,7 +173,7 @@ mod tests {
             Question::Inspect,
             Question::Admit,
             Question::Failed(Report::UNNAMED),
-            Question::Failed(Report { isolate: IsolateId::new(u64::MAX), failures: 2, successes: 4_294_967_295 }),
+            Question::Failed(Report { isolate: IsolateId::new(i64::MIN), failures: 2, successes: 4_294_967_295 }),
             Question::ProbeSucceeded(0, IsolateId::UNNAMED),
             Question::ProbeSucceeded(u32::MAX, IsolateId::new(7)),
             Question::ProbeFailed(u32::MAX),
@@ -225,7 +225,7 @@ mod tests {
     fn other_urls_are_not_questions() {
         let unknown = "?a inspect/1?a probe-failed?a probe-failed/-1?a command/x?a x?a note-unresolved?a
             is-unresolved/7?a is-unresolved/0.abababababababababababababababab?a is-unresolved/7.ab?a
-            failed/7?a failed/7.1?a failed/7.1.2.3?a failed/-7.1.2?a failed/7.1.4294967296?a probe-succeeded/?a
+            failed/7?a failed/7.1?a failed/7.1.2.3?a failed/7x.1.2?a failed/7.1.4294967296?a probe-succeeded/?a
             probe-succeeded/1.?a";
         for path in unknown.split_whitespace() {
             let parsed = Question::parse(&format!("https://circuit-breaker.invalid/{path}"));

@@ -203,7 +203,7 @@ async fn an_unknown_command_is_refused() {
 #[derive(Debug, Clone)]
 enum Event {
     Admit,
-    Failed { isolate: u64, successes: u32 },
+    Failed { isolate: i64, successes: u32 },
     Answer { back: usize, good: bool },
     Command(Command),
     Wait(i64),
@@ -213,7 +213,7 @@ fn event() -> impl Strategy<Value = Event> {
     let command = prop_oneof![Just(Command::Open), Just(Command::Closed), Just(Command::Automatic)];
     prop_oneof![
         6 => Just(Event::Admit),
-        6 => (0..4_u64, 0..3_u32).prop_map(|(isolate, successes)| Event::Failed { isolate, successes }),
+        6 => (0..4_i64, 0..3_u32).prop_map(|(isolate, successes)| Event::Failed { isolate, successes }),
         4 => (0..6_usize, any::<bool>()).prop_map(|(back, good)| Event::Answer { back, good }),
         1 => command.prop_map(Event::Command),
         6 => (0..40_i64).prop_map(Event::Wait),
@@ -251,7 +251,7 @@ proptest! {
                 }
                 Event::Answer { back, good } => {
                     let Some((_, round)) = probes.iter().rev().nth(back) else { continue };
-                    let isolate = IsolateId::new(back as u64);
+                    let isolate = IsolateId::new(i64::try_from(back).unwrap());
                     if good {
                         breaker.probe_succeeded(*round, isolate, time);
                     } else {

@@ -181,7 +181,7 @@ fn stored_format_unchanged() {
     assert_eq!(stored(&breaker), r#"{"mode":{"state":"forced","open":true},"round":1,"version":0}"#);
     let mut closed = Breaker::default();
     closed.failed(&Report { successes: 2, ..ONE }, at(0), &POLICY);
-    let window = r#"{"calls":[[1000000,1,2]],"isolates":[[7,1000000,true]]}"#;
+    let window = r#"{"calls":[[1000000,1,2]],"isolates":[[7,1000000,1]]}"#;
     let format = format!(r#"{{"mode":{{"state":"closed","failures":[],"window":{window}}},"round":0,"version":0}}"#);
     assert_eq!(stored(&closed), format);
     assert_eq!(serde_json::from_str::<Breaker>(&format).unwrap(), closed);

@@ -15,9 +15,8 @@ const MAX_ISOLATES: usize = 8;
 const GRAINS: i64 = 60;
 
 /// A random number that an isolate draws once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct IsolateId(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IsolateId(i64);
 
 impl IsolateId {
     /// Stands for every isolate of an earlier version, which reports without an id.
@@ -26,18 +25,18 @@ impl IsolateId {
     /// The id from random bytes.
     #[must_use]
     pub const fn from_random(bytes: [u8; 8]) -> Self {
-        Self(u64::from_be_bytes(bytes))
+        Self(i64::from_be_bytes(bytes))
     }
 
     /// The number, for the protocol between isolate and object.
     #[must_use]
-    pub const fn get(self) -> u64 {
+    pub const fn get(self) -> i64 {
         self.0
     }
 
     /// Reads the number of the protocol.
     #[must_use]
-    pub const fn new(number: u64) -> Self {
+    pub const fn new(number: i64) -> Self {
         Self(number)
     }
 }
@@ -58,28 +57,20 @@ impl Report {
     pub const UNNAMED: Self = Self { isolate: IsolateId::UNNAMED, failures: 1, successes: 0 };
 }
 
-/// The reports that still count.
+/// The reports that still count. Rows of numbers, since types of their own would take more code to read and write.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Window {
-    /// The oldest first.
-    calls: Vec<Calls>,
-    /// The one that reported last is the last.
-    isolates: Vec<Reporter>,
+    /// Time of the first report, failures, successes; the oldest row first.
+    calls: Vec<[i64; 3]>,
+    /// Id, time of the last report, and 1 if the isolate has reported a failure; the last that reported is the last.
+    isolates: Vec<[i64; 3]>,
 }
-
-/// Time of the first report, failures, successes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Calls(i64, u32, u32);
-
-/// Id, time of the last report, and whether the isolate has reported a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Reporter(IsolateId, i64, bool);
 
 impl Window {
     /// A window in which only this isolate has reported: a success.
     #[must_use]
     pub(super) fn after_success(isolate: IsolateId, now: Timestamp) -> Self {
-        Self { calls: Vec::new(), isolates: vec![Reporter(isolate, now.millis(), false)] }
+        Self { calls: Vec::new(), isolates: vec![[isolate.get(), now.millis(), 0]] }
     }
 
     /// Has no isolate reported anything?
@@ -90,24 +81,21 @@ impl Window {
 
     /// Adds a report, and forgets those that do not count any longer.
     pub(super) fn note(&mut self, report: &Report, now: Timestamp, policy: &Policy) {
-        self.calls.retain(|Calls(at, ..)| counts(*at, now, policy));
-        self.isolates.retain(|Reporter(_, at, _)| counts(*at, now, policy));
+        self.calls.retain(|[at, ..]| counts(*at, now, policy));
+        self.isolates.retain(|[_, at, _]| counts(*at, now, policy));
+        let (more_failures, more_successes) = (report.failures.into(), report.successes.into());
         match self.calls.last_mut() {
-            Some(Calls(at, failures, successes)) if now.millis() - *at <= policy.failure_window_ms / GRAINS => {
-                *failures = failures.saturating_add(report.failures);
-                *successes = successes.saturating_add(report.successes);
+            Some([at, failures, successes]) if now.millis() - *at <= policy.failure_window_ms / GRAINS => {
+                *failures = failures.saturating_add(more_failures);
+                *successes = successes.saturating_add(more_successes);
             }
-            _ => self.calls.push(Calls(now.millis(), report.failures, report.successes)),
+            _ => self.calls.push([now.millis(), more_failures, more_successes]),
         }
-        self.note_isolate(report.isolate, now);
-    }
-
-    fn note_isolate(&mut self, isolate: IsolateId, now: Timestamp) {
-        self.isolates.retain(|Reporter(known, ..)| *known != isolate);
+        self.isolates.retain(|[known, ..]| *known != report.isolate.get());
         if self.isolates.len() >= MAX_ISOLATES {
             self.isolates.remove(0);
         }
-        self.isolates.push(Reporter(isolate, now.millis(), true));
+        self.isolates.push([report.isolate.get(), now.millis(), 1]);
     }
 
     /// The failures that count.
@@ -117,10 +105,10 @@ impl Window {
     }
 
     /// Failures and successes.
-    fn sum(&self, now: Timestamp, policy: &Policy) -> (u64, u64) {
-        let counted = self.calls.iter().filter(|Calls(at, ..)| counts(*at, now, policy));
-        counted.fold((0, 0), |(failures, successes), Calls(_, more, answered)| {
-            (failures + u64::from(*more), successes + u64::from(*answered))
+    fn sum(&self, now: Timestamp, policy: &Policy) -> (i64, i64) {
+        let counted = self.calls.iter().filter(|[at, ..]| counts(*at, now, policy));
+        counted.fold((0, 0), |(failures, successes), [_, more, answered]| {
+            (more.saturating_add(failures), answered.saturating_add(successes))
         })
     }
 
@@ -129,21 +117,23 @@ impl Window {
     #[must_use]
     pub(super) fn opens(&self, now: Timestamp, policy: &Policy) -> bool {
         let (failures, successes) = self.sum(now, policy);
-        failures >= u64::from(policy.failure_threshold)
-            && failures * 100 >= (failures + successes) * u64::from(policy.failure_percent)
+        failures >= policy.failure_threshold.into()
+            && failures.saturating_mul(100)
+                >= failures.saturating_add(successes).saturating_mul(policy.failure_percent.into())
             && self.is_agreed(now, policy)
     }
 
     /// Have two isolates failed, or the only one that has reported at all?
     fn is_agreed(&self, now: Timestamp, policy: &Policy) -> bool {
-        let reporting: Vec<_> = self.isolates.iter().filter(|Reporter(_, at, _)| counts(*at, now, policy)).collect();
-        reporting.len() == 1 || reporting.iter().filter(|Reporter(_, _, has_failed)| *has_failed).count() > 1
+        let reporting = self.isolates.iter().filter(|[_, at, _]| counts(*at, now, policy));
+        let (all, failing) = reporting.fold((0, 0), |(all, failing), [.., has_failed]| (all + 1, failing + has_failed));
+        all == 1 || failing > 1
     }
 
     /// Moves times of the future to now, after the clock was set back.
     pub(super) fn clamp(&mut self, now: Timestamp) {
-        self.calls.iter_mut().for_each(|Calls(at, ..)| *at = (*at).min(now.millis()));
-        self.isolates.iter_mut().for_each(|Reporter(_, at, _)| *at = (*at).min(now.millis()));
+        self.calls.iter_mut().for_each(|[at, ..]| *at = (*at).min(now.millis()));
+        self.isolates.iter_mut().for_each(|[_, at, _]| *at = (*at).min(now.millis()));
     }
 }
 

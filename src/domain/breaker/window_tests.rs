@@ -19,12 +19,12 @@ const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + millis)
 }
 
-const fn report(isolate: u64, failures: u32, successes: u32) -> Report {
+const fn report(isolate: i64, failures: u32, successes: u32) -> Report {
     Report { isolate: IsolateId::new(isolate), failures, successes }
 }
 
 /// Does a breaker with these reports, a millisecond apart, open? Each report has an isolate, failures and successes.
-fn opens(reports: &[(u64, u32, u32)]) -> bool {
+fn opens(reports: &[(i64, u32, u32)]) -> bool {
     let mut breaker = Breaker::default();
     for (millis, (isolate, failures, successes)) in (0..).zip(reports) {
         breaker.failed(&report(*isolate, *failures, *successes), at(millis), &POLICY);
@@ -33,7 +33,7 @@ fn opens(reports: &[(u64, u32, u32)]) -> bool {
 }
 
 /// A breaker that a probe of this isolate has just closed.
-fn probed_by(isolate: u64) -> Breaker {
+fn probed_by(isolate: i64) -> Breaker {
     let mut breaker = Breaker::default();
     breaker.failed(&report(9, 5, 0), at(-30_000), &POLICY);
     let Admission::Probe(round) = breaker.admit(at(0), &POLICY) else { panic!("{breaker:?}") };
@@ -92,7 +92,7 @@ fn the_order_in_which_reports_arrive_does_not_matter() {
 fn reports_end_with_the_window_and_their_number_is_bounded() {
     let mut window = Window::default();
     for isolate in 0..10_000 {
-        let now = at(i64::try_from(isolate).unwrap() * 60);
+        let now = at(isolate * 60);
         window.note(&report(isolate, 1, 1), now, &POLICY);
         assert!(window.calls.len() <= 61 && window.isolates.len() <= MAX_ISOLATES);
     }
@@ -124,7 +124,7 @@ struct World {
 }
 
 impl World {
-    fn of(isolates: u64) -> Self {
+    fn of(isolates: i64) -> Self {
         let isolates = (1..=isolates).map(|id| (IsolateId::new(id), Tally::default())).collect();
         Self { breaker: Breaker::default(), isolates, seed: 42 }
     }
