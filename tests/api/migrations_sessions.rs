@@ -245,3 +245,37 @@ fn the_sixth_migration_removes_throttles_of_erased_users_only() {
         ["unknown/3", "user/1/password"]
     );
 }
+
+/// Rows of the version before migration 0008, whose Worker goes on inserting after it.
+const BEFORE_DRAWN_IDS: &str = "
+    INSERT INTO users (email, password_hash, created_at) VALUES ('a@b.cd', 'x', 1);
+    INSERT INTO audit_events (created_at, type, user_id, request_id) VALUES (1, 'signed_in', 1, 'r');
+    INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/unknown/00', 3, 0);
+    INSERT INTO registration_counts (network, window_started_at, attempts) VALUES ('192.0.2.7', 1, 3);
+    INSERT INTO universities (name, slug, created_at) VALUES ('U', 'u', 1);
+    INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 1);";
+
+#[test]
+fn the_eighth_migration_keeps_rows_and_the_previous_worker_goes_on_inserting() {
+    let db = Sqlite::empty();
+    let migrations = migrations();
+    migrations[..7].iter().for_each(|(_, sql)| db.execute(sql));
+    db.execute(BEFORE_DRAWN_IDS);
+    db.execute(&migrations[7].1);
+    let unknown =
+        "SELECT count(*) FROM audit_events WHERE id = 1 AND nonce IS NULL AND count IS NULL AND last_at IS NULL";
+    assert_eq!(db.one::<i64>(unknown), 1);
+    assert_eq!(db.one::<i64>("SELECT failures FROM throttles WHERE nonce IS NULL"), 3);
+    let drawn = "INSERT INTO audit_events (id, nonce, created_at, type, user_id, request_id) VALUES (246000000000000, 7, 2, 'signed_in', 1, 's')";
+    db.execute(drawn);
+    db.execute("INSERT INTO audit_events (created_at, type, user_id, request_id) VALUES (3, 'signed_in', 1, 't')");
+    assert_eq!(db.one::<i64>("SELECT max(id) FROM audit_events"), 246_000_000_000_001, "ids of either version grow");
+    db.execute(
+        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/unknown/00', 1, 0)
+         ON CONFLICT (key) DO UPDATE SET failures = failures + 1",
+    );
+    assert_eq!(db.one::<i64>("SELECT failures FROM throttles"), 4);
+    let advance = "UPDATE clean_up_positions SET position = '7' WHERE walk = 'sessions' RETURNING position";
+    assert_eq!(db.one::<String>(advance), "7");
+    assert_eq!(db.one::<i64>("SELECT count(*) FROM clean_up_positions"), 3);
+}

@@ -47,6 +47,7 @@ const REASONS = [
   "revoked",
   "limit",
   "STUDENT",
+  "platform:administer",
 ];
 
 let service;
@@ -70,14 +71,15 @@ let steps = 0;
 async function noted(status, request, expected = () => []) {
   steps += 1;
   const [ip, agent, requestId] = [newIp(), `Client/${steps}`, `step-${steps}`];
-  const [{ last }] = await rows(service.db, "SELECT coalesce(max(id), 0) AS last FROM audit_events");
+  const before = new Map((await rows(service.db, "SELECT id, nonce FROM audit_events")).map(({ id, nonce }) => [id, nonce]));
   const begun = Date.now();
   const response = await request({ ...from(ip, agent), "X-Request-ID": requestId, "CF-Ray": RAY });
   assert.equal(response.status, status, response.text);
-  const events = await rows(service.db, "SELECT * FROM audit_events WHERE id > ?1 ORDER BY id", last);
+  const all = await rows(service.db, "SELECT * FROM audit_events ORDER BY id");
+  const events = all.filter(({ id, nonce }) => before.get(id) !== nonce);
   const isAnonymous = ([type]) => type === "deleted";
   assert.deepEqual(
-    events.map(({ id: _, created_at: __, ...event }) => event),
+    events.map((event) => withoutKeys(event)),
     expected(response).map((event) => {
       const [type, reason, user, session, actor = null, university = null] = event;
       const concerned = { user_id: user, session_id: session, actor_id: actor, university_id: university, object_id: null };
@@ -87,9 +89,16 @@ async function noted(status, request, expected = () => []) {
       return { type, reason, ...concerned, ...request };
     }),
   );
+  const refusals = events.filter(({ type }) => type.endsWith("_refused"));
+  refusals.forEach(({ count, created_at, last_at }) => assert.deepEqual([count, last_at], [1, created_at]));
   events.forEach((event) => assert.ok(event.created_at >= begun && event.created_at <= Date.now(), event.type));
   events.forEach(({ type, reason }) => seen.types.add(type) && seen.reasons.add(reason));
   return response;
+}
+
+/** The columns that the request does not say. */
+function withoutKeys({ id: _, created_at: __, nonce: ___, count: ____, last_at: _____, refusal_tag: ______, ...event }) {
+  return event;
 }
 
 /** A new user, `{user, id, access, refresh, session}`, with its registration recorded. */
@@ -276,6 +285,12 @@ test("reads, and requests refused before their subject is known, are not recorde
   await noted(401, (client) => logout(service, "nonsense", client));
   await noted(422, (client) => login(service, { email: "no address", password: WRONG }, client));
   await noted(422, (client) => register(service, { ...user, password: "short" }, client));
+});
+
+test("an access that is refused to a user is recorded with the permission", async () => {
+  const { id, access } = await registered();
+  const listed = (client) => asUser(service, access, "GET", "/admin/users", undefined, client);
+  await noted(403, listed, () => [["access_refused", "platform:administer", id, null]]);
 });
 
 test("every described type of event occurred, and every reason", () => {

@@ -72,9 +72,13 @@ testInTime("forced open refuses everything, in any state of D1, until the next c
   assert.equal(await batches(service), reached);
   assert.deepEqual(await inspect(service), open);
   assertSuccess(await send(service, "/health"), 200);
-  const readiness = await send(service, "/health/ready");
+  const readiness = await send(service, "/health/ready", { headers: { Authorization: `Bearer ${OPERATOR_KEY}` } });
   assert.equal(readiness.status, 503);
-  assert.deepEqual(readiness.body.checks, { database: "not_asked", circuit_breaker: open });
+  const { storage, ...checks } = readiness.body.checks;
+  assert.equal(storage.state, "ok");
+  assert.deepEqual(checks, { database: "not_asked", circuit_breaker: open });
+  const told = (await send(service, "/health/ready")).body.checks;
+  assert.deepEqual(told.circuit_breaker, { state: "open", forced: true, shared: true }, "no numbers for strangers");
 
   const automatic = await command(service, "automatic");
   assertSuccess(automatic, 200);

@@ -9,6 +9,9 @@ use crate::domain::event_keys::{MAX_REFUSALS_OF_USER, RefusalPlaces};
 use crate::ports::{Statement, query};
 use crate::store::audit::event::{Event, RequestInfo};
 
+/// Code points of the user agent that a refusal keeps. Strangers choose it, so it is shorter than in other events.
+const MAX_USER_AGENT: usize = 64;
+
 /// The id of the row with a tag in a bucket.
 macro_rules! row_in {
     ($first:literal, $last:literal, $tag:literal) => {
@@ -142,7 +145,7 @@ pub(in super::super) fn bind(
         .bind("request_id", request.request_id)
         .bind("ray", request.request_id.ray())
         .bind("ip", request.peer.ip().as_deref())
-        .bind("user_agent", request.peer.user_agent())
+        .bind("user_agent", request.peer.user_agent().map(|text| text.chars().take(MAX_USER_AGENT).collect::<String>()))
         .bind("max_of_user", MAX_REFUSALS_OF_USER)
         .bind("first_place", places.first)
         .bind("last_place", places.last)

@@ -114,10 +114,10 @@ export function from(ip, userAgent) {
 
 let networks = 0;
 
-/** An address that no other test of the file has: another network each time. */
+/** An address that no other test of the file has: another /24 each time. */
 export function newIp() {
   networks += 1;
-  return `198.18.${networks >> 8}.${networks & 255}`;
+  return `198.${18 + (networks >> 8)}.${networks & 255}.1`;
 }
 
 /** The first half of an IPv6 address, the part one customer gets: another one each time. */

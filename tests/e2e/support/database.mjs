@@ -67,9 +67,16 @@ export async function endingsOf(db, id) {
   return inShort(await rows(db, sql, id));
 }
 
-/** The audit events of a user, or those without a user, oldest first. */
-export function eventsOf(db, userId = null) {
-  return rows(db, "SELECT * FROM audit_events WHERE user_id IS ?1 ORDER BY id", userId);
+/**
+ * The audit events of a user, or those without a user, oldest first. A counted refusal is here as often as it was
+ * counted, each with the time of the latest.
+ */
+export async function eventsOf(db, userId = null) {
+  const sql = "SELECT * FROM audit_events WHERE user_id IS ?1 ORDER BY coalesce(last_at, created_at), id";
+  const events = await rows(db, sql, userId);
+  return events.flatMap((event) => {
+    return event.last_at === null ? [event] : Array(event.count).fill({ ...event, created_at: event.last_at });
+  });
 }
 
 /** Events in short: `"sign_in_refused wrong_password"`. */
