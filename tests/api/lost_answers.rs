@@ -87,6 +87,7 @@ impl Pair {
         let seed = self.seed.replace(self.seed.get() + 1);
         let mut replies = Vec::new();
         for world in [&self.plain, &self.lossy] {
+            world.service.limiter.open();
             draw_from(seed);
             let mut builder = Request::builder().method(method).uri(path);
             builder = builder.header("CF-Connecting-IP", format!("192.0.{seed}.1"));

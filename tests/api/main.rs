@@ -36,6 +36,7 @@ mod limits;
 mod logs;
 mod lost_answers;
 mod migrations;
+mod migrations_events;
 mod migrations_sessions;
 mod migrations_throttles;
 mod overtaken;

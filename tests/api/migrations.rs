@@ -290,30 +290,3 @@ fn the_tables_refuse_invalid_places_and_courses() {
     db.execute("INSERT INTO departments (university_id, name, created_at) VALUES (1, 'X', 1)");
     assert_eq!(db.one::<i64>("SELECT max(id) FROM departments"), 4, "ids are never reused");
 }
-
-/// An erasure that the previous version began is finished by this one: it starts again with the acts.
-#[tokio::test]
-async fn the_ninth_migration_leaves_no_act_of_an_unfinished_erasure_behind() {
-    let all = migrations();
-    let (own, before) = all.split_last().unwrap();
-    assert!(own.0.starts_with("0009_"), "{}", own.0);
-    let db = std::sync::Arc::new(Sqlite::empty());
-    for (_, sql) in before {
-        db.execute(sql);
-    }
-    db.execute(USER);
-    db.execute(
-        "INSERT INTO audit_events (id, created_at, type, user_id, actor_id, ip, request_id)
-         VALUES (1, 1, 'disabled', 2, 1, '192.0.2.7', 'r'), (2, 1, 'disabled', 2, 1, NULL, ''), (3, 1, 'enabled', 2, 2, '192.0.2.8', 's');
-         UPDATE audit_events SET ip = '192.0.2.7', request_id = 'r' WHERE id = 1;
-         UPDATE audit_events SET ip = '192.0.2.8', request_id = 's' WHERE id = 3;
-         UPDATE users SET erasure_cursor = 3, is_active = 0, email = 'erased:1'",
-    );
-    db.execute(&own.1);
-    assert_eq!(db.one::<String>("SELECT position || previous FROM clean_up_positions WHERE walk = 'erasures'"), "");
-    let service = Service::on(db.clone(), db.clone(), &[]);
-    let store = Store::new(db.clone() as std::sync::Arc<dyn Db>, service.gate());
-    assert!(erasure::step(&store, UserId::new(1).unwrap()).await.unwrap());
-    let personal = "SELECT group_concat(id) FROM audit_events WHERE ip IS NOT NULL OR request_id <> ''";
-    assert_eq!(db.one::<String>(personal), "3");
-}

@@ -104,7 +104,7 @@ impl Window {
         to_u32(self.sum(now, policy).0)
     }
 
-    /// Failures and successes.
+    /// The failures and the successes that count.
     fn sum(&self, now: Timestamp, policy: &Policy) -> (i64, i64) {
         let counted = self.calls.iter().filter(|[at, ..]| counts(*at, now, policy));
         counted.fold((0, 0), |(failures, successes), [_, more, answered]| {
