@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::NormalForm;
-use crate::ports::NoEntropy;
+use crate::ports::{Db as _, NoEntropy};
 use crate::shell::clock;
 use crate::shell::tasks::Answer;
 #[cfg(target_arch = "wasm32")]
@@ -114,11 +114,13 @@ fn batches_pass_the_breaker_and_statements_cross_once() {
     let statement = admitted.want.as_ref().unwrap().1[2][0].clone();
     assert!(statement[2].as_str().unwrap().starts_with("SELECT"), "{statement}");
     let batch = |text: Value| json!(["batch", 5000, [[statement[0], statement[1], text]]]);
-    let inspecting = then(admitted, &batch(statement[2].clone()), text("[[{\"alive\":1}]]"));
+    let inspecting = then(admitted, &batch(statement[2].clone()), text("[4096,[{\"alive\":1}]]"));
     let Turn { response, .. } = then(inspecting, &asked("inspect"), answer(Value::Null));
     assert!(response.starts_with("R200\n") && response.contains("\"ready\""), "{response}");
+    assert_eq!(D1::for_task(1).size_bytes(), Some(4096), "the isolate remembers the size");
 
-    for failure in [Answer::Late, Answer::Failed("D1_ERROR: Network connection lost.".to_owned()), text("[null]")] {
+    for failure in [Answer::Late, Answer::Failed("D1_ERROR: Network connection lost.".to_owned()), text("[4096,null]")]
+    {
         let failed = then(begin("GET", "/health/ready", ""), &batch(Value::Null), failure);
         let reported = then(failed, &asked("failed"), answer(Value::Null));
         let Turn { response, .. } = then(reported, &asked("inspect"), answer(Value::Null));
