@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 
 const _: () = assert!(FREE_FAILURES >= 1, "a device without a row has no wait");
 
-/// A counter as it is stored.
+/// A stored counter.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct StoredCounter {
     /// Its key, of one of the ranges of [`Scope`].
