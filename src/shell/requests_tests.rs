@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::NormalForm;
-use crate::ports::NoEntropy;
+use crate::ports::{Db as _, NoEntropy};
 use crate::shell::clock;
 use crate::shell::tasks::Answer;
 #[cfg(target_arch = "wasm32")]
@@ -164,7 +164,7 @@ thread_local! {
 }
 
 fn alive() -> Answer {
-    text("[[{\"alive\":1}]]")
+    text("[4096,[{\"alive\":1}]]")
 }
 
 fn asked(question: &str) -> Value {
@@ -225,8 +225,9 @@ fn batches_pass_the_breaker_and_statements_cross_once() {
     assert!(statement[2].as_str().unwrap().starts_with("SELECT"), "{statement}");
     STATEMENT.set(statement[0].as_u64().unwrap());
     finish(then(admitted, &json!(["batch", 5000, [statement]]), alive()), "R200");
+    assert_eq!(D1::for_task(1, FUNCTIONS.entropy).size_bytes(), Some(4096), "the isolate remembers the size");
 
-    for (failure, good) in [(Answer::Late, 1), (lost(), 0), (text("[null]"), 0)] {
+    for (failure, good) in [(Answer::Late, 1), (lost(), 0), (text("[4096,null]"), 0)] {
         report_failure(readiness(failure), good);
     }
     // A call of a client that disconnected is neither a failure nor a good answer.

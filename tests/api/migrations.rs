@@ -1,12 +1,7 @@
 //! The schema: the constraints of the tables, and the effect of migrations on existing rows.
 
-use edge_auth::domain::ids::UserId;
-use edge_auth::ports::Db;
-use edge_auth::store::Store;
-use edge_auth::store::account::erasure;
 use edge_auth::store::account::user_data::OWNED;
 
-use crate::support::Service;
 use crate::support::sqlite::{Sqlite, migrations};
 
 const USER: &str = "INSERT INTO users (email, password_hash, created_at) VALUES ('a@b.cd', 'x', 1);";

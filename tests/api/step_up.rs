@@ -86,8 +86,12 @@ fn failures(world: &World, name: &str) -> i64 {
 
 fn refusals(world: &World) -> Vec<Value> {
     let sql = "SELECT reason, user_id, count FROM audit_events WHERE type = 'step_up_refused' ORDER BY last_at, id";
-    let of_row = |row: &Value| vec![json!([row["reason"], row["user_id"]]); row["count"].as_u64().unwrap() as usize];
-    world.service.db.rows(sql).iter().flat_map(of_row).collect()
+    let mut refusals = Vec::new();
+    for row in world.service.db.rows(sql) {
+        let count = usize::try_from(row["count"].as_u64().unwrap()).unwrap();
+        refusals.extend(vec![json!([row["reason"], row["user_id"]]); count]);
+    }
+    refusals
 }
 
 #[track_caller]

@@ -18,7 +18,7 @@ pub struct RequestInfo<'a> {
     pub peer: &'a Peer,
     /// The id that the log and the response show too.
     pub request_id: &'a RequestId,
-    /// The numbers drawn for the ids of what it writes.
+    /// The numbers drawn for the ids of its rows.
     pub stamp: EventStamp,
     /// The key of the hashes by which refusals are counted.
     pub key: &'a HashKey,

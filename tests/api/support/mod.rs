@@ -92,12 +92,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// With default settings, but few rounds of hashing.
     pub fn new() -> Self {
         Self::with(&[])
     }
 
-    /// With these settings on top.
+    /// With default settings, but few rounds of hashing, and these on top.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let db = Arc::new(Sqlite::migrated());
         Self::on(Arc::clone(&db), db, settings)
