@@ -33,7 +33,7 @@ pub enum LogClient {
     Network,
     /// The whole address, which is personal data.
     Address,
-    /// Nothing of it.
+    /// No part of the address.
     None,
 }
 
