@@ -22,12 +22,12 @@ after(() => service.end());
 const seen = new Set();
 let steps = 0;
 
-/** Sends a request, and finds exactly these events of it: `[type, reason, user, actor, university, object]`. */
+/** Sends a request, and finds exactly these events of it, by type: `[type, reason, user, actor, university, object]`. */
 async function noted(status, request, expected = () => []) {
   const id = `act-${(steps += 1)}`;
   const response = await request({ ...from(IP, "Client/1"), "X-Request-ID": id, "CF-Ray": RAY });
   assert.equal(response.status, status, response.text);
-  const events = await rows(service.db, "SELECT * FROM audit_events WHERE request_id = ?1 ORDER BY id", id);
+  const events = await rows(service.db, "SELECT * FROM audit_events WHERE request_id = ?1 ORDER BY type", id);
   const members = ["type", "reason", "user_id", "actor_id", "university_id", "object_id"];
   assert.deepEqual(events.map((event) => members.map((member) => event[member])), expected(response));
   for (const { type, ip, user_agent, ray, session_id } of events) {
