@@ -19,9 +19,9 @@ use crate::domain::time::Timestamp;
 /// 2025-01-01T00:00:00Z, in milliseconds since the Unix epoch.
 const EPOCH_MS: i64 = 1_735_689_600_000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
-/// Ids per millisecond.
+/// The number of ids in a millisecond.
 const PER_MS: i64 = 1 << 12;
-/// 53 bits.
+/// The largest number of 53 bits.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 /// Rows of refusals per user and hour; further ones are counted in one row per kind.

@@ -59,6 +59,7 @@ mod signing_out;
 mod spoofing;
 mod statements;
 mod step_up;
+mod step_up_races;
 mod support;
 mod tenants;
 mod throttle;

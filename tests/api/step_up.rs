@@ -1,21 +1,17 @@
 //! Administration that cannot be undone: the age of the sign-in, and the password that stands for a recent one.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
-use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::{Value, json};
 
-use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, Visitor, World, address};
 use crate::support::{PASSWORD, Reply, SECRET, clock};
 
-const PEOPLE: [Person; 6] = [
+pub const PEOPLE: [Person; 6] = [
     ("root", "PLATFORM_ADMIN"),
     ("second", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
@@ -54,11 +50,11 @@ const REVERSIBLE: [(&str, u16, &str); 11] = [
     ("ulla", 204, "DELETE /universities/1/roles/3"),
 ];
 
-const RIGHT: &str = PASSWORD;
-const WRONG: &str = "not the password of anybody";
+pub const RIGHT: &str = PASSWORD;
+pub const WRONG: &str = "not the password of anybody";
 
 /// A caller that signed in more than ten minutes ago, and a user whose sessions can be ended.
-async fn old<'a>(world: &'a World, name: &str) -> Visitor<'a> {
+pub async fn old<'a>(world: &'a World, name: &str) -> Visitor<'a> {
     let caller = world.sign_in(name).await;
     world.service.advance(601);
     for other in ["ulla", "second", "bob"] {
@@ -79,12 +75,12 @@ fn state(world: &World) -> String {
     format!("{} {sessions:?}", world.dump())
 }
 
-fn failures(world: &World, name: &str) -> i64 {
+pub fn failures(world: &World, name: &str) -> i64 {
     let key = format!("user/{}/reauthentication", world.id(name));
     world.service.db.one(&format!("SELECT coalesce(max(failures), 0) FROM throttles WHERE key = '{key}'"))
 }
 
-fn refusals(world: &World) -> Vec<Value> {
+pub fn refusals(world: &World) -> Vec<Value> {
     let sql = "SELECT reason, user_id, count FROM audit_events WHERE type = 'step_up_refused' ORDER BY last_at, id";
     let mut refusals = Vec::new();
     for row in world.service.db.rows(sql) {
@@ -260,55 +256,4 @@ async fn wrong_passwords_start_a_wait_during_which_the_right_one_is_refused() {
     root.ask(&change).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     world.service.advance(2);
     ask(RIGHT).await.expect(204);
-}
-
-/// The beginning of the statement that checks a right password again.
-const CONFIRMATION: &str = "SELECT :user_id AS id WHERE";
-
-/// Guesses write their outcomes after all of them were checked, the right one last.
-struct Concurrent(Arc<Sqlite>);
-
-impl Db for Concurrent {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
-        Box::pin(async move {
-            let writes = |text: &str| statements.iter().any(|statement| statement.sql.contains(text));
-            let turns = if writes(CONFIRMATION) { 2 } else { u8::from(writes("INTO throttles")) };
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
-            self.0.batch(statements).await
-        })
-    }
-}
-
-#[tokio::test]
-async fn parallel_wrong_guesses_all_count_and_refuse_the_right_one_behind_them() {
-    let world = World::through(&PEOPLE, &[], |db| Arc::new(Concurrent(db)));
-    let root = old(&world, "root").await;
-    let guess = async |password: &str| {
-        let reply = root.ask(&format!(r#"DELETE /admin/users/5 {{"password": "{password}"}}"#)).await;
-        reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    };
-    let five = async || tokio::join!(guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG));
-    tokio::join!(five(), five(), async { guess(RIGHT).await });
-    assert_eq!(failures(&world, "root"), 10);
-    let count = |reason: &str| refusals(&world).iter().filter(|event| event[0] == reason).count();
-    assert_eq!((count("wrong_password"), count("overtaken")), (10, 1), "the right one was checked again");
-    assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
-}
-
-#[tokio::test]
-async fn a_password_that_was_changed_concurrently_proves_nothing() {
-    for concurrent in [
-        "UPDATE users SET password_version = password_version + 1 WHERE id = 1",
-        "UPDATE users SET is_active = 0 WHERE id = 1",
-        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 9007199254740991)",
-    ] {
-        let world = World::overtaken(&PEOPLE, CONFIRMATION, concurrent);
-        let root = old(&world, "root").await;
-        let request = format!(r#"DELETE /admin/users/5 {{"password": "{RIGHT}"}}"#);
-        root.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-        assert_eq!(refusals(&world), [json!(["overtaken", 1])], "{concurrent}");
-        assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
-    }
 }
