@@ -223,7 +223,7 @@ export const OPERATIONS = [
     id: "exportData",
     status: 200,
     trips: 1,
-    reads: ({ sessions, events }) => 11 + sessions + Math.min(events, PAGE),
+    reads: ({ sessions, events }) => 12 + sessions + Math.min(events, PAGE),
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
   },
@@ -232,7 +232,7 @@ export const OPERATIONS = [
     status: 204,
     trips: 2,
     // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
-    reads: ({ sessions, events, throttles }) => 37 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
+    reads: ({ sessions, events, throttles }) => 38 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 12 + sessions + Math.min(events, STEP) + throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
