@@ -112,7 +112,7 @@ function generator(seed) {
 function database(real) {
   const prepare = (sql) => real.prepare(sql);
   const batch = (statements) => {
-    if (statements.some(({ statement }) => statement?.includes("'breaker_commanded'"))) {
+    if (statements.some(({ params }) => params.includes("breaker_commanded"))) {
       return DB[faults.db.kind === "ok" ? "ok" : "before"](() => real.batch(statements));
     }
     const run = () => timed("batch", () => real.batch(statements));
