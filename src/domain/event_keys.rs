@@ -88,9 +88,9 @@ pub struct RefusalPlaces {
 /// A bucket of rows, one of which has the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// The first id.
+    /// The first id of the bucket.
     pub first: i64,
-    /// The last id.
+    /// The last id of the bucket.
     pub last: i64,
     /// A keyed hash, so that strangers cannot choose refusals that share a bucket.
     pub tag: i64,

@@ -37,17 +37,8 @@ const RAY = "230b030023ae2822-SJC";
 const isAct = (type) => /^(university|department|course|enrollment|breaker)_/.test(type);
 /** Every reason that an event can have; for role events the reason is the role, and one is granted here. */
 const REASONS = [
-  "email_taken",
-  "rate_limited",
-  "unknown_user",
-  "wrong_password",
-  "throttled",
-  "overtaken",
-  "disabled",
-  "revoked",
-  "limit",
-  "STUDENT",
-  "platform:administer",
+  "email_taken", "rate_limited", "unknown_user", "wrong_password", "throttled", "overtaken", "disabled", "revoked", "limit",
+  "STUDENT", "platform:administer",
 ];
 
 let service;
