@@ -242,14 +242,15 @@ function crashed(event, error) {
 
 /** As `http/kit/cors.rs` has them: without these, a browser hides the response from the page. */
 function corsHeaders(setting, origin) {
-  const common = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate", Vary: "origin" };
+  const exposed = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate" };
   try {
     const allowed = typeof setting === "string" ? JSON.parse(setting) : setting;
     if (allowed[0] === "*") {
-      return { ...common, "Access-Control-Allow-Origin": "*" };
+      return { ...exposed, "Access-Control-Allow-Origin": "*" };
     }
     if (allowed.includes(origin)) {
-      return { ...common, "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" };
+      const allowing = { "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" };
+      return { ...exposed, ...allowing, Vary: "origin" };
     }
   } catch {
     // No setting, or a wrong one, allows no origin.
