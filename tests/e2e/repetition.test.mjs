@@ -2,15 +2,16 @@
 // gets its answer, the tables hold one write, and the breaker counts a success. At this level, because the real D1
 // carries out both batches.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 
-import { login, me, refresh, signUp } from "./support/client.mjs";
+import { changePassword, deleteAccount, login, logout, me, newUser, refresh, register, signUp } from "./support/client.mjs";
 import { assertSoundSessions, endingsOf, inShort, eventsOf, rows, tokensOf } from "./support/database.mjs";
 import { assertSuccess } from "./support/envelope.mjs";
 import { assertUnavailable, batches, CLOSED, inspect, setFaults, startFaulty } from "./support/faults.mjs";
 import { assertLogLine, loggedText } from "./support/logs.mjs";
 import { decode } from "./support/tokens.mjs";
 
+const WRONG = "an entirely wrong passphrase";
 /** Calls of an isolate per repetition. */
 const CALLS = 10;
 const isRepetition = (line) => line.message === "Database call is repeated";
@@ -33,11 +34,11 @@ async function save(service, { access }, count = CALLS) {
 /** The next call of D1 but `skip` is carried out, and fails for a transient reason. */
 const loseOne = (service, skip = 0) => setFaults(service, { db: { kind: "transient", skip, times: 1 } });
 
-/** The request succeeds by one repetition, and D1 is called `calls` times. */
-async function assertRepeated(service, calls, request) {
+/** The request gets its answer by one repetition, and D1 is called `calls` times. */
+async function assertRepeated(service, calls, request, status = 200) {
   const [before, earlier] = [await batches(service), service.logs(isRepetition).length];
   const response = await request();
-  assertSuccess(response, 200);
+  assert.equal(response.status, status, JSON.stringify(response.body));
   assert.equal(await batches(service), before + calls);
   await service.logged(isRepetition, earlier + 1);
   const lines = service.logs(isRepetition).slice(earlier);
@@ -67,6 +68,46 @@ test("a login whose read has no answer succeeds", async (t) => {
   assertSuccess(await me(service, body.access_token), 200);
   assert.deepEqual(inShort(await eventsOf(service.db, person.id)), ["registered", "signed_in"]);
   await assertSoundSessions(service.db);
+});
+
+describe("a write whose answer was lost is made once:", () => {
+  /** Calls before the write, all calls, status, the request, its events. */
+  const writes = {
+    "a login": [1, 3, 200, (service, { user }) => login(service, user), ["registered", "signed_in"]],
+    "a wrong password": [
+      1, 3, 401, (service, { user }) => login(service, { ...user, password: WRONG }), ["registered", "sign_in_refused wrong_password"],
+    ],
+    "a sign-out": [0, 2, 200, (service, person) => logout(service, person.refresh), ["registered", "signed_out"]],
+    "a change of the password": [
+      1, 3, 200, (service, { access, user }) => changePassword(service, access, user.password, `${user.password} more`),
+      ["registered", "password_changed"],
+    ],
+    "the erasure of an account": [
+      1, 3, 204, (service, { access, user }) => deleteAccount(service, access, user.password), ["registered", "deleted"],
+    ],
+  };
+  for (const [name, [skip, calls, status, request, events]] of Object.entries(writes)) {
+    test(name, async (t) => {
+      const { service, person } = await start(t);
+      await loseOne(service, skip);
+      await assertRepeated(service, calls, () => request(service, person), status);
+      assert.deepEqual(inShort(await eventsOf(service.db, person.id)).sort(), events);
+      const guesses = await rows(service.db, "SELECT coalesce(sum(failures), 0) AS failures FROM throttles");
+      assert.deepEqual(guesses, [{ failures: status === 401 ? 1 : 0 }]);
+      await assertSoundSessions(service.db);
+      assert.deepEqual(await inspect(service), CLOSED);
+    });
+  }
+
+  test("a registration", async (t) => {
+    const { service } = await start(t);
+    const user = newUser();
+    await loseOne(service);
+    const { body } = await assertRepeated(service, 2, () => register(service, user), 201);
+    assertSuccess(await me(service, body.access_token), 200);
+    assert.deepEqual(inShort(await eventsOf(service.db, body.id)), ["registered"]);
+    assert.deepEqual(await rows(service.db, "SELECT max(attempts) AS attempts FROM registration_counts"), [{ attempts: 2 }]);
+  });
 });
 
 test("an error that lasts is repeated once, and is one failure", async (t) => {
