@@ -78,11 +78,22 @@ pub(crate) struct Configuration {
 pub(crate) struct RequestContext {
     configuration: Result<Arc<Configuration>, WrongSettings>,
     ports: Arc<Ports>,
+    /// Drawn at most once, by the first extractor that needs it.
+    stamp: Arc<OnceLock<EventStamp>>,
 }
 
 impl RequestContext {
     pub(crate) fn new(configuration: Result<Arc<Configuration>, WrongSettings>, ports: Ports) -> Self {
-        Self { configuration, ports: Arc::new(ports) }
+        Self { configuration, ports: Arc::new(ports), stamp: Arc::default() }
+    }
+
+    fn stamp(&self) -> Result<EventStamp, Refusal> {
+        if let Some(stamp) = self.stamp.get() {
+            return Ok(*stamp);
+        }
+        let mut bytes = [0; 8];
+        (self.ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
+        Ok(*self.stamp.get_or_init(|| EventStamp::draw(self.ports.now.get(), bytes)))
     }
 
     /// Returns the context that [`crate::http::App::respond`] stored.
@@ -104,10 +115,7 @@ impl Configured {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let context = RequestContext::of(parts)?;
         let configuration = context.configuration.clone()?;
-        let mut bytes = [0; 8];
-        (context.ports.entropy)(&mut bytes).map_err(|error| Refusal::internal(error.to_string()))?;
-        let stamp = EventStamp::draw(context.ports.now.get(), bytes);
-        Ok(Self { configuration, ports: Arc::clone(&context.ports), stamp })
+        Ok(Self { configuration, ports: Arc::clone(&context.ports), stamp: context.stamp()? })
     }
 
     pub(crate) fn settings(&self) -> &Settings {
