@@ -162,6 +162,20 @@ impl EventType {
         }
     }
 
+    /// Does a counted event of this type need a signed token? Strangers cannot cause it.
+    #[must_use]
+    pub const fn needs_token(self) -> bool {
+        matches!(
+            self,
+            Self::AccessRefused
+                | Self::Exported
+                | Self::StepUpRefused
+                | Self::RefreshRefused
+                | Self::PasswordChangeRefused
+                | Self::DeletionRefused
+        )
+    }
+
     /// Does an event of this type say that nothing was changed? Such events are counted, and left out while the database
     /// is full.
     #[must_use]

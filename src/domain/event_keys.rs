@@ -4,7 +4,8 @@
 //! ```text
 //!   event     milliseconds since 2025 × 4096, or the next id above those of the same and the next millisecond
 //!   refusal   the hour's beginning in the same scale + a place in 0 … 8191, which no other event of the hour has
-//!             0 … 4999        250 buckets of 20 rows: one per kind, user and network, or per kind and user
+//!             0 … 4999        250 buckets of 20 rows: one per kind, user and network, or per kind and user.
+//!                             50 of them are for refusals behind a token, so that strangers cannot crowd those out
 //!             5000 … 8191     one row per kind, for refusals that found their bucket full
 //! ```
 //!
@@ -29,6 +30,8 @@ pub const MAX_REFUSALS_OF_USER: i64 = 20;
 /// Rows of a bucket.
 const BUCKET: i64 = 20;
 const BUCKETS: i64 = 250;
+/// The buckets of refusals that any client can cause. The others are for refusals behind a token.
+const OPEN_BUCKETS: i64 = 200;
 /// Rows of refusals per hour, apart from one per kind.
 pub const MAX_REFUSALS: i64 = BUCKET * BUCKETS;
 /// The places at the beginning of an hour: those of two milliseconds.
@@ -45,10 +48,17 @@ impl EventStamp {
     /// Makes a stamp from random bytes.
     #[must_use]
     pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+        Self { id: 0, nonce: i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER }.at(now)
+    }
+
+    /// The same stamp at another time: the body of a request may be complete seconds after its arrival. The ids from
+    /// [`EventStamp::id`] on, as many as there are places, are between the places of two hours.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
         let since = (now.millis() - EPOCH_MS).max(0);
-        let beyond_places = since - since % HOUR_MS + PLACES / PER_MS;
-        let nonce = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
-        Self { id: since.max(beyond_places) * PER_MS, nonce }
+        let hour = since - since % HOUR_MS;
+        let places_ms = PLACES / PER_MS;
+        Self { id: since.clamp(hour + places_ms, hour + HOUR_MS - places_ms) * PER_MS, ..self }
     }
 
     /// The least id that an event of the request gets.
@@ -63,7 +73,7 @@ impl EventStamp {
         self.nonce
     }
 
-    /// Identifies the event of this type that the request wrote. A request writes one event of a type at most.
+    /// Identifies the event of this type that the request wrote, or the events that one statement wrote.
     #[must_use]
     pub const fn nonce_of(self, event_type: EventType) -> i64 {
         (self.nonce + 1 + event_type as i64) & MAX_SAFE_INTEGER
@@ -97,16 +107,20 @@ pub struct Bucket {
 }
 
 impl RefusalPlaces {
-    /// The rows for a refusal of this kind. `subject` identifies the user, or is empty; `network` is the client's.
+    /// The rows for a refusal of this type and reason. `subject` identifies the user, or is empty; `network` is the
+    /// client's.
     #[must_use]
-    pub fn of(key: &HashKey, now: Timestamp, kind: &[&str; 2], subject: &str, network: &str) -> Self {
+    pub fn of(key: &HashKey, now: Timestamp, kind: (EventType, &str), subject: &str, network: &str) -> Self {
         let since = (now.millis() - EPOCH_MS).max(0);
         let first = (since - since % HOUR_MS) * PER_MS;
-        let [event_type, reason] = *kind;
+        let (event_type, reason) = (kind.0.as_str(), kind.1);
+        let range = if kind.0.needs_token() { OPEN_BUCKETS..BUCKETS } else { 0..OPEN_BUCKETS };
+        let within = |number: i64| range.start + number % (range.end - range.start);
         let (own, own_tag) = bucket(key, &["refusal", event_type, reason, subject, network]);
         let (of_user, user_tag) = bucket(key, &["refusals", event_type, reason, subject]);
         // Two different buckets, so that the id of a row tells which of them it is in. That of the user is always the same.
-        let own = if own == of_user { (own + 1) % BUCKETS } else { own };
+        let (own, of_user) = (within(own), within(of_user));
+        let own = if own == of_user { within(own - range.start + 1) } else { own };
         let at =
             |number: i64, tag| Bucket { first: first + number * BUCKET, last: first + (number + 1) * BUCKET - 1, tag };
         Self {
@@ -119,12 +133,12 @@ impl RefusalPlaces {
     }
 }
 
-/// The number of a bucket, and a tag of 53 bits.
+/// A number that chooses a bucket, and a tag of 53 bits.
 fn bucket(key: &HashKey, texts: &[&str]) -> (i64, i64) {
     let hash = key.hash(texts);
     let number =
         |from: usize| hash.iter().skip(from).take(8).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
-    ((number(8) & MAX_SAFE_INTEGER) % BUCKETS, number(0) & MAX_SAFE_INTEGER)
+    (number(8) & MAX_SAFE_INTEGER, number(0) & MAX_SAFE_INTEGER)
 }
 
 /// The start of the hash by which kinds have places. Another one is chosen if a new kind has the place of an old one.

@@ -120,9 +120,9 @@ routes! {
     POST   "/auth/login"         login           Public [Login]             => auth::login;
     POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
     POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
-    POST   "/auth/logout-all"    logoutAll       User   [SignOut, Change]   => session::end_all;
+    POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
     GET    "/auth/sessions"      listSessions    User   [Read, Read]        reads session::list;
-    DELETE "/auth/sessions/{id}" endSession      User   [SignOut, Change]   => session::end;
+    DELETE "/auth/sessions/{id}" endSession      User   [SignOut, EndSessions]   => session::end;
     GET    "/users/me"           getCurrentUser  User   [Read, Read]        => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login, Password]   reads users::credentials => users::delete;

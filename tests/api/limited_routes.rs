@@ -66,7 +66,8 @@ async fn counted(world: &World, visitor: &Visitor<'_>, request: &str, status: im
     let reply = world.service.send(head.header("CF-Connecting-IP", IPV6).body(Body::from(body)).unwrap()).await;
     assert!(status(reply.status), "{request}: {reply:?}");
     let counts = world.service.limiter.counts();
-    counts.into_iter().map(|(binding, key, count)| format!("{count} {binding} {key}")).collect()
+    let shown = |key: String| if key.starts_with("session:") { "session:<id>".to_owned() } else { key };
+    counts.into_iter().map(|(binding, key, count)| format!("{count} {binding} {}", shown(key))).collect()
 }
 
 fn counters(limits: Limits, user: Option<i64>) -> Vec<String> {
@@ -75,7 +76,11 @@ fn counters(limits: Limits, user: Option<i64>) -> Vec<String> {
         expected.extend([format!("1 {narrow} 2001:db8:1:2::/64"), format!("1 {wide} 2001:db8:1::/48")]);
     }
     if let Some((limit, user)) = limits.user().zip(user) {
-        expected.push(format!("1 {} user:{user}", limit.binding()));
+        let key = match limit {
+            UserLimit::Password | UserLimit::EndSessions => "session:<id>".to_owned(),
+            _ => format!("user:{user}"),
+        };
+        expected.push(format!("1 {} {key}", limit.binding()));
     }
     expected.sort_by(|a, b| a.split(' ').nth(1).cmp(&b.split(' ').nth(1)));
     expected

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::round_trips::{OPERATOR_KEY, PEOPLE, operations, prepared};
 use crate::support::contract::{DESCRIPTION, operation};
-use crate::support::watched_body::{Watch, slow_body};
+use crate::support::watched_body::{Watch, interrupted_body, slow_body};
 use crate::support::world::{Visitor, World};
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
@@ -119,6 +119,30 @@ async fn decisions_are_made_when_the_body_is_complete() {
     service.send(request.body(slow_body(9, body)).unwrap()).await.expect(200);
     let lifetimes = "SELECT max(created_at) - min(created_at) FROM sessions";
     assert_eq!(service.db.one::<i64>(lifetimes), 9 * 1000);
+}
+
+/// A client that withholds its body acts with the rights that it has at the end of the body.
+#[tokio::test]
+async fn access_is_decided_again_after_a_slow_body() {
+    for (seconds, sql, status) in [
+        (0, "DELETE FROM sessions", 201),
+        (2, "DELETE FROM sessions", 401),
+        (2, "DELETE FROM user_university_roles WHERE role = 'PLATFORM_ADMIN'", 403),
+        (2, "UPDATE users SET is_active = 0 WHERE id = 1", 403),
+        (2, "SELECT 1", 201),
+    ] {
+        let world = World::of(&[("root", "PLATFORM_ADMIN")]);
+        let root = world.sign_in("root").await;
+        let db = world.service.db.clone();
+        let (head, body) = root.request(r#"POST /universities {"name": "New", "slug": "new"}"#);
+        let change = move || db.execute(sql);
+        let reply = world.service.send(head.body(interrupted_body(seconds, body, change)).unwrap()).await;
+        assert_eq!(reply.status, status, "{sql} after {seconds} s: {reply:?}");
+        assert_eq!(
+            world.service.db.one::<i64>("SELECT count(*) FROM universities WHERE slug = 'new'"),
+            i64::from(status == 201)
+        );
+    }
 }
 
 #[test]

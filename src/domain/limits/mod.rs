@@ -8,7 +8,7 @@ pub mod standing;
 pub mod storage;
 pub mod throttle;
 
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::peer::Peer;
 
 /// A group of operations that share a rate limit per client network. wrangler.toml sets the numbers, with the bindings.
@@ -106,8 +106,11 @@ pub enum UserLimit {
     Read,
     /// Changes, and exports of the account.
     Change,
-    /// Operations that verify the password again.
+    /// Operations that verify the password again. Counted per session, like [`UserLimit::EndSessions`].
     Password,
+    /// Ending sessions. Counted per session, so that a thief with a token does not use up the allowance with which the
+    /// owner ends the thief's session.
+    EndSessions,
     /// Reads of the administration.
     AdminRead,
     /// Changes by the administration: a stolen session of an administrator must not erase all users in a minute.
@@ -116,7 +119,8 @@ pub enum UserLimit {
 
 impl UserLimit {
     /// Every rate limit per user; the deployment needs a binding for each.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Change, Self::Password, Self::AdminRead, Self::AdminChange];
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Change, Self::Password, Self::EndSessions, Self::AdminRead, Self::AdminChange];
 
     /// The name of its rate-limit binding in wrangler.toml.
     #[must_use]
@@ -125,6 +129,7 @@ impl UserLimit {
             Self::Read => "USER_READ_LIMITER",
             Self::Change => "USER_CHANGE_LIMITER",
             Self::Password => "USER_PASSWORD_LIMITER",
+            Self::EndSessions => "END_SESSIONS_LIMITER",
             Self::AdminRead => "ADMIN_READ_LIMITER",
             Self::AdminChange => "ADMIN_CHANGE_LIMITER",
         }
@@ -135,14 +140,18 @@ impl UserLimit {
     pub const fn period_ms(self) -> i64 {
         match self {
             Self::Read => SHORT_PERIOD_MS,
-            Self::Change | Self::Password | Self::AdminRead | Self::AdminChange => LONG_PERIOD_MS,
+            Self::Change | Self::Password | Self::EndSessions | Self::AdminRead | Self::AdminChange => LONG_PERIOD_MS,
         }
     }
 
-    /// The counter of a user.
+    /// The counter of a user, or of the session if the limit counts those.
     #[must_use]
-    pub fn counter(self, user: UserId) -> Counter {
-        Counter { binding: self.binding(), key: format!("user:{}", user.get()) }
+    pub fn counter(self, user: UserId, session: Option<SessionId>) -> Counter {
+        let key = match (self, session) {
+            (Self::Password | Self::EndSessions, Some(session)) => format!("session:{}", session.get()),
+            _ => format!("user:{}", user.get()),
+        };
+        Counter { binding: self.binding(), key }
     }
 }
 
@@ -151,7 +160,7 @@ impl UserLimit {
 pub struct Counter {
     /// The name of the binding in wrangler.toml.
     pub binding: &'static str,
-    /// A client network, or `user:<id>`.
+    /// A client network, `user:<id>` or `session:<id>`.
     pub key: String,
 }
 

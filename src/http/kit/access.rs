@@ -18,7 +18,7 @@ use crate::http::kit::limits::{Limits, network_limited, user_limited};
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service;
-use crate::service::authz::admission::{Admission, Demand, Granted, Reading, admit, admit_anyone};
+use crate::service::authz::admission::{Admission, Decided, Demand, Granted, Reading, admit, admit_anyone};
 use crate::service::authz::caller::{Subject, verify};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::{ResourceRow, Target};
@@ -248,6 +248,7 @@ where
         (Ok(demand), Err(response)) => (demand, Err(response)),
         (Err(code), _) => (None, Err(Refusal::from(code).into_response())),
     };
+    parts.extensions.insert(Decided { subject, demand });
     match reading {
         Ok(reading) => granted(&configured, limits, subject, demand, reading).await?.admission().map_err(refused),
         Err(response) => {

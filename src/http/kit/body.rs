@@ -9,6 +9,7 @@ use std::error::Error;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -21,6 +22,7 @@ use crate::http::kit::fields::{Fields, Invalid, json_invalid};
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::admission::{Decided, Reading, admit};
 use crate::service::authz::caller::Caller;
 
 /// Largest body that is read, in bytes: 16 KiB.
@@ -28,6 +30,10 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// The time in milliseconds that a client has for its body, from the first byte that is waited for to the last.
 pub const BODY_DEADLINE_MS: u32 = 10_000;
+
+/// Milliseconds for which a decision about access holds. A client that withholds its body for longer would act after its
+/// session has ended, or its role was removed. Then access is decided again, in one more round trip.
+const ACCESS_HOLDS_MS: i64 = 1000;
 
 /// The error of a request's body that was not complete within [`BODY_DEADLINE_MS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +99,13 @@ async fn read<T: FromFields>(request: Request, is_optional: bool) -> Result<T, R
     value.map_err(|Invalid| Problem::validation(fields.into_faults()).into())
 }
 
+async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refusal> {
+    if let Some(Decided { subject, demand }) = parts.extensions.get::<Decided>().copied() {
+        admit(&configured.service(), subject, demand, Reading::nothing()).await?;
+    }
+    Ok(())
+}
+
 async fn read_fields(request: Request, is_optional: bool) -> Result<(Fields, Configured), Refusal> {
     let (parts, body) = request.into_parts();
     let configured = Configured::of(&parts)?;
@@ -108,7 +121,9 @@ async fn read_fields(request: Request, is_optional: bool) -> Result<(Fields, Con
         return Err(ProtocolError::UnsupportedMediaType.into());
     }
     let bytes = read_bytes(body).await?;
-    configured.body_is_complete();
+    if configured.body_is_complete() > ACCESS_HOLDS_MS {
+        decide_again(&parts, &configured).await?;
+    }
     let is_absent = is_optional && bytes.is_empty();
     if !is_json && !is_absent {
         return Err(ProtocolError::UnsupportedMediaType.into());

@@ -142,9 +142,11 @@ impl Configured {
         &self.ports.peer
     }
 
-    /// Notes that the body is complete: the decisions are made now.
-    pub(crate) fn body_is_complete(&self) {
-        self.ports.now.set((self.ports.clock)());
+    /// Notes that the body is complete: the decisions are made now. Returns the time in milliseconds since the arrival.
+    pub(crate) fn body_is_complete(&self) -> i64 {
+        let (arrival, now) = (self.ports.now.get(), (self.ports.clock)());
+        self.ports.now.set(now);
+        now.millis() - arrival.millis()
     }
 
     pub(crate) fn normalize(&self) -> Normalize {
@@ -160,7 +162,7 @@ impl Configured {
                 now: self.ports.now.get(),
                 peer: &self.ports.peer,
                 request_id: &self.ports.request_id,
-                stamp: self.stamp,
+                stamp: self.stamp.at(self.ports.now.get()),
                 key: &self.configuration.throttle_key,
                 omits_refusals: self.is_full(),
             },

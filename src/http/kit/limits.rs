@@ -13,8 +13,8 @@ use crate::service::authz::caller::Caller;
 /// The rate limits of a route. Routes with the same limit share its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limits {
-    /// None. Only for routes that never reach the database: liveness, the description, and the operator's commands, which
-    /// must get through during a flood.
+    /// None. Only for routes that do not wait for the database: liveness, the description, and the operator's commands. The
+    /// latter must get through during a flood, and write their event behind the response.
     Unlimited,
     /// Per client network, for routes without a caller.
     PerNetwork(RateLimit),
@@ -62,7 +62,10 @@ pub(in crate::http) async fn user_limited(
     caller: &Caller,
 ) -> Result<(), Refusal> {
     match limits.user() {
-        Some(limit) => admit(configured, vec![limit.counter(caller.user.id)], limit.period_ms()).await,
+        Some(limit) => {
+            let counter = limit.counter(caller.user.id, caller.credential.session_id());
+            admit(configured, vec![counter], limit.period_ms()).await
+        }
         None => Ok(()),
     }
 }

@@ -79,7 +79,8 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId, proof:
     Ok(sessions_ended)
 }
 
-/// Resets the throttle of a user: failures and waits, of sign-ins and of re-authentication. Known networks stay known.
+/// Resets the throttle of a user's sign-ins: failures and waits. Known networks stay known, and the counter of
+/// re-authentication stays.
 ///
 /// # Errors
 /// `NOT_FOUND`; [`Error`] otherwise.

@@ -3,7 +3,7 @@
 //!
 //! The rows of the operation are decoded only after access was granted. Those of a refused caller are dropped unseen.
 
-use crate::domain::authz::{Permission, Resource};
+use crate::domain::authz::{AllowedBy, Permission, Resource};
 use crate::domain::problem::Code;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::{Context, Error};
@@ -72,6 +72,14 @@ pub struct Demand {
     pub target: Option<Target>,
 }
 
+/// A decision about access, to be made again if the body of the request takes long.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Decided {
+    pub subject: Subject,
+    pub demand: Option<Demand>,
+}
+
 /// A caller to whom access was granted. The rows of the operation's read are still undecoded.
 pub struct Granted<T> {
     caller: Caller,
@@ -133,6 +141,22 @@ pub async fn admit<T: 'static>(
         }
     }
     Ok(Granted { caller, resource, undecoded })
+}
+
+/// Checks a permission that only the use case knows, because it depends on the body or on a row.
+///
+/// # Errors
+/// Those of [`Caller::may`].
+pub(in crate::service) async fn demand_permission(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    permission: Permission,
+    resource: &Resource,
+) -> Result<AllowedBy, Error> {
+    match caller.may(permission, resource) {
+        Ok(allowed) => Ok(allowed),
+        Err(refused) => Err(note_refusal(ctx, caller, permission, refused).await),
+    }
 }
 
 /// Records that a permission was lacking, in one more round trip. `NOT_FOUND` reveals nothing to the caller, and is not

@@ -6,7 +6,7 @@ use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, is_narr
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
-use crate::service::authz::admission::Reading;
+use crate::service::authz::admission::{Reading, demand_permission};
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
 use crate::service::{Context, Error};
@@ -58,7 +58,8 @@ pub async fn grant(
 ) -> Result<GrantRow, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
-    let grantor = grantor(caller, caller.may(Permission::GrantRole(role), &resource)?);
+    let allowed = demand_permission(ctx, caller, Permission::GrantRole(role), &resource).await?;
+    let grantor = grantor(caller, allowed);
     demand(ctx, caller, Act::GrantRole(role), proof).await?;
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
@@ -112,12 +113,12 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow, proof: P
     let grant = row.grant()?;
     let owned = Resource { owner: Some(row.user_id), ..Resource::default() };
     let resource = Resource { university_id: grant.university_id, department_id: grant.department_id, ..owned };
-    let allowed =
-        caller.may(Permission::RemoveRole(grant.role), &resource).map_err(|error| match grant.university_id {
-            Some(_) => error,
-            // A grant of the platform is visible only to callers who may remove it.
-            None => Code::NotFound.into(),
-        })?;
+    let allowed = demand_permission(ctx, caller, Permission::RemoveRole(grant.role), &resource).await;
+    let allowed = allowed.map_err(|error| match grant.university_id {
+        Some(_) => error,
+        // A grant of the platform is visible only to callers who may remove it.
+        None => Code::NotFound.into(),
+    })?;
     let act = Act::RemoveRole { role: grant.role, is_own: row.user_id == caller.user.id };
     demand(ctx, caller, act, proof).await?;
     match removal::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {

@@ -7,7 +7,7 @@ use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId, Use
 use crate::domain::limits::storage::Growth;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
-use crate::service::authz::admission::Reading;
+use crate::service::authz::admission::{Reading, demand_permission};
 use crate::service::authz::caller::{Caller, Subject, UNPUBLISHED};
 use crate::service::authz::roles::no_such_department;
 use crate::service::{Context, Error};
@@ -47,7 +47,8 @@ pub async fn create(
     university_id: UniversityId,
     command: &CreateCourse,
 ) -> Result<CourseRow, Error> {
-    caller.may(Permission::Campus(ManageCourses), &Resource::within(university_id, command.department_id))?;
+    let resource = Resource::within(university_id, command.department_id);
+    demand_permission(ctx, caller, Permission::Campus(ManageCourses), &resource).await?;
     let CreateCourse { title, code, department_id, is_public } = command;
     let new = NewCourse { university_id, department_id: *department_id, title, code, is_public: *is_public };
     saved(courses::create(ctx.store, &new, caller.user.id, ctx.request).await?)
@@ -110,7 +111,8 @@ pub async fn update(
     change: &CourseChange,
 ) -> Result<CourseRow, Error> {
     if let Some(department_id) = change.department_id {
-        caller.may(Permission::Campus(ManageCourses), &Resource::within(found.university_id, department_id))?;
+        let resource = Resource::within(found.university_id, department_id);
+        demand_permission(ctx, caller, Permission::Campus(ManageCourses), &resource).await?;
     }
     saved(courses::update(ctx.store, place(id, found), change, caller.user.id, ctx.request).await?)
 }

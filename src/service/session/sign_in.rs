@@ -55,8 +55,12 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
-        credentials::record_refusal(ctx.store, &standing.counter, false, ctx.request, event).await?;
-        return Err(Code::InactiveUser.into());
+        if credentials::record_disabled(ctx.store, &standing.counter, ctx.request, event).await? {
+            return Err(Code::InactiveUser.into());
+        }
+        // A wait began concurrently. Then no password is told from another one.
+        burn_missing_work(&verified.hash, &command.password, ctx.settings.password_work)?;
+        return Err(Code::InvalidCredentials.into());
     }
     let session = Opening::draw(ctx)?;
     if !opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await? {

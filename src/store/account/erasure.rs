@@ -41,10 +41,16 @@ const ERASE_USER: &str = concat!(
      RETURNING id"
 );
 
-/// Explains why [`ERASE_USER`] did nothing: returns a row if the user is the only active administrator somewhere.
+/// Explains why [`ERASE_USER`] did nothing: returns a row if the user is the only active administrator somewhere. An owner
+/// whose password no longer counts is not told: during a wait, the answer would tell a right guess from a wrong one.
 const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
-     WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
+     WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN')
+       AND (:version IS NULL OR (
+           u.password_version = :version
+           AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
+       ))
+       AND ",
     is_sole_administrator!(),
     " LIMIT 1"
 );
@@ -139,7 +145,11 @@ pub async fn erase(
         ErasedBy::Owner(_) => record_outcome(request, event, refused),
         ErasedBy::Administrator(_) => [record_if_changed(request, event), refusals::nothing()],
     };
-    let sole = query(SELECT_SOLE_ADMINISTRATOR).bind("user_id", user_id);
+    let sole = query(SELECT_SOLE_ADMINISTRATOR)
+        .bind("user_id", user_id)
+        .bind("version", version)
+        .bind("throttle", reauthentication_key(user_id))
+        .bind("now", request.now);
     let guard = actor.map(select_actor);
     let guards = usize::from(guard.is_some());
     let statements = guard

@@ -12,7 +12,8 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::user_data::OWNED;
-use crate::store::audit::{self, RequestInfo, insert_event};
+use crate::store::audit::refusals::{self, count_refusal};
+use crate::store::audit::{Event, RequestInfo};
 use crate::store::owned::{Paging, Section};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
@@ -113,16 +114,14 @@ pub struct ExportPage {
 }
 
 /// Guarded like the sections: the statement runs before access is decided, and a refused caller must leave no event.
-const RECORD: &str = insert_event! {
-    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: "NULL",
-    university_id: "NULL", from: concat!(
-        "WHERE EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
-        session_is_live!()
-    ),
-};
+/// Counted like a refusal, because it is no change, and a user can repeat it without end.
+const COUNT: &str = count_refusal!(user_id: ":user_id", if: concat!(
+    "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
+    session_is_live!()
+));
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[RECORD];
+pub const STATEMENTS: &[&str] = &[COUNT];
 
 /// Reads one page for the user of a live session. The first page, without `cursor`, records that the export was
 /// requested.
@@ -138,8 +137,9 @@ pub fn page(
     let places = places(is_first, &cursor.unwrap_or_else(ExportCursor::start));
     let selects = places.iter().filter_map(|(section, place)| select(section, *place, request));
     let mut statements: Vec<Statement> = selects.map(|select| guarded(select).bind("now", request.now)).collect();
-    if is_first {
-        statements.push(guarded(audit::insert(RECORD, request, EventType::Exported)));
+    if is_first && let Some(count) = refusals::if_recorded(request, COUNT) {
+        let event = Event::of(EventType::Exported, user_id).in_session(session_id);
+        statements.push(refusals::bind(count, request, event, &user_id.to_string()).bind("user_id", user_id));
     }
     Read::of_all(statements, move |results| decode(results, places))
 }

@@ -70,7 +70,9 @@ macro_rules! insert_events {
     ) => {
         concat!(
             "INSERT INTO audit_events (", $crate::store::audit::insertion::event_columns!(), ") SELECT
-                 max(:event_id, coalesce((SELECT max(id) + 1 FROM audit_events), 1)) + row_number() OVER () - 1 AS id,
+                 coalesce(
+                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191), :event_id
+                 ) + row_number() OVER () - 1 AS id,
                  :nonce AS nonce, :now AS created_at, e.*,
                  :request_id AS request_id, :ray AS ray, :ip AS ip, :user_agent AS user_agent
              FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,

@@ -78,7 +78,7 @@ const ADVANCE_ERASURE: &str = "
 /// an administrator belong to the administrator, not to the subject.
 const EXPORT: &str = concat!(
     "SELECT id, created_at, type, reason, coalesce(count, 1) AS count, created_at AS first_at,
-            coalesce(last_at, created_at) AS last_at, session_id,
+            coalesce(last_at, created_at) AS last_at, session_id, university_id, object_id,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
             CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
             request_id, ray

@@ -71,7 +71,8 @@ macro_rules! count_refusal {
             ") AS subject
              )
              SELECT place, :nonce, :now, :now, 1, :type, :reason, CASE WHEN place <> :of_kind THEN user_id END,
-                    CASE WHEN place BETWEEN :own_first AND :own_last THEN :session_id END, :request_id, :ray,
+                    CASE WHEN place BETWEEN :own_first AND :own_last THEN :session_id END,
+                    CASE WHEN place <> :of_kind THEN :request_id ELSE '' END, CASE WHEN place <> :of_kind THEN :ray END,
                     CASE WHEN place BETWEEN :own_first AND :own_last THEN :ip END,
                     CASE WHEN place BETWEEN :own_first AND :own_last THEN :user_agent END,
                     CASE WHEN place BETWEEN :own_first AND :own_last THEN :own_tag
@@ -134,8 +135,8 @@ pub(in super::super) fn bind(
     refused: Event,
     subject: &str,
 ) -> Statement {
-    let kind = [refused.kind.as_str(), refused.reason.unwrap_or_default()];
-    let places = RefusalPlaces::of(request.key, request.now, &kind, subject, &request.peer.attributed_network());
+    let kind = (refused.kind, refused.reason.unwrap_or_default());
+    let places = RefusalPlaces::of(request.key, request.now, kind, subject, &request.peer.attributed_network());
     statement
         .bind("type", refused.kind)
         .bind("reason", refused.reason)

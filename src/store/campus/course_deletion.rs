@@ -20,8 +20,8 @@ pub enum CourseDeletionOutcome {
     Missing,
 }
 
-/// Ends new enrolments before the existing ones are deleted.
-const UNPUBLISH: &str = concat!("UPDATE courses SET is_public = 0 WHERE ", in_place!());
+/// Ends new enrolments before the existing ones are deleted. A deletion that stops between its steps has this event.
+const UNPUBLISH: &str = concat!("UPDATE courses SET is_public = 0 WHERE is_public = 1 AND ", in_place!());
 
 /// One statement deletes at most a thousand enrolments, so that it does not block the database.
 const DELETE_ENROLLMENTS: &str = concat!(
@@ -55,13 +55,14 @@ pub async fn delete(
     actor: UserId,
     request: RequestInfo<'_>,
 ) -> Result<CourseDeletionOutcome, DbError> {
-    let event = Event::of(EventType::CourseDeleted, None).by(actor).at(place.university_id).about(place.id.get());
-    let [_, _, deleted, _, recorded, present, in_place] = store
+    let event = |event_type| Event::of(event_type, None).by(actor).at(place.university_id).about(place.id.get());
+    let [_, _, _, deleted, _, recorded, present, in_place] = store
         .batch([
             place.query(UNPUBLISH),
+            record_if_changed(request, event(EventType::CourseChanged)),
             place.query(DELETE_ENROLLMENTS),
             place.query(DELETE),
-            record_if_changed(request, event),
+            record_if_changed(request, event(EventType::CourseDeleted)),
             recorded(request, EventType::CourseDeleted),
             present(place.id),
             place.query(SELECT_IN_PLACE),

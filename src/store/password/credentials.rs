@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
-use crate::store::password::throttle;
+use crate::store::password::throttle::{self, no_wait};
 use crate::store::read::Read;
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean};
@@ -104,6 +104,8 @@ const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
 
 const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
 
+const SELECT_ADMITTED: &str = concat!("SELECT 1 AS id WHERE ", no_wait!());
+
 /// A success resets the counter of re-authentication.
 const RESET_AFTER_STEP_UP: &str = concat!(
     "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
@@ -122,6 +124,7 @@ pub const STATEMENTS: &[&str] = &[
     CONFIRM,
     COUNT_UNCONFIRMED,
     RESET_AFTER_STEP_UP,
+    SELECT_ADMITTED,
 ];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
@@ -187,6 +190,22 @@ pub async fn record_refusal(
     let count = throttle::count_failure(counter, was_guess.into(), request);
     let [_, _] = store.batch([count, refusals::count(request, event)]).await?;
     Ok(())
+}
+
+/// Records a right password for a disabled account. Returns false if a wait has begun since the counters were read.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn record_disabled(
+    store: &Store,
+    counter: &Counter,
+    request: RequestInfo<'_>,
+    event: Event,
+) -> Result<bool, DbError> {
+    let admitted = throttle::bind_guard(query(SELECT_ADMITTED), counter).bind("now", request.now);
+    let count = throttle::count_failure(counter, 0, request);
+    let [_, _, admitted] = store.batch([count, refusals::count(request, event), admitted]).await?;
+    Ok(!admitted.all::<IdRow>()?.is_empty())
 }
 
 /// Sets a new password and ends every session but one. Returns false, and changes nothing, if the verified password is

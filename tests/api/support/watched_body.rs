@@ -40,10 +40,15 @@ impl http_body::Body for Endless {
 
 /// A body that is complete after this many seconds.
 pub fn slow_body(seconds: i64, text: String) -> Body {
-    Body::new(Slow(seconds, Some(text)))
+    interrupted_body(seconds, text, || ())
 }
 
-struct Slow(i64, Option<String>);
+/// The same, with an act of another client before its end.
+pub fn interrupted_body(seconds: i64, text: String, act: impl Fn() + Send + 'static) -> Body {
+    Body::new(Slow(seconds, Some(text), Box::new(act)))
+}
+
+struct Slow(i64, Option<String>, Box<dyn Fn() + Send>);
 
 impl http_body::Body for Slow {
     type Data = Bytes;
@@ -52,6 +57,7 @@ impl http_body::Body for Slow {
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyTimedOut>>> {
         let text = self.1.take();
         if text.is_some() {
+            self.2();
             NOW.set(NOW.get().plus_seconds(self.0));
         }
         Poll::Ready(text.map(|text| Ok(Frame::data(text.into()))))
