@@ -1,7 +1,12 @@
 //! The twenty places of known networks and devices: which row makes room, and that no counted failure is forgotten.
 
-use edge_auth::domain::limits::throttle::{FREE_FAILURES, wait_ms};
+use std::sync::Arc;
 
+use edge_auth::domain::limits::throttle::{FREE_FAILURES, wait_ms};
+use serde_json::json;
+
+use crate::lost_answers::LostAnswers;
+use crate::support::world::World;
 use crate::support::{PASSWORD, Service, clock};
 use crate::throttle_networks::{
     DAY_SECONDS, HOME, WRONG, device_of, end_waits, last_reason, login, network, registered, sum,
@@ -151,6 +156,7 @@ async fn more_stolen_tokens_than_places_have_the_guesses_of_the_places_in_all() 
                 (guesses, is_refused) = (guesses + 1, false);
             }
         }
+        assert!(guesses <= 2000, "guesses without end");
         service.db.execute("DELETE FROM throttles WHERE key LIKE 'user/1/unknown/%'");
     }
     assert_eq!((guesses, failures_of(&service, "device")), (2000, 2000));
@@ -174,15 +180,17 @@ async fn a_device_in_the_place_of_a_network_begins_at_one_and_in_the_place_of_a_
     service.db.execute(&format!(
         "UPDATE throttles SET failures = 99, recent_failures = 99, failed_at = {now}, blocked_until = 9007199254740991"
     ));
+    let written = service.db.one::<i64>("SELECT total_changes()");
     login(&service, "203.0.113.9", WRONG, Some(&device)).await.expect(401);
+    assert_eq!(service.db.one::<i64>("SELECT total_changes()") - written, 2, "the counter and the event");
     let of_device = "SELECT failures || ' ' || recent_failures || ' ' || blocked_until || ' ' || (signed_in_at IS NULL)
                      FROM throttles WHERE tag LIKE 'device/%'";
     assert_eq!(service.db.one::<String>(of_device), "1 1 0 1");
     service.db.execute("UPDATE throttles SET tag = 'device/' || key, failures = 40, recent_failures = 40");
     service.db.execute("UPDATE throttles SET failures = 9, recent_failures = 9 WHERE key = 'user/1/known/05'");
     login(&service, "203.0.113.9", WRONG, Some(&device)).await.expect(401);
-    let tenth = format!("SELECT max(failures) FROM throttles WHERE failures < 40 AND tag NOT LIKE '%/user/%'");
-    assert_eq!(service.db.one::<i64>(&tenth), 10, "the fewest failures go on");
+    let tenth = "SELECT max(failures) FROM throttles WHERE failures < 40 AND tag NOT LIKE '%/user/%'";
+    assert_eq!(service.db.one::<i64>(tenth), 10, "the fewest failures go on");
     end_waits(&service);
     login(&service, "203.0.113.9", WRONG, Some(&device)).await.expect(401);
     assert_eq!(sum(&service, "blocked_until", "user/1/known/05") - clock().millis(), wait_ms(11, FREE_FAILURES));
@@ -199,4 +207,21 @@ async fn a_refusal_that_counts_no_failure_replaces_no_row() {
     service.db.execute("UPDATE users SET is_active = 0");
     login(&service, "203.0.113.9", PASSWORD, Some(&device)).await.expect_error(403, "AUTH_INACTIVE_USER");
     assert_eq!(tags(), before);
+}
+
+#[tokio::test]
+async fn a_failure_that_replaces_a_row_counts_once_although_its_batch_is_executed_twice() {
+    let world = World::through(&[("bob", "")], &[], |db| Arc::new(LostAnswers(db)));
+    let service = &world.service;
+    let body = |password: &str, token: Option<&str>| json!({"email": "bob@example.com", "password": password, "device_token": token});
+    let device = device_of(&service.post_from(HOME, "/auth/login", &body(PASSWORD, None)).await.expect(200));
+    for number in 0..25 {
+        let body = body(PASSWORD, Some(&device));
+        service.post_from(&network(number), "/auth/login", &body).await.expect(200);
+    }
+    for count in 1..=3 {
+        service.post_from(&network(99), "/auth/login", &body(WRONG, Some(&device))).await.expect(401);
+        assert_eq!(failures_of(service, "device"), count);
+        assert_full(service);
+    }
 }
