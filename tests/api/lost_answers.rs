@@ -30,7 +30,7 @@ const PEOPLE: [Person; 8] = [
 ];
 
 /// Executes each batch that writes twice, and returns the second result.
-struct LostAnswers(Arc<Sqlite>);
+pub struct LostAnswers(pub Arc<Sqlite>);
 
 impl Db for LostAnswers {
     fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {

@@ -65,4 +65,5 @@ mod tenants;
 mod throttle;
 mod throttle_devices;
 mod throttle_networks;
+mod throttle_places;
 mod unresolved;

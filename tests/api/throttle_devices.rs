@@ -77,19 +77,3 @@ async fn an_unlock_ends_all_waits_and_is_recorded() {
     service.call("POST", "/admin/users/2/unlock", &tokens.access, None).await.expect_error(403, "FORBIDDEN");
     assert_eq!(service.logs("User unlocked").len(), 1);
 }
-
-#[tokio::test]
-async fn devices_beyond_the_places_of_an_account_share_the_slots() {
-    let (service, _) = registered().await;
-    let mut devices = Vec::new();
-    for _ in 0..40 {
-        devices.push(device_of(&login(&service, HOME, PASSWORD, None).await.expect(200)));
-    }
-    for (number, device) in (0..).zip(&devices) {
-        login(&service, &network(number), WRONG, Some(device)).await.expect(401);
-    }
-    assert_eq!(sum(&service, "count(*)", "user/1/known/%"), 20);
-    assert_eq!(sum(&service, "sum(failures)", "user/1/%"), 40, "every guess counts");
-    assert_eq!(sum(&service, "max(closed_until)", "user/1/%"), 0, "known devices close nothing");
-    assert!(sum(&service, "count(*)", "%") <= 52);
-}

@@ -4,8 +4,9 @@
 //! signed in within 90 days. It then has only its own wait. All other networks share 32 counters by a keyed hash, and
 //! waits for all of them together. So strangers add at most 32 rows to an account.
 //!
-//! A device has a row only after a failure. If no place is left for one, it counts in the slot of its network, without
-//! the waits for all unknown networks. After 100 failures in a row, a device or a network is no longer known.
+//! A device has a row only after a failure, and no wait without one. If no place is left, its first failure replaces
+//! another row: `store::password::places` has the order. After 100 failures in a row, a device or a network is no longer
+//! known.
 
 use serde::Deserialize;
 
@@ -26,6 +27,8 @@ pub struct StoredCounter {
     pub tag: Option<String>,
     /// Failures in a row.
     pub failures: i64,
+    /// The last failure, in milliseconds since the Unix epoch.
+    pub failed_at: i64,
     /// End of the wait of this counter, in milliseconds since the Unix epoch.
     pub blocked_until: i64,
     /// End of the wait of all unknown networks.
@@ -54,10 +57,8 @@ pub enum Kind {
     Reauthentication,
     /// A known network. That of the registration has a row only after a failure or another sign-in.
     Network,
-    /// A known device; its first failure adds its row.
+    /// A known device; its first failure adds its row, or replaces another one.
     Device,
-    /// A known device without a place for a row.
-    Overflow,
     /// A network from which the account did not sign in.
     Unknown,
 }
@@ -69,7 +70,7 @@ pub struct Counter {
     pub scope: Scope,
     /// Determines which waits apply.
     pub kind: Kind,
-    /// The row of an unknown network; a known device falls back to it if its own row was not to be had.
+    /// The row of an unknown network; a known network falls back to it if its own row was not to be had.
     pub key: String,
     /// Names the row of a known network or device.
     pub tag: Option<String>,
@@ -93,10 +94,13 @@ pub struct Standing {
     pub is_blocked: bool,
 }
 
+/// The start of the tags of devices. The SQL repeats it.
+const DEVICE: &str = "device/";
+
 /// The tag of a device.
 #[must_use]
 pub fn device_tag(id: &TokenId) -> String {
-    format!("device/{}", id.as_str())
+    format!("{DEVICE}{}", id.as_str())
 }
 
 /// Finds the counter of an attempt among those of the account. `registered_from` is the tag of the network of a
@@ -120,11 +124,8 @@ pub fn judge(
         match find(counters, &tag) {
             Some(own) if own.failures >= MAX_FAILURES => {}
             Some(own) => return stand(Kind::Device, Some(tag), is_waiting(own)),
-            None if has_place(counters) => return stand(Kind::Device, Some(tag), false),
-            None if shared.is_none_or(|slot| slot.failures < MAX_FAILURES) => {
-                return stand(Kind::Overflow, None, shared.is_some_and(is_waiting));
-            }
-            None => {}
+            None if are_devices_used_up(counters, now) => {}
+            None => return stand(Kind::Device, Some(tag), false),
         }
     }
     let (tag, own) = network_of(counters, registered_from, client);
@@ -169,8 +170,21 @@ fn find<'a>(counters: &'a [StoredCounter], tag: &str) -> Option<&'a StoredCounte
 }
 
 fn has_place(counters: &[StoredCounter]) -> bool {
-    i64::try_from(counters.iter().filter(|counter| counter.tag.is_some()).count())
-        .is_ok_and(|places| places < MAX_KNOWN)
+    is_below_most(counters.iter().filter(|counter| counter.tag.is_some()))
+}
+
+/// Does every place have a device that guesses have used up? A further device would replace one of them, which would then
+/// have another guess. So more than [`MAX_KNOWN`] stolen tokens have no more guesses than as many.
+fn are_devices_used_up(counters: &[StoredCounter], now: Timestamp) -> bool {
+    let is_device = |counter: &StoredCounter| counter.tag.as_deref().is_some_and(|tag| tag.starts_with(DEVICE));
+    let is_used_up = |counter: &StoredCounter| {
+        counter.failures >= MAX_FAILURES && counter.failed_at > now.millis() - KNOWN_FOR_MS && is_device(counter)
+    };
+    !is_below_most(counters.iter().filter(|counter| is_used_up(counter)))
+}
+
+fn is_below_most<'a>(places: impl Iterator<Item = &'a StoredCounter>) -> bool {
+    i64::try_from(places.count()).is_ok_and(|places| places < MAX_KNOWN)
 }
 
 #[cfg(test)]

@@ -134,16 +134,31 @@ fn a_wait_ends_at_its_end_and_concerns_only_the_networks_of_its_slot() {
     assert_eq!(stand(&[until(NOW.millis() + 1)], &elsewhere.unwrap(), None), (Kind::Unknown, false));
 }
 
+fn used_up(place: i64, tag: &str) -> StoredCounter {
+    StoredCounter { failures: 100, failed_at: NOW.millis() - 1, ..known(place, tag) }
+}
+
+/// Strangers fill every slot with failures, and known networks take all places.
 #[test]
-fn a_device_without_a_place_counts_in_the_slot_of_its_network_without_the_waits_of_all() {
-    let mut counters: Vec<StoredCounter> = (0..20).map(|place| known(place, &format!("network/{place}"))).collect();
+fn a_device_without_a_row_is_known_and_never_waits() {
+    let mut counters: Vec<StoredCounter> = (0..20).map(|place| used_up(place, &format!("network/{place}"))).collect();
     counters.push(flooded());
-    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Overflow, false));
-    counters.push(StoredCounter { blocked_until: NOW.millis() + 1, ..slot_of(HOME) });
-    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Overflow, true));
-    counters.pop();
-    counters.push(StoredCounter { failures: 100, ..slot_of(HOME) });
-    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Unknown, true));
-    counters.remove(3);
+    let slot = StoredCounter { blocked_until: i64::MAX, failures: 100, closed_until: i64::MAX, ..slot_of(HOME) };
+    counters.push(slot);
+    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Device, false));
+    assert_eq!(stand(&counters, HOME, None), (Kind::Unknown, true));
+}
+
+/// A further token would replace one of the used-up devices, which would then have guesses again.
+#[test]
+fn a_device_without_a_row_is_unknown_while_guesses_have_used_up_a_device_in_every_place() {
+    let mut counters: Vec<StoredCounter> = (0..20).map(|place| used_up(place, &format!("device/{place}"))).collect();
+    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Unknown, false));
+    counters[7].failures = 99;
+    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Device, false));
+    counters[7] = used_up(7, "network/7");
+    assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Device, false));
+    // Its tokens have expired, so its place may be taken.
+    counters[7] = StoredCounter { failed_at: NOW.millis() - 90 * DAY_MS, ..used_up(7, "device/7") };
     assert_eq!(stand(&counters, HOME, Some(&device())), (Kind::Device, false));
 }

@@ -1,4 +1,5 @@
 //! Password hashes, and the throttles of guesses.
 
 pub mod credentials;
+mod places;
 pub mod throttle;

@@ -5,37 +5,24 @@ use crate::domain::account::email::Email;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::standing::{Counter, Kind, StoredCounter};
 use crate::domain::limits::throttle::{
-    DAY_MS, FIRST_WAIT_MS, FREE_FAILURES, FREE_FAILURES_OF_ALL, MAX_DOUBLINGS, MAX_FAILURES, MAX_KNOWN, MAX_WAIT_MS,
-    Scope,
+    DAY_MS, FIRST_WAIT_MS, FREE_FAILURES, FREE_FAILURES_OF_ALL, KNOWN_FOR_MS, MAX_DOUBLINGS, MAX_FAILURES, MAX_KNOWN,
+    MAX_WAIT_MS, Scope,
 };
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::RequestInfo;
 use crate::store::authz::grants::actor_is_platform_admin;
 use crate::store::owned::Owned;
+use crate::store::password::places::{failures_go_on, free_place, known_row, recent_failures, replaced_place};
 
 const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without a wait");
-
-/// The row of a known network or device. Every statement computes it anew, since a concurrent sign-in may have moved it.
-macro_rules! known_row {
-    ($tag:literal) => {
-        concat!("(SELECT key FROM throttles WHERE key > :first_known AND key < :last_known AND tag = ", $tag, ")")
-    };
-}
-
-/// The next free place of known networks and devices; NULL if all are taken. Places are numbered without gaps.
-macro_rules! free_place {
-    () => {
-        "(SELECT CASE WHEN count(*) < :max_known THEN :first_known || printf('%02d', count(*)) END
-          FROM throttles WHERE key > :first_known AND key < :last_known)"
-    };
-}
 
 /// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting waits: `wait_ms` of the domain in SQL.
 /// A wait is never shortened, because concurrent guesses are written in any order. The first failure of a counter never
 /// causes a wait of its own. With `:closes_all`, the failures of all slots together cause a wait for all of them.
 ///
 /// With 0 it still writes, so that a refusal during a wait takes as long. A batch that is executed again counts nothing.
+/// With `:may_replace`, a failure takes the place of another known network or device if all are taken.
 const COUNT_FAILURE: &str = concat!(
     "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until, nonce)
      SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
@@ -49,6 +36,8 @@ const COUNT_FAILURE: &str = concat!(
     known_row!(":tag"),
     ", CASE WHEN :may_add = 1 THEN ",
     free_place!(),
+    " END, CASE WHEN :may_replace = 1 THEN ",
+    replaced_place!(),
     " END, :key) AS place,
             coalesce(sum(failures), 0) AS total,
             coalesce(sum(CASE WHEN failed_at > :now - :day THEN recent_failures END), 0) AS recent
@@ -56,19 +45,24 @@ const COUNT_FAILURE: &str = concat!(
      )
      WHERE :user_id IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = :user_id AND erasure_cursor IS NULL)
      ON CONFLICT (key) DO UPDATE SET
-         failures = failures + :failures,
-         recent_failures = CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures,
+         tag = excluded.tag,
+         failures = failures * ",
+    failures_go_on!(),
+    " + :failures,
+         recent_failures = ",
+    recent_failures!(),
+    ",
          failed_at = max(failed_at, excluded.failed_at),
-         blocked_until = CASE
-             WHEN :failures = 0
-               OR CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures <= :free_failures
-             THEN blocked_until
-             ELSE max(blocked_until, :now + min(:first_wait << min(
-                 CASE WHEN failed_at > :now - :day THEN recent_failures ELSE 0 END + :failures - :free_failures - 1,
-                 :max_doublings
-             ), :max_wait))
-         END,
-         closed_until = max(closed_until, excluded.closed_until), nonce = excluded.nonce
+         blocked_until = max(blocked_until * ",
+    failures_go_on!(),
+    ", CASE WHEN :failures = 0 OR ",
+    recent_failures!(),
+    " <= :free_failures THEN 0
+              ELSE :now + min(:first_wait << min(",
+    recent_failures!(),
+    " - :free_failures - 1, :max_doublings), :max_wait) END),
+         closed_until = max(closed_until, excluded.closed_until), nonce = excluded.nonce,
+         signed_in_at = CASE WHEN tag IS excluded.tag THEN signed_in_at END
      WHERE nonce IS NOT excluded.nonce"
 );
 
@@ -79,10 +73,7 @@ macro_rules! no_wait {
              SELECT 1 FROM throttles WHERE key > :first_known AND key < :last_known AND tag = :tag
              AND (blocked_until > :now OR failures >= :max_failures)
          )
-         AND NOT EXISTS (
-             SELECT 1 FROM throttles
-             WHERE key = :slot AND (blocked_until > :now OR (:is_overflow = 1 AND failures >= :max_failures))
-         )
+         AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :slot AND blocked_until > :now)
          AND NOT EXISTS (
              SELECT 1 FROM throttles WHERE key > :first_unknown AND key < :last_unknown AND closed_until > :now
              AND :is_unknown = 1
@@ -93,27 +84,28 @@ pub(in crate::store) use no_wait;
 
 /// Other kinds of counters within the range are not used.
 const SELECT_BY_EMAIL: &str = "
-    SELECT t.key, t.tag, t.failures, t.blocked_until, t.closed_until, t.signed_in_at
+    SELECT t.key, t.tag, t.failures, t.failed_at, t.blocked_until, t.closed_until, t.signed_in_at
     FROM users AS u JOIN throttles AS t ON t.key > 'user/' || u.id || '/known/' AND t.key < 'user/' || u.id || '/unknown0'
     WHERE u.email = :email";
 
 /// The counters of addresses without an account.
 const SELECT_RANGE: &str = "
-    SELECT key, tag, failures, blocked_until, closed_until, signed_in_at FROM throttles WHERE key > :first AND key < :last";
+    SELECT key, tag, failures, failed_at, blocked_until, closed_until, signed_in_at FROM throttles
+    WHERE key > :first AND key < :last";
 
 /// Notes the network of a sign-in, if its session was opened: in its own row, else in a free place, else in the place of
-/// the network or device that is unused for longest. A network that was noted within a day is not written again. A row
-/// with the hash of another `SECRET_KEY` (`:known_as`) gets the new hash. Unless the sign-in was known by its device, it
-/// resets the failures of the network.
+/// another network or device. A network that was noted within a day is not written again. A row with the hash of another
+/// `SECRET_KEY` (`:known_as`) gets the new hash. Unless the sign-in was known by its device, it resets the failures of the
+/// network.
 const NOTE_NETWORK: &str = concat!(
     "INSERT INTO throttles (key, tag, failures, blocked_until, signed_in_at)
      SELECT coalesce(",
     known_row!(":known_as"),
     ", ",
     free_place!(),
-    ", (SELECT key FROM (
-            SELECT key, min(coalesce(signed_in_at, 0)) FROM throttles WHERE key > :first_known AND key < :last_known
-        ))), :network, 0, 0, :now
+    ", ",
+    replaced_place!(),
+    "), :network, 0, 0, :now
      WHERE EXISTS (SELECT 1 FROM sessions WHERE id = :session_id) AND NOT EXISTS (
          SELECT 1 FROM throttles
          WHERE key > :first_known AND key < :last_known AND tag = :network
@@ -245,6 +237,7 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, request:
         .bind("user_id", scope.user_id())
         .bind("failures", failures)
         .bind("may_add", matches!(counter.kind, Kind::Device | Kind::Network))
+        .bind("may_replace", counter.kind == Kind::Device && failures > 0)
         .bind("closes_all", counter.kind == Kind::Unknown)
         .bind("now", request.now)
         .bind("nonce", request.stamp.nonce())
@@ -253,6 +246,7 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, request:
         .bind("free_failures_of_all", FREE_FAILURES_OF_ALL)
         .bind("max_failures", MAX_FAILURES)
         .bind("max_known", MAX_KNOWN)
+        .bind("known_for", KNOWN_FOR_MS)
         .bind("first_wait", FIRST_WAIT_MS)
         .bind("max_wait", MAX_WAIT_MS)
         .bind("max_doublings", MAX_DOUBLINGS)
@@ -261,11 +255,10 @@ pub(in crate::store) fn count_failure(counter: &Counter, failures: i64, request:
 /// Binds the values of [`no_wait`], apart from `:now`.
 pub(in crate::store) fn bind_guard(statement: Statement, counter: &Counter) -> Statement {
     let Counter { scope, kind, key, .. } = counter;
-    let slot = matches!(kind, Kind::Unknown | Kind::Overflow).then_some(key.as_str());
+    let slot = (*kind == Kind::Unknown).then_some(key.as_str());
     bind_unknown(bind_known(statement, *scope), *scope)
         .bind("tag", counter.tag.as_deref())
         .bind("slot", slot)
-        .bind("is_overflow", *kind == Kind::Overflow)
         .bind("is_unknown", *kind == Kind::Unknown)
         .bind("max_failures", MAX_FAILURES)
 }
@@ -277,7 +270,7 @@ pub(in crate::store) fn after_sign_in(
     session_id: SessionId,
     now: Timestamp,
 ) -> [Statement; 3] {
-    let is_by_device = matches!(counter.kind, Kind::Device | Kind::Overflow);
+    let is_by_device = counter.kind == Kind::Device;
     let take_over = bind_known(query(MOVE_SLOT), counter.scope)
         .bind("network", network_tag)
         .bind("key", (counter.kind == Kind::Unknown).then_some(counter.key.as_str()))
@@ -290,6 +283,7 @@ pub(in crate::store) fn after_sign_in(
         .bind("resets", !is_by_device)
         .bind("session_id", session_id)
         .bind("max_known", MAX_KNOWN)
+        .bind("known_for", KNOWN_FOR_MS)
         .bind("now", now)
         .bind("day", DAY_MS);
     let reset = bind_known(query(RESET_AFTER_SIGN_IN), counter.scope)
