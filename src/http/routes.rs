@@ -8,7 +8,7 @@
 //! The router is built from it, so no route lacks an access rule. A test compares it with `openapi.yaml`, line by line.
 
 use axum::Router;
-use axum::routing::{MethodFilter, on};
+use axum::routing::MethodFilter;
 
 use crate::domain::authz::Permission;
 #[cfg(feature = "campus")]
@@ -19,7 +19,8 @@ use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
-use crate::http::kit::access::{Rule, guarded, no_reading, reading};
+use crate::http::kit::access::{Rule, guarded};
+use crate::http::kit::operation::{Handler as _, Operation, fetching, responding};
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::{description, health, operator, pages};
@@ -69,15 +70,15 @@ macro_rules! access {
     };
 }
 
-macro_rules! endpoint {
-    ($rule:expr, $method:expr, => $handler:path) => {
-        guarded($rule, no_reading, on($method, $handler))
+macro_rules! operation {
+    (=> $handler:path) => {
+        Operation::acts(None, |parts| $handler.start(parts))
     };
-    ($rule:expr, $method:expr, reads $plan:path) => {
-        reading($rule, $method, $plan)
+    (reads $plan:path) => {
+        Operation::reads(|parts| responding(parts, $plan))
     };
-    ($rule:expr, $method:expr, reads $plan:path => $handler:path) => {
-        guarded($rule, $plan, on($method, $handler))
+    (reads $plan:path => $handler:path) => {
+        Operation::acts(Some(|parts| fetching(parts, $plan)), |parts| $handler.start(parts))
     };
 }
 
@@ -97,21 +98,15 @@ macro_rules! routes {
             limits: limits!($network $(, $user)?),
         }),*];
 
-        fn table() -> Router {
-            let router = Router::new();
-            $(
-                $(#[$attribute])?
-                let router = {
-                    const RULE: Rule = Rule {
-                        access: access!($access $(($($permission)::+ on $resource))?),
-                        limits: limits!($network $(, $user)?),
-                    };
-                    const _: () = assert!(RULE.is_limited(), "{}", $path);
-                    router.route($path, endpoint!(RULE, MethodFilter::$method, $(reads $plan)? $(=> $handler)?))
-                };
-            )*
-            router
-        }
+        /// The lines, as the router takes them.
+        const TABLE: &[(&str, Rule, MethodFilter, Operation)] = &[$($(#[$attribute])? {
+            const RULE: Rule = Rule {
+                access: access!($access $(($($permission)::+ on $resource))?),
+                limits: limits!($network $(, $user)?),
+            };
+            const _: () = assert!(RULE.is_limited(), "{}", $path);
+            ($path, RULE, MethodFilter::$method, operation!($(reads $plan)? $(=> $handler)?))
+        }),*];
     };
 }
 
@@ -209,7 +204,9 @@ routes! {
 
 /// The router of all routes and pages, under the base path.
 pub(super) fn router(base_path: &str) -> Router {
-    let table = table().merge(pages::router());
+    let table = TABLE.iter().fold(pages::router(), |router, &(path, rule, method, operation)| {
+        router.route(path, guarded(rule, method, operation))
+    });
     let router = if base_path.is_empty() {
         table
     } else {

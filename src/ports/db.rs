@@ -14,7 +14,7 @@ use crate::domain::ids::{
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, PortFuture};
+use crate::ports::{DbError, PortFuture, row};
 
 /// A value bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,10 +144,12 @@ impl Rows {
     /// # Errors
     /// [`DbError::Unreadable`] if a row does not have the shape of `T`.
     pub fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, DbError> {
-        // The error's own text may quote a stored value; its kind and position are enough to find it.
-        serde_json::from_str(self.0.get()).map_err(|error| {
-            DbError::Unreadable(format!("{:?} error in rows at column {}", error.classify(), error.column()))
-        })
+        let mut all = Vec::new();
+        row::each(self.0.get(), &mut |row| {
+            all.push(T::deserialize(row)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// The JSON text as it arrived.

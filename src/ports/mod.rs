@@ -8,6 +8,7 @@ mod db;
 mod db_error;
 mod gate;
 mod named_sql;
+mod row;
 
 pub use db::{Db, Rows, Statement, Value, query};
 pub use db_error::DbError;

@@ -7,7 +7,6 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod campus;
-pub mod deletion;
 pub mod outcome;
 pub mod owned;
 pub mod page;
@@ -22,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::ports::{Db, DbError, Gate, Outcome, Rows, Statement};
+use crate::ports::{Db, DbError, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
 use crate::store::read::Read;
 
@@ -76,17 +75,22 @@ impl Store {
 
     /// The same for a number of statements that depends on the case. An answer with another number of
     /// results than statements is no answer: found out here, once, so that no query has to think of it.
-    async fn batch_of(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DbError> {
-        let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let expected = statements.len();
-        let is_probe = pass.probe.is_some();
-        let answer = self.with_or_without_events(statements, is_probe).await.and_then(|results| match results.len() {
-            found if found == expected => Ok(results),
-            found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
-        });
-        self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
-        answer
+    ///
+    /// The future is boxed, so that it is not a part of the state machine of every use case.
+    fn batch_of(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        Box::pin(async move {
+            let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let expected = statements.len();
+            let is_probe = pass.probe.is_some();
+            let answer =
+                self.with_or_without_events(statements, is_probe).await.and_then(|results| match results.len() {
+                    found if found == expected => Ok(results),
+                    found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
+                });
+            self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
+            answer
+        })
     }
 
     /// Runs a statement past the circuit breaker, which neither refuses it nor learns its outcome: for the event of a command

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::sqlite::Sqlite;
-use crate::support::world::{Person, World};
+use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, clock};
 
 const PEOPLE: [Person; 6] = [
@@ -178,6 +178,7 @@ async fn every_statement_of_the_store_is_executed() {
     step_up(&world).await;
     let last = world.sign_in("root").await;
     world.set_active("second", false);
+    world.service.login(&address("second"), PASSWORD).await.expect_error(403, "AUTH_INACTIVE_USER");
     last.ask(&format!(r#"DELETE /users/me {{"password": "{PASSWORD}"}}"#)).await.expect(409);
     world.service.db.execute(
         "INSERT INTO users (id, email, password_hash, is_active, created_at, erasure_cursor)

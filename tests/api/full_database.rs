@@ -145,7 +145,6 @@ async fn a_batch_that_finds_no_space_is_repeated_without_its_events_which_go_to_
         line("disabled", 5, json!(1)),
         line("enabled", 5, json!(1)),
         line("role_removed", 3, json!(2)),
-        line("exported", 4, Value::Null),
         line("sessions_ended", 4, Value::Null),
         line("deleted", 5, Value::Null),
         line("sessions_ended", 4, Value::Null),

@@ -131,7 +131,8 @@ async fn a_flood_of_refusals_leaves_a_bounded_number_of_rows_and_bytes() {
         service.db.one(&format!("SELECT count(*) FROM audit_events WHERE count IS NOT NULL AND {condition}"))
     };
     assert!(count("TRUE") <= 5000 + 100, "{}", count("TRUE"));
-    assert!(count("TRUE") > 4500, "and the places are used: {}", count("TRUE"));
+    // Strangers fill four fifths of the places. The others are for refusals behind a token.
+    assert!((3900..4100).contains(&count("refusal_tag IS NOT NULL")), "{}", count("refusal_tag IS NOT NULL"));
     assert_eq!(count("user_id = 1 AND ip IS NOT NULL"), 20);
     assert_eq!(count("user_id = 1 AND ip IS NULL"), 4, "one per kind");
     let all: i64 = service.db.one("SELECT sum(count) FROM audit_events WHERE count IS NOT NULL");

@@ -4,12 +4,14 @@ use edge_auth::store::account::{admin, erasure, export, list, users};
 use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
-use edge_auth::store::campus::{course_deletion, course_lists, courses, enrollments, resources as campus_resources};
+use edge_auth::store::campus::{
+    course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
+};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
-use edge_auth::store::{audit, deletion, session};
+use edge_auth::store::{audit, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -19,7 +21,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("audit/refusals", audit::refusals::STATEMENTS),
-    ("deletion", deletion::STATEMENTS),
+    #[cfg(feature = "campus")]
+    ("deletion_marks", deletion_marks::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_deletion", course_deletion::STATEMENTS),

@@ -20,6 +20,7 @@
 //! no span of that length admits more than `max_probes` probes, whatever happens to them.
 
 pub mod copy;
+mod mode;
 mod policy;
 pub mod repetition;
 pub mod tally;
@@ -31,6 +32,7 @@ pub use window::{IsolateId, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
+use mode::Mode;
 use window::Window;
 
 /// A command of an operator.
@@ -107,29 +109,6 @@ pub struct Breaker {
     round: Round,
     #[serde(default)]
     version: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-enum Mode {
-    /// `failures` has times that an earlier version stored; this version moves them into the window.
-    Closed {
-        failures: Vec<i64>,
-        #[serde(default, skip_serializing_if = "Window::is_empty")]
-        window: Window,
-    },
-    /// With the time from which a probe is admitted.
-    Open { failure_count: u32, until: i64 },
-    /// With the expiry times of the probes' leases.
-    HalfOpen { failure_count: u32, leases: Vec<i64> },
-    /// Set by an operator, until the next command.
-    Forced { open: bool },
-}
-
-impl Mode {
-    const fn closed(window: Window) -> Self {
-        Self::Closed { failures: Vec::new(), window }
-    }
 }
 
 impl Default for Breaker {

@@ -1,10 +1,10 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
-use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::StatusCode;
+use axum::extract::{MatchedPath, Request};
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::domain::authz::Permission;
@@ -13,15 +13,16 @@ use crate::domain::ids::UniversityId;
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::problem::Code;
 use crate::http::kit::bearer::{bearer_token, challenge};
-use crate::http::kit::context::Configured;
+use crate::http::kit::context::{Configured, Found};
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
+use crate::http::kit::operation::{Operation, Plan, Planned};
+use crate::http::kit::path::{note_parameters, parameter};
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
-use crate::service;
-use crate::service::authz::admission::{Admission, Decided, Demand, Granted, Reading, admit, admit_anyone};
+use crate::service::authz::admission::{Admission, Decided, Demand, Reading, admit, admit_anyone};
 use crate::service::authz::caller::{Subject, verify};
 use crate::service::platform::operations::authenticate_operator;
-use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::authz::resources::Target;
 #[cfg(feature = "campus")]
 use crate::store::campus::resources::CampusTarget;
 
@@ -48,9 +49,6 @@ pub(in crate::http) struct Rule {
 }
 
 impl Rule {
-    /// For static files, which the database never sees.
-    pub(in crate::http) const STATIC: Self = Self { access: Access::Public, limits: Limits::Unlimited };
-
     /// Does the route have the kinds of limits that its access rule needs? The table does not compile otherwise.
     pub(in crate::http) const fn is_limited(self) -> bool {
         match self.access {
@@ -102,49 +100,13 @@ pub(crate) fn route_of(response: &Response) -> &str {
     response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
 }
 
-/// The read of an operation, made of its path, its query and the subject of its token. The access rule takes it along in
-/// the batch that reads the caller. A plan is not async: it builds statements and cannot run them.
-pub(in crate::http) type Plan<I, T> = fn(I) -> Reading<T>;
-
-/// The plan of an operation without such a read.
-pub(in crate::http) fn no_reading((): ()) -> Reading<()> {
-    Reading::nothing()
+/// The route of an operation: its handler runs only if the rule allows it.
+pub(in crate::http) fn guarded(rule: Rule, method: MethodFilter, operation: Operation) -> MethodRouter {
+    noted(on(method, move |request: Request| perform(rule, operation, request)))
 }
 
-/// An operation that only reads. Its plan says how to respond, too.
-pub(in crate::http) fn reading<I: FromRequestParts<()> + Send + 'static>(
-    rule: Rule,
-    method: MethodFilter,
-    plan: Plan<I, Response>,
-) -> MethodRouter {
-    let handler = move |request: Request| async move {
-        let (mut parts, _) = request.into_parts();
-        let challenge = rule.challenge(&parts);
-        let admission = admitted(rule, plan, &mut parts).await;
-        with_challenge(challenge, admission.map_or_else(|refused| refused, |admission| admission.result))
-    };
-    limited_and_noted(rule.limits, on(method, handler))
-}
-
-/// Wraps a handler in the access rule. The handler gets the result of the plan as [`Fetched`].
-pub(in crate::http) fn guarded<I, T>(rule: Rule, plan: Plan<I, T>, handler: MethodRouter) -> MethodRouter
-where
-    I: FromRequestParts<()> + Send + 'static,
-    T: Clone + Send + Sync + 'static,
-{
-    let handler = match rule.access {
-        Access::Public => handler,
-        _ => handler.route_layer(from_fn(move |request, next| admit_or_refuse(rule, plan, request, next))),
-    };
-    limited_and_noted(rule.limits, handler)
-}
-
-/// The limit per client network comes before the access rule.
-fn limited_and_noted(limits: Limits, handler: MethodRouter) -> MethodRouter {
-    let handler = match limits.network() {
-        None => handler,
-        Some(limit) => handler.route_layer(from_fn(move |request, next| network_limited(limit, request, next))),
-    };
+/// Notes the pattern of the path, for the access log.
+pub(in crate::http) fn noted(handler: MethodRouter) -> MethodRouter {
     handler.layer(from_fn(note_route))
 }
 
@@ -157,50 +119,34 @@ async fn note_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// The resource in the path, as read by the access rule.
-#[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
-pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
-
-/// The result of the route's plan.
-#[derive(Clone)]
-pub(in crate::http) struct Fetched<T>(pub(in crate::http) T);
-
-async fn admit_or_refuse<I, T>(rule: Rule, plan: Plan<I, T>, request: Request, next: Next) -> Response
-where
-    I: FromRequestParts<()> + Send,
-    T: Clone + Send + Sync + 'static,
-{
+/// The limit per client network comes before the access rule.
+async fn perform(rule: Rule, operation: Operation, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
+    if let Err(refusal) = network_limited(rule.limits, &parts).await {
+        return refusal.into_response();
+    }
+    note_parameters(&mut parts).await;
     let challenge = rule.challenge(&parts);
-    let response = match admitted(rule, plan, &mut parts).await {
-        Ok(Admission { caller, resource, result }) => {
-            parts.extensions.insert(Fetched(result));
-            if let Some(caller) = caller {
-                parts.extensions.insert(caller);
-            }
-            if let Some(resource) = resource {
-                parts.extensions.insert(Found(resource));
-            }
-            next.run(Request::from_parts(parts, body)).await
+    let response = match admitted(rule, operation.plan, &mut parts).await {
+        Ok(Planned::Response(response)) => Ok(response),
+        Ok(Planned::Extensions(fetched)) => {
+            parts.extensions.extend(fetched);
+            operation.run(parts, body).await
         }
-        Err(refused) => refused,
+        Err(refusal) => Err(refusal),
     };
-    with_challenge(challenge, response)
+    with_challenge(challenge, response.into_response())
 }
 
 /// Decides the access rule of a route. The plan's rows are decoded only if the rule allows the caller.
-async fn admitted<I, T>(rule: Rule, plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
-where
-    I: FromRequestParts<()> + Send,
-    T: 'static,
-{
+async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<Planned, Refusal> {
     let limits = rule.limits;
     match rule.access {
+        Access::Public if plan.is_none() => Ok(Planned::Extensions(Extensions::new())),
         Access::Public => admitted_without_token(plan, parts).await,
         Access::OptionalUser => match admitted_by_token(Ok(None), limits, plan, parts).await {
             // A token without an active user and a live session counts as none. A failure of the database is reported.
-            Err(refused) if matches!(refused.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Err(refused) if matches!(refused.status(), 401 | 403) => {
                 parts.extensions.remove::<Subject>();
                 admitted_without_token(plan, parts).await
             }
@@ -208,88 +154,67 @@ where
         },
         Access::User => admitted_by_token(Ok(None), limits, plan, parts).await,
         Access::Permit(permission, resource) => {
-            let target = resource.target(path_id(parts).await.as_deref());
+            let target = resource.target(parameter(parts, "id"));
             let demand = target.map(|target| Some(Demand { permission, target }));
             admitted_by_token(demand, limits, plan, parts).await
         }
         Access::Operator => {
-            let configured = Configured::of(parts).map_err(Refusal::into_response)?;
-            authenticate_operator(&configured.service(), bearer_token(&parts.headers)).map_err(refused)?;
+            authenticate_operator(&Configured::of(parts)?.service(), bearer_token(&parts.headers))?;
             admitted_without_token(plan, parts).await
         }
     }
 }
 
-/// The text of the path parameter `id`.
-async fn path_id(parts: &mut Parts) -> Option<String> {
-    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned())
-}
-
 /// Access comes before everything else that the request may have wrong. With a malformed path or query, the plan is not
 /// made, and the caller is told only if the rule allows the caller.
-async fn admitted_by_token<I, T>(
+async fn admitted_by_token(
     demand: Result<Option<Demand>, Code>,
     limits: Limits,
-    plan: Plan<I, T>,
+    plan: Option<Plan>,
     parts: &mut Parts,
-) -> Result<Admission<T>, Response>
-where
-    I: FromRequestParts<()> + Send,
-    T: 'static,
-{
-    let configured = Configured::of(parts).map_err(Refusal::into_response)?;
-    let token = bearer_token(&parts.headers).ok_or_else(|| Refusal::from(Code::TokenInvalid).into_response())?;
-    let subject = verify(&configured.service(), token).map_err(refused)?;
+) -> Result<Planned, Refusal> {
+    let configured = Configured::of(parts)?;
+    let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
+    let subject = verify(&configured.service(), token)?;
     parts.extensions.insert(subject);
-    let input = input_of(parts).await;
-    let (demand, reading) = match (demand, input) {
-        (Ok(demand), Ok(input)) => (demand, Ok(plan(input))),
-        (Ok(demand), Err(response)) => (demand, Err(response)),
-        (Err(code), _) => (None, Err(Refusal::from(code).into_response())),
+    let (demand, reading, fault) = match (demand, planned(plan, parts)) {
+        (Ok(demand), Ok(reading)) => (demand, reading, None),
+        (Ok(demand), Err(refusal)) => (demand, nothing(), Some(refusal)),
+        (Err(code), _) => (None, nothing(), Some(code.into())),
     };
     parts.extensions.insert(Decided { subject, demand });
-    match reading {
-        Ok(reading) => granted(&configured, limits, subject, demand, reading).await?.admission().map_err(refused),
-        Err(response) => {
-            granted(&configured, limits, subject, demand, Reading::nothing()).await?;
-            Err(response)
-        }
+    let granted = admit(&configured.service(), subject, demand, reading).await?;
+    // The limit per user counts callers to whom access was granted, even if their request has another fault.
+    user_limited(&configured, limits, granted.caller()).await?;
+    if let Some(refusal) = fault {
+        return Err(refusal);
+    }
+    let Admission { caller, resource, result } = granted.admission()?;
+    if let Some(caller) = caller {
+        parts.extensions.insert(caller);
+    }
+    if let Some(resource) = resource {
+        parts.extensions.insert(Found(resource));
+    }
+    Ok(result)
+}
+
+async fn admitted_without_token(plan: Option<Plan>, parts: &mut Parts) -> Result<Planned, Refusal> {
+    let configured = Configured::of(parts)?;
+    let reading = planned(plan, parts)?;
+    Ok(admit_anyone(&configured.service(), reading).await?.result)
+}
+
+/// The read of an operation. One without a plan takes no parameters.
+fn planned(plan: Option<Plan>, parts: &mut Parts) -> Result<Reading<Planned>, Refusal> {
+    match plan {
+        Some(plan) => plan(parts),
+        None => query::refuse_unread(parts).map(|()| nothing()),
     }
 }
 
-/// The limit per user counts callers to whom access was granted, even if their request has another fault.
-async fn granted<T: 'static>(
-    configured: &Configured,
-    limits: Limits,
-    subject: Subject,
-    demand: Option<Demand>,
-    reading: Reading<T>,
-) -> Result<Granted<T>, Response> {
-    let granted = admit(&configured.service(), subject, demand, reading).await.map_err(refused)?;
-    user_limited(configured, limits, granted.caller()).await.map_err(Refusal::into_response)?;
-    Ok(granted)
-}
-
-async fn admitted_without_token<I, T>(plan: Plan<I, T>, parts: &mut Parts) -> Result<Admission<T>, Response>
-where
-    I: FromRequestParts<()> + Send,
-    T: 'static,
-{
-    let configured = Configured::of(parts).map_err(Refusal::into_response)?;
-    let input = input_of(parts).await?;
-    admit_anyone(&configured.service(), plan(input)).await.map_err(refused)
-}
-
-/// The input of a plan. An operation whose plan reads no query takes no parameters.
-async fn input_of<I: FromRequestParts<()>>(parts: &mut Parts) -> Result<I, Response> {
-    let input = I::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
-    query::refuse_unread(parts).map_err(Refusal::into_response)?;
-    Ok(input)
-}
-
-fn refused(error: service::Error) -> Response {
-    Refusal::from(error).into_response()
+fn nothing() -> Reading<Planned> {
+    Reading::nothing().map(|()| Planned::Extensions(Extensions::new()))
 }
 
 fn with_challenge(challenge: Option<BearerChallenge>, mut response: Response) -> Response {

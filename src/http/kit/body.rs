@@ -7,7 +7,6 @@
 use std::error::Error;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -15,7 +14,6 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
 
-use crate::domain::problem::Problem;
 use crate::domain::settings::Settings;
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid, json_invalid};
@@ -71,32 +69,35 @@ pub(in crate::http) trait FromFields: Sized {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
 }
 
-/// A validated body. It consumes the request, so it must be a handler's last argument.
+/// A validated body. It must be a handler's last argument.
+pub(in crate::http) trait FromBody: Sized {
+    /// May the body be absent?
+    const IS_OPTIONAL: bool;
+
+    /// Reads the value as [`FromFields::read`] does.
+    fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
+}
+
+/// A body that the operation needs.
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 
-impl<S: Sync, T: FromFields> FromRequest<S> for JsonBody<T> {
-    type Rejection = Refusal;
+impl<T: FromFields> FromBody for JsonBody<T> {
+    const IS_OPTIONAL: bool = false;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        read(request, false).await.map(Self)
+    fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        T::read(fields, settings).map(Self)
     }
 }
 
 /// The same for an operation that needs no body. An absent one is read like an object without members.
 pub(in crate::http) struct OptionalJsonBody<T>(pub(in crate::http) T);
 
-impl<S: Sync, T: FromFields> FromRequest<S> for OptionalJsonBody<T> {
-    type Rejection = Refusal;
+impl<T: FromFields> FromBody for OptionalJsonBody<T> {
+    const IS_OPTIONAL: bool = true;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        read(request, true).await.map(Self)
+    fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        T::read(fields, settings).map(Self)
     }
-}
-
-async fn read<T: FromFields>(request: Request, is_optional: bool) -> Result<T, Refusal> {
-    let (mut fields, configured) = read_fields(request, is_optional).await?;
-    let value = T::read(&mut fields, configured.settings());
-    value.map_err(|Invalid| Problem::validation(fields.into_faults()).into())
 }
 
 async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refusal> {
@@ -106,8 +107,12 @@ async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refu
     Ok(())
 }
 
-async fn read_fields(request: Request, is_optional: bool) -> Result<(Fields, Configured), Refusal> {
-    let (parts, body) = request.into_parts();
+/// Reads the body of a request, up to its fields.
+pub(in crate::http) async fn read_fields(
+    parts: Parts,
+    body: Body,
+    is_optional: bool,
+) -> Result<(Fields, Configured), Refusal> {
     let configured = Configured::of(&parts)?;
     query::refuse_unread(&parts)?;
     if is_coded(&parts.headers) {

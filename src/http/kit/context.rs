@@ -1,9 +1,8 @@
-//! Extractors that every handler can use: the settings, the ports, the caller.
+//! Extractors that every handler can use: the settings, the ports, the caller, the resource.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
 use crate::domain::event_keys::EventStamp;
@@ -16,12 +15,14 @@ use crate::domain::session::token::TokenAuthority;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
+use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, AwaitHashSlot, Background, Entropy, Limiter};
 use crate::service;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
+use crate::store::authz::resources::ResourceRow;
 
 /// The one moment at which every decision about a request is made: its arrival or, if the operation reads a body, the end
 /// of the body, which may take seconds. Otherwise a slow client could date its request back.
@@ -173,10 +174,8 @@ impl Configured {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Configured {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+impl FromParts for Configured {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         Self::of(parts)
     }
 }
@@ -184,30 +183,35 @@ impl<S: Sync> FromRequestParts<S> for Configured {
 /// The subject of the access token, for the plan of a route. The signature is verified; access is not decided yet.
 pub(crate) struct Bearer(pub(crate) Subject);
 
-impl<S: Sync> FromRequestParts<S> for Bearer {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+impl FromParts for Bearer {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         parts.extensions.get().copied().map(Self).ok_or_else(|| Code::TokenInvalid.into())
     }
 }
 
 /// The same on a route on which authentication is optional.
-impl<S: Sync> OptionalFromRequestParts<S> for Bearer {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
-        Ok(parts.extensions.get().copied().map(Self))
+impl FromParts for Option<Bearer> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        Ok(parts.extensions.get().copied().map(Bearer))
     }
 }
 
 /// The caller, authenticated by the route's access rule. On a route without such a rule the request is refused.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
-impl<S: Sync> FromRequestParts<S> for SignedIn {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+impl FromParts for SignedIn {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         parts.extensions.get().cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
+    }
+}
+
+/// The resource in the path, as read by the access rule.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "campus"), expect(dead_code, reason = "only campus has routes that use it"))]
+pub(in crate::http) struct Found(pub(in crate::http) ResourceRow);
+
+impl FromParts for Found {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        parts.extensions.get().copied().ok_or_else(|| Refusal::internal("the route's access rule reads no resource"))
     }
 }

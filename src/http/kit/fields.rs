@@ -12,6 +12,7 @@ use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::unicode::Normalize;
 use crate::http::kit::json::{JsonText, Object};
+use crate::http::kit::refusal::Refusal;
 
 /// At least one fault was noted, so there is no value.
 pub(in crate::http) struct Invalid;
@@ -51,9 +52,9 @@ impl Fields {
         Ok(Self { object, faults: Vec::new(), normalize, caller_address })
     }
 
-    /// All faults found so far.
-    pub(in crate::http) fn into_faults(self) -> Vec<Fault> {
-        self.faults
+    /// The refusal of a body, with all its faults.
+    pub(in crate::http) fn into_refusal(self) -> Refusal {
+        Problem::validation(self.faults).into()
     }
 
     fn note<T>(&mut self, field: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Invalid> {

@@ -1,8 +1,6 @@
 //! The rate limits of a route: which it has, and the refusal of a client or a user over its allowance.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::request::Parts;
 
 use crate::domain::limits::{Counter, RateLimit, UserLimit};
 use crate::domain::problem::Problem;
@@ -43,16 +41,12 @@ impl Limits {
 }
 
 /// Refuses a client over its rate limit, before a token is verified, the body read or the database queried.
-pub(in crate::http) async fn network_limited(limit: RateLimit, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let admitted = match Configured::of(&parts) {
-        Ok(configured) => admit(&configured, limit.counters(configured.peer()), limit.period_ms()).await,
-        Err(refusal) => Err(refusal),
+pub(in crate::http) async fn network_limited(limits: Limits, parts: &Parts) -> Result<(), Refusal> {
+    let Some(limit) = limits.network() else {
+        return Ok(());
     };
-    match admitted {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(refusal) => refusal.into_response(),
-    }
+    let configured = Configured::of(parts)?;
+    admit(&configured, limit.counters(configured.peer()), limit.period_ms()).await
 }
 
 /// Refuses a user over the rate limit, before the body is read and the use case runs.

@@ -1,11 +1,13 @@
-//! Ids in paths, and the rows that the access rule read.
+//! Ids in paths.
+
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, SessionId, UniversityId, UserId};
 use crate::domain::problem::Code;
-use crate::http::kit::access::{Fetched, Found};
+use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
 
 /// An id that can be a path parameter.
@@ -39,31 +41,30 @@ path_id! {
     UserId "id";
 }
 
+/// The parameters of the path, decoded.
+#[derive(Clone)]
+struct PathParams(Arc<RawPathParams>);
+
+/// Notes the parameters of the path, for [`parameter`].
+pub(in crate::http) async fn note_parameters(parts: &mut Parts) {
+    if let Ok(params) = RawPathParams::from_request_parts(parts, &()).await
+        && params.iter().next().is_some()
+    {
+        parts.extensions.insert(PathParams(Arc::new(params)));
+    }
+}
+
+/// The text of a path parameter.
+pub(in crate::http) fn parameter<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let PathParams(params) = parts.extensions.get()?;
+    params.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
 /// The id in the path. Malformed text gets the same 404 as an unknown id.
 pub(in crate::http) struct Id<T>(pub(in crate::http) T);
 
-impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Code::NotFound)?;
-        let text = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, value)| value);
-        text.and_then(T::parse).map(Self).ok_or_else(|| Code::NotFound.into())
-    }
-}
-
-impl<S: Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Fetched<T> {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get().cloned().ok_or_else(|| Refusal::internal("the route has another plan"))
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Found {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get().copied().ok_or_else(|| Refusal::internal("the route's access rule reads no resource"))
+impl<T: PathId> FromParts for Id<T> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        parameter(parts, T::NAME).and_then(T::parse).map(Self).ok_or_else(|| Code::NotFound.into())
     }
 }

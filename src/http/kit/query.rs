@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
 
@@ -14,6 +13,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::http::kit::context::Configured;
+use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
 use crate::store::account::export::ExportCursor;
 use crate::store::account::list::UserFilter;
@@ -132,10 +132,8 @@ fn decoded(text: &str) -> Option<String> {
 
 macro_rules! from_query {
     ($name:ident, $read:expr) => {
-        impl<S: Sync> FromRequestParts<S> for $name {
-            type Rejection = Refusal;
-
-            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        impl FromParts for $name {
+            fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
                 let mut query = Query::of(parts);
                 let read: fn(&mut Query<'_>, &Parts) -> Result<Self, Refusal> = $read;
                 let value = read(&mut query, parts)?;

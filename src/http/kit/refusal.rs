@@ -73,6 +73,11 @@ impl Refusal {
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self { error: Error::Problem(Code::Internal.into()), cause: Some(cause.into()) }
     }
+
+    /// The status code of the response.
+    pub(crate) const fn status(&self) -> u16 {
+        self.error.status()
+    }
 }
 
 impl From<Problem> for Refusal {

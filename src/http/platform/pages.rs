@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
-use crate::http::kit::access::{Rule, guarded, no_reading};
+use crate::http::kit::access::noted;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::etag;
@@ -53,8 +55,7 @@ pub(in crate::http) fn router() -> Router {
     let router = Router::new().route("/", root());
     let router = router.route("/docs/", redirect("/docs")).route("/redoc/", redirect("/redoc"));
     PAGES.iter().fold(router, |router, page| {
-        let handler = move |configured: Configured, headers: HeaderMap| show(configured, headers, page);
-        router.route(page.path, guarded(Rule::STATIC, no_reading, get(handler)))
+        router.route(page.path, noted(get(move |request: Request| show(request.into_parts().0, page))))
     })
 }
 
@@ -64,12 +65,13 @@ pub(in crate::http) fn root() -> MethodRouter {
 }
 
 fn redirect(path: &'static str) -> MethodRouter {
-    guarded(Rule::STATIC, no_reading, get(async move |configured: Configured| to_page(&configured, path)))
+    noted(get(async move |request: Request| to_page(&request.into_parts().0, path)))
 }
 
-async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -> Result<Response, Refusal> {
+async fn show(parts: Parts, page: &'static Page) -> Result<Response, Refusal> {
+    let configured = Configured::of(&parts)?;
     let tag = etag::of(&configured, page.asset).await?;
-    if etag::is_known(&headers, &tag) {
+    if etag::is_known(&parts.headers, &tag) {
         return Ok(etag::not_modified(tag));
     }
     let stream = configured.assets().stream(page.asset).await?;
@@ -83,8 +85,8 @@ async fn show(configured: Configured, headers: HeaderMap, page: &'static Page) -
     Ok(response)
 }
 
-fn to_page(configured: &Configured, path: &'static str) -> Result<Response, Refusal> {
-    let location = format!("{}{path}", configured.settings().presentation.base_path);
+fn to_page(parts: &Parts, path: &'static str) -> Result<Response, Refusal> {
+    let location = format!("{}{path}", Configured::of(parts)?.settings().presentation.base_path);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let location = HeaderValue::try_from(location).map_err(|error| Refusal::internal(error.to_string()))?;

@@ -93,7 +93,7 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_BY_EMAIL,
 ];
 
-/// Lists users in the order of their registration, at most [`PageRequest::examined`] of them per page. The page is empty
+/// Lists users in the order of their registration, a bounded number of them per page. The page is empty
 /// unless the caller administers the platform.
 #[must_use]
 pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {

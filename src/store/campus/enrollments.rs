@@ -10,11 +10,12 @@ use crate::ports::{DbError, Rows, query};
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
 use crate::store::authz::grants::role_names;
+use crate::store::campus::deletion_marks;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
-use crate::store::{Store, boolean, deletion};
+use crate::store::{Store, boolean};
 
 /// A row of `enrollments`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -179,7 +180,7 @@ pub fn of_course(course_id: CourseId, caller: UserId, roles: &[Role], page: Page
 pub async fn delete(store: &Store, id: EnrollmentId, actor: UserId, request: RequestInfo<'_>) -> Result<bool, DbError> {
     let record = audit::insert(RECORD_END, request, EventType::EnrollmentEnded);
     let record = record.bind("enrollment_id", id).bind("actor_id", actor);
-    let [mark, marked] = deletion::mark(request);
+    let [mark, marked] = deletion_marks::mark(request);
     let [_, _, _, marked] = store.batch([record, query(DELETE).bind("enrollment_id", id), mark, marked]).await?;
-    deletion::is_marked(&marked)
+    deletion_marks::is_marked(&marked)
 }

@@ -7,6 +7,8 @@ pub mod course_lists;
 #[cfg(feature = "campus")]
 pub mod courses;
 #[cfg(feature = "campus")]
+pub mod deletion_marks;
+#[cfg(feature = "campus")]
 pub mod enrollments;
 pub mod owned;
 #[cfg(feature = "campus")]
