@@ -27,7 +27,7 @@ import {
 } from "./support/client.mjs";
 import { dump, rows, setThrottle, throttleKey } from "./support/database.mjs";
 import { HELD, holder } from "./support/held.mjs";
-import { decode, expired, forge } from "./support/tokens.mjs";
+import { decode, expired, forge, sign } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const WRONG = "an entirely wrong passphrase";
@@ -202,7 +202,7 @@ test("changing the name and the password, and exporting", async () => {
   await noted(200, rename({}));
   await noted(200, rename({ full_name: null }), () => [["profile_changed", null, id, null]]);
   await noted(200, rename({ full_name: null }));
-  await noted(200, (client) => exportData(service, access, "", client), () => [["exported", null, id, null]]);
+  await noted(200, (client) => exportData(service, access, "", client), () => [["exported", null, id, session]]);
   await noted(200, (client) => exportData(service, access, "?cursor=999999999999999", client));
   const change = (current, next) => (client) => changePassword(service, access, current, next, client);
   const refused = (reason) => () => [["password_change_refused", reason, id, session]];
@@ -259,6 +259,10 @@ test("the acts of an administrator on another user", async () => {
     await noted(200, change, () => [[type, null, id, null, admin.id]]);
     await noted(200, change);
   }
+  const { header, claims } = decode(admin.access);
+  const old = sign(header, { ...claims, auth_time: claims.auth_time - 660 });
+  const guess = (client) => asUser(service, old, "DELETE", `/admin/users/${id}`, { password: WRONG }, client);
+  await noted(401, guess, () => [["step_up_refused", "wrong_password", admin.id, admin.session]]);
   await noted(200, act("POST", `/admin/users/${id}/unlock`), () => [["unlocked", null, id, null, admin.id]]);
 });
 

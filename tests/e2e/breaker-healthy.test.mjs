@@ -91,8 +91,9 @@ test("no fault of the caller counts: not a thousand wrong passwords, nor 404, 40
   }
   const { fetches } = await counters(service);
   assert.equal(fetches.failed, undefined, "no failure was ever reported");
-  // They do count for the throttle of the account: its wait ends when its end is moved.
-  await rows(service.db, "UPDATE throttles SET blocked_until = 0");
+  // They do count for the throttle of the account, and close it to unknown networks.
+  assertEnvelope(await login(service, user), 401, "AUTH_INVALID_CREDENTIALS");
+  await rows(service.db, "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0, closed_until = 0");
   assertSuccess(await login(service, user), 200);
   assert.deepEqual(await breakerLines(service), []);
 });

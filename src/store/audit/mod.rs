@@ -1,4 +1,5 @@
-//! Audit events. Each is written in the same batch as the change it records, so neither exists without the other.
+//! Audit events. Each is written in the same batch as the change it records, so neither exists without the other. The
+//! exceptions are a full database, whose events go to the log, and the operator's commands.
 //!
 //! A batch may be executed twice, if its first answer was lost. So the id of an event is drawn before, and the event is
 //! not written again. Its presence, not the number of changed rows, says whether the change was made.
