@@ -50,7 +50,8 @@ test("without a recent sign-in a user is erased with the right password only", a
   for (const body of [undefined, {}, { password: null }]) {
     assertStepUp(await erase(admin, target, body));
   }
-  const headers = { Authorization: `Bearer ${admin.access}`, "Content-Type": "application/json" };
+  const chunked = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
+  const headers = { Authorization: `Bearer ${admin.access}`, ...chunked };
   const options = { method: "DELETE", headers, body: ["{", "}"] };
   assertStepUp(await send(service, `/admin/users/${target.id}`, options));
   assertWrongPassword(await erase(admin, target, { password: WRONG }));
