@@ -48,14 +48,20 @@ const OPERATIONS = {
 const randomId = () => crypto.randomUUID().replaceAll("-", "");
 const randomSession = () => 1 + Math.floor(Math.random() * UNLIMITED);
 
+/** As long as `auth_time` and `amr`, which only access tokens have. */
+const SIGN_IN_CLAIMS = "c".repeat(48);
+
 function tokens({ token }, { user, session, issued }) {
   return {
-    access_token: token(user, session, randomId()),
+    access_token: token(user, session, randomId()) + SIGN_IN_CLAIMS,
     refresh_token: token(user, session, issued),
     token_type: "bearer",
     expires_in: 900,
   };
 }
+
+/** As long as the product's. */
+const DEVICE_TOKEN = "d".repeat(321);
 
 async function register(context, fact, { email, full_name }) {
   fact.email = email;
@@ -63,9 +69,10 @@ async function register(context, fact, { email, full_name }) {
   fact.session = randomSession();
   fact.issued = randomId();
   fact.hash = `$pbkdf2-sha256$i=600000,l=32$${fact.request_id}$${fact.issued}`;
-  const [, { results: [row] }] = await BATCHES.register[0](context.db, fact);
+  const results = await BATCHES.register[0](context.db, fact);
+  const row = results.flatMap(({ results: found }) => found).find(({ email: added }) => added !== undefined);
   fact.user = row.id;
-  return { ...shown(row), ...tokens(context, fact) };
+  return { ...shown(row), ...tokens(context, fact), device_token: DEVICE_TOKEN };
 }
 
 /** Reads the account of an address, as the first batch of both kinds of login does. */
@@ -83,7 +90,7 @@ async function login(context, fact, body) {
   fact.session = randomSession();
   fact.issued = randomId();
   await write(context.db, fact);
-  return tokens(context, fact);
+  return { ...tokens(context, fact), device_token: DEVICE_TOKEN };
 }
 
 async function refuseLogin(context, fact, body) {

@@ -147,5 +147,21 @@ function expressionOf(column, facts) {
     return JSON.stringify(column[0]);
   }
   const ahead = column[0] - facts[0].now;
-  return areAll(({ now }) => now + ahead) ? `fact.now ${ahead < 0 ? "-" : "+"} ${Math.abs(ahead)}` : undefined;
+  if (areAll(({ now }) => now + ahead)) {
+    return `fact.now ${ahead < 0 ? "-" : "+"} ${Math.abs(ahead)}`;
+  }
+  return typeof column[0] === "number" ? numberOf(areAll) : textOf(column, facts);
+}
+
+/** The expression of a number that no fact has: the id of an event, or one that is drawn or hashed. */
+function numberOf(areAll) {
+  const eventId = "(fact.now - 1735689600000) * 4096";
+  return areAll(({ now }) => (now - 1_735_689_600_000) * 4096) ? eventId : "Math.floor(Math.random() * 2 ** 53)";
+}
+
+/** The expression of a text that contains the user's id, or that is hashed: then any will do. */
+function textOf(column, facts) {
+  const parts = column.map((text, index) => String(text).split(`user/${facts[index].user}/`));
+  const isOfUser = parts.every((each) => each.length === 2 && each.join() === parts[0].join());
+  return isOfUser ? `\`${parts[0].join("user/${fact.user}/")}\`` : JSON.stringify(column[0]);
 }
