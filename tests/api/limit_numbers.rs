@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use edge_auth::domain::limits::{RateLimit, UserLimit, bindings};
+#[cfg(feature = "campus")]
 use edge_auth::http::routes::{Access, ROUTES, Route};
 
+#[cfg(feature = "campus")]
 use crate::round_trips::operations;
 
 /// The limit and the period in seconds of each binding.
@@ -54,8 +56,10 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 
 /// The most round trips of an operation, if that is more than those of its success: the replacement of an old hash, a
 /// refused refresh, a password instead of a recent sign-in. The deletion of a course with many enrolments is left out.
+#[cfg(feature = "campus")]
 const MORE: [(&str, u64); 4] = [("login", 3), ("refresh", 2), ("grantRole", 3), ("removeRole", 3)];
 
+#[cfg(feature = "campus")]
 fn round_trips(operation: &str) -> u64 {
     let stated = operations().filter(|(_, name, ..)| *name == operation).map(|(number, ..)| number);
     let more = MORE.into_iter().filter(|(name, _)| *name == operation).map(|(_, number)| number);
@@ -63,6 +67,7 @@ fn round_trips(operation: &str) -> u64 {
 }
 
 /// The database calls of one address in a minute of the clock: all, and those without an access token.
+#[cfg(feature = "campus")]
 fn calls_per_minute(numbers: &Numbers) -> (u64, u64) {
     let of = |limit: RateLimit, trips: &dyn Fn(&Route) -> u64| -> u64 {
         let routes = ROUTES.iter().filter(|route| route.limits.network() == Some(limit));
