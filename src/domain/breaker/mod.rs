@@ -23,6 +23,8 @@ pub mod copy;
 mod mode;
 mod policy;
 pub mod repetition;
+#[cfg(test)]
+mod sample;
 pub mod tally;
 mod window;
 

@@ -1,22 +1,11 @@
 //! The successes that a report brings, and reports that do not arrive.
 
 use super::*;
+use crate::domain::breaker::sample::{POLICY, at};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const POLICY: Policy = Policy {
-    failure_threshold: 5,
-    failure_percent: 50,
-    failure_window_ms: 60_000,
-    recovery_timeout_ms: 30_000,
-    max_probes: 1,
-    probe_timeout_ms: 6_000,
-};
 const ID: IsolateId = IsolateId::new(7);
-
-fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_000_000 + millis)
-}
 
 fn tally(successes: u32, now: Timestamp) -> Tally {
     let mut tally = Tally::default();

@@ -1,24 +1,12 @@
 //! The breaker's transitions, one by one and exhaustively; random histories are in `tests/api/breaker.rs`.
 
 use super::*;
+use crate::domain::breaker::sample::{POLICY, at};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const POLICY: Policy = Policy {
-    failure_threshold: 5,
-    failure_percent: 50,
-    failure_window_ms: 60_000,
-    recovery_timeout_ms: 30_000,
-    max_probes: 1,
-    probe_timeout_ms: 6_000,
-};
-
 /// One failure of the same isolate each time.
 const ONE: Report = Report { isolate: IsolateId::new(7), failures: 1, successes: 0 };
-
-fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_000_000 + millis)
-}
 
 /// A breaker that opened at this time.
 fn opened(millis: i64) -> Breaker {

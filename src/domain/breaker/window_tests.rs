@@ -1,23 +1,11 @@
 //! Which reports of which isolates open the breaker.
 
 use super::*;
+use crate::domain::breaker::sample::{POLICY, at};
 use crate::domain::breaker::tally::Tally;
 use crate::domain::breaker::{Admission, Breaker, State};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-const POLICY: Policy = Policy {
-    failure_threshold: 5,
-    failure_percent: 50,
-    failure_window_ms: 60_000,
-    recovery_timeout_ms: 30_000,
-    max_probes: 1,
-    probe_timeout_ms: 6_000,
-};
-
-const fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_000_000 + millis)
-}
 
 const fn report(isolate: i64, failures: u32, successes: u32) -> Report {
     Report { isolate: IsolateId::new(isolate), failures, successes }
