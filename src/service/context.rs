@@ -62,11 +62,6 @@ impl Context<'_> {
         if self.storage() == StorageState::Full { Err(Error::NoSpaceFor(growth)) } else { Ok(()) }
     }
 
-    /// The key of the hashes of networks.
-    pub(in crate::service) fn throttle_key(&self) -> HashKey {
-        HashKey::derive(&self.settings.secret_keys.current)
-    }
-
     /// The keys of hashes that are on file too, while `SECRET_KEY` changes.
     pub(in crate::service) fn other_throttle_keys(&self) -> Vec<HashKey> {
         self.settings.secret_keys.verifying().skip(1).map(HashKey::derive).collect()

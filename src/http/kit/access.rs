@@ -182,13 +182,13 @@ async fn admitted_by_token(
         (Ok(demand), Err(refusal)) => (demand, nothing(), Some(refusal)),
         (Err(code), _) => (None, nothing(), Some(code.into())),
     };
-    parts.extensions.insert(Decided { subject, demand });
     let granted = admit(&configured.service(), subject, demand, reading).await?;
     // The limit per user counts callers to whom access was granted, even if their request has another fault.
     user_limited(&configured, limits, granted.caller()).await?;
     if let Some(refusal) = fault {
         return Err(refusal);
     }
+    parts.extensions.insert(Decided { subject, demand });
     let Admission { caller, resource, result } = granted.admission()?;
     if let Some(caller) = caller {
         parts.extensions.insert(caller);

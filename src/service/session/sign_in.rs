@@ -42,9 +42,9 @@ pub enum SignIn {
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
     let no_account = Scope::without_account(&command.email);
     let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
-    let (key, other_keys, network) = (ctx.throttle_key(), ctx.other_throttle_keys(), ctx.request.peer.network());
+    let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
     let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
-    let client = Client { key: &key, other_keys: &other_keys, network: &network, device: device.as_ref() };
+    let client = Client { key: ctx.request.key, other_keys: &other_keys, network: &network, device: device.as_ref() };
     let user = account.credentials.as_ref();
     if let Some(user) = user {
         attribution::note_user(user.id);
@@ -58,16 +58,11 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
         if credentials::record_disabled(ctx.store, &standing.counter, ctx.request, event).await? {
             return Err(Code::InactiveUser.into());
         }
-        // A wait began concurrently. Then no password is told from another one.
-        burn_missing_work(&verified.hash, &command.password, ctx.settings.password_work)?;
-        return Err(Code::InvalidCredentials.into());
+        return Err(overtaken(ctx, &verified, &command.password));
     }
     let session = Opening::draw(ctx)?;
     if !opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await? {
-        // The account was disabled, erased, throttled or given another password after it was read. The refusal must not
-        // tell that the password was right, so the missing work is done without waiting for another slot.
-        burn_missing_work(&verified.hash, &command.password, ctx.settings.password_work)?;
-        return Err(Code::InvalidCredentials.into());
+        return Err(overtaken(ctx, &verified, &command.password));
     }
     let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await.unwrap_or_else(|error| {
         let (user_id, cause) = (user_id.get(), error.to_string());
@@ -78,6 +73,13 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
     let device = kept_device(user_id, &account.counters, &client);
     session.issue(ctx, user_id, device).map(SignIn::Complete)
+}
+
+/// The refusal of a right password whose account was disabled, erased, throttled or given another password after it was
+/// read. It must not tell that the password was right, so the missing work is done without waiting for another slot.
+fn overtaken(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Error {
+    let burnt = burn_missing_work(&verified.hash, password, ctx.settings.password_work);
+    burnt.map_or_else(Error::from, |()| Code::InvalidCredentials.into())
 }
 
 /// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the

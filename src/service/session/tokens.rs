@@ -42,7 +42,7 @@ impl Opening {
         let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
         let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
-        let network_tag = ctx.throttle_key().network_tag(&ctx.request.peer.network());
+        let network_tag = ctx.request.key.network_tag(&ctx.request.peer.network());
         Ok(Self { network_tag, session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
