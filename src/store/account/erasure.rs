@@ -17,6 +17,7 @@ use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
 use crate::store::audit::{self, Event, RequestInfo, record_if_changed, record_outcome, recorded, refusals};
 use crate::store::authz::grants::{actor_is_platform_admin, is_sole_administrator, select_actor};
+use crate::store::password::credentials::password_holds;
 use crate::store::{IdRow, Store};
 
 /// With `:version`, only if the password still has that version and no wait is in force. With `:actor_id`, only if that
@@ -27,10 +28,9 @@ const ERASE_USER: &str = concat!(
      SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, is_active = 0,
          erasure_cursor = 0, password_version = password_version + 1
      WHERE id = :user_id AND erasure_cursor IS NULL
-       AND (:version IS NULL OR (
-           password_version = :version AND is_active = 1
-           AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-       ))
+       AND (:version IS NULL OR (",
+    password_holds!(),
+    "))
        AND (is_active = 0 OR NOT EXISTS (
            SELECT 1 FROM user_university_roles AS g
            WHERE g.user_id = :user_id AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN') AND ",
@@ -46,10 +46,9 @@ const ERASE_USER: &str = concat!(
 const SELECT_SOLE_ADMINISTRATOR: &str = concat!(
     "SELECT g.id FROM user_university_roles AS g JOIN users AS u ON u.id = g.user_id
      WHERE g.user_id = :user_id AND u.is_active = 1 AND g.role IN ('UNIVERSITY_ADMIN', 'PLATFORM_ADMIN')
-       AND (:version IS NULL OR (
-           u.password_version = :version
-           AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)
-       ))
+       AND (:version IS NULL OR (",
+    password_holds!(),
+    "))
        AND ",
     is_sole_administrator!(),
     " LIMIT 1"

@@ -24,13 +24,42 @@ const fn insert_into() -> &'static str {
     concat!("INSERT INTO audit_events (", event_columns!(), ") ")
 }
 
+/// The ids that an event of the request can have: as many as an hour has places for refusals (`domain::event_keys`).
+macro_rules! event_window {
+    () => {
+        "id BETWEEN :event_id AND :event_id + 8191"
+    };
+}
+pub(in super::super) use event_window;
+
 /// The condition that the request's event was written: by this execution of the batch, or by an earlier one.
 macro_rules! is_recorded {
     () => {
-        "EXISTS (SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce)"
+        $crate::store::audit::insertion::is_recorded!(":nonce")
+    };
+    ($nonce:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM audit_events WHERE ",
+            $crate::store::audit::insertion::event_window!(),
+            " AND nonce = ",
+            $nonce,
+            ")"
+        )
     };
 }
 pub(in super::super) use is_recorded;
+
+/// The id of the next event: behind those of the same moment.
+macro_rules! next_event_id {
+    () => {
+        concat!(
+            "coalesce((SELECT max(id) + 1 FROM audit_events WHERE ",
+            $crate::store::audit::insertion::event_window!(),
+            "), :event_id)"
+        )
+    };
+}
+pub(in super::super) use next_event_id;
 
 /// The only way to write the event of a change: `INSERT INTO audit_events … SELECT`, with expressions for the columns and
 /// an optional `FROM` clause.
@@ -47,9 +76,7 @@ macro_rules! insert_event {
     ) => {
         concat!(
             "INSERT INTO audit_events (", $crate::store::audit::insertion::event_columns!(), ") SELECT
-                 coalesce(
-                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191), :event_id
-                 ) AS id, :nonce AS nonce, :now AS created_at, e.*,
+                 ", $crate::store::audit::insertion::next_event_id!(), " AS id, :nonce AS nonce, :now AS created_at, e.*,
                  :request_id AS request_id, :ray AS ray, :ip AS ip, :user_agent AS user_agent
              FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
             " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, ",
@@ -69,14 +96,28 @@ macro_rules! insert_events {
         actor_id: $actor:expr, university_id: $university:expr, from: $from:expr $(,)?
     ) => {
         concat!(
-            "INSERT INTO audit_events (", $crate::store::audit::insertion::event_columns!(), ") SELECT
-                 coalesce(
-                     (SELECT max(id) + 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191), :event_id
-                 ) + row_number() OVER () - 1 AS id,
+            "INSERT INTO audit_events (",
+            $crate::store::audit::insertion::event_columns!(),
+            ") SELECT
+                 ",
+            $crate::store::audit::insertion::next_event_id!(),
+            " + row_number() OVER () - 1 AS id,
                  :nonce AS nonce, :now AS created_at, e.*,
                  :request_id AS request_id, :ray AS ray, :ip AS ip, :user_agent AS user_agent
-             FROM (SELECT ", $type, " AS type, ", $reason, " AS reason, ", $user, " AS user_id, ", $session,
-            " AS session_id, ", $actor, " AS actor_id, ", $university, " AS university_id, NULL AS object_id, NULL AS count ", $from,
+             FROM (SELECT ",
+            $type,
+            " AS type, ",
+            $reason,
+            " AS reason, ",
+            $user,
+            " AS user_id, ",
+            $session,
+            " AS session_id, ",
+            $actor,
+            " AS actor_id, ",
+            $university,
+            " AS university_id, NULL AS object_id, NULL AS count ",
+            $from,
             ") AS e"
         )
     };

@@ -8,6 +8,7 @@ use crate::domain::audit::EventType;
 use crate::domain::event_keys::{MAX_REFUSALS_OF_USER, RefusalPlaces};
 use crate::ports::{Statement, query};
 use crate::store::audit::event::{Event, RequestInfo};
+use crate::store::audit::insertion::is_recorded;
 
 /// Code points of the user agent that a refusal keeps. Strangers choose it, so it is shorter than in other events.
 const MAX_USER_AGENT: usize = 64;
@@ -91,9 +92,7 @@ pub(in super::super) use row_in;
 const COUNT: &str = count_refusal!(user_id: ":user_id", if: "TRUE");
 
 /// Unless the request's event of the other type is recorded.
-const COUNT_UNLESS: &str = count_refusal!(user_id: ":user_id", if: "NOT EXISTS (
-    SELECT 1 FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :done_nonce
-)");
+const COUNT_UNLESS: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT ", is_recorded!(":done_nonce")));
 
 /// Takes the place of a statement that is left out.
 const NOTHING: &str = "SELECT 1 AS id WHERE FALSE";

@@ -74,11 +74,20 @@ const SELECT_BY_ID: &str = concat!(
      WHERE u.id = :user_id AND u.erasure_cursor IS NULL"
 );
 
-/// Only if the verified version of the password is current, and no wait is in force.
-const CHANGE_PASSWORD: &str = "
-    UPDATE users SET password_hash = :new_hash, password_version = password_version + 1
-    WHERE id = :user_id AND password_version = :version AND is_active = 1
-      AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)";
+/// A condition on a row of `users`: the verified version of the password is current, the account active, and no wait of
+/// re-authentication is in force.
+macro_rules! password_holds {
+    () => {
+        "password_version = :version AND is_active = 1
+         AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)"
+    };
+}
+pub(in crate::store) use password_holds;
+
+const CHANGE_PASSWORD: &str = concat!(
+    "UPDATE users SET password_hash = :new_hash, password_version = password_version + 1 WHERE id = :user_id AND ",
+    password_holds!()
+);
 
 /// The salt makes the hash unique, so it says that the change was made.
 const SELECT_CHANGED: &str = "SELECT id FROM users WHERE id = :user_id AND password_hash = :new_hash";
@@ -92,11 +101,9 @@ const RECORD_CHANGE: &str = insert_event! {
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
-/// The verified version of the password is current, and no wait of re-authentication is in force.
 macro_rules! is_confirmed {
     () => {
-        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_version = :version AND is_active = 1)
-         AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)"
+        concat!("EXISTS (SELECT 1 FROM users WHERE id = :user_id AND ", password_holds!(), ")")
     };
 }
 

@@ -13,6 +13,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::insertion::event_window;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::owned::{Owned, Paging, Section};
@@ -77,8 +78,7 @@ const RECORD_ALL: &str = insert_event! {
 };
 
 /// The number that an event keeps.
-const SELECT_COUNT: &str = "
-    SELECT count FROM audit_events WHERE id BETWEEN :event_id AND :event_id + 8191 AND nonce = :nonce";
+const SELECT_COUNT: &str = concat!("SELECT count FROM audit_events WHERE ", event_window!(), " AND nonce = :nonce");
 
 const END_OTHERS: &str = "
     DELETE FROM sessions
