@@ -170,10 +170,10 @@ impl Rows {
 /// The database: atomic batches of statements.
 pub trait Db: Send + Sync {
     /// Runs the statements in order, in one transaction, and returns the rows of each.
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>>;
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>>;
 
     /// The same as a probe of the circuit breaker: an adapter that repeats failed batches does not repeat this one.
-    fn probe(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn probe<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.batch(statements)
     }
 

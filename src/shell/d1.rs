@@ -54,11 +54,11 @@ impl D1 {
         Self { is_shared: false, ..Self::for_request(timeout_ms, entropy) }
     }
 
-    async fn call(&self, statements: Vec<Statement>, is_probe: bool) -> Result<Vec<Rows>, DbError> {
+    async fn call(&self, statements: &[Statement], is_probe: bool) -> Result<Vec<Rows>, DbError> {
         let mut left_ms = self.left_ms.load(Ordering::Relaxed);
-        let answer = match self.attempt(&statements, &mut left_ms).await {
+        let answer = match self.attempt(statements, &mut left_ms).await {
             // A probe is one call.
-            Err(DbError::Transient(cause)) if !is_probe => self.repeat(&statements, cause, &mut left_ms).await,
+            Err(DbError::Transient(cause)) if !is_probe => self.repeat(statements, cause, &mut left_ms).await,
             answer => answer,
         };
         BUDGET.with_borrow_mut(RepetitionBudget::called);
@@ -160,11 +160,11 @@ impl Db for D1 {
         SIZE.get()
     }
 
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(self.call(statements, false))
     }
 
-    fn probe(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn probe<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(self.call(statements, true))
     }
 }

@@ -84,7 +84,7 @@ impl Store {
             let expected = statements.len();
             let is_probe = pass.probe.is_some();
             let answer =
-                self.with_or_without_events(statements, is_probe).await.and_then(|results| match results.len() {
+                self.with_or_without_events(&statements, is_probe).await.and_then(|results| match results.len() {
                     found if found == expected => Ok(results),
                     found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
                 });
@@ -96,22 +96,22 @@ impl Store {
     /// Runs a statement past the circuit breaker, which neither refuses it nor learns its outcome: for the event of a command
     /// to the breaker. A breaker that was forced open would refuse it, and a failure must not count against the command.
     async fn bypass(&self, statement: Statement) -> Result<(), DbError> {
-        self.db.batch(vec![statement]).await.map(drop)
+        self.db.batch(&[statement]).await.map(drop)
     }
 
     /// A batch that fails for want of space is repeated once without its audit events, which go to the log.
-    async fn with_or_without_events(&self, statements: Vec<Statement>, is_probe: bool) -> Result<Vec<Rows>, DbError> {
-        let spare = WithoutEvents::of(&statements);
+    async fn with_or_without_events(&self, statements: &[Statement], is_probe: bool) -> Result<Vec<Rows>, DbError> {
         let batch = if is_probe { self.db.probe(statements) } else { self.db.batch(statements) };
-        match (batch.await, spare) {
-            (Err(DbError::NoSpace(_)), Some(spare)) => {
-                self.calls.fetch_add(1, Ordering::Relaxed);
-                let results = self.db.batch(spare.statements).await?;
-                spare.events.iter().filter_map(|index| results.get(*index)).for_each(unrecorded::log);
-                Ok(results)
-            }
-            (answer, _) => answer,
+        let answer = batch.await;
+        if let Err(DbError::NoSpace(_)) = answer
+            && let Some(spare) = WithoutEvents::of(statements)
+        {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let results = self.db.batch(&spare.statements).await?;
+            spare.events.iter().filter_map(|index| results.get(*index)).for_each(unrecorded::log);
+            return Ok(results);
         }
+        answer
     }
 }
 

@@ -24,7 +24,7 @@ struct Flaky {
 }
 
 impl Db for Flaky {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.fails.load(Ordering::Relaxed) {
             Box::pin(std::future::ready(Err(DbError::Unavailable("Network connection lost.".to_owned()))))

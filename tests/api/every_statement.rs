@@ -36,7 +36,7 @@ struct Recorder {
 }
 
 impl Db for Recorder {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.executed.lock().unwrap().extend(statements.iter().map(|statement| statement.sql));
         self.db.batch(statements)
     }

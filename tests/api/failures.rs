@@ -16,7 +16,7 @@ struct Failing {
 }
 
 impl Db for Failing {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             if self.after_the_write {
                 self.db.batch(statements).await?;
@@ -156,7 +156,7 @@ async fn a_malformed_stored_hash_is_an_internal_error_and_is_not_logged() {
 struct KeepsHashes(Arc<Sqlite>);
 
 impl Db for KeepsHashes {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         let replaces = statements.iter().any(|statement| statement.sql.contains("SET password_hash"));
         if replaces {
             return Box::pin(std::future::ready(Err(DbError::TimedOut(5000))));
@@ -192,7 +192,7 @@ async fn a_missing_table_is_an_internal_error() {
 async fn a_wrong_number_of_results_counts_as_a_database_failure() {
     struct Short;
     impl Db for Short {
-        fn batch(&self, _: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+        fn batch(&self, _: &[Statement]) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
             Box::pin(std::future::ready(Ok(Vec::new())))
         }
     }

@@ -23,7 +23,7 @@ struct Filling {
 }
 
 impl Db for Filling {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         let inserts = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_events"));
         if inserts && self.refuses_events.load(Ordering::Relaxed) {
             let full = DbError::from_message("D1_ERROR: Exceeded maximum DB size");

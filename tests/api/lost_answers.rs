@@ -33,11 +33,11 @@ const PEOPLE: [Person; 8] = [
 pub struct LostAnswers(pub Arc<Sqlite>);
 
 impl Db for LostAnswers {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             let writes = statements.iter().any(|statement| !statement.sql.trim_start().starts_with("SELECT"));
             if writes {
-                let _lost = self.0.batch(statements.clone()).await;
+                let _lost = self.0.batch(statements).await;
             }
             self.0.batch(statements).await
         })

@@ -154,7 +154,7 @@ struct Counter {
 }
 
 impl Db for Counter {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             let texts: Vec<_> = statements.iter().map(|statement| statement.sql).collect();
             let results = self.db.batch(statements).await?;

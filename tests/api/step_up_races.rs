@@ -16,7 +16,7 @@ const CONFIRMATION: &str = "SELECT :user_id AS id WHERE";
 struct Concurrent(Arc<Sqlite>);
 
 impl Db for Concurrent {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             let writes = |text: &str| statements.iter().any(|statement| statement.sql.contains(text));
             let turns = if writes(CONFIRMATION) { 2 } else { u8::from(writes("INTO throttles")) };

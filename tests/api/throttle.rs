@@ -154,7 +154,7 @@ struct Overtaking {
 }
 
 impl Db for Overtaking {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         if self.batches.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
             self.db.execute(self.sql);
         }

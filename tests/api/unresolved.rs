@@ -22,7 +22,7 @@ struct Stalling {
 }
 
 impl Db for Stalling {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             let lost = *self.lost.lock().unwrap();
             if lost == Some(Lost::Before) {

@@ -82,7 +82,7 @@ impl Sqlite {
 }
 
 impl Db for Sqlite {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         let mut connection = self.0.lock().unwrap();
         let transaction = connection.transaction().unwrap();
         let results = statements.iter().map(|Statement { sql, values }| {

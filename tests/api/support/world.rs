@@ -164,7 +164,7 @@ struct ConcurrentWriter {
 }
 
 impl Db for ConcurrentWriter {
-    fn batch(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
+    fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         let is_awaited = statements.iter().any(|statement| statement.sql.contains(self.statement));
         if is_awaited && self.batches.fetch_add(1, Ordering::Relaxed) == 0 {
             self.db.execute(self.sql);
