@@ -54,7 +54,7 @@ impl Context<'_> {
 
     /// The space that is left in the database.
     pub(in crate::service) fn storage(&self) -> StorageState {
-        StorageState::of(self.store.size_bytes(), self.settings.d1_size_limit_bytes)
+        self.store.storage(self.settings)
     }
 
     /// Refuses an operation that only adds rows, while the database is full.

@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::limits::storage::StorageState;
+use crate::domain::settings::Settings;
 use crate::ports::{Db, DbError, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
 use crate::store::read::Read;
@@ -57,6 +59,12 @@ impl Store {
     #[must_use]
     pub fn size_bytes(&self) -> Option<i64> {
         self.db.size_bytes()
+    }
+
+    /// The space that is left under the limit of the settings.
+    #[must_use]
+    pub fn storage(&self, settings: &Settings) -> StorageState {
+        StorageState::of(self.size_bytes(), settings.d1_size_limit_bytes)
     }
 
     /// Runs a read in one round trip, or in none if it has no statements.

@@ -127,10 +127,6 @@ impl Configured {
         &self.configuration.digests
     }
 
-    fn is_full(&self) -> bool {
-        StorageState::of(self.ports.store.size_bytes(), self.settings().d1_size_limit_bytes) == StorageState::Full
-    }
-
     pub(crate) fn assets(&self) -> &dyn Assets {
         self.ports.assets.as_ref()
     }
@@ -165,7 +161,7 @@ impl Configured {
                 request_id: &self.ports.request_id,
                 stamp: self.stamp.at(self.ports.now.get()),
                 key: &self.configuration.throttle_key,
-                omits_refusals: self.is_full(),
+                omits_refusals: self.ports.store.storage(self.settings()) == StorageState::Full,
             },
             entropy: self.ports.entropy,
             await_hash_slot: self.ports.await_hash_slot,

@@ -16,13 +16,12 @@ pub struct StorageWatch(AtomicI64);
 impl StorageWatch {
     /// Logs the state of the database, at most once an hour, unless enough space is left.
     pub fn look(&self, store: &Store, settings: &Settings, now: Timestamp) {
-        let used_bytes = store.size_bytes();
-        let state = StorageState::of(used_bytes, settings.d1_size_limit_bytes);
+        let state = store.storage(settings);
         if state == StorageState::Ok || now.millis() - self.0.load(Ordering::Relaxed) < HOUR_MS {
             return;
         }
         self.0.store(now.millis(), Ordering::Relaxed);
-        let limit_bytes = settings.d1_size_limit_bytes;
+        let (used_bytes, limit_bytes) = (store.size_bytes(), settings.d1_size_limit_bytes);
         tracing::error!(target: "app.storage", state = state.as_str(), used_bytes, limit_bytes, "Database is nearly full");
     }
 }
