@@ -10,7 +10,7 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
 use crate::service::{Context, Error};
 use crate::store::account::admin;
-use crate::store::account::admin::{EndSessionsOutcome, UnlockOutcome, UserChange, UserChangeOutcome, UserDetail};
+use crate::store::account::admin::{ActOutcome, UserChange, UserChangeOutcome, UserDetail};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::list as user_list;
@@ -69,11 +69,7 @@ pub async fn change(
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
 pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<usize, Error> {
     demand(ctx, caller, Act::EndSessions { is_own: id == caller.user.id }, proof).await?;
-    let sessions_ended = match admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await? {
-        EndSessionsOutcome::Ended(count) => count,
-        EndSessionsOutcome::Missing => return Err(Code::NotFound.into()),
-        EndSessionsOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
-    };
+    let sessions_ended = done(admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await?)?;
     let (user_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
     Ok(sessions_ended)
@@ -83,16 +79,20 @@ pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId, proof:
 /// re-authentication stays.
 ///
 /// # Errors
-/// `NOT_FOUND`; [`Error`] otherwise.
+/// `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
 pub async fn unlock(ctx: &Context<'_>, caller: &Caller, id: UserId) -> Result<(), Error> {
     let actor = caller.user.id;
-    match admin::unlock(ctx.store, id, actor, ctx.request).await? {
-        UnlockOutcome::Unlocked => {}
-        UnlockOutcome::Missing => return Err(Code::NotFound.into()),
-        UnlockOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
-    }
+    done(admin::unlock(ctx.store, id, actor, ctx.request).await?)?;
     tracing::info!(target: "app.admin", user_id = id.get(), actor_id = actor.get(), "User unlocked");
     Ok(())
+}
+
+fn done<T>(outcome: ActOutcome<T>) -> Result<T, Error> {
+    match outcome {
+        ActOutcome::Done(result) => Ok(result),
+        ActOutcome::Missing => Err(Code::NotFound.into()),
+        ActOutcome::ActorNotAllowed => Err(Code::Forbidden.into()),
+    }
 }
 
 /// Erases a user's account and everything personal. Needs a recent sign-in.

@@ -164,17 +164,28 @@ pub async fn change(
     })
 }
 
-/// The result of ending all sessions of a user.
-pub enum EndSessionsOutcome {
-    /// So many sessions were ended.
-    Ended(usize),
+/// The outcome of an act that every user allows.
+pub enum ActOutcome<T> {
+    /// The act is done.
+    Done(T),
     /// There is no such user.
     Missing,
     /// The actor is no longer an active administrator.
     ActorNotAllowed,
 }
 
-/// Ends all sessions of a user.
+impl<T> ActOutcome<T> {
+    /// Reads the outcome from the rows of [`grants::select_actor`] and [`users::select`].
+    fn read(actors: &Rows, users: &Rows, done: T) -> Result<Self, DbError> {
+        Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
+            (true, _) => Self::ActorNotAllowed,
+            (false, None) => Self::Missing,
+            (false, Some(_)) => Self::Done(done),
+        })
+    }
+}
+
+/// Ends all sessions of a user; returns their number.
 ///
 /// # Errors
 /// [`DbError`].
@@ -183,7 +194,7 @@ pub async fn end_sessions(
     id: UserId,
     actor: UserId,
     request: RequestInfo<'_>,
-) -> Result<EndSessionsOutcome, DbError> {
+) -> Result<ActOutcome<usize>, DbError> {
     let of_user = |statement: Statement| statement.bind("user_id", id);
     let record = audit::insert(RECORD_SESSIONS, request, EventType::SessionsEnded);
     let statements = [
@@ -195,22 +206,7 @@ pub async fn end_sessions(
         users::select(id),
     ];
     let [actors, counted, _, _, recorded, users] = store.batch(statements).await?;
-    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
-        (true, _) => EndSessionsOutcome::ActorNotAllowed,
-        (false, None) => EndSessionsOutcome::Missing,
-        (false, Some(_)) => EndSessionsOutcome::Ended(session::ended(&counted, &recorded)?),
-    })
-}
-
-/// The result of resetting all counters of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnlockOutcome {
-    /// No wait is in force.
-    Unlocked,
-    /// There is no such user.
-    Missing,
-    /// The actor is no longer an active administrator.
-    ActorNotAllowed,
+    ActOutcome::read(&actors, &users, session::ended(&counted, &recorded)?)
 }
 
 /// Resets all counters of a user.
@@ -222,14 +218,10 @@ pub async fn unlock(
     id: UserId,
     actor: UserId,
     request: RequestInfo<'_>,
-) -> Result<UnlockOutcome, DbError> {
+) -> Result<ActOutcome<()>, DbError> {
     let [reset_unknown, reset_known] = throttle::reset_by(actor, id);
     let record = audit::insert(RECORD_UNLOCK, request, EventType::Unlocked).bind("user_id", id).bind("actor_id", actor);
     let statements = [grants::select_actor(actor), reset_unknown, reset_known, record, users::select(id)];
     let [actors, _, _, _, users] = store.batch(statements).await?;
-    Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
-        (true, _) => UnlockOutcome::ActorNotAllowed,
-        (false, None) => UnlockOutcome::Missing,
-        (false, Some(_)) => UnlockOutcome::Unlocked,
-    })
+    ActOutcome::read(&actors, &users, ())
 }

@@ -137,9 +137,9 @@ pub fn page(
     let places = places(is_first, &cursor.unwrap_or_else(ExportCursor::start));
     let selects = places.iter().filter_map(|(section, place)| select(section, *place, request));
     let mut statements: Vec<Statement> = selects.map(|select| guarded(select).bind("now", request.now)).collect();
-    if is_first && let Some(count) = refusals::if_recorded(request, COUNT) {
+    if is_first {
         let event = Event::of(EventType::Exported, user_id).in_session(session_id);
-        statements.push(refusals::bind(count, request, event, &user_id.to_string()).bind("user_id", user_id));
+        statements.extend(refusals::of_user_if_recorded(request, COUNT, event));
     }
     Read::of_all(statements, move |results| decode(results, places))
 }

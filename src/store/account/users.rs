@@ -211,9 +211,8 @@ pub async fn register(
 fn count_refused(email: &Email, session: &NewSession<'_>, limit: RegistrationLimit<'_>) -> [Statement; 2] {
     let refused = |sql, reason, subject: &str| {
         let event = Event::of(EventType::RegistrationRefused, None).because(reason);
-        let count = refusals::if_recorded(session.request, sql)?;
-        let count = refusals::bind(count, session.request, event, subject);
-        Some(count.bind("network", limit.network).bind("max_attempts", limit.attempts))
+        let count = refusals::if_recorded(session.request, sql, event, subject);
+        count.map(|count| count.bind("network", limit.network).bind("max_attempts", limit.attempts))
     };
     let taken = refused(COUNT_TAKEN, Reason::EmailTaken, email.as_str());
     let taken = taken.map(|count| count.bind("email", email).bind("new_session_id", session.id));

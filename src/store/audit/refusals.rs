@@ -100,9 +100,25 @@ const NOTHING: &str = "SELECT 1 AS id WHERE FALSE";
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[COUNT, COUNT_UNLESS, NOTHING];
 
-/// A [`count_refusal!`] statement; `None` if refusals are not recorded at present.
-pub(in super::super) fn if_recorded(request: RequestInfo<'_>, sql: &'static str) -> Option<Statement> {
-    (!request.omits_refusals).then(|| query(sql))
+/// A [`count_refusal!`] statement with its values; `None` if refusals are not recorded at present. `subject` identifies the
+/// user among refusals of this kind.
+pub(in super::super) fn if_recorded(
+    request: RequestInfo<'_>,
+    sql: &'static str,
+    refused: Event,
+    subject: &str,
+) -> Option<Statement> {
+    (!request.omits_refusals).then(|| bind(query(sql), request, refused, subject))
+}
+
+/// The same where the user of the event is known, as `:user_id`.
+pub(in super::super) fn of_user_if_recorded(
+    request: RequestInfo<'_>,
+    sql: &'static str,
+    refused: Event,
+) -> Option<Statement> {
+    let subject = refused.user_id.map(|id| id.to_string()).unwrap_or_default();
+    if_recorded(request, sql, refused, &subject).map(|count| count.bind("user_id", refused.user_id))
 }
 
 /// A statement that does nothing, in the place of one that is left out.
@@ -112,28 +128,18 @@ pub(in super::super) fn nothing() -> Statement {
 
 /// Counts a refusal in any case.
 pub(in super::super) fn count(request: RequestInfo<'_>, refused: Event) -> Statement {
-    let Some(count) = if_recorded(request, COUNT) else { return nothing() };
-    let subject = refused.user_id.map(|id| id.to_string()).unwrap_or_default();
-    bind(count, request, refused, &subject).bind("user_id", refused.user_id)
+    of_user_if_recorded(request, COUNT, refused).unwrap_or_else(nothing)
 }
 
 /// Counts a refusal, unless the request's event of type `done` was recorded by the same batch.
 pub(in super::super) fn count_unless(request: RequestInfo<'_>, refused: Event, done: EventType) -> Statement {
-    let Some(count) = if_recorded(request, COUNT_UNLESS) else { return nothing() };
-    let subject = refused.user_id.map(|id| id.to_string()).unwrap_or_default();
-    bind(count, request, refused, &subject)
-        .bind("user_id", refused.user_id)
-        .bind("event_id", request.stamp.id())
-        .bind("done_nonce", request.stamp.nonce_of(done))
+    let stamp = request.stamp;
+    let count = of_user_if_recorded(request, COUNT_UNLESS, refused);
+    let count = count.map(|count| count.bind("event_id", stamp.id()).bind("done_nonce", stamp.nonce_of(done)));
+    count.unwrap_or_else(nothing)
 }
 
-/// Binds the values of [`count_refusal!`]. `subject` identifies the user among refusals of this kind.
-pub(in super::super) fn bind(
-    statement: Statement,
-    request: RequestInfo<'_>,
-    refused: Event,
-    subject: &str,
-) -> Statement {
+fn bind(statement: Statement, request: RequestInfo<'_>, refused: Event, subject: &str) -> Statement {
     let kind = (refused.kind, refused.reason.unwrap_or_default());
     let places = RefusalPlaces::of(request.key, request.now, kind, subject, &request.peer.attributed_network());
     statement

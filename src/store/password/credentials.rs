@@ -265,15 +265,13 @@ pub async fn confirm(
 ) -> Result<bool, DbError> {
     let user_id = verified.user_id;
     let of_password = |statement: Statement| {
-        let statement = statement.bind("user_id", user_id).bind("version", verified.version);
-        statement.bind("throttle", reauthentication_key(user_id))
+        statement.bind("version", verified.version).bind("throttle", reauthentication_key(user_id))
     };
     let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
-    let subject = user_id.to_string();
-    let count = refusals::if_recorded(request, COUNT_UNCONFIRMED);
-    let unconfirmed = count.map(|count| of_password(refusals::bind(count, request, event, &subject)));
-    let unconfirmed = unconfirmed.unwrap_or_else(refusals::nothing);
-    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| of_password(query(sql)).bind("now", request.now));
+    let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
+    let unconfirmed = unconfirmed.map_or_else(refusals::nothing, of_password);
+    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP]
+        .map(|sql| of_password(query(sql)).bind("user_id", user_id).bind("now", request.now));
     let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
     Ok(!confirmed.all::<IdRow>()?.is_empty())
 }
