@@ -10,6 +10,34 @@ use crate::store::read::Read;
 /// Rows that one page examines at most, if no index serves its filter.
 const EXAMINED: i64 = 1000;
 
+/// A table `merged (place, id)`: the next `:limit` ids behind `:after` among the rows of several places, each of which has an
+/// index of its own. `rows` ends in the column that is the place of a row; `places` selects the places, as `place`.
+///
+/// `SQLite` extracts the rows of an ordered recursion least first. So this is a merge with a priority queue: it begins with
+/// the next row of each place, and replaces each extracted row by the next one of its place. It reads a row per place and
+/// one per item of the page. A place without a further row has the id NULL, at the end.
+macro_rules! merged {
+    (rows: $rows:literal, places: $places:literal) => {
+        concat!(
+            "WITH RECURSIVE merged (place, id) AS (
+                 SELECT places.place, (SELECT id FROM ",
+            $rows,
+            " = places.place AND id > :after ORDER BY id LIMIT 1)
+                 FROM (",
+            $places,
+            ") AS places
+                 UNION ALL
+                 SELECT place, (SELECT id FROM ",
+            $rows,
+            " = merged.place AND id > merged.id ORDER BY id LIMIT 1)
+                 FROM merged WHERE id IS NOT NULL
+                 ORDER BY 2 NULLS LAST LIMIT :limit
+             ) "
+        )
+    };
+}
+pub(super) use merged;
+
 /// The position and the size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {

@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::IdRow;
 use crate::store::owned::Owned;
-use crate::store::page::{Page, PageRequest};
+use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
 
 /// A grant with the address and name of its user, for administrators.
@@ -131,31 +131,15 @@ const SELECT_ADMINISTRATOR: &str = "
 /// Has a row if the guards of an administrator's writes hold.
 const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_platform_admin!());
 
-/// The grants of the caller's departments, merged. `SQLite` extracts the rows of an ordered recursion least first, so this
-/// is a merge with a priority queue: it begins with the next grant of each department, and each extracted grant is replaced
-/// by the next one of its department. It reads a row per department and one per place of the page.
+/// The grants of the caller's departments.
 const SELECT_OF_DEPARTMENTS: &str = concat!(
-    "WITH RECURSIVE merged (department_id, id) AS (
-         SELECT places.department_id, (
-             SELECT id FROM user_university_roles
-             WHERE university_id = :university_id AND department_id = places.department_id AND id > :after
-             ORDER BY id LIMIT 1
-         )
-         FROM (
-             SELECT DISTINCT department_id FROM user_university_roles
-             WHERE user_id = :caller_id AND coalesce(university_id, 0) = :university_id
-               AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0
-         ) AS places
-         UNION ALL
-         SELECT department_id, (
-             SELECT id FROM user_university_roles
-             WHERE university_id = :university_id AND department_id = merged.department_id AND id > merged.id
-             ORDER BY id LIMIT 1
-         )
-         FROM merged WHERE id IS NOT NULL
-         ORDER BY 2 NULLS LAST LIMIT :limit
-     )
-     SELECT ",
+    merged!(
+        rows: "user_university_roles WHERE university_id = :university_id AND department_id",
+        places: "SELECT DISTINCT department_id AS place FROM user_university_roles
+                 WHERE user_id = :caller_id AND coalesce(university_id, 0) = :university_id
+                   AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0"
+    ),
+    "SELECT ",
     grant_columns!(),
     " FROM merged AS m JOIN user_university_roles AS g ON g.id = m.id JOIN users AS u ON u.id = g.user_id
      ORDER BY m.id"

@@ -4,7 +4,7 @@ use crate::domain::ids::{UniversityId, UserId};
 use crate::ports::Statement;
 use crate::store::authz::grants::{caller_is_platform_admin, caller_sees_university};
 use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
-use crate::store::page::{Page, PageRequest};
+use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
 
 /// A list of courses with the viewer's enrolments. Columns without a table's name are those of `courses`.
@@ -32,26 +32,13 @@ const SELECT_PUBLIC: &str = concat!(
     ", 0 AS enrolled FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit"
 );
 
-/// The union of two pages, each from its own index. The courses of the viewer's universities are merged: `SQLite` extracts
-/// the rows of an ordered recursion least first. So this is a merge with a priority queue, which begins with the next course
-/// of each university, and replaces each extracted course by the next one of its university. It reads a row per university
-/// and one per place of the page.
+/// The union of two pages, each from its own index: public courses, and those of the viewer's universities.
 const SELECT_FOR_USER: &str = concat!(
-    "WITH RECURSIVE merged (university_id, id) AS (
-         SELECT places.university_id, (
-             SELECT id FROM courses WHERE university_id = places.university_id AND id > :after ORDER BY id LIMIT 1
-         )
-         FROM (
-             SELECT DISTINCT coalesce(university_id, 0) AS university_id
-             FROM user_university_roles WHERE user_id = :viewer_id
-         ) AS places
-         UNION ALL
-         SELECT university_id, (
-             SELECT id FROM courses WHERE university_id = merged.university_id AND id > merged.id ORDER BY id LIMIT 1
-         )
-         FROM merged WHERE id IS NOT NULL
-         ORDER BY 2 NULLS LAST LIMIT :limit
-     ) ",
+    merged!(
+        rows: "courses WHERE university_id",
+        places: "SELECT DISTINCT coalesce(university_id, 0) AS place
+                 FROM user_university_roles WHERE user_id = :viewer_id"
+    ),
     select_courses!(
         "WHERE id IN (
              SELECT id FROM (SELECT id FROM courses WHERE is_public = 1 AND id > :after ORDER BY id LIMIT :limit)
