@@ -6,160 +6,132 @@
 
 use crate::domain::breaker::Command;
 
-/// The type of a security event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventType {
+/// The table of event types: documentation, name in the code, stored name, and whether it is a `refusal` or not. A refusal
+/// says that nothing was changed.
+macro_rules! event_types {
+    ($($(#[doc = $doc:literal])+ $name:ident $stored:literal $kind:ident;)+) => {
+        /// The type of a security event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum EventType {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl EventType {
+            /// Every type of event, for parsing and for tests.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The name, as stored and shown.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $stored,)+
+                }
+            }
+
+            /// Does an event of this type say that nothing was changed? Such events are counted, and left out while the
+            /// database is full.
+            #[must_use]
+            pub const fn is_refusal(self) -> bool {
+                match self {
+                    $(Self::$name => is_refusal!($kind),)+
+                }
+            }
+        }
+    };
+}
+
+macro_rules! is_refusal {
+    (refusal) => {
+        true
+    };
+    (change) => {
+        false
+    };
+}
+
+event_types! {
     /// An account was created.
-    Registered,
+    Registered "registered" change;
     /// A registration was refused: the address is taken, or its network has registered too many accounts.
-    RegistrationRefused,
+    RegistrationRefused "registration_refused" refusal;
     /// A session was opened with a password.
-    SignedIn,
+    SignedIn "signed_in" change;
     /// A sign-in was refused; the event's reason says why.
-    SignInRefused,
+    SignInRefused "sign_in_refused" refusal;
     /// A refresh token was exchanged. No longer written, because the session records its last use; events of earlier
     /// versions stay until the retention removes them.
-    Refreshed,
+    Refreshed "refreshed" change;
     /// A refresh token that this service issued was presented after its session had ended, or for a disabled account.
-    RefreshRefused,
+    RefreshRefused "refresh_refused" refusal;
     /// A rotated refresh token was reused, so its session was ended.
-    ReuseDetected,
+    ReuseDetected "reuse_detected" change;
     /// A session was ended by its own refresh token (logout).
-    SignedOut,
+    SignedOut "signed_out" change;
     /// One session was revoked by id, or evicted to make room for a new one.
-    SessionEnded,
+    SessionEnded "session_ended" change;
     /// All sessions of a user were ended.
-    SessionsEnded,
+    SessionsEnded "sessions_ended" change;
     /// The user changed their profile.
-    ProfileChanged,
+    ProfileChanged "profile_changed" change;
     /// The password was changed, and all other sessions ended.
-    PasswordChanged,
+    PasswordChanged "password_changed" change;
     /// A password change was refused: the current password was wrong or throttled.
-    PasswordChangeRefused,
+    PasswordChangeRefused "password_change_refused" refusal;
     /// The user exported all data stored about them.
-    Exported,
+    Exported "exported" change;
     /// The user erased their account.
-    Deleted,
+    Deleted "deleted" change;
     /// An erasure was refused: the password was wrong or throttled.
-    DeletionRefused,
+    DeletionRefused "deletion_refused" refusal;
     /// The password for an irreversible act of an administrator was wrong or throttled.
-    StepUpRefused,
+    StepUpRefused "step_up_refused" refusal;
     /// A role was granted to the user.
-    RoleGranted,
+    RoleGranted "role_granted" change;
     /// A role of the user was revoked.
-    RoleRemoved,
+    RoleRemoved "role_removed" change;
     /// An administrator disabled the account, and all its sessions ended.
-    Disabled,
+    Disabled "disabled" change;
     /// An administrator enabled it again.
-    Enabled,
+    Enabled "enabled" change;
     /// An administrator reset the throttle of the account.
-    Unlocked,
+    Unlocked "unlocked" change;
     /// A university was added.
-    UniversityCreated,
+    UniversityCreated "university_created" change;
     /// A university got another name or slug.
-    UniversityChanged,
+    UniversityChanged "university_changed" change;
     /// A university was deleted; the roles in it have events of their own.
-    UniversityDeleted,
+    UniversityDeleted "university_deleted" change;
     /// A department was added.
-    DepartmentCreated,
+    DepartmentCreated "department_created" change;
     /// A department was deleted.
-    DepartmentDeleted,
+    DepartmentDeleted "department_deleted" change;
     /// A course was added.
-    CourseCreated,
+    CourseCreated "course_created" change;
     /// A course was changed.
-    CourseChanged,
+    CourseChanged "course_changed" change;
     /// A course was deleted, with its enrolments.
-    CourseDeleted,
+    CourseDeleted "course_deleted" change;
     /// An enrolment was ended by another user than its owner.
-    EnrollmentEnded,
+    EnrollmentEnded "enrollment_ended" change;
     /// The operator commanded the circuit breaker; the event's reason is the command.
-    BreakerCommanded,
+    BreakerCommanded "breaker_commanded" change;
     /// A signed-in user lacked a permission; the event's reason names it.
-    AccessRefused,
+    AccessRefused "access_refused" refusal;
+    /// Access tokens are signed by another algorithm from now on; the event's reason names it.
+    SigningAlgorithmChanged "signing_algorithm_changed" change;
+    /// The next signing key took the place of the current one.
+    SigningKeyRotated "signing_key_rotated" change;
+    /// A signing key was revoked.
+    SigningKeyRevoked "signing_key_revoked" change;
+    /// The signing keys were replaced, because no configured `SECRET_KEY` decrypts them.
+    SigningKeyReplaced "signing_key_replaced" change;
 }
 
 impl EventType {
-    /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 33] = [
-        Self::Registered,
-        Self::RegistrationRefused,
-        Self::SignedIn,
-        Self::SignInRefused,
-        Self::Refreshed,
-        Self::RefreshRefused,
-        Self::ReuseDetected,
-        Self::SignedOut,
-        Self::SessionEnded,
-        Self::SessionsEnded,
-        Self::ProfileChanged,
-        Self::PasswordChanged,
-        Self::PasswordChangeRefused,
-        Self::Exported,
-        Self::Deleted,
-        Self::DeletionRefused,
-        Self::StepUpRefused,
-        Self::RoleGranted,
-        Self::RoleRemoved,
-        Self::Disabled,
-        Self::Enabled,
-        Self::Unlocked,
-        Self::UniversityCreated,
-        Self::UniversityChanged,
-        Self::UniversityDeleted,
-        Self::DepartmentCreated,
-        Self::DepartmentDeleted,
-        Self::CourseCreated,
-        Self::CourseChanged,
-        Self::CourseDeleted,
-        Self::EnrollmentEnded,
-        Self::BreakerCommanded,
-        Self::AccessRefused,
-    ];
-
     /// The type with this stored name, if there is one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|event| event.as_str() == text)
-    }
-
-    /// The name, as stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Registered => "registered",
-            Self::RegistrationRefused => "registration_refused",
-            Self::SignedIn => "signed_in",
-            Self::SignInRefused => "sign_in_refused",
-            Self::Refreshed => "refreshed",
-            Self::RefreshRefused => "refresh_refused",
-            Self::ReuseDetected => "reuse_detected",
-            Self::SignedOut => "signed_out",
-            Self::SessionEnded => "session_ended",
-            Self::SessionsEnded => "sessions_ended",
-            Self::ProfileChanged => "profile_changed",
-            Self::PasswordChanged => "password_changed",
-            Self::PasswordChangeRefused => "password_change_refused",
-            Self::Exported => "exported",
-            Self::Deleted => "deleted",
-            Self::DeletionRefused => "deletion_refused",
-            Self::StepUpRefused => "step_up_refused",
-            Self::RoleGranted => "role_granted",
-            Self::RoleRemoved => "role_removed",
-            Self::Disabled => "disabled",
-            Self::Enabled => "enabled",
-            Self::Unlocked => "unlocked",
-            Self::UniversityCreated => "university_created",
-            Self::UniversityChanged => "university_changed",
-            Self::UniversityDeleted => "university_deleted",
-            Self::DepartmentCreated => "department_created",
-            Self::DepartmentDeleted => "department_deleted",
-            Self::CourseCreated => "course_created",
-            Self::CourseChanged => "course_changed",
-            Self::CourseDeleted => "course_deleted",
-            Self::EnrollmentEnded => "enrollment_ended",
-            Self::BreakerCommanded => "breaker_commanded",
-            Self::AccessRefused => "access_refused",
-        }
+        Self::ALL.iter().copied().find(|event| event.as_str() == text)
     }
 
     /// Does a counted event of this type need a signed token? Strangers cannot cause it.
@@ -174,47 +146,6 @@ impl EventType {
                 | Self::PasswordChangeRefused
                 | Self::DeletionRefused
         )
-    }
-
-    /// Does an event of this type say that nothing was changed? Such events are counted, and left out while the database
-    /// is full.
-    #[must_use]
-    pub const fn is_refusal(self) -> bool {
-        match self {
-            Self::RegistrationRefused
-            | Self::SignInRefused
-            | Self::RefreshRefused
-            | Self::PasswordChangeRefused
-            | Self::DeletionRefused
-            | Self::StepUpRefused
-            | Self::AccessRefused => true,
-            Self::Registered
-            | Self::SignedIn
-            | Self::Refreshed
-            | Self::ReuseDetected
-            | Self::SignedOut
-            | Self::SessionEnded
-            | Self::SessionsEnded
-            | Self::ProfileChanged
-            | Self::PasswordChanged
-            | Self::Exported
-            | Self::Deleted
-            | Self::RoleGranted
-            | Self::RoleRemoved
-            | Self::Disabled
-            | Self::Enabled
-            | Self::Unlocked
-            | Self::UniversityCreated
-            | Self::UniversityChanged
-            | Self::UniversityDeleted
-            | Self::DepartmentCreated
-            | Self::DepartmentDeleted
-            | Self::CourseCreated
-            | Self::CourseChanged
-            | Self::CourseDeleted
-            | Self::EnrollmentEnded
-            | Self::BreakerCommanded => false,
-        }
     }
 }
 
@@ -301,7 +232,8 @@ mod tests {
                       password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
                       disabled enabled unlocked university_created university_changed university_deleted \
                       department_created department_deleted course_created course_changed course_deleted \
-                      enrollment_ended breaker_commanded access_refused";
+                      enrollment_ended breaker_commanded access_refused signing_algorithm_changed \
+                      signing_key_rotated signing_key_revoked signing_key_replaced";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -43,7 +43,7 @@ fn an_event_never_has_the_place_of_a_refusal() {
 fn events_of_different_types_have_different_nonces() {
     for byte in [0, 0x7f, 0xff] {
         let stamp = EventStamp::draw(NOW, [byte; 8]);
-        let nonces = EventType::ALL.map(|event_type| stamp.nonce_of(event_type));
+        let nonces = EventType::ALL.iter().map(|event_type| stamp.nonce_of(*event_type));
         let nonces: BTreeSet<i64> = nonces.into_iter().chain([stamp.nonce()]).collect();
         assert_eq!(nonces.len(), EventType::ALL.len() + 1);
         assert!(nonces.iter().all(|nonce| (0..=MAX_SAFE_INTEGER).contains(nonce)));
@@ -79,7 +79,7 @@ fn the_places_of_an_hour_are_its_own_and_the_two_buckets_differ() {
 
 #[test]
 fn every_kind_of_refusal_has_a_place_of_its_own() {
-    let refusals = EventType::ALL.into_iter().filter(|event_type| event_type.is_refusal());
+    let refusals = EventType::ALL.iter().copied().filter(|event_type| event_type.is_refusal());
     let permissions: Vec<&str> = Permission::all().map(|(name, _)| name).collect();
     let reasons = Reason::ALL.map(Reason::as_str);
     let kinds = refusals.flat_map(|event_type| {

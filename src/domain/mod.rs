@@ -12,6 +12,7 @@ pub mod campus;
 pub mod display_name;
 pub mod event_keys;
 pub mod ids;
+pub mod keys;
 pub mod limits;
 pub mod password;
 pub mod peer;

@@ -2,22 +2,26 @@
 //!
 //! ```text
 //!   use                       SECRET_KEY   SECRET_KEY_NEXT   SECRET_KEY_PREVIOUS   the same with PREVIOUS_USE=decrypt
-//!   signs, hashes new values  yes          –                 –                     –
+//!   signs, hashes, encrypts   yes          –                 –                     –
 //!   verifies, finds hashes    yes          yes               yes                   –
+//!   decrypts                  yes          yes               yes                   yes
 //! ```
 //!
 //! A change of settings reaches isolates one after another. With the next key set everywhere first, tokens of new isolates
-//! are valid in old ones, and tokens of old isolates in new ones. Nothing is encrypted at rest yet, so `decrypt` leaves the
-//! previous key without any use.
+//! are valid in old ones, and tokens of old isolates in new ones. Encrypted rows name their key; the Cron Trigger encrypts
+//! them anew.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::ids::hex;
 use crate::domain::secret::Secret;
 
 /// The use of `SECRET_KEY_PREVIOUS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreviousUse {
-    /// It verifies signatures, and would decrypt.
+    /// It verifies signatures, and decrypts.
     All,
-    /// It would only decrypt: after a leak, any holder of the key could forge tokens.
+    /// It only decrypts: after a leak, any holder of the key could forge tokens.
     Decrypt,
 }
 
@@ -59,6 +63,13 @@ impl SecretKeys {
         std::iter::once(&self.current).chain(&self.next).chain(previous)
     }
 
+    /// The key with this id, to decrypt with.
+    #[must_use]
+    pub fn decrypting(&self, id: &str) -> Option<&Secret> {
+        let all = std::iter::once(&self.current).chain(&self.next).chain(&self.previous);
+        all.into_iter().find(|secret| key_id(secret) == id)
+    }
+
     /// The settings that repeat another key. Of a repeated key it is unclear whether it may sign or verify.
     #[must_use]
     pub fn repeated(&self) -> Vec<&'static str> {
@@ -73,4 +84,12 @@ impl SecretKeys {
         ];
         pairs.into_iter().filter(|(one, other, _)| same(*one, *other)).map(|(.., name)| name).collect()
     }
+}
+
+/// The id of a `SECRET_KEY`: the `kid` of its tokens, and the name in rows that it encrypted. It is derived from the
+/// secret, so a new secret gets a new id without configuration.
+#[must_use]
+pub fn key_id(secret: &Secret) -> String {
+    let digest = Sha256::new().chain_update(b"edge-auth key id\0").chain_update(secret.expose()).finalize();
+    hex(digest.get(..8).unwrap_or_default())
 }

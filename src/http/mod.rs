@@ -7,6 +7,7 @@ mod account;
 mod authz;
 #[cfg(feature = "campus")]
 mod campus;
+mod keys;
 mod kit;
 mod platform;
 pub mod routes;
@@ -35,12 +36,15 @@ use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::ray::Ray;
 use crate::domain::request_id::RequestId;
-use crate::domain::session::token::TokenAuthority;
+use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::keys::upkeep;
+use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
-use kit::context::{Configuration, RequestContext};
+use kit::context::{Configuration, Configured, RequestContext};
 use kit::{access, cors, headers, refusal};
+use platform::document;
 
 /// The service of one deployment: built once per isolate.
 pub struct App {
@@ -62,10 +66,11 @@ impl App {
             Err(wrong) => wrong.presentation.clone(),
         };
         let configuration = settings.map(|settings| {
-            let (issuer, audience) = (&settings.jwt_issuer, &settings.jwt_audience);
-            let tokens = TokenAuthority::new(&settings.secret_keys, issuer, audience);
+            let (issuers, audience) = (settings.tokens.issuers.clone(), &settings.tokens.audience);
+            let tokens = TokenAuthority::new(&settings.secret_keys, issuers, audience);
             let throttle_key = HashKey::derive(&settings.secret_keys.current);
-            Arc::new(Configuration { settings, tokens, throttle_key, digests: OnceLock::new() })
+            let (keys, digests) = (Arc::default(), OnceLock::new());
+            Arc::new(Configuration { settings, tokens, keys, digests, throttle_key })
         });
         let plain_router = routes::router(&presentation.base_path);
         let router = cors::wrap(plain_router.clone(), &presentation);
@@ -77,7 +82,9 @@ impl App {
         let request_id = ports.request_id.clone();
         let span = request_span(&ports, self.presentation.log_client);
         let (method, path) = (request.method().clone(), loggable(request.uri().path()));
-        let router = if cors::is_plain_options(&request) { &self.plain_router } else { &self.router };
+        let has_own_cors = path.contains(document::WELL_KNOWN);
+        let is_plain = has_own_cors || cors::is_plain_options(&request);
+        let router = if is_plain { &self.plain_router } else { &self.router };
         let is_https = request.uri().scheme_str() == Some("https");
         let store = ports.store.clone();
         let (started, clock) = (ports.now.get(), ports.clock);
@@ -116,6 +123,21 @@ impl App {
         }
         .instrument(span)
         .await
+    }
+
+    /// One run of the Cron Trigger: the clean-up and the upkeep of the signing keys.
+    pub async fn tend(&self, ports: Ports) {
+        let context = RequestContext::new(self.configuration.clone(), ports);
+        match Configured::within(&context) {
+            Ok(configured) => {
+                let ctx = configured.service();
+                upkeep::run(&ctx).await;
+                clean_up::run(ctx.store, ctx.request.now, ctx.settings).await;
+            }
+            Err(_) => {
+                tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
+            }
+        }
     }
 
     /// The settings, unless any of them is missing or invalid.

@@ -19,6 +19,8 @@ use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
+use crate::http::keys::operator as keys_operator;
+use crate::http::keys::{discovery, key_set};
 use crate::http::kit::access::{Rule, guarded};
 use crate::http::kit::operation::{Handler as _, Operation, fetching, responding};
 use crate::http::kit::protocol::ProtocolError;
@@ -198,6 +200,10 @@ routes! {
     GET    "/health/ready"       getReadiness    Public [Ready]               => health::ready;
     GET    "/operator/circuit-breaker" getCircuitBreaker Operator [Unlimited] => operator::inspect;
     POST   "/operator/circuit-breaker" setCircuitBreaker Operator [Unlimited] => operator::command;
+    GET    "/operator/signing-keys"    listSigningKeys   Operator [Read]   => keys_operator::inspect;
+    POST   "/operator/signing-keys"    changeSigningKeys Operator [Change] => keys_operator::command;
+    GET    "/.well-known/jwks.json"    getKeySet       Public [PublicRead]    => key_set::key_set;
+    GET    "/.well-known/oauth-authorization-server" getMetadata Public [Unlimited] => discovery::metadata;
     GET    "/openapi.json"       getOpenapiJson  Public [Unlimited]           => description::json;
     GET    "/openapi.yaml"       getOpenapiYaml  Public [Unlimited]           => description::yaml;
 }
@@ -211,7 +217,8 @@ pub(super) fn router(base_path: &str) -> Router {
         table
     } else {
         // Nesting covers `/api/v1`, not `/api/v1/`.
-        Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root())
+        let nested = Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root());
+        nested.merge(discovery::beside(base_path))
     };
     router.method_not_allowed_fallback(method_not_allowed).fallback(not_found)
 }

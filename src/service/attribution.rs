@@ -6,26 +6,54 @@
 use tracing::Span;
 
 use crate::domain::ids::UserId;
+use crate::domain::keys::ring::SignedBy;
+use crate::domain::problem::Code;
+use crate::domain::session::authority::Presented;
 use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
-use crate::service::Context;
+use crate::service::keys::verifying::verify_access as verify_access_token;
+use crate::service::{Context, Error};
 
 /// Notes the account that a request is about, before the request proves to come from its owner.
 pub(in crate::service) fn note_user(user_id: UserId) {
     Span::current().record("user_id", user_id.get());
 }
 
-/// Verifies a token, and notes its key and, if the service issued it, its user and session.
+/// Verifies a refresh token, and notes its key and, if the service issued it, its user and session.
 ///
 /// # Errors
 /// [`TokenFault`].
-pub(in crate::service) fn verify(ctx: &Context<'_>, kind: TokenKind, text: &str) -> Result<TokenClaims, TokenFault> {
-    let (key_id, verified) = ctx.tokens.inspect(kind, text, ctx.now());
-    // Issued tokens have both; a forged one has at most the name of a key.
-    if let Ok(claims) | Err(TokenFault::Expired(claims)) = &verified {
-        let (user_id, session_id) = (claims.user_id.get(), claims.session_id.get());
-        tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id, kid = key_id);
-    } else {
-        Span::current().record("kid", key_id);
-    }
+pub(in crate::service) fn verify_refresh(ctx: &Context<'_>, text: &str) -> Result<TokenClaims, TokenFault> {
+    let presented = presented(ctx, text).ok_or(TokenFault::Invalid)?;
+    let verified = ctx.tokens.claims(TokenKind::Refresh, &presented, None, ctx.now());
+    note_claims(&verified);
     verified
+}
+
+/// The same for an access token.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`; [`Error`] otherwise.
+pub(in crate::service) async fn verify_access(ctx: &Context<'_>, text: &str) -> Result<(TokenClaims, SignedBy), Error> {
+    let presented = presented(ctx, text).ok_or(Code::TokenInvalid)?;
+    let verified = verify_access_token(ctx, &presented).await?;
+    note_claims(&verified);
+    let claims = verified.map_err(|fault| match fault {
+        TokenFault::Invalid => Code::TokenInvalid,
+        TokenFault::Expired(_) => Code::TokenExpired,
+    })?;
+    Ok((claims, presented.signed_by()))
+}
+
+/// A well-formed token. A forged one has at most the name of a key.
+fn presented<'a>(ctx: &'a Context<'_>, text: &'a str) -> Option<Presented<'a>> {
+    let presented = ctx.tokens.parse(text)?;
+    Span::current().record("kid", presented.key_id());
+    Some(presented)
+}
+
+fn note_claims(verified: &Result<TokenClaims, TokenFault>) {
+    if let Ok(claims) | Err(TokenFault::Expired(claims)) = verified {
+        let (user_id, session_id) = (claims.user_id.get(), claims.session_id.get());
+        tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id);
+    }
 }

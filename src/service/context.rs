@@ -1,5 +1,7 @@
 //! The inputs of every use case besides its command, and the errors of all use cases.
 
+use std::sync::Arc;
+
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::limits::storage::{Growth, StorageState};
 use crate::domain::limits::throttle::HashKey;
@@ -8,10 +10,11 @@ use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
 use crate::domain::password::queue::HashQueueFull;
 use crate::domain::problem::{Code, Problem};
-use crate::domain::session::token::TokenAuthority;
+use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::ports::{AwaitHashSlot, Background, DbError, Entropy, NoEntropy};
+use crate::ports::{AwaitHashSlot, Background, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures};
+use crate::service::keys::held::RingCopy;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 
@@ -21,6 +24,12 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// Issues and checks tokens.
     pub tokens: &'a TokenAuthority,
+    /// The isolate's copy of the key ring.
+    pub keys: &'a Arc<RingCopy>,
+    /// Makes and verifies asymmetric signatures.
+    pub signatures: &'a dyn Signatures,
+    /// Encrypts secrets for the database.
+    pub encryption: &'a dyn Encryption,
     /// The database, behind the circuit breaker.
     pub store: &'a Store,
     /// The time, the client and the id of the request.
@@ -114,6 +123,15 @@ pub enum Error {
     /// A password hash that could not be written.
     #[error("new password hash: {0}")]
     NewHash(MalformedHash),
+    /// A signature or an encryption failed.
+    #[error(transparent)]
+    Cryptography(#[from] CryptoError),
+    /// The ring has no key that can sign.
+    #[error("no signing key can be used")]
+    NoSigningKey,
+    /// A token names a key that this isolate does not know, and that it may not look up yet.
+    #[error("the key of the token is not known yet")]
+    KeyNotKnownYet,
     /// A token could not be written.
     #[error("signing: {0}")]
     Signing(#[from] jwt_compact::CreationError),

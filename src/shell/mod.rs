@@ -22,4 +22,5 @@ mod spans;
 pub mod tasks;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod unicode;
+pub mod web_crypto;
 pub mod wire;

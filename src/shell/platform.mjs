@@ -1,5 +1,6 @@
 // The part of JavaScript: it reads the head of a request, carries out wants, and makes responses. `wire.rs`,
 // `tasks.rs` and the adapters of the ports are the Rust side of the texts.
+import { cryptography } from "./web-crypto.mjs";
 
 /** The headers that the service uses, in the order in which `wire.rs` reads them. */
 const HEADERS = [
@@ -146,6 +147,8 @@ export const carryOut = {
     event.stream = (await asset(event, path)).body;
     return "";
   },
+
+  ...cryptography,
 
   /** This many milliseconds; none is one turn of the event loop. */
   pause: (event, ms) => new Promise((resolve) => setTimeout(resolve, ms, "")),

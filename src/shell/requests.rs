@@ -8,12 +8,12 @@ use axum::http::Response;
 use tracing::Instrument as _;
 
 use crate::domain::limits;
+use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::unicode::Normalize;
 use crate::http::{App, Moment, Ports, peer, request_id};
 use crate::ports::Entropy;
-use crate::service;
 use crate::shell::assets::DeployedAssets;
 use crate::shell::background::RequestTasks;
 use crate::shell::clock::now;
@@ -23,6 +23,7 @@ use crate::shell::gate::BreakerGate;
 use crate::shell::hash_queue::slot;
 use crate::shell::limiter::BindingLimiter;
 use crate::shell::logging::MinLevel;
+use crate::shell::web_crypto::WebCrypto;
 use crate::shell::{tasks, wire};
 use crate::store::Store;
 
@@ -74,12 +75,18 @@ async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) 
     let peer = peer(&head.request);
     let request = head.with_body();
     let app = app();
-    // With wrong settings every request is refused before it can call the database, so the defaults are never used.
+    let ports = ports(&app, peer, request_id, functions, D1::for_request);
+    app.respond(ports, request).await
+}
+
+/// The ports of one event.
+fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1: fn(u32, Entropy) -> D1) -> Ports {
+    // With wrong settings every event ends before it can call the database, so the defaults are never used.
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let background = Arc::new(RequestTasks(request_id.clone()));
     let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone(), functions.entropy);
-    let d1 = D1::for_request(d1_timeout_ms.unwrap_or_default(), functions.entropy);
-    let ports = Ports {
+    let d1 = d1(d1_timeout_ms.unwrap_or_default(), functions.entropy);
+    Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets),
         entropy: functions.entropy,
@@ -87,16 +94,17 @@ async fn respond(head: wire::Head, request_id: RequestId, functions: Functions) 
         await_hash_slot: slot,
         normalize: functions.normalize,
         limiter: Arc::new(BindingLimiter),
+        signatures: Arc::new(WebCrypto),
+        encryption: Arc::new(WebCrypto),
         peer,
         request_id,
         now: Moment::new(now()),
         clock: now,
-    };
-    app.respond(ports, request).await
+    }
 }
 
-/// Starts to clean up, triggered by the cron schedule in wrangler.toml. Failures are only logged, and the next run
-/// continues where this one stopped. The empty response says that it is over.
+/// Starts a run of the Cron Trigger in wrangler.toml: the clean-up and the upkeep of the signing keys. Failures are only
+/// logged, and the next run continues where this one stopped. The empty response says that it is over.
 pub fn clean_up(functions: Functions) {
     let mut bytes = [0; 16];
     // Without entropy the id is not unique, but the run still has its log lines.
@@ -106,15 +114,8 @@ pub fn clean_up(functions: Functions) {
     let span = tracing::info_span!("scheduled", request_id = request_id.as_str());
     let run = async move {
         let app = app();
-        let Some(settings) = app.settings() else {
-            tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
-            return;
-        };
-        let background = Arc::new(RequestTasks(request_id.clone()));
-        let gate = BreakerGate::new(settings.breaker, request_id, background, functions.entropy);
-        let d1 = D1::for_task(settings.d1_timeout_ms, functions.entropy);
-        let store = Store::new(Arc::new(d1), Arc::new(gate));
-        service::platform::clean_up::run(&store, now(), settings).await;
+        let ports = ports(&app, Peer::new(None, None), request_id, functions, D1::for_task);
+        app.tend(ports).await;
     };
     tasks::start(async move {
         run.instrument(span).await;

@@ -17,10 +17,16 @@ use crate::support::{EMAIL, PASSWORD, Reply, Service};
 const OPERATOR_KEY: &str = "operator 0123456789 abcdefghijkl";
 
 /// A database that fails on demand and counts the batches that reach it.
-struct Flaky {
+pub struct Flaky {
     db: Arc<Sqlite>,
     fails: AtomicBool,
     asked: AtomicUsize,
+}
+
+impl Flaky {
+    pub fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
+    }
 }
 
 impl Db for Flaky {
@@ -34,7 +40,7 @@ impl Db for Flaky {
     }
 }
 
-fn flaky(settings: &[(&str, &str)]) -> (Service, Arc<Flaky>) {
+pub fn flaky(settings: &[(&str, &str)]) -> (Service, Arc<Flaky>) {
     let db = Arc::new(Sqlite::migrated());
     let port = Arc::new(Flaky { db: db.clone(), fails: false.into(), asked: 0.into() });
     (Service::on(db, port.clone(), settings), port)
@@ -117,7 +123,8 @@ async fn readiness_reports_database_and_breaker() {
         })
     };
     let ready = service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
-    let checks = json!({"database": "ok", "storage": {"state": "ok"}, "circuit_breaker": breaker("closed", 0, 0)});
+    let mut checks = json!({"database": "ok", "storage": {"state": "ok"}, "circuit_breaker": breaker("closed", 0, 0)});
+    checks["encryption"] = json!({"rows_left": 0});
     assert_eq!(ready.body, json!({"status": "ready", "checks": checks}));
     port.fails.store(true, Ordering::Relaxed);
     for failures in 1..5 {

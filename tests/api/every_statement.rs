@@ -16,7 +16,7 @@ use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
-use crate::support::{EMAIL, PASSWORD, clock};
+use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
 
 const PEOPLE: [Person; 6] = [
     ("root", "PLATFORM_ADMIN"),
@@ -27,7 +27,11 @@ const PEOPLE: [Person; 6] = [
     ("bob", ""),
 ];
 
+const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
 const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
+
+const SETTINGS: &[(&str, &str)] =
+    &[("PASSWORD_ITERATIONS", "11"), ("OPERATOR_KEY", OPERATOR_KEY), ("ALGORITHM", "EdDSA"), ("SIGNING_KEY_DAYS", "1")];
 
 /// Records the statements that reach the database.
 struct Recorder {
@@ -166,7 +170,7 @@ async fn command_breaker(world: &World) {
 async fn every_statement_of_the_store_is_executed() {
     let mut recorder = None;
     // The stored hashes have other rounds, so they are renewed.
-    let world = World::through(&PEOPLE, &[("PASSWORD_ITERATIONS", "11"), ("OPERATOR_KEY", OPERATOR_KEY)], |db| {
+    let world = World::through(&PEOPLE, SETTINGS, |db| {
         let port = Arc::new(Recorder { db, executed: Mutex::default() });
         recorder = Some(Arc::clone(&port));
         port
@@ -175,6 +179,7 @@ async fn every_statement_of_the_store_is_executed() {
     use_account(&world).await;
     ask_all(&world).await;
     command_breaker(&world).await;
+    world.service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     step_up(&world).await;
     let last = world.sign_in("root").await;
     world.set_active("second", false);
@@ -184,6 +189,16 @@ async fn every_statement_of_the_store_is_executed() {
         "INSERT INTO users (id, email, password_hash, is_active, created_at, erasure_cursor)
          VALUES (99, 'erased:99', '', 0, 1, 0)",
     );
+    world.service.tend().await;
+    // Under a new secret key.
+    let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
+    let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();
+    Service::on(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>, &changed).tend().await;
+    // Rotates, and deletes the retired key.
+    for _ in 0..2 {
+        world.service.advance(2 * DAY);
+        world.service.tend().await;
+    }
     world.service.advance(400 * DAY / 1000);
     let store = Store::new(Arc::clone(&recorder) as Arc<dyn Db>, world.service.gate());
     clean_up(&store, clock(), world.service.settings()).await.unwrap();

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
-use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
+use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
 use crate::support::sqlite::Sqlite;
@@ -47,7 +48,7 @@ fn isolates<const N: usize>(settings: [Settings; N]) -> [Service; N] {
 }
 
 /// Header and claims of a token.
-fn decoded(token: &str) -> (Value, Value) {
+pub fn decoded(token: &str) -> (Value, Value) {
     let mut parts =
         token.split('.').map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()));
     (parts.next().unwrap().unwrap(), parts.next().unwrap().unwrap())
@@ -141,7 +142,7 @@ async fn after_a_leak_nothing_that_the_old_key_signs_is_accepted() {
         expires_at: START.plus_seconds(900),
         auth_time: Some(START),
     };
-    let thief = TokenAuthority::new(&SecretKeys::only(Secret::new(A)), "edge-auth", "edge-auth");
+    let thief = TokenAuthority::new(&SecretKeys::only(Secret::new(A)), Issuers::only("edge-auth"), "edge-auth");
     let [access, refresh] =
         [TokenKind::Access, TokenKind::Refresh].map(|kind| thief.sign(kind, &forged).unwrap().expose().to_owned());
     changed.me(&access).await.expect(200);

@@ -4,7 +4,7 @@ use axum::body::Body;
 use edge_auth::domain::limits::{RateLimit, UserLimit};
 use edge_auth::http::routes::{Limits, ROUTES, Route};
 
-use crate::round_trips::{OPERATOR_KEY, PEOPLE, operations, prepared};
+use crate::round_trips::{PEOPLE, SETTINGS, operations, prepared};
 use crate::support::Reply;
 use crate::support::watched_body::Watch;
 use crate::support::world::{Visitor, World};
@@ -12,7 +12,8 @@ use crate::support::world::{Visitor, World};
 const IPV6: &str = "2001:db8:1:2:3:4:5:6";
 
 fn limited() -> World {
-    World::through(&PEOPLE, &[("OPERATOR_KEY", OPERATOR_KEY), ("RATE_LIMITING", "on")], |db| db)
+    let settings: Vec<_> = SETTINGS.iter().copied().chain([("RATE_LIMITING", "on")]).collect();
+    World::through(&PEOPLE, &settings, |db| db)
 }
 
 fn route(operation: &str) -> &'static Route {

@@ -29,6 +29,8 @@ const PEOPLE: [Person; 8] = [
     ("second", "PLATFORM_ADMIN"),
 ];
 
+const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
+
 /// Executes each batch that writes twice, and returns the second result.
 pub struct LostAnswers(pub Arc<Sqlite>);
 
@@ -73,7 +75,14 @@ fn route_of(method: &str, path: &str) -> &'static str {
 
 impl Pair {
     fn new() -> Self {
-        let settings = [("RATE_LIMITING", "on"), ("REGISTRATIONS_PER_HOUR", "2"), ("PASSWORD_ITERATIONS", "10")];
+        let settings = [
+            ("RATE_LIMITING", "on"),
+            ("REGISTRATIONS_PER_HOUR", "2"),
+            ("PASSWORD_ITERATIONS", "10"),
+            ("ALGORITHM", "EdDSA"),
+            ("SIGNING_KEY_AHEAD_HOURS", "0"),
+            ("OPERATOR_KEY", OPERATOR_KEY),
+        ];
         let plain = World::through(&PEOPLE, &settings, |db| db);
         let lossy = World::through(&PEOPLE, &settings, |db| Arc::new(LostAnswers(db)));
         Self { plain, lossy, seed: Cell::new(1), done: RefCell::default() }
@@ -218,11 +227,20 @@ async fn use_sessions(pair: &Pair) {
     }
 }
 
+const KEY_COMMANDS: [(u16, &str); 3] = [
+    (200, r#"{"action": "rotate"}"#),
+    (200, r#"{"action": "rotate"}"#),
+    (404, r#"{"action": "revoke", "kid": "00000000000000000000000000000000"}"#),
+];
+
 #[tokio::test]
 async fn a_batch_that_is_executed_twice_has_the_effect_and_the_answer_of_one() {
     let pair = Pair::new();
     use_sessions(&pair).await;
     pair.all(OPERATIONS).await;
+    for (status, body) in KEY_COMMANDS {
+        pair.send(OPERATOR_KEY, status, &format!("POST /operator/signing-keys {body}")).await;
+    }
     for _ in 0..8 {
         let wrong = r#"POST /auth/login {"email": "ulla@example.com", "password": "a wrong password"}"#;
         pair.send("", 401, wrong).await;

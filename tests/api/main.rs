@@ -25,6 +25,7 @@ mod contract;
 #[cfg(feature = "campus")]
 mod courses;
 mod crowds;
+mod discovery;
 mod every_statement;
 mod failures;
 mod full_database;
@@ -54,7 +55,10 @@ mod roles;
 mod round_trips;
 mod session_model;
 mod sessions;
+mod signing_attacks;
+mod signing_changes;
 mod signing_in;
+mod signing_keys;
 mod signing_out;
 mod spoofing;
 mod statements;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
-use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
+use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 
 use crate::support::sqlite::{Sqlite, migrations};
 use crate::support::{SECRET, START, Service};
@@ -27,7 +28,8 @@ fn signed(session: i64, letter: char) -> String {
         expires_at: START.plus_seconds(86_400),
         auth_time: None,
     };
-    let authority = TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "edge-auth", "edge-auth");
+    let authority =
+        TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");
     authority.sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned()
 }
 

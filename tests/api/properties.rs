@@ -9,14 +9,15 @@ use edge_auth::domain::password::work::HashWork;
 use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
-use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
+use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use edge_auth::domain::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::support::{SECRET, Service, normalize};
 
 fn authority() -> TokenAuthority {
-    TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "issuer", "audience")
+    TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("issuer"), "audience")
 }
 
 /// Either hash function, at a cost so low that hundreds of hashes are fast.

@@ -5,14 +5,14 @@ use axum::http::{Request, header};
 use edge_auth::http::routes::{Access, ROUTES};
 use serde_json::json;
 
-use crate::round_trips::{OPERATOR_KEY, PEOPLE, operations, prepared};
+use crate::round_trips::{PEOPLE, SETTINGS, operations, prepared};
 use crate::support::contract::{DESCRIPTION, operation};
 use crate::support::watched_body::{Watch, interrupted_body, slow_body};
 use crate::support::world::{Visitor, World};
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
 fn world() -> World {
-    World::through(&PEOPLE, &[("OPERATOR_KEY", OPERATOR_KEY)], |db| db)
+    World::through(&PEOPLE, SETTINGS, |db| db)
 }
 
 /// Sends a request with a body that never comes: the reply, and whether the service waited for the body.

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
-use edge_auth::domain::session::token::{TokenAuthority, TokenClaims, TokenKind};
+use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
+use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
 use crate::support::world::{Person, Visitor, World, address};
@@ -230,7 +231,8 @@ async fn a_token_of_a_version_before_counts_as_old() {
         expires_at: clock().plus_seconds(900),
         auth_time: None,
     };
-    let authority = TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), "edge-auth", "edge-auth");
+    let authority =
+        TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");
     let token = authority.sign(TokenKind::Access, &old).unwrap().expose().to_owned();
     world.service.me(&token).await.expect(200);
     let visitor = world.with_token(&token);

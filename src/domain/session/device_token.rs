@@ -3,12 +3,13 @@
 //! A device token opens nothing. It only tells the throttle which counter an attempt belongs to, so that strangers'
 //! failures do not lock the owner out. It has a `typ` and a `type` of its own, so it is never accepted as another token.
 
-use jwt_compact::{Claims, Header};
+use jwt_compact::Claims;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::secret::Secret;
-use crate::domain::session::token::{CLOCK_SKEW_SECONDS, TokenAuthority, date_time};
+use crate::domain::session::authority::TokenAuthority;
+use crate::domain::session::token::{CLOCK_SKEW_SECONDS, date_time};
 use crate::domain::time::{DAY, Timestamp};
 
 /// Lifetime of a device token.
@@ -48,15 +49,15 @@ impl TokenAuthority {
         });
         body.issued_at = date_time(now);
         body.expiration = date_time(now.plus_seconds(LIFETIME_SECONDS));
-        self.sign_claims(Header::empty().with_token_type(HEADER_TYPE), &body)
+        self.sign_claims(HEADER_TYPE, &body)
     }
 
     /// The user and the device of a valid device token.
     #[must_use]
     pub fn verify_device(&self, text: &str, now: Timestamp) -> Option<(UserId, TokenId)> {
-        let claims = self.signed_claims::<DeviceClaims>(HEADER_TYPE, text)?;
+        let claims = Self::signed_claims::<DeviceClaims>(HEADER_TYPE, &self.parse(text)?, None)?;
         let custom = &claims.custom;
-        if custom.kind != TYPE || (custom.iss.as_str(), custom.aud.as_str()) != self.names() {
+        if custom.kind != TYPE || !self.is_named(&custom.iss, &custom.aud) {
             return None;
         }
         let issued_at = Timestamp::from_seconds(claims.issued_at?.timestamp());
@@ -73,6 +74,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::SessionId;
     use crate::domain::secret_keys::SecretKeys;
+    use crate::domain::session::authority::Issuers;
     use crate::domain::session::token::{TokenClaims, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -80,7 +82,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn authority(secret: &str, issuer: &str) -> TokenAuthority {
-        TokenAuthority::new(&SecretKeys::only(Secret::new(secret.repeat(32))), issuer, "audience")
+        TokenAuthority::new(&SecretKeys::only(Secret::new(secret.repeat(32))), Issuers::only(issuer), "audience")
     }
 
     fn device() -> (UserId, TokenId) {
@@ -116,7 +118,7 @@ mod tests {
     fn a_device_token_survives_a_rotation_of_the_secret() {
         let [old, new] = ["k", "l"].map(|secret| Secret::new(secret.repeat(32)));
         let keys = SecretKeys { previous: Some(old), ..SecretKeys::only(new) };
-        let rotated = TokenAuthority::new(&keys, "issuer", "audience");
+        let rotated = TokenAuthority::new(&keys, Issuers::only("issuer"), "audience");
         assert_eq!(rotated.verify_device(&sign(&authority("k", "issuer")), NOW), Some(device()));
     }
 

@@ -16,7 +16,10 @@
 //! guards of the SQL decide which of several concurrent refreshes wins; then [`outcome`] derives the result from the
 //! row. Both use the same [`Rotation`], computed here once, so neither has its own rule about time.
 
+pub mod authority;
 pub mod device_token;
+mod elsewhere;
+pub mod role_claims;
 pub mod token;
 pub mod unresolved;
 

@@ -1,9 +1,12 @@
 //! Tokens under attack: every alteration is refused. The wire format does not change.
 
 use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret_keys::PreviousUse;
+use crate::domain::session::token::CLOCK_SKEW_SECONDS;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -14,7 +17,7 @@ fn secret(text: &str) -> Secret {
 }
 
 fn with_keys(keys: &SecretKeys) -> TokenAuthority {
-    TokenAuthority::new(keys, "issuer", "audience")
+    TokenAuthority::new(keys, Issuers::only("issuer"), "audience")
 }
 
 fn authority() -> TokenAuthority {

@@ -4,6 +4,8 @@
 //! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
 //! wrong variable. The caller chooses the source of the values.
 
+mod reader;
+mod tokens;
 mod values;
 
 use crate::domain::breaker::Policy;
@@ -14,6 +16,8 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
+use crate::domain::settings::reader::Reader;
+pub use crate::domain::settings::tokens::TokenSettings;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
 use crate::domain::settings::values::{
     access_log, base_path, cors_origins, header_names, integer, line, log_client, log_level, operator_key, secret,
@@ -68,10 +72,8 @@ pub struct Settings {
     pub operator_key: Option<Secret>,
     /// Thresholds and timeouts of the circuit breaker.
     pub breaker: Policy,
-    /// The `iss` claim of every token.
-    pub jwt_issuer: String,
-    /// The `aud` claim of every token.
-    pub jwt_audience: String,
+    /// The issuer, the audience and the signature of tokens.
+    pub tokens: TokenSettings,
     /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
     /// The function and cost of new password hashes.
@@ -126,11 +128,6 @@ impl Settings {
     }
 }
 
-struct Reader<F> {
-    lookup: F,
-    wrong: Vec<&'static str>,
-}
-
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn presentation(&mut self) -> Presentation {
         let default = Presentation::default();
@@ -159,9 +156,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let d1_timeout_ms = self.or("D1_TIMEOUT_MS", Some(5000), |text| integer(text, 1, 60_000));
         let d1_size_limit = self.or("D1_SIZE_LIMIT_MB", Some(10_000), |text| integer(text, 1, 1_000_000));
         let breaker = self.breaker(d1_timeout_ms);
-        let algorithm = self.or("ALGORITHM", Some(()), |text| (text == "HS256").then_some(()));
-        let jwt_issuer = self.or("JWT_ISSUER", Some("edge-auth".into()), line);
-        let jwt_audience = self.or("JWT_AUDIENCE", Some("edge-auth".into()), line);
+        let tokens = self.tokens(&presentation.base_path);
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
@@ -169,13 +164,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
-        algorithm?;
         Some(Settings {
             secret_keys: secret_keys?,
             operator_key,
             breaker: breaker?,
-            jwt_issuer: jwt_issuer?,
-            jwt_audience: jwt_audience?,
+            tokens: tokens?,
             lifetimes: lifetimes?,
             password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,
@@ -236,31 +229,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             // A probe asks for permission, calls the database, and reports the outcome.
             probe_timeout_ms: d1_timeout_ms? + 2 * BREAKER_TIMEOUT_MS,
         })
-    }
-
-    fn required<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.or(name, None, parse)
-    }
-
-    /// An unset or empty setting is `None`, without an error.
-    fn optional<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
-        self.noted(name, parse(&text))
-    }
-
-    fn or<T>(&mut self, name: &'static str, default: Option<T>, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let value = match (self.lookup)(name) {
-            Some(text) => parse(&text),
-            None => default,
-        };
-        self.noted(name, value)
-    }
-
-    fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.wrong.push(name);
-        }
-        value
     }
 }
 

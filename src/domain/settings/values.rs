@@ -53,6 +53,19 @@ pub(in crate::domain) fn integer(text: &str, min: i64, max: i64) -> Option<i64> 
     text.parse().ok().filter(|value| (min..=max).contains(value))
 }
 
+/// An `https` origin with this base path, in the form in which the runtime writes URLs. `http` is allowed on the own machine.
+pub(in crate::domain) fn public_url(text: &str, base_path: &str) -> Option<String> {
+    let origin = text.strip_suffix(base_path)?;
+    let (scheme, authority) = origin.split_once("://")?;
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "0"));
+    let is_local = matches!(host, "localhost" | "127.0.0.1");
+    let is_host = host.split('.').all(|label| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    });
+    let is_scheme = scheme == "https" || (scheme == "http" && is_local);
+    (is_scheme && is_host && port.parse::<u16>().is_ok()).then(|| text.to_owned())
+}
+
 pub(in crate::domain) fn switch(text: &str) -> Option<bool> {
     match text {
         "on" => Some(true),

@@ -53,8 +53,7 @@ impl Rule {
     pub(in crate::http) const fn is_limited(self) -> bool {
         match self.access {
             Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self.limits, Limits::PerUser(..)),
-            Access::Public => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
-            Access::Operator => matches!(self.limits, Limits::Unlimited),
+            Access::Public | Access::Operator => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
         }
     }
 
@@ -175,7 +174,7 @@ async fn admitted_by_token(
 ) -> Result<Planned, Refusal> {
     let configured = Configured::of(parts)?;
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
-    let subject = verify(&configured.service(), token)?;
+    let subject = verify(&configured.service(), token).await?;
     parts.extensions.insert(subject);
     let (demand, reading, fault) = match (demand, planned(plan, parts)) {
         (Ok(demand), Ok(reading)) => (demand, reading, None),

@@ -11,15 +11,16 @@ use crate::domain::limits::throttle::HashKey;
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
 use crate::domain::request_id::RequestId;
-use crate::domain::session::token::TokenAuthority;
+use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::{Assets, AwaitHashSlot, Background, Entropy, Limiter};
+use crate::ports::{Assets, AwaitHashSlot, Background, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
 use crate::service::authz::caller::{Caller, Subject};
+use crate::service::keys::held::RingCopy;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::authz::resources::ResourceRow;
@@ -55,6 +56,8 @@ pub struct Ports {
     pub await_hash_slot: AwaitHashSlot,
     pub normalize: Normalize,
     pub limiter: Arc<dyn Limiter>,
+    pub signatures: Arc<dyn Signatures>,
+    pub encryption: Arc<dyn Encryption>,
     /// The client, as reported by the edge.
     pub peer: Peer,
     /// The id of the request, in its response and in its log lines.
@@ -69,6 +72,8 @@ pub struct Ports {
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) tokens: TokenAuthority,
+    /// The isolate's copy of the key ring.
+    pub(crate) keys: Arc<RingCopy>,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
     pub(crate) throttle_key: HashKey,
@@ -114,7 +119,10 @@ pub(crate) struct Configured {
 
 impl Configured {
     pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
-        let context = RequestContext::of(parts)?;
+        Self::within(RequestContext::of(parts)?)
+    }
+
+    pub(crate) fn within(context: &RequestContext) -> Result<Self, Refusal> {
         let configuration = context.configuration.clone()?;
         Ok(Self { configuration, ports: Arc::clone(&context.ports), stamp: context.stamp()? })
     }
@@ -154,6 +162,9 @@ impl Configured {
         service::Context {
             settings: &self.configuration.settings,
             tokens: &self.configuration.tokens,
+            keys: &self.configuration.keys,
+            signatures: self.ports.signatures.as_ref(),
+            encryption: self.ports.encryption.as_ref(),
             store: &self.ports.store,
             request: RequestInfo {
                 now: self.ports.now.get(),

@@ -22,6 +22,10 @@ use crate::service;
 
 /// `Retry-After` in seconds when the database did not answer.
 const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
+/// `Retry-After` in seconds when the key of a token may not be looked up yet.
+const RETRY_AFTER_LOOK_UP_SECONDS: u32 = 10;
+/// `Retry-After` in seconds when no signing key can be decrypted: then a new one may be made.
+const RETRY_AFTER_SIGNING_KEY_SECONDS: u32 = 60;
 /// `Retry-After` in seconds when the hash queue is full: by then half of it has been served.
 const RETRY_AFTER_HASH_QUEUE_SECONDS: u32 = 10;
 
@@ -130,12 +134,15 @@ impl From<service::Error> for Refusal {
             service::Error::NoSpaceFor(_) | service::Error::Database(DbError::NoSpace(_)) => {
                 Problem::unavailable(storage::RETRY_AFTER_SECONDS)
             }
+            service::Error::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
+            service::Error::NoSigningKey => Problem::unavailable(RETRY_AFTER_SIGNING_KEY_SECONDS),
             service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
             | service::Error::Entropy(_)
             | service::Error::StoredHash { .. }
             | service::Error::Hashing(_)
             | service::Error::NewHash(_)
+            | service::Error::Cryptography(_)
             | service::Error::Signing(_) => Code::Internal.into(),
         };
         Self { error: Error::Problem(problem), cause }

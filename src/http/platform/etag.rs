@@ -38,6 +38,14 @@ pub(in crate::http) async fn of(configured: &Configured, path: &str) -> Result<H
     HeaderValue::try_from(tag).map_err(|error| Refusal::internal(error.to_string()))
 }
 
+/// The tag of a document that the service computes.
+pub(in crate::http) fn of_text(text: &str) -> HeaderValue {
+    let digest = Sha256::digest(text);
+    // Hex digits between quotes are a valid value.
+    HeaderValue::try_from(format!("\"{}\"", hex(digest.get(..16).unwrap_or_default())))
+        .unwrap_or(HeaderValue::from_static("\"\""))
+}
+
 /// Does the client have this version? The comparison is weak (RFC 9110 §13.1.2), since a proxy that compresses a file
 /// weakens its tag.
 pub(in crate::http) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {

@@ -28,6 +28,14 @@ struct ChecksBody {
     database: &'static str,
     storage: StorageBody,
     circuit_breaker: BreakerStateBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption: Option<EncryptionBody>,
+}
+
+/// The progress of encryption under a new `SECRET_KEY`.
+#[derive(Serialize)]
+struct EncryptionBody {
+    rows_left: i64,
 }
 
 /// Numbers are for the operator: strangers must not learn how an attack proceeds.
@@ -80,7 +88,7 @@ pub(in crate::http) async fn health() -> Response {
 pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -> Response {
     let ctx = configured.service();
     let is_operator = authenticate_operator(&ctx, bearer_token(&headers)).is_ok();
-    let readiness = readiness(&ctx).await;
+    let readiness = readiness(&ctx, is_operator).await;
     let (status_code, status) = if readiness.is_ready() { (200, "ready") } else { (503, "degraded") };
     let database = match readiness.database {
         DatabaseCheck::Ok => "ok",
@@ -89,9 +97,10 @@ pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -
     };
     let used_bytes = readiness.used_bytes.filter(|_| is_operator);
     let storage = StorageBody { state: readiness.storage.as_str(), used_bytes };
+    let encryption = readiness.outdated_secrets.map(|rows_left| EncryptionBody { rows_left });
     let BreakerBody { state, failure_count, retry_after_seconds, forced, shared } = readiness.breaker.into();
     let numbers = is_operator.then_some((failure_count, retry_after_seconds));
     let (failure_count, retry_after_seconds) = numbers.unzip();
     let circuit_breaker = BreakerStateBody { state, failure_count, retry_after_seconds, forced, shared };
-    json(status_code, &ReadinessBody { status, checks: ChecksBody { database, storage, circuit_breaker } })
+    json(status_code, &ReadinessBody { status, checks: ChecksBody { database, storage, circuit_breaker, encryption } })
 }

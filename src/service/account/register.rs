@@ -47,8 +47,8 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
-    let user = match users::register(ctx.store, &user, &opening.as_row(ctx.request), limit).await? {
-        RegistrationOutcome::Created(user) => user,
+    let (user, inputs) = match users::register(ctx.store, &user, &opening.as_row(ctx.request), limit).await? {
+        RegistrationOutcome::Created(user, inputs) => (user, inputs),
         RegistrationOutcome::EmailTaken => {
             return Err(Error::Refused(Problem::conflict("Email is already registered")));
         }
@@ -58,7 +58,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
         }
     };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
-    let tokens = opening.issue(ctx, user.id, None)?;
+    let tokens = opening.issue(ctx, user.id, None, inputs).await?;
     Ok(Registered { user, tokens })
 }
 

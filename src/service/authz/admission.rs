@@ -6,6 +6,7 @@
 use crate::domain::authz::{AllowedBy, Permission, Resource};
 use crate::domain::problem::Code;
 use crate::service::authz::caller::{Caller, Subject};
+use crate::service::keys::verifying::confirm;
 use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::audit::record_access_refused;
@@ -128,6 +129,9 @@ pub async fn admit<T: 'static>(
     let target = demand.and_then(|demand| demand.target);
     let caller = users::caller(subject.user_id, subject.session_id, target, ctx.now());
     let (read, undecoded) = ctx.store.run(caller.and(reading.0.undecoded())).await?;
+    if let Some(caller) = &read.caller {
+        confirm(ctx, subject.signed_by, subject.issued_at, caller.ring_version).await?;
+    }
     let resource = read.resource;
     let caller = Caller::of(subject, read)?;
     if let Some(Demand { permission, target }) = demand {

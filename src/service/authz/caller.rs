@@ -7,8 +7,9 @@ use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::keys::ring::SignedBy;
 use crate::domain::problem::{Code, Problem};
-use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::domain::session::token::TokenClaims;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error, attribution};
 use crate::store::account::users::{CallerRead, UserRow};
@@ -65,16 +66,17 @@ pub struct Subject {
     pub session_id: SessionId,
     /// The sign-in of the session, if the token has it.
     pub auth_time: Option<Timestamp>,
+    /// The key and the time of the token, which are judged again by the version of the ring that the database has.
+    pub signed_by: SignedBy,
+    pub issued_at: Timestamp,
 }
 
-/// Checks an access token, without the database.
+/// Checks an access token, by the isolate's copy of the key ring.
 ///
 /// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`.
-pub fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
-    let claims = attribution::verify(ctx, TokenKind::Access, access_token).map_err(|fault| match fault {
-        TokenFault::Invalid => Code::TokenInvalid,
-        TokenFault::Expired(_) => Code::TokenExpired,
-    })?;
-    Ok(Subject { user_id: claims.user_id, session_id: claims.session_id, auth_time: claims.auth_time })
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`; [`Error`] otherwise.
+pub async fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
+    let (claims, signed_by) = attribution::verify_access(ctx, access_token).await?;
+    let TokenClaims { user_id, session_id, auth_time, issued_at, .. } = claims;
+    Ok(Subject { user_id, session_id, auth_time, signed_by, issued_at })
 }

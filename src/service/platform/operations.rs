@@ -5,6 +5,7 @@ use crate::domain::audit::command_name;
 use crate::domain::breaker::{Command, State};
 use crate::domain::limits::storage::StorageState;
 use crate::domain::problem::Code;
+use crate::domain::secret_keys::key_id;
 use crate::ports::{BreakerReport, DbError};
 use crate::service::{Context, Error};
 use crate::store::audit::{RequestInfo, record_command};
@@ -26,6 +27,8 @@ pub enum DatabaseCheck {
 pub struct Readiness {
     /// The result of a query made for this check.
     pub database: DatabaseCheck,
+    /// The rows that the current `SECRET_KEY` has not encrypted yet, if the operator asks and the database answered.
+    pub outdated_secrets: Option<i64>,
     /// The space that is left, after that query.
     pub storage: StorageState,
     /// The size of the database in bytes, if it is known.
@@ -43,17 +46,18 @@ impl Readiness {
 }
 
 /// Queries the database, then the circuit breaker.
-pub async fn readiness(ctx: &Context<'_>) -> Readiness {
-    let database = match health::ping(ctx.store).await {
-        Ok(()) => DatabaseCheck::Ok,
-        Err(DbError::NotAsked(_)) => DatabaseCheck::NotAsked,
+pub async fn readiness(ctx: &Context<'_>, for_operator: bool) -> Readiness {
+    let key_id = for_operator.then(|| key_id(&ctx.settings.secret_keys.current));
+    let (database, outdated_secrets) = match health::ping(ctx.store, key_id.as_deref()).await {
+        Ok(count) => (DatabaseCheck::Ok, count),
+        Err(DbError::NotAsked(_)) => (DatabaseCheck::NotAsked, None),
         Err(error) => {
             tracing::error!(target: "app.errors", cause = %error, "Database is not ready");
-            DatabaseCheck::Failing
+            (DatabaseCheck::Failing, None)
         }
     };
     let (storage, used_bytes) = (ctx.storage(), ctx.store.size_bytes());
-    Readiness { database, storage, used_bytes, breaker: ctx.store.gate().inspect().await }
+    Readiness { database, outdated_secrets, storage, used_bytes, breaker: ctx.store.gate().inspect().await }
 }
 
 /// Returns the state of the circuit breaker.

@@ -3,40 +3,43 @@
 use crate::domain::audit::Reason;
 use crate::domain::ids::TokenId;
 use crate::domain::problem::Code;
-use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
+use crate::domain::session::token::{TokenClaims, TokenFault};
 use crate::domain::session::unresolved::UnresolvedExchange;
 use crate::domain::session::{RefreshOutcome, RotationState, SessionState, outcome};
 use crate::ports::DbError;
 use crate::service::session::tokens;
 use crate::service::{Context, Error, TokenPair, attribution};
 use crate::store::session::rotation;
+use crate::store::session::token_inputs::TokenInputs;
 
 /// Exchanges a refresh token.
 ///
 /// A client that lost the response may repeat the request within `REFRESH_REUSE_INTERVAL_SECONDS`, and gets the same
-/// successor again. Any later reuse counts as theft and ends the session.
+/// refresh token again, with an access token of the same session. Any later reuse counts as theft and ends the session.
 ///
 /// # Errors
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair, Error> {
-    let presented = attribution::verify(ctx, TokenKind::Refresh, refresh_token).map_err(|fault| match fault {
+    let presented = attribution::verify_refresh(ctx, refresh_token).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
     let proposed = ctx.new_token_id()?;
     let rotation = ctx.settings.lifetimes.rotation(ctx.now());
-    let state = match rotation::rotate(ctx.store, &presented, &proposed, &rotation, ctx.request).await {
+    let max_roles = tokens::max_roles(ctx.settings);
+    let answer = rotation::rotate(ctx.store, &presented, &proposed, &rotation, max_roles, ctx.request).await;
+    let (state, inputs) = match answer {
         Err(error) => return Err(unanswered(ctx, &presented, proposed, error).await),
         Ok(state) => state.ok_or(Code::TokenInvalid)?,
     };
     let RotationState { user_is_active, .. } = state;
     match outcome(state, &presented.id, &proposed, &rotation) {
-        RefreshOutcome::Rotated(session) => issue(ctx, &presented, session, false),
-        RefreshOutcome::Retried(session) => issue(ctx, &presented, session, true),
+        RefreshOutcome::Rotated(session) => issue(ctx, &presented, session, inputs, false).await,
+        RefreshOutcome::Retried(session) => issue(ctx, &presented, session, inputs, true).await,
         RefreshOutcome::Inactive => refuse(ctx, &presented, Reason::Disabled, Code::InactiveUser).await,
         RefreshOutcome::Revoked => refuse(ctx, &presented, Reason::Revoked, Code::TokenRevoked).await,
         RefreshOutcome::Reused { retry: Some(session) } if is_unresolved(ctx, &presented, &session).await => {
-            issue(ctx, &presented, session, true)
+            issue(ctx, &presented, session, inputs, true).await
         }
         RefreshOutcome::Reused { .. } => {
             end_for_reuse(ctx, &presented).await?;
@@ -45,10 +48,16 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
     }
 }
 
-fn issue(ctx: &Context<'_>, presented: &TokenClaims, session: SessionState, retried: bool) -> Result<TokenPair, Error> {
+async fn issue(
+    ctx: &Context<'_>,
+    presented: &TokenClaims,
+    session: SessionState,
+    inputs: TokenInputs,
+    retried: bool,
+) -> Result<TokenPair, Error> {
     let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, retried, "Refreshed");
-    tokens::issue(ctx, presented.user_id, presented.session_id, session)
+    tokens::issue(ctx, presented.user_id, presented.session_id, session, inputs).await
 }
 
 /// Notes the exchange if the database may have carried it out without answering. A client that repeats the request is

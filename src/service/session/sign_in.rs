@@ -61,9 +61,8 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
         return Err(overtaken(ctx, &verified, &command.password));
     }
     let session = Opening::draw(ctx)?;
-    if !opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await? {
-        return Err(overtaken(ctx, &verified, &command.password));
-    }
+    let opened = opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await?;
+    let Some(inputs) = opened else { return Err(overtaken(ctx, &verified, &command.password)) };
     let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await.unwrap_or_else(|error| {
         let (user_id, cause) = (user_id.get(), error.to_string());
         tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
@@ -72,7 +71,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let session_id = session.session_id.get();
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
     let device = kept_device(user_id, &account.counters, &client);
-    session.issue(ctx, user_id, device).map(SignIn::Complete)
+    session.issue(ctx, user_id, device, inputs).await.map(SignIn::Complete)
 }
 
 /// The refusal of a right password whose account was disabled, erased, throttled or given another password after it was

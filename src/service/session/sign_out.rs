@@ -1,7 +1,7 @@
 //! Sign-out: ends one session. Database round trips: 1.
 
 use crate::domain::problem::Code;
-use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::domain::session::token::TokenFault;
 use crate::service::{Context, Error, attribution};
 use crate::store::session;
 
@@ -12,7 +12,7 @@ use crate::store::session;
 /// # Errors
 /// `AUTH_TOKEN_INVALID` for a token that the service did not sign; [`Error`] otherwise.
 pub async fn sign_out(ctx: &Context<'_>, refresh_token: &str) -> Result<(), Error> {
-    let presented = match attribution::verify(ctx, TokenKind::Refresh, refresh_token) {
+    let presented = match attribution::verify_refresh(ctx, refresh_token) {
         Ok(claims) | Err(TokenFault::Expired(claims)) => claims,
         Err(TokenFault::Invalid) => return Err(Code::TokenInvalid.into()),
     };

@@ -2,12 +2,16 @@
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
+use crate::domain::session::role_claims::{MAX_ROLES, RoleClaims};
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::session::{RecordedToken, SessionState};
+use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::service::keys::signing::sign_access;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
 use crate::store::session::opening::NewSession;
+use crate::store::session::token_inputs::TokenInputs;
 
 /// An access token and the refresh token to replace it with.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub struct SignInTokens {
 /// The ids and expiries of a session to be opened, drawn before the batch that writes them.
 pub(in crate::service) struct Opening {
     network_tag: String,
+    max_roles: i64,
     pub(in crate::service) session_id: SessionId,
     pub(in crate::service) session_expires_at: Timestamp,
     pub(in crate::service) refresh: RecordedToken,
@@ -43,7 +48,8 @@ impl Opening {
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
         let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
         let network_tag = ctx.request.key.network_tag(&ctx.request.peer.network());
-        Ok(Self { network_tag, session_id: ctx.new_session_id()?, session_expires_at, refresh })
+        let max_roles = max_roles(ctx.settings);
+        Ok(Self { network_tag, max_roles, session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
     pub(in crate::service) fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
@@ -54,15 +60,17 @@ impl Opening {
             expires_at: self.session_expires_at,
             token_id: &self.refresh.id,
             token_expires_at: self.refresh.expires_at,
+            max_roles: self.max_roles,
         }
     }
 
     /// Issues the tokens of the session, and a device token: of this device, or of a new one.
-    pub(in crate::service) fn issue(
+    pub(in crate::service) async fn issue(
         self,
         ctx: &Context<'_>,
         user_id: UserId,
         device: Option<TokenId>,
+        inputs: TokenInputs,
     ) -> Result<SignInTokens, Error> {
         let device = device.map_or_else(|| ctx.new_token_id(), Ok)?;
         let device_token = ctx.tokens.sign_device(user_id, &device, ctx.now())?;
@@ -72,17 +80,18 @@ impl Opening {
             current: self.refresh,
             previous_id: None,
         };
-        let pair = issue(ctx, user_id, self.session_id, session)?;
+        let pair = issue(ctx, user_id, self.session_id, session, inputs).await?;
         Ok(SignInTokens { pair, device_token })
     }
 }
 
 /// Signs the refresh token that the database has recorded, and a new access token with the time of the sign-in.
-pub(in crate::service) fn issue(
+pub(in crate::service) async fn issue(
     ctx: &Context<'_>,
     user_id: UserId,
     session_id: SessionId,
     session: SessionState,
+    inputs: TokenInputs,
 ) -> Result<TokenPair, Error> {
     let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session.expires_at);
     let RecordedToken { id, issued_at, expires_at } = session.current;
@@ -94,9 +103,15 @@ pub(in crate::service) fn issue(
         auth_time: Some(session.signed_in_at),
         ..refresh.clone()
     };
+    let roles = ctx.settings.tokens.include_roles.then(|| RoleClaims::of(&inputs.grants));
     Ok(TokenPair {
-        access_token: ctx.tokens.sign(TokenKind::Access, &access)?,
+        access_token: sign_access(ctx, &access, roles, inputs.ring_version).await?,
         refresh_token: ctx.tokens.sign(TokenKind::Refresh, &refresh)?,
         expires_in: access_expires_at.seconds() - ctx.now().seconds(),
     })
+}
+
+/// The number of roles to read for a token: one more than it lists, to see whether there are more.
+pub(in crate::service) fn max_roles(settings: &Settings) -> i64 {
+    if settings.tokens.include_roles { i64::try_from(MAX_ROLES).unwrap_or_default() + 1 } else { 0 }
 }

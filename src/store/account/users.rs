@@ -14,9 +14,11 @@ use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_chan
 use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::keys::ring_version;
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
 use crate::store::session::opening::{self, NewSession, insert_session};
+use crate::store::session::token_inputs::TokenInputs;
 use crate::store::{Store, boolean};
 
 /// The columns of a user that responses show.
@@ -42,6 +44,8 @@ pub struct CallerRow {
     /// True if the user has this session and it has not expired.
     #[serde(deserialize_with = "boolean")]
     pub session_is_live: bool,
+    /// The version of the key ring.
+    pub ring_version: i64,
 }
 
 /// A user to be registered.
@@ -56,8 +60,8 @@ pub struct NewUser<'a> {
 /// The result of a registration.
 #[derive(Debug)]
 pub enum RegistrationOutcome {
-    /// The user that was created.
-    Created(UserRow),
+    /// The user that was created, and the inputs of the first token.
+    Created(UserRow, TokenInputs),
     /// The address already has an account.
     EmailTaken,
     /// The network exceeded its limit in this window.
@@ -129,7 +133,9 @@ const SELECT_CALLER: &str = concat!(
     user_columns!(),
     ", ",
     session_is_live!(),
-    " AS session_is_live FROM users WHERE id = :user_id AND erasure_cursor IS NULL"
+    " AS session_is_live, ",
+    ring_version!(),
+    " AS ring_version FROM users WHERE id = :user_id AND erasure_cursor IS NULL"
 );
 
 const SET_FULL_NAME: &str = "
@@ -193,9 +199,12 @@ pub async fn register(
     let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
     let [limited, taken] = count_refused(user.email, session, limit);
-    let [counts, _, _, users, ..] = store.batch([count, insert, open, select, record, limited, taken]).await?;
+    // A new user has no roles.
+    let [version, grants] = TokenInputs::select(None, 0);
+    let statements = [count, insert, open, select, record, limited, taken, version, grants];
+    let [counts, _, _, users, _, _, _, version, grants] = store.batch(statements).await?;
     if let Some(user) = users.first()? {
-        return Ok(RegistrationOutcome::Created(user));
+        return Ok(RegistrationOutcome::Created(user, TokenInputs::read(&version, &grants)?));
     }
     let count: Option<CountRow> = counts.first()?;
     let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;

@@ -96,6 +96,10 @@ pub(in crate::store) use grant_columns;
 const SELECT_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id ORDER BY id";
 
+const SELECT_FIRST_OF_USER: &str = "
+    SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
+    ORDER BY id LIMIT :limit";
+
 /// A negative limit is none.
 const SELECT_OF_USER_FOR_ADMIN: &str = concat!(
     "SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
@@ -153,6 +157,7 @@ const ERASE: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_OF_USER,
+    SELECT_FIRST_OF_USER,
     SELECT_OF_USER_FOR_ADMIN,
     SELECT_ONE,
     SELECT_OF_UNIVERSITY,
@@ -189,6 +194,11 @@ pub(in crate::store) fn of_user(user_id: UserId) -> Read<Vec<RoleGrant>> {
     Read::of(query(SELECT_OF_USER).bind("user_id", user_id), decode)
 }
 
+/// Selects the oldest grants of a user. [`decode`] reads them.
+pub(in crate::store) fn first_of_user(user_id: Option<UserId>, limit: i64) -> Statement {
+    query(SELECT_FIRST_OF_USER).bind("user_id", user_id).bind("limit", limit)
+}
+
 /// Reads whether a user administers a university or the platform.
 #[must_use]
 pub fn is_administrator(user_id: UserId) -> Read<bool> {
@@ -201,7 +211,7 @@ pub(in crate::store) fn of_user_for(user_id: UserId, caller: UserId) -> Read<Vec
     Read::of(select, decode)
 }
 
-fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
+pub(in crate::store) fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
     let rows: Vec<OwnGrantRow> = rows.all()?;
     let grant = |row: OwnGrantRow| {
         let OwnGrantRow { id, role, university_id, department_id } = row;

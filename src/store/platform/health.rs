@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::ports::{DbError, query};
-use crate::store::Store;
+use crate::ports::{DbError, Rows, query};
+use crate::store::{Store, keys};
 
 #[derive(Deserialize)]
 struct AliveRow {
@@ -11,12 +11,22 @@ struct AliveRow {
     _alive: i64,
 }
 
-/// Selects a constant. The query passes the circuit breaker like any other, so a readiness check may be the probe that
+/// Selects a constant, and for an operator the number of secrets that another `SECRET_KEY` than this one encrypted. The query passes the circuit breaker like any other, so a readiness check may be the probe that
 /// closes it.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn ping(store: &Store) -> Result<(), DbError> {
-    let [rows] = store.batch([query("SELECT 1 AS alive")]).await?;
-    rows.first::<AliveRow>().map(drop)
+pub async fn ping(store: &Store, key_id: Option<&str>) -> Result<Option<i64>, DbError> {
+    let statements = std::iter::once(query("SELECT 1 AS alive")).chain(key_id.map(keys::count_outdated));
+    let results = store.batch_of(statements.collect()).await?;
+    if let Some(alive) = results.first() {
+        alive.first::<AliveRow>()?;
+    }
+    let outdated = results.get(1).map(Rows::first::<CountRow>).transpose()?;
+    Ok(outdated.flatten().map(|row| row.count))
+}
+
+#[derive(Deserialize)]
+struct CountRow {
+    count: i64,
 }

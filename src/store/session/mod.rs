@@ -6,6 +6,7 @@
 pub(in crate::store) mod liveness;
 pub mod opening;
 pub mod rotation;
+pub mod token_inputs;
 
 use serde::Deserialize;
 

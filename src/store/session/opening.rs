@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, refusals};
 use crate::store::password::throttle::{self, no_wait};
+use crate::store::session::token_inputs::TokenInputs;
 use crate::store::{IdRow, Store};
 
 /// A session to be opened, with its first refresh token. The ids are random.
@@ -25,6 +26,8 @@ pub struct NewSession<'a> {
     /// The keyed hash of the client's network, which the account now knows.
     pub network_tag: &'a str,
     pub request: RequestInfo<'a>,
+    /// Roles that the access token lists at most, and one more.
+    pub max_roles: i64,
 }
 
 /// Inserts a session with its first refresh token, for the users that meet this condition. [`bind`] binds its values.
@@ -96,7 +99,7 @@ pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Sta
         .bind("token_expires_at", session.token_expires_at)
 }
 
-/// Opens a session for a verified password. Returns false, and opens nothing, if the account was disabled, erased,
+/// Opens a session for a verified password. Returns `None`, and opens nothing, if the account was disabled, erased,
 /// throttled or given another password after it was read.
 ///
 /// # Errors
@@ -106,7 +109,7 @@ pub async fn open(
     verified: VerifiedPassword,
     counter: &Counter,
     session: &NewSession<'_>,
-) -> Result<bool, DbError> {
+) -> Result<Option<TokenInputs>, DbError> {
     let (request, user_id) = (session.request, verified.user_id);
     let of_session = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session.id);
     let record_opened = of_session(audit::insert(RECORD_OPENED, request, EventType::SignedIn));
@@ -118,7 +121,8 @@ pub async fn open(
     let [record_oldest, end_oldest] = make_room;
     let [move_slot, note_network, reset] =
         throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
-    let [_, opened, ..] = store
+    let [version, grants] = TokenInputs::select(Some(user_id), session.max_roles);
+    let [_, opened, .., version, grants] = store
         .batch([
             open_statement(verified, counter, session),
             of_session(query(SELECT_OPENED)),
@@ -129,9 +133,12 @@ pub async fn open(
             reset,
             record_oldest,
             end_oldest,
+            version,
+            grants,
         ])
         .await?;
-    Ok(!opened.all::<IdRow>()?.is_empty())
+    let is_opened = !opened.all::<IdRow>()?.is_empty();
+    is_opened.then(|| TokenInputs::read(&version, &grants)).transpose()
 }
 
 fn open_statement(verified: VerifiedPassword, counter: &Counter, session: &NewSession<'_>) -> Statement {

@@ -9,6 +9,7 @@ use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionStat
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_outcome, recorded, refusals};
+use crate::store::session::token_inputs::TokenInputs;
 use crate::store::{Store, boolean};
 
 /// Exchanges the presented token, if it is the current one. Of concurrent refreshes, exactly one finds it so.
@@ -45,8 +46,9 @@ pub async fn rotate(
     presented: &TokenClaims,
     proposed: &TokenId,
     rotation: &Rotation,
+    max_roles: i64,
     request: RequestInfo<'_>,
-) -> Result<Option<RotationState>, DbError> {
+) -> Result<Option<(RotationState, TokenInputs)>, DbError> {
     let exchange = query(EXCHANGE_TOKEN)
         .bind("successor", proposed)
         .bind("refresh_expires_at", rotation.refresh_expires_at)
@@ -57,8 +59,10 @@ pub async fn rotate(
         .bind("user_id", presented.user_id)
         .bind("presented", &presented.id);
     let select = query(SELECT_STATE).bind("session_id", presented.session_id).bind("user_id", presented.user_id);
-    let [_, state] = store.batch([exchange, select]).await?;
-    Ok(state.first::<RotationStateRow>()?.map(RotationState::from))
+    let [version, grants] = TokenInputs::select(Some(presented.user_id), max_roles);
+    let [_, state, version, grants] = store.batch([exchange, select, version, grants]).await?;
+    let inputs = TokenInputs::read(&version, &grants)?;
+    Ok(state.first::<RotationStateRow>()?.map(|row| (row.into(), inputs)))
 }
 
 /// Ends the session of a reused token. Returns false if it had ended concurrently.

@@ -3,9 +3,11 @@
 mod assets;
 mod background;
 pub mod contract;
+pub mod crypto;
 pub mod gate;
 pub mod hash_queue;
 pub mod limiter;
+mod reply;
 pub mod sqlite;
 pub mod watched_body;
 pub mod world;
@@ -15,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use assets::PublicFolder;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request};
+use axum::http::{Method, Request};
 use edge_auth::domain::breaker::Policy;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
@@ -28,6 +30,7 @@ use gate::MachineGate;
 use hash_queue::{await_hash_slot, leave_hash_slots};
 use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
+pub use reply::{Reply, Tokens};
 use serde_json::{Value, json};
 use sqlite::Sqlite;
 
@@ -142,20 +145,7 @@ impl Service {
     /// Sends a request as it is and checks the reply against `openapi.yaml`.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let ports = Ports {
-            store: Store::new(Arc::clone(&self.port), self.gate.clone()),
-            assets: Arc::new(PublicFolder),
-            entropy,
-            background: Arc::new(background::Immediate),
-            await_hash_slot,
-            normalize,
-            limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
-            peer: peer(&request),
-            request_id: request_id(&request, entropy),
-            now: Moment::new(NOW.get()),
-            clock,
-        };
-        let response = self.app.respond(ports, request).await;
+        let response = self.app.respond(self.ports(&request), request).await;
         let (head, body) = response.into_parts();
         let stream = head.extensions.get::<Arc<AssetStream>>();
         let text = match stream.and_then(|stream| stream.0.downcast_ref::<Vec<u8>>()) {
@@ -167,6 +157,29 @@ impl Service {
         let base_path = self.app.presentation().base_path.as_str();
         contract::check(&method, path.strip_prefix(base_path).unwrap_or_default(), &reply);
         reply
+    }
+
+    fn ports(&self, request: &Request<Body>) -> Ports {
+        Ports {
+            store: Store::new(Arc::clone(&self.port), self.gate.clone()),
+            assets: Arc::new(PublicFolder),
+            entropy,
+            background: Arc::new(background::Immediate),
+            await_hash_slot,
+            normalize,
+            limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
+            signatures: Arc::new(crypto::NativeCrypto),
+            encryption: Arc::new(crypto::NativeCrypto),
+            peer: peer(request),
+            request_id: request_id(request, entropy),
+            now: Moment::new(NOW.get()),
+            clock,
+        }
+    }
+
+    /// One run of the Cron Trigger.
+    pub async fn tend(&self) {
+        self.app.tend(self.ports(&Request::new(Body::empty()))).await;
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -245,57 +258,6 @@ impl Service {
     /// Round trips to the database of the last request.
     pub fn last_d1_calls(&self) -> u64 {
         self.logs("Request finished").last().unwrap()["d1_calls"].as_u64().unwrap()
-    }
-}
-
-/// A response, read to its end.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
-    pub body: Value,
-}
-
-#[derive(Debug, Clone)]
-pub struct Tokens {
-    pub access: String,
-    pub refresh: String,
-}
-
-impl Reply {
-    /// Asserts the status; a failure shows the whole reply.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self:?}");
-        self
-    }
-
-    /// Asserts status and error code; a failure shows the whole reply.
-    #[track_caller]
-    pub fn expect_error(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.body["error"]["code"].as_str()), (status, Some(code)), "{self:?}");
-        self
-    }
-
-    #[track_caller]
-    pub fn tokens(&self) -> Tokens {
-        let token = |name: &str| self.body[name].as_str().unwrap().to_owned();
-        Tokens { access: token("access_token"), refresh: token("refresh_token") }
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// `(last element of loc, type)` of every fault.
-    pub fn faults(&self) -> Vec<(String, String)> {
-        let errors = self.body["error"]["details"]["errors"].as_array().unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        errors
-            .iter()
-            .map(|fault| (text(fault["loc"].as_array().unwrap().last().unwrap()), text(&fault["type"])))
-            .collect()
     }
 }
 

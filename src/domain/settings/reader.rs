@@ -1,0 +1,39 @@
+//! Reads settings one by one, and notes the names of those that are missing or invalid.
+
+/// The source of the settings, and the names of the wrong ones.
+pub(super) struct Reader<F> {
+    pub(super) lookup: F,
+    pub(super) wrong: Vec<&'static str>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    pub(super) fn required<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.or(name, None, parse)
+    }
+
+    /// An unset or empty setting is `None`, without an error.
+    pub(super) fn optional<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = (self.lookup)(name).filter(|text| !text.is_empty())?;
+        self.noted(name, parse(&text))
+    }
+
+    pub(super) fn or<T>(
+        &mut self,
+        name: &'static str,
+        default: Option<T>,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = match (self.lookup)(name) {
+            Some(text) => parse(&text),
+            None => default,
+        };
+        self.noted(name, value)
+    }
+
+    fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.wrong.push(name);
+        }
+        value
+    }
+}

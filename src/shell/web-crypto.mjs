@@ -1,0 +1,91 @@
+// Signatures and encryption by WebCrypto (`web_crypto.rs` is the Rust side). Keys are JSON Web Keys; binary values are
+// base64url.
+const { subtle } = crypto;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** How WebCrypto names the algorithms of tokens: for a key, and for a signature. */
+const ALGORITHMS = {
+  EdDSA: [{ name: "Ed25519" }, { name: "Ed25519" }],
+  ES256: [{ name: "ECDSA", namedCurve: "P-256" }, { name: "ECDSA", hash: "SHA-256" }],
+};
+
+/** Imported keys by their text. There are a few keys at a time. */
+const imported = new Map();
+/** Bounds the cache over many rotations. */
+const MAX_IMPORTED = 20;
+
+/** Only keys are kept, never promises: a promise belongs to the request that made it. */
+async function importedKey(algorithm, text, use) {
+  let key = imported.get(text);
+  if (key === undefined) {
+    key = await subtle.importKey("jwk", JSON.parse(text), ALGORITHMS[algorithm][0], false, [use]);
+    if (imported.size >= MAX_IMPORTED) {
+      imported.clear();
+    }
+    imported.set(text, key);
+  }
+  return key;
+}
+
+/** The key of a purpose: HKDF with SHA-256, without a salt, since the secret has enough entropy (RFC 5869 §3.1). */
+async function derived(secret, purpose) {
+  const source = await subtle.importKey("raw", encoder.encode(secret), "HKDF", false, ["deriveKey"]);
+  const derivation = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode(purpose) };
+  return subtle.deriveKey(derivation, source, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+}
+
+const NONCE_BYTES = 12;
+/** The length of the signatures of both algorithms. */
+const SIGNATURE_BYTES = 64;
+
+/** The wants of cryptography. Each gets the event and the members of the want, and resolves to a text. */
+export const cryptography = {
+  async generate(_, algorithm) {
+    const { privateKey } = await subtle.generateKey(ALGORITHMS[algorithm][0], true, ["sign", "verify"]);
+    const { kty, crv, x, y, d } = await subtle.exportKey("jwk", privateKey);
+    return JSON.stringify({ kty, crv, x, y, d });
+  },
+
+  async sign(_, [algorithm, key, text]) {
+    const signature = await subtle.sign(ALGORITHMS[algorithm][1], await importedKey(algorithm, key, "sign"), encoder.encode(text));
+    return base64url(new Uint8Array(signature));
+  },
+
+  async verify(_, [algorithm, key, text, signature]) {
+    const bytes = bytesOf(signature);
+    // workerd rejects an Ed25519 signature of another length, instead of finding it invalid.
+    if (bytes?.length !== SIGNATURE_BYTES) {
+      return "false";
+    }
+    const publicKey = await importedKey(algorithm, key, "verify");
+    return String(await subtle.verify(ALGORITHMS[algorithm][1], publicKey, bytes, encoder.encode(text)));
+  },
+
+  async encrypt(_, [secret, purpose, row, text]) {
+    const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+    const parameters = { name: "AES-GCM", iv, additionalData: encoder.encode(row) };
+    const bytes = new Uint8Array(await subtle.encrypt(parameters, await derived(secret, purpose), encoder.encode(text)));
+    return base64url(new Uint8Array([...iv, ...bytes]));
+  },
+
+  async decrypt(_, [secret, purpose, row, ciphertext]) {
+    const bytes = bytesOf(ciphertext) ?? new Uint8Array();
+    const parameters = { name: "AES-GCM", iv: bytes.subarray(0, NONCE_BYTES), additionalData: encoder.encode(row) };
+    return decoder.decode(await subtle.decrypt(parameters, await derived(secret, purpose), bytes.subarray(NONCE_BYTES)));
+  },
+};
+
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The bytes of a canonical text, or null: other texts would be further forms of the same signature. */
+function bytesOf(text) {
+  try {
+    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    return base64url(bytes) === text ? bytes : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,60 @@
+//! Signatures and encryption by the runtime's `WebCrypto`. web-crypto.mjs keeps imported keys.
+
+use serde::Serialize;
+
+use crate::domain::keys::Algorithm;
+use crate::domain::keys::ring::PrivateKey;
+use crate::domain::secret::Secret;
+use crate::ports::{CryptoError, Encryption, PortFuture, Seal, Signatures};
+use crate::shell::tasks::{Answer, ask};
+
+/// `WebCrypto` computes in a fraction of a millisecond, so a longer wait means that it has failed.
+const DEADLINE_MS: u32 = 2000;
+
+/// The `WebCrypto` of the runtime.
+pub struct WebCrypto;
+
+impl Signatures for WebCrypto {
+    fn generate(&self, algorithm: Algorithm) -> PortFuture<'_, Result<Secret, CryptoError>> {
+        Box::pin(async move { done("generate", &algorithm.as_str()).await.map(Secret::new) })
+    }
+
+    fn sign<'a>(&'a self, key: &'a PrivateKey, text: &'a str) -> PortFuture<'a, Result<String, CryptoError>> {
+        Box::pin(async move { done("sign", &(key.algorithm.as_str(), key.text.expose(), text)).await })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        algorithm: Algorithm,
+        public_key: &'a str,
+        text: &'a str,
+        signature: &'a str,
+    ) -> PortFuture<'a, Result<bool, CryptoError>> {
+        Box::pin(async move {
+            let verified = done("verify", &(algorithm.as_str(), public_key, text, signature)).await?;
+            Ok(verified == "true")
+        })
+    }
+}
+
+impl Encryption for WebCrypto {
+    fn encrypt<'a>(&'a self, seal: Seal<'a>, text: &'a Secret) -> PortFuture<'a, Result<String, CryptoError>> {
+        Box::pin(async move { done("encrypt", &(seal.secret.expose(), seal.purpose, seal.row, text.expose())).await })
+    }
+
+    fn decrypt<'a>(&'a self, seal: Seal<'a>, ciphertext: &'a str) -> PortFuture<'a, Result<Secret, CryptoError>> {
+        Box::pin(async move {
+            let text = done("decrypt", &(seal.secret.expose(), seal.purpose, seal.row, ciphertext)).await?;
+            Ok(Secret::new(text))
+        })
+    }
+}
+
+async fn done(kind: &'static str, given: &(impl Serialize + Sync)) -> Result<String, CryptoError> {
+    let given = serde_json::to_string(given).map_err(|error| CryptoError(error.to_string()))?;
+    match ask(kind, DEADLINE_MS, &given).await {
+        Answer::Text(text) => Ok(text),
+        Answer::Failed(cause) => Err(CryptoError(format!("{kind}: {cause}"))),
+        Answer::Late | Answer::Bytes(_) => Err(CryptoError(format!("{kind}: no answer in time"))),
+    }
+}
