@@ -72,6 +72,20 @@ pub enum EventType {
     CourseDeleted,
     /// An enrolment was ended by another user than its owner.
     EnrollmentEnded,
+    /// A user made an API key.
+    ApiKeyCreated,
+    /// A user withdrew an API key.
+    ApiKeyWithdrawn,
+    /// A service account was added, with its first key.
+    ServiceAccountCreated,
+    /// A service account was renamed, enabled or disabled, or got other scopes.
+    ServiceAccountChanged,
+    /// A service account was deleted, with its keys.
+    ServiceAccountDeleted,
+    /// A service account got another key; the event's reason is the account's client id.
+    ServiceAccountKeyCreated,
+    /// A key of a service account was withdrawn; the reason as above.
+    ServiceAccountKeyWithdrawn,
     /// The operator commanded the circuit breaker; the event's reason is the command.
     BreakerCommanded,
     /// A signed-in user lacked a permission; the event's reason names it.
@@ -80,7 +94,7 @@ pub enum EventType {
 
 impl EventType {
     /// Every type of event, for parsing and for tests.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 40] = [
         Self::Registered,
         Self::RegistrationRefused,
         Self::SignedIn,
@@ -112,6 +126,13 @@ impl EventType {
         Self::CourseChanged,
         Self::CourseDeleted,
         Self::EnrollmentEnded,
+        Self::ApiKeyCreated,
+        Self::ApiKeyWithdrawn,
+        Self::ServiceAccountCreated,
+        Self::ServiceAccountChanged,
+        Self::ServiceAccountDeleted,
+        Self::ServiceAccountKeyCreated,
+        Self::ServiceAccountKeyWithdrawn,
         Self::BreakerCommanded,
         Self::AccessRefused,
     ];
@@ -157,6 +178,13 @@ impl EventType {
             Self::CourseChanged => "course_changed",
             Self::CourseDeleted => "course_deleted",
             Self::EnrollmentEnded => "enrollment_ended",
+            Self::ApiKeyCreated => "api_key_created",
+            Self::ApiKeyWithdrawn => "api_key_withdrawn",
+            Self::ServiceAccountCreated => "service_account_created",
+            Self::ServiceAccountChanged => "service_account_changed",
+            Self::ServiceAccountDeleted => "service_account_deleted",
+            Self::ServiceAccountKeyCreated => "service_account_key_created",
+            Self::ServiceAccountKeyWithdrawn => "service_account_key_withdrawn",
             Self::BreakerCommanded => "breaker_commanded",
             Self::AccessRefused => "access_refused",
         }
@@ -213,6 +241,13 @@ impl EventType {
             | Self::CourseChanged
             | Self::CourseDeleted
             | Self::EnrollmentEnded
+            | Self::ApiKeyCreated
+            | Self::ApiKeyWithdrawn
+            | Self::ServiceAccountCreated
+            | Self::ServiceAccountChanged
+            | Self::ServiceAccountDeleted
+            | Self::ServiceAccountKeyCreated
+            | Self::ServiceAccountKeyWithdrawn
             | Self::BreakerCommanded => false,
         }
     }
@@ -301,7 +336,9 @@ mod tests {
                       password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
                       disabled enabled unlocked university_created university_changed university_deleted \
                       department_created department_deleted course_created course_changed course_deleted \
-                      enrollment_ended breaker_commanded access_refused";
+                      enrollment_ended api_key_created api_key_withdrawn service_account_created \
+                      service_account_changed service_account_deleted service_account_key_created \
+                      service_account_key_withdrawn breaker_commanded access_refused";
         assert_eq!(names.join(" "), stored);
     }
 }

@@ -13,6 +13,7 @@ pub mod display_name;
 pub mod event_keys;
 pub mod ids;
 pub mod limits;
+pub mod machine;
 pub mod password;
 pub mod peer;
 pub mod problem;

@@ -8,6 +8,7 @@ mod authz;
 #[cfg(feature = "campus")]
 mod campus;
 mod kit;
+mod machine;
 mod platform;
 pub mod routes;
 mod session;

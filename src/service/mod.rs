@@ -8,6 +8,7 @@ pub mod authz;
 #[cfg(feature = "campus")]
 pub mod campus;
 mod context;
+pub mod machine;
 pub mod password;
 pub mod platform;
 pub mod session;

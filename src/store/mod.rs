@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod campus;
+pub mod machine;
 pub mod outcome;
 pub mod owned;
 pub mod page;
