@@ -55,6 +55,9 @@ changePassword                   401 403 200 200 200 200 200 200 200 200 200 200
 exportData                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 deleteAccount                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 deleteAccountByPost              401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+listApiKeys                      401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+createApiKey                     401 403 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201
+withdrawApiKey                   401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 
 listUniversities                 401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 createUniversity                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
@@ -114,7 +117,15 @@ adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403
 adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminUnlockUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
-adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200";
+adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminListServiceAccounts         401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminCreateServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+adminGetServiceAccount           401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminUpdateServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminDeleteServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
+adminListServiceKeys             401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminCreateServiceKey            401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+adminWithdrawServiceKey          401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204";
 
 /// The request for each line of the matrix. Lines that grant or remove a role name the role instead.
 const REQUESTS: &str = r#"
@@ -163,7 +174,18 @@ adminDeleteUser         DELETE /admin/users/{plain}
 adminEndSessions        POST /admin/users/{plain}/logout
 adminUnlockUser         POST /admin/users/{plain}/unlock
 adminListSessions       GET /admin/users/{plain}/sessions
-adminListEvents         GET /admin/audit-events"#;
+adminListEvents         GET /admin/audit-events
+listApiKeys             GET /users/me/api-keys
+createApiKey            POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
+withdrawApiKey          DELETE /users/me/api-keys/7
+adminListServiceAccounts  GET /admin/service-accounts
+adminCreateServiceAccount  POST /admin/service-accounts {"name": "New", "scopes": []}
+adminGetServiceAccount  GET /admin/service-accounts/1
+adminUpdateServiceAccount  PATCH /admin/service-accounts/1 {"is_active": false}
+adminDeleteServiceAccount  DELETE /admin/service-accounts/1
+adminListServiceKeys    GET /admin/service-accounts/1/keys
+adminCreateServiceKey   POST /admin/service-accounts/1/keys
+adminWithdrawServiceKey  DELETE /admin/service-accounts/1/keys/1"#;
 
 /// The request behind a line of the matrix.
 fn request(world: &World, line: &str) -> String {
@@ -221,9 +243,11 @@ async fn check(line: &str, caller: &str, status: u16) {
     let world = World::of(&PEOPLE);
     world.enroll("own", 1);
     world.enroll("own", 3);
-    let visitor = match caller {
-        "anon" => world.anonymous(),
-        _ => world.sign_in(caller).await,
+    let visitor = if caller == "anon" {
+        world.anonymous()
+    } else {
+        world.add_key(caller, 7);
+        world.sign_in(caller).await
     };
     world.set_active("off", false);
     let before = world.dump();

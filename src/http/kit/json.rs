@@ -18,7 +18,7 @@ pub(in crate::http) enum JsonText {
     /// An integer that fits 64 bits.
     Integer(i64),
     Array(Vec<JsonText>),
-    /// Any other number.
+    /// A number that is no such integer.
     Other,
 }
 
