@@ -12,7 +12,7 @@ CREATE TABLE service_accounts (
     updated_at INTEGER NOT NULL
 ) STRICT;
 
--- A key belongs to a user, with a JSON list of permissions, or to a service account, whose scopes say what it may do.
+-- A key belongs to a user, with a JSON list of permissions, or to a service account, whose scopes are its rights.
 -- `secret_hash` is a SHA-256 of the random secret, which is stored nowhere. A key that was withdrawn is deleted.
 CREATE TABLE api_keys (
     id INTEGER PRIMARY KEY,

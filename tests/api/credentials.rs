@@ -107,7 +107,7 @@ async fn no_route_takes_an_unknown_or_malformed_key() {
     }
 }
 
-/// Where sign-in is optional, a key without the permission sees what a stranger sees.
+/// Where sign-in is optional, a key without the permission is like no key.
 #[cfg(feature = "campus")]
 #[tokio::test]
 async fn a_key_without_the_permission_counts_as_none_where_sign_in_is_optional() {

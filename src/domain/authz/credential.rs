@@ -16,7 +16,7 @@ pub enum Credential {
     Service(ServiceIdentity),
 }
 
-/// An API key of a user. It allows what its owner may do, narrowed to some permissions.
+/// An API key of a user. It has the rights of its owner, narrowed to some permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct UserKey {

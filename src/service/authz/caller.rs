@@ -21,7 +21,7 @@ pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course i
 /// The authenticated principal of a request.
 #[derive(Debug, Clone)]
 pub enum Principal {
-    /// A user.
+    /// A user, by a session or a key.
     User(Caller),
     /// A service account, which is no user and has no roles. Its scopes are its rights.
     Service(ServiceIdentity),

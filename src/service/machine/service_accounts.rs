@@ -50,7 +50,7 @@ pub async fn create(
     Ok((row, key))
 }
 
-/// Lists the accounts.
+/// Lists the accounts, in the order of their ids.
 #[must_use]
 pub fn list(viewer: &Viewer, page: PageRequest) -> Reading<Page<ServiceAccountRow>> {
     service_accounts::list(viewer, page).into()

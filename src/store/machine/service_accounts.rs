@@ -92,7 +92,7 @@ const INSERT_FIRST_KEY: &str = "
     SELECT :key_id, id, :key_hash, :now FROM service_accounts WHERE id = :account_id AND client_id = :client_id
     ON CONFLICT (id) DO NOTHING";
 
-/// Follows [`INSERT`].
+/// Follows [`INSERT`] in its batch.
 const RECORD_CREATION: &str = insert_event! {
     type: ":type", reason: "client_id", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "NULL", object_id: "id", from: "FROM service_accounts WHERE id = :account_id AND changes() > 0",

@@ -52,7 +52,7 @@ const INSERT: &str = concat!(
     " ON CONFLICT (id) DO NOTHING"
 );
 
-/// Follows [`INSERT`].
+/// Follows [`INSERT`] in its batch.
 const RECORD_CREATION: &str = insert_event! {
     type: ":type", reason: "client_id", user_id: "NULL", session_id: "NULL", actor_id: ":actor_id",
     university_id: "NULL", object_id: ":key_id",
