@@ -31,6 +31,9 @@ async fn forged_keys_are_refused_and_leave_no_trace() {
         assert_dead(&world, &forge(forged, [7; 32])).await;
     }
     assert_eq!(keys(&ulla).await[0]["last_used_at"], Value::Null, "a refused key was not used");
+    let refused = world.service.logs("Request refused");
+    let is_attributed = |line: &Value| line["user_id"].is_null() && line["api_key_id"].is_i64();
+    assert!(refused.len() == 9 && refused.iter().all(is_attributed), "a forged key names no user: {refused:?}");
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ mod logs;
 mod lost_answers;
 mod migrations;
 mod migrations_events;
+mod migrations_machines;
 mod migrations_sessions;
 mod migrations_throttles;
 mod overtaken;

@@ -9,11 +9,11 @@ pub enum Scope {
     AuthzCheck,
     /// Read users and their roles.
     UsersRead,
-    /// Import users.
+    /// Import users of another system.
     UsersImport,
     /// Give roles to imported users.
     RolesGrant,
-    /// Read audit events.
+    /// Read the audit events.
     AuditRead,
     /// Name the client for whom a request is made.
     ClientAddress,

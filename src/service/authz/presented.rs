@@ -4,7 +4,7 @@
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::problem::Code;
 use crate::service::authz::caller::{Subject, verify};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, attribution};
 use crate::store::authz::viewer::{PresentedKey, Viewer};
 
 /// A presented credential. The database may not know it any more, or at all.
@@ -34,6 +34,7 @@ impl Presented {
 pub fn present(ctx: &Context<'_>, bearer_token: &str) -> Result<Presented, Error> {
     if ApiKey::is_claimed_by(bearer_token) {
         let key = ApiKey::parse(bearer_token).ok_or(Code::TokenInvalid)?;
+        attribution::note_key(key.id());
         return Ok(Presented::Key(PresentedKey::new(&key)));
     }
     verify(ctx, bearer_token).map(Presented::Token)
