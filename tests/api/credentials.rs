@@ -2,10 +2,13 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use edge_auth::domain::ids::ApiKeyId;
+use edge_auth::domain::machine::api_key::ApiKey;
 use edge_auth::domain::machine::scope::Scope;
 use edge_auth::http::routes::{Access, ROUTES, Route};
 
 use crate::api_keys::make;
+use crate::round_trips::counted;
 use crate::service_accounts::add;
 use crate::support::Reply;
 use crate::support::contract::is_built;
@@ -147,5 +150,38 @@ async fn a_key_changes_courses_and_enrolments() {
     ] {
         visitor.ask(&request).await.expect(status);
         assert_eq!(world.service.last_d1_calls(), calls, "{request}");
+    }
+}
+
+/// The statements of a plan run before the key is confirmed. For a forged key of a real id, and for an account without the
+/// scope, they return no row.
+#[tokio::test]
+async fn a_key_that_is_refused_makes_the_database_return_nothing() {
+    let (world, counter) = counted();
+    let root = world.sign_in("root").await;
+    let (user_key, _) = make(&root, &["universities:view"]).await;
+    let (_, idle) = add(&root, &["introspect"]).await;
+    let (account, reading) = add(&root, &["users:read", "audit:read"]).await;
+    let service_key: i64 =
+        world.service.db.one(&format!("SELECT id FROM api_keys WHERE service_account_id = {}", account["id"]));
+    let forged = [user_key, service_key].map(|id| ApiKey::mint(ApiKeyId::new(id).unwrap(), [7; 32]).text());
+    let rows = async |token: &str, path: &str| {
+        counter.rows.lock().unwrap().clear();
+        let status = world.with_token(token).ask(&format!("GET {path}")).await.status;
+        let rows = counter.rows.lock().unwrap();
+        let others = rows.iter().filter(|(sql, _)| sql.contains("LIMIT") || sql.contains("FROM users"));
+        (status, others.map(|(_, number)| *number).sum::<usize>())
+    };
+    for path in
+        ["/admin/users", "/admin/users?is_active=true", "/admin/users/1", "/admin/audit-events", "/universities"]
+    {
+        for key in &forged {
+            assert_eq!(rows(key.expose(), path).await, (401, 0), "{path}");
+        }
+        if path.starts_with("/admin") {
+            assert_eq!(rows(&idle, path).await, (403, 0), "{path}");
+            let (status, number) = rows(&reading, path).await;
+            assert!(status == 200 && number > 0, "{path}");
+        }
     }
 }

@@ -159,9 +159,9 @@ async fn every_operation_takes_the_round_trips_that_are_stated() {
 }
 
 /// Counts the rows that each statement returned.
-struct Counter {
+pub struct Counter {
     db: Arc<Sqlite>,
-    rows: Mutex<BTreeMap<&'static str, usize>>,
+    pub rows: Mutex<BTreeMap<&'static str, usize>>,
 }
 
 impl Db for Counter {
@@ -179,7 +179,7 @@ impl Db for Counter {
 }
 
 /// A world whose database counts the rows of each statement.
-fn counted() -> (World, Arc<Counter>) {
+pub fn counted() -> (World, Arc<Counter>) {
     let mut counter = None;
     let world = World::through(&PEOPLE, &[], |db| {
         let port = Arc::new(Counter { db, rows: Mutex::default() });
