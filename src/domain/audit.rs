@@ -129,6 +129,8 @@ event_types! {
     ServiceAccountKeyCreated "service_account_key_created" change;
     /// A key of a service account was withdrawn; the reason as above.
     ServiceAccountKeyWithdrawn "service_account_key_withdrawn" change;
+    /// A service account named the address of a client, for the first time from a network; the reason as above.
+    ServiceNetworkUsed "service_network_used" change;
     /// The operator commanded the circuit breaker; the event's reason is the command.
     BreakerCommanded "breaker_commanded" change;
     /// A signed-in user lacked a permission; the event's reason names it.
@@ -181,7 +183,7 @@ mod tests {
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \
                       api_key_created api_key_withdrawn service_account_created service_account_changed \
-                      service_account_deleted service_account_key_created service_account_key_withdrawn \
+                      service_account_deleted service_account_key_created service_account_key_withdrawn service_network_used \
                       breaker_commanded access_refused signing_algorithm_changed signing_key_rotated \
                       signing_key_revoked signing_key_replaced";
         assert_eq!(names.join(" "), stored);

@@ -31,6 +31,14 @@ impl Peer {
         Self { address, user_agent }
     }
 
+    /// The client for whom this one calls. `None` for text that is no public address (RFC 6890): every user of a backend
+    /// would otherwise be able to share one network.
+    #[must_use]
+    pub fn acting_for(&self, address: &str) -> Option<Self> {
+        let address = address.parse::<IpAddr>().ok()?.to_canonical();
+        is_public(address).then(|| Self { address: Some(address), user_agent: self.user_agent.clone() })
+    }
+
     /// The IP address as text, IPv4-mapped addresses as IPv4.
     #[must_use]
     pub fn ip(&self) -> Option<String> {
@@ -88,6 +96,31 @@ impl Peer {
     }
 }
 
+/// Is it an address of a host on the public Internet (IANA special-purpose registries, RFC 6890)?
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            let is_protocol = a == 192 && b == 0 && c == 0;
+            let is_benchmark = a == 198 && (b == 18 || b == 19);
+            let is_special = is_shared || is_protocol || is_benchmark || a == 0 || a >= 224;
+            !(is_special
+                || address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_documentation())
+        }
+        // Global unicast is 2000::/3; documentation (2001:db8::/32, 3fff::/20) and 6to4 (2002::/16) are in it.
+        IpAddr::V6(address) => {
+            let [first, second, ..] = address.segments();
+            let is_global = first & 0xe000 == 0x2000;
+            let is_documentation = (first == 0x2001 && second == 0xdb8) || (first == 0x3fff && second < 0x1000);
+            is_global && !is_documentation && first != 0x2002
+        }
+    }
+}
+
 /// An IPv6 prefix of this many bits, from 1 to 128.
 fn prefix(address: Ipv6Addr, bits: u32) -> String {
     let kept = u128::from(address) & (u128::MAX << (128 - bits));
@@ -128,6 +161,51 @@ mod tests {
 
     fn network(ip: &str) -> String {
         Peer::new(Some(ip), None).network()
+    }
+
+    #[test]
+    fn a_backend_names_public_addresses_only() {
+        let backend = Peer::new(Some("198.51.100.7"), Some("agent"));
+        let named = backend.acting_for("8.8.4.4").unwrap();
+        assert_eq!((named.ip().as_deref(), named.user_agent()), (Some("8.8.4.4"), Some("agent")));
+        for public in ["1.1.1.1", "100.63.0.1", "100.128.0.1", "198.17.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
+            assert!(backend.acting_for(public).is_some(), "{public}");
+        }
+        let others = [
+            "",
+            "x",
+            "8.8.8.8 ",
+            "8.8.8.8:80",
+            "8.8.8",
+            "0.0.0.0",
+            "10.0.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.0.1",
+            "172.16.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2002::1",
+            "3fff::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::1",
+        ];
+        for other in others {
+            assert_eq!(backend.acting_for(other), None, "{other:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ const HEADERS = [
   "user-agent",
   "cf-connecting-ip",
   "cf-ray",
+  "x-edge-auth-client",
+  "x-edge-auth-key",
   "x-request-id",
 ];
 

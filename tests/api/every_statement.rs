@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
+use axum::http::Request;
 use edge_auth::domain::time::DAY;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use edge_auth::service::platform::clean_up::clean_up;
@@ -115,6 +117,18 @@ async fn ask_all(world: &World) {
     }
 }
 
+/// A backend that names the address of its client.
+async fn name_client(world: &World) {
+    machine::add(&world.service.db);
+    world
+        .service
+        .db
+        .execute("UPDATE service_accounts SET scopes = '[\"client-address\",\"introspect\"]' WHERE id = 77");
+    let request = Request::get("/health/ready").header("X-Edge-Auth-Key", machine::key());
+    let request = request.header("X-Edge-Auth-Client", "8.8.4.4").body(Body::empty()).unwrap();
+    world.service.send(request).await.expect(200);
+}
+
 /// A service account that revokes a key of a user and one of its own.
 async fn revoke_keys(world: &World) {
     let ulla = world.sign_in("ulla").await;
@@ -210,6 +224,7 @@ async fn every_statement_of_the_store_is_executed() {
     use_account(&world).await;
     ask_all(&world).await;
     command_breaker(&world).await;
+    name_client(&world).await;
     revoke_keys(&world).await;
     world.service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     step_up(&world).await;

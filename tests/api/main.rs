@@ -45,6 +45,7 @@ mod migrations_events;
 mod migrations_machines;
 mod migrations_sessions;
 mod migrations_throttles;
+mod named_clients;
 mod oauth;
 mod overtaken;
 mod paging;

@@ -2,7 +2,6 @@
 //! key, a removed scope and a disabled account end it at the next use.
 
 use jwt_compact::{Claims, CreationError};
-use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{ApiKeyId, TokenId};
 use crate::domain::keys::{Algorithm, KeyId};
@@ -10,6 +9,7 @@ use crate::domain::machine::scope::ScopeSet;
 use crate::domain::secret::Secret;
 use crate::domain::session::authority::{Presented, TokenAuthority, claims_to_be_signed};
 use crate::domain::session::token::{CLOCK_SKEW_SECONDS, date_time};
+use crate::domain::session::wire::WireClaims;
 use crate::domain::time::Timestamp;
 
 /// The `typ` of access tokens (RFC 9068 §2.1).
@@ -34,32 +34,18 @@ pub struct ServiceTokenClaims {
     pub expires_at: Timestamp,
 }
 
-/// The claims in their wire format, besides `iat` and `exp`.
-#[derive(Clone, Serialize, Deserialize)]
-struct WireClaims {
-    sub: String,
-    client_id: String,
-    jti: String,
-    scope: String,
-    #[serde(rename = "type")]
-    kind: String,
-    /// The id of the key, as text.
-    key: String,
-    iss: String,
-    aud: String,
-}
-
 impl ServiceTokenClaims {
     fn wire(&self, (issuer, audience): (&str, &str)) -> Claims<WireClaims> {
         let mut body = Claims::new(WireClaims {
             sub: self.client_id.clone(),
-            client_id: self.client_id.clone(),
+            client_id: Some(self.client_id.clone()),
             jti: self.id.as_str().to_owned(),
-            scope: self.scopes.text(),
+            scope: Some(self.scopes.text()),
             kind: TYPE.to_owned(),
-            key: self.key_id.to_string(),
+            key: Some(self.key_id.to_string()),
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
+            ..WireClaims::default()
         });
         body.issued_at = date_time(self.issued_at);
         body.expiration = date_time(self.expires_at);
@@ -68,12 +54,12 @@ impl ServiceTokenClaims {
 
     fn read(claims: &Claims<WireClaims>) -> Option<Self> {
         let wire = &claims.custom;
-        (wire.kind == TYPE && wire.sub == wire.client_id).then_some(())?;
+        let client_id = wire.client_id.as_ref().filter(|client_id| wire.kind == TYPE && wire.sub == **client_id)?;
         Some(Self {
             id: TokenId::parse(&wire.jti)?,
-            client_id: wire.client_id.clone(),
-            key_id: ApiKeyId::parse(&wire.key)?,
-            scopes: ScopeSet::of_names(wire.scope.split(' ')),
+            client_id: client_id.clone(),
+            key_id: ApiKeyId::parse(wire.key.as_deref()?)?,
+            scopes: ScopeSet::of_names(wire.scope.as_deref()?.split(' ')),
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
         })
@@ -110,7 +96,7 @@ impl TokenAuthority {
         ring_check: Option<Algorithm>,
         now: Timestamp,
     ) -> Option<ServiceTokenClaims> {
-        let claims = Self::signed_claims::<WireClaims>(HEADER_TYPE, presented, ring_check)?;
+        let claims = Self::signed_claims(HEADER_TYPE, presented, ring_check)?;
         let is_named = self.is_named(&claims.custom.iss, &claims.custom.aud);
         let read = ServiceTokenClaims::read(&claims).filter(|_| is_named)?;
         (claims.not_before.is_none() && read.issued_at <= now.plus_seconds(CLOCK_SKEW_SECONDS)).then_some(read)

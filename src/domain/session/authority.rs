@@ -10,8 +10,8 @@
 
 use jwt_compact::alg::{Hs256, Hs256Key};
 use jwt_compact::{AlgorithmExt as _, Claims, CreationError, Header, UntrustedToken};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::keys::{Algorithm, KeyId};
@@ -19,8 +19,9 @@ use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{SecretKeys, key_id};
 use crate::domain::session::elsewhere::Elsewhere;
 use crate::domain::session::role_claims::RoleClaims;
-use crate::domain::session::shown::{ShownClaims, ShownMembers};
-use crate::domain::session::token::{CustomClaims, TokenClaims, TokenFault, TokenKind, verify_times};
+use crate::domain::session::shown::ShownClaims;
+use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind, verify_times};
+use crate::domain::session::wire::WireClaims;
 use crate::domain::time::Timestamp;
 
 /// Maximum length of a presented token in bytes, several times that of an issued one.
@@ -123,10 +124,9 @@ impl Presented<'_> {
     /// The claims as they stand in the token. They are worth nothing before the signature is verified.
     #[must_use]
     pub fn shown_claims(&self) -> Option<ShownClaims> {
-        let claims = self.token.deserialize_claims_unchecked::<ShownMembers>().ok()?;
-        let times = [claims.expiration, claims.issued_at].map(|time| time.map(|time| time.timestamp()));
-        let [expires_at, issued_at] = times;
-        Some(ShownClaims { members: claims.custom, exp: expires_at?, iat: issued_at? })
+        let claims = self.token.deserialize_claims_unchecked::<WireClaims>().ok()?;
+        let [exp, iat] = [claims.expiration, claims.issued_at].map(|time| time.map(|time| time.timestamp()));
+        Some(ShownClaims::new(claims.custom, exp?, iat?))
     }
 
     /// The text that was signed, and its signature in base64url.
@@ -187,10 +187,10 @@ impl TokenAuthority {
     }
 
     /// Signs claims of any kind with the current key.
-    pub(in crate::domain) fn sign_claims<T: Serialize>(
+    pub(in crate::domain) fn sign_claims(
         &self,
         header_type: &str,
-        claims: &Claims<T>,
+        claims: &Claims<WireClaims>,
     ) -> Result<Secret, CreationError> {
         let header = Header::empty().with_token_type(header_type).with_key_id(self.current.id.as_str());
         Hs256.token(&header, claims, &self.current.key).map(Secret::new)
@@ -241,26 +241,26 @@ impl TokenAuthority {
         ring_check: Option<Algorithm>,
         now: Timestamp,
     ) -> Result<TokenClaims, TokenFault> {
-        let signed = Self::signed_claims::<CustomClaims>(kind.header_type(), presented, ring_check);
+        let signed = Self::signed_claims(kind.header_type(), presented, ring_check);
         let named = signed.filter(|claims| self.is_named(&claims.custom.iss, &claims.custom.aud));
         let claims = named.and_then(|claims| TokenClaims::read(kind, &claims)).ok_or(TokenFault::Invalid)?;
         verify_times(claims, now)
     }
 
     /// The claims of a token with this `typ` and a valid signature.
-    pub(in crate::domain) fn signed_claims<T: Clone + DeserializeOwned>(
+    pub(in crate::domain) fn signed_claims(
         header_type: &str,
         presented: &Presented<'_>,
         ring_check: Option<Algorithm>,
-    ) -> Option<Claims<T>> {
+    ) -> Option<Claims<WireClaims>> {
         let token = &presented.token;
         let header = token.header();
         if header.other_fields.has_critical || header.token_type.as_deref() != Some(header_type) {
             return None;
         }
         let verified = match presented.key {
-            PresentedKey::Secret(key) => Hs256.validator::<T>(&key.key).validate(token),
-            PresentedKey::Ring(_) => Elsewhere(ring_check?.as_str()).validator::<T>(&()).validate(token),
+            PresentedKey::Secret(key) => Hs256.validator::<WireClaims>(&key.key).validate(token),
+            PresentedKey::Ring(_) => Elsewhere(ring_check?.as_str()).validator::<WireClaims>(&()).validate(token),
         };
         Some(verified.ok()?.into_parts().1)
     }
@@ -271,10 +271,10 @@ impl TokenAuthority {
 }
 
 /// The text of a token of any kind that a key of the ring signs.
-pub(in crate::domain) fn claims_to_be_signed<T: Serialize>(
+pub(in crate::domain) fn claims_to_be_signed(
     (id, algorithm): (KeyId, Algorithm),
     header_type: &str,
-    claims: &Claims<T>,
+    claims: &Claims<WireClaims>,
 ) -> Result<String, CreationError> {
     let header = Header::empty().with_token_type(header_type).with_key_id(id.text());
     let mut text = Elsewhere(algorithm.as_str()).token(&header, claims, &())?;

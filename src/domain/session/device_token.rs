@@ -4,29 +4,18 @@
 //! failures do not lock the owner out. It has a `typ` and a `type` of its own, so it is never accepted as another token.
 
 use jwt_compact::Claims;
-use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::secret::Secret;
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::session::token::{CLOCK_SKEW_SECONDS, date_time};
+use crate::domain::session::wire::WireClaims;
 use crate::domain::time::{DAY, Timestamp};
 
 /// Lifetime of a device token.
 const LIFETIME_SECONDS: i64 = 90 * DAY;
 const HEADER_TYPE: &str = "dt+jwt";
 const TYPE: &str = "device";
-
-/// The claims in their wire format, besides `iat` and `exp`. `jti` is the device, the same in each of its tokens.
-#[derive(Clone, Serialize, Deserialize)]
-struct DeviceClaims {
-    sub: String,
-    jti: String,
-    #[serde(rename = "type")]
-    kind: String,
-    iss: String,
-    aud: String,
-}
 
 impl TokenAuthority {
     /// Signs the token of a device, which is valid for 90 days.
@@ -40,12 +29,14 @@ impl TokenAuthority {
         now: Timestamp,
     ) -> Result<Secret, jwt_compact::CreationError> {
         let (issuer, audience) = self.names();
-        let mut body = Claims::new(DeviceClaims {
+        let mut body = Claims::new(WireClaims {
             sub: user_id.to_string(),
+            // The device, the same in each of its tokens.
             jti: device.as_str().to_owned(),
             kind: TYPE.to_owned(),
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
+            ..WireClaims::default()
         });
         body.issued_at = date_time(now);
         body.expiration = date_time(now.plus_seconds(LIFETIME_SECONDS));
@@ -55,7 +46,7 @@ impl TokenAuthority {
     /// The user and the device of a valid device token.
     #[must_use]
     pub fn verify_device(&self, text: &str, now: Timestamp) -> Option<(UserId, TokenId)> {
-        let claims = Self::signed_claims::<DeviceClaims>(HEADER_TYPE, &self.parse(text)?, None)?;
+        let claims = Self::signed_claims(HEADER_TYPE, &self.parse(text)?, None)?;
         let custom = &claims.custom;
         if custom.kind != TYPE || !self.is_named(&custom.iss, &custom.aud) {
             return None;

@@ -23,6 +23,7 @@ pub mod role_claims;
 pub mod shown;
 pub mod token;
 pub mod unresolved;
+pub(in crate::domain) mod wire;
 
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use jwt_compact::Claims;
-use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::session::role_claims::RoleClaims;
+use crate::domain::session::wire::WireClaims;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
@@ -15,8 +15,7 @@ const BY_PASSWORD: &str = "pwd";
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// Short-lived; sent with each request.
     Access,
@@ -29,6 +28,14 @@ impl TokenKind {
         match self {
             Self::Access => "at+jwt",
             Self::Refresh => "rt+jwt",
+        }
+    }
+
+    /// The value of the `type` claim.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
         }
     }
 }
@@ -60,25 +67,6 @@ pub enum TokenFault {
     Expired(TokenClaims),
 }
 
-/// The claims in their wire format, besides `iat` and `exp`.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct CustomClaims {
-    sub: String,
-    jti: String,
-    sid: String,
-    #[serde(rename = "type")]
-    kind: TokenKind,
-    pub(super) iss: String,
-    pub(super) aud: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<i64>,
-    /// Every session is opened with a password, so nothing depends on it yet.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    amr: Option<[&'static str; 1]>,
-    #[serde(flatten, skip_deserializing)]
-    roles: Option<RoleClaims>,
-}
-
 impl TokenClaims {
     /// The claims in their wire format.
     pub(super) fn wire(
@@ -86,17 +74,19 @@ impl TokenClaims {
         kind: TokenKind,
         (issuer, audience): (&str, &str),
         roles: Option<RoleClaims>,
-    ) -> Claims<CustomClaims> {
-        let mut body = Claims::new(CustomClaims {
+    ) -> Claims<WireClaims> {
+        let mut body = Claims::new(WireClaims {
             sub: self.user_id.to_string(),
             jti: self.id.as_str().to_owned(),
-            sid: self.session_id.to_string(),
-            kind,
+            sid: Some(self.session_id.to_string()),
+            kind: kind.as_str().to_owned(),
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
             auth_time: self.auth_time.map(Timestamp::seconds),
-            amr: self.auth_time.map(|_| [BY_PASSWORD]),
+            // Every session is opened with a password, so nothing depends on it yet.
+            amr: self.auth_time.map(|_| vec![BY_PASSWORD.to_owned()]),
             roles,
+            ..WireClaims::default()
         });
         body.issued_at = date_time(self.issued_at);
         body.expiration = date_time(self.expires_at);
@@ -104,16 +94,16 @@ impl TokenClaims {
     }
 
     /// Claims of this kind in their wire format, with their `nbf`.
-    pub(super) fn read(kind: TokenKind, claims: &Claims<CustomClaims>) -> Option<(Self, Option<Timestamp>)> {
+    pub(super) fn read(kind: TokenKind, claims: &Claims<WireClaims>) -> Option<(Self, Option<Timestamp>)> {
         let custom = &claims.custom;
-        if custom.kind != kind {
+        if custom.kind != kind.as_str() {
             return None;
         }
         let not_before = claims.not_before.map(|time| Timestamp::from_seconds(time.timestamp()));
         let claims = Self {
             id: TokenId::parse(&custom.jti)?,
             user_id: UserId::parse(&custom.sub)?,
-            session_id: SessionId::parse(&custom.sid)?,
+            session_id: SessionId::parse(custom.sid.as_deref()?)?,
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
             auth_time: custom.auth_time.map(Timestamp::from_seconds),

@@ -21,6 +21,7 @@ use crate::ports::{Assets, AwaitHashSlot, Background, Encryption, Entropy, Limit
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::keys::held::RingCopy;
+use crate::service::machine::named_client::VerifiedKeys;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::authz::resources::ResourceRow;
@@ -75,6 +76,8 @@ pub(crate) struct Configuration {
     pub(crate) tokens: TokenAuthority,
     /// The isolate's copy of the key ring.
     pub(crate) keys: Arc<RingCopy>,
+    /// The keys of backends that name the addresses of clients.
+    pub(crate) verified_keys: VerifiedKeys,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
     pub(crate) throttle_key: HashKey,
@@ -92,6 +95,19 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     pub(crate) fn new(configuration: Result<Arc<Configuration>, WrongSettings>, ports: Ports) -> Self {
         Self { configuration, ports: Arc::new(ports), stamp: Arc::default() }
+    }
+
+    /// The same request, of another client.
+    pub(crate) fn with_peer(self, peer: Peer) -> Self {
+        match Arc::try_unwrap(self.ports) {
+            Ok(ports) => Self::new(self.configuration, Ports { peer, ..ports }),
+            Err(ports) => Self { ports, ..self },
+        }
+    }
+
+    /// The ports of the request.
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     fn stamp(&self) -> Result<EventStamp, Refusal> {
@@ -130,6 +146,10 @@ impl Configured {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.configuration.settings
+    }
+
+    pub(crate) fn verified_keys(&self) -> &VerifiedKeys {
+        &self.configuration.verified_keys
     }
 
     pub(crate) fn digests(&self) -> &OnceLock<String> {

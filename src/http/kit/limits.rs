@@ -77,6 +77,11 @@ pub(in crate::http) async fn service_limited(
     admit(configured, vec![limit.counter_of_service(account)], limit.period_ms()).await
 }
 
+/// Is the connecting address within this limit?
+pub(in crate::http) async fn is_admitted(configured: &Configured, limit: RateLimit) -> bool {
+    admit(configured, limit.counters(configured.peer()), limit.period_ms()).await.is_ok()
+}
+
 async fn admit(configured: &Configured, counters: Vec<Counter>, period_ms: i64) -> Result<(), Refusal> {
     if configured.settings().rate_limiting && !configured.limiter().admit(counters).await {
         return Err(Problem::rate_limited(period_ms).into());

@@ -12,6 +12,7 @@ pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod limits;
+pub(crate) mod named_client;
 pub(crate) mod oauth_error;
 pub(crate) mod operation;
 pub(crate) mod path;

@@ -17,9 +17,9 @@ use crate::service::{Context, Error};
 /// The claims of an access token with a valid signature.
 #[derive(Debug, Clone)]
 pub(in crate::service) enum AccessClaims {
-    /// A session of a user.
+    /// A token of a user's session.
     User(TokenClaims),
-    /// A service account.
+    /// A token of a service account.
     Service(ServiceTokenClaims),
 }
 

@@ -9,7 +9,7 @@ use crate::service::authz::caller::Principal;
 use crate::service::authz::presented::Presented;
 use crate::service::{Context, Error};
 
-/// An authenticated client.
+/// An authenticated client of an endpoint.
 pub struct Client {
     /// The account, its key and its scopes.
     pub service: ServiceIdentity,

@@ -10,11 +10,11 @@ use crate::service::{Context, Error};
 
 /// An access token of a service account.
 pub struct ServiceToken {
-    /// The token.
+    /// The text of the token.
     pub text: Secret,
     /// Seconds until it expires.
     pub expires_in: i64,
-    /// Its scopes.
+    /// The scopes of the token.
     pub scopes: ScopeSet,
 }
 

@@ -31,7 +31,7 @@ pub enum Introspected {
         /// A refresh token cannot be presented to a resource server.
         is_refresh: bool,
     },
-    /// An API key.
+    /// An API key of a user or of a service account.
     Key(IntrospectedKey),
 }
 
@@ -40,7 +40,7 @@ pub enum Introspected {
 pub struct IntrospectedKey {
     /// The owner's id, unless the key is a service account's.
     pub user_id: Option<UserId>,
-    /// The service account.
+    /// The name of the service account, if the key is one's.
     pub client_id: Option<String>,
     /// The permissions of a user's key, or the scopes of a service account.
     pub scope: String,

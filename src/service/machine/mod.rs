@@ -3,6 +3,7 @@
 pub mod client;
 pub mod client_credentials;
 pub mod introspection;
+pub mod named_client;
 pub mod new_key;
 pub mod revocation;
 pub mod service_accounts;

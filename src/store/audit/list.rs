@@ -212,6 +212,7 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::ServiceAccountDeleted
         | EventType::ServiceAccountKeyCreated
         | EventType::ServiceAccountKeyWithdrawn
+        | EventType::ServiceNetworkUsed
         | EventType::BreakerCommanded
         | EventType::AccessRefused
         | EventType::SigningAlgorithmChanged

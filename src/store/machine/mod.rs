@@ -1,6 +1,7 @@
 //! API keys and service accounts.
 
 mod names;
+pub mod networks;
 pub mod presented;
 pub mod revocation;
 pub mod service_accounts;

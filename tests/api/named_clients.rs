@@ -1,0 +1,152 @@
+//! Backends that name the address of the client for whom they call.
+
+use axum::body::Body;
+use axum::http::Request;
+use edge_auth::domain::ids::ApiKeyId;
+use edge_auth::domain::machine::api_key::ApiKey;
+use serde_json::{Value, json};
+
+use crate::support::machine::{CLIENT_ID, ID, add, key};
+use crate::support::{EMAIL, PASSWORD, Reply, Service};
+
+const BACKEND: &str = "198.51.100.7";
+const CLIENT: &str = "8.8.4.4";
+const IGNORED: &str = "X-Edge-Auth-Client ignored";
+
+fn with_backend(settings: &[(&str, &str)]) -> Service {
+    let service = Service::with(settings);
+    add(&service.db);
+    service.db.execute("UPDATE service_accounts SET scopes = '[\"client-address\"]'");
+    service
+}
+
+/// Signs in through the backend, with these two headers.
+async fn login(service: &Service, key: Option<&str>, client: Option<&str>) -> Reply {
+    let mut request = Request::post("/auth/login").header("Content-Type", "application/json");
+    request = request.header("CF-Connecting-IP", BACKEND);
+    for (name, value) in [("X-Edge-Auth-Key", key), ("X-Edge-Auth-Client", client)] {
+        if let Some(value) = value {
+            request = request.header(name, value);
+        }
+    }
+    let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
+    service.send(request.body(Body::from(body)).unwrap()).await
+}
+
+/// The addresses of the sessions, in the order of the sign-ins.
+fn addresses(service: &Service) -> Vec<Value> {
+    service.db.rows("SELECT ip FROM sessions ORDER BY rowid").iter().map(|row| row["ip"].clone()).collect()
+}
+
+#[tokio::test]
+async fn sessions_limits_and_logs_count_the_named_client() {
+    let service = with_backend(&[("RATE_LIMITING", "on")]);
+    service.register(EMAIL).await;
+    service.db.execute("DELETE FROM sessions");
+    service.limiter.open();
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(addresses(&service), [json!(CLIENT)]);
+    let counted: Vec<_> = service.limiter.counts().into_iter().map(|(binding, key, _)| (binding, key)).collect();
+    let of = |binding: &str| {
+        counted.iter().filter(|(name, _)| *name == binding).map(|(_, key)| key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("LOGIN_LIMITER"), [CLIENT]);
+    assert_eq!(of("SERVICE_LIMITER"), [BACKEND], "the look-up of an unknown key");
+    assert_eq!(of("SERVICE_ACCOUNT_LIMITER"), [format!("service:{ID}")]);
+    assert!(service.logs(IGNORED).is_empty());
+}
+
+#[tokio::test]
+async fn an_isolate_looks_a_key_up_once_a_minute() {
+    let service = with_backend(&[]);
+    service.register(EMAIL).await;
+    let mut calls = Vec::new();
+    for seconds in [0, 1, 58, 1] {
+        service.advance(seconds);
+        login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+        calls.push(service.last_d1_calls());
+    }
+    assert_eq!(calls, [4, 2, 2, 4]);
+    // A withdrawn key names clients for at most a minute more.
+    service.db.execute("DELETE FROM api_keys");
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert!(service.logs(IGNORED).is_empty());
+    service.advance(60);
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(service.logs(IGNORED).len(), 1);
+}
+
+#[tokio::test]
+async fn headers_that_are_not_accepted_are_ignored_and_logged() {
+    let service = with_backend(&[]);
+    service.register(EMAIL).await;
+    service.db.execute("DELETE FROM sessions");
+    let wrong = ApiKey::mint(ApiKeyId::new(ID).unwrap(), [8; 32]).text().expose().to_owned();
+    let broken = format!("{}0", key());
+    let good = key();
+    let cases: [(Option<&str>, Option<&str>, u64); 9] = [
+        (None, Some(CLIENT), 2),
+        (Some(&good), None, 2),
+        (Some(&wrong), Some(CLIENT), 3),
+        (Some(&broken), Some(CLIENT), 2),
+        (Some("ea_sk_"), Some(CLIENT), 2),
+        (Some(&good), Some("10.0.0.1"), 2),
+        (Some(&good), Some("8.8.8.8, 8.8.4.4"), 2),
+        (Some(&good), Some(""), 2),
+        (Some(&good), Some("localhost"), 2),
+    ];
+    for (index, (key, client, calls)) in cases.iter().enumerate() {
+        login(&service, *key, *client).await.expect(200);
+        assert_eq!(service.last_d1_calls(), *calls, "{client:?}");
+        let logged = service.logs(IGNORED);
+        assert_eq!(logged.len(), index + 1, "{client:?}");
+        assert_eq!(logged.last().unwrap()["level"], "WARNING");
+    }
+    for scopes in ["[]", "[\"introspect\"]"] {
+        service.db.execute(&format!("UPDATE service_accounts SET scopes = '{scopes}'"));
+        login(&service, Some(&good), Some(CLIENT)).await.expect(200);
+    }
+    service.db.execute("UPDATE service_accounts SET scopes = '[\"client-address\"]', is_active = 0");
+    login(&service, Some(&good), Some(CLIENT)).await.expect(200);
+    assert!(addresses(&service).iter().all(|address| *address == BACKEND), "{:?}", addresses(&service));
+    assert!(service.log_lines().iter().all(|line| !line.contains(&good) && !line.contains(&wrong)));
+}
+
+/// A stranger that guesses keys costs at most the allowance of its own address.
+#[tokio::test]
+async fn look_ups_of_unknown_keys_are_limited_by_the_connecting_address() {
+    let service = with_backend(&[("RATE_LIMITING", "on")]);
+    service.register(EMAIL).await;
+    service.limiter.open();
+    service.limiter.shut("SERVICE_LIMITER");
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(service.last_d1_calls(), 2);
+    assert_eq!(service.logs(IGNORED).len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_use_from_a_network_is_an_event_and_twenty_networks_are_kept() {
+    let service = with_backend(&[]);
+    service.register(EMAIL).await;
+    let events =
+        || service.db.rows("SELECT reason, object_id, ip FROM audit_events WHERE type = 'service_network_used'");
+    for _ in 0..3 {
+        service.advance(61);
+        login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    }
+    let found = events();
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&found[0]["reason"], &found[0]["object_id"], &found[0]["ip"]),
+        (&json!(CLIENT_ID), &json!(ID), &json!(BACKEND))
+    );
+    for number in 0..25 {
+        service.db.execute(&format!(
+            "INSERT INTO service_networks (service_account_id, network_tag, first_used_at) VALUES ({ID}, 'n{number}', {number})"
+        ));
+    }
+    service.advance(61);
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM service_networks"), 20);
+    assert_eq!(events().len(), 1, "the network in use is the newest");
+}
