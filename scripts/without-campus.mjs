@@ -34,7 +34,8 @@ export function withoutCampus(description) {
     deleteWhere(response.links, ({ $ref }) => !($ref.split("/").at(-1) in components.links));
   }
   const { properties } = components.schemas.PermissionCheck;
-  properties.permission.enum = properties.permission.enum.filter((name) => !/^(courses|enrollments):/.test(name));
+  const { Permission } = components.schemas;
+  Permission.enum = Permission.enum.filter((name) => !/^(courses|enrollments):/.test(name));
   deleteWhere(properties, (_, name) => ["course_id", "enrollment_id"].includes(name));
   const { Export } = components.schemas;
   Export.required = Export.required.filter((name) => name !== "enrollments");

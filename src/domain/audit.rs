@@ -4,7 +4,9 @@
 //! user, the time, the client, the request and the result. It never holds an e-mail address from the request, a
 //! password or a token.
 
-use crate::domain::breaker::Command;
+mod reason;
+
+pub use crate::domain::audit::reason::{Reason, command_name};
 
 /// The table of event types: documentation, name in the code, stored name, and whether it is a `refusal` or not. A refusal
 /// says that nothing was changed.
@@ -113,6 +115,20 @@ event_types! {
     CourseDeleted "course_deleted" change;
     /// An enrolment was ended by another user than its owner.
     EnrollmentEnded "enrollment_ended" change;
+    /// A user made an API key.
+    ApiKeyCreated "api_key_created" change;
+    /// A user withdrew an API key.
+    ApiKeyWithdrawn "api_key_withdrawn" change;
+    /// A service account was added, with its first key.
+    ServiceAccountCreated "service_account_created" change;
+    /// A service account was renamed, enabled or disabled, or got other scopes.
+    ServiceAccountChanged "service_account_changed" change;
+    /// A service account was deleted, with its keys.
+    ServiceAccountDeleted "service_account_deleted" change;
+    /// A service account got another key; the event's reason is the account's client id.
+    ServiceAccountKeyCreated "service_account_key_created" change;
+    /// A key of a service account was withdrawn; the reason as above.
+    ServiceAccountKeyWithdrawn "service_account_key_withdrawn" change;
     /// The operator commanded the circuit breaker; the event's reason is the command.
     BreakerCommanded "breaker_commanded" change;
     /// A signed-in user lacked a permission; the event's reason names it.
@@ -149,75 +165,6 @@ impl EventType {
     }
 }
 
-/// Why an event happened: the cause of a refusal, or how a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The address has an account already.
-    EmailTaken,
-    /// The client's network has used up its limit.
-    RateLimited,
-    /// No account has the address.
-    UnknownUser,
-    /// The password is not the account's.
-    WrongPassword,
-    /// The account's throttle refuses every password, right or wrong, after too many failures.
-    Throttled,
-    /// A concurrent change invalidated the check before the write. The throttle began to block, the password changed,
-    /// the account was disabled, or a university or the platform would lose its last administrator.
-    Overtaken,
-    /// The account is disabled.
-    Disabled,
-    /// The session of the token has ended.
-    Revoked,
-    /// The same refresh token was presented again within the retry interval. No longer written, like `Refreshed`.
-    Retry,
-    /// The user's oldest session was evicted to make room for a new one.
-    Limit,
-}
-
-impl Reason {
-    /// Every reason, for tests.
-    pub const ALL: [Self; 10] = [
-        Self::EmailTaken,
-        Self::RateLimited,
-        Self::UnknownUser,
-        Self::WrongPassword,
-        Self::Throttled,
-        Self::Overtaken,
-        Self::Disabled,
-        Self::Revoked,
-        Self::Retry,
-        Self::Limit,
-    ];
-
-    /// The name, as stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmailTaken => "email_taken",
-            Self::RateLimited => "rate_limited",
-            Self::UnknownUser => "unknown_user",
-            Self::WrongPassword => "wrong_password",
-            Self::Throttled => "throttled",
-            Self::Overtaken => "overtaken",
-            Self::Disabled => "disabled",
-            Self::Revoked => "revoked",
-            Self::Retry => "retry",
-            Self::Limit => "limit",
-        }
-    }
-}
-
-/// The name of an operator's command, as stored and shown in place of a reason.
-#[must_use]
-pub const fn command_name(command: Command) -> &'static str {
-    match command {
-        Command::Closed => "closed",
-        Command::Open => "open",
-        Command::Automatic => "automatic",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,12 +175,15 @@ mod tests {
     fn stored_names_unchanged() {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
-                      reuse_detected signed_out session_ended sessions_ended profile_changed password_changed \
-                      password_change_refused exported deleted deletion_refused step_up_refused role_granted role_removed \
-                      disabled enabled unlocked university_created university_changed university_deleted \
-                      department_created department_deleted course_created course_changed course_deleted \
-                      enrollment_ended breaker_commanded access_refused signing_algorithm_changed \
-                      signing_key_rotated signing_key_revoked signing_key_replaced";
+                      reuse_detected signed_out session_ended sessions_ended profile_changed \
+                      password_changed password_change_refused exported deleted deletion_refused \
+                      step_up_refused role_granted role_removed disabled enabled unlocked \
+                      university_created university_changed university_deleted department_created \
+                      department_deleted course_created course_changed course_deleted enrollment_ended \
+                      api_key_created api_key_withdrawn service_account_created service_account_changed \
+                      service_account_deleted service_account_key_created service_account_key_withdrawn \
+                      breaker_commanded access_refused signing_algorithm_changed signing_key_rotated \
+                      signing_key_revoked signing_key_replaced";
         assert_eq!(names.join(" "), stored);
     }
 }

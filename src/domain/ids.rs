@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::domain::time::{MINUTE, Timestamp};
+
 /// The largest integer that a JavaScript number represents exactly, and so D1 and JSON clients: 2^53 - 1.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
@@ -84,6 +86,46 @@ integer_id! {
     EventId
 }
 
+integer_id! {
+    /// Primary key of the table `api_keys`, and a part of each key.
+    ApiKeyId
+}
+
+integer_id! {
+    /// Primary key of the table `service_accounts`.
+    ServiceAccountId
+}
+
+/// Bits of a drawn id that are random, below those of its time.
+const RANDOM_BITS: u32 = 24;
+/// 2025-01-01T00:00:00Z, in seconds since the Unix epoch.
+const DRAWN_SINCE: i64 = 1_735_689_600;
+
+/// The minute of the moment, followed by random bits. So lists are roughly in the order of creation, and the id is known
+/// before the insert. It has at most 15 digits, as cursors have, until the year 2138.
+fn drawn(now: Timestamp, bytes: [u8; 8]) -> i64 {
+    let random = i64::from_le_bytes(bytes) & ((1 << RANDOM_BITS) - 1);
+    let minutes = (now.seconds() - DRAWN_SINCE).max(0) / MINUTE;
+    let id = (minutes << RANDOM_BITS) | random;
+    id.clamp(1, MAX_SAFE_INTEGER)
+}
+
+impl ApiKeyId {
+    /// Draws the id of a new key.
+    #[must_use]
+    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+        Self(drawn(now, bytes))
+    }
+}
+
+impl ServiceAccountId {
+    /// Draws the id of a new account.
+    #[must_use]
+    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+        Self(drawn(now, bytes))
+    }
+}
+
 impl EventId {
     /// Greater than every stored id: the cursor of the first page, newest event first.
     pub const END: Self = Self(MAX_SAFE_INTEGER);
@@ -156,6 +198,15 @@ mod tests {
             let id = SessionId::from_random(bytes);
             assert_eq!(SessionId::new(id.get()), Some(id));
         }
+    }
+
+    #[test]
+    fn drawn_ids_grow_with_time_and_have_at_most_15_digits() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let draw = |seconds, byte| ApiKeyId::draw(now.plus_seconds(seconds), [byte; 8]).get();
+        assert!(draw(0, 0) < draw(0, 0xff) && draw(0, 0xff) < draw(60, 0));
+        assert!(draw(2_000_000_000, 0xff).to_string().len() <= 15);
+        assert_eq!(ServiceAccountId::draw(Timestamp::from_millis(-1), [0; 8]).get(), 1, "an id is positive");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod event_keys;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+pub mod machine;
 pub mod password;
 pub mod peer;
 pub mod problem;

@@ -50,6 +50,13 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// Parses RFC 3339 with any offset; fractions below a millisecond are dropped.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(time.timestamp_millis()))
+    }
+
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T20:56:00.000Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -69,6 +76,19 @@ mod tests {
     fn text_is_rfc3339_in_utc_with_milliseconds() {
         let time = Timestamp::from_millis(1_795_208_163_007);
         assert_eq!(time.rfc3339(), "2026-11-20T20:56:03.007Z");
+    }
+
+    #[test]
+    fn rfc3339_is_read_with_any_offset() {
+        let parse = |text: &str| Timestamp::parse_rfc3339(text).map(Timestamp::rfc3339);
+        for text in ["2026-11-20T20:56:03.007Z", "2026-11-20T21:56:03.0079+01:00", "2026-11-20t20:56:03.007z"] {
+            assert_eq!(parse(text).as_deref(), Some("2026-11-20T20:56:03.007Z"), "{text}");
+        }
+        for text in
+            ["", "2026-11-20", "2026-11-20T20:56:03", "2026-13-20T20:56:03Z", "1795208163", "+2026-11-20T20:56:03Z"]
+        {
+            assert_eq!(parse(text), None, "{text}");
+        }
     }
 
     #[test]

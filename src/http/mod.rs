@@ -9,6 +9,7 @@ mod authz;
 mod campus;
 mod keys;
 mod kit;
+mod machine;
 mod platform;
 pub mod routes;
 mod session;
@@ -154,7 +155,7 @@ impl App {
 }
 
 /// The span of a request. Its ids are in every log line; the other fields attribute a refusal, so `shell::logging` writes
-/// them from WARNING on. `service::attribution` records the last three.
+/// them from WARNING on. `service::attribution` records the last four.
 fn request_span(ports: &Ports, client: LogClient) -> Span {
     let (network, address) = match client {
         LogClient::Network => (ports.peer.network_bits(), None),
@@ -169,6 +170,7 @@ fn request_span(ports: &Ports, client: LogClient) -> Span {
         address,
         user_id = Empty,
         session_id = Empty,
+        api_key_id = Empty,
         kid = Empty,
     )
 }

@@ -1,5 +1,8 @@
 //! THE table of routes: method, path, `operationId`, access rule, rate limits, plan, handler.
 //!
+//! The access rule holds for callers with a session. `+ Keys` behind it takes API keys of users, too, and `+ Service(Scope)`
+//! takes service accounts with that scope. The default is no.
+//!
 //! In brackets are the rate limit per client network and, for a route with a caller, the one per user; or `Unlimited`.
 //!
 //! `reads` names a plan: its statements run in the batch that reads the caller. A plan without a handler responds with
@@ -11,9 +14,11 @@ use axum::Router;
 use axum::routing::MethodFilter;
 
 use crate::domain::authz::Permission;
+use crate::domain::authz::credential::Accepted;
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::limits::{RateLimit, UserLimit};
+use crate::domain::machine::scope::Scope;
 use crate::domain::problem::Code;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
@@ -25,6 +30,7 @@ use crate::http::kit::access::{Rule, guarded};
 use crate::http::kit::operation::{Handler as _, Operation, fetching, responding};
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
+use crate::http::machine::{api_keys, service_accounts, service_keys};
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
@@ -44,6 +50,8 @@ pub struct Route {
     pub operation_id: &'static str,
     /// Access rule, enforced before the handler runs.
     pub access: Access,
+    /// The credentials that the route takes: those of sessions, and others only where the line says so.
+    pub accepted: Accepted,
     /// Rate limits per client network and per user.
     pub limits: Limits,
 }
@@ -72,6 +80,19 @@ macro_rules! access {
     };
 }
 
+/// `+ Keys` and `+ Service(Scope)` behind the access rule. Without them a route takes sessions only.
+macro_rules! accepted {
+    () => {
+        Accepted::SESSIONS
+    };
+    (+ Keys $($rest:tt)*) => {
+        accepted!($($rest)*).and_keys()
+    };
+    (+ Service($scope:ident) $($rest:tt)*) => {
+        accepted!($($rest)*).and_service(Scope::$scope)
+    };
+}
+
 macro_rules! operation {
     (=> $handler:path) => {
         Operation::acts(None, |parts| $handler.start(parts))
@@ -88,7 +109,8 @@ macro_rules! routes {
     ($(
         $(#[$attribute:meta])?
         $method:ident $path:literal $operation_id:ident
-        $access:ident $(($($permission:ident)::+ on $resource:ident))? [$network:ident $(, $user:ident)?]
+        $access:ident $(($($permission:ident)::+ on $resource:ident))? $(+ $taken:ident $(($scope:ident))?)*
+        [$network:ident $(, $user:ident)?]
         $(reads $plan:path)? $(=> $handler:path)?;
     )*) => {
         /// Every route of the service.
@@ -97,6 +119,7 @@ macro_rules! routes {
             path: $path,
             operation_id: stringify!($operation_id),
             access: access!($access $(($($permission)::+ on $resource))?),
+            accepted: accepted!($(+ $taken $(($scope))?)*),
             limits: limits!($network $(, $user)?),
         }),*];
 
@@ -104,9 +127,10 @@ macro_rules! routes {
         const TABLE: &[(&str, Rule, MethodFilter, Operation)] = &[$($(#[$attribute])? {
             const RULE: Rule = Rule {
                 access: access!($access $(($($permission)::+ on $resource))?),
+                accepted: accepted!($(+ $taken $(($scope))?)*),
                 limits: limits!($network $(, $user)?),
             };
-            const _: () = assert!(RULE.is_limited(), "{}", $path);
+            const _: () = assert!(RULE.is_limited() && RULE.is_coherent(), "{}", $path);
             ($path, RULE, MethodFilter::$method, operation!($(reads $plan)? $(=> $handler)?))
         }),*];
     };
@@ -120,7 +144,7 @@ routes! {
     POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
     GET    "/auth/sessions"      listSessions    User   [Read, Read]        reads session::list;
     DELETE "/auth/sessions/{id}" endSession      User   [SignOut, EndSessions]   => session::end;
-    GET    "/users/me"           getCurrentUser  User   [Read, Read]        => users::me;
+    GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login, Password]   reads users::credentials => users::delete;
     POST   "/users/me/delete"    deleteAccountByPost User [Login, Password] reads users::credentials => users::delete;
@@ -128,24 +152,30 @@ routes! {
         User   [Login, Password]                                            reads users::credentials => users::change_password;
     GET    "/users/me/export"    exportData      User   [Account, Change]   reads export::export;
 
-    GET    "/universities"       listUniversities  User [Read, Read] reads universities::list;
+    GET    "/users/me/api-keys"  listApiKeys     User   [Read, Read]        reads api_keys::list;
+    POST   "/users/me/api-keys"  createApiKey
+        User   [Login, Password]                 reads api_keys::step_up => api_keys::create;
+    DELETE "/users/me/api-keys/{key_id}" withdrawApiKey
+        User   [Login, Password]                 reads api_keys::step_up => api_keys::withdraw;
+
+    GET    "/universities"       listUniversities  User + Keys [Read, Read] reads universities::list;
     POST   "/universities"       createUniversity
         Permit(ManageUniversities on Platform)   [Change, Change] => universities::create;
     GET    "/universities/{id}"  getUniversity
-        Permit(ViewUniversity on University)     [Read, Read] reads universities::find;
+        Permit(ViewUniversity on University) + Keys [Read, Read] reads universities::find;
     PATCH  "/universities/{id}"  updateUniversity
         Permit(ManageUniversities on University) [Change, Change] => universities::update;
     DELETE "/universities/{id}"  deleteUniversity
         Permit(ManageUniversities on University) [Change, Change] => universities::delete;
     GET    "/universities/{id}/departments" listDepartments
-        Permit(ViewUniversity on University) [Read, Read] reads universities::departments;
+        Permit(ViewUniversity on University) + Keys [Read, Read] reads universities::departments;
     POST   "/universities/{id}/departments" createDepartment
-        Permit(ManageDepartments on University) [Change, Change] => universities::create_department;
+        Permit(ManageDepartments on University) + Keys [Change, Change] => universities::create_department;
     DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
-        Permit(ManageDepartments on University) [Change, Change] => universities::delete_department;
+        Permit(ManageDepartments on University) + Keys [Change, Change] => universities::delete_department;
 
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
-    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) [Read, Read] reads roles::list;
+    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) + Keys [Read, Read] reads roles::list;
     POST   "/universities/{id}/roles" grantRole
         Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::step_up => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
@@ -153,36 +183,37 @@ routes! {
 
     #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses
-        Permit(ViewUniversity on University) [Read, Read] reads courses::of_university;
+        Permit(ViewUniversity on University) + Keys [Read, Read] reads courses::of_university;
     #[cfg(feature = "campus")]
     POST   "/universities/{id}/courses" createCourse
-        Permit(ViewUniversity on University) [Change, Change] => courses::create;
+        Permit(ViewUniversity on University) + Keys [Change, Change] => courses::create;
     #[cfg(feature = "campus")]
-    GET    "/courses"            listCourses       OptionalUser [PublicRead, Read] reads courses::list;
+    GET    "/courses"            listCourses       OptionalUser + Keys [PublicRead, Read] reads courses::list;
     #[cfg(feature = "campus")]
-    GET    "/courses/{id}"       getCourse         OptionalUser [PublicRead, Read] reads courses::find;
+    GET    "/courses/{id}"       getCourse         OptionalUser + Keys [PublicRead, Read] reads courses::find;
     #[cfg(feature = "campus")]
     PATCH  "/courses/{id}"       updateCourse
-        Permit(Campus::ManageCourses on Course) [Change, Change] => courses::update;
+        Permit(Campus::ManageCourses on Course) + Keys [Change, Change] => courses::update;
     #[cfg(feature = "campus")]
     DELETE "/courses/{id}"       deleteCourse
-        Permit(Campus::ManageCourses on Course) [Change, Change] => courses::delete;
+        Permit(Campus::ManageCourses on Course) + Keys [Change, Change] => courses::delete;
     #[cfg(feature = "campus")]
     GET    "/courses/{id}/enrollments" listEnrollments
-        Permit(Campus::ViewEnrollments on Course) [Read, Read] reads courses::participants;
+        Permit(Campus::ViewEnrollments on Course) + Keys [Read, Read] reads courses::participants;
     #[cfg(feature = "campus")]
-    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) [Change, Change] => courses::enroll;
+    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) + Keys [Change, Change] => courses::enroll;
     #[cfg(feature = "campus")]
     GET    "/enrollments/{id}"   getEnrollment
-        Permit(Campus::ViewEnrollment on Enrollment) [Read, Read] reads courses::enrollment;
+        Permit(Campus::ViewEnrollment on Enrollment) + Keys [Read, Read] reads courses::enrollment;
     #[cfg(feature = "campus")]
     DELETE "/enrollments/{id}"   endEnrollment
-        Permit(Campus::EndEnrollment on Enrollment) [Change, Change] => courses::end_enrollment;
-    POST   "/authz/check"        checkPermission User [Read, Read] => roles::check;
+        Permit(Campus::EndEnrollment on Enrollment) + Keys [Change, Change] => courses::end_enrollment;
+    POST   "/authz/check"        checkPermission User + Keys + Service(AuthzCheck) [Read, Read] => roles::check;
 
     GET    "/admin/users"        adminListUsers
-        Permit(Administer on Platform) [Read, AdminRead] reads admin::users;
-    GET    "/admin/users/{id}"   adminGetUser      Permit(Administer on Platform) [Read, AdminRead] reads admin::user;
+        Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::users;
+    GET    "/admin/users/{id}"   adminGetUser
+        Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::user;
     PATCH  "/admin/users/{id}"   adminUpdateUser
         Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::change;
     DELETE "/admin/users/{id}"   adminDeleteUser
@@ -194,7 +225,24 @@ routes! {
     GET    "/admin/users/{id}/sessions" adminListSessions
         Permit(Administer on Platform) [Read, AdminRead] reads admin::sessions;
     GET    "/admin/audit-events" adminListEvents
-        Permit(Administer on Platform) [Read, AdminRead] reads admin::events;
+        Permit(Administer on Platform) + Service(AuditRead) [Read, AdminRead] reads admin::events;
+
+    GET    "/admin/service-accounts" adminListServiceAccounts
+        Permit(Administer on Platform) [Read, AdminRead] reads service_accounts::list;
+    POST   "/admin/service-accounts" adminCreateServiceAccount
+        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::create;
+    GET    "/admin/service-accounts/{id}" adminGetServiceAccount
+        Permit(Administer on Platform) [Read, AdminRead] reads service_accounts::find;
+    PATCH  "/admin/service-accounts/{id}" adminUpdateServiceAccount
+        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::update;
+    DELETE "/admin/service-accounts/{id}" adminDeleteServiceAccount
+        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::delete;
+    GET    "/admin/service-accounts/{id}/keys" adminListServiceKeys
+        Permit(Administer on Platform) [Read, AdminRead] reads service_keys::list;
+    POST   "/admin/service-accounts/{id}/keys" adminCreateServiceKey
+        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::create;
+    DELETE "/admin/service-accounts/{id}/keys/{key_id}" adminWithdrawServiceKey
+        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::withdraw;
 
     GET    "/health"             getHealth       Public [Unlimited]           => health::health;
     GET    "/health/ready"       getReadiness    Public [Ready]               => health::ready;

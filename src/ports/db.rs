@@ -9,8 +9,10 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
 use crate::domain::ids::{
-    CourseId, DepartmentId, EnrollmentId, EventId, GrantId, SessionId, TokenId, UniversityId, UserId,
+    ApiKeyId, CourseId, DepartmentId, EnrollmentId, EventId, GrantId, ServiceAccountId, SessionId, TokenId,
+    UniversityId, UserId,
 };
+use crate::domain::machine::api_key::KeyHash;
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
@@ -95,10 +97,12 @@ stored_as_integer!(
     CourseId: get,
     EnrollmentId: get,
     EventId: get,
+    ApiKeyId: get,
+    ServiceAccountId: get,
     Timestamp: millis,
 );
 
-stored_as_text!(&Email, &FullName, &Label, &Slug, &TokenId, &RequestId, EventType, Reason, Role);
+stored_as_text!(&Email, &FullName, &Label, &Slug, &TokenId, &RequestId, &KeyHash, EventType, Reason, Role);
 
 /// One SQL statement with the values of its named parameters (`:user_id`).
 ///

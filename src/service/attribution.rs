@@ -5,7 +5,7 @@
 
 use tracing::Span;
 
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ApiKeyId, UserId};
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::problem::Code;
 use crate::domain::session::authority::Presented;
@@ -16,6 +16,11 @@ use crate::service::{Context, Error};
 /// Notes the account that a request is about, before the request proves to come from its owner.
 pub(in crate::service) fn note_user(user_id: UserId) {
     Span::current().record("user_id", user_id.get());
+}
+
+/// Notes the id of a presented API key, before the key proves to exist.
+pub(in crate::service) fn note_key(key_id: ApiKeyId) {
+    Span::current().record("api_key_id", key_id.get());
 }
 
 /// Verifies a refresh token, and notes its key and, if the service issued it, its user and session.

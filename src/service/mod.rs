@@ -9,6 +9,7 @@ pub mod authz;
 pub mod campus;
 mod context;
 pub mod keys;
+pub mod machine;
 pub mod password;
 pub mod platform;
 pub mod session;

@@ -1,7 +1,7 @@
 //! Logs: one JSON object per line.
 //!
 //! The members are `timestamp`, `level`, `name`, `message`, `request_id`, `ray`, then the event's own fields. A line of at
-//! least WARNING ends with the attribution of its request: `network`, `user_id`, `session_id`, `kid`. Every value is
+//! least WARNING ends with the attribution of its request: `network`, `user_id`, `session_id`, `api_key_id`, `kid`. Every value is
 //! JSON-encoded, so no input can start a line or forge a field.
 
 use std::fmt;

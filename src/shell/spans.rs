@@ -34,6 +34,7 @@ pub(in crate::shell) struct Attribution {
     address: Option<u128>,
     user_id: Option<i64>,
     session_id: Option<i64>,
+    api_key_id: Option<i64>,
     /// Empty, or the name of one of the service's own keys.
     kid: String,
 }
@@ -46,7 +47,8 @@ impl Attribution {
         if let Some(client) = client.filter(|_| is_free("network")) {
             write_member(line, "network", &client);
         }
-        for (name, id) in [("user_id", self.user_id), ("session_id", self.session_id)] {
+        let ids = [("user_id", self.user_id), ("session_id", self.session_id), ("api_key_id", self.api_key_id)];
+        for (name, id) in ids {
             if let Some(id) = id.filter(|_| is_free(name)) {
                 write_member(line, name, &id);
             }
@@ -97,6 +99,7 @@ impl Visit for Span {
         match field.name() {
             "user_id" => self.attribution.user_id = Some(value),
             "session_id" => self.attribution.session_id = Some(value),
+            "api_key_id" => self.attribution.api_key_id = Some(value),
             _ => {}
         }
     }

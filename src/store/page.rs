@@ -17,7 +17,7 @@ const EXAMINED: i64 = 1000;
 /// the next row of each place, and replaces each extracted row by the next one of its place. It reads a row per place and
 /// one per item of the page. A place without a further row has the id NULL, at the end.
 macro_rules! merged {
-    (rows: $rows:literal, places: $places:literal) => {
+    (rows: $rows:literal, places: $places:expr) => {
         concat!(
             "WITH RECURSIVE merged (place, id) AS (
                  SELECT places.place, (SELECT id FROM ",

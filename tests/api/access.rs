@@ -16,7 +16,7 @@ async fn call_all(service: &Service, authorization: &[&str]) -> Vec<Reply> {
     let mut replies = Vec::new();
     for route in ROUTES.iter().filter(|route| requires_user(route.access)) {
         // Any id will do: the service authenticates the caller before it looks the resource up.
-        let path = ["{id}", "{department_id}", "{grant_id}"]
+        let path = ["{id}", "{department_id}", "{grant_id}", "{key_id}"]
             .iter()
             .fold(route.path.to_owned(), |path, parameter| path.replace(parameter, "1"));
         let mut request = Request::builder().method(Method::from_bytes(route.method.as_bytes()).unwrap()).uri(path);
@@ -46,7 +46,7 @@ fn a_permission_is_checked_on_the_resource_in_the_path() {
             "/courses" => PathResource::Course,
             #[cfg(feature = "campus")]
             "/enrollments" => PathResource::Enrollment,
-            "/admin/users" => PathResource::Platform,
+            "/admin/users" | "/admin/service-accounts" => PathResource::Platform,
             other => panic!("{other}"),
         };
         assert_eq!(scope, expected, "{} {}", route.method, route.path);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use edge_auth::domain::audit::EventType;
 use edge_auth::domain::authz::{Permission, Role};
+use edge_auth::domain::machine::scope::Scope;
 use edge_auth::domain::problem::{Code, FaultKind};
 use edge_auth::http::ProtocolError;
 use edge_auth::http::routes::{Access, Limits, ROUTES};
@@ -38,13 +39,19 @@ fn routes_and_described_operations_are_the_same() {
 fn the_description_requires_a_token_exactly_where_the_route_table_does() {
     for (method, path, operation) in operations() {
         let route = ROUTES.iter().find(|route| route.method == method && route.path == path).unwrap();
-        let (scheme, unauthorized) = match route.access {
+        let (mut scheme, unauthorized) = match route.access {
             Access::Public => (json!(null), ""),
             // The token is optional and a bad one counts as none, so there is no 401.
             Access::OptionalUser => (json!([{}, {"accessToken": []}]), ""),
             Access::User | Access::Permit(..) => (json!([{"accessToken": []}]), "#/components/responses/Unauthorized"),
             Access::Operator => (json!([{"operatorKey": []}]), "#/components/responses/OperatorUnauthorized"),
         };
+        if route.accepted.takes_keys() {
+            scheme.as_array_mut().unwrap().push(json!({"apiKey": []}));
+        }
+        if route.accepted.scope().is_some() {
+            scheme.as_array_mut().unwrap().push(json!({"serviceKey": []}));
+        }
         assert_eq!(operation["security"], scheme, "{method} {path}");
         if route.access != Access::Public {
             // Operations that also take a password have further reasons for a 401.
@@ -80,8 +87,9 @@ fn described_enums_match_the_code() {
     let roles: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
     assert_eq!(listed("Role"), roles);
     let permissions: Vec<_> = Permission::all().map(|(name, _)| name).collect();
-    let described = listed("PermissionCheck/properties/permission").into_iter().filter(|name| is_built(name));
+    let described = listed("Permission").into_iter().filter(|name| is_built(name));
     assert_eq!(described.collect::<Vec<_>>(), permissions);
+    assert_eq!(listed("Scope"), Scope::ALL.map(Scope::as_str));
 }
 
 /// The codes with messages that may be more specific than the one in the error table.

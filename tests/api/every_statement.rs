@@ -95,6 +95,14 @@ root   200 GET /admin/audit-events?type=refreshed
 root   200 GET /admin/audit-events?user_id=6&type=role_granted
 root   200 GET /admin/audit-events?user_id=6&type=refreshed
 root   204 DELETE /admin/users/6
+root   200 GET /admin/service-accounts
+root   200 GET /admin/service-accounts/1
+root   200 PATCH /admin/service-accounts/1 {"name": "Renamed"}
+root   201 POST /admin/service-accounts {"name": "New", "scopes": ["users:read"]}
+root   200 GET /admin/service-accounts/1/keys
+root   201 POST /admin/service-accounts/1/keys {"name": "Next"}
+root   204 DELETE /admin/service-accounts/1/keys/1
+root   204 DELETE /admin/service-accounts/1
 anyone 200 GET /health/ready"#;
 
 async fn ask_all(world: &World) {
@@ -147,6 +155,7 @@ async fn use_account(world: &World) {
     call("PUT", "/users/me/password", change("a wrong password", PASSWORD)).await.expect(401);
     call("PUT", "/users/me/password", change(PASSWORD, "another long password")).await.expect(200);
     let tokens = service.login(EMAIL, "another long password").await.expect(200).tokens();
+    use_key(service, &tokens.access).await;
     let page = service.get_as("/users/me/export", &tokens.access).await.expect(200).body;
     assert!(page["audit_events"].as_array().unwrap().len() > 5);
     service.get_as("/users/me/export?cursor=5", &tokens.access).await.expect(200);
@@ -154,6 +163,16 @@ async fn use_account(world: &World) {
     service.call("POST", "/auth/logout-all", &tokens.access, None).await.expect(200);
     let tokens = service.login(EMAIL, "another long password").await.expect(200).tokens();
     service.call("DELETE", "/users/me", &tokens.access, Some(&body)).await.expect(204);
+}
+
+/// Two keys of the user, of which one is used and withdrawn.
+async fn use_key(service: &Service, access_token: &str) {
+    let body = json!({"name": "Key", "permissions": ["universities:view"]});
+    service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201);
+    let made = service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201).body;
+    service.me(made["key"].as_str().unwrap()).await.expect(200);
+    service.get_as("/users/me/api-keys", access_token).await.expect(200);
+    service.call("DELETE", &format!("/users/me/api-keys/{}", made["id"]), access_token, None).await.expect(204);
 }
 
 /// A command of the operator, whose event is written behind the response.

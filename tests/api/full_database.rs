@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::{Value, json};
 
+use crate::api_keys::{make, make_with};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD};
@@ -107,6 +108,7 @@ async fn use_everything(world: &World) {
 async fn a_full_database_refuses_only_operations_that_add_and_records_only_changes() {
     let (world, port) = world();
     let stu = world.sign_in("stu").await;
+    let (_, key) = make(&stu, &["universities:view"]).await;
     port.size.store(95_000_000, Ordering::Relaxed);
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let reply = world.service.post("/auth/register", &body).await.expect_error(503, "SERVICE_UNAVAILABLE");
@@ -114,6 +116,16 @@ async fn a_full_database_refuses_only_operations_that_add_and_records_only_chang
     assert_eq!(world.service.last_d1_calls(), 0);
     #[cfg(feature = "campus")]
     stu.ask("POST /courses/1/enrollments").await.expect_error(503, "SERVICE_UNAVAILABLE");
+    make_with(&stu, r#""permissions": ["universities:view"]"#).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    let root = world.sign_in("root").await;
+    for request in
+        [r#"POST /admin/service-accounts {"name": "N", "scopes": []}"#, "POST /admin/service-accounts/1/keys"]
+    {
+        root.ask(request).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    }
+    world.with_token(&key).ask("GET /universities/1").await.expect(200);
+    let used = "SELECT count(*) FROM api_keys WHERE last_used_at IS NOT NULL";
+    assert_eq!(world.service.db.one::<i64>(used), 0, "the use of a key is not noted");
     let before = events(&world);
     world.service.login(&address("bob"), "a wrong password").await.expect(401);
     assert_eq!(world.service.db.one::<i64>("SELECT sum(failures) FROM throttles"), 1, "it is counted");

@@ -99,7 +99,7 @@ impl Pair {
             world.service.limiter.open();
             draw_from(seed);
             let mut builder = Request::builder().method(method).uri(path);
-            builder = builder.header("CF-Connecting-IP", format!("192.0.{seed}.1"));
+            builder = builder.header("CF-Connecting-IP", format!("192.{}.{}.1", seed / 250, seed % 250));
             if !token.is_empty() {
                 builder = builder.header("Authorization", format!("Bearer {token}"));
             }
@@ -130,7 +130,8 @@ impl Pair {
             let (caller, rest) = line.split_once(' ').unwrap();
             let (status, request) = rest.trim_start().split_once(' ').unwrap();
             let token = if caller == "anyone" { String::new() } else { self.sign_in(caller).await.0 };
-            self.send(&token, status.parse().unwrap(), request).await;
+            let request = self.plain.with_newest(request);
+            self.send(&token, status.parse().unwrap(), &request).await;
         }
     }
 
@@ -150,6 +151,20 @@ bob    401 PUT /users/me/password {"current_password": "a wrong password", "new_
 bob    200 PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
 bob    401 DELETE /users/me {"password": "a wrong password"}
 bob    200 POST /auth/logout-all
+bob    201 POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
+bob    204 DELETE /users/me/api-keys/{api_key}
+bob    404 DELETE /users/me/api-keys/9
+root   201 POST /admin/service-accounts {"name": "New", "scopes": ["authz:check"]}
+root   200 PATCH /admin/service-accounts/{account} {"name": "Renamed", "is_active": false}
+root   200 PATCH /admin/service-accounts/{account} {"scopes": []}
+root   404 PATCH /admin/service-accounts/9 {"scopes": []}
+root   201 POST /admin/service-accounts/{account}/keys {"name": "Next"}
+root   409 POST /admin/service-accounts/{account}/keys {"name": "Third"}
+root   404 POST /admin/service-accounts/9/keys
+root   204 DELETE /admin/service-accounts/{account}/keys/{service_key}
+root   404 DELETE /admin/service-accounts/{account}/keys/9
+root   204 DELETE /admin/service-accounts/{account}
+root   404 DELETE /admin/service-accounts/9
 eve    204 DELETE /users/me {"password": "PASSWORD"}
 pat    204 POST /users/me/delete {"password": "PASSWORD"}
 root   201 POST /universities {"name": "New", "slug": "new"}
@@ -225,6 +240,8 @@ async fn use_sessions(pair: &Pair) {
     for _ in 0..101 {
         pair.sign_in("stu").await;
     }
+    // Of sessions of one millisecond, the new one may be the oldest.
+    pair.advance(1);
 }
 
 const KEY_COMMANDS: [(u16, &str); 3] = [

@@ -8,7 +8,7 @@ use crate::support::contract::{DESCRIPTION, is_built};
 use crate::support::world::{Visitor, World};
 
 /// Every list: the caller, the path, and the table of its items.
-const ALL_LISTS: [(&str, &str, &str); 14] = [
+const ALL_LISTS: [(&str, &str, &str); 17] = [
     ("root", "/universities", "universities"),
     ("root", "/universities/1/departments", "departments"),
     ("root", "/universities/1/roles", "user_university_roles"),
@@ -23,6 +23,9 @@ const ALL_LISTS: [(&str, &str, &str); 14] = [
     ("root", "/admin/audit-events", "audit_events"),
     ("root", "/admin/audit-events?type=role_granted", "audit_events"),
     ("root", "/admin/audit-events?user_id=3", "audit_events"),
+    ("root", "/users/me/api-keys", "api_keys"),
+    ("root", "/admin/service-accounts", "service_accounts"),
+    ("root", "/admin/service-accounts/1/keys", "api_keys AS service_keys"),
 ];
 
 /// Those of this build.
@@ -60,6 +63,18 @@ fn add(world: &World, table: &str, number: i64) -> i64 {
             format!("{user} INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, {number}, 1)")
         }
         "users" => user,
+        "api_keys" => format!(
+            "INSERT INTO api_keys (id, user_id, name, permissions, secret_hash, created_at)
+             VALUES ({number}, 1, 'N', '[]', printf('%064d', 0), 1)"
+        ),
+        "api_keys AS service_keys" => format!(
+            "INSERT INTO api_keys (id, service_account_id, secret_hash, created_at)
+             VALUES ({number}, 1, printf('%064d', 0), 1)"
+        ),
+        "service_accounts" => format!(
+            "INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at)
+             VALUES ({number}, 'sa_' || printf('%032d', {number}), 'N', '[]', 1, 1)"
+        ),
         _ => {
             "INSERT INTO audit_events (created_at, type, user_id, request_id) VALUES (1, 'role_granted', 3, 'r')".into()
         }

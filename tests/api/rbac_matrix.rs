@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use edge_auth::http::routes::{Access, ROUTES};
 
+use crate::rbac_requests::REQUESTS;
 use crate::support::contract::is_built;
 use crate::support::world::{Person, World};
 
@@ -55,6 +56,9 @@ changePassword                   401 403 200 200 200 200 200 200 200 200 200 200
 exportData                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 deleteAccount                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 deleteAccountByPost              401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+listApiKeys                      401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+createApiKey                     401 403 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201
+withdrawApiKey                   401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 
 listUniversities                 401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 createUniversity                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
@@ -114,56 +118,15 @@ adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403
 adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminUnlockUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
-adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200";
-
-/// The request for each line of the matrix. Lines that grant or remove a role name the role instead.
-const REQUESTS: &str = r#"
-logoutAll               POST /auth/logout-all
-listSessions            GET /auth/sessions
-endSession              DELETE /auth/sessions/{session}
-getCurrentUser          GET /users/me
-updateProfile           PATCH /users/me {"full_name": "Somebody"}
-changePassword          PUT /users/me/password {"current_password": "correct horse battery staple", "new_password": "another thing"}
-exportData              GET /users/me/export
-deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
-deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
-listUniversities        GET /universities
-createUniversity        POST /universities {"name": "New", "slug": "new"}
-getUniversity           GET /universities/1
-updateUniversity        PATCH /universities/1 {"name": "New"}
-deleteUniversity        DELETE /universities/1
-listDepartments         GET /universities/1/departments
-createDepartment        POST /universities/1/departments {"name": "New"}
-deleteDepartment        DELETE /universities/1/departments/3
-listRoles               GET /universities/1/roles
-listUniversityCourses   GET /universities/1/courses
-createCourse            POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
-createCourse in 1       POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true, "department_id": 1}
-listCourses             GET /courses
-getCourse public        GET /courses/1
-getCourse unpublished   GET /courses/2
-updateCourse            PATCH /courses/3 {"title": "New"}
-updateCourse in 1       PATCH /courses/1 {"title": "New"}
-deleteCourse            DELETE /courses/3
-deleteCourse in 1       DELETE /courses/1
-listEnrollments         GET /courses/3/enrollments
-listEnrollments in 1    GET /courses/1/enrollments
-enroll                  POST /courses/3/enrollments
-enroll in 1             POST /courses/1/enrollments
-enroll unpublished      POST /courses/2/enrollments
-getEnrollment           GET /enrollments/2
-getEnrollment in 1      GET /enrollments/1
-endEnrollment           DELETE /enrollments/2
-endEnrollment in 1      DELETE /enrollments/1
-checkPermission         POST /authz/check {"permission": "universities:view", "university_id": 1}
-adminListUsers          GET /admin/users
-adminGetUser            GET /admin/users/{plain}
-adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
-adminDeleteUser         DELETE /admin/users/{plain}
-adminEndSessions        POST /admin/users/{plain}/logout
-adminUnlockUser         POST /admin/users/{plain}/unlock
-adminListSessions       GET /admin/users/{plain}/sessions
-adminListEvents         GET /admin/audit-events"#;
+adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminListServiceAccounts         401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminCreateServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+adminGetServiceAccount           401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminUpdateServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminDeleteServiceAccount        401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
+adminListServiceKeys             401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminCreateServiceKey            401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+adminWithdrawServiceKey          401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204";
 
 /// The request behind a line of the matrix.
 fn request(world: &World, line: &str) -> String {
@@ -221,9 +184,11 @@ async fn check(line: &str, caller: &str, status: u16) {
     let world = World::of(&PEOPLE);
     world.enroll("own", 1);
     world.enroll("own", 3);
-    let visitor = match caller {
-        "anon" => world.anonymous(),
-        _ => world.sign_in(caller).await,
+    let visitor = if caller == "anon" {
+        world.anonymous()
+    } else {
+        world.add_key(caller, 7);
+        world.sign_in(caller).await
     };
     world.set_active("off", false);
     let before = world.dump();

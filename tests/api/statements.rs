@@ -7,6 +7,7 @@ use edge_auth::store::campus::owned;
 use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
+use edge_auth::store::machine::{presented, service_accounts, service_keys, user_keys};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation, token_inputs};
@@ -44,6 +45,10 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("campus/resources", campus_resources::STATEMENTS),
     ("grants", grants::STATEMENTS),
     ("keys", keys::STATEMENTS),
+    ("machine/presented", presented::STATEMENTS),
+    ("machine/service_accounts", service_accounts::STATEMENTS),
+    ("machine/service_keys", service_keys::STATEMENTS),
+    ("machine/user_keys", user_keys::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("token_inputs", token_inputs::STATEMENTS),
     ("session", session::STATEMENTS),

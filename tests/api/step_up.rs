@@ -22,7 +22,7 @@ pub const PEOPLE: [Person; 6] = [
 ];
 
 /// Caller, status of the success, request without its password. `PUT` and the like take further members.
-const IRREVERSIBLE: [(&str, u16, &str); 11] = [
+const IRREVERSIBLE: [(&str, u16, &str); 16] = [
     ("root", 204, "DELETE /admin/users/5 {}"),
     ("root", 204, "DELETE /admin/users/3 {}"),
     ("root", 200, "POST /admin/users/3/logout {}"),
@@ -34,6 +34,11 @@ const IRREVERSIBLE: [(&str, u16, &str); 11] = [
     ("root", 204, "DELETE /universities/1/roles/2 {}"),
     ("root", 204, "DELETE /universities/1/roles/3 {}"),
     ("ulla", 204, "DELETE /universities/1/roles/4 {}"),
+    ("root", 201, r#"POST /admin/service-accounts {"name": "New", "scopes": []}"#),
+    ("root", 200, r#"PATCH /admin/service-accounts/1 {"is_active": false}"#),
+    ("root", 204, "DELETE /admin/service-accounts/1 {}"),
+    ("root", 201, "POST /admin/service-accounts/1/keys {}"),
+    ("root", 204, "DELETE /admin/service-accounts/1/keys/1 {}"),
 ];
 
 /// The same for acts that a later one undoes, or that concern the caller.

@@ -31,7 +31,8 @@ after(() => service.end());
 async function page(access, query) {
   const response = await exportData(service, access, query);
   assertSuccess(response, 200);
-  assert.deepEqual(Object.keys(response.body), ["user", "sessions", "enrollments", "audit_events", "next_cursor"]);
+  const members = ["user", "sessions", "api_keys", "enrollments", "audit_events", "next_cursor"];
+  assert.deepEqual(Object.keys(response.body), members);
   return response.body;
 }
 

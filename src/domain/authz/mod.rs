@@ -8,6 +8,7 @@
 //! could enumerate ids to learn which resources other universities have.
 
 pub mod credential;
+pub mod permission_set;
 pub mod role;
 pub(in crate::domain) mod row;
 pub mod step_up;

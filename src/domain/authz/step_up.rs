@@ -15,7 +15,7 @@ pub fn is_recent(auth_time: Option<Timestamp>, now: Timestamp) -> bool {
     auth_time.is_some_and(|time| now <= time.plus_seconds(MAX_AGE_SECONDS))
 }
 
-/// An act of an administrator.
+/// An act of an administrator, or of a user with keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Act {
@@ -24,6 +24,8 @@ pub enum Act {
     EndSessions { is_own: bool },
     GrantRole(Role),
     RemoveRole { role: Role, is_own: bool },
+    ChangeApiKeys,
+    ChangeServiceAccounts,
 }
 
 impl Act {
@@ -32,7 +34,7 @@ impl Act {
     #[must_use]
     pub const fn is_irreversible(self, of_administrator: bool) -> bool {
         match self {
-            Self::EraseUser => true,
+            Self::EraseUser | Self::ChangeApiKeys | Self::ChangeServiceAccounts => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),
@@ -61,7 +63,9 @@ mod tests {
     #[test]
     fn only_acts_against_administrators_and_for_the_platform_are_irreversible() {
         for of_administrator in [false, true] {
-            assert!(Act::EraseUser.is_irreversible(of_administrator));
+            for act in [Act::EraseUser, Act::ChangeApiKeys, Act::ChangeServiceAccounts] {
+                assert!(act.is_irreversible(of_administrator), "{act:?}");
+            }
             assert_eq!(Act::DisableUser.is_irreversible(of_administrator), of_administrator);
             assert_eq!(Act::EndSessions { is_own: false }.is_irreversible(of_administrator), of_administrator);
             assert!(!Act::EndSessions { is_own: true }.is_irreversible(of_administrator));

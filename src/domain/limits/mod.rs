@@ -8,7 +8,7 @@ pub mod standing;
 pub mod storage;
 pub mod throttle;
 
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{ServiceAccountId, SessionId, UserId};
 use crate::domain::peer::Peer;
 
 /// A group of operations that share a rate limit per client network. wrangler.toml sets the numbers, with the bindings.
@@ -144,7 +144,13 @@ impl UserLimit {
         }
     }
 
-    /// The counter of a user, or of the session if the limit counts those.
+    /// The counter of a service account.
+    #[must_use]
+    pub fn counter_of_service(self, account: ServiceAccountId) -> Counter {
+        Counter { binding: self.binding(), key: format!("service:{}", account.get()) }
+    }
+
+    /// The counter of a user, or of the session if the limit counts those. The keys of a user share the user's counter.
     #[must_use]
     pub fn counter(self, user: UserId, session: Option<SessionId>) -> Counter {
         let key = match (self, session) {
@@ -160,7 +166,7 @@ impl UserLimit {
 pub struct Counter {
     /// The name of the binding in wrangler.toml.
     pub binding: &'static str,
-    /// A client network, `user:<id>` or `session:<id>`.
+    /// A client network, `user:<id>`, `session:<id>` or `service:<id>`.
     pub key: String,
 }
 

@@ -55,6 +55,8 @@ impl StorageState {
 pub enum Growth {
     Registration,
     Enrollment,
+    ApiKey,
+    ServiceAccount,
 }
 
 impl Growth {
@@ -64,6 +66,8 @@ impl Growth {
         match self {
             Self::Registration => "registration",
             Self::Enrollment => "enrollment",
+            Self::ApiKey => "api key",
+            Self::ServiceAccount => "service account",
         }
     }
 }

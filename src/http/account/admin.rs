@@ -7,7 +7,7 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json, no_content};
-use crate::http::kit::context::{Bearer, Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
@@ -121,13 +121,13 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
     }
 }
 
-pub(in crate::http) fn users((Bearer(subject), query): (Bearer, UserQuery)) -> Reading<Response> {
+pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> Reading<Response> {
     let UserQuery(filter, page) = query;
-    admin::users(subject, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminUserBody::from)))
+    admin::users(&viewer, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminUserBody::from)))
 }
 
-pub(in crate::http) fn user((Bearer(subject), Id(id)): (Bearer, Id<UserId>)) -> Reading<Response> {
-    admin::user(subject, id).map(|detail| {
+pub(in crate::http) fn user((Viewing(viewer), Id(id)): (Viewing, Id<UserId>)) -> Reading<Response> {
+    admin::user(&viewer, id).map(|detail| {
         let roles = detail.grants.iter().map(UserRoleBody::from).collect();
         json(200, &UserDetailBody { user: (&detail.user).into(), roles })
     })
@@ -189,7 +189,7 @@ pub(in crate::http) fn sessions(
     sessions.map(move |rows| json(200, &SessionsBody::new(&rows, subject.session_id)))
 }
 
-pub(in crate::http) fn events((Bearer(subject), query): (Bearer, EventQuery)) -> Reading<Response> {
+pub(in crate::http) fn events((Viewing(viewer), query): (Viewing, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    admin::events(subject, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminEventBody::from)))
+    admin::events(&viewer, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminEventBody::from)))
 }

@@ -1,7 +1,7 @@
 //! `/users/me/export`: everything stored about a user, for the user (GDPR, article 15).
 
 use axum::response::Response;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap as _, Serializer};
 
 use crate::domain::time::Timestamp;
 use crate::http::account::users::UserBody;
@@ -31,7 +31,7 @@ impl Serialize for ExportBody<'_> {
     }
 }
 
-/// A row as an object; times are RFC 3339.
+/// A row as an object; times are RFC 3339, and permissions a list.
 struct RowBody<'a>(&'a ExportRow);
 
 impl Serialize for RowBody<'_> {
@@ -45,6 +45,10 @@ impl Serialize for RowBody<'_> {
                     body.serialize_entry(name, &Timestamp::from_millis(*millis).rfc3339())?;
                 }
                 ExportValue::Integer(integer) => body.serialize_entry(name, integer)?,
+                ExportValue::Text(text) if name == "permissions" => {
+                    let names: Vec<&str> = serde_json::from_str(text).map_err(S::Error::custom)?;
+                    body.serialize_entry(name, &names)?;
+                }
                 ExportValue::Text(text) => body.serialize_entry(name, text)?,
             }
         }

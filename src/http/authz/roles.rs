@@ -9,7 +9,7 @@ use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, OptionalJsonBody, json, no_content};
-use crate::http::kit::context::{Bearer, Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Calling, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
@@ -61,6 +61,7 @@ impl FromFields for Check {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let permissions: Vec<(&str, Permission)> = Permission::all().collect();
         let permission = fields.choice("permission", &permissions);
+        let user_id = fields.optional_id("user_id", UserId::new);
         let university_id = fields.optional_id("university_id", UniversityId::new);
         let department_id = fields.optional_id("department_id", DepartmentId::new);
         #[cfg(feature = "campus")]
@@ -69,6 +70,7 @@ impl FromFields for Check {
         let enrollment_id = fields.optional_id("enrollment_id", EnrollmentId::new);
         Ok(Self {
             permission: permission?,
+            user_id: user_id?,
             university_id: university_id?,
             department_id: department_id?,
             #[cfg(feature = "campus")]
@@ -114,9 +116,9 @@ struct AnswerBody {
 }
 
 pub(in crate::http) fn list(
-    (Bearer(subject), Id(university_id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+    (Viewing(viewer), Id(university_id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    roles::list(subject, university_id, page).map(|page| {
+    roles::list(&viewer, university_id, page).map(|page| {
         let items = page.items.iter().map(GrantBody::new).collect::<Result<Vec<_>, _>>();
         let body = items.map(|items| json(200, &PageBody::of(items, page.next)));
         body.map_err(|error| Refusal::from(service::Error::from(error))).into_response()
@@ -159,9 +161,9 @@ pub(in crate::http) async fn remove(
 
 pub(in crate::http) async fn check(
     configured: Configured,
-    SignedIn(caller): SignedIn,
+    Calling(principal): Calling,
     body: JsonBody<Check>,
 ) -> Result<Response, Refusal> {
-    let answer = check::check(&configured.service(), &caller, &body.0).await?;
+    let answer = check::check(&configured.service(), &principal, &body.0).await?;
     Ok(json(200, &AnswerBody { allowed: answer.allowed, reason: answer.reason }))
 }

@@ -7,7 +7,7 @@ use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, UniversityId};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{MAX_CODE, MAX_NAME};
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
-use crate::http::kit::context::{Bearer, Configured, Found, SignedIn};
+use crate::http::kit::context::{Configured, Found, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
@@ -106,20 +106,20 @@ pub(in crate::http) async fn create(
 }
 
 pub(in crate::http) fn of_university(
-    (Bearer(subject), Id(university_id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+    (Viewing(viewer), Id(university_id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    let courses = courses::of_university(subject, university_id, page);
+    let courses = courses::of_university(&viewer, university_id, page);
     courses.map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
 }
 
-pub(in crate::http) fn list((bearer, Paging(page)): (Option<Bearer>, Paging)) -> Reading<Response> {
-    let subject = bearer.map(|Bearer(subject)| subject);
-    courses::list(subject, page).map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
+pub(in crate::http) fn list((viewing, Paging(page)): (Option<Viewing>, Paging)) -> Reading<Response> {
+    let viewer = viewing.map(|Viewing(viewer)| viewer);
+    courses::list(viewer.as_ref(), page).map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
 }
 
-pub(in crate::http) fn find((bearer, Id(id)): (Option<Bearer>, Id<CourseId>)) -> Reading<Response> {
-    let subject = bearer.map(|Bearer(subject)| subject);
-    courses::find(subject, id).map(|row| json(200, &CourseBody::from(&row)))
+pub(in crate::http) fn find((viewing, Id(id)): (Option<Viewing>, Id<CourseId>)) -> Reading<Response> {
+    let viewer = viewing.map(|Viewing(viewer)| viewer);
+    courses::find(viewer.as_ref(), id).map(|row| json(200, &CourseBody::from(&row)))
 }
 
 pub(in crate::http) async fn update(
@@ -153,9 +153,9 @@ pub(in crate::http) async fn enroll(
 }
 
 pub(in crate::http) fn participants(
-    (Bearer(subject), Id(id), Paging(page)): (Bearer, Id<CourseId>, Paging),
+    (Viewing(viewer), Id(id), Paging(page)): (Viewing, Id<CourseId>, Paging),
 ) -> Reading<Response> {
-    courses::participants(subject, id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
+    courses::participants(&viewer, id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
 }
 
 pub(in crate::http) fn enrollment(Id(id): Id<EnrollmentId>) -> Reading<Response> {

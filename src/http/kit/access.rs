@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::domain::authz::Permission;
+use crate::domain::authz::credential::Accepted;
 use crate::domain::ids::UniversityId;
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
@@ -19,10 +20,11 @@ use crate::http::kit::operation::{Operation, Plan, Planned};
 use crate::http::kit::path::{note_parameters, parameter};
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
-use crate::service::authz::admission::{Admission, Decided, Demand, Reading, admit, admit_anyone};
-use crate::service::authz::caller::{Subject, verify};
+use crate::service::authz::admission::{Admission, Conditions, Decided, Demand, Reading, admit, admit_anyone};
+use crate::service::authz::presented::{Presented, present};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::Target;
+use crate::store::authz::viewer::Viewer;
 #[cfg(feature = "campus")]
 use crate::store::campus::resources::CampusTarget;
 
@@ -45,6 +47,7 @@ pub enum Access {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Rule {
     pub(in crate::http) access: Access,
+    pub(in crate::http) accepted: Accepted,
     pub(in crate::http) limits: Limits,
 }
 
@@ -54,6 +57,17 @@ impl Rule {
         match self.access {
             Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self.limits, Limits::PerUser(..)),
             Access::Public | Access::Operator => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
+        }
+    }
+
+    /// Do the further credentials fit the access rule? Without a rule there is no caller. A service account has no
+    /// permission on a resource, so its routes concern the service itself.
+    pub(in crate::http) const fn is_coherent(self) -> bool {
+        let takes_others = self.accepted.takes_keys() || self.accepted.scope().is_some();
+        match self.access {
+            Access::User | Access::Permit(_, PathResource::Platform) => true,
+            Access::Permit(..) | Access::OptionalUser => self.accepted.scope().is_none(),
+            Access::Public | Access::Operator => !takes_others,
         }
     }
 
@@ -139,23 +153,22 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
 
 /// Decides the access rule of a route. The plan's rows are decoded only if the rule allows the caller.
 async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<Planned, Refusal> {
-    let limits = rule.limits;
     match rule.access {
         Access::Public if plan.is_none() => Ok(Planned::Extensions(Extensions::new())),
         Access::Public => admitted_without_token(plan, parts).await,
-        Access::OptionalUser => match admitted_by_token(Ok(None), limits, plan, parts).await {
+        Access::OptionalUser => match admitted_by_token(Ok(None), rule, plan, parts).await {
             // A token without an active user and a live session counts as none. A failure of the database is reported.
             Err(refused) if matches!(refused.status(), 401 | 403) => {
-                parts.extensions.remove::<Subject>();
+                parts.extensions.remove::<Viewer>();
                 admitted_without_token(plan, parts).await
             }
             decided => decided,
         },
-        Access::User => admitted_by_token(Ok(None), limits, plan, parts).await,
+        Access::User => admitted_by_token(Ok(None), rule, plan, parts).await,
         Access::Permit(permission, resource) => {
             let target = resource.target(parameter(parts, "id"));
             let demand = target.map(|target| Some(Demand { permission, target }));
-            admitted_by_token(demand, limits, plan, parts).await
+            admitted_by_token(demand, rule, plan, parts).await
         }
         Access::Operator => {
             authenticate_operator(&Configured::of(parts)?.service(), bearer_token(&parts.headers))?;
@@ -168,34 +181,44 @@ async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<P
 /// made, and the caller is told only if the rule allows the caller.
 async fn admitted_by_token(
     demand: Result<Option<Demand>, Code>,
-    limits: Limits,
+    rule: Rule,
     plan: Option<Plan>,
     parts: &mut Parts,
 ) -> Result<Planned, Refusal> {
     let configured = Configured::of(parts)?;
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
-    let subject = verify(&configured.service(), token).await?;
-    parts.extensions.insert(subject);
+    let presented = present(&configured.service(), token).await?;
+    note_presented(&presented, parts);
     let (demand, reading, fault) = match (demand, planned(plan, parts)) {
         (Ok(demand), Ok(reading)) => (demand, reading, None),
         (Ok(demand), Err(refusal)) => (demand, nothing(), Some(refusal)),
         (Err(code), _) => (None, nothing(), Some(code.into())),
     };
-    let granted = admit(&configured.service(), subject, demand, reading).await?;
+    let conditions = Conditions { accepted: rule.accepted, demand };
+    let granted = admit(&configured.service(), &presented, conditions, reading).await?;
     // The limit per user counts callers to whom access was granted, even if their request has another fault.
-    user_limited(&configured, limits, granted.caller()).await?;
+    user_limited(&configured, rule.limits, granted.principal()).await?;
     if let Some(refusal) = fault {
         return Err(refusal);
     }
-    parts.extensions.insert(Decided { subject, demand });
-    let Admission { caller, resource, result } = granted.admission()?;
-    if let Some(caller) = caller {
-        parts.extensions.insert(caller);
+    parts.extensions.insert(Decided { presented, conditions });
+    let Admission { principal, resource, result } = granted.admission()?;
+    if let Some(principal) = principal {
+        parts.extensions.insert(principal);
     }
     if let Some(resource) = resource {
         parts.extensions.insert(Found(resource));
     }
     Ok(result)
+}
+
+/// Makes the presented credential known to the plan. One that takes sessions only finds no subject for a key, so its
+/// statements are not run.
+fn note_presented(presented: &Presented, parts: &mut Parts) {
+    if let Presented::Token(subject) = presented {
+        parts.extensions.insert(*subject);
+    }
+    parts.extensions.insert(presented.viewer());
 }
 
 async fn admitted_without_token(plan: Option<Plan>, parts: &mut Parts) -> Result<Planned, Refusal> {

@@ -21,7 +21,7 @@ use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::{Decided, Reading, admit};
-use crate::service::authz::caller::Caller;
+use crate::service::authz::caller::Principal;
 
 /// Largest body that is read, in bytes: 16 KiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -101,8 +101,8 @@ impl<T: FromFields> FromBody for OptionalJsonBody<T> {
 }
 
 async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refusal> {
-    if let Some(Decided { subject, demand }) = parts.extensions.get::<Decided>().copied() {
-        admit(&configured.service(), subject, demand, Reading::nothing()).await?;
+    if let Some(Decided { presented, conditions }) = parts.extensions.get::<Decided>() {
+        admit(&configured.service(), presented, *conditions, Reading::nothing()).await?;
     }
     Ok(())
 }
@@ -134,7 +134,8 @@ pub(in crate::http) async fn read_fields(
         return Err(ProtocolError::UnsupportedMediaType.into());
     }
     let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
-    let caller_address = parts.extensions.get::<Caller>().map(|caller| caller.user.email.clone());
+    let caller = parts.extensions.get::<Principal>().and_then(Principal::user);
+    let caller_address = caller.map(|caller| caller.user.email.clone());
     Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
 }
 

@@ -19,11 +19,12 @@ use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, AwaitHashSlot, Background, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
-use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::keys::held::RingCopy;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::authz::resources::ResourceRow;
+use crate::store::authz::viewer::Viewer;
 
 /// The one moment at which every decision about a request is made: its arrival or, if the operation reads a body, the end
 /// of the body, which may take seconds. Otherwise a slow client could date its request back.
@@ -187,7 +188,8 @@ impl FromParts for Configured {
     }
 }
 
-/// The subject of the access token, for the plan of a route. The signature is verified; access is not decided yet.
+/// The subject of the access token, for the plan of a route that takes sessions only. The signature is verified; access is
+/// not decided yet.
 pub(crate) struct Bearer(pub(crate) Subject);
 
 impl FromParts for Bearer {
@@ -196,17 +198,36 @@ impl FromParts for Bearer {
     }
 }
 
-/// The same on a route on which authentication is optional.
-impl FromParts for Option<Bearer> {
+/// The caller as the plan's statements know it, on a route that takes keys. Access is not decided yet.
+pub(crate) struct Viewing(pub(crate) Viewer);
+
+impl FromParts for Viewing {
     fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
-        Ok(parts.extensions.get().copied().map(Bearer))
+        parts.extensions.get().cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
     }
 }
 
-/// The caller, authenticated by the route's access rule. On a route without such a rule the request is refused.
+/// The same on a route on which authentication is optional.
+impl FromParts for Option<Viewing> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        Ok(parts.extensions.get().cloned().map(Viewing))
+    }
+}
+
+/// The user, authenticated by the route's access rule. On a route without such a rule the request is refused.
 pub(crate) struct SignedIn(pub(crate) Caller);
 
 impl FromParts for SignedIn {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        let principal: Option<&Principal> = parts.extensions.get();
+        principal.and_then(Principal::user).cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
+    }
+}
+
+/// The user or the service account, on a route that takes both.
+pub(crate) struct Calling(pub(crate) Principal);
+
+impl FromParts for Calling {
     fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         parts.extensions.get().cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
     }

@@ -1,5 +1,7 @@
 //! The fields of a JSON body. They are read one by one and all faults are collected, so a response reports every fault.
 
+use std::collections::BTreeSet;
+
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
 use crate::domain::account::full_name;
@@ -121,6 +123,18 @@ impl Fields {
         Label::parse(&text, max_length).or_else(|fault| self.no_name(field, fault, max_length))
     }
 
+    /// The same, which may be absent or null.
+    pub(in crate::http) fn optional_label(
+        &mut self,
+        field: &'static str,
+        max_length: usize,
+    ) -> Result<Option<Label>, Invalid> {
+        let Some(text) = self.optional_string(field)? else {
+            return Ok(None);
+        };
+        Label::parse(&text, max_length).map(Some).or_else(|fault| self.no_name(field, fault, max_length))
+    }
+
     /// A required slug, in its canonical spelling.
     pub(in crate::http) fn slug(&mut self, field: &'static str) -> Result<Slug, Invalid> {
         let text = self.string(field)?;
@@ -163,6 +177,40 @@ impl Fields {
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.note(field, FaultKind::ValueError, format!("value must be one of: {}", words.join(", ")))
+    }
+
+    /// A required list of different texts, each of them one of `choices`, and at least `min` of them.
+    pub(in crate::http) fn choices<T: Copy>(
+        &mut self,
+        field: &'static str,
+        choices: &[(&str, T)],
+        min: usize,
+    ) -> Result<Vec<T>, Invalid> {
+        let items = match self.object.take(field) {
+            Some(JsonText::Array(items)) => items,
+            Some(_) => return self.note(field, FaultKind::TypeError, "value must be a list of strings"),
+            None => return self.refuse_missing(field),
+        };
+        let mut words = BTreeSet::new();
+        let mut values = Vec::new();
+        for item in items {
+            let JsonText::Text(text) = item else {
+                return self.note(field, FaultKind::TypeError, "value must be a list of strings");
+            };
+            let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) else {
+                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+                let message = format!("each value must be one of: {}", words.join(", "));
+                return self.note(field, FaultKind::ValueError, message);
+            };
+            if !words.insert(text) {
+                return self.note(field, FaultKind::ValueError, "no value may be given twice");
+            }
+            values.push(*value);
+        }
+        if values.len() < min {
+            return self.note(field, FaultKind::ValueError, format!("value must have at least {min} items"));
+        }
+        Ok(values)
     }
 
     /// A required e-mail address, normalized.

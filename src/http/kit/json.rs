@@ -17,7 +17,8 @@ pub(in crate::http) enum JsonText {
     Bool(bool),
     /// An integer that fits 64 bits.
     Integer(i64),
-    /// Any other number, or an array.
+    Array(Vec<JsonText>),
+    /// A number that is no such integer.
     Other,
 }
 
@@ -64,8 +65,11 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<JsonText, A::Error> {
-        while seq.next_element::<JsonText>()?.is_some() {}
-        Ok(JsonText::Other)
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(JsonText::Array(items))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<JsonText, E> {

@@ -6,7 +6,7 @@ use crate::domain::limits::{Counter, RateLimit, UserLimit};
 use crate::domain::problem::Problem;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::caller::Principal;
 
 /// The rate limits of a route. Routes with the same limit share its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +49,18 @@ pub(in crate::http) async fn network_limited(limits: Limits, parts: &Parts) -> R
     admit(&configured, limit.counters(configured.peer()), limit.period_ms()).await
 }
 
-/// Refuses a user over the rate limit, before the body is read and the use case runs.
+/// Refuses a user or a service account over the rate limit, before the body is read and the use case runs.
 pub(in crate::http) async fn user_limited(
     configured: &Configured,
     limits: Limits,
-    caller: &Caller,
+    principal: &Principal,
 ) -> Result<(), Refusal> {
     match limits.user() {
         Some(limit) => {
-            let counter = limit.counter(caller.user.id, caller.credential.session_id());
+            let counter = match principal {
+                Principal::User(caller) => limit.counter(caller.user.id, caller.credential.session_id()),
+                Principal::Service(service) => limit.counter_of_service(service.id),
+            };
             admit(configured, vec![counter], limit.period_ms()).await
         }
         None => Ok(()),

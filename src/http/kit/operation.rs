@@ -158,6 +158,7 @@ handlers! {
     (P1, P2)
     (P1, P2, P3)
     (P1, P2, P3, P4)
+    (P1, P2, P3, P4, P5)
 }
 
 fn run(answering: impl Future<Output: IntoResponse> + Send + 'static) -> Answer {

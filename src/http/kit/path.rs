@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
-use crate::domain::ids::{CourseId, DepartmentId, EnrollmentId, GrantId, SessionId, UniversityId, UserId};
+use crate::domain::ids::{
+    ApiKeyId, CourseId, DepartmentId, EnrollmentId, GrantId, ServiceAccountId, SessionId, UniversityId, UserId,
+};
 use crate::domain::problem::Code;
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
@@ -32,10 +34,12 @@ macro_rules! path_id {
 }
 
 path_id! {
+    ApiKeyId "key_id";
     CourseId "id";
     DepartmentId "department_id";
     EnrollmentId "id";
     GrantId "grant_id";
+    ServiceAccountId "id";
     SessionId "id";
     UniversityId "id";
     UserId "id";

@@ -7,7 +7,7 @@ use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::label::{Label, MAX_NAME};
 use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
-use crate::http::kit::context::{Bearer, Configured, SignedIn};
+use crate::http::kit::context::{Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
@@ -81,8 +81,8 @@ pub(in crate::http) async fn create(
     Ok(json(201, &UniversityBody::from(&row)))
 }
 
-pub(in crate::http) fn list((Bearer(subject), Paging(page)): (Bearer, Paging)) -> Reading<Response> {
-    universities::list(subject, page).map(|page| json(200, &PageBody::new(&page, UniversityBody::from)))
+pub(in crate::http) fn list((Viewing(viewer), Paging(page)): (Viewing, Paging)) -> Reading<Response> {
+    universities::list(&viewer, page).map(|page| json(200, &PageBody::new(&page, UniversityBody::from)))
 }
 
 pub(in crate::http) fn find(Id(id): Id<UniversityId>) -> Reading<Response> {
@@ -119,9 +119,9 @@ pub(in crate::http) async fn create_department(
 }
 
 pub(in crate::http) fn departments(
-    (Bearer(subject), Id(id), Paging(page)): (Bearer, Id<UniversityId>, Paging),
+    (Viewing(viewer), Id(id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    universities::departments(subject, id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
+    universities::departments(&viewer, id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
 }
 
 pub(in crate::http) async fn delete_department(

@@ -17,14 +17,15 @@ use crate::store::account::list as user_list;
 use crate::store::account::list::UserFilter;
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::{self, AdminEventRow, EventFilter};
+use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::session;
 use crate::store::session::SessionRow;
 
 /// Lists users in the order of their registration.
 #[must_use]
-pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Reading<Page<UserRow>> {
-    user_list::users(filter, subject.user_id, page).into()
+pub fn users(viewer: &Viewer, filter: &UserFilter, page: PageRequest) -> Reading<Page<UserRow>> {
+    user_list::users(filter, viewer, page).into()
 }
 
 /// One user with their roles.
@@ -32,8 +33,8 @@ pub fn users(subject: Subject, filter: &UserFilter, page: PageRequest) -> Readin
 /// # Errors
 /// `NOT_FOUND`.
 #[must_use]
-pub fn user(subject: Subject, id: UserId) -> Reading<UserDetail> {
-    Reading::then(admin::user(id, subject.user_id), |user| user.ok_or(Code::NotFound.into()))
+pub fn user(viewer: &Viewer, id: UserId) -> Reading<UserDetail> {
+    Reading::then(admin::user(id, viewer), |user| user.ok_or(Code::NotFound.into()))
 }
 
 /// Changes a user. Disabling ends all their sessions. Disabling an administrator needs a recent sign-in.
@@ -119,12 +120,12 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<
 /// `NOT_FOUND`.
 #[must_use]
 pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<SessionRow>> {
-    let read = session::live_of(id, subject.user_id, ctx.now());
+    let read = session::live_of(id, &Viewer::User(subject.user_id), ctx.now());
     Reading::then(read, |sessions| sessions.ok_or(Code::NotFound.into()))
 }
 
 /// Audit events, newest first.
 #[must_use]
-pub fn events(subject: Subject, filter: &EventFilter, page: PageRequest) -> Reading<Page<AdminEventRow>> {
-    list::events(filter, subject.user_id, page).into()
+pub fn events(viewer: &Viewer, filter: &EventFilter, page: PageRequest) -> Reading<Page<AdminEventRow>> {
+    list::events(filter, viewer, page).into()
 }

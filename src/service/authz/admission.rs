@@ -1,16 +1,19 @@
-//! Admission of a caller: one read finds the user, the session, the roles and the resource that the path names, and takes
-//! the operation's own read along. Database round trips: 1.
+//! Admission of a caller: one read finds the user, the session or the key, the roles and the resource that the path names, and
+//! takes the operation's own read along. Database round trips: 1.
 //!
 //! The rows of the operation are decoded only after access was granted. Those of a refused caller are dropped unseen.
 
+use crate::domain::authz::credential::Accepted;
 use crate::domain::authz::{AllowedBy, Permission, Resource};
 use crate::domain::problem::Code;
-use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::caller::{Caller, Principal};
+use crate::service::authz::presented::Presented;
 use crate::service::keys::verifying::confirm;
 use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::audit::record_access_refused;
 use crate::store::authz::resources::{ResourceRow, Target};
+use crate::store::machine;
 use crate::store::read::{Read, Undecoded};
 
 type Decide<T> = Box<dyn FnOnce(Option<&Caller>) -> Result<T, Error> + Send>;
@@ -73,26 +76,34 @@ pub struct Demand {
     pub target: Option<Target>,
 }
 
-/// A decision about access, to be made again if the body of the request takes long.
+/// The conditions of a route: the credentials that it takes, and the permission that it demands of a user.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
-pub struct Decided {
-    pub subject: Subject,
+pub struct Conditions {
+    pub accepted: Accepted,
     pub demand: Option<Demand>,
 }
 
-/// A caller to whom access was granted. The rows of the operation's read are still undecoded.
+/// A decision about access, to be made again if the body of the request takes long.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Decided {
+    pub presented: Presented,
+    pub conditions: Conditions,
+}
+
+/// A principal to whom access was granted. The rows of the operation's read are still undecoded.
 pub struct Granted<T> {
-    caller: Caller,
+    principal: Principal,
     resource: Option<ResourceRow>,
     undecoded: Undecoded<Decide<T>>,
 }
 
 impl<T> Granted<T> {
-    /// The user, the session and the roles.
+    /// The user with credential and roles, or the service account.
     #[must_use]
-    pub const fn caller(&self) -> &Caller {
-        &self.caller
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// Decodes the rows of the operation's read, and decides about them.
@@ -100,51 +111,94 @@ impl<T> Granted<T> {
     /// # Errors
     /// The refusals of the reading; [`Error`] otherwise.
     pub fn admission(self) -> Result<Admission<T>, Error> {
-        let result = self.undecoded.decode()?(Some(&self.caller))?;
-        Ok(Admission { caller: Some(self.caller), resource: self.resource, result })
+        let result = self.undecoded.decode()?(self.principal.user())?;
+        Ok(Admission { principal: Some(self.principal), resource: self.resource, result })
     }
 }
 
 /// The result of an admission.
 pub struct Admission<T> {
     /// Absent if the operation needs no authentication.
-    pub caller: Option<Caller>,
+    pub principal: Option<Principal>,
     /// The resource that the path names.
     pub resource: Option<ResourceRow>,
     /// The result of the operation's read.
     pub result: T,
 }
 
-/// Admits an active user with a live session and, if there is a demand, with its permission.
+/// A principal and the resource in the path, before access is decided.
+struct Identified {
+    outcome: Result<(Principal, Option<ResourceRow>), Error>,
+    /// The version of the key ring, by which a token is judged again. Absent for a key.
+    ring_version: Option<i64>,
+}
+
+/// The read that confirms a presented credential.
+fn identify(ctx: &Context<'_>, presented: &Presented, target: Option<Target>) -> Read<Identified> {
+    let now = ctx.now();
+    match presented {
+        Presented::Token(subject) => {
+            let subject = *subject;
+            users::caller(subject.user_id, subject.session_id, target, now).map(move |read| {
+                let (resource, ring_version) = (read.resource, read.caller.as_ref().map(|row| row.ring_version));
+                let caller = Caller::of(subject, read);
+                Identified { outcome: caller.map(|caller| (Principal::User(caller), resource)), ring_version }
+            })
+        }
+        Presented::Key(key) => {
+            let read = machine::presented::caller(key, target, ctx.request);
+            let key = key.clone();
+            read.map(move |read| {
+                let resource = read.resource;
+                let principal = Principal::of_key(&key, read, now);
+                Identified { outcome: principal.map(|principal| (principal, resource)), ring_version: None }
+            })
+        }
+    }
+}
+
+/// Admits an active user with a live session or a valid key or, where the route takes them, an active service account. A
+/// credential that the route does not take is refused only after it was confirmed. If there is a demand, a user needs its
+/// permission. A service account needs the route's scope instead.
 ///
 /// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; with a demand also `FORBIDDEN`, `NOT_FOUND`; [`Error`]
+/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`, `FORBIDDEN`; with a demand also `NOT_FOUND`; [`Error`]
 /// otherwise.
 pub async fn admit<T: 'static>(
     ctx: &Context<'_>,
-    subject: Subject,
-    demand: Option<Demand>,
+    presented: &Presented,
+    conditions: Conditions,
     reading: Reading<T>,
 ) -> Result<Granted<T>, Error> {
-    let target = demand.and_then(|demand| demand.target);
-    let caller = users::caller(subject.user_id, subject.session_id, target, ctx.now());
-    let (read, undecoded) = ctx.store.run(caller.and(reading.0.undecoded())).await?;
-    if let Some(caller) = &read.caller {
-        confirm(ctx, subject.signed_by, subject.issued_at, caller.ring_version).await?;
+    let target = conditions.demand.and_then(|demand| demand.target);
+    let read = identify(ctx, presented, target).and(reading.0.undecoded());
+    let (identified, undecoded) = ctx.store.run(read).await?;
+    if let (Presented::Token(subject), Some(version)) = (presented, identified.ring_version) {
+        confirm(ctx, subject.signed_by, subject.issued_at, version).await?;
     }
-    let resource = read.resource;
-    let caller = Caller::of(subject, read)?;
-    if let Some(Demand { permission, target }) = demand {
-        let found = match (target, &resource) {
-            (None, _) => Resource::default(),
-            (Some(_), Some(row)) => row.resource(),
-            (Some(_), None) => return Err(Code::NotFound.into()),
-        };
-        if let Err(refused) = caller.may(permission, &found) {
-            return Err(note_refusal(ctx, &caller, permission, refused).await);
-        }
+    let (principal, resource) = identified.outcome?;
+    if !conditions.accepted.takes(principal.credential()) {
+        return Err(Code::Forbidden.into());
     }
-    Ok(Granted { caller, resource, undecoded })
+    if let (Some(demand), Some(caller)) = (conditions.demand, principal.user()) {
+        demand_on_path(ctx, caller, demand, resource.as_ref()).await?;
+    }
+    Ok(Granted { principal, resource, undecoded })
+}
+
+/// Checks the permission that the route demands on the resource in the path.
+async fn demand_on_path(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    demand: Demand,
+    resource: Option<&ResourceRow>,
+) -> Result<(), Error> {
+    let found = match (demand.target, resource) {
+        (None, _) => Resource::default(),
+        (Some(_), Some(row)) => row.resource(),
+        (Some(_), None) => return Err(Code::NotFound.into()),
+    };
+    demand_permission(ctx, caller, demand.permission, &found).await.map(|_| ())
 }
 
 /// Checks a permission that only the use case knows, because it depends on the body or on a row.
@@ -181,5 +235,5 @@ async fn note_refusal(ctx: &Context<'_>, caller: &Caller, permission: Permission
 /// The refusals of the reading; [`Error`] otherwise.
 pub async fn admit_anyone<T: 'static>(ctx: &Context<'_>, reading: Reading<T>) -> Result<Admission<T>, Error> {
     let result = ctx.store.run(reading.0).await?(None)?;
-    Ok(Admission { caller: None, resource: None, result })
+    Ok(Admission { principal: None, resource: None, result })
 }

@@ -1,8 +1,8 @@
-//! The caller of a request, and the subject of its token, which becomes the caller once the database knows both user and
-//! session.
+//! The caller of a request: a user with a session or a key, or a service account. It is made of a verified token or of a
+//! presented key, once the database confirmed it.
 
 use crate::domain::authz;
-use crate::domain::authz::credential::Credential;
+use crate::domain::authz::credential::{Credential, ServiceIdentity, UserKey};
 use crate::domain::authz::{AllowedBy, Permission, Resource, RoleGrant};
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
@@ -13,16 +13,63 @@ use crate::domain::session::token::TokenClaims;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error, attribution};
 use crate::store::account::users::{CallerRead, UserRow};
+use crate::store::authz::viewer::PresentedKey;
+use crate::store::machine::presented::{KeyRead, ServiceOfKey};
 
 /// The refusal of a student's enrolment in an unpublished course.
 pub(in crate::service) const UNPUBLISHED: Problem = Problem::forbidden("Course is not published");
 
-/// The authenticated caller of a request.
+/// The authenticated principal of a request.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// A user, by a session or a key.
+    User(Caller),
+    /// A service account, which is no user and has no roles. Its scopes are its rights.
+    Service(ServiceIdentity),
+}
+
+impl Principal {
+    /// The principal behind a presented key, if the key is valid and its owner active.
+    pub(in crate::service) fn of_key(key: &PresentedKey, read: KeyRead, now: Timestamp) -> Result<Self, Error> {
+        let row = read.key.filter(|row| row.verifies(key, now)).ok_or(Code::TokenInvalid)?;
+        if let Some(ServiceOfKey { id, scopes, is_active }) = row.service()? {
+            let service = ServiceIdentity { id, key_id: key.id(), scopes };
+            return if is_active { Ok(Self::Service(service)) } else { Err(Code::InactiveUser.into()) };
+        }
+        let user = read.owner.ok_or(Code::TokenInvalid)?;
+        attribution::note_user(user.id);
+        if !user.is_active {
+            return Err(Code::InactiveUser.into());
+        }
+        let credential = Credential::ApiKey(UserKey { id: key.id(), permissions: row.permissions()? });
+        Ok(Self::User(Caller { user, credential, grants: read.grants }))
+    }
+
+    /// The credential behind the request.
+    #[must_use]
+    pub const fn credential(&self) -> Credential {
+        match self {
+            Self::User(caller) => caller.credential,
+            Self::Service(service) => Credential::Service(*service),
+        }
+    }
+
+    /// The user, unless the principal is a service account.
+    #[must_use]
+    pub const fn user(&self) -> Option<&Caller> {
+        match self {
+            Self::User(caller) => Some(caller),
+            Self::Service(_) => None,
+        }
+    }
+}
+
+/// The authenticated user behind a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user, read for this request.
     pub user: UserRow,
-    /// The session, key or service behind the request.
+    /// The session or the key behind the request.
     pub credential: Credential,
     /// The roles of the user, read with every request.
     pub grants: Vec<RoleGrant>,
@@ -41,11 +88,31 @@ impl Caller {
         Ok(Self { user: row.user, credential: Credential::Session(subject.session_id), grants: read.grants })
     }
 
-    /// Checks that the caller has a permission on a resource.
+    /// Checks that the caller has a permission on a resource, and that a key leaves it to its owner.
     ///
     /// # Errors
     /// `FORBIDDEN`; `NOT_FOUND` for a resource that the caller may not see.
     pub fn may(&self, permission: Permission, resource: &Resource) -> Result<AllowedBy, Error> {
+        let allowed = self.owner_may(permission, resource)?;
+        self.demand_of_key(permission)?;
+        Ok(allowed)
+    }
+
+    /// Checks that a key leaves its owner a permission, for lists that anyone may ask for.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`.
+    pub fn demand_of_key(&self, permission: Permission) -> Result<(), Error> {
+        if self.credential.leaves(permission) { Ok(()) } else { Err(Code::Forbidden.into()) }
+    }
+
+    /// Does the user administer the platform? A key narrows which operations it is good for, not which rows a list has.
+    #[must_use]
+    pub fn administers_platform(&self) -> bool {
+        self.owner_may(Permission::Administer, &Resource::default()).is_ok()
+    }
+
+    fn owner_may(&self, permission: Permission, resource: &Resource) -> Result<AllowedBy, Error> {
         authz::decide(self.user.id, &self.grants, permission, resource).map_err(|refusal| match refusal {
             #[cfg(feature = "campus")]
             authz::Denial::Forbidden if permission == Permission::Campus(CampusPermission::ViewEnrollment) => {

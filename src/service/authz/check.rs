@@ -1,22 +1,28 @@
-//! Permission checks for other services. Database round trips after the caller's: 1 if the check names a resource,
-//! otherwise none.
+//! Permission checks for other services. Database round trips after the caller's: 1 if the check names a resource or a
+//! service account asks, otherwise none.
 
-use crate::domain::authz::{AllowedBy, Denial, Permission, Resource, decide};
+use crate::domain::authz::{AllowedBy, Denial, Permission, Resource, RoleGrant, decide};
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
-use crate::domain::ids::{DepartmentId, UniversityId};
-use crate::service::authz::caller::Caller;
+use crate::domain::ids::{DepartmentId, UniversityId, UserId};
+use crate::domain::problem::{Code, Fault, FaultKind, Problem};
+use crate::service::authz::caller::Principal;
 use crate::service::{Context, Error};
+use crate::store::account::users;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
 #[cfg(feature = "campus")]
 use crate::store::campus::resources::CampusTarget;
+use crate::store::read::Read;
 
 /// A permission check. The ids together name one resource.
+#[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Check {
     /// The permission that the caller needs.
     pub permission: Permission,
+    /// The user to check. A user may name only themselves; a service account must name one.
+    pub user_id: Option<UserId>,
     pub university_id: Option<UniversityId>,
     pub department_id: Option<DepartmentId>,
     #[cfg(feature = "campus")]
@@ -57,32 +63,73 @@ pub struct Answer {
     pub reason: String,
 }
 
-/// Decides for the caller. A resource that does not exist and one that the caller may not see get the same answer.
+/// The user that a check is about.
+struct CheckedUser {
+    id: UserId,
+    grants: Vec<RoleGrant>,
+}
+
+/// Decides for the caller or, if a service account asks, for the user that the check names. A resource that does not exist
+/// and one that the user may not see get the same answer.
 ///
 /// # Errors
-/// [`Error`].
-pub async fn check(ctx: &Context<'_>, caller: &Caller, check: &Check) -> Result<Answer, Error> {
-    let decision = match find(ctx, check).await? {
-        Some(resource) => decide(caller.user.id, &caller.grants, check.permission, &resource),
+/// `FORBIDDEN` if a user names another one; `VALIDATION_ERROR` if a service account names none; [`Error`] otherwise.
+pub async fn check(ctx: &Context<'_>, principal: &Principal, check: &Check) -> Result<Answer, Error> {
+    let (user, resource) = match principal {
+        Principal::User(caller) => {
+            if check.user_id.is_some_and(|id| id != caller.user.id) {
+                return Err(Code::Forbidden.into());
+            }
+            let user = CheckedUser { id: caller.user.id, grants: caller.grants.clone() };
+            (Some(user), ctx.store.run(find(check)).await?)
+        }
+        Principal::Service(_) => {
+            let id = check.user_id.ok_or_else(no_user)?;
+            let (grants, resource) = ctx.store.run(users::active_grants(id).and(find(check))).await?;
+            (grants.map(|grants| CheckedUser { id, grants }), resource)
+        }
+    };
+    Ok(answer(principal, check.permission, user.as_ref(), resource.as_ref()))
+}
+
+fn no_user() -> Error {
+    let fault = Fault::of("user_id", FaultKind::Missing, "field is required of a service account");
+    Error::Refused(Problem::validation(vec![fault]))
+}
+
+fn answer(
+    principal: &Principal,
+    permission: Permission,
+    user: Option<&CheckedUser>,
+    resource: Option<&Resource>,
+) -> Answer {
+    let refused = |reason: &str| Answer { allowed: false, reason: reason.to_owned() };
+    let Some(user) = user else {
+        return refused("no such active user");
+    };
+    let decision = match resource {
+        Some(resource) => decide(user.id, &user.grants, permission, resource),
         None => Err(Denial::Invisible),
     };
-    let refused = |reason: &str| Answer { allowed: false, reason: reason.to_owned() };
-    Ok(match decision {
+    match decision {
+        Ok(_) if principal.user().is_some_and(|caller| !caller.credential.leaves(permission)) => {
+            refused("the key does not have the permission")
+        }
         Ok(allowed) => Answer { allowed: true, reason: describe(allowed) },
         Err(Denial::Forbidden) => refused("no role of the user allows it"),
         Err(Denial::Unpublished) => refused("the course is not published"),
         Err(Denial::Invisible) => refused("no such resource for the user"),
-    })
+    }
 }
 
 /// The resource that the ids name: the service itself if there are none. `None` if the resource does not exist or the
 /// ids disagree.
-async fn find(ctx: &Context<'_>, check: &Check) -> Result<Option<Resource>, Error> {
+fn find(check: &Check) -> Read<Option<Resource>> {
     let Some(target) = check.target() else {
-        return Ok(Some(Resource::default()));
+        return Read::nothing().map(|()| Some(Resource::default()));
     };
-    let found = ctx.store.run(resources::find(target)).await?;
-    Ok(found.filter(|row| check.agrees(row)).map(|row| row.resource()))
+    let check = *check;
+    resources::find(target).map(move |row| row.filter(|row| check.agrees(row)).map(|row| row.resource()))
 }
 
 fn describe(allowed: AllowedBy) -> String {

@@ -3,5 +3,6 @@
 pub mod admission;
 pub mod caller;
 pub mod check;
+pub mod presented;
 pub mod roles;
 pub mod step_up;

@@ -15,6 +15,7 @@ use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
 use crate::store::authz::removal::{self, RoleRemovalOutcome};
+use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 
 /// A role to be granted.
@@ -32,9 +33,10 @@ pub struct GrantRole {
 /// # Errors
 /// `FORBIDDEN`; [`Error`] otherwise.
 #[must_use]
-pub fn list(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<GrantRow>> {
-    let read = grants::of_university(university_id, subject.user_id, Permission::ViewRoles.roles(), page);
+pub fn list(viewer: &Viewer, university_id: UniversityId, page: PageRequest) -> Reading<Page<GrantRow>> {
+    let read = grants::of_university(university_id, viewer, Permission::ViewRoles.roles(), page);
     Reading::for_caller(read, move |caller, pages| {
+        caller.demand_of_key(Permission::ViewRoles)?;
         match caller.may(Permission::ViewRoles, &Resource::university(university_id)) {
             Ok(_) => Ok(pages.of_university),
             Err(_) if is_narrowed(&caller.grants, Permission::ViewRoles, university_id) => Ok(pages.of_departments),

@@ -8,10 +8,11 @@ use crate::domain::limits::storage::Growth;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
 use crate::service::authz::admission::{Reading, demand_permission};
-use crate::service::authz::caller::{Caller, Subject, UNPUBLISHED};
+use crate::service::authz::caller::{Caller, UNPUBLISHED};
 use crate::service::authz::roles::no_such_department;
 use crate::service::{Context, Error};
 use crate::store::authz::resources::ResourceRow;
+use crate::store::authz::viewer::Viewer;
 use crate::store::campus::course_deletion::{self, CourseDeletionOutcome};
 use crate::store::campus::course_lists;
 use crate::store::campus::courses;
@@ -66,30 +67,35 @@ fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
 
 /// Lists the courses of a university.
 #[must_use]
-pub fn of_university(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<CourseRow>> {
-    course_lists::of_university(university_id, subject.user_id, page).into()
+pub fn of_university(viewer: &Viewer, university_id: UniversityId, page: PageRequest) -> Reading<Page<CourseRow>> {
+    course_lists::of_university(university_id, viewer, page).into()
 }
 
 /// Lists the courses that the viewer may see: the public ones, and those of the viewer's universities.
+///
+/// # Errors
+/// `FORBIDDEN` for a key without `courses:view`. The route takes it as none.
 #[must_use]
-pub fn list(subject: Option<Subject>, page: PageRequest) -> Reading<Page<CourseRow>> {
-    let Some(subject) = subject else {
+pub fn list(viewer: Option<&Viewer>, page: PageRequest) -> Reading<Page<CourseRow>> {
+    let Some(viewer) = viewer else {
         return course_lists::public(page).into();
     };
-    Reading::for_caller(course_lists::for_user(subject.user_id, page), |caller, pages| {
-        let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
-        Ok(if sees_all { pages.all } else { pages.visible })
+    Reading::for_caller(course_lists::for_user(viewer, page), |caller, pages| {
+        caller.demand_of_key(Permission::Campus(ViewCourse))?;
+        Ok(if caller.administers_platform() { pages.all } else { pages.visible })
     })
 }
 
 /// Finds a course that is public or belongs to one of the viewer's universities.
 ///
 /// # Errors
-/// `NOT_FOUND`.
+/// `NOT_FOUND`; `FORBIDDEN` as in [`list`].
 #[must_use]
-pub fn find(subject: Option<Subject>, id: CourseId) -> Reading<CourseRow> {
-    let read = courses::find(id, subject.map(|subject| subject.user_id));
-    Reading::for_viewer(read, |caller, course| {
+pub fn find(viewer: Option<&Viewer>, id: CourseId) -> Reading<CourseRow> {
+    Reading::for_viewer(courses::find(id, viewer), |caller, course| {
+        if let Some(caller) = caller {
+            caller.demand_of_key(Permission::Campus(ViewCourse))?;
+        }
         let course = course.ok_or(Code::NotFound)?;
         let is_seen = match caller {
             Some(caller) => caller.may(Permission::Campus(ViewCourse), &course.resource()).is_ok(),
@@ -156,9 +162,9 @@ pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<
 
 /// Lists the participants of a course.
 #[must_use]
-pub fn participants(subject: Subject, id: CourseId, page: PageRequest) -> Reading<Page<ParticipantRow>> {
+pub fn participants(viewer: &Viewer, id: CourseId, page: PageRequest) -> Reading<Page<ParticipantRow>> {
     let roles = Permission::Campus(ViewEnrollments).roles();
-    enrollments::of_course(id, subject.user_id, roles, page).into()
+    enrollments::of_course(id, viewer, roles, page).into()
 }
 
 /// Finds an enrolment.

@@ -15,7 +15,7 @@ use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 
 /// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of
 /// the erasures and the walks.
-const MAX_ERASURE_STEPS: usize = 28;
+const MAX_ERASURE_STEPS: usize = 27;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {

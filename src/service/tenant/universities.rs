@@ -1,14 +1,15 @@
 //! Universities and their departments. Database round trips after the caller's: 1 for a change, none for a
 //! read.
 
-use crate::domain::authz::{Permission, Resource};
+use crate::domain::authz::Permission;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::ports::DbError;
 use crate::service::authz::admission::Reading;
-use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
+use crate::store::authz::viewer::Viewer;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::departments;
@@ -44,11 +45,14 @@ pub async fn create(ctx: &Context<'_>, caller: &Caller, new: &NewUniversity) -> 
 }
 
 /// Lists the universities in which the caller has a role; all of them for an administrator of the platform.
+///
+/// # Errors
+/// `FORBIDDEN` for a key without `universities:view`.
 #[must_use]
-pub fn list(subject: Subject, page: PageRequest) -> Reading<Page<UniversityRow>> {
-    Reading::for_caller(universities::list(subject.user_id, page), |caller, pages| {
-        let sees_all = caller.may(Permission::Administer, &Resource::default()).is_ok();
-        Ok(if sees_all { pages.all } else { pages.own })
+pub fn list(viewer: &Viewer, page: PageRequest) -> Reading<Page<UniversityRow>> {
+    Reading::for_caller(universities::list(viewer, page), |caller, pages| {
+        caller.demand_of_key(Permission::ViewUniversity)?;
+        Ok(if caller.administers_platform() { pages.all } else { pages.own })
     })
 }
 
@@ -114,8 +118,8 @@ pub async fn create_department(
 
 /// Lists the departments of a university.
 #[must_use]
-pub fn departments(subject: Subject, university_id: UniversityId, page: PageRequest) -> Reading<Page<DepartmentRow>> {
-    departments::list(university_id, subject.user_id, page).into()
+pub fn departments(viewer: &Viewer, university_id: UniversityId, page: PageRequest) -> Reading<Page<DepartmentRow>> {
+    departments::list(university_id, viewer, page).into()
 }
 
 /// Deletes a department.

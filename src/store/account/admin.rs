@@ -8,7 +8,8 @@ use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed, recorded};
 use crate::store::authz::grants;
-use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, is_sole_administrator};
+use crate::store::authz::grants::{actor_is_platform_admin, caller_administers_or_has, is_sole_administrator};
+use crate::store::authz::viewer::Viewer;
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session;
@@ -45,7 +46,7 @@ const SELECT_USER: &str = concat!(
     "SELECT ",
     user_columns!(),
     " FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
-    caller_is_platform_admin!()
+    caller_administers_or_has!("users:read")
 );
 
 /// The only active administrator of the platform stays active. The only administrator of a university can be disabled:
@@ -111,11 +112,12 @@ pub const STATEMENTS: &[&str] = &[
     RECORD_UNLOCK,
 ];
 
-/// Reads one user with their roles. `None` unless the caller administers the platform.
+/// Reads one user with their roles. `None` unless the caller administers the platform, or is a service account with
+/// the scope `users:read`.
 #[must_use]
-pub fn user(id: UserId, caller: UserId) -> Read<Option<UserDetail>> {
-    let select = query(SELECT_USER).bind("user_id", id).bind("caller_id", caller);
-    let read = Read::of(select, Rows::first).and(grants::of_user_for(id, caller));
+pub fn user(id: UserId, viewer: &Viewer) -> Read<Option<UserDetail>> {
+    let select = viewer.bind(query(SELECT_USER).bind("user_id", id));
+    let read = Read::of(select, Rows::first).and(grants::of_user_for(id, viewer));
     read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
 }
 

@@ -1,10 +1,10 @@
 //! The list of users for administrators of the platform.
 
 use crate::domain::account::email::Email;
-use crate::domain::ids::UserId;
 use crate::ports::query;
 use crate::store::account::users::{UserRow, user_columns};
-use crate::store::authz::grants::caller_is_platform_admin;
+use crate::store::authz::grants::caller_administers_or_has;
+use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 
@@ -27,7 +27,7 @@ macro_rules! next_users {
             ", erasure_cursor FROM users WHERE ",
             $indexed,
             " AND id > :after ORDER BY id LIMIT :examined * ",
-            caller_is_platform_admin!(),
+            caller_administers_or_has!("users:read"),
             ")"
         )
     };
@@ -53,7 +53,7 @@ macro_rules! select_last {
             "SELECT id FROM users WHERE ",
             $indexed,
             " AND id > :after ORDER BY id LIMIT ",
-            caller_is_platform_admin!(),
+            caller_administers_or_has!("users:read"),
             " * (NOT EXISTS (SELECT 1 FROM ",
             next_users!($indexed),
             " WHERE ",
@@ -79,7 +79,7 @@ const SELECT_BY_EMAIL: &str = concat!(
     " FROM users
      WHERE email = :email AND id > :after AND (:is_active IS NULL OR is_active = :is_active)
      ORDER BY id LIMIT :limit * ",
-    caller_is_platform_admin!()
+    caller_administers_or_has!("users:read")
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
@@ -94,13 +94,13 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 /// Lists users in the order of their registration, a bounded number of them per page. The page is empty
-/// unless the caller administers the platform.
+/// unless the caller administers the platform, or is a service account with the scope `users:read`.
 #[must_use]
-pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Page<UserRow>> {
+pub fn users(filter: &UserFilter, viewer: &Viewer, page: PageRequest) -> Read<Page<UserRow>> {
     let id: fn(&UserRow) -> i64 = |row| row.id.get();
     let statements = match (&filter.email, filter.is_active) {
         (Some(email), is_active) => {
-            let select = page.query(SELECT_BY_EMAIL).bind("caller_id", caller);
+            let select = viewer.bind(page.query(SELECT_BY_EMAIL));
             let select = select.bind("email", email).bind("is_active", is_active);
             return Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, id)));
         }
@@ -109,5 +109,5 @@ pub fn users(filter: &UserFilter, caller: UserId, page: PageRequest) -> Read<Pag
         (None, Some(false)) => [SELECT_INACTIVE, SELECT_LAST_FOR_INACTIVE],
     };
     let after = page.after.unwrap_or(0);
-    page.examined(statements.map(|sql| query(sql).bind("caller_id", caller).bind("after", after)), id)
+    page.examined(statements.map(|sql| viewer.bind(query(sql)).bind("after", after)), id)
 }

@@ -6,11 +6,17 @@
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
 use crate::store::owned::Owned;
-use crate::store::{audit, authz, campus, password, session};
+use crate::store::{audit, authz, campus, machine, password, session};
 
 /// Every table, in the order of erasure.
-pub static OWNED: &[Owned] =
-    &[authz::grants::OWNED, session::OWNED, campus::owned::OWNED, password::throttle::OWNED, audit::OWNED];
+pub static OWNED: &[Owned] = &[
+    authz::grants::OWNED,
+    session::OWNED,
+    machine::user_keys::OWNED,
+    campus::owned::OWNED,
+    password::throttle::OWNED,
+    audit::OWNED,
+];
 
 /// Rows of each table in one step of an erasure. D1 runs one statement at a time, so a statement must stay short.
 pub const STEP: i64 = 1000;

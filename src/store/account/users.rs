@@ -228,6 +228,13 @@ fn count_refused(email: &Email, session: &NewSession<'_>, limit: RegistrationLim
     [refused(COUNT_LIMITED, Reason::RateLimited, ""), taken].map(|count| count.unwrap_or_else(refusals::nothing))
 }
 
+/// Reads the roles of an active user; `None` if there is no such user.
+#[must_use]
+pub fn active_grants(user_id: UserId) -> Read<Option<Vec<RoleGrant>>> {
+    let user = Read::of(select(user_id), Rows::first::<UserRow>);
+    user.and(grants::of_user(user_id)).map(|(user, grants)| user.filter(|user| user.is_active).map(|_| grants))
+}
+
 /// The data for authorizing a request with an access token.
 pub struct CallerRead {
     /// `None` if the account does not exist or is erased.

@@ -6,7 +6,8 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
-use crate::store::authz::grants::caller_is_platform_admin;
+use crate::store::authz::grants::caller_administers_or_has;
+use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 
@@ -65,7 +66,7 @@ macro_rules! select_events {
             " FROM audit_events WHERE ",
             $condition,
             " AND id < :before ORDER BY id DESC LIMIT :limit * ",
-            caller_is_platform_admin!()
+            caller_administers_or_has!("audit:read")
         )
     };
 }
@@ -79,7 +80,7 @@ macro_rules! next_events {
             " FROM audit_events WHERE ",
             $condition,
             " AND id < :before ORDER BY id DESC LIMIT :examined * ",
-            caller_is_platform_admin!(),
+            caller_administers_or_has!("audit:read"),
             ")"
         )
     };
@@ -103,7 +104,7 @@ macro_rules! select_last {
             "SELECT id FROM audit_events WHERE ",
             $condition,
             " AND id < :before ORDER BY id DESC LIMIT ",
-            caller_is_platform_admin!(),
+            caller_administers_or_has!("audit:read"),
             " * (NOT EXISTS (SELECT 1 FROM ",
             next_events!($condition),
             " WHERE type = :type LIMIT 1 OFFSET :limit - 1)) OFFSET :examined - 1"
@@ -139,10 +140,10 @@ pub const STATEMENTS: &[&str] = &[
 
 /// Lists audit events, newest first. A page by type may have fewer items than the limit, or none, although another page
 /// follows: it ends where it has examined its maximum of events. Nothing is listed unless the caller administers the
-/// platform.
+/// platform, or is a service account with the scope `audit:read`.
 #[must_use]
-pub fn events(filter: &EventFilter, caller: UserId, page: PageRequest) -> Read<Page<AdminEventRow>> {
-    let query = |sql| query(sql).bind("caller_id", caller).bind("before", page.after.unwrap_or(EventId::END.get()));
+pub fn events(filter: &EventFilter, viewer: &Viewer, page: PageRequest) -> Read<Page<AdminEventRow>> {
+    let query = |sql| viewer.bind(query(sql)).bind("before", page.after.unwrap_or(EventId::END.get()));
     match (filter.user_id, filter.event_type) {
         (None, None) => indexed(query(SELECT), page),
         (Some(user_id), None) => indexed(query(SELECT_OF_USER).bind("user_id", user_id), page),
@@ -204,6 +205,13 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::CourseChanged
         | EventType::CourseDeleted
         | EventType::EnrollmentEnded
+        | EventType::ApiKeyCreated
+        | EventType::ApiKeyWithdrawn
+        | EventType::ServiceAccountCreated
+        | EventType::ServiceAccountChanged
+        | EventType::ServiceAccountDeleted
+        | EventType::ServiceAccountKeyCreated
+        | EventType::ServiceAccountKeyWithdrawn
         | EventType::BreakerCommanded
         | EventType::AccessRefused
         | EventType::SigningAlgorithmChanged

@@ -7,6 +7,7 @@ use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::IdRow;
+use crate::store::authz::viewer::{Viewer, caller_id};
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
@@ -48,26 +49,48 @@ macro_rules! is_sole_administrator {
 }
 pub(in crate::store) use is_sole_administrator;
 
-/// 1 if `:caller_id` administers the platform, otherwise 0. A read for administrators multiplies its limit by it: the
+/// 1 if the caller administers the platform, otherwise 0. A read for administrators multiplies its limit by it: the
 /// rows are read before access is decided, and a caller that will be refused must not cost rows.
 macro_rules! caller_is_platform_admin {
     () => {
-        "EXISTS (
-             SELECT 1 FROM user_university_roles AS own
-             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) = 0 AND own.role = 'PLATFORM_ADMIN'
-         )"
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM user_university_roles AS own
+                 WHERE own.user_id = ",
+            $crate::store::authz::viewer::caller_id!(),
+            " AND coalesce(own.university_id, 0) = 0 AND own.role = 'PLATFORM_ADMIN'
+             )"
+        )
     };
 }
 pub(in crate::store) use caller_is_platform_admin;
 
-/// 1 if `:caller_id` may see the university `:university_id`, otherwise 0: any role in it suffices, and the platform's
+/// 1 if the caller administers the platform, or is a service account with this scope, otherwise 0. Used like the above.
+macro_rules! caller_administers_or_has {
+    ($scope:literal) => {
+        concat!(
+            "(",
+            $crate::store::authz::grants::caller_is_platform_admin!(),
+            " OR ",
+            $crate::store::authz::viewer::caller_is_service_with!($scope),
+            ")"
+        )
+    };
+}
+pub(in crate::store) use caller_administers_or_has;
+
+/// 1 if the caller may see the university `:university_id`, otherwise 0: any role in it suffices, and the platform's
 /// administrators, which have a role without a university, see all. The limit of a list is multiplied by it, as above.
 macro_rules! caller_sees_university {
     () => {
-        "EXISTS (
-             SELECT 1 FROM user_university_roles AS own
-             WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
-         )"
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM user_university_roles AS own
+                 WHERE own.user_id = ",
+            $crate::store::authz::viewer::caller_id!(),
+            " AND coalesce(own.university_id, 0) IN (0, :university_id)
+             )"
+        )
     };
 }
 pub(in crate::store) use caller_sees_university;
@@ -100,11 +123,17 @@ const SELECT_FIRST_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
     ORDER BY id LIMIT :limit";
 
+const SELECT_OF_VIEWER: &str = concat!(
+    "SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = ",
+    caller_id!(),
+    " ORDER BY id"
+);
+
 /// A negative limit is none.
 const SELECT_OF_USER_FOR_ADMIN: &str = concat!(
     "SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
      ORDER BY id LIMIT -1 * ",
-    caller_is_platform_admin!()
+    caller_administers_or_has!("users:read")
 );
 
 const SELECT_ONE: &str = concat!(
@@ -122,7 +151,9 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
      WHERE g.university_id = :university_id AND g.id > :after
      ORDER BY g.id LIMIT :limit * EXISTS (
          SELECT 1 FROM user_university_roles AS own
-         WHERE own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, :university_id)
+         WHERE own.user_id = ",
+    caller_id!(),
+    " AND coalesce(own.university_id, 0) IN (0, :university_id)
            AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) = 0
      )"
 );
@@ -139,9 +170,13 @@ const SELECT_ACTOR: &str = concat!("SELECT :actor_id AS id WHERE ", actor_is_pla
 const SELECT_OF_DEPARTMENTS: &str = concat!(
     merged!(
         rows: "user_university_roles WHERE university_id = :university_id AND department_id",
-        places: "SELECT DISTINCT department_id AS place FROM user_university_roles
-                 WHERE user_id = :caller_id AND coalesce(university_id, 0) = :university_id
-                   AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0"
+        places: concat!(
+            "SELECT DISTINCT department_id AS place FROM user_university_roles
+             WHERE user_id = ",
+            caller_id!(),
+            " AND coalesce(university_id, 0) = :university_id
+               AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0"
+        )
     ),
     "SELECT ",
     grant_columns!(),
@@ -158,6 +193,7 @@ const ERASE: &str = "
 pub const STATEMENTS: &[&str] = &[
     SELECT_OF_USER,
     SELECT_FIRST_OF_USER,
+    SELECT_OF_VIEWER,
     SELECT_OF_USER_FOR_ADMIN,
     SELECT_ONE,
     SELECT_OF_UNIVERSITY,
@@ -199,6 +235,11 @@ pub(in crate::store) fn first_of_user(user_id: Option<UserId>, limit: i64) -> St
     query(SELECT_FIRST_OF_USER).bind("user_id", user_id).bind("limit", limit)
 }
 
+/// Reads the grants of the user that presents a key; none if the key is no user's.
+pub(in crate::store) fn of_viewer(viewer: &Viewer) -> Read<Vec<RoleGrant>> {
+    Read::of(viewer.bind(query(SELECT_OF_VIEWER)), decode)
+}
+
 /// Reads whether a user administers a university or the platform.
 #[must_use]
 pub fn is_administrator(user_id: UserId) -> Read<bool> {
@@ -206,8 +247,8 @@ pub fn is_administrator(user_id: UserId) -> Read<bool> {
 }
 
 /// Reads the grants of any user for an administrator of the platform; none for other callers.
-pub(in crate::store) fn of_user_for(user_id: UserId, caller: UserId) -> Read<Vec<RoleGrant>> {
-    let select = query(SELECT_OF_USER_FOR_ADMIN).bind("user_id", user_id).bind("caller_id", caller);
+pub(in crate::store) fn of_user_for(user_id: UserId, viewer: &Viewer) -> Read<Vec<RoleGrant>> {
+    let select = viewer.bind(query(SELECT_OF_USER_FOR_ADMIN).bind("user_id", user_id));
     Read::of(select, decode)
 }
 
@@ -248,14 +289,14 @@ pub(in crate::store) fn role_names(roles: &[Role]) -> String {
 #[must_use]
 pub fn of_university(
     university_id: UniversityId,
-    caller: UserId,
+    viewer: &Viewer,
     roles: &[Role],
     page: PageRequest,
 ) -> Read<GrantPages> {
     let names = role_names(roles);
     let list = |sql| {
         let select = page.query(sql).bind("university_id", university_id);
-        let select = select.bind("caller_id", caller).bind("roles", names.as_str());
+        let select = viewer.bind(select).bind("roles", names.as_str());
         Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &GrantRow| row.id.get())))
     };
     let pages = list(SELECT_OF_UNIVERSITY).and(list(SELECT_OF_DEPARTMENTS));

@@ -4,3 +4,4 @@ pub mod granting;
 pub mod grants;
 pub mod removal;
 pub mod resources;
+pub mod viewer;

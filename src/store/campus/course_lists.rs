@@ -1,8 +1,9 @@
 //! Lists of the courses that a viewer may see, a page at a time.
 
-use crate::domain::ids::{UniversityId, UserId};
+use crate::domain::ids::UniversityId;
 use crate::ports::Statement;
 use crate::store::authz::grants::{caller_is_platform_admin, caller_sees_university};
+use crate::store::authz::viewer::{Viewer, caller_id};
 use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
 use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
@@ -36,8 +37,10 @@ const SELECT_PUBLIC: &str = concat!(
 const SELECT_FOR_USER: &str = concat!(
     merged!(
         rows: "courses WHERE university_id",
-        places: "SELECT DISTINCT coalesce(university_id, 0) AS place
-                 FROM user_university_roles WHERE user_id = :viewer_id"
+        places: concat!(
+            "SELECT DISTINCT coalesce(university_id, 0) AS place FROM user_university_roles WHERE user_id = ",
+            caller_id!()
+        )
     ),
     select_courses!(
         "WHERE id IN (
@@ -56,9 +59,9 @@ pub const STATEMENTS: &[&str] = &[SELECT_OF_UNIVERSITY, SELECT_PUBLIC, SELECT_FO
 
 /// Lists the courses of a university. The page is empty unless the viewer may see the university.
 #[must_use]
-pub fn of_university(university_id: UniversityId, viewer: UserId, page: PageRequest) -> Read<Page<CourseRow>> {
+pub fn of_university(university_id: UniversityId, viewer: &Viewer, page: PageRequest) -> Read<Page<CourseRow>> {
     let select = page.query(SELECT_OF_UNIVERSITY).bind("university_id", university_id);
-    read(select.bind("viewer_id", viewer).bind("caller_id", viewer), page)
+    read(viewer.bind(select), page)
 }
 
 /// Lists the public courses.
@@ -77,8 +80,8 @@ pub struct CoursePages {
 
 /// Lists courses for a user.
 #[must_use]
-pub fn for_user(viewer: UserId, page: PageRequest) -> Read<CoursePages> {
-    let list = |sql| read(page.query(sql).bind("viewer_id", viewer).bind("caller_id", viewer), page);
+pub fn for_user(viewer: &Viewer, page: PageRequest) -> Read<CoursePages> {
+    let list = |sql| read(viewer.bind(page.query(sql)), page);
     list(SELECT_ALL).and(list(SELECT_FOR_USER)).map(|(all, visible)| CoursePages { all, visible })
 }
 

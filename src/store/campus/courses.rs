@@ -10,6 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
+use crate::store::authz::viewer::Viewer;
 use crate::store::read::Read;
 use crate::store::tenant::{departments, universities};
 use crate::store::{IdRow, Store, boolean};
@@ -88,9 +89,13 @@ pub(in crate::store::campus) use course_columns;
 /// The column `enrolled` of a [`CourseRow`]: false if there is no viewer.
 macro_rules! is_enrolled {
     () => {
-        "EXISTS (
-             SELECT 1 FROM enrollments AS e WHERE e.user_id = :viewer_id AND e.course_id = courses.id
-         ) AS enrolled"
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM enrollments AS e WHERE e.user_id = ",
+            $crate::store::authz::viewer::caller_id!(),
+            " AND e.course_id = courses.id
+             ) AS enrolled"
+        )
     };
 }
 pub(in crate::store::campus) use is_enrolled;
@@ -215,8 +220,8 @@ fn is_missing(department_id: Option<DepartmentId>, found: &Rows) -> Result<bool,
 
 /// Finds a course, with the viewer's enrolment.
 #[must_use]
-pub fn find(id: CourseId, viewer: Option<UserId>) -> Read<Option<CourseRow>> {
-    Read::of(query(SELECT).bind("course_id", id).bind("viewer_id", viewer), Rows::first)
+pub fn find(id: CourseId, viewer: Option<&Viewer>) -> Read<Option<CourseRow>> {
+    Read::of(Viewer::bind_any(viewer, query(SELECT).bind("course_id", id)), Rows::first)
 }
 
 /// The place of a course for which access was granted. If the course was moved concurrently, the caller may have no
@@ -268,7 +273,7 @@ pub async fn update(
     };
     let record = audit::insert(RECORD_CHANGE, request, EventType::CourseChanged);
     let record = change(place.bind(record)).bind("actor_id", actor);
-    let update = change(place.query(UPDATE)).bind("nonce", request.stamp.nonce()).bind("viewer_id", actor);
+    let update = Viewer::User(actor).bind(change(place.query(UPDATE)).bind("nonce", request.stamp.nonce()));
     let department = departments::present(place.university_id, new_department_id);
     let statements = [record, update, department, present(place.id)];
     let [_, rows, department, course] = match store.batch(statements).await {

@@ -10,6 +10,7 @@ use crate::ports::{DbError, Rows, query};
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
 use crate::store::authz::grants::role_names;
+use crate::store::authz::viewer::{Viewer, caller_id};
 use crate::store::campus::deletion_marks;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
@@ -69,15 +70,18 @@ const SELECT: &str = concat!("SELECT ", columns!(), " FROM enrollments WHERE id 
 
 /// Nothing is listed for a caller without a fitting role: the limit is zero then. The list is read before access is
 /// decided, and a caller that will be refused must not cost rows.
-const SELECT_OF_COURSE: &str = "
-    SELECT e.id, e.course_id, e.user_id, e.created_at, u.email, u.full_name
+const SELECT_OF_COURSE: &str = concat!(
+    "SELECT e.id, e.course_id, e.user_id, e.created_at, u.email, u.full_name
     FROM enrollments AS e JOIN users AS u ON u.id = e.user_id
     WHERE e.course_id = :course_id AND e.id > :after ORDER BY e.id LIMIT :limit * EXISTS (
         SELECT 1 FROM courses AS c JOIN user_university_roles AS own
-          ON own.user_id = :caller_id AND coalesce(own.university_id, 0) IN (0, c.university_id)
+          ON own.user_id = ",
+    caller_id!(),
+    " AND coalesce(own.university_id, 0) IN (0, c.university_id)
         WHERE c.id = :course_id AND instr(:roles, '\"' || own.role || '\"') > 0
           AND coalesce(own.department_id, 0) IN (0, coalesce(c.department_id, 0))
-    )";
+     )"
+);
 
 /// The end of an enrolment by another user than its owner; the event is about the owner.
 const RECORD_END: &str = insert_event! {
@@ -167,9 +171,14 @@ pub fn find(id: EnrollmentId) -> Read<Option<EnrollmentRow>> {
 
 /// Lists the enrolments in a course, for a caller with one of these roles where the course is.
 #[must_use]
-pub fn of_course(course_id: CourseId, caller: UserId, roles: &[Role], page: PageRequest) -> Read<Page<ParticipantRow>> {
+pub fn of_course(
+    course_id: CourseId,
+    viewer: &Viewer,
+    roles: &[Role],
+    page: PageRequest,
+) -> Read<Page<ParticipantRow>> {
     let select = page.query(SELECT_OF_COURSE).bind("course_id", course_id);
-    let select = select.bind("caller_id", caller).bind("roles", role_names(roles));
+    let select = viewer.bind(select).bind("roles", role_names(roles));
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get())))
 }
 

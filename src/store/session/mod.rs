@@ -17,6 +17,7 @@ use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::insertion::event_window;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
+use crate::store::authz::viewer::Viewer;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
@@ -162,9 +163,9 @@ fn select_live(sql: &'static str, user_id: UserId, current: Option<SessionId>, n
 /// Lists the usable sessions of any user, newest first; `None` if there is no such user, or the caller does not administer
 /// the platform.
 #[must_use]
-pub fn live_of(user_id: UserId, caller: UserId, now: Timestamp) -> Read<Option<Vec<SessionRow>>> {
-    let sessions = select_live(SELECT_LIVE_FOR_ADMIN, user_id, None, now).bind("caller_id", caller);
-    let owner = query(SELECT_OWNER).bind("user_id", user_id).bind("caller_id", caller);
+pub fn live_of(user_id: UserId, viewer: &Viewer, now: Timestamp) -> Read<Option<Vec<SessionRow>>> {
+    let sessions = viewer.bind(select_live(SELECT_LIVE_FOR_ADMIN, user_id, None, now));
+    let owner = viewer.bind(query(SELECT_OWNER).bind("user_id", user_id));
     let read = Read::of(sessions, Rows::all).and(Read::of(owner, Rows::first::<IdRow>));
     read.map(|(sessions, owner)| owner.map(|_| sessions))
 }

@@ -10,6 +10,7 @@ use crate::ports::{DbError, Statement, query};
 use crate::store::audit;
 use crate::store::audit::{Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_sees_university;
+use crate::store::authz::viewer::Viewer;
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -113,8 +114,8 @@ pub async fn create(
 
 /// Lists the departments of a university. The page is empty unless the caller may see the university.
 #[must_use]
-pub fn list(university_id: UniversityId, caller: UserId, page: PageRequest) -> Read<Page<DepartmentRow>> {
-    let select = page.query(SELECT_ALL).bind("university_id", university_id).bind("caller_id", caller);
+pub fn list(university_id: UniversityId, viewer: &Viewer, page: PageRequest) -> Read<Page<DepartmentRow>> {
+    let select = viewer.bind(page.query(SELECT_ALL).bind("university_id", university_id));
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &DepartmentRow| row.id.get())))
 }
 

@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::store::audit;
 use crate::store::audit::{Event, RequestInfo, insert_event, insert_events, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
+use crate::store::authz::viewer::{Viewer, caller_id};
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -78,7 +79,9 @@ const SELECT_OF_CALLER: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM universities
-     WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = :caller_id) AND id > :after
+     WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = ",
+    caller_id!(),
+    ") AND id > :after
      ORDER BY id LIMIT :limit"
 );
 
@@ -179,9 +182,9 @@ pub struct UniversityPages {
 
 /// Lists universities for a caller.
 #[must_use]
-pub fn list(caller: UserId, page: PageRequest) -> Read<UniversityPages> {
+pub fn list(viewer: &Viewer, page: PageRequest) -> Read<UniversityPages> {
     let list = |sql| {
-        let select = page.query(sql).bind("caller_id", caller);
+        let select = viewer.bind(page.query(sql));
         Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UniversityRow| row.id.get())))
     };
     list(SELECT_ALL).and(list(SELECT_OF_CALLER)).map(|(all, own)| UniversityPages { all, own })

@@ -10,6 +10,8 @@
 //! | 4  | 2          | 4          | yes    |
 //! | 5  | 2          | none       | no     |
 //!
+//! The service account 1 has a key whose secret nothing matches.
+//!
 //! Users go by name, and their roles are written `ROLE`, `ROLE@university` or `ROLE@university/department`.
 
 use std::sync::Arc;
@@ -33,7 +35,11 @@ const PLACES: &str = "
     VALUES (1, 'Physics', 1), (1, 'History', 1), (1, 'Empty', 1), (2, 'Physics', 1);
     INSERT INTO courses (university_id, department_id, title, code, is_public, created_at)
     VALUES (1, 1, 'Optics', 'P1', 1, 1), (1, 1, 'Quanta', 'P2', 0, 1), (1, NULL, 'Rhetoric', 'R1', 1, 1),
-           (2, 4, 'Optics', 'P1', 1, 1), (2, NULL, 'Secrets', 'S1', 0, 1);";
+           (2, 4, 'Optics', 'P1', 1, 1), (2, NULL, 'Secrets', 'S1', 0, 1);
+    INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at)
+    VALUES (1, 'sa_00000000000000000000000000000001', 'Gateway', '[\"authz:check\"]', 1, 1);
+    INSERT INTO api_keys (id, service_account_id, secret_hash, created_at)
+    VALUES (1, 1, printf('%064d', 0), 1);";
 
 /// A user's name, and the user's roles separated by spaces.
 pub type Person = (&'static str, &'static str);
@@ -96,6 +102,29 @@ impl World {
         self.service.db.one("SELECT max(id) FROM enrollments")
     }
 
+    /// Adds a key of a user, whose secret nothing matches.
+    pub fn add_key(&self, name: &str, id: i64) {
+        let user = self.id(name);
+        self.service.db.execute(&format!(
+            "INSERT INTO api_keys (id, user_id, name, permissions, secret_hash, created_at)
+             VALUES ({id}, {user}, 'Key', '[\"universities:view\"]', printf('%064d', 0), 1)"
+        ));
+    }
+
+    /// The request with the newest ids in the places of `{api_key}`, `{account}` and `{service_key}`.
+    pub fn with_newest(&self, request: &str) -> String {
+        let newest = |request: String, place: &str, rows: &str| {
+            if !request.contains(place) {
+                return request;
+            }
+            let id: i64 = self.service.db.one(&format!("SELECT coalesce(max(id), 1) FROM {rows}"));
+            request.replace(place, &id.to_string())
+        };
+        let request = newest(request.to_owned(), "{api_key}", "api_keys WHERE user_id IS NOT NULL");
+        let request = newest(request, "{service_key}", "api_keys WHERE service_account_id IS NOT NULL");
+        newest(request, "{account}", "service_accounts")
+    }
+
     /// Enables or disables a user.
     pub fn set_active(&self, name: &str, active: bool) {
         self.service.db.execute(&format!("UPDATE users SET is_active = {active} WHERE id = {}", self.id(name)));
@@ -117,10 +146,13 @@ impl World {
         Visitor { service: &self.service, authorization: Some(format!("Bearer {token}")) }
     }
 
-    /// All users, roles, places, courses and enrolments, as text.
+    /// All users, roles, places, courses, enrolments, service accounts and keys, as text.
     pub fn dump(&self) -> String {
-        let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"];
-        let rows = tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id")));
+        let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"]
+            .into_iter()
+            .chain(["service_accounts", "api_keys"]);
+        let rows: Vec<_> =
+            tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id"))).collect();
         serde_json::to_string_pretty(&rows).unwrap()
     }
 }

@@ -9,6 +9,7 @@ import { login, logout, me, newUser, post, refresh, register, send } from "../..
 import { rows } from "../../e2e/support/database.mjs";
 import { decode, forge } from "../../e2e/support/tokens.mjs";
 import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
+import { ofOwnKeys } from "./machine-operations.mjs";
 
 export const OPERATOR_KEY = "growth-operator-71c0d4f2a9b84e35d6c7";
 const OPERATOR = { Authorization: `Bearer ${OPERATOR_KEY}` };
@@ -254,6 +255,7 @@ export const OPERATIONS = [
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "POST", "/users/me/delete", { password: WRONG_PASSWORD }),
   },
+  ...ofOwnKeys(authorized),
   {
     id: "getReadiness",
     status: 200,

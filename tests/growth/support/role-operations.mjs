@@ -20,6 +20,7 @@ import {
   ORDINARY_COURSE,
   ORDINARY_DEPARTMENT,
 } from "./fill-roles.mjs";
+import { ofServiceAccounts } from "./machine-operations.mjs";
 import { emailOf } from "./rows.mjs";
 
 /** Items of a page; one more is read, to know whether there is another page. */
@@ -303,5 +304,6 @@ export const OPERATIONS = [
   ...OF_COURSES,
   ...QUESTIONS,
   ...OF_USERS,
+  ...ofServiceAccounts({ operation, ask, get, page, makes }),
   ...OF_EVENTS,
 ];

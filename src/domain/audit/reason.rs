@@ -1,0 +1,72 @@
+//! The reasons of security events, with their stored names.
+
+use crate::domain::breaker::Command;
+
+/// Why an event happened: the cause of a refusal, or how a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The address has an account already.
+    EmailTaken,
+    /// The client's network has used up its limit.
+    RateLimited,
+    /// No account has the address.
+    UnknownUser,
+    /// The password is not the account's.
+    WrongPassword,
+    /// The account's throttle refuses every password, right or wrong, after too many failures.
+    Throttled,
+    /// A concurrent change invalidated the check before the write. The throttle began to block, the password changed,
+    /// the account was disabled, or a university or the platform would lose its last administrator.
+    Overtaken,
+    /// The account is disabled.
+    Disabled,
+    /// The session of the token has ended.
+    Revoked,
+    /// The same refresh token was presented again within the retry interval. No longer written, like `Refreshed`.
+    Retry,
+    /// The user's oldest session was evicted to make room for a new one.
+    Limit,
+}
+
+impl Reason {
+    /// Every reason, for tests.
+    pub const ALL: [Self; 10] = [
+        Self::EmailTaken,
+        Self::RateLimited,
+        Self::UnknownUser,
+        Self::WrongPassword,
+        Self::Throttled,
+        Self::Overtaken,
+        Self::Disabled,
+        Self::Revoked,
+        Self::Retry,
+        Self::Limit,
+    ];
+
+    /// The name, as stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmailTaken => "email_taken",
+            Self::RateLimited => "rate_limited",
+            Self::UnknownUser => "unknown_user",
+            Self::WrongPassword => "wrong_password",
+            Self::Throttled => "throttled",
+            Self::Overtaken => "overtaken",
+            Self::Disabled => "disabled",
+            Self::Revoked => "revoked",
+            Self::Retry => "retry",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// The name of an operator's command, as stored and shown in place of a reason.
+#[must_use]
+pub const fn command_name(command: Command) -> &'static str {
+    match command {
+        Command::Closed => "closed",
+        Command::Open => "open",
+        Command::Automatic => "automatic",
+    }
+}

@@ -1,0 +1,61 @@
+//! The requests of the access matrix, which is in `rbac_matrix`.
+
+/// The request for each line of the matrix. Lines that grant or remove a role name the role instead.
+pub const REQUESTS: &str = r#"
+logoutAll               POST /auth/logout-all
+listSessions            GET /auth/sessions
+endSession              DELETE /auth/sessions/{session}
+getCurrentUser          GET /users/me
+updateProfile           PATCH /users/me {"full_name": "Somebody"}
+changePassword          PUT /users/me/password {"current_password": "correct horse battery staple", "new_password": "another thing"}
+exportData              GET /users/me/export
+deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
+deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
+listUniversities        GET /universities
+createUniversity        POST /universities {"name": "New", "slug": "new"}
+getUniversity           GET /universities/1
+updateUniversity        PATCH /universities/1 {"name": "New"}
+deleteUniversity        DELETE /universities/1
+listDepartments         GET /universities/1/departments
+createDepartment        POST /universities/1/departments {"name": "New"}
+deleteDepartment        DELETE /universities/1/departments/3
+listRoles               GET /universities/1/roles
+listUniversityCourses   GET /universities/1/courses
+createCourse            POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+createCourse in 1       POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true, "department_id": 1}
+listCourses             GET /courses
+getCourse public        GET /courses/1
+getCourse unpublished   GET /courses/2
+updateCourse            PATCH /courses/3 {"title": "New"}
+updateCourse in 1       PATCH /courses/1 {"title": "New"}
+deleteCourse            DELETE /courses/3
+deleteCourse in 1       DELETE /courses/1
+listEnrollments         GET /courses/3/enrollments
+listEnrollments in 1    GET /courses/1/enrollments
+enroll                  POST /courses/3/enrollments
+enroll in 1             POST /courses/1/enrollments
+enroll unpublished      POST /courses/2/enrollments
+getEnrollment           GET /enrollments/2
+getEnrollment in 1      GET /enrollments/1
+endEnrollment           DELETE /enrollments/2
+endEnrollment in 1      DELETE /enrollments/1
+checkPermission         POST /authz/check {"permission": "universities:view", "university_id": 1}
+adminListUsers          GET /admin/users
+adminGetUser            GET /admin/users/{plain}
+adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
+adminDeleteUser         DELETE /admin/users/{plain}
+adminEndSessions        POST /admin/users/{plain}/logout
+adminUnlockUser         POST /admin/users/{plain}/unlock
+adminListSessions       GET /admin/users/{plain}/sessions
+adminListEvents         GET /admin/audit-events
+listApiKeys             GET /users/me/api-keys
+createApiKey            POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
+withdrawApiKey          DELETE /users/me/api-keys/7
+adminListServiceAccounts  GET /admin/service-accounts
+adminCreateServiceAccount  POST /admin/service-accounts {"name": "New", "scopes": []}
+adminGetServiceAccount  GET /admin/service-accounts/1
+adminUpdateServiceAccount  PATCH /admin/service-accounts/1 {"is_active": false}
+adminDeleteServiceAccount  DELETE /admin/service-accounts/1
+adminListServiceKeys    GET /admin/service-accounts/1/keys
+adminCreateServiceKey   POST /admin/service-accounts/1/keys
+adminWithdrawServiceKey  DELETE /admin/service-accounts/1/keys/1"#;
