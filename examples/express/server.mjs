@@ -77,6 +77,7 @@ async function isActive(token) {
     method: "POST",
     headers: { Authorization: `Basic ${Buffer.from(`${CLIENT_ID}:${CLIENT_KEY}`).toString("base64")}` },
     body: new URLSearchParams({ token }),
+    redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) {

@@ -79,7 +79,7 @@ def current_user(
         raise unauthorized("Bearer")
     try:
         return verify(credentials.credentials)
-    except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError) as error:
+    except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
         raise unavailable(error) from error
     except jwt.PyJWTError as error:
         raise unauthorized('Bearer error="invalid_token"') from error
@@ -91,7 +91,8 @@ def is_active(token: str) -> bool:
         INTROSPECTION_URL, data={"token": token}, auth=(CLIENT_ID, CLIENT_KEY), timeout=TIMEOUT_SECONDS
     )
     response.raise_for_status()
-    return response.json().get("active") is True
+    answer = response.json()
+    return isinstance(answer, dict) and answer.get("active") is True
 
 
 def user_of_live_session(user: Annotated[User, Depends(current_user)]) -> User:

@@ -43,16 +43,17 @@ for (const algorithm of ["EdDSA", "ES256"]) {
     let world;
     let person;
     let tokens;
+    const started = [];
 
     before(async () => {
-      world = await startWorld(algorithm);
+      world = await startWorld(algorithm, started);
       person = await signUp(world.service);
       const stranger = await signUp(world.foreign);
       const key = await currentKey(world.service);
       const published = JSON.parse((await send(world.service, "/.well-known/jwks.json")).text).keys;
       tokens = cases({ person, stranger, key, published });
     });
-    after(() => world?.stop());
+    after(() => Promise.all(started.map((each) => each.stop())));
 
     for (const name of SERVERS) {
       test(`${name}: tokens of users are accepted, all others are refused`, async () => {

@@ -99,6 +99,7 @@ async function isActive(env: Bindings, token: string): Promise<boolean> {
     method: "POST",
     headers: { Authorization: `Basic ${btoa(`${env.CLIENT_ID ?? ""}:${env.CLIENT_KEY ?? ""}`)}` },
     body: new URLSearchParams({ token }),
+    redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) {

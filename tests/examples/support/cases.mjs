@@ -76,7 +76,7 @@ export function cases({ person, stranger, key, published }) {
       "without a signature, in other letters": `${encode({ ...header, alg: "nOnE" })}.${body}.`,
       "with the signature left out": `${head}.${body}.`,
       "with a signature of zeros": `${head}.${body}.${Buffer.alloc(64).toString("base64url")}`,
-      "with the signature of another token": `${head}.${encode({ ...claims, sub: "2" })}.${signature}`,
+      "with the signature of the token of another user": `${head}.${encode({ ...claims, sub: "999" })}.${signature}`,
       "of two parts": `${head}.${body}`,
       "of four parts": `${person.access}.${signature}`,
       "not a token": "token",

@@ -35,9 +35,13 @@ export function settingsFor({ origin }, { client_id: CLIENT_ID, key: CLIENT_KEY 
   };
 }
 
-/** Starts each example with these settings: `{hono: {origin, stop}, express: …}`. */
-export async function startServers(settings) {
-  const starts = NAMES.map(async (name) => [name, await (name === "hono" ? startWorker(settings) : startProgram(name, settings))]);
+/** Starts each example with these settings: `{hono: {origin, stop}, …}`. Each goes into `started` too. */
+export async function startServers(settings, started) {
+  const starts = NAMES.map(async (name) => {
+    const server = await (name === "hono" ? startWorker(settings) : startProgram(name, settings));
+    started.push(server);
+    return [name, server];
+  });
   return Object.fromEntries(await Promise.all(starts));
 }
 
@@ -92,5 +96,5 @@ export function boundWorker({ client_id: CLIENT_ID, key: CLIENT_KEY }) {
 
 /** The address of that Worker. */
 export async function boundServer({ miniflare }) {
-  return { origin: (await miniflare.unsafeGetDirectURL(BOUND)).origin, stop() {} };
+  return { origin: (await miniflare.unsafeGetDirectURL(BOUND)).origin };
 }

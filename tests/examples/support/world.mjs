@@ -5,24 +5,27 @@ import { startService } from "../../e2e/support/service.mjs";
 import { stateFolder } from "../../e2e/support/start.mjs";
 import { boundServer, boundWorker, NAMES, settingsFor, startServers } from "./servers.mjs";
 
-const OPERATOR_KEY = "operator-key-of-the-examples-0123456789";
+const OPERATOR_KEY = "operator-key-of-resource-servers-0123456789";
 
 /** All variants of the examples. */
 export const SERVERS = ["hono with a service binding", ...NAMES];
 
-/** Starts all of it. The service account is made first, since the Worker with a binding starts with edge-auth. */
-export async function startWorld(algorithm) {
+/** Starts all of it; each part goes into `started`. The service account is made first, since a Worker starts with edge-auth. */
+export async function startWorld(algorithm, started) {
   const settings = { ALGORITHM: algorithm, SIGNING_KEY_AHEAD_HOURS: "0", OPERATOR_KEY };
+  const start = async (options) => {
+    const service = await startService(options);
+    started.push(service);
+    return service;
+  };
   const state = stateFolder();
-  const first = await startService({ state, settings });
+  const first = await start({ state, settings });
   const account = await serviceAccount(first);
   await first.stop();
-  const service = await startService({ state, settings, workers: [boundWorker(account)] });
-  const foreign = await startService({ settings: { ...settings, SECRET_KEY: "another-secret-of-another-deployment" } });
-  const servers = await startServers(settingsFor(service, account));
-  servers[SERVERS[0]] = await boundServer(service);
-  const stop = () => Promise.all([...Object.values(servers), service, foreign].map((started) => started.stop()));
-  return { service, foreign, servers, account, stop };
+  const service = await start({ state, settings, workers: [boundWorker(account)] });
+  const foreign = await start({ settings: { ...settings, SECRET_KEY: "another-deployment-0123456789abcdef" } });
+  const servers = await startServers(settingsFor(service, account), started);
+  return { service, foreign, account, servers: { ...servers, [SERVERS[0]]: await boundServer(service) } };
 }
 
 /** A service account with the scope that introspection needs. */
