@@ -146,7 +146,7 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	@cargo clippy --quiet --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
 		--target-dir target/hashing/lint -- --deny warnings
 	@$(TOOL_PROFILE) cargo clippy --quiet --locked --manifest-path scripts/bindgen/Cargo.toml --target-dir .tools/target -- --deny warnings
-	@cargo clippy --quiet --locked --manifest-path examples/axum/Cargo.toml --target-dir target/examples -- --deny warnings
+	@$(TOOL_PROFILE) cargo clippy --quiet --locked --manifest-path examples/axum/Cargo.toml --target-dir target/examples -- --deny warnings
 	@tsc --project examples/hono/tsconfig.json
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib

@@ -95,11 +95,10 @@ for (const algorithm of ["EdDSA", "ES256"]) {
         const key = await currentKey(world.service);
         const { header, claims } = decode(person.access);
         const before = world.service.logs(isKeySet).length;
-        const kids = Array.from({ length: 40 }, (_, index) => `unknown-${index}`);
-        const answers = await Promise.all(
-          kids.map((kid) => profile(world.servers[name], signed(key, { ...header, kid }, claims))),
-        );
-        answers.forEach(({ status }) => assert.equal(status, 401));
+        for (let index = 0; index < 40; index += 1) {
+          const token = signed(key, { ...header, kid: `unknown-${index}` }, claims);
+          assert.equal((await profile(world.servers[name], token)).status, 401);
+        }
         const count = world.service.logs(isKeySet).length - before;
         assert.ok(count <= 1, `${count} requests`);
       });
