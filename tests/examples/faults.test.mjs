@@ -7,6 +7,8 @@ import { after, before, test } from "node:test";
 
 import { send, signUp } from "../e2e/support/client.mjs";
 import { startService } from "../e2e/support/service.mjs";
+import { decode } from "../e2e/support/tokens.mjs";
+import { otherKeys, signedBy } from "./support/keys.mjs";
 import { NAMES, settingsFor, startServers } from "./support/servers.mjs";
 import { profile, transfer } from "./support/world.mjs";
 
@@ -98,5 +100,21 @@ test("a key set that cannot be read is no fault of the token, and is read again"
   await new Promise((resolve) => setTimeout(resolve, 1100));
   for (const name of NAMES) {
     assert.equal((await profile(servers[name], person.access)).status, 200, name);
+  }
+});
+
+test("a key of another algorithm in the key set verifies nothing", async () => {
+  const others = otherKeys();
+  const { keys } = JSON.parse(answers["/good-keys"][2]);
+  answers["/more-keys"] = [200, JSON_TYPE, JSON.stringify({ keys: [...keys, ...others.map(({ jwk }) => jwk)] })];
+  const servers = await serversWith("/more-keys");
+  const { header, claims } = decode(person.access);
+  for (const name of NAMES) {
+    assert.equal((await profile(servers[name], person.access)).status, 200, name);
+    for (const { jwk, sign } of others) {
+      const token = signedBy(sign, { ...header, alg: jwk.alg, kid: jwk.kid }, claims);
+      const { status, challenge } = await profile(servers[name], token);
+      assert.deepEqual([status, challenge], [401, INVALID], `${name}: ${jwk.alg}`);
+    }
   }
 });

@@ -37,7 +37,7 @@ export function cases({ person, stranger, key, published }) {
       "with a type that is written out": withHeader({ typ: "application/at+jwt" }),
     },
     refused: {
-      "expired": withClaims({ iat: now() - 1000, exp: now() - 100 }),
+      "expired": withClaims({ iat: now() - 1000, exp: now() - 30 }),
       "without an end": withClaims({ exp: undefined }),
       "valid in the future": withClaims({ nbf: now() + 1000 }),
       "for another audience": withClaims({ aud: "billing" }),
@@ -56,6 +56,7 @@ export function cases({ person, stranger, key, published }) {
       "of no session": withClaims({ sid: undefined }),
       "of a session that is a number": withClaims({ sid: 1 }),
       "of no user": withClaims({ sub: undefined }),
+      "of a user that is a number": withClaims({ sub: 1 }),
       "of a user below zero": withClaims({ sub: "-1" }),
       "of a user with a sign": withClaims({ sub: "+1" }),
       "of a user with leading zeros": withClaims({ sub: "01" }),

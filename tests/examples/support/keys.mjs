@@ -1,5 +1,5 @@
 // The signing key of a service, decrypted from its database: a token that only one check refuses must be signed well.
-import { createDecipheriv, createPrivateKey, generateKeyPairSync, hkdfSync, sign } from "node:crypto";
+import { createDecipheriv, createHmac, createPrivateKey, generateKeyPairSync, hkdfSync, randomBytes, sign } from "node:crypto";
 
 import { rows } from "../../e2e/support/database.mjs";
 import { SECRET_KEY } from "../../e2e/support/service.mjs";
@@ -29,9 +29,24 @@ export function strangersKey({ algorithm, kid }) {
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
+/** A key pair for RS256, and a secret for HS256, as members of a key set, with functions that sign. */
+export function otherKeys() {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const secret = randomBytes(32);
+  return [
+    { jwk: { ...publicKey.export({ format: "jwk" }), alg: "RS256" }, sign: (text) => sign("sha256", text, privateKey) },
+    { jwk: { kty: "oct", k: secret.toString("base64url"), alg: "HS256" }, sign: (text) => createHmac("sha256", secret).update(text).digest() },
+  ].map((key, index) => ({ ...key, jwk: { ...key.jwk, kid: `other-${index}`, use: "sig" } }));
+}
+
 /** Signs any header and claims; members that are `undefined` are left out. */
 export function signed({ algorithm, privateKey }, header, claims) {
-  const text = `${encode(header)}.${encode(claims)}`;
   const key = { key: privateKey, dsaEncoding: "ieee-p1363" };
-  return `${text}.${sign(algorithm === "EdDSA" ? null : "sha256", Buffer.from(text), key).toString("base64url")}`;
+  return signedBy((text) => sign(algorithm === "EdDSA" ? null : "sha256", text, key), header, claims);
+}
+
+/** The same, by a function that signs bytes. */
+export function signedBy(signer, header, claims) {
+  const text = `${encode(header)}.${encode(claims)}`;
+  return `${text}.${signer(Buffer.from(text)).toString("base64url")}`;
 }
