@@ -8,7 +8,7 @@ import { made } from "../e2e/support/roles.mjs";
 import { decode } from "../e2e/support/tokens.mjs";
 import { cases } from "./support/cases.mjs";
 import { currentKey, signed } from "./support/keys.mjs";
-import { profile, rotate, SERVERS, startWorld, transfer } from "./support/world.mjs";
+import { profile, rotate, SERVERS, serviceToken, startWorld, transfer } from "./support/world.mjs";
 
 const INVALID = 'Bearer error="invalid_token"';
 /** Longer than the time for which an example does not read the key set again. */
@@ -51,7 +51,7 @@ for (const algorithm of ["EdDSA", "ES256"]) {
       const stranger = await signUp(world.foreign);
       const key = await currentKey(world.service);
       const published = JSON.parse((await send(world.service, "/.well-known/jwks.json")).text).keys;
-      tokens = cases({ person, stranger, key, published });
+      tokens = cases({ person, stranger, machine: await serviceToken(world), key, published });
     });
     after(() => Promise.all(started.map((each) => each.stop())));
 

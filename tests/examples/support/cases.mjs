@@ -16,11 +16,12 @@ function hmacSigned(header, claims, secret) {
  * @param {object} given
  * @param {object} given.person a user of the service, with `access` and `refresh`
  * @param {object} given.stranger a user of another deployment
+ * @param {string} given.machine a token of a service account of the service
  * @param {object} given.key the key that signs, with its private half
  * @param {object[]} given.published the published keys
  * @returns {{accepted: Record<string, string>, refused: Record<string, string>}} tokens by the reason
  */
-export function cases({ person, stranger, key, published }) {
+export function cases({ person, stranger, machine, key, published }) {
   const { header, claims } = decode(person.access);
   const [head, body, signature] = person.access.split(".");
   const withClaims = (changes) => signed(key, header, { ...claims, ...changes });
@@ -50,7 +51,8 @@ export function cases({ person, stranger, key, published }) {
       "of no kind": withClaims({ type: undefined }),
       "of the general type": withHeader({ typ: "JWT" }),
       "without a type": withHeader({ typ: undefined }),
-      "of a service account": withClaims({ ...service, type: "service" }),
+      "of a service account": machine,
+      "of a service account by its claims alone": withClaims({ ...service, type: "service" }),
       "of a service account, as an access token": withClaims(service),
       "of a service account with a session": withClaims({ ...service, sid: claims.sid }),
       "of no session": withClaims({ sid: undefined }),

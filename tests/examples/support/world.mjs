@@ -36,6 +36,16 @@ async function serviceAccount(service) {
   return made(asUser(service, access, "POST", "/admin/service-accounts", { name: "Examples", scopes: ["introspect"] }));
 }
 
+/** An access token of that service account. */
+export async function serviceToken({ service, account }) {
+  const headers = {
+    Authorization: `Basic ${btoa(`${account.client_id}:${account.key}`)}`,
+    "Content-Type": "application/x-www-form-urlencoded",
+  };
+  const answer = await made(send(service, "/oauth/token", { method: "POST", headers, body: "grant_type=client_credentials" }));
+  return answer.access_token;
+}
+
 /** Turns the signing keys. */
 export function rotate(service) {
   return made(post(service, "/operator/signing-keys", { action: "rotate" }, { Authorization: `Bearer ${OPERATOR_KEY}` }));
