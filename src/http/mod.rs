@@ -44,7 +44,7 @@ use crate::service::keys::upkeep;
 use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, Configured, RequestContext};
-use kit::{access, cors, headers, refusal};
+use kit::{access, cors, headers, oauth_error, refusal};
 use platform::document;
 
 /// The service of one deployment: built once per isolate.
@@ -86,6 +86,7 @@ impl App {
         let has_own_cors = path.contains(document::WELL_KNOWN);
         let is_plain = has_own_cors || cors::is_plain_options(&request);
         let router = if is_plain { &self.plain_router } else { &self.router };
+        let is_oauth = oauth_error::is_used_at(&method, request.uri().path(), &self.presentation.base_path);
         let is_https = request.uri().scheme_str() == Some("https");
         let store = ports.store.clone();
         let (started, clock) = (ports.now.get(), ports.clock);
@@ -96,7 +97,7 @@ impl App {
                 tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
             }
             let Ok(mut response) = router.clone().oneshot(request).await;
-            refusal::render(&mut response, &request_id, &self.presentation.app_name);
+            refusal::render(&mut response, &request_id, &self.presentation.app_name, is_oauth);
             headers::add(&mut response, &request_id, is_https);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();

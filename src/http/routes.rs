@@ -30,7 +30,7 @@ use crate::http::kit::access::{Rule, guarded};
 use crate::http::kit::operation::{Handler as _, Operation, fetching, responding};
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
-use crate::http::machine::{api_keys, service_accounts, service_keys};
+use crate::http::machine::{api_keys, oauth, service_accounts, service_keys};
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
@@ -243,6 +243,10 @@ routes! {
         Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::create;
     DELETE "/admin/service-accounts/{id}/keys/{key_id}" adminWithdrawServiceKey
         Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::withdraw;
+
+    POST   "/oauth/token"        issueToken      Public [Service]             => oauth::token;
+    POST   "/oauth/introspect"   introspect      Client + Service(Introspect) [Service, Service] => oauth::introspect;
+    POST   "/oauth/revoke"       revoke          Client + Service(Introspect) [Service, Service] => oauth::revoke;
 
     GET    "/health"             getHealth       Public [Unlimited]           => health::health;
     GET    "/health/ready"       getReadiness    Public [Ready]               => health::ready;

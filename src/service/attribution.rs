@@ -10,7 +10,8 @@ use crate::domain::keys::ring::SignedBy;
 use crate::domain::problem::Code;
 use crate::domain::session::authority::Presented;
 use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
-use crate::service::keys::verifying::verify_access as verify_access_token;
+use crate::service::keys::verifying;
+use crate::service::keys::verifying::AccessClaims;
 use crate::service::{Context, Error};
 
 /// Notes the account that a request is about, before the request proves to come from its owner.
@@ -30,22 +31,29 @@ pub(in crate::service) fn note_key(key_id: ApiKeyId) {
 pub(in crate::service) fn verify_refresh(ctx: &Context<'_>, text: &str) -> Result<TokenClaims, TokenFault> {
     let presented = presented(ctx, text).ok_or(TokenFault::Invalid)?;
     let verified = ctx.tokens.claims(TokenKind::Refresh, &presented, None, ctx.now());
-    note_claims(&verified);
+    if let Ok(claims) | Err(TokenFault::Expired(claims)) = &verified {
+        note_claims(claims);
+    }
     verified
 }
 
-/// The same for an access token.
+/// The same for an access token, of a user or of a service account.
 ///
 /// # Errors
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`; [`Error`] otherwise.
-pub(in crate::service) async fn verify_access(ctx: &Context<'_>, text: &str) -> Result<(TokenClaims, SignedBy), Error> {
+pub(in crate::service) async fn verify_access(
+    ctx: &Context<'_>,
+    text: &str,
+) -> Result<(AccessClaims, SignedBy), Error> {
     let presented = presented(ctx, text).ok_or(Code::TokenInvalid)?;
-    let verified = verify_access_token(ctx, &presented).await?;
-    note_claims(&verified);
-    let claims = verified.map_err(|fault| match fault {
-        TokenFault::Invalid => Code::TokenInvalid,
-        TokenFault::Expired(_) => Code::TokenExpired,
-    })?;
+    let claims = verifying::verify_access(ctx, &presented).await?.ok_or(Code::TokenInvalid)?;
+    match &claims {
+        AccessClaims::User(claims) => note_claims(claims),
+        AccessClaims::Service(claims) => note_key(claims.key_id),
+    }
+    if claims.expires_at() <= ctx.now() {
+        return Err(Code::TokenExpired.into());
+    }
     Ok((claims, presented.signed_by()))
 }
 
@@ -56,9 +64,7 @@ fn presented<'a>(ctx: &'a Context<'_>, text: &'a str) -> Option<Presented<'a>> {
     Some(presented)
 }
 
-fn note_claims(verified: &Result<TokenClaims, TokenFault>) {
-    if let Ok(claims) | Err(TokenFault::Expired(claims)) = verified {
-        let (user_id, session_id) = (claims.user_id.get(), claims.session_id.get());
-        tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id);
-    }
+fn note_claims(claims: &TokenClaims) {
+    let (user_id, session_id) = (claims.user_id.get(), claims.session_id.get());
+    tracing::record_all!(Span::current(), user_id = user_id, session_id = session_id);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::limits::storage::{Growth, StorageState};
 use crate::domain::limits::throttle::HashKey;
+use crate::domain::machine::oauth::OAuthError;
 use crate::domain::password::Password;
 use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
@@ -132,6 +133,9 @@ pub enum Error {
     /// A token names a key that this isolate does not know, and that it may not look up yet.
     #[error("the key of the token is not known yet")]
     KeyNotKnownYet,
+    /// An error that only the OAuth endpoints have.
+    #[error("{}", .0.as_str())]
+    OAuth(OAuthError),
     /// A token could not be written.
     #[error("signing: {0}")]
     Signing(#[from] jwt_compact::CreationError),

@@ -8,11 +8,12 @@ use serde_json::json;
 use crate::support::contract::DESCRIPTION;
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
-/// Every path with a public POST that reads a body. (Authenticated routes share the reader.)
+/// Every path with a public POST that reads a JSON body. (Authenticated routes share the reader.)
 fn paths() -> Vec<&'static str> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let is_public = |item: &serde_json::Value| item["post"]["security"].is_null();
-    let paths = paths.iter().filter(|(_, item)| item["post"]["requestBody"].is_object() && is_public(item));
+    let takes_json = |item: &serde_json::Value| item["post"]["requestBody"]["content"]["application/json"].is_object();
+    let paths = paths.iter().filter(|(_, item)| takes_json(item) && is_public(item));
     paths.map(|(path, _)| path.as_str()).collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use edge_auth::domain::audit::EventType;
 use edge_auth::domain::authz::{Permission, Role};
+use edge_auth::domain::machine::oauth::OAuthError;
 use edge_auth::domain::machine::scope::Scope;
 use edge_auth::domain::problem::{Code, FaultKind};
 use edge_auth::http::ProtocolError;
@@ -44,13 +45,14 @@ fn the_description_requires_a_token_exactly_where_the_route_table_does() {
             // The token is optional and a bad one counts as none, so there is no 401.
             Access::OptionalUser => (json!([{}, {"accessToken": []}]), ""),
             Access::User | Access::Permit(..) => (json!([{"accessToken": []}]), "#/components/responses/Unauthorized"),
+            Access::Client => (json!([{"clientBasic": []}]), "#/components/responses/OAuthInvalidClient"),
             Access::Operator => (json!([{"operatorKey": []}]), "#/components/responses/OperatorUnauthorized"),
         };
         if route.accepted.takes_keys() {
             scheme.as_array_mut().unwrap().push(json!({"apiKey": []}));
         }
         if route.accepted.scope().is_some() {
-            scheme.as_array_mut().unwrap().push(json!({"serviceKey": []}));
+            scheme.as_array_mut().unwrap().extend([json!({"serviceKey": []}), json!({"serviceToken": []})]);
         }
         assert_eq!(operation["security"], scheme, "{method} {path}");
         if route.access != Access::Public {
@@ -90,6 +92,7 @@ fn described_enums_match_the_code() {
     let described = listed("Permission").into_iter().filter(|name| is_built(name));
     assert_eq!(described.collect::<Vec<_>>(), permissions);
     assert_eq!(listed("Scope"), Scope::ALL.map(Scope::as_str));
+    assert_eq!(listed("OAuthError/properties/error"), OAuthError::ALL.map(OAuthError::as_str));
 }
 
 /// The codes with messages that may be more specific than the one in the error table.
@@ -117,6 +120,11 @@ fn every_error_example_has_the_services_message() {
     let mut shown = BTreeSet::new();
     for (name, example) in DESCRIPTION["components"]["examples"].as_object().unwrap() {
         let error = &example["value"]["error"];
+        if let Some(code) = error.as_str() {
+            let known = OAuthError::ALL.into_iter().find(|known| known.as_str() == code).unwrap();
+            assert_eq!(example["value"]["error_description"], known.description(), "{name}");
+            continue;
+        }
         let Some(row) = errors().into_iter().find(|row| error["code"] == row.code) else {
             assert!(error.is_null(), "{name} has an unknown code");
             continue;

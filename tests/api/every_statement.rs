@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
+use crate::support::machine;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -114,6 +115,17 @@ async fn ask_all(world: &World) {
     }
 }
 
+/// A service account that revokes a key of a user and one of its own.
+async fn revoke_keys(world: &World) {
+    let ulla = world.sign_in("ulla").await;
+    let made =
+        ulla.ask(r#"POST /users/me/api-keys {"name": "Key", "permissions": ["courses:view"]}"#).await.expect(201);
+    let machine = world.machine();
+    for text in [made.body["key"].as_str().unwrap(), &machine::key()] {
+        machine.ask(&format!("POST /oauth/revoke token={text}")).await.expect(200);
+    }
+}
+
 /// An administrator whose sign-in is not recent.
 async fn step_up(world: &World) {
     let root = world.sign_in("root").await;
@@ -198,6 +210,7 @@ async fn every_statement_of_the_store_is_executed() {
     use_account(&world).await;
     ask_all(&world).await;
     command_breaker(&world).await;
+    revoke_keys(&world).await;
     world.service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     step_up(&world).await;
     let last = world.sign_in("root").await;

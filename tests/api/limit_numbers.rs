@@ -78,7 +78,7 @@ fn calls_per_minute(numbers: &Numbers) -> (u64, u64) {
     let anonymous = |route: &Route| match route.access {
         Access::Public => round_trips(route.operation_id),
         // A well-formed key is looked up, and any client can compute the checksum of one.
-        Access::OptionalUser | Access::User | Access::Permit(..) => 1,
+        Access::OptionalUser | Access::User | Access::Permit(..) | Access::Client => 1,
         Access::Operator => 0,
     };
     let sum = |trips: &dyn Fn(&Route) -> u64| RateLimit::ALL.into_iter().map(|limit| of(limit, trips)).sum();

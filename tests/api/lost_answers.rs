@@ -14,6 +14,8 @@ use edge_auth::store::Store;
 use serde_json::Value;
 
 use crate::support::contract::is_built;
+use crate::support::machine;
+use crate::support::machine::media_type;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{PASSWORD, Reply, clock, draw_from};
@@ -104,7 +106,7 @@ impl Pair {
                 builder = builder.header("Authorization", format!("Bearer {token}"));
             }
             if !body.is_empty() {
-                builder = builder.header("Content-Type", "application/json");
+                builder = builder.header("Content-Type", media_type(path));
             }
             let body = body.replace("PASSWORD", PASSWORD);
             replies.push(world.service.send(builder.body(Body::from(body)).unwrap()).await);
@@ -244,6 +246,22 @@ async fn use_sessions(pair: &Pair) {
     pair.advance(1);
 }
 
+async fn use_machine(pair: &Pair) {
+    for world in [&pair.plain, &pair.lossy] {
+        machine::add(&world.service.db);
+    }
+    let client = format!("client_id={}&client_secret={}", machine::CLIENT_ID, machine::key());
+    pair.send("", 200, &format!("POST /oauth/token grant_type=client_credentials&{client}")).await;
+    let (access, refresh) = pair.sign_in("stu").await;
+    for token in [&refresh, &access, &refresh, &machine::key()] {
+        pair.send(&machine::key(), 200, &format!("POST /oauth/introspect token={token}")).await;
+    }
+    for token in [&refresh, &access, &machine::key()] {
+        pair.send(&machine::key(), 200, &format!("POST /oauth/revoke token={token}")).await;
+    }
+    pair.send(&machine::key(), 401, "POST /oauth/revoke token=nonsense").await;
+}
+
 const KEY_COMMANDS: [(u16, &str); 3] = [
     (200, r#"{"action": "rotate"}"#),
     (200, r#"{"action": "rotate"}"#),
@@ -258,6 +276,7 @@ async fn a_batch_that_is_executed_twice_has_the_effect_and_the_answer_of_one() {
     for (status, body) in KEY_COMMANDS {
         pair.send(OPERATOR_KEY, status, &format!("POST /operator/signing-keys {body}")).await;
     }
+    use_machine(&pair).await;
     for _ in 0..8 {
         let wrong = r#"POST /auth/login {"email": "ulla@example.com", "password": "a wrong password"}"#;
         pair.send("", 401, wrong).await;

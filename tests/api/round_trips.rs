@@ -8,6 +8,7 @@ use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 
 use crate::support::PASSWORD;
 use crate::support::contract::is_built;
+use crate::support::machine;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, Visitor, World, address};
 
@@ -38,6 +39,10 @@ const OPERATIONS: &str = r#"
 2 login             anyone   POST /auth/login {"email": "bob@example.com", "password": "PASSWORD"}
 1 refresh           anyone   POST /auth/refresh {"refresh_token": "REFRESH"}
 1 logout            anyone   POST /auth/logout {"refresh_token": "REFRESH"}
+1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
+1 introspect        machine  POST /oauth/introspect token=REFRESH
+1 introspect        machine  POST /oauth/introspect token=nonsense
+2 revoke            machine  POST /oauth/revoke token=REFRESH
 1 listSessions      bob      GET /auth/sessions
 2 endSession        bob      DELETE /auth/sessions/SESSION
 2 logoutAll         bob      POST /auth/logout-all
@@ -122,6 +127,9 @@ pub fn operations() -> impl Iterator<Item = (u64, &'static str, &'static str, &'
 /// The request with a new session of bob's in the place of `REFRESH` and `SESSION`.
 async fn completed(world: &World, request: &str) -> String {
     let request = world.with_newest(&request.replace("PASSWORD", PASSWORD));
+    machine::add(&world.service.db);
+    let client = format!("client_id={}&client_secret={}", machine::CLIENT_ID, machine::key());
+    let request = request.replace("CLIENT", &client);
     if !request.contains("REFRESH") && !request.contains("SESSION") {
         return request;
     }
@@ -136,6 +144,7 @@ pub async fn prepared<'a>(world: &'a World, caller: &str, request: &str) -> (Vis
     let visitor = match caller {
         "anyone" => world.anonymous(),
         "operator" => world.with_token(OPERATOR_KEY),
+        "machine" => world.machine(),
         "expired" => {
             let visitor = world.sign_in("stu").await;
             world.service.advance(3600);

@@ -7,7 +7,7 @@ use edge_auth::store::campus::owned;
 use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
-use edge_auth::store::machine::{presented, service_accounts, service_keys, user_keys};
+use edge_auth::store::machine::{presented, revocation, service_accounts, service_keys, user_keys};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation, token_inputs};
@@ -46,6 +46,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("grants", grants::STATEMENTS),
     ("keys", keys::STATEMENTS),
     ("machine/presented", presented::STATEMENTS),
+    ("machine/revocation", revocation::STATEMENTS),
     ("machine/service_accounts", service_accounts::STATEMENTS),
     ("machine/service_keys", service_keys::STATEMENTS),
     ("machine/user_keys", user_keys::STATEMENTS),

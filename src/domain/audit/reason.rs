@@ -26,11 +26,13 @@ pub enum Reason {
     Retry,
     /// The user's oldest session was evicted to make room for a new one.
     Limit,
+    /// A service account revoked a token or a key of the user.
+    Service,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -41,6 +43,7 @@ impl Reason {
         Self::Revoked,
         Self::Retry,
         Self::Limit,
+        Self::Service,
     ];
 
     /// The name, as stored and shown.
@@ -57,6 +60,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::Retry => "retry",
             Self::Limit => "limit",
+            Self::Service => "service",
         }
     }
 }

@@ -44,6 +44,15 @@ impl Credential {
         }
     }
 
+    /// The permissions of an API key of a user.
+    #[must_use]
+    pub const fn permissions(self) -> Option<PermissionSet> {
+        match self {
+            Self::ApiKey(key) => Some(key.permissions),
+            Self::Session(_) | Self::Service(_) => None,
+        }
+    }
+
     /// The session, if the credential belongs to one.
     #[must_use]
     pub const fn session_id(self) -> Option<SessionId> {

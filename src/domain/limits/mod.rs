@@ -35,11 +35,13 @@ pub enum RateLimit {
     Read,
     /// Changes behind an access token, apart from those above.
     Change,
+    /// Calls of service accounts to the OAuth endpoints: a backend calls for all of its users from one address.
+    Service,
 }
 
 impl RateLimit {
     /// Every rate limit per client network; the deployment needs both bindings of each.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Register,
         Self::Login,
         Self::Refresh,
@@ -50,6 +52,7 @@ impl RateLimit {
         Self::PublicRead,
         Self::Read,
         Self::Change,
+        Self::Service,
     ];
 
     /// The names of its rate-limit bindings in wrangler.toml: for an IPv4 address or a /64 of IPv6, and for a /48, which
@@ -67,6 +70,7 @@ impl RateLimit {
             Self::PublicRead => ["PUBLIC_READ_LIMITER", "PUBLIC_READ_WIDE_LIMITER"],
             Self::Read => ["READ_LIMITER", "READ_WIDE_LIMITER"],
             Self::Change => ["CHANGE_LIMITER", "CHANGE_WIDE_LIMITER"],
+            Self::Service => ["SERVICE_LIMITER", "SERVICE_WIDE_LIMITER"],
         }
     }
 
@@ -75,7 +79,7 @@ impl RateLimit {
     #[must_use]
     pub const fn period_ms(self) -> i64 {
         match self {
-            Self::PublicRead | Self::Read => SHORT_PERIOD_MS,
+            Self::PublicRead | Self::Read | Self::Service => SHORT_PERIOD_MS,
             Self::Register
             | Self::Login
             | Self::Refresh
@@ -115,12 +119,21 @@ pub enum UserLimit {
     AdminRead,
     /// Changes by the administration: a stolen session of an administrator must not erase all users in a minute.
     AdminChange,
+    /// All calls of a service account.
+    Service,
 }
 
 impl UserLimit {
     /// Every rate limit per user; the deployment needs a binding for each.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Change, Self::Password, Self::EndSessions, Self::AdminRead, Self::AdminChange];
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::Change,
+        Self::Password,
+        Self::EndSessions,
+        Self::AdminRead,
+        Self::AdminChange,
+        Self::Service,
+    ];
 
     /// The name of its rate-limit binding in wrangler.toml.
     #[must_use]
@@ -132,6 +145,7 @@ impl UserLimit {
             Self::EndSessions => "END_SESSIONS_LIMITER",
             Self::AdminRead => "ADMIN_READ_LIMITER",
             Self::AdminChange => "ADMIN_CHANGE_LIMITER",
+            Self::Service => "SERVICE_ACCOUNT_LIMITER",
         }
     }
 
@@ -139,7 +153,7 @@ impl UserLimit {
     #[must_use]
     pub const fn period_ms(self) -> i64 {
         match self {
-            Self::Read => SHORT_PERIOD_MS,
+            Self::Read | Self::Service => SHORT_PERIOD_MS,
             Self::Change | Self::Password | Self::EndSessions | Self::AdminRead | Self::AdminChange => LONG_PERIOD_MS,
         }
     }

@@ -62,6 +62,18 @@ impl ScopeSet {
         Scope::ALL.into_iter().filter(move |scope| self.contains(*scope)).map(Scope::as_str)
     }
 
+    /// The names with a space between (RFC 6749 §3.3).
+    #[must_use]
+    pub fn text(self) -> String {
+        self.names().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The scopes that both sets have.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Those of these names that are scopes of this version.
     pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         names.into_iter().filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.as_str() == name)).collect()

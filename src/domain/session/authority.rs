@@ -19,6 +19,7 @@ use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{SecretKeys, key_id};
 use crate::domain::session::elsewhere::Elsewhere;
 use crate::domain::session::role_claims::RoleClaims;
+use crate::domain::session::shown::{ShownClaims, ShownMembers};
 use crate::domain::session::token::{CustomClaims, TokenClaims, TokenFault, TokenKind, verify_times};
 use crate::domain::time::Timestamp;
 
@@ -117,6 +118,15 @@ impl Presented<'_> {
     #[must_use]
     pub fn is_for(&self, algorithm: Algorithm) -> bool {
         self.token.algorithm() == algorithm.as_str()
+    }
+
+    /// The claims as they stand in the token. They are worth nothing before the signature is verified.
+    #[must_use]
+    pub fn shown_claims(&self) -> Option<ShownClaims> {
+        let claims = self.token.deserialize_claims_unchecked::<ShownMembers>().ok()?;
+        let times = [claims.expiration, claims.issued_at].map(|time| time.map(|time| time.timestamp()));
+        let [expires_at, issued_at] = times;
+        Some(ShownClaims { members: claims.custom, exp: expires_at?, iat: issued_at? })
     }
 
     /// The text that was signed, and its signature in base64url.

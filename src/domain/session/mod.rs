@@ -20,6 +20,7 @@ pub mod authority;
 pub mod device_token;
 mod elsewhere;
 pub mod role_claims;
+pub mod shown;
 pub mod token;
 pub mod unresolved;
 
@@ -101,6 +102,16 @@ pub struct RotationState {
     pub user_is_active: bool,
     /// The session that the presented token names; `None` once it has ended.
     pub session: Option<SessionState>,
+}
+
+impl RotationState {
+    /// Can this refresh token be exchanged now?
+    #[must_use]
+    pub fn is_current(&self, presented: &TokenId, now: Timestamp) -> bool {
+        let is_live = |session: &SessionState| session.expires_at > now && session.current.expires_at > now;
+        let session = self.session.as_ref().filter(|session| is_live(session));
+        self.user_is_active && session.is_some_and(|session| session.current.id == *presented)
+    }
 }
 
 /// A session after the statement of a refresh has run.

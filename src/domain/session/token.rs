@@ -9,7 +9,7 @@ use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
-pub(super) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
+pub(in crate::domain) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
 /// The method of a sign-in with a password (RFC 8176 §2).
 const BY_PASSWORD: &str = "pwd";
 
@@ -138,6 +138,6 @@ pub(super) fn verify_times(
     Ok(claims)
 }
 
-pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+pub(in crate::domain) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds(), 0)
 }

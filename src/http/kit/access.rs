@@ -14,6 +14,7 @@ use crate::domain::ids::UniversityId;
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::problem::Code;
 use crate::http::kit::bearer::{bearer_token, challenge};
+use crate::http::kit::client::present_client;
 use crate::http::kit::context::{Configured, Found};
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
 use crate::http::kit::operation::{Operation, Plan, Planned};
@@ -39,6 +40,9 @@ pub enum Access {
     User,
     /// Such a user, with this permission on the resource in the path.
     Permit(Permission, PathResource),
+    /// A service account, as the client of an OAuth endpoint. Its credential is confirmed in the batch that answers the
+    /// request, so the body is read before.
+    Client,
     /// A client with the operator's key. Needs no database, so it works while the database is down.
     Operator,
 }
@@ -55,7 +59,9 @@ impl Rule {
     /// Does the route have the kinds of limits that its access rule needs? The table does not compile otherwise.
     pub(in crate::http) const fn is_limited(self) -> bool {
         match self.access {
-            Access::User | Access::Permit(..) | Access::OptionalUser => matches!(self.limits, Limits::PerUser(..)),
+            Access::User | Access::Permit(..) | Access::OptionalUser | Access::Client => {
+                matches!(self.limits, Limits::PerUser(..))
+            }
             Access::Public | Access::Operator => matches!(self.limits, Limits::Unlimited | Limits::PerNetwork(_)),
         }
     }
@@ -66,13 +72,18 @@ impl Rule {
         let takes_others = self.accepted.takes_keys() || self.accepted.scope().is_some();
         match self.access {
             Access::User | Access::Permit(_, PathResource::Platform) => true,
+            Access::Client => !self.accepted.takes_keys() && self.accepted.scope().is_some(),
             Access::Permit(..) | Access::OptionalUser => self.accepted.scope().is_none(),
             Access::Public | Access::Operator => !takes_others,
         }
     }
 
     fn challenge(self, parts: &Parts) -> Option<BearerChallenge> {
-        (self.access != Access::Public).then(|| challenge(&parts.headers))
+        match self.access {
+            Access::Public => None,
+            Access::Client if bearer_token(&parts.headers).is_none() => Some(BearerChallenge::Basic),
+            _ => Some(challenge(&parts.headers)),
+        }
     }
 }
 
@@ -170,6 +181,7 @@ async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<P
             let demand = target.map(|target| Some(Demand { permission, target }));
             admitted_by_token(demand, rule, plan, parts).await
         }
+        Access::Client => present_client(parts).await,
         Access::Operator => {
             authenticate_operator(&Configured::of(parts)?.service(), bearer_token(&parts.headers))?;
             admitted_without_token(plan, parts).await

@@ -1,7 +1,7 @@
-//! JSON bodies of requests and responses.
+//! Bodies of requests and responses: JSON, and forms at the OAuth endpoints.
 //!
 //! A body is read by the operations that take one, and by them last. So a request that is refused for its path, its rate
-//! or its caller does not wait for its body. One that is too large, late or not declared as JSON is refused before it is
+//! or its caller does not wait for its body. One that is too large, late or not declared as such is refused before it is
 //! parsed. `fields` validates its fields.
 
 use std::error::Error;
@@ -69,10 +69,20 @@ pub(in crate::http) trait FromFields: Sized {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
 }
 
+/// The form of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum BodyKind {
+    Json,
+    /// JSON, or no body at all.
+    OptionalJson,
+    /// `application/x-www-form-urlencoded`, as OAuth has it.
+    Form,
+}
+
 /// A validated body. It must be a handler's last argument.
 pub(in crate::http) trait FromBody: Sized {
-    /// May the body be absent?
-    const IS_OPTIONAL: bool;
+    /// The form in which the operation takes its body.
+    const KIND: BodyKind;
 
     /// Reads the value as [`FromFields::read`] does.
     fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid>;
@@ -82,7 +92,7 @@ pub(in crate::http) trait FromBody: Sized {
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 
 impl<T: FromFields> FromBody for JsonBody<T> {
-    const IS_OPTIONAL: bool = false;
+    const KIND: BodyKind = BodyKind::Json;
 
     fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         T::read(fields, settings).map(Self)
@@ -93,7 +103,18 @@ impl<T: FromFields> FromBody for JsonBody<T> {
 pub(in crate::http) struct OptionalJsonBody<T>(pub(in crate::http) T);
 
 impl<T: FromFields> FromBody for OptionalJsonBody<T> {
-    const IS_OPTIONAL: bool = true;
+    const KIND: BodyKind = BodyKind::OptionalJson;
+
+    fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        T::read(fields, settings).map(Self)
+    }
+}
+
+/// A form-encoded body that the operation needs.
+pub(in crate::http) struct FormBody<T>(pub(in crate::http) T);
+
+impl<T: FromFields> FromBody for FormBody<T> {
+    const KIND: BodyKind = BodyKind::Form;
 
     fn from_body(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         T::read(fields, settings).map(Self)
@@ -111,7 +132,7 @@ async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refu
 pub(in crate::http) async fn read_fields(
     parts: Parts,
     body: Body,
-    is_optional: bool,
+    kind: BodyKind,
 ) -> Result<(Fields, Configured), Refusal> {
     let configured = Configured::of(&parts)?;
     query::refuse_unread(&parts)?;
@@ -121,22 +142,33 @@ pub(in crate::http) async fn read_fields(
     if announced_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(ProtocolError::PayloadTooLarge.into());
     }
-    let is_json = declares_json(&parts.headers);
-    if !is_json && !is_optional {
-        return Err(ProtocolError::UnsupportedMediaType.into());
+    let is_optional = kind == BodyKind::OptionalJson;
+    let is_declared = declares(&parts.headers, kind);
+    if !is_declared && !is_optional {
+        return Err(undeclared(kind).into());
     }
     let bytes = read_bytes(body).await?;
     if configured.body_is_complete() > ACCESS_HOLDS_MS {
         decide_again(&parts, &configured).await?;
     }
     let is_absent = is_optional && bytes.is_empty();
-    if !is_json && !is_absent {
-        return Err(ProtocolError::UnsupportedMediaType.into());
+    if !is_declared && !is_absent {
+        return Err(undeclared(kind).into());
+    }
+    if kind == BodyKind::Form {
+        return Ok((Fields::of_form(&bytes, configured.normalize())?, configured));
     }
     let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
     let caller = parts.extensions.get::<Principal>().and_then(Principal::user);
     let caller_address = caller.map(|caller| caller.user.email.clone());
     Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
+}
+
+const fn undeclared(kind: BodyKind) -> ProtocolError {
+    match kind {
+        BodyKind::Json | BodyKind::OptionalJson => ProtocolError::UnsupportedMediaType,
+        BodyKind::Form => ProtocolError::FormExpected,
+    }
 }
 
 /// The length of the body in bytes, as announced by `Content-Length`.
@@ -159,19 +191,24 @@ async fn read_bytes(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-/// Accepts `application/json` and `+json` types (RFC 6839 §3.1) with any parameters (RFC 8259 §11), unless one names a
-/// charset other than UTF-8 and its subset US-ASCII (RFC 8259 §8.1).
-fn declares_json(headers: &HeaderMap) -> bool {
+/// Accepts `application/json` and `+json` types (RFC 6839 §3.1), or forms, with any parameters (RFC 8259 §11), unless one
+/// names a charset other than UTF-8 and its subset US-ASCII (RFC 8259 §8.1).
+fn declares(headers: &HeaderMap, kind: BodyKind) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
     let lower = content_type.to_ascii_lowercase();
     let mut parts = unquoted_split(&lower).map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let is_kind = match kind {
+        BodyKind::Form => essence == "application/x-www-form-urlencoded",
+        BodyKind::Json | BodyKind::OptionalJson => {
+            essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+        }
+    };
     let mut charsets =
         parts.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.trim() == "charset");
-    is_json && charsets.all(|(_, charset)| matches!(unquoted(charset.trim()), "utf-8" | "utf8" | "us-ascii"))
+    is_kind && charsets.all(|(_, charset)| matches!(unquoted(charset.trim()), "utf-8" | "utf8" | "us-ascii"))
 }
 
 /// Splits a header's value at semicolons outside of quotes (RFC 9110 §5.6.6).

@@ -14,6 +14,7 @@ use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::unicode::Normalize;
 use crate::http::kit::json::{JsonText, Object};
+use crate::http::kit::query::decoded;
 use crate::http::kit::refusal::Refusal;
 
 /// At least one fault was noted, so there is no value.
@@ -52,6 +53,25 @@ impl Fields {
             return Err(json_invalid("body has two fields of the same name"));
         }
         Ok(Self { object, faults: Vec::new(), normalize, caller_address })
+    }
+
+    /// Parses a form (URL Standard, "application/x-www-form-urlencoded"). A parameter without a value counts as absent, and
+    /// one given twice is refused (RFC 6749 §3.2).
+    pub(in crate::http) fn of_form(bytes: &[u8], normalize: Normalize) -> Result<Self, Problem> {
+        let invalid = |message| Problem::validation(vec![Fault::of_body(FaultKind::ValueError, message)]);
+        let text = std::str::from_utf8(bytes).map_err(|_| invalid("body is not UTF-8"))?;
+        let mut object = Object::default();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = decoded(name).zip(decoded(value)).ok_or_else(|| invalid("body is not a valid form"))?;
+            if !value.is_empty() {
+                object.add(name, JsonText::Text(value));
+            }
+        }
+        if object.has_duplicates {
+            return Err(invalid("a parameter is given twice"));
+        }
+        Ok(Self { object, faults: Vec::new(), normalize, caller_address: None })
     }
 
     /// The refusal of a body, with all its faults.

@@ -35,6 +35,11 @@ impl Object {
         self.members.contains_key(name)
     }
 
+    /// Adds a member, and notes a duplicate.
+    pub(in crate::http) fn add(&mut self, name: String, value: JsonText) {
+        self.has_duplicates |= self.members.insert(name, value).is_some();
+    }
+
     /// Removes a member and returns its value.
     pub(in crate::http) fn take(&mut self, name: &str) -> Option<JsonText> {
         self.members.remove(name)
@@ -59,7 +64,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonText, A::Error> {
         let mut object = Object::default();
         while let Some((name, value)) = map.next_entry::<String, JsonText>()? {
-            object.has_duplicates |= object.members.insert(name, value).is_some();
+            object.add(name, value);
         }
         Ok(JsonText::Object(object))
     }

@@ -2,6 +2,7 @@
 
 use axum::http::request::Parts;
 
+use crate::domain::ids::ServiceAccountId;
 use crate::domain::limits::{Counter, RateLimit, UserLimit};
 use crate::domain::problem::Problem;
 use crate::http::kit::context::Configured;
@@ -59,12 +60,21 @@ pub(in crate::http) async fn user_limited(
         Some(limit) => {
             let counter = match principal {
                 Principal::User(caller) => limit.counter(caller.user.id, caller.credential.session_id()),
-                Principal::Service(service) => limit.counter_of_service(service.id),
+                Principal::Service(service) => return service_limited(configured, service.id).await,
             };
             admit(configured, vec![counter], limit.period_ms()).await
         }
         None => Ok(()),
     }
+}
+
+/// Refuses a service account over its rate limit. It calls for many users, so it has an allowance of its own.
+pub(in crate::http) async fn service_limited(
+    configured: &Configured,
+    account: ServiceAccountId,
+) -> Result<(), Refusal> {
+    let limit = UserLimit::Service;
+    admit(configured, vec![limit.counter_of_service(account)], limit.period_ms()).await
 }
 
 async fn admit(configured: &Configured, counters: Vec<Counter>, period_ms: i64) -> Result<(), Refusal> {

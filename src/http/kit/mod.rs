@@ -3,13 +3,16 @@
 pub(crate) mod access;
 pub(crate) mod bearer;
 pub(crate) mod body;
+pub(crate) mod client;
 pub(crate) mod context;
 pub(crate) mod cors;
+pub(crate) mod envelope;
 pub(crate) mod extract;
 pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod limits;
+pub(crate) mod oauth_error;
 pub(crate) mod operation;
 pub(crate) mod path;
 pub(crate) mod protocol;

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromBody, read_fields};
+use crate::http::kit::body::{BodyKind, FromBody, read_fields};
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::query;
@@ -50,7 +50,7 @@ impl<T: Clone + Send + Sync + 'static> FromParts for Fetched<T> {
 /// A handler that has its arguments, but for the body.
 pub(in crate::http) enum Started {
     Running(Answer),
-    AwaitsBody { is_optional: bool, resume: Resume },
+    AwaitsBody { kind: BodyKind, resume: Resume },
 }
 
 /// The plan and the handler of a route.
@@ -74,8 +74,8 @@ impl Operation {
     pub(in crate::http) async fn run(self, mut parts: Parts, body: Body) -> Result<Response, Refusal> {
         let answer = match (self.start)(&mut parts)? {
             Started::Running(answer) => answer,
-            Started::AwaitsBody { is_optional, resume } => {
-                let (mut fields, configured) = read_fields(parts, body, is_optional).await?;
+            Started::AwaitsBody { kind, resume } => {
+                let (mut fields, configured) = read_fields(parts, body, kind).await?;
                 let answer = resume(&mut fields, configured.settings());
                 answer.map_err(|Invalid| fields.into_refusal())?
             }
@@ -146,7 +146,7 @@ macro_rules! handlers {
                 let resume = |fields: &mut Fields, settings: &Settings| {
                     Ok(run(self($($part,)* B::from_body(fields, settings)?)))
                 };
-                Ok(Started::AwaitsBody { is_optional: B::IS_OPTIONAL, resume: Box::new(resume) })
+                Ok(Started::AwaitsBody { kind: B::KIND, resume: Box::new(resume) })
             }
         }
     )*};

@@ -11,6 +11,8 @@ pub enum ProtocolError {
     PayloadTooLarge,
     /// The `Content-Type` is not JSON (RFC 9110 §15.5.16).
     UnsupportedMediaType,
+    /// The `Content-Type` is no form, at an endpoint that takes one. It has the code of the former.
+    FormExpected,
     /// The body is compressed, or coded otherwise (RFC 9110 §15.5.16). It has the code of the former.
     UnsupportedContentCoding,
 }
@@ -27,6 +29,9 @@ impl ProtocolError {
             Self::RequestTimeout => ("REQUEST_TIMEOUT", 408, "Request body did not arrive in time"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
             Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
+            Self::FormExpected => {
+                ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/x-www-form-urlencoded")
+            }
             Self::UnsupportedContentCoding => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Encoding must be identity"),
         }
     }

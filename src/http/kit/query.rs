@@ -114,7 +114,7 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// Decodes percent-encoding; `None` if an escape is malformed or the result is not UTF-8.
-fn decoded(text: &str) -> Option<String> {
+pub(in crate::http) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -3,22 +3,23 @@
 //! A handler, an extractor or an access rule returns a [`Refusal`]. It travels as an extension of an empty response until
 //! [`render`] writes the body, logs it, and adds the headers that its code requires.
 
-use std::borrow::Cow;
-
+use crate::domain::authz::step_up::MAX_AGE_SECONDS;
+use crate::domain::limits::storage;
+use crate::domain::machine::oauth::OAuthError;
+use crate::domain::problem::{Code, Problem, whole_seconds};
+use crate::domain::request_id::RequestId;
+use crate::domain::settings::WrongSettings;
+use crate::http::kit::envelope;
+use crate::http::kit::envelope::Details;
+use crate::http::kit::oauth_error;
+use crate::http::kit::oauth_error::OAuthBody;
+use crate::http::kit::protocol::ProtocolError;
+use crate::ports::{AssetError, DbError};
+use crate::service;
 use axum::body::Body;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-
-use crate::domain::authz::step_up::{MAX_AGE_SECONDS, METHODS};
-use crate::domain::limits::storage;
-use crate::domain::problem::{Code, Fault, Problem, whole_seconds};
-use crate::domain::request_id::RequestId;
-use crate::domain::settings::WrongSettings;
-use crate::http::kit::protocol::ProtocolError;
-use crate::ports::{AssetError, DbError};
-use crate::service;
 
 /// `Retry-After` in seconds when the database did not answer.
 const RETRY_AFTER_DATABASE_SECONDS: u32 = 5;
@@ -41,6 +42,8 @@ pub(crate) struct Refusal {
 enum Error {
     Problem(Problem),
     Protocol(ProtocolError),
+    /// Only the OAuth endpoints have these.
+    OAuth(OAuthError),
 }
 
 impl Error {
@@ -48,6 +51,7 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.code.as_str(),
             Self::Protocol(error) => error.as_str(),
+            Self::OAuth(error) => error.as_str(),
         }
     }
 
@@ -55,6 +59,19 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.code.status(),
             Self::Protocol(error) => error.status(),
+            Self::OAuth(error) => error.status(),
+        }
+    }
+
+    /// The same error in the terms of OAuth: code, status, description.
+    fn in_oauth(&self) -> (OAuthError, u16, String) {
+        match self {
+            Self::Problem(problem) => {
+                let error = OAuthError::from(problem.code);
+                (error, oauth_error::status_of(problem.code, error), oauth_error::describe(problem, error))
+            }
+            Self::Protocol(error) => (OAuthError::InvalidRequest, error.status(), error.message().to_owned()),
+            Self::OAuth(error) => (*error, error.status(), error.description().to_owned()),
         }
     }
 }
@@ -68,6 +85,8 @@ pub(crate) enum BearerChallenge {
     Rejected,
     /// The token is valid; something else was refused.
     Accepted,
+    /// The client of an OAuth endpoint failed to authenticate by HTTP Basic, or not at all (RFC 7617 §2).
+    Basic,
     /// The token is valid, but its sign-in is not recent enough (RFC 9470 §3).
     TooOld,
 }
@@ -119,6 +138,7 @@ impl From<service::Error> for Refusal {
         let cause = Some(error.to_string());
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
+            service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
             }
@@ -159,61 +179,63 @@ impl IntoResponse for Refusal {
     }
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    error: ErrorBody,
-    request_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct ErrorBody {
-    code: &'static str,
-    message: &'static str,
-    details: Details,
-}
-
-#[derive(Serialize, Default)]
-struct Details {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FaultBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_age: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    methods: Option<[&'static str; METHODS.len()]>,
-}
-
-impl Details {
-    fn of(problem: Problem) -> Self {
-        let needs_step_up = problem.code == Code::StepUpRequired;
-        Self {
-            errors: problem.faults.into_iter().map(FaultBody::from).collect(),
-            max_age: needs_step_up.then_some(MAX_AGE_SECONDS),
-            methods: needs_step_up.then_some(METHODS),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FaultBody {
-    loc: Vec<Cow<'static, str>>,
-    msg: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-impl From<Fault> for FaultBody {
-    fn from(fault: Fault) -> Self {
-        let loc = std::iter::once(Cow::from(fault.place.as_str())).chain(fault.member).collect();
-        Self { loc, msg: fault.message, kind: fault.kind.as_str() }
-    }
-}
-
-/// Writes the envelope into a response that carries a refusal, and logs it. Other responses stay as they are.
-pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &str) {
+/// Writes the error into a response that carries a refusal, and logs it. Other responses stay as they are.
+pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &str, is_oauth: bool) {
     let Some(Refusal { error, cause }) = response.extensions_mut().remove() else {
         return;
     };
-    log(error.code(), error.status(), cause.as_deref());
+    let json = if is_oauth {
+        render_oauth(response, &error, cause.as_deref(), request_id, realm)
+    } else {
+        log(error.code(), error.status(), cause.as_deref());
+        render_envelope(response, error, request_id, realm)
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // The length of the empty body that the refusal travelled with.
+    response.headers_mut().remove(CONTENT_LENGTH);
+    // Strings and lists of strings: serialization cannot fail.
+    *response.body_mut() = Body::from(json.unwrap_or_default());
+}
+
+/// The error at an OAuth endpoint, with the challenge of the scheme that the client used (RFC 6749 §5.2).
+fn render_oauth(
+    response: &mut Response,
+    error: &Error,
+    cause: Option<&str>,
+    request_id: &RequestId,
+    realm: &str,
+) -> serde_json::Result<Vec<u8>> {
+    let (oauth, status, error_description) = error.in_oauth();
+    log(oauth.as_str(), status, cause);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Error::Problem(Problem { retry_after_seconds: Some(seconds), .. }) = error {
+        response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
+    }
+    if let Error::Protocol(error) = error {
+        add_codings(response, *error);
+    }
+    if oauth == OAuthError::InvalidClient {
+        let challenge = response.extensions().get().copied().unwrap_or(BearerChallenge::Basic);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
+    }
+    let body = OAuthBody { error: oauth.as_str(), error_description, request_id: request_id.as_str() };
+    serde_json::to_vec(&body)
+}
+
+/// The codings that are accepted instead (RFC 9110 §15.5.16).
+fn add_codings(response: &mut Response, error: ProtocolError) {
+    if error == ProtocolError::UnsupportedContentCoding {
+        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+}
+
+/// The error envelope of the API.
+fn render_envelope(
+    response: &mut Response,
+    error: Error,
+    request_id: &RequestId,
+    realm: &str,
+) -> serde_json::Result<Vec<u8>> {
     let code = error.code();
     let (message, details) = match error {
         Error::Problem(problem) => {
@@ -221,18 +243,12 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
             (problem.message(), Details::of(problem))
         }
         Error::Protocol(error) => {
-            if error == ProtocolError::UnsupportedContentCoding {
-                response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            }
+            add_codings(response, error);
             (error.message(), Details::default())
         }
+        Error::OAuth(error) => (error.description(), Details::default()),
     };
-    let envelope = Envelope { error: ErrorBody { code, message, details }, request_id: request_id.as_str() };
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // The length of the empty body that the refusal travelled with.
-    response.headers_mut().remove(CONTENT_LENGTH);
-    // Strings and lists of strings: serialization cannot fail.
-    *response.body_mut() = Body::from(serde_json::to_vec(&envelope).unwrap_or_default());
+    envelope::write(code, message, details, request_id.as_str())
 }
 
 /// `Retry-After`, and the challenge that every 401 has (RFC 9110 §15.5.2, RFC 6750 §3).
@@ -255,7 +271,7 @@ fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
 fn log(code: &'static str, status: u16, cause: Option<&str>) {
     if status >= 500 {
         tracing::error!(target: "app.errors", code, status_code = status, cause, "Request failed");
-    } else if code.starts_with("AUTH_") {
+    } else if code.starts_with("AUTH_") || code == OAuthError::InvalidClient.as_str() {
         tracing::warn!(target: "app.auth", code, status_code = status, "Request refused");
     } else {
         tracing::warn!(target: "app.errors", code, status_code = status, "Request refused");
@@ -267,12 +283,13 @@ fn log(code: &'static str, status: u16, cause: Option<&str>) {
 fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
     let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     let error = match challenge {
-        BearerChallenge::Absent | BearerChallenge::Accepted => String::new(),
+        BearerChallenge::Absent | BearerChallenge::Accepted | BearerChallenge::Basic => String::new(),
         BearerChallenge::Rejected => ", error=\"invalid_token\"".to_owned(),
         BearerChallenge::TooOld => {
             format!(", error=\"insufficient_user_authentication\", max_age={MAX_AGE_SECONDS}")
         }
     };
-    HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
+    let scheme = if challenge == BearerChallenge::Basic { "Basic" } else { "Bearer" };
+    HeaderValue::try_from(format!("{scheme} realm=\"{realm}\"{error}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"edge-auth\""))
 }

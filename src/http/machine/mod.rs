@@ -2,5 +2,6 @@
 
 pub(crate) mod api_keys;
 mod fields;
+pub(crate) mod oauth;
 pub(crate) mod service_accounts;
 pub(crate) mod service_keys;

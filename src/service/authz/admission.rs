@@ -127,14 +127,18 @@ pub struct Admission<T> {
 }
 
 /// A principal and the resource in the path, before access is decided.
-struct Identified {
-    outcome: Result<(Principal, Option<ResourceRow>), Error>,
-    /// The version of the key ring, by which a token is judged again. Absent for a key.
-    ring_version: Option<i64>,
+pub(in crate::service) struct Identified {
+    pub(in crate::service) outcome: Result<(Principal, Option<ResourceRow>), Error>,
+    /// The version of the key ring, by which a token is judged again. Absent if the database does not know the credential.
+    pub(in crate::service) ring_version: Option<i64>,
 }
 
 /// The read that confirms a presented credential.
-fn identify(ctx: &Context<'_>, presented: &Presented, target: Option<Target>) -> Read<Identified> {
+pub(in crate::service) fn identify(
+    ctx: &Context<'_>,
+    presented: &Presented,
+    target: Option<Target>,
+) -> Read<Identified> {
     let now = ctx.now();
     match presented {
         Presented::Token(subject) => {
@@ -149,9 +153,9 @@ fn identify(ctx: &Context<'_>, presented: &Presented, target: Option<Target>) ->
             let read = machine::presented::caller(key, target, ctx.request);
             let key = key.clone();
             read.map(move |read| {
-                let resource = read.resource;
+                let (resource, ring_version) = (read.resource, read.key.as_ref().map(|row| row.ring_version));
                 let principal = Principal::of_key(&key, read, now);
-                Identified { outcome: principal.map(|principal| (principal, resource)), ring_version: None }
+                Identified { outcome: principal.map(|principal| (principal, resource)), ring_version }
             })
         }
     }
@@ -173,9 +177,7 @@ pub async fn admit<T: 'static>(
     let target = conditions.demand.and_then(|demand| demand.target);
     let read = identify(ctx, presented, target).and(reading.0.undecoded());
     let (identified, undecoded) = ctx.store.run(read).await?;
-    if let (Presented::Token(subject), Some(version)) = (presented, identified.ring_version) {
-        confirm(ctx, subject.signed_by, subject.issued_at, version).await?;
-    }
+    confirm_signature(ctx, presented, &identified).await?;
     let (principal, resource) = identified.outcome?;
     if !conditions.accepted.takes(principal.credential()) {
         return Err(Code::Forbidden.into());
@@ -184,6 +186,21 @@ pub async fn admit<T: 'static>(
         demand_on_path(ctx, caller, demand, resource.as_ref()).await?;
     }
     Ok(Granted { principal, resource, undecoded })
+}
+
+/// Judges the signature of a token again, by the key ring that the database has.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID`; [`Error`] otherwise.
+pub(in crate::service) async fn confirm_signature(
+    ctx: &Context<'_>,
+    presented: &Presented,
+    identified: &Identified,
+) -> Result<(), Error> {
+    match presented.signature().zip(identified.ring_version) {
+        Some(((signed_by, issued_at), version)) => confirm(ctx, signed_by, issued_at, version).await,
+        None => Ok(()),
+    }
 }
 
 /// Checks the permission that the route demands on the resource in the path.

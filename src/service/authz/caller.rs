@@ -9,11 +9,10 @@ use crate::domain::campus::policy::CampusPermission;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::problem::{Code, Problem};
-use crate::domain::session::token::TokenClaims;
 use crate::domain::time::Timestamp;
-use crate::service::{Context, Error, attribution};
+use crate::service::{Error, attribution};
 use crate::store::account::users::{CallerRead, UserRow};
-use crate::store::authz::viewer::PresentedKey;
+use crate::store::authz::viewer::{KeyProof, PresentedKey};
 use crate::store::machine::presented::{KeyRead, ServiceOfKey};
 
 /// The refusal of a student's enrolment in an unpublished course.
@@ -33,6 +32,11 @@ impl Principal {
     pub(in crate::service) fn of_key(key: &PresentedKey, read: KeyRead, now: Timestamp) -> Result<Self, Error> {
         let row = read.key.filter(|row| row.verifies(key, now)).ok_or(Code::TokenInvalid)?;
         if let Some(ServiceOfKey { id, scopes, is_active }) = row.service()? {
+            // A token has at most the scopes for which it was issued.
+            let scopes = match key.proof() {
+                KeyProof::Secret(_) => scopes,
+                KeyProof::Token(claims, _) => scopes.and(claims.scopes),
+            };
             let service = ServiceIdentity { id, key_id: key.id(), scopes };
             return if is_active { Ok(Self::Service(service)) } else { Err(Code::InactiveUser.into()) };
         }
@@ -136,14 +140,4 @@ pub struct Subject {
     /// The key and the time of the token, which are judged again by the version of the ring that the database has.
     pub signed_by: SignedBy,
     pub issued_at: Timestamp,
-}
-
-/// Checks an access token, by the isolate's copy of the key ring.
-///
-/// # Errors
-/// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`; [`Error`] otherwise.
-pub async fn verify(ctx: &Context<'_>, access_token: &str) -> Result<Subject, Error> {
-    let (claims, signed_by) = attribution::verify_access(ctx, access_token).await?;
-    let TokenClaims { user_id, session_id, auth_time, issued_at, .. } = claims;
-    Ok(Subject { user_id, session_id, auth_time, signed_by, issued_at })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::audit::EventType;
 use crate::domain::keys::ring::{PrivateKey, Ring, SigningKey};
 use crate::domain::keys::{Algorithm, KeyId, KeyState};
+use crate::domain::machine::service_token::ServiceTokenClaims;
 use crate::domain::secret::Secret;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::token::{TokenClaims, TokenKind};
@@ -25,8 +26,21 @@ pub(in crate::service) async fn sign_access(
     sign(ctx, ring, |key| ctx.tokens.to_be_signed(key, claims, roles)).await
 }
 
+/// Signs the access token of a service account. `version` as for [`sign_access`].
+pub(in crate::service) async fn sign_service(
+    ctx: &Context<'_>,
+    claims: &ServiceTokenClaims,
+    version: i64,
+) -> Result<Secret, Error> {
+    let ring = copy::at_version(ctx, version).await?;
+    if ring.algorithm == Algorithm::Hs256 {
+        return Ok(ctx.tokens.sign_service(claims)?);
+    }
+    sign(ctx, ring, |key| ctx.tokens.service_to_be_signed(key, claims)).await
+}
+
 /// Signs a text that names the key.
-pub(in crate::service) async fn sign(
+async fn sign(
     ctx: &Context<'_>,
     ring: Arc<Ring>,
     text: impl FnOnce((KeyId, Algorithm)) -> Result<String, jwt_compact::CreationError>,

@@ -18,14 +18,19 @@ use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::authz::viewer::{PresentedKey, Viewer, caller_id};
+use crate::store::keys::ring_version;
 use crate::store::machine::names;
 use crate::store::optional_boolean;
 use crate::store::read::Read;
 
-const SELECT_KEY: &str = "
-    SELECT k.secret_hash, k.permissions, k.expires_at, k.service_account_id, a.scopes, a.is_active AS service_is_active
+const SELECT_KEY: &str = concat!(
+    "SELECT k.secret_hash, k.permissions, k.created_at, k.expires_at, k.service_account_id, a.client_id, a.scopes,
+            a.is_active AS service_is_active, ",
+    ring_version!(),
+    " AS ring_version
     FROM api_keys AS k LEFT JOIN service_accounts AS a ON a.id = k.service_account_id
-    WHERE k.id = :key_id";
+    WHERE k.id = :key_id"
+);
 
 const SELECT_OWNER: &str =
     concat!("SELECT ", user_columns!(), " FROM users WHERE erasure_cursor IS NULL AND id = ", caller_id!());
@@ -33,7 +38,7 @@ const SELECT_OWNER: &str =
 /// At most once a minute, so that a key in constant use does not cost a write per request.
 const NOTE_USE: &str = "
     UPDATE api_keys SET last_used_at = :now
-    WHERE id = :key_id AND secret_hash = :key_hash AND coalesce(last_used_at, 0) <= :cutoff
+    WHERE id = :key_id AND (secret_hash = :key_hash OR :is_proven = 1) AND coalesce(last_used_at, 0) <= :cutoff
       AND coalesce(expires_at, :now + 1) > :now";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
@@ -44,11 +49,18 @@ pub const STATEMENTS: &[&str] = &[SELECT_KEY, SELECT_OWNER, NOTE_USE];
 pub struct KeyRow {
     secret_hash: KeyHash,
     permissions: Option<String>,
-    expires_at: Option<Timestamp>,
+    /// The time at which the key was made.
+    pub created_at: Timestamp,
+    /// The end of the key, if it has one.
+    pub expires_at: Option<Timestamp>,
     service_account_id: Option<ServiceAccountId>,
+    /// The name of the service account, unless the key is a user's.
+    pub client_id: Option<String>,
     scopes: Option<String>,
     #[serde(deserialize_with = "optional_boolean")]
     service_is_active: Option<bool>,
+    /// The version of the key ring.
+    pub ring_version: i64,
 }
 
 /// The service account of a key.
@@ -61,10 +73,13 @@ pub struct ServiceOfKey {
 }
 
 impl KeyRow {
-    /// Does the presented key have the secret of this one, and is this one still valid?
+    /// Is the presented key this one, of the client that it claims, and is it still valid? A verified token needs no secret.
     #[must_use]
     pub fn verifies(&self, presented: &PresentedKey, now: Timestamp) -> bool {
-        self.secret_hash.equals(&presented.hash) && self.expires_at.is_none_or(|end| now < end)
+        let is_proven = presented.hash().is_none_or(|hash| self.secret_hash.equals(hash));
+        let claimed = presented.claimed_client.as_deref();
+        let is_claimed = claimed.is_none_or(|client_id| self.client_id.as_deref() == Some(client_id));
+        is_proven && is_claimed && self.expires_at.is_none_or(|end| now < end)
     }
 
     /// The permissions of a user's key.
@@ -102,15 +117,20 @@ pub struct KeyRead {
     pub resource: Option<ResourceRow>,
 }
 
+/// Reads the key, its owner and the owner's roles, without noting a use of the key.
+#[must_use]
+pub fn find(key: &PresentedKey) -> Read<KeyRead> {
+    let viewer = Viewer::Key(key.clone());
+    let select = Read::of(query(SELECT_KEY).bind("key_id", key.id), Rows::first);
+    let read = select.and(Read::of(viewer.bind(query(SELECT_OWNER)), Rows::first)).and(grants::of_viewer(&viewer));
+    read.map(|((key, owner), grants)| KeyRead { key, owner, grants, resource: None })
+}
+
 /// Reads the key, its owner, the owner's roles and the resource in the path, and notes the use of the key. While the
 /// database is nearly full, the use is not noted: the request must not fail for it.
 #[must_use]
 pub fn caller(key: &PresentedKey, target: Option<Target>, request: RequestInfo<'_>) -> Read<KeyRead> {
-    let viewer = Viewer::Key(key.clone());
-    let select = Read::of(query(SELECT_KEY).bind("key_id", key.id), Rows::first);
-    let owner = Read::of(viewer.bind(query(SELECT_OWNER)), Rows::first);
-    let read = select.and(note_use(key, request)).and(owner).and(grants::of_viewer(&viewer));
-    let read = read.map(|(((key, ()), owner), grants)| KeyRead { key, owner, grants, resource: None });
+    let read = find(key).and(note_use(key, request)).map(|(read, ())| read);
     match target {
         None => read,
         Some(target) => read.and(resources::find(target)).map(|(read, resource)| KeyRead { resource, ..read }),
@@ -122,6 +142,7 @@ fn note_use(key: &PresentedKey, request: RequestInfo<'_>) -> Read<()> {
         return Read::nothing();
     }
     let cutoff = Timestamp::from_millis(request.now.millis() - USE_INTERVAL_MS);
-    let update = query(NOTE_USE).bind("key_id", key.id).bind("key_hash", &key.hash);
+    let update = query(NOTE_USE).bind("key_id", key.id).bind("key_hash", key.hash());
+    let update = update.bind("is_proven", key.hash().is_none());
     Read::of(update.bind("now", request.now).bind("cutoff", cutoff), |_| Ok(()))
 }

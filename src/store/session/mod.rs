@@ -10,7 +10,7 @@ pub mod token_inputs;
 
 use serde::Deserialize;
 
-use crate::domain::audit::EventType;
+use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
@@ -194,6 +194,23 @@ pub async fn end_one(
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
     end(store, query(END_ONE).bind("now", request.now), EventType::SessionEnded, user_id, session_id, request).await
+}
+
+/// Ends a session for a service account that presented one of its tokens. Returns false if it had ended already.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn end_by_service(
+    store: &Store,
+    user_id: UserId,
+    session_id: SessionId,
+    request: RequestInfo<'_>,
+) -> Result<bool, DbError> {
+    let end = query(SIGN_OUT).bind("session_id", session_id).bind("user_id", user_id);
+    let event = Event::of(EventType::SessionEnded, user_id).in_session(session_id).because(Reason::Service);
+    let statements = [end, record_if_changed(request, event), recorded(request, EventType::SessionEnded)];
+    let [ended, _, recorded] = store.batch(statements).await?;
+    is_done(&ended, &recorded)
 }
 
 async fn end(

@@ -9,6 +9,7 @@ use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionStat
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_outcome, recorded, refusals};
+use crate::store::read::Read;
 use crate::store::session::token_inputs::TokenInputs;
 use crate::store::{Store, boolean};
 
@@ -63,6 +64,13 @@ pub async fn rotate(
     let [_, state, version, grants] = store.batch([exchange, select, version, grants]).await?;
     let inputs = TokenInputs::read(&version, &grants)?;
     Ok(state.first::<RotationStateRow>()?.map(|row| (row.into(), inputs)))
+}
+
+/// Reads the state of a session, without exchanging the token.
+#[must_use]
+pub fn state(presented: &TokenClaims) -> Read<Option<RotationState>> {
+    let select = query(SELECT_STATE).bind("session_id", presented.session_id).bind("user_id", presented.user_id);
+    Read::of(select, |rows| Ok(rows.first::<RotationStateRow>()?.map(RotationState::from)))
 }
 
 /// Ends the session of a reused token. Returns false if it had ended concurrently.

@@ -7,6 +7,7 @@ pub mod crypto;
 pub mod gate;
 pub mod hash_queue;
 pub mod limiter;
+pub mod machine;
 mod reply;
 pub mod sqlite;
 pub mod watched_body;

@@ -23,6 +23,8 @@ use axum::http::request::Builder;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::Value;
 
+use super::machine;
+use super::machine::media_type;
 use super::sqlite::Sqlite;
 use super::{PASSWORD, Reply, Service};
 
@@ -136,6 +138,12 @@ impl World {
         Visitor { service: &self.service, authorization: Some(format!("Bearer {}", tokens.access)) }
     }
 
+    /// The service account of the tests, by its key.
+    pub fn machine(&self) -> Visitor<'_> {
+        machine::add(&self.service.db);
+        self.with_token(&machine::key())
+    }
+
     /// A caller without a token.
     pub fn anonymous(&self) -> Visitor<'_> {
         Visitor { service: &self.service, authorization: None }
@@ -239,13 +247,14 @@ impl Visitor<'_> {
     pub fn request(&self, request: &str) -> (Builder, String) {
         let mut words = request.splitn(3, ' ');
         let mut next = || words.next().unwrap_or_default();
-        let mut builder = Request::builder().method(next()).uri(next());
+        let (method, path) = (next(), next());
+        let mut builder = Request::builder().method(method).uri(path);
         if let Some(authorization) = &self.authorization {
             builder = builder.header("Authorization", authorization);
         }
         let body = next().to_owned();
         if !body.is_empty() {
-            builder = builder.header("Content-Type", "application/json");
+            builder = builder.header("Content-Type", media_type(path));
         }
         (builder, body)
     }
