@@ -45,6 +45,11 @@ WASM_TEST_RUNNER := .tools/wasm-bindgen-test-runner-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(BINDGEN)
 CHROMIUM := .tools/chromium.done
 PYTHON_TOOLS := .tools/python/requirements.done
+# The resource servers of `examples/`, each as a stranger would build it.
+FASTAPI_EXAMPLE := .tools/fastapi/requirements.done
+AXUM_EXAMPLE := target/examples/debug/edge-auth-axum-example
+HONO_EXAMPLE := target/examples/hono/index.js
+EXAMPLES := $(FASTAPI_EXAMPLE) $(AXUM_EXAMPLE) $(HONO_EXAMPLE)
 # Courses and enrolments: `CAMPUS=off` leaves them out of the Worker and of its description.
 CAMPUS ?= on
 CAMPUS_FLAGS := $(if $(filter off,$(CAMPUS)),--no-default-features)
@@ -83,7 +88,7 @@ URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin addresses seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
-.PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-scripts test-dev
+.PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
 .PHONY: bench bench-cold bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
@@ -115,9 +120,9 @@ migrate: $(NODE_TOOLS) ## Applies the migrations to the local database, unless i
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
 # The checks of make wait for nothing that the test files change, so both run at once.
-test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) .dev.vars ## Runs every test, and says which files took longest.
+test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) $(EXAMPLES) .dev.vars ## Runs every test, and says which files took longest.
 	@node scripts/test.mjs lint test-rust,test-wasm lint-api deploy-check tests/e2e tests/growth tests/pages tests/contract \
-		tests/scripts tests/dev
+		tests/examples tests/scripts tests/dev
 
 check: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The inner loop: formats, lints, and the native tests. Under 3 minutes.
 	$(SAY) "Formats and lints"
@@ -137,9 +142,12 @@ lint: $(SETUP) ## Checks formats and lints, warnings denied, for both targets.
 	@$(CLIPPY_WASM)
 	@cargo fmt --check --manifest-path benches/hashing/Cargo.toml
 	@cargo fmt --check --manifest-path scripts/bindgen/Cargo.toml
+	@cargo fmt --check --manifest-path examples/axum/Cargo.toml
 	@cargo clippy --quiet --locked --manifest-path benches/hashing/Cargo.toml --target wasm32-unknown-unknown \
 		--target-dir target/hashing/lint -- --deny warnings
 	@$(TOOL_PROFILE) cargo clippy --quiet --locked --manifest-path scripts/bindgen/Cargo.toml --target-dir .tools/target -- --deny warnings
+	@$(TOOL_PROFILE) cargo clippy --quiet --locked --manifest-path examples/axum/Cargo.toml --target-dir target/examples -- --deny warnings
+	@tsc --project examples/hono/tsconfig.json
 	@node scripts/lint-workflows.mjs
 	@RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --no-deps --lib
 
@@ -182,6 +190,10 @@ test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service:
 	$(SAY) "The API description against the service"
 	@node scripts/test.mjs tests/contract
 
+test-examples: $(BUNDLE) $(EXAMPLES) ## The resource servers of examples/ against the deployed bundle.
+	$(SAY) "The examples against the service"
+	@node scripts/test.mjs tests/examples
+
 test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their own.
 	$(SAY) "make admin and make seed"
 	@node scripts/test.mjs tests/scripts
@@ -213,6 +225,7 @@ deploy-check: $(BUNDLE) ## Bundles as for a deployment and holds the Wasm to its
 audit: $(CARGO_DENY) $(NODE_TOOLS) ## Advisories, licences and sources of the crates, and advisories of the npm packages that reach production.
 	@cargo-deny --locked check --hide-inclusion-graph
 	@cargo-deny --locked --config deny.toml --manifest-path scripts/bindgen/Cargo.toml check --hide-inclusion-graph advisories bans sources
+	@cargo-deny --locked --config deny.toml --manifest-path examples/axum/Cargo.toml check --hide-inclusion-graph advisories bans sources
 	@npm audit --omit=dev --audit-level=moderate
 
 # Two files: the crates in the Wasm, and the npm packages of the API pages and of the deployment.
@@ -279,6 +292,23 @@ $(PYTHON_TOOLS): tests/contract/requirements.txt
 	@python3 -m venv .tools/python
 	@.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+$(FASTAPI_EXAMPLE): examples/fastapi/requirements.txt
+	$(SAY) "Installing FastAPI and PyJWT for an example"
+	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
+	@rm -rf .tools/fastapi
+	@python3 -m venv .tools/fastapi
+	@.tools/fastapi/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(AXUM_EXAMPLE): $(wildcard examples/axum/Cargo.* examples/axum/src/*.rs) | $(RUST_TOOLS)
+	$(SAY) "Compiling the example with axum (the first time 1 to 2 minutes)"
+	@$(TOOL_PROFILE) cargo build --quiet --locked --manifest-path examples/axum/Cargo.toml --target-dir target/examples
+	@touch $@
+
+$(HONO_EXAMPLE): $(wildcard examples/hono/src/*.ts) examples/hono/wrangler.toml | $(NODE_TOOLS)
+	$(SAY) "Bundling the example with Hono"
+	@wrangler deploy --dry-run --env "" --config examples/hono/wrangler.toml --outdir "$(CURDIR)/target/examples/hono" >/dev/null
 
 $(BINDGEN): $(wildcard scripts/bindgen/Cargo.* scripts/bindgen/src/*.rs) | $(RUST_TOOLS)
 	$(SAY) "Compiling wasm-bindgen (once, about a minute)"

@@ -14,6 +14,7 @@ import { availableParallelism } from "node:os";
 const SPECIAL = {
   "tests/e2e/attacks-timing-argon2id.test.mjs": { seconds: 90, isMeasuring: true },
   "tests/e2e/attacks-timing.test.mjs": { seconds: 80, isMeasuring: true },
+  "tests/examples/resource-servers.test.mjs": { seconds: 40 },
   "tests/growth/growth.test.mjs": { seconds: 90 },
   "tests/scripts/admin.test.mjs": { seconds: 120 },
   "tests/scripts/local.test.mjs": { seconds: 50 },

@@ -1,4 +1,4 @@
-// The documents for operators: their commands, links, log lines and settings exist. A runbook is read when something is
+// The documents for operators and integrators: their commands, links, log lines and settings exist. A runbook is read when something is
 // broken already.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { ROOT } from "./support/make.mjs";
 
-const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md"];
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "examples/README.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
 /** The name that GitHub gives to a heading. */
 const anchor = (heading) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");

@@ -42,6 +42,8 @@ fn documents() -> Vec<PathBuf> {
         "PERFORMANCE.md",
         "DEPLOY.md",
         "SECURITY.md",
+        "docs/integrate.md",
+        "examples/README.md",
         "docs/operate.md",
         "CHANGELOG.md",
         "openapi.yaml",
@@ -58,6 +60,7 @@ fn programs() -> Vec<PathBuf> {
         ("benches", "rs"),
         ("benches", "mjs"),
         ("examples", "rs"),
+        ("examples", "mjs"),
         ("scripts", "mjs"),
         ("migrations", "sql"),
     ];

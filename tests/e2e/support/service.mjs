@@ -51,9 +51,10 @@ function modules(wrapper) {
  * @param {string[]} [options.without] rate limiters that the deployment lacks
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
+ * @param {object[]} [options.workers] further Workers beside the service
  */
 export async function startService(options = {}) {
-  const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1 } = options;
+  const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1, workers = [] } = options;
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const bindings = Object.fromEntries(
@@ -81,6 +82,7 @@ export async function startService(options = {}) {
         worker,
         ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2)),
         databaseWorker(worker),
+        ...workers,
       ],
     }),
   );
