@@ -74,10 +74,12 @@ CLIPPY_WASM := cargo clippy --quiet --target wasm32-unknown-unknown --lib -- --d
 # The scripts read it from the environment, so that no character means anything to a shell either.
 said = $(if $(filter command,$(origin $1)),$(value $1))
 override EMAIL := $(call said,EMAIL)
+override SERVICE := $(call said,SERVICE)
+override SCOPES := $(call said,SCOPES)
 override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
 override SINCE := $(call said,SINCE)
-export EMAIL REMOTE VERSION SINCE STATE PORT
+export EMAIL SERVICE SCOPES REMOTE VERSION SINCE STATE PORT
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
@@ -89,7 +91,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin addresses seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-hashing bench-growth bench-capacity
+.PHONY: bench bench-cold bench-signing bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,8 +102,8 @@ dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$
 	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $$STATE; Ctrl-C stops)"
 	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false $(ARGS)
 
-admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator. EMAIL=; REMOTE=production for a deployment.
-	@node scripts/admin.mjs
+admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator (EMAIL=), or a service account (SERVICE= SCOPES=). REMOTE=production.
+	@node scripts/$(if $(SERVICE),service-account,admin).mjs
 
 addresses: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Brings addresses on file into one spelling. APPLY=yes; REMOTE=production for a deployment.
 	@node scripts/addresses.mjs
@@ -204,6 +206,9 @@ test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through ag
 
 bench: $(BUNDLE) ## What each operation costs, beside plain JavaScript and the runtime's least. ONLY=me,refresh. Linux; 3 minutes.
 	@node benches/bench.mjs
+
+bench-signing: $(BUNDLE) ## The CPU of a request by the algorithm of access tokens. ONLY=HS256,EdDSA. Linux; 3 minutes.
+	@node benches/signing.mjs
 
 bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
 	@node benches/cold-start.mjs

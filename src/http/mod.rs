@@ -151,8 +151,8 @@ impl App {
         match Configured::within(&context) {
             Ok(configured) => {
                 let ctx = configured.service();
-                upkeep::run(&ctx).await;
                 clean_up::run(ctx.store, ctx.request.now, ctx.settings).await;
+                upkeep::run(&ctx).await;
             }
             Err(_) => {
                 tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");

@@ -184,10 +184,10 @@ async fn erasures_are_served_in_turn_over_several_runs() {
         SELECT sum(ip IS NULL) / 1000 AS n FROM audit_events WHERE user_id <= 60 GROUP BY user_id ORDER BY user_id)";
     let is_there = "SELECT count(*) FROM users WHERE id = 61";
     for (seen, small) in [
-        ([[1; 27].as_slice(), &[0; 33]].concat(), 1),
-        ([[1; 54].as_slice(), &[0; 6]].concat(), 1),
-        // Six, the small one, and the first 20 once more.
-        ([[2; 20].as_slice(), &[1; 40]].concat(), 0),
+        ([[1; 25].as_slice(), &[0; 35]].concat(), 1),
+        ([[1; 50].as_slice(), &[0; 10]].concat(), 1),
+        // Ten, the small one, and the first 14 once more.
+        ([[2; 14].as_slice(), &[1; 46]].concat(), 0),
     ] {
         assert_eq!(run(&service).await.users, i64::from(small == 0));
         let expected: String = seen.iter().map(ToString::to_string).collect();

@@ -126,6 +126,17 @@ async fn signing_out_everywhere_ends_every_session_of_that_user() {
     service.me(&eve.access).await.expect(200);
 }
 
+/// All sessions have the same age to the millisecond.
+#[tokio::test]
+async fn a_new_session_is_never_the_one_that_makes_room() {
+    let service = Service::new();
+    service.register(EMAIL).await;
+    for _ in 0..110 {
+        let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+        service.me(&tokens.access).await.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn the_hundred_and_first_session_ends_the_oldest() {
     let service = Service::new();

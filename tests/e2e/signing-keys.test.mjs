@@ -85,7 +85,7 @@ test("rotations under load refuse nothing, here or at a resource server that fol
   const people = await Promise.all(Array.from({ length: 10 }, () => signUp(here)));
   const remote = createRemoteJWKSet(new URL("/.well-known/jwks.json", service.origin), { cooldownDuration: 0 });
   let isOver = false;
-  const kids = new Set();
+  const kids = new Set(people.map((person) => kidOf(person.access)));
   const use = async (person, index) => {
     for (let round = 0; !isOver || round < 3; round += 1) {
       const isolate = (index + round) % 2 === 0 ? here : there;

@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { asUser, deleteAccount, newUser, signUp } from "../e2e/support/client.mjs";
+import { asUser, deleteAccount, newUser, send, signUp } from "../e2e/support/client.mjs";
 import { eventsOf, rows } from "../e2e/support/database.mjs";
 import { administrators, appoint } from "../e2e/support/roles.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
@@ -44,6 +44,24 @@ test("a registered user becomes an administrator of the platform, once", async (
   assert.deepEqual(grants, [{ user_id: ada.id, university_id: null, role: "PLATFORM_ADMIN" }]);
   const events = (await eventsOf(service.db, ada.id)).filter(({ type }) => type === "role_granted");
   assert.deepEqual(events.map(({ reason, actor_id: actor }) => [reason, actor]), [["PLATFORM_ADMIN", null]]);
+});
+
+test("a service account is made with a key that works, and that is in no row", async (t) => {
+  const { STATE, service } = await start(t);
+  const lines = assertDone(await make("admin", { STATE, SERVICE: " Gate'way ", SCOPES: "users:read, introspect" }));
+  const [clientId, key] = lines.slice(1, 3).map((line) => line.split(": ")[1]);
+  const authorization = { Authorization: `Basic ${Buffer.from(`${clientId}:${key}`).toString("base64")}` };
+  const form = { "Content-Type": "application/x-www-form-urlencoded", ...authorization };
+  const ask = (path, body) => send(service, path, { method: "POST", headers: form, body });
+  const { status, text } = await ask("/oauth/introspect", `token=${key}`);
+  assert.deepEqual([status, JSON.parse(text).scope], [200, "introspect users:read"]);
+  assert.equal((await ask("/oauth/token", "grant_type=client_credentials")).status, 200);
+  const secret = key.split("_")[3];
+  assert.ok(!JSON.stringify(await contents(service.db)).includes(secret));
+  for (const wrong of [{ SCOPES: "" }, { SCOPES: "everything" }, { SERVICE: "a\u202eb", SCOPES: "introspect" }]) {
+    assertGaveUp(await make("admin", { STATE, SERVICE: "Second", ...wrong }));
+  }
+  assert.equal((await rows(service.db, "SELECT id FROM service_accounts")).length, 1);
 });
 
 test("an address is compared as the service stores it", async (t) => {

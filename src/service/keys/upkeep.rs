@@ -8,6 +8,12 @@ use crate::service::keys::making;
 use crate::service::{Context, Error};
 use crate::store::keys;
 
+/// Keys that one run deletes at most.
+const MAX_DELETED: usize = 10;
+/// Statements of one run at most: the read, a change with two new keys, the deletions, and the encryption of two keys. D1
+/// allows an invocation 1000 queries, which the clean-up shares.
+pub const MAX_STATEMENTS: usize = 2 + 10 + MAX_DELETED + 2;
+
 /// Performs one run. Failures are logged, and the next run continues.
 pub async fn run(ctx: &Context<'_>) {
     if let Err(error) = tend(ctx).await {
@@ -26,7 +32,8 @@ async fn tend(ctx: &Context<'_>) -> Result<(), Error> {
     {
         ring = making::make(ctx, &change, EventType::SigningKeyRotated).await?.ring;
     }
-    for id in ring.expired(ctx.now(), ctx.settings.lifetimes.access_seconds) {
+    let expired = ring.expired(ctx.now(), ctx.settings.lifetimes.access_seconds);
+    for id in expired.into_iter().take(MAX_DELETED) {
         keys::delete_expired(ctx.store, id).await?;
     }
     encrypt_anew(ctx, &ring).await

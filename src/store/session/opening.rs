@@ -63,13 +63,14 @@ const RECORD_OPENED: &str = insert_event! {
     university_id: "NULL", from: concat!("WHERE ", is_open!()),
 };
 
-/// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room.
+/// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room. Of sessions of one
+/// moment the new one is kept.
 const RECORD_OLDEST: &str = insert_events! {
     type: ":type", reason: "'limit'", user_id: ":user_id", session_id: "id",
     actor_id: "NULL", university_id: "NULL",
     from: "FROM (
                SELECT id, created_at FROM sessions WHERE user_id = :user_id
-               ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_sessions
+               ORDER BY created_at DESC, id = :session_id DESC, id DESC LIMIT -1 OFFSET :max_sessions
            )
            WHERE EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)
            ORDER BY created_at, id",
@@ -79,7 +80,7 @@ const END_OLDEST: &str = "
     DELETE FROM sessions
     WHERE id IN (
         SELECT id FROM sessions WHERE user_id = :user_id
-        ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_sessions
+        ORDER BY created_at DESC, id = :session_id DESC, id DESC LIMIT -1 OFFSET :max_sessions
     )
     AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
