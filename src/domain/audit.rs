@@ -139,7 +139,7 @@ event_types! {
     SigningAlgorithmChanged "signing_algorithm_changed" change;
     /// The next signing key took the place of the current one.
     SigningKeyRotated "signing_key_rotated" change;
-    /// A signing key was revoked.
+    /// A signing key was revoked; the event's reason is its id.
     SigningKeyRevoked "signing_key_revoked" change;
     /// The signing keys were replaced, because no configured `SECRET_KEY` decrypts them.
     SigningKeyReplaced "signing_key_replaced" change;

@@ -111,12 +111,14 @@ fn is_public(address: IpAddr) -> bool {
                 || address.is_link_local()
                 || address.is_documentation())
         }
-        // Global unicast is 2000::/3; documentation (2001:db8::/32, 3fff::/20) and 6to4 (2002::/16) are in it.
+        // Global unicast is 2000::/3. Documentation (2001:db8::/32, 3fff::/20), protocol assignments such as Teredo
+        // (2001::/23) and 6to4 (2002::/16) are in it.
         IpAddr::V6(address) => {
             let [first, second, ..] = address.segments();
             let is_global = first & 0xe000 == 0x2000;
             let is_documentation = (first == 0x2001 && second == 0xdb8) || (first == 0x3fff && second < 0x1000);
-            is_global && !is_documentation && first != 0x2002
+            let is_protocol = first == 0x2001 && second < 0x200;
+            is_global && !is_documentation && !is_protocol && first != 0x2002
         }
     }
 }
@@ -198,6 +200,8 @@ mod tests {
             "fc00::1",
             "ff02::1",
             "2001:db8::1",
+            "2001::1",
+            "2001:20::1",
             "2002::1",
             "3fff::1",
             "::ffff:10.0.0.1",

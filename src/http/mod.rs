@@ -26,8 +26,8 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use tower::ServiceExt as _;
 use tracing::field::Empty;
@@ -41,11 +41,11 @@ use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
 use crate::service::keys::upkeep;
-use crate::service::machine::named_client::VerifiedKeys;
+use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, Configured, RequestContext};
-use kit::{access, cors, headers, named_client, oauth_error, refusal};
+use kit::{access, cors, headers, oauth_error, refusal};
 use platform::document;
 
 /// The service of one deployment: built once per isolate.
@@ -81,13 +81,8 @@ impl App {
 
     /// Answers one request: access log, routing, error envelope, common headers.
     pub async fn respond(&self, ports: Ports, mut request: Request) -> Response {
-        let mut context = RequestContext::new(self.configuration.clone(), ports);
-        if named_client::is_named(request.headers()) {
-            context = self.for_named_client(context, request.headers()).await;
-        }
-        let ports = context.ports();
         let request_id = ports.request_id.clone();
-        let span = request_span(ports, self.presentation.log_client);
+        let span = request_span(&ports, self.presentation.log_client);
         let (method, path) = (request.method().clone(), loggable(request.uri().path()));
         let has_own_cors = path.contains(document::WELL_KNOWN);
         let is_plain = has_own_cors || cors::is_plain_options(&request);
@@ -96,7 +91,7 @@ impl App {
         let is_https = request.uri().scheme_str() == Some("https");
         let store = ports.store.clone();
         let (started, clock) = (ports.now.get(), ports.clock);
-        request.extensions_mut().insert(context);
+        request.extensions_mut().insert(RequestContext::new(self.configuration.clone(), ports));
         async {
             if self.presentation.access_log == AccessLog::Both {
                 tracing::info!(target: "app.access", method = method.as_str(), path, "Request started");
@@ -130,19 +125,6 @@ impl App {
         }
         .instrument(span)
         .await
-    }
-
-    /// The request as one of the client that it names, if its key allows that.
-    async fn for_named_client(&self, context: RequestContext, headers: &HeaderMap) -> RequestContext {
-        let span = request_span(context.ports(), self.presentation.log_client);
-        // With wrong settings no header is needed: the request is refused.
-        let Ok(configured) = Configured::within(&context) else { return context };
-        let named = named_client::named_client(&configured, headers).instrument(span).await;
-        drop(configured);
-        match named {
-            Some(peer) => context.with_peer(peer),
-            None => context,
-        }
     }
 
     /// One run of the Cron Trigger: the clean-up and the upkeep of the signing keys.

@@ -1,9 +1,11 @@
 //! Introspection (RFC 7662) and revocation (RFC 7009): every kind of token, alive and dead, and every kind of client.
 
+use edge_auth::domain::keys::Algorithm;
 use serde_json::{Value, json};
 
 use crate::oauth::{basic, form, refused, token, with_machine};
-use crate::signing_keys::EDDSA;
+use crate::signing_keys::{EDDSA, command, forged, isolate};
+use crate::support::crypto::generate;
 use crate::support::machine::{CLIENT_ID, ID, key};
 use crate::support::{EMAIL, PASSWORD, START, Service};
 
@@ -102,6 +104,55 @@ async fn expired_rotated_foreign_and_malformed_tokens_are_inactive() {
     service.advance(900);
     assert_dead(&service, &next.access).await;
     assert_eq!(introspect(&service, &next.refresh).await["active"], true);
+}
+
+#[tokio::test]
+async fn a_removed_scope_is_gone_from_the_tokens_of_the_account() {
+    let service = with_machine(EDDSA);
+    let own = token(&service, "introspect+users:read").await;
+    assert_eq!(introspect(&service, &own).await["scope"], "introspect users:read");
+    service.db.execute("UPDATE service_accounts SET scopes = '[\"introspect\"]'");
+    assert_eq!(introspect(&service, &own).await["scope"], "introspect");
+}
+
+/// The read of the client says whether the ring has changed, so nothing needs a look-up.
+#[tokio::test]
+async fn tokens_of_unknown_keys_are_inactive_and_never_make_introspection_unavailable() {
+    for settings in [EDDSA, &[]] {
+        let service = with_machine(settings);
+        let tokens = service.register(EMAIL).await;
+        let own = generate(Algorithm::EdDsa);
+        for number in 0..20 {
+            let stranger = forged(&tokens.access, &own, |header, _| {
+                (header["alg"], header["kid"]) = (json!("EdDSA"), json!(format!("{number:032x}")));
+            });
+            let reply =
+                form(&service, "/oauth/introspect", &basic(CLIENT_ID, &key()), &format!("token={stranger}")).await;
+            assert_eq!(reply.expect(200).body, json!({"active": false}));
+            assert!(service.last_d1_calls() <= 2, "the look-up of the first one, and the client");
+        }
+    }
+}
+
+/// An isolate that has not seen a rotation yet knows the key after the read of the client.
+#[tokio::test]
+async fn a_token_of_a_new_key_is_active_in_an_isolate_that_may_not_look_it_up() {
+    let db = std::sync::Arc::new(crate::support::sqlite::Sqlite::migrated());
+    crate::support::machine::add(&db);
+    let [one, other] = [isolate(&db, EDDSA), isolate(&db, EDDSA)];
+    one.register(EMAIL).await;
+    assert_dead(&other, "nonsense").await;
+    for _ in 0..2 {
+        command(&one, &json!({"action": "rotate"})).await.expect(200);
+    }
+    let tokens = one.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    let stranger =
+        forged(&tokens.access, &generate(Algorithm::EdDsa), |header, _| header["kid"] = json!("0".repeat(32)));
+    for text in [&stranger, &tokens.access] {
+        form(&other, "/oauth/introspect", &basic(CLIENT_ID, &key()), &format!("token={text}")).await.expect(200);
+    }
+    let reply = form(&other, "/oauth/introspect", &basic(CLIENT_ID, &key()), &format!("token={}", tokens.access)).await;
+    assert_eq!(reply.body["active"], true);
 }
 
 #[tokio::test]

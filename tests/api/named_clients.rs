@@ -51,7 +51,7 @@ async fn sessions_limits_and_logs_count_the_named_client() {
         counted.iter().filter(|(name, _)| *name == binding).map(|(_, key)| key.clone()).collect::<Vec<_>>()
     };
     assert_eq!(of("LOGIN_LIMITER"), [CLIENT]);
-    assert_eq!(of("SERVICE_LIMITER"), [BACKEND], "the look-up of an unknown key");
+    assert_eq!(of("CHANGE_LIMITER"), [BACKEND], "the look-up of an unknown key");
     assert_eq!(of("SERVICE_ACCOUNT_LIMITER"), [format!("service:{ID}")]);
     assert!(service.logs(IGNORED).is_empty());
 }
@@ -112,16 +112,35 @@ async fn headers_that_are_not_accepted_are_ignored_and_logged() {
     assert!(service.log_lines().iter().all(|line| !line.contains(&good) && !line.contains(&wrong)));
 }
 
-/// A stranger that guesses keys costs at most the allowance of its own address.
+/// A stranger that guesses keys costs at most the allowance of its own address, and none where no limit is.
 #[tokio::test]
 async fn look_ups_of_unknown_keys_are_limited_by_the_connecting_address() {
     let service = with_backend(&[("RATE_LIMITING", "on")]);
     service.register(EMAIL).await;
     service.limiter.open();
-    service.limiter.shut("SERVICE_LIMITER");
-    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
-    assert_eq!(service.last_d1_calls(), 2);
-    assert_eq!(service.logs(IGNORED).len(), 1);
+    service.limiter.shut("CHANGE_LIMITER");
+    login(&service, Some(&key()), Some(CLIENT)).await.expect_error(429, "RATE_LIMITED");
+    assert_eq!(service.last_d1_calls(), 0);
+    service.limiter.open();
+    for path in ["/health", "/openapi.json", "/nowhere"] {
+        let request = Request::get(path).header("X-Edge-Auth-Key", key()).header("X-Edge-Auth-Client", CLIENT);
+        service.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(service.last_d1_calls(), 0, "{path}");
+    }
+}
+
+/// As one of the backend, the request would use up the limits that all users of the backend share.
+#[tokio::test]
+async fn over_the_limit_of_the_account_or_without_the_database_a_named_client_is_refused() {
+    let service = with_backend(&[("RATE_LIMITING", "on")]);
+    service.register(EMAIL).await;
+    service.limiter.open();
+    service.limiter.shut("SERVICE_ACCOUNT_LIMITER");
+    login(&service, Some(&key()), Some(CLIENT)).await.expect_error(429, "RATE_LIMITED");
+    let (service, port) = crate::breaker::flaky(&[]);
+    add(&service.db);
+    port.fail(true);
+    login(&service, Some(&key()), Some(CLIENT)).await.expect_error(503, "SERVICE_UNAVAILABLE");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ pub mod standing;
 pub mod storage;
 pub mod throttle;
 
-use crate::domain::ids::{ServiceAccountId, SessionId, UserId};
+use crate::domain::authz::credential::Credential;
+use crate::domain::ids::{ServiceAccountId, UserId};
 use crate::domain::peer::Peer;
 
 /// A group of operations that share a rate limit per client network. wrangler.toml sets the numbers, with the bindings.
@@ -164,11 +165,13 @@ impl UserLimit {
         Counter { binding: self.binding(), key: format!("service:{}", account.get()) }
     }
 
-    /// The counter of a user, or of the session if the limit counts those. The keys of a user share the user's counter.
+    /// The counter of a user, or of the session if the limit counts those. All keys of a user share another counter, so that
+    /// a thief with a key does not use up the allowance with which the owner finds and withdraws it.
     #[must_use]
-    pub fn counter(self, user: UserId, session: Option<SessionId>) -> Counter {
-        let key = match (self, session) {
-            (Self::Password | Self::EndSessions, Some(session)) => format!("session:{}", session.get()),
+    pub fn counter(self, user: UserId, credential: Credential) -> Counter {
+        let key = match (self, credential) {
+            (Self::Password | Self::EndSessions, Credential::Session(session)) => format!("session:{}", session.get()),
+            (_, Credential::ApiKey(_)) => format!("keys:{}", user.get()),
             _ => format!("user:{}", user.get()),
         };
         Counter { binding: self.binding(), key }
@@ -180,7 +183,7 @@ impl UserLimit {
 pub struct Counter {
     /// The name of the binding in wrangler.toml.
     pub binding: &'static str,
-    /// A client network, `user:<id>`, `session:<id>` or `service:<id>`.
+    /// A client network, `user:<id>`, `keys:<user id>`, `session:<id>` or `service:<id>`.
     pub key: String,
 }
 

@@ -17,6 +17,7 @@ use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::client::present_client;
 use crate::http::kit::context::{Configured, Found};
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
+use crate::http::kit::named_client;
 use crate::http::kit::operation::{Operation, Plan, Planned};
 use crate::http::kit::path::{note_parameters, parameter};
 use crate::http::kit::query;
@@ -146,7 +147,7 @@ async fn note_route(request: Request, next: Next) -> Response {
 /// The limit per client network comes before the access rule.
 async fn perform(rule: Rule, operation: Operation, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    if let Err(refusal) = network_limited(rule.limits, &parts).await {
+    if let Err(refusal) = limited(rule.limits, &mut parts).await {
         return refusal.into_response();
     }
     note_parameters(&mut parts).await;
@@ -160,6 +161,16 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
         Err(refusal) => Err(refusal),
     };
     with_challenge(challenge, response.into_response())
+}
+
+/// The limit of the client network: of the client that a backend names, or of the connecting one. An operation without a
+/// limit does not wait for the database, so no header makes it do so.
+async fn limited(limits: Limits, parts: &mut Parts) -> Result<(), Refusal> {
+    if limits.network().is_none() {
+        return Ok(());
+    }
+    named_client::adopt(parts).await?;
+    network_limited(limits, parts).await
 }
 
 /// Decides the access rule of a route. The plan's rows are decoded only if the rule allows the caller.

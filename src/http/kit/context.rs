@@ -21,7 +21,7 @@ use crate::ports::{Assets, AwaitHashSlot, Background, Encryption, Entropy, Limit
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::keys::held::RingCopy;
-use crate::service::machine::named_client::VerifiedKeys;
+use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::authz::resources::ResourceRow;
@@ -103,11 +103,6 @@ impl RequestContext {
             Ok(ports) => Self::new(self.configuration, Ports { peer, ..ports }),
             Err(ports) => Self { ports, ..self },
         }
-    }
-
-    /// The ports of the request.
-    pub(crate) fn ports(&self) -> &Ports {
-        &self.ports
     }
 
     fn stamp(&self) -> Result<EventStamp, Refusal> {

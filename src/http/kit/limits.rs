@@ -8,6 +8,7 @@ use crate::domain::problem::Problem;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Principal;
+use crate::store::authz::viewer::PresentedKey;
 
 /// The rate limits of a route. Routes with the same limit share its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub(in crate::http) async fn user_limited(
     match limits.user() {
         Some(limit) => {
             let counter = match principal {
-                Principal::User(caller) => limit.counter(caller.user.id, caller.credential.session_id()),
+                Principal::User(caller) => limit.counter(caller.user.id, caller.credential),
                 Principal::Service(service) => return service_limited(configured, service.id).await,
             };
             admit(configured, vec![counter], limit.period_ms()).await
@@ -77,9 +78,14 @@ pub(in crate::http) async fn service_limited(
     admit(configured, vec![limit.counter_of_service(account)], limit.period_ms()).await
 }
 
-/// Is the connecting address within this limit?
-pub(in crate::http) async fn is_admitted(configured: &Configured, limit: RateLimit) -> bool {
-    admit(configured, limit.counters(configured.peer()), limit.period_ms()).await.is_ok()
+/// Refuses the look-up of a key that this isolate has not verified lately, over a limit of the connecting address. A stranger
+/// can make up keys, and each costs the database a call. A backend does not notice the limit.
+pub(in crate::http) async fn look_up_limited(configured: &Configured, key: &PresentedKey) -> Result<(), Refusal> {
+    if configured.verified_keys().know(key, configured.service().request.now) {
+        return Ok(());
+    }
+    let limit = RateLimit::Change;
+    admit(configured, limit.counters(configured.peer()), limit.period_ms()).await
 }
 
 async fn admit(configured: &Configured, counters: Vec<Counter>, period_ms: i64) -> Result<(), Refusal> {

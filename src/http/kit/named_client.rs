@@ -1,59 +1,89 @@
 //! The address of the client for whom a backend calls. Limits, the throttle, sessions and logs then count that address
 //! instead of the backend's. A request whose key or address is not accepted goes on as one of the backend itself.
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
+use tracing::Span;
 
 use crate::domain::ids::ServiceAccountId;
-use crate::domain::limits::RateLimit;
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::peer::Peer;
-use crate::http::kit::context::Configured;
-use crate::http::kit::limits::{is_admitted, service_limited};
+use crate::domain::settings::LogClient;
+use crate::http::kit::context::{Configured, RequestContext};
+use crate::http::kit::limits::{look_up_limited, service_limited};
+use crate::http::kit::refusal::Refusal;
 use crate::service::machine::named_client::verify;
+use crate::store::authz::viewer::PresentedKey;
 
 /// The key of the service account.
 pub(crate) const KEY: HeaderName = HeaderName::from_static("x-edge-auth-key");
 /// The address of the client.
 pub(crate) const CLIENT: HeaderName = HeaderName::from_static("x-edge-auth-client");
 
-/// Does the request name a client?
-pub(in crate::http) fn is_named(headers: &HeaderMap) -> bool {
-    headers.contains_key(KEY) || headers.contains_key(CLIENT)
+/// The reason why a request does not count as one of the client that it names.
+enum Unaccepted {
+    /// A wrong or missing key, or no public address: the request goes on as one of the backend itself.
+    Ignored(&'static str),
+    /// A limit, or a database that does not answer. Counted for the backend, the request would use up the allowance of its users.
+    Refused(Refusal),
 }
 
-/// The client that the request names, if its key allows that. Otherwise the reason is logged, and the header is ignored.
-pub(in crate::http) async fn named_client(configured: &Configured, headers: &HeaderMap) -> Option<Peer> {
-    match accepted(configured, headers).await {
-        Ok(peer) => Some(peer),
-        Err(reason) => {
-            tracing::warn!(target: "app.machine", reason, "X-Edge-Auth-Client ignored");
-            None
+/// Lets the request count as one of the client that it names, if its key allows that.
+pub(in crate::http) async fn adopt(parts: &mut Parts) -> Result<(), Refusal> {
+    if !parts.headers.contains_key(KEY) && !parts.headers.contains_key(CLIENT) {
+        return Ok(());
+    }
+    let configured = Configured::of(parts)?;
+    let accepted = accepted(&configured, &parts.headers).await;
+    let log_client = configured.settings().presentation.log_client;
+    drop(configured);
+    match accepted {
+        Ok(peer) => {
+            note(&peer, log_client);
+            if let Some(context) = parts.extensions.remove::<RequestContext>() {
+                parts.extensions.insert(context.with_peer(peer));
+            }
+            Ok(())
         }
+        Err(Unaccepted::Ignored(reason)) => {
+            tracing::warn!(target: "app.machine", reason, "X-Edge-Auth-Client ignored");
+            Ok(())
+        }
+        Err(Unaccepted::Refused(refusal)) => Err(refusal),
     }
 }
 
-async fn accepted(configured: &Configured, headers: &HeaderMap) -> Result<Peer, &'static str> {
+/// Later lines of the request show the network of the client.
+fn note(peer: &Peer, log_client: LogClient) {
+    let span = Span::current();
+    match log_client {
+        LogClient::Network => span.record("network", peer.network_bits()),
+        LogClient::Address => span.record("address", peer.address_bits()),
+        LogClient::None => &span,
+    };
+}
+
+async fn accepted(configured: &Configured, headers: &HeaderMap) -> Result<Peer, Unaccepted> {
     let only = |name: HeaderName| {
         let mut values = headers.get_all(name).iter();
         let value = values.next()?.to_str().ok();
         value.filter(|_| values.next().is_none())
     };
-    let peer = only(CLIENT).and_then(|text| configured.peer().acting_for(text)).ok_or("no public address")?;
-    let key = only(KEY).and_then(ApiKey::parse).ok_or("no key")?;
-    let account = account(configured, &key).await?;
-    service_limited(configured, account).await.map_err(|_| "the account is over its limit")?;
+    let peer = only(CLIENT).and_then(|text| configured.peer().acting_for(text));
+    let peer = peer.ok_or(Unaccepted::Ignored("no public address"))?;
+    let key = only(KEY).and_then(ApiKey::parse).ok_or(Unaccepted::Ignored("no key"))?;
+    let account = account(configured, &PresentedKey::new(&key)).await?;
+    service_limited(configured, account).await.map_err(Unaccepted::Refused)?;
     Ok(peer)
 }
 
-/// The account of the key. A key that the isolate does not know is looked up only within a limit of the connecting address.
-async fn account(configured: &Configured, key: &ApiKey) -> Result<ServiceAccountId, &'static str> {
+/// The account of the key.
+async fn account(configured: &Configured, key: &PresentedKey) -> Result<ServiceAccountId, Unaccepted> {
     let ctx = configured.service();
-    if let Some(account) = configured.verified_keys().account(key, ctx.request.now) {
+    if let Some(account) = configured.verified_keys().naming_account(key, ctx.request.now) {
         return Ok(account);
     }
-    if !is_admitted(configured, RateLimit::Service).await {
-        return Err("too many look-ups from the connecting address");
-    }
+    look_up_limited(configured, key).await.map_err(Unaccepted::Refused)?;
     let verified = verify(&ctx, configured.verified_keys(), key).await;
-    verified.map_err(|_| "the key could not be looked up")?.ok_or("the key is not accepted")
+    verified.map_err(|error| Unaccepted::Refused(error.into()))?.ok_or(Unaccepted::Ignored("the key is not accepted"))
 }

@@ -138,6 +138,8 @@ impl From<service::Error> for Refusal {
         let cause = Some(error.to_string());
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
+            // Expected, and caused by tokens of strangers: not an error of the service, so without a cause.
+            service::Error::KeyNotKnownYet => return Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS).into(),
             service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
@@ -154,7 +156,6 @@ impl From<service::Error> for Refusal {
             service::Error::NoSpaceFor(_) | service::Error::Database(DbError::NoSpace(_)) => {
                 Problem::unavailable(storage::RETRY_AFTER_SECONDS)
             }
-            service::Error::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
             service::Error::NoSigningKey => Problem::unavailable(RETRY_AFTER_SIGNING_KEY_SECONDS),
             service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
             service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
@@ -269,7 +270,9 @@ fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
 }
 
 fn log(code: &'static str, status: u16, cause: Option<&str>) {
-    if status >= 500 {
+    if status == 503 && cause.is_none() {
+        tracing::warn!(target: "app.errors", code, status_code = status, "Request refused");
+    } else if status >= 500 {
         tracing::error!(target: "app.errors", code, status_code = status, cause, "Request failed");
     } else if code.starts_with("AUTH_") || code == OAuthError::InvalidClient.as_str() {
         tracing::warn!(target: "app.auth", code, status_code = status, "Request refused");

@@ -16,10 +16,11 @@ use crate::http::kit::body::{FormBody, FromFields, json};
 use crate::http::kit::client::{PresentedClient, basic};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
-use crate::http::kit::limits::service_limited;
+use crate::http::kit::limits::{look_up_limited, service_limited};
 use crate::http::kit::refusal::Refusal;
 use crate::service;
-use crate::service::authz::presented::present_secret;
+use crate::service::authz::presented::{Presented, present_secret};
+use crate::service::machine::client::Client;
 use crate::service::machine::introspection::{Introspected, IntrospectedKey};
 use crate::service::machine::{client, client_credentials, introspection, revocation};
 
@@ -68,8 +69,12 @@ pub(in crate::http) async fn token(
     }
     let (client_id, secret) = credentials(&headers, request.client)?;
     let ctx = configured.service();
-    let client = client::authenticate(&ctx, &present_secret(&client_id, secret.expose())?, None).await?;
-    service_limited(&configured, client.service.id).await?;
+    let presented = present_secret(&client_id, secret.expose())?;
+    if let Presented::Key(key) = &presented {
+        look_up_limited(&configured, key).await?;
+    }
+    let client = client::authenticate(&ctx, &presented, None).await?;
+    admit_client(&configured, &presented, &client).await?;
     let token = client_credentials::issue(&ctx, &client, &client_id, request.scope.as_deref()).await?;
     let body = TokenBody {
         access_token: token.text.expose(),
@@ -95,6 +100,14 @@ fn credentials(
         (false, _, _) => Err(OAuthRefusal(OAuthError::InvalidClient)),
         (true, _, Some(_)) => Err(OAuthRefusal(OAuthError::InvalidRequest)),
     }
+}
+
+/// Notes the key of a client that the database has confirmed, and counts the call.
+async fn admit_client(configured: &Configured, presented: &Presented, client: &Client) -> Result<(), Refusal> {
+    if let Presented::Key(key) = presented {
+        configured.verified_keys().note(key, &client.service, configured.service().request.now);
+    }
+    service_limited(configured, client.service.id).await
 }
 
 /// An error that this file finds.
@@ -139,7 +152,7 @@ pub(in crate::http) async fn introspect(
 ) -> Result<Response, Refusal> {
     let ctx = configured.service();
     let (client, found) = introspection::introspect(&ctx, &presented, question.0.expose()).await?;
-    service_limited(&configured, client.service.id).await?;
+    admit_client(&configured, &presented, &client).await?;
     Ok(match &found {
         None => json(200, &InactiveBody { active: false }),
         Some(Introspected::Token { claims, is_refresh }) => json(200, &token_body(claims, *is_refresh)),
@@ -177,7 +190,7 @@ pub(in crate::http) async fn revoke(
 ) -> Result<Response, Refusal> {
     let ctx = configured.service();
     let client = client::authenticate(&ctx, &presented, Some(Scope::Introspect)).await?;
-    service_limited(&configured, client.service.id).await?;
-    revocation::revoke(&ctx, question.0.expose()).await?;
+    admit_client(&configured, &presented, &client).await?;
+    revocation::revoke(&ctx, &client, question.0.expose()).await?;
     Ok(json(200, &RevokedBody {}))
 }

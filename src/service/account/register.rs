@@ -7,6 +7,7 @@ use crate::domain::limits::storage::Growth;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
+use crate::service::keys::signing;
 use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error};
 use crate::store::account::users;
@@ -42,6 +43,7 @@ pub struct Registered {
 /// before the address is looked up; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
     ctx.admit_growth(Growth::Registration)?;
+    signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };

@@ -20,6 +20,9 @@ use crate::store::keys;
 pub const LOOK_UP_SECONDS: i64 = 10;
 /// Unknown ids that are remembered, so that a token of a deleted key is refused without a look-up.
 const MAX_UNKNOWN: usize = 32;
+/// A change of the ring is followed by another one, to the settings of an isolate, after this time at the earliest. It is
+/// the period of the Cron Trigger, which proposes the newest settings in each run.
+const ADOPTION_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// The key set is read again in the background after this time.
 const FRESH_SECONDS: i64 = 60;
 /// After this time it is read before it is published, if the database answers.
@@ -56,19 +59,38 @@ pub(in crate::service) async fn at_version(ctx: &Context<'_>, version: i64) -> R
 
 /// Reads the ring, and makes the first keys if there are none.
 pub(super) async fn reload(ctx: &Context<'_>) -> Result<Arc<Ring>, Error> {
-    let mut ring = keys::load(ctx.store).await?;
-    let is_adopted = ctx.keys.held().is_adopted;
-    if !is_adopted && let Some(change) = ring.adoption(ctx.settings.tokens.algorithm) {
-        ring = making::adopt(ctx, &change).await?;
-    }
+    let ring = adopted(ctx, load(ctx).await?).await?;
     let mut held = ctx.keys.held();
     held.is_adopted = true;
     if ring.version < held.ring.version {
-        // The database was restored to an earlier time.
         held.ring = Arc::default();
     }
     drop(held);
     Ok(ctx.keys.hold(ring, ctx.now()))
+}
+
+/// An older version than the copy is read twice: the first read may have been overtaken by the one that made the copy. If
+/// it is there still, the database was restored to an earlier time.
+async fn load(ctx: &Context<'_>) -> Result<Ring, Error> {
+    let ring = keys::load(ctx.store).await?;
+    let is_older = ring.version < ctx.keys.held().ring.version;
+    Ok(if is_older { keys::load(ctx.store).await? } else { ring })
+}
+
+/// Proposes the algorithm of the settings, if this isolate has not done so. A ring that was changed a short time ago is
+/// left alone: while a deployment spreads, new isolates of both versions would undo each other's changes.
+async fn adopted(ctx: &Context<'_>, ring: Ring) -> Result<Ring, Error> {
+    let may_propose =
+        ring.version == 0 || (!ctx.keys.held().is_adopted && ring.version + ADOPTION_PAUSE_MS <= ctx.now().millis());
+    let Some(change) = ring.adoption(ctx.settings.tokens.algorithm).filter(|_| may_propose) else { return Ok(ring) };
+    match making::adopt(ctx, &change).await {
+        // A ring that exists serves, whatever its algorithm.
+        Err(error) if ring.version > 0 => {
+            tracing::error!(target: "app.keys", cause = %error, "The algorithm of the settings was not adopted");
+            Ok(ring)
+        }
+        adopted => adopted,
+    }
 }
 
 /// The result of a look-up.

@@ -40,7 +40,8 @@ pub(super) async fn make(ctx: &Context<'_>, change: &Change, event_type: EventTy
     let attempt = keys::apply(ctx.store, change, &new, event_type, change_id, ctx.request).await?;
     if attempt.is_made {
         let (version, event) = (attempt.ring.version, event_type.as_str());
-        tracing::warn!(target: "app.keys", version, event, algorithm = algorithm.as_str(), "Key ring changed");
+        let (kid, algorithm) = (change.revoked.map(KeyId::text), algorithm.as_str());
+        tracing::warn!(target: "app.keys", version, event, algorithm, revoked_kid = kid, "Key ring changed");
     }
     Ok(attempt)
 }

@@ -12,6 +12,19 @@ use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::service::keys::{copy, making};
 use crate::service::{Context, Error};
 
+/// Makes sure that this isolate can sign, before a batch writes something that its token would answer. A failure afterwards
+/// would leave the client with neither its old nor its new token.
+///
+/// # Errors
+/// [`Error`].
+pub(in crate::service) async fn prepare(ctx: &Context<'_>) -> Result<(), Error> {
+    let ring = copy::known(ctx).await?;
+    if ring.algorithm != Algorithm::Hs256 {
+        signing_key(ctx, ring).await?;
+    }
+    Ok(())
+}
+
 /// Signs an access token. `version` is that of the ring in the batch that the token answers.
 pub(in crate::service) async fn sign_access(
     ctx: &Context<'_>,

@@ -12,8 +12,9 @@ use crate::domain::time::Timestamp;
 use crate::service::authz::admission::identify;
 use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::authz::presented::Presented;
+use crate::service::keys::copy;
 use crate::service::keys::verifying::{AccessClaims, is_accepted, verify_access};
-use crate::service::machine::client::{Client, confirm};
+use crate::service::machine::client::{Client, authenticate, confirm};
 use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::authz::viewer::PresentedKey;
@@ -54,6 +55,8 @@ pub struct IntrospectedKey {
 enum Token {
     /// Malformed, foreign or expired.
     Dead,
+    /// It names a key that this isolate does not know, and that it may not look up yet.
+    OfUnknownKey,
     Access {
         subject: Subject,
         claims: ShownClaims,
@@ -91,14 +94,38 @@ pub async fn introspect(
     client: &Presented,
     token: &str,
 ) -> Result<(Client, Option<Introspected>), Error> {
-    let question = read(verify(ctx, token).await?, ctx.now());
+    let verified = verify(ctx, token).await?;
+    if matches!(verified, Token::OfUnknownKey) {
+        return introspect_later(ctx, client, token).await;
+    }
+    let question = read(verified, ctx.now());
     let (identified, state) = ctx.store.run(identify(ctx, client, None).and(question)).await?;
     let client = confirm(ctx, client, identified, Some(Scope::Introspect)).await?;
+    Ok((client, judge(ctx, state).await?))
+}
+
+/// The read of the client says whether the ring has changed. If it has, the isolate reads it, and may know the key then.
+/// Otherwise no ring has the key: tokens of strangers must not make introspection unavailable.
+async fn introspect_later(
+    ctx: &Context<'_>,
+    client: &Presented,
+    token: &str,
+) -> Result<(Client, Option<Introspected>), Error> {
+    let client = authenticate(ctx, client, Some(Scope::Introspect)).await?;
+    copy::at_version(ctx, client.ring_version).await?;
+    let state = match verify(ctx, token).await? {
+        Token::Dead | Token::OfUnknownKey => State::DEAD,
+        known => ctx.store.run(read(known, ctx.now())).await?,
+    };
+    Ok((client, judge(ctx, state).await?))
+}
+
+async fn judge(ctx: &Context<'_>, state: State) -> Result<Option<Introspected>, Error> {
     let is_accepted = match state.signature {
         Some((signed_by, issued_at, version)) => is_accepted(ctx, signed_by, issued_at, version).await?,
         None => true,
     };
-    Ok((client, state.introspected.filter(|_| is_accepted)))
+    Ok(state.introspected.filter(|_| is_accepted))
 }
 
 async fn verify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
@@ -111,7 +138,11 @@ async fn verify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
         return Ok(Token::Refresh { refresh, claims });
     }
     let signed_by = presented.signed_by();
-    Ok(match verify_access(ctx, &presented).await?.filter(|claims| claims.expires_at() > ctx.now()) {
+    let verified = match verify_access(ctx, &presented).await {
+        Err(Error::KeyNotKnownYet) => return Ok(Token::OfUnknownKey),
+        verified => verified?,
+    };
+    Ok(match verified.filter(|claims| claims.expires_at() > ctx.now()) {
         None => Token::Dead,
         Some(AccessClaims::User(TokenClaims { user_id, session_id, auth_time, issued_at, .. })) => {
             Token::Access { subject: Subject { user_id, session_id, auth_time, signed_by, issued_at }, claims }
@@ -125,7 +156,7 @@ async fn verify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
 
 fn read(token: Token, now: Timestamp) -> Read<State> {
     match token {
-        Token::Dead => Read::nothing().map(|()| State::DEAD),
+        Token::Dead | Token::OfUnknownKey => Read::nothing().map(|()| State::DEAD),
         Token::Access { subject, claims } => {
             users::caller(subject.user_id, subject.session_id, None, now).map(move |read| {
                 let version = read.caller.as_ref().map(|row| row.ring_version);
@@ -141,8 +172,14 @@ fn read(token: Token, now: Timestamp) -> Read<State> {
         Token::Service { key, signed_by, issued_at, claims } => presented::find(&key).map(move |read| {
             let version = read.key.as_ref().map(|row| row.ring_version);
             let signature = version.map(|version| (signed_by, issued_at, version));
-            let is_live = Principal::of_key(&key, read, now).is_ok();
-            State { introspected: token_if(is_live, claims, false), signature }
+            // The scopes of this moment: one that was removed from the account is gone from its tokens, too.
+            let introspected = match Principal::of_key(&key, read, now) {
+                Ok(Principal::Service(service)) => {
+                    token_if(true, ShownClaims { scope: Some(service.scopes.text()), ..claims }, false)
+                }
+                Ok(Principal::User(_)) | Err(_) => None,
+            };
+            State { introspected, signature }
         }),
         Token::Key(key) => presented::find(&key).map(move |read| {
             let times = read.key.as_ref().map(|row| (row.client_id.clone(), row.created_at, row.expires_at));

@@ -9,3 +9,4 @@ pub mod revocation;
 pub mod service_accounts;
 pub mod service_keys;
 pub mod user_keys;
+pub mod verified_keys;

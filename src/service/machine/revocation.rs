@@ -5,7 +5,9 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::machine::oauth::OAuthError;
 use crate::domain::session::token::{TokenFault, TokenKind};
+use crate::service::keys::copy;
 use crate::service::keys::verifying::{AccessClaims, verify_access};
+use crate::service::machine::client::Client;
 use crate::service::{Context, Error};
 use crate::store::machine::revocation;
 use crate::store::session;
@@ -24,7 +26,9 @@ enum Token {
 ///
 /// # Errors
 /// `unsupported_token_type` for a token of a service account; [`Error`] otherwise.
-pub async fn revoke(ctx: &Context<'_>, token: &str) -> Result<(), Error> {
+pub async fn revoke(ctx: &Context<'_>, client: &Client, token: &str) -> Result<(), Error> {
+    // The token is judged by the ring that the database has now.
+    copy::at_version(ctx, client.ring_version).await?;
     match identify(ctx, token).await? {
         Token::Unknown => Ok(()),
         Token::Service => Err(Error::OAuth(OAuthError::UnsupportedTokenType)),

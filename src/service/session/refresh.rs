@@ -7,6 +7,7 @@ use crate::domain::session::token::{TokenClaims, TokenFault};
 use crate::domain::session::unresolved::UnresolvedExchange;
 use crate::domain::session::{RefreshOutcome, RotationState, SessionState, outcome};
 use crate::ports::DbError;
+use crate::service::keys::signing;
 use crate::service::session::tokens;
 use crate::service::{Context, Error, TokenPair, attribution};
 use crate::store::session::rotation;
@@ -24,6 +25,7 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
+    signing::prepare(ctx).await?;
     let proposed = ctx.new_token_id()?;
     let rotation = ctx.settings.lifetimes.rotation(ctx.now());
     let max_roles = tokens::max_roles(ctx.settings);
@@ -34,7 +36,14 @@ pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair
     };
     let RotationState { user_is_active, .. } = state;
     match outcome(state, &presented.id, &proposed, &rotation) {
-        RefreshOutcome::Rotated(session) => issue(ctx, &presented, session, inputs, false).await,
+        RefreshOutcome::Rotated(session) => {
+            let successor = session.current.id.clone();
+            let issued = issue(ctx, &presented, session, inputs, false).await;
+            if issued.is_err() {
+                note_unresolved(ctx, &presented, successor).await;
+            }
+            issued
+        }
         RefreshOutcome::Retried(session) => issue(ctx, &presented, session, inputs, true).await,
         RefreshOutcome::Inactive => refuse(ctx, &presented, Reason::Disabled, Code::InactiveUser).await,
         RefreshOutcome::Revoked => refuse(ctx, &presented, Reason::Revoked, Code::TokenRevoked).await,
@@ -64,10 +73,15 @@ async fn issue(
 /// then not taken for a thief.
 async fn unanswered(ctx: &Context<'_>, presented: &TokenClaims, proposed: TokenId, error: DbError) -> Error {
     if error.is_unresolved() {
-        let exchange = UnresolvedExchange { session_id: presented.session_id, successor_id: proposed };
-        ctx.store.gate().note_unresolved(exchange).await;
+        note_unresolved(ctx, presented, proposed).await;
     }
     error.into()
+}
+
+/// The client did not get the successor of its token, so it will present the same token again.
+async fn note_unresolved(ctx: &Context<'_>, presented: &TokenClaims, successor_id: TokenId) {
+    let exchange = UnresolvedExchange { session_id: presented.session_id, successor_id };
+    ctx.store.gate().note_unresolved(exchange).await;
 }
 
 /// Is the exchange that made the current token one whose answer was lost?

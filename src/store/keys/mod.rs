@@ -80,7 +80,7 @@ const INSERT_KEY: &str = concat!(
 );
 
 const RECORD_CHANGE: &str = insert_event! {
-    type: ":type", reason: ":algorithm", user_id: "NULL", session_id: "NULL", actor_id: "NULL", university_id: "NULL",
+    type: ":type", reason: ":subject", user_id: "NULL", session_id: "NULL", actor_id: "NULL", university_id: "NULL",
     from: concat!("WHERE ", is_begun!()),
 };
 
@@ -202,9 +202,9 @@ pub async fn apply(
         .bind("algorithm", change.algorithm.as_str())
         .bind("now", now)
         .bind("from_version", change.from_version);
-    let record = audit::insert(RECORD_CHANGE, request, event_type)
-        .bind("algorithm", change.algorithm.as_str())
-        .bind("change_id", change_id);
+    let subject = change.revoked.map_or_else(|| change.algorithm.as_str().to_owned(), KeyId::text);
+    let record =
+        audit::insert(RECORD_CHANGE, request, event_type).bind("subject", subject).bind("change_id", change_id);
     let mut statements = vec![
         begin,
         of_key(DROP_KEY, change.dropped),
