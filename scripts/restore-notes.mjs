@@ -1,5 +1,5 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts and removed roles, and gives out ids a second time. Run it before the restore, since it
+// passwords, disabled accounts, removed roles, withdrawn keys and revoked signing keys, and gives out ids a second time. Run it before the restore, since it
 // reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
@@ -13,16 +13,20 @@ if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(SINCE) || Number.isNaN(since))
 /** The condition of the index by type (migration 0005), without which the query would read every event. */
 const RARE = `type NOT IN ('registered', 'registration_refused', 'signed_in', 'sign_in_refused', 'refreshed', 'refresh_refused',
   'signed_out', 'session_ended', 'password_change_refused', 'deletion_refused')`;
-const eventsOf = (...types) =>
-  `SELECT user_id FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
+const eventsOf = (column, ...types) =>
+  `SELECT ${column} FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
 
-const [sequences, erased, changed, stripped] = execute(
+const [sequences, erased, changed, stripped, withdrawn, deleted, altered, revoked] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
-   ${eventsOf("deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
+   ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, is_active FROM users
-     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("password_changed", "disabled", "enabled")});
+     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "disabled", "enabled")});
    SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
-     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("role_removed")});`,
+     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "role_removed")});
+   ${eventsOf("object_id AS id", "api_key_withdrawn", "service_account_key_withdrawn")};
+   ${eventsOf("object_id AS id", "service_account_deleted")};
+   SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});
+   ${eventsOf("reason AS kid", "signing_key_revoked")};`,
   { state, environment },
 );
 
@@ -41,14 +45,27 @@ const changeAgain = ({ id, password_hash, password_version, is_active }) =>
      WHERE id = ${id};`;
 const removeAgain = ({ id, kept }) =>
   `DELETE FROM user_university_roles WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
+const withdrawAgain = ({ id }) => `DELETE FROM api_keys WHERE id = ${id};`;
+/** Its keys go with it. */
+const deleteAgain = ({ id }) => `DELETE FROM service_accounts WHERE id = ${id};`;
+const alterAgain = ({ id, scopes, is_active }) =>
+  `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 
 const statements = [
   ...sequences.flatMap(keepCounting),
   ...erased.map(eraseAgain),
   ...changed.map(changeAgain),
   ...stripped.map(removeAgain),
+  ...withdrawn.map(withdrawAgain),
+  ...deleted.map(deleteAgain),
+  ...altered.map(alterAgain),
 ];
 console.log(statements.join("\n"));
 console.error(
-  `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles.`,
+  `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles, ` +
+    `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed.`,
 );
+// The service itself revokes them, because it also chooses the key that signs next.
+for (const { kid } of revoked) {
+  console.error(`Revoke this signing key again after the restore: ${kid}`);
+}

@@ -2,6 +2,8 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use edge_auth::domain::ids::ApiKeyId;
 use edge_auth::domain::machine::api_key::ApiKey;
 use serde_json::{Value, json};
@@ -22,8 +24,12 @@ fn with_backend(settings: &[(&str, &str)]) -> Service {
 
 /// Signs in through the backend, with these two headers.
 async fn login(service: &Service, key: Option<&str>, client: Option<&str>) -> Reply {
+    login_from(service, BACKEND, key, client).await
+}
+
+async fn login_from(service: &Service, backend: &str, key: Option<&str>, client: Option<&str>) -> Reply {
     let mut request = Request::post("/auth/login").header("Content-Type", "application/json");
-    request = request.header("CF-Connecting-IP", BACKEND);
+    request = request.header("CF-Connecting-IP", backend);
     for (name, value) in [("X-Edge-Auth-Key", key), ("X-Edge-Auth-Client", client)] {
         if let Some(value) = value {
             request = request.header(name, value);
@@ -74,6 +80,26 @@ async fn an_isolate_looks_a_key_up_once_a_minute() {
     service.advance(60);
     login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
     assert_eq!(service.logs(IGNORED).len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_use_from_each_network_is_an_event_although_the_isolate_knows_the_key() {
+    let service = with_backend(&[]);
+    service.db.execute("UPDATE service_accounts SET scopes = '[\"client-address\",\"introspect\"]'");
+    service.register(EMAIL).await;
+    let basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{}", key())));
+    let introspection = Request::post("/oauth/introspect").header("Authorization", basic);
+    let introspection = introspection.header("Content-Type", "application/x-www-form-urlencoded");
+    service.send(introspection.body(Body::from("token=x")).unwrap()).await.expect(200);
+    let networks = || {
+        let events = service.db.rows("SELECT ip FROM audit_events WHERE type = 'service_network_used' ORDER BY id");
+        events.iter().map(|row| row["ip"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(networks(), [""; 0]);
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    login_from(&service, "203.0.113.9", Some(&key()), Some(CLIENT)).await.expect(200);
+    login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(networks(), [BACKEND, "203.0.113.9"]);
 }
 
 #[tokio::test]

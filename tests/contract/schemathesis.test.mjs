@@ -5,19 +5,23 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 
-import { newUser, register } from "../e2e/support/client.mjs";
+import { asUser, newUser, register } from "../e2e/support/client.mjs";
 import { startService } from "../e2e/support/service.mjs";
 
 const OPERATOR_KEY = "contract-9d4c1b7e2f6a4835b0d7e8c1a2f3b4d5";
 
 test("no answer deviates from the description", async (t) => {
-  const service = await startService({ settings: { OPERATOR_KEY, PASSWORD_ITERATIONS: "1" } });
+  const settings = { OPERATOR_KEY, PASSWORD_ITERATIONS: "1", ALGORITHM: "EdDSA", PUBLIC_URL: "https://auth.example" };
+  const service = await startService({ settings });
   t.after(() => service.stop());
   const signedUp = async () => (await register(service, newUser())).body;
   const [admin, user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp(), await signedUp()];
   // Only direct access to the database makes the first administrator.
   const grant = "INSERT INTO user_university_roles (user_id, role, created_at) VALUES (?1, 'PLATFORM_ADMIN', 1)";
   await service.db.prepare(grant).bind(admin.id).run();
+  const scopes = ["introspect", "authz:check", "users:read", "users:import", "roles:grant", "audit:read", "client-address"];
+  const account = { name: "Contract", scopes };
+  const { body: client } = await asUser(service, admin.access_token, "POST", "/admin/service-accounts", account);
   const options = ["--config-file", "tests/contract/schemathesis.toml"];
   const env = {
     ...process.env,
@@ -26,6 +30,9 @@ test("no answer deviates from the description", async (t) => {
     ADMIN_ID: String(admin.id),
     TOKEN_TO_REFRESH: refreshing.refresh_token,
     TOKEN_TO_LOG_OUT: leaving.refresh_token,
+    SERVICE_ID: String(client.id),
+    CLIENT_ID: client.client_id,
+    CLIENT_KEY: client.key,
     OPERATOR_KEY,
     PYTHONPATH: "tests/contract",
     PYTHONDONTWRITEBYTECODE: "1",

@@ -9,6 +9,8 @@ import requests
 PASSWORD = "correct horse battery staple"
 ADMIN = {"Authorization": f"Bearer {os.environ['ADMIN_TOKEN']}"}
 ADMIN_ID = int(os.environ["ADMIN_ID"])
+# The service account of the requests to OAuth's operations.
+SERVICE_ID = int(os.environ["SERVICE_ID"])
 # The first grant of all.
 ADMIN_GRANT = "1"
 numbers = itertools.count(1)
@@ -59,7 +61,20 @@ class World:
             enrollment = call("POST", f"{url}/courses/{course}/enrollments", headers=headers)["id"]
             self.things |= {"department": department, "course": course, "user": student}
             self.things |= {"grant": grant, "enrollment": enrollment}
+            account = {"name": f"Contract {number}", "scopes": ["introspect"]}
+            service = call("POST", f"{url}/admin/service-accounts", account)
+            keys = call("GET", f"{url}/admin/service-accounts/{service['id']}/keys")
+            self.things |= {"service": service["id"], "service_key": keys["items"][0]["id"]}
         return self.things
+
+    def empty_university(self, url):
+        """A new university that can be deleted."""
+        return call("POST", f"{url}/universities", {"name": "Empty", "slug": f"empty-{next(numbers)}"})["id"]
+
+    def api_key(self, url):
+        """A new key of the session's user."""
+        key = {"name": "Contract", "permissions": ["universities:view"]}
+        return call("POST", f"{url}/users/me/api-keys", key, self.current(url)["headers"])["id"]
 
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""

@@ -16,6 +16,9 @@ const PLATFORM_ADMIN = `INSERT INTO user_university_roles (user_id, university_i
   VALUES (?1, NULL, 'PLATFORM_ADMIN', NULL, 1)`;
 const ROLE_REMOVED = `INSERT INTO audit_events (created_at, type, reason, user_id, request_id)
   VALUES (?1, 'role_removed', 'PLATFORM_ADMIN', ?2, 'x')`;
+const KEY_REVOKED = `INSERT INTO audit_events (created_at, type, reason, request_id)
+  VALUES (?1, 'signing_key_revoked', ?2, 'x')`;
+const KID = "0123456789abcdef0123456789abcdef";
 const NEXT = "her next passphrase";
 
 /** Starts the service on the folder for the length of one function. */
@@ -36,21 +39,30 @@ async function populate(service) {
   }
   await rows(service.db, PLATFORM_ADMIN, people.admin.id);
   await rows(service.db, PLATFORM_ADMIN, people.demoted.id);
-  return people;
+  const account = (name) => ({ name, scopes: ["users:read", "introspect"] });
+  const added = async (name) =>
+    (await asUser(service, people.admin.access, "POST", "/admin/service-accounts", account(name))).body;
+  return { ...people, gone: await added("Gone"), narrowed: await added("Narrowed") };
 }
 
 /** The changes that the restore undoes, through the API; and a user whose id it would give out again. */
-async function change(service, { admin, erased, changed, disabled, demoted }) {
+async function change(service, { admin, erased, changed, disabled, demoted, gone, narrowed }) {
   assert.equal((await deleteAccount(service, erased.access, erased.user.password)).status, 204);
   assert.equal((await changePassword(service, changed.access, changed.user.password, NEXT)).status, 200);
   const off = await asUser(service, admin.access, "PATCH", `/admin/users/${disabled.id}`, { is_active: false });
   assert.equal(off.status, 200, off.text);
   await rows(service.db, "DELETE FROM user_university_roles WHERE user_id = ?1", demoted.id);
   await rows(service.db, ROLE_REMOVED, Date.now(), demoted.id);
+  const accounts = (method, path, body) => asUser(service, admin.access, method, `/admin/service-accounts${path}`, body);
+  assert.equal((await accounts("DELETE", `/${gone.id}`)).status, 204);
+  assert.equal((await accounts("PATCH", `/${narrowed.id}`, { scopes: ["introspect"] })).status, 200);
+  const first = narrowed.key.split("_")[2];
+  assert.equal((await accounts("DELETE", `/${narrowed.id}/keys/${first}`)).status, 204);
+  await rows(service.db, KEY_REVOKED, Date.now(), KID);
   return signUp(service, newUser());
 }
 
-test("the notes repeat erasures, passwords, disabled accounts and removed roles, and no id comes twice", async (t) => {
+test("the notes repeat erasures, passwords, disabled accounts, removed roles and withdrawn keys, and no id comes twice", async (t) => {
   const folder = migrated(t);
   const people = await serving(folder, populate);
   const backup = stateFolder(t);
@@ -61,10 +73,14 @@ test("the notes repeat erasures, passwords, disabled accounts and removed roles,
   const notes = await make("restore-notes", { STATE: folder, SINCE });
   assert.equal(notes.code, 0, notes.stderr);
   assert.match(notes.stderr, /1 erased, 2 passwords or states changed, 1 with removed roles/);
+  assert.match(notes.stderr, /1 keys withdrawn, 1 service accounts deleted, 1 changed/);
+  assert.match(notes.stderr, new RegExp(`Revoke this signing key again after the restore: ${KID}`));
   rmSync(folder, { recursive: true });
   cpSync(backup, folder, { recursive: true });
   await serving(folder, async (service) => {
     assert.equal((await login(service, people.erased.user)).status, 200, "the restore revives the erased account");
+    const keys = await rows(service.db, "SELECT id FROM api_keys");
+    assert.equal(keys.length, 2, "the restore revives the withdrawn keys");
   });
   const file = join(stateFolder(t), "again.sql");
   writeFileSync(file, notes.stdout);
@@ -84,6 +100,9 @@ test("the notes repeat erasures, passwords, disabled accounts and removed roles,
     assert.equal((await login(service, disabled.user)).status, 403);
     assert.equal((await login(service, people.admin.user)).status, 200);
     assert.deepEqual(await rows(service.db, "SELECT id FROM user_university_roles WHERE user_id = ?1", demoted.id), []);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);
+    const accounts = await rows(service.db, "SELECT name, scopes FROM service_accounts");
+    assert.deepEqual(accounts, [{ name: "Narrowed", scopes: '["introspect"]' }]);
     const { id } = await signUp(service, newUser());
     assert.ok(id > later.id, `${id} was ${later.id}'s`);
   });

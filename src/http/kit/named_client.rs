@@ -80,7 +80,7 @@ async fn accepted(configured: &Configured, headers: &HeaderMap) -> Result<Peer, 
 /// The account of the key.
 async fn account(configured: &Configured, key: &PresentedKey) -> Result<ServiceAccountId, Unaccepted> {
     let ctx = configured.service();
-    if let Some(account) = configured.verified_keys().naming_account(key, ctx.request.now) {
+    if let Some(account) = configured.verified_keys().naming_account(key, ctx.request.peer.network(), ctx.request.now) {
         return Ok(account);
     }
     look_up_limited(configured, key).await.map_err(Unaccepted::Refused)?;

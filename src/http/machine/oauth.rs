@@ -105,7 +105,7 @@ fn credentials(
 /// Notes the key of a client that the database has confirmed, and counts the call.
 async fn admit_client(configured: &Configured, presented: &Presented, client: &Client) -> Result<(), Refusal> {
     if let Presented::Key(key) = presented {
-        configured.verified_keys().note(key, &client.service, configured.service().request.now);
+        configured.verified_keys().note(key, client.service.id, configured.service().request.now);
     }
     service_limited(configured, client.service.id).await
 }

@@ -1,6 +1,6 @@
 //! Backends that name the client for whom they call: `X-Edge-Auth-Key` is the key of a service account with the scope
 //! `client-address`, and `X-Edge-Auth-Client` the address. Database round trips: 1 for a key that this isolate has not
-//! verified within a minute, and 1 more to note the network; none for others.
+//! verified within a minute for the network of the backend, and 1 more to note the network; none for others.
 
 use crate::domain::ids::ServiceAccountId;
 use crate::domain::machine::scope::Scope;
@@ -24,8 +24,9 @@ pub async fn verify(
     if !service.scopes.contains(Scope::ClientAddress) {
         return Ok(None);
     }
-    keys.note(key, &service, ctx.now());
-    let network_tag = ctx.request.key.network_tag(&ctx.request.peer.network());
+    let network = ctx.request.peer.network();
+    let network_tag = ctx.request.key.network_tag(&network);
+    keys.note_naming(key, network, service.id, ctx.now());
     if let Err(error) = networks::note(ctx.store, service.id, &network_tag, ctx.request).await {
         tracing::error!(target: "app.machine", cause = %error, "The network of a backend was not noted");
     }

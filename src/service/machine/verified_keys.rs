@@ -2,27 +2,30 @@
 //! made up, with a smaller limit for its look-up.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::authz::credential::ServiceIdentity;
 use crate::domain::ids::{ApiKeyId, ServiceAccountId};
 use crate::domain::machine::api_key::KeyHash;
-use crate::domain::machine::scope::Scope;
 use crate::domain::time::{MINUTE, Timestamp};
 use crate::store::authz::viewer::{KeyProof, PresentedKey};
 
-/// Keys that an isolate remembers at most.
+/// Entries of a list that an isolate remembers at most.
 const MAX_KNOWN: usize = 100;
 
 /// The verified keys of one isolate.
 #[derive(Default)]
-pub struct VerifiedKeys(Mutex<HashMap<ApiKeyId, Verified>>);
+pub struct VerifiedKeys {
+    /// Keys of every scope.
+    genuine: Mutex<HashMap<ApiKeyId, Verified>>,
+    /// Keys that may name clients, with the network of the backend. A key from another network is looked up again, so
+    /// its first use from there is always an event.
+    naming: Mutex<HashMap<(ApiKeyId, String), Verified>>,
+}
 
-#[derive(Clone)]
 struct Verified {
     hash: KeyHash,
     account: ServiceAccountId,
-    names_clients: bool,
     until: Timestamp,
 }
 
@@ -30,36 +33,46 @@ impl VerifiedKeys {
     /// Was this key verified within a minute? A verified token needs no look-up of a secret.
     #[must_use]
     pub fn know(&self, key: &PresentedKey, now: Timestamp) -> bool {
-        matches!(key.proof(), KeyProof::Token(..)) || self.find(key, now).is_some()
+        matches!(key.proof(), KeyProof::Token(..)) || find(&self.genuine, &key.id(), key, now).is_some()
     }
 
-    /// The account of a key that may name clients, if it was verified within a minute. A withdrawn key therefore names
-    /// clients for a minute more.
+    /// The account of a key that may name clients, if it was verified for this network within a minute. A withdrawn key
+    /// therefore names clients for a minute more.
     #[must_use]
-    pub fn naming_account(&self, key: &PresentedKey, now: Timestamp) -> Option<ServiceAccountId> {
-        self.find(key, now).filter(|known| known.names_clients).map(|known| known.account)
+    pub fn naming_account(&self, key: &PresentedKey, network: String, now: Timestamp) -> Option<ServiceAccountId> {
+        find(&self.naming, &(key.id(), network), key, now)
     }
 
     /// Notes a key that the database has confirmed.
-    pub fn note(&self, key: &PresentedKey, service: &ServiceIdentity, now: Timestamp) {
-        let KeyProof::Secret(hash) = key.proof() else { return };
-        let mut keys = self.held();
-        if keys.len() >= MAX_KNOWN {
-            keys.clear();
-        }
-        let names_clients = service.scopes.contains(Scope::ClientAddress);
-        let until = now.plus_seconds(MINUTE);
-        keys.insert(key.id(), Verified { hash: hash.clone(), account: service.id, names_clients, until });
+    pub fn note(&self, key: &PresentedKey, account: ServiceAccountId, now: Timestamp) {
+        insert(&self.genuine, key.id(), key, account, now);
     }
 
-    fn find(&self, key: &PresentedKey, now: Timestamp) -> Option<Verified> {
-        let KeyProof::Secret(hash) = key.proof() else { return None };
-        let keys = self.held();
-        keys.get(&key.id()).filter(|known| known.until > now && known.hash.equals(hash)).cloned()
+    /// Notes a key with the right to name clients.
+    pub fn note_naming(&self, key: &PresentedKey, network: String, account: ServiceAccountId, now: Timestamp) {
+        self.note(key, account, now);
+        insert(&self.naming, (key.id(), network), key, account, now);
     }
+}
 
-    fn held(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Verified>> {
-        // No code panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+type List<K> = Mutex<HashMap<K, Verified>>;
+
+fn find<K: Eq + Hash>(list: &List<K>, id: &K, key: &PresentedKey, now: Timestamp) -> Option<ServiceAccountId> {
+    let KeyProof::Secret(hash) = key.proof() else { return None };
+    let keys = held(list);
+    keys.get(id).filter(|known| known.until > now && known.hash.equals(hash)).map(|known| known.account)
+}
+
+fn insert<K: Eq + Hash>(list: &List<K>, id: K, key: &PresentedKey, account: ServiceAccountId, now: Timestamp) {
+    let KeyProof::Secret(hash) = key.proof() else { return };
+    let mut keys = held(list);
+    if keys.len() >= MAX_KNOWN {
+        keys.clear();
     }
+    keys.insert(id, Verified { hash: hash.clone(), account, until: now.plus_seconds(MINUTE) });
+}
+
+fn held<K>(list: &List<K>) -> MutexGuard<'_, HashMap<K, Verified>> {
+    // No code panics while it holds the lock.
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
