@@ -3,7 +3,7 @@
 import { request } from "node:http";
 
 import { cpuSeconds } from "./support/cpu.mjs";
-import { median } from "./support/statistics.mjs";
+import { errorOfMedian, median } from "./support/statistics.mjs";
 import { lines } from "./support/table.mjs";
 import { productModules, startTarget } from "./support/targets.mjs";
 
@@ -91,9 +91,15 @@ for (let round = -WARM_UP; round < ROUNDS; round += 1) {
 }
 await Promise.all(targets.map((target) => target.stop()));
 const names = targets.map(({ algorithm }) => algorithm);
-const rows = Object.entries(found).map(([operation, byAlgorithm]) => {
-  const medians = names.map((name) => median(byAlgorithm[name]));
-  return [operation, ...medians.map((cpu) => `${cpu.toFixed(3)} ms (${(cpu / medians[0]).toFixed(2)})`)];
-});
-console.log("CPU of the workerd process for a request, with its D1; in brackets the ratio to the first column.");
+const [base] = names;
+/** The median, and the median of the ratios to the first column of the same round, with its standard error. */
+const cell = (measured, bases) => {
+  const ratios = measured.map((cpu, round) => cpu / bases[round]);
+  return `${median(measured).toFixed(2)} ms (${median(ratios).toFixed(2)} ± ${errorOfMedian(ratios).toFixed(2)})`;
+};
+const rows = Object.entries(found).map(([operation, byAlgorithm]) => [
+  operation,
+  ...names.map((name) => cell(byAlgorithm[name], byAlgorithm[base])),
+]);
+console.log("CPU of the workerd process for a request, with its D1; in brackets the ratio to the first column in the same round.");
 console.log(lines([["", ...names], ...rows]).join("\n"));

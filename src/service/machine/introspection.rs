@@ -88,7 +88,7 @@ impl State {
 /// Looks at a token for a client with the scope `introspect`. `None` means that the token is not active.
 ///
 /// # Errors
-/// Those of [`confirm`]; [`Error`] otherwise.
+/// Those of `confirm`; [`Error`] otherwise.
 pub async fn introspect(
     ctx: &Context<'_>,
     client: &Presented,
