@@ -10,7 +10,7 @@ use edge_auth::store::campus::{
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
-use edge_auth::store::session::{opening, rotation, token_inputs};
+use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
 use edge_auth::store::{audit, keys, session};
 
@@ -52,7 +52,6 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("machine/service_keys", service_keys::STATEMENTS),
     ("machine/user_keys", user_keys::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
-    ("token_inputs", token_inputs::STATEMENTS),
     ("session", session::STATEMENTS),
     ("audit/list", audit::list::STATEMENTS),
     ("throttle", throttle::STATEMENTS),

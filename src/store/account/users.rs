@@ -18,7 +18,7 @@ use crate::store::keys::ring_version;
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
 use crate::store::session::opening::{self, NewSession, insert_session};
-use crate::store::session::token_inputs::TokenInputs;
+use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 use crate::store::{Store, boolean};
 
 /// The columns of a user that responses show.
@@ -110,8 +110,13 @@ const INSERT_USER: &str = "
      ON CONFLICT (email) DO NOTHING";
 
 /// The salt makes the hash unique, so it says that this request added the user.
-const SELECT_NEW_USER: &str =
-    concat!("SELECT ", user_columns!(), " FROM users WHERE email = :email AND password_hash = :password_hash");
+const SELECT_NEW_USER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ",
+    token_inputs!("users.id"),
+    " FROM users WHERE email = :email AND password_hash = :password_hash"
+);
 
 /// Only for the user that this request added: the salt makes the hash unique.
 const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
@@ -196,15 +201,15 @@ pub async fn register(
     let open = opening::bind(query(OPEN_SESSION_OF_NEW_USER), session)
         .bind("email", user.email)
         .bind("password_hash", user.password_hash);
-    let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
+    // A new user has no roles.
+    let select =
+        query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash).bind("max_roles", 0);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
     let [limited, taken] = count_refused(user.email, session, limit);
-    // A new user has no roles.
-    let [version, grants] = TokenInputs::select(None, 0);
-    let statements = [count, insert, open, select, record, limited, taken, version, grants];
-    let [counts, _, _, users, _, _, _, version, grants] = store.batch(statements).await?;
-    if let Some(user) = users.first()? {
-        return Ok(RegistrationOutcome::Created(user, TokenInputs::read(&version, &grants)?));
+    let statements = [count, insert, open, select, record, limited, taken];
+    let [counts, _, _, users, ..] = store.batch(statements).await?;
+    if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(&users)?) {
+        return Ok(RegistrationOutcome::Created(user, inputs));
     }
     let count: Option<CountRow> = counts.first()?;
     let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;

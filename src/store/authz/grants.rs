@@ -119,10 +119,6 @@ pub(in crate::store) use grant_columns;
 const SELECT_OF_USER: &str = "
     SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id ORDER BY id";
 
-const SELECT_FIRST_OF_USER: &str = "
-    SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = :user_id
-    ORDER BY id LIMIT :limit";
-
 const SELECT_OF_VIEWER: &str = concat!(
     "SELECT id, role, university_id, department_id FROM user_university_roles WHERE user_id = ",
     caller_id!(),
@@ -192,7 +188,6 @@ const ERASE: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_OF_USER,
-    SELECT_FIRST_OF_USER,
     SELECT_OF_VIEWER,
     SELECT_OF_USER_FOR_ADMIN,
     SELECT_ONE,
@@ -230,11 +225,6 @@ pub(in crate::store) fn of_user(user_id: UserId) -> Read<Vec<RoleGrant>> {
     Read::of(query(SELECT_OF_USER).bind("user_id", user_id), decode)
 }
 
-/// Selects the oldest grants of a user. [`decode`] reads them.
-pub(in crate::store) fn first_of_user(user_id: Option<UserId>, limit: i64) -> Statement {
-    query(SELECT_FIRST_OF_USER).bind("user_id", user_id).bind("limit", limit)
-}
-
 /// Reads the grants of the user that presents a key; none if the key is no user's.
 pub(in crate::store) fn of_viewer(viewer: &Viewer) -> Read<Vec<RoleGrant>> {
     Read::of(viewer.bind(query(SELECT_OF_VIEWER)), decode)
@@ -253,7 +243,15 @@ pub(in crate::store) fn of_user_for(user_id: UserId, viewer: &Viewer) -> Read<Ve
 }
 
 pub(in crate::store) fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
-    let rows: Vec<OwnGrantRow> = rows.all()?;
+    read_own(rows.all()?)
+}
+
+/// Reads grants from a JSON list of the same columns.
+pub(in crate::store) fn decode_text(text: &str) -> Result<Vec<RoleGrant>, DbError> {
+    read_own(serde_json::from_str(text).map_err(|error| DbError::Unreadable(error.to_string()))?)
+}
+
+fn read_own(rows: Vec<OwnGrantRow>) -> Result<Vec<RoleGrant>, DbError> {
     let grant = |row: OwnGrantRow| {
         let OwnGrantRow { id, role, university_id, department_id } = row;
         Ok(RoleGrant { id, role: read_role(&role)?, university_id, department_id })

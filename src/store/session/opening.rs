@@ -10,10 +10,10 @@ use crate::domain::limits::standing::Counter;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
+use crate::store::Store;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, refusals};
 use crate::store::password::throttle::{self, no_wait};
-use crate::store::session::token_inputs::TokenInputs;
-use crate::store::{IdRow, Store};
+use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 
 /// A session to be opened, with its first refresh token. The ids are random.
 #[allow(missing_docs, reason = "the fields are the table's columns")]
@@ -56,7 +56,7 @@ macro_rules! is_open {
     };
 }
 
-const SELECT_OPENED: &str = concat!("SELECT :session_id AS id WHERE ", is_open!());
+const SELECT_OPENED: &str = concat!("SELECT ", token_inputs!(":user_id"), " WHERE ", is_open!());
 
 const RECORD_OPENED: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
@@ -122,11 +122,10 @@ pub async fn open(
     let [record_oldest, end_oldest] = make_room;
     let [move_slot, note_network, reset] =
         throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
-    let [version, grants] = TokenInputs::select(Some(user_id), session.max_roles);
-    let [_, opened, .., version, grants] = store
+    let [_, opened, ..] = store
         .batch([
             open_statement(verified, counter, session),
-            of_session(query(SELECT_OPENED)),
+            of_session(query(SELECT_OPENED)).bind("max_roles", session.max_roles),
             record_opened,
             refusals::count_unless(request, refused, EventType::SignedIn),
             move_slot,
@@ -134,12 +133,9 @@ pub async fn open(
             reset,
             record_oldest,
             end_oldest,
-            version,
-            grants,
         ])
         .await?;
-    let is_opened = !opened.all::<IdRow>()?.is_empty();
-    is_opened.then(|| TokenInputs::read(&version, &grants)).transpose()
+    TokenInputs::read(&opened)
 }
 
 fn open_statement(verified: VerifiedPassword, counter: &Counter, session: &NewSession<'_>) -> Statement {

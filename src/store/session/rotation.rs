@@ -7,10 +7,10 @@ use crate::domain::ids::TokenId;
 use crate::domain::session::token::TokenClaims;
 use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionState};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_outcome, recorded, refusals};
 use crate::store::read::Read;
-use crate::store::session::token_inputs::TokenInputs;
+use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 use crate::store::{Store, boolean};
 
 /// Exchanges the presented token, if it is the current one. Of concurrent refreshes, exactly one finds it so.
@@ -25,10 +25,20 @@ const EXCHANGE_TOKEN: &str = "
       AND refresh_expires_at > :now AND expires_at > :now
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)";
 
-const SELECT_STATE: &str = "
-    SELECT u.is_active, s.created_at, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at, s.previous_refresh_id
-    FROM users AS u LEFT JOIN sessions AS s ON s.id = :session_id AND s.user_id = u.id
-    WHERE u.id = :user_id AND u.erasure_cursor IS NULL";
+const SELECT_STATE: &str = concat!(
+    "SELECT u.is_active, s.created_at, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at,
+            s.previous_refresh_id, ",
+    token_inputs!(":user_id"),
+    " FROM users AS u LEFT JOIN sessions AS s ON s.id = :session_id AND s.user_id = u.id
+      WHERE u.id = :user_id AND u.erasure_cursor IS NULL"
+);
+
+fn select_state(presented: &TokenClaims, max_roles: i64) -> Statement {
+    query(SELECT_STATE)
+        .bind("session_id", presented.session_id)
+        .bind("user_id", presented.user_id)
+        .bind("max_roles", max_roles)
+}
 
 /// An exchanged token never becomes the current one again, so the state that was read before still holds.
 const END_FOR_REUSE: &str = "
@@ -59,18 +69,15 @@ pub async fn rotate(
         .bind("session_id", presented.session_id)
         .bind("user_id", presented.user_id)
         .bind("presented", &presented.id);
-    let select = query(SELECT_STATE).bind("session_id", presented.session_id).bind("user_id", presented.user_id);
-    let [version, grants] = TokenInputs::select(Some(presented.user_id), max_roles);
-    let [_, state, version, grants] = store.batch([exchange, select, version, grants]).await?;
-    let inputs = TokenInputs::read(&version, &grants)?;
-    Ok(state.first::<RotationStateRow>()?.map(|row| (row.into(), inputs)))
+    let [_, state] = store.batch([exchange, select_state(presented, max_roles)]).await?;
+    let inputs = TokenInputs::read(&state)?;
+    Ok(state.first::<RotationStateRow>()?.map(RotationState::from).zip(inputs))
 }
 
 /// Reads the state of a session, without exchanging the token.
 #[must_use]
 pub fn state(presented: &TokenClaims) -> Read<Option<RotationState>> {
-    let select = query(SELECT_STATE).bind("session_id", presented.session_id).bind("user_id", presented.user_id);
-    Read::of(select, |rows| Ok(rows.first::<RotationStateRow>()?.map(RotationState::from)))
+    Read::of(select_state(presented, 0), |rows| Ok(rows.first::<RotationStateRow>()?.map(RotationState::from)))
 }
 
 /// Ends the session of a reused token. Returns false if it had ended concurrently.
