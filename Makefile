@@ -255,7 +255,7 @@ rollback: $(NODE_TOOLS) ## Deploys a version of before once more. VERSION=, from
 restore-notes: $(NODE_TOOLS) ## The SQL to run after D1 Time Travel went back to SINCE=, made before. REMOTE=production (docs/operate.md).
 	@node scripts/restore-notes.mjs
 
-smoke: $(NODE_TOOLS) ## A first check of a running service, which writes nothing. URL=https://...
+smoke: $(NODE_TOOLS) ## A first check of a running service, which makes no account and no session. URL=https://...
 	@node scripts/smoke.mjs $(URL)
 
 clean: ## Removes what was built, not the tools and not the data.

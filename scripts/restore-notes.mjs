@@ -1,5 +1,5 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts, removed roles, withdrawn keys and revoked signing keys, and gives out ids a second time. Run it before the restore, since it
+// passwords, disabled accounts, removed roles, withdrawn keys and signing keys, and gives out ids a second time. Run it before the restore, since it
 // reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
@@ -16,7 +16,7 @@ const RARE = `type NOT IN ('registered', 'registration_refused', 'signed_in', 's
 const eventsOf = (column, ...types) =>
   `SELECT ${column} FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
 
-const [sequences, erased, changed, stripped, withdrawn, deleted, altered, revoked] = execute(
+const [sequences, erased, changed, stripped, withdrawn, deleted, altered] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, is_active FROM users
@@ -25,8 +25,7 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, revoke
      WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "role_removed")});
    ${eventsOf("object_id AS id", "api_key_withdrawn", "service_account_key_withdrawn")};
    ${eventsOf("object_id AS id", "service_account_deleted")};
-   SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});
-   ${eventsOf("reason AS kid", "signing_key_revoked")};`,
+   SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});`,
   { state, environment },
 );
 
@@ -50,6 +49,8 @@ const withdrawAgain = ({ id }) => `DELETE FROM api_keys WHERE id = ${id};`;
 const deleteAgain = ({ id }) => `DELETE FROM service_accounts WHERE id = ${id};`;
 const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
+/** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
+const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
 
 const statements = [
   ...sequences.flatMap(keepCounting),
@@ -59,13 +60,10 @@ const statements = [
   ...withdrawn.map(withdrawAgain),
   ...deleted.map(deleteAgain),
   ...altered.map(alterAgain),
+  ...FORGET_SIGNING_KEYS,
 ];
 console.log(statements.join("\n"));
 console.error(
   `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles, ` +
     `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed.`,
 );
-// The service itself revokes them, because it also chooses the key that signs next.
-for (const { kid } of revoked) {
-  console.error(`Revoke this signing key again after the restore: ${kid}`);
-}

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 /// Seconds in a minute.
 pub const MINUTE: i64 = 60;
+/// Seconds in an hour.
+pub const HOUR: i64 = 60 * MINUTE;
 /// Seconds in a day.
 pub const DAY: i64 = 24 * 60 * MINUTE;
 

@@ -7,7 +7,7 @@ use axum::http::Request;
 use serde_json::json;
 
 use crate::key_rotation::decoded;
-use crate::signing_keys::{isolate, key_set};
+use crate::signing_keys::{EDDSA, command, isolate, key_set};
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
@@ -97,6 +97,19 @@ async fn the_key_set_is_served_while_the_database_is_down() {
     let (cold, port) = crate::breaker::flaky(&[("ALGORITHM", "EdDSA")]);
     port.fail(true);
     cold.get("/.well-known/jwks.json").await.expect_error(503, "SERVICE_UNAVAILABLE");
+}
+
+/// Caches of resource servers keep a key set for 5 minutes. An isolate that sees no tokens adds a minute at most.
+#[tokio::test]
+async fn a_key_that_another_isolate_revoked_is_published_for_a_minute_at_most() {
+    let db = Arc::new(Sqlite::migrated());
+    let [idle, other] = [isolate(&db, EDDSA), isolate(&db, EDDSA)];
+    let leaked = key_set(&idle).await["keys"][0]["kid"].as_str().unwrap().to_owned();
+    command(&other, &json!({"action": "revoke", "kid": leaked})).await.expect(200);
+    idle.advance(59);
+    assert!(key_set(&idle).await.to_string().contains(&leaked));
+    idle.advance(1);
+    assert!(!key_set(&idle).await.to_string().contains(&leaked));
 }
 
 /// Requests for the key set cost the database one call a minute, however many there are.

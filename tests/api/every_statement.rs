@@ -133,7 +133,7 @@ async fn name_client(world: &World) {
 async fn revoke_keys(world: &World) {
     let ulla = world.sign_in("ulla").await;
     let made =
-        ulla.ask(r#"POST /users/me/api-keys {"name": "Key", "permissions": ["courses:view"]}"#).await.expect(201);
+        ulla.ask(r#"POST /users/me/api-keys {"name": "Key", "permissions": ["universities:view"]}"#).await.expect(201);
     let machine = world.machine();
     for text in [made.body["key"].as_str().unwrap(), &machine::key()] {
         machine.ask(&format!("POST /oauth/revoke token={text}")).await.expect(200);

@@ -4,6 +4,7 @@ use axum::body::Body;
 use edge_auth::domain::limits::{RateLimit, UserLimit};
 use edge_auth::http::routes::{Limits, ROUTES, Route};
 
+use crate::api_keys;
 use crate::round_trips::{PEOPLE, SETTINGS, operations, prepared};
 use crate::support::Reply;
 use crate::support::machine;
@@ -113,7 +114,7 @@ async fn every_limit_of_every_route_refuses_before_the_next_check() {
             expected.push(format!("1 {} service:{}", UserLimit::Service.binding(), machine::ID));
             if operation == "issueToken" {
                 // The first look-up of the key by this isolate.
-                expected.extend(counters(Limits::PerNetwork(RateLimit::Change), None));
+                expected.extend(counters(Limits::PerNetwork(RateLimit::Read), None));
             }
             expected.sort_by(|a, b| a.split(' ').nth(1).cmp(&b.split(' ').nth(1)));
         }
@@ -149,6 +150,20 @@ async fn a_forbidden_request_does_not_count_for_the_user_and_an_invalid_one_does
     {
         let counts = counted(&world, &root, request, |found| found == status).await;
         assert_eq!(counts, counters(route("adminGetUser").limits, Some(world.id("root"))), "{request}");
+    }
+}
+
+/// A thief with a key cannot use up the allowance with which the owner withdraws it.
+#[tokio::test]
+async fn the_keys_of_a_user_share_a_counter_of_their_own() {
+    let world = limited();
+    let owner = world.sign_in("ulla").await;
+    let user = world.id("ulla");
+    for _ in 0..2 {
+        let (_, key) = api_keys::make(&owner, &["universities:view"]).await;
+        let counts = counted(&world, &world.with_token(&key), "GET /users/me", |status| status == 200).await;
+        assert!(counts.iter().any(|count| count.ends_with(&format!(" keys:{user}"))), "{counts:?}");
+        assert!(!counts.iter().any(|count| count.contains("user:")), "{counts:?}");
     }
 }
 

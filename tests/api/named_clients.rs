@@ -57,7 +57,7 @@ async fn sessions_limits_and_logs_count_the_named_client() {
         counted.iter().filter(|(name, _)| *name == binding).map(|(_, key)| key.clone()).collect::<Vec<_>>()
     };
     assert_eq!(of("LOGIN_LIMITER"), [CLIENT]);
-    assert_eq!(of("CHANGE_LIMITER"), [BACKEND], "the look-up of an unknown key");
+    assert_eq!(of("READ_LIMITER"), [BACKEND], "the look-up of an unknown key");
     assert_eq!(of("SERVICE_ACCOUNT_LIMITER"), [format!("service:{ID}")]);
     assert!(service.logs(IGNORED).is_empty());
 }
@@ -144,7 +144,7 @@ async fn look_ups_of_unknown_keys_are_limited_by_the_connecting_address() {
     let service = with_backend(&[("RATE_LIMITING", "on")]);
     service.register(EMAIL).await;
     service.limiter.open();
-    service.limiter.shut("CHANGE_LIMITER");
+    service.limiter.shut("READ_LIMITER");
     login(&service, Some(&key()), Some(CLIENT)).await.expect_error(429, "RATE_LIMITED");
     assert_eq!(service.last_d1_calls(), 0);
     service.limiter.open();
@@ -163,14 +163,50 @@ async fn over_the_limit_of_the_account_or_without_the_database_a_named_client_is
     service.limiter.open();
     service.limiter.shut("SERVICE_ACCOUNT_LIMITER");
     login(&service, Some(&key()), Some(CLIENT)).await.expect_error(429, "RATE_LIMITED");
-    let (service, port) = crate::breaker::flaky(&[]);
+    let (service, port) = crate::breaker::flaky(&[("RATE_LIMITING", "on")]);
     add(&service.db);
     port.fail(true);
     login(&service, Some(&key()), Some(CLIENT)).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    assert!(service.limiter.counts().iter().all(|(binding, ..)| *binding != "LOGIN_LIMITER"));
+}
+
+/// The key set and readiness are of use while the database is down.
+#[tokio::test]
+async fn without_the_database_the_key_set_and_readiness_go_on_as_the_backend_s_own() {
+    let (service, port) = crate::breaker::flaky(&[("ALGORITHM", "EdDSA")]);
+    add(&service.db);
+    service.get("/.well-known/jwks.json").await.expect(200);
+    port.fail(true);
+    for (path, status) in [("/.well-known/jwks.json", 200), ("/health/ready", 503)] {
+        let request = Request::get(path).header("X-Edge-Auth-Key", key()).header("X-Edge-Auth-Client", CLIENT);
+        let reply = service.send(request.body(Body::empty()).unwrap()).await.expect(status);
+        assert!(reply.body.get("error").is_none(), "{path}: {}", reply.text);
+    }
+    assert_eq!(service.logs(IGNORED).len(), 2);
+}
+
+/// A key without the scope is remembered too, and its look-ups count for its account, not for the connecting address.
+#[tokio::test]
+async fn a_genuine_key_without_the_scope_costs_one_look_up_a_minute_and_network() {
+    let service = with_backend(&[("RATE_LIMITING", "on")]);
+    service.db.execute("UPDATE service_accounts SET scopes = '[\"introspect\"]'");
+    service.register(EMAIL).await;
+    service.limiter.open();
+    let mut calls = Vec::new();
+    for backend in [BACKEND, BACKEND, "203.0.113.9", "203.0.113.9"] {
+        login_from(&service, backend, Some(&key()), Some(CLIENT)).await.expect(200);
+        calls.push(service.last_d1_calls());
+    }
+    assert_eq!(calls, [3, 2, 3, 2]);
+    let counted = |binding: &str| service.limiter.counts().iter().filter(|(name, ..)| *name == binding).count();
+    assert_eq!((counted("READ_LIMITER"), counted("SERVICE_ACCOUNT_LIMITER")), (1, 1));
+    service.limiter.shut("SERVICE_ACCOUNT_LIMITER");
+    login_from(&service, "203.0.113.10", Some(&key()), Some(CLIENT)).await.expect_error(429, "RATE_LIMITED");
+    assert_eq!(service.last_d1_calls(), 0);
 }
 
 #[tokio::test]
-async fn the_first_use_from_a_network_is_an_event_and_twenty_networks_are_kept() {
+async fn the_first_use_from_a_network_is_an_event_and_a_hundred_networks_are_kept() {
     let service = with_backend(&[]);
     service.register(EMAIL).await;
     let events =
@@ -185,13 +221,29 @@ async fn the_first_use_from_a_network_is_an_event_and_twenty_networks_are_kept()
         (&found[0]["reason"], &found[0]["object_id"], &found[0]["ip"]),
         (&json!(CLIENT_ID), &json!(ID), &json!(BACKEND))
     );
-    for number in 0..25 {
+    for number in 0..105 {
         service.db.execute(&format!(
             "INSERT INTO service_networks (service_account_id, network_tag, first_used_at) VALUES ({ID}, 'n{number}', {number})"
         ));
     }
     service.advance(61);
     login(&service, Some(&key()), Some(CLIENT)).await.expect(200);
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM service_networks"), 20);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM service_networks"), 100);
     assert_eq!(events().len(), 1, "the network in use is the newest");
+}
+
+/// A backend with many addresses does not fill the audit log.
+#[tokio::test]
+async fn an_account_has_at_most_twenty_events_of_new_networks_a_day() {
+    let service = with_backend(&[]);
+    service.register(EMAIL).await;
+    let count = || service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'service_network_used'");
+    let mut networks = (1..=25).map(|number| format!("203.0.113.{number}"));
+    for backend in networks.by_ref().take(24) {
+        login_from(&service, &backend, Some(&key()), Some(CLIENT)).await.expect(200);
+    }
+    assert_eq!(count(), 20);
+    service.advance(86_401);
+    login_from(&service, &networks.next().unwrap(), Some(&key()), Some(CLIENT)).await.expect(200);
+    assert_eq!(count(), 21);
 }

@@ -10,7 +10,7 @@ use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
 use crate::key_rotation::decoded;
-use crate::signing_keys::{EDDSA, OPERATOR_KEY, assert_works, isolate, kid_of};
+use crate::signing_keys::{EDDSA, OPERATOR_KEY, assert_works, command, isolate, kid_of};
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, SECRET, START, Service};
 
@@ -125,14 +125,32 @@ async fn a_service_that_cannot_sign_ends_no_session_and_makes_no_account() {
     let db = Arc::new(Sqlite::migrated());
     let tokens = isolate(&db, EDDSA).register(EMAIL).await;
     let sealed: String = db.one("SELECT private_key FROM signing_keys WHERE state = 'current'");
-    db.execute("UPDATE signing_keys SET private_key = 'AAAAAAAAAAAAAAAAAAAAAAAA'");
+    db.execute("UPDATE signing_keys SET private_key = 'AAAAAAAAAAAAAAAAAAAAAAAA' WHERE private_key IS NOT NULL");
     let service = isolate(&db, EDDSA);
     service.refresh(&tokens.refresh).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    service.login(EMAIL, PASSWORD).await.expect_error(503, "SERVICE_UNAVAILABLE");
     let body = json!({"email": "new@example.com", "password": PASSWORD});
     service.post("/auth/register", &body).await.expect_error(503, "SERVICE_UNAVAILABLE");
-    assert_eq!(db.one::<i64>("SELECT count(*) FROM users"), 1);
+    for rows in ["users", "sessions", "audit_events WHERE user_id IS NOT NULL"] {
+        assert_eq!(db.one::<i64>(&format!("SELECT count(*) FROM {rows}")), 1, "{rows}");
+    }
     db.execute(&format!("UPDATE signing_keys SET private_key = '{sealed}'"));
     isolate(&db, EDDSA).refresh(&tokens.refresh).await.expect(200);
+}
+
+/// The ring changes in the batch of a refresh, and the new key cannot be decrypted: the client has no new token, and is no
+/// thief if it repeats the refresh.
+#[tokio::test]
+async fn a_refresh_that_could_not_be_signed_can_be_repeated() {
+    let db = Arc::new(Sqlite::migrated());
+    let [service, other] = [isolate(&db, EDDSA), isolate(&db, EDDSA)];
+    let tokens = service.register(EMAIL).await;
+    command(&other, &json!({"action": "rotate"})).await.expect(200);
+    db.execute("UPDATE signing_keys SET private_key = 'AAAAAAAAAAAAAAAAAAAAAAAA' WHERE private_key IS NOT NULL");
+    service.refresh(&tokens.refresh).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    // Longer than the retry interval, and long enough for a new signing key.
+    service.advance(61);
+    service.refresh(&tokens.refresh).await.expect(200);
 }
 
 #[tokio::test]

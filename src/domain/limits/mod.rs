@@ -32,7 +32,8 @@ pub enum RateLimit {
     Ready,
     /// Reads that need no authentication, so any client may repeat them.
     PublicRead,
-    /// Reads behind an access token. Many users of one campus or mobile carrier share an address.
+    /// Reads behind an access token, and look-ups of unknown keys of backends. Many users of one campus or mobile carrier
+    /// share an address.
     Read,
     /// Changes behind an access token, apart from those above.
     Change,
@@ -73,6 +74,12 @@ impl RateLimit {
             Self::Change => ["CHANGE_LIMITER", "CHANGE_WIDE_LIMITER"],
             Self::Service => ["SERVICE_LIMITER", "SERVICE_WIDE_LIMITER"],
         }
+    }
+
+    /// Has the group operations that are of use while the database is down: readiness, and the key set?
+    #[must_use]
+    pub const fn works_without_database(self) -> bool {
+        matches!(self, Self::Ready | Self::PublicRead)
     }
 
     /// The period of its bindings in milliseconds, which is also the `Retry-After` of a refused client. Reads have a

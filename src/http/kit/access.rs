@@ -12,6 +12,7 @@ use crate::domain::authz::credential::Accepted;
 use crate::domain::ids::UniversityId;
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
+use crate::domain::limits::RateLimit;
 use crate::domain::problem::Code;
 use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::client::present_client;
@@ -169,7 +170,7 @@ async fn limited(limits: Limits, parts: &mut Parts) -> Result<(), Refusal> {
     if limits.network().is_none() {
         return Ok(());
     }
-    named_client::adopt(parts).await?;
+    named_client::adopt(parts, limits.network().is_some_and(RateLimit::works_without_database)).await?;
     network_limited(limits, parts).await
 }
 

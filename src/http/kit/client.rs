@@ -10,7 +10,7 @@ use crate::domain::problem::Code;
 use crate::http::kit::bearer::bearer_token;
 use crate::http::kit::context::Configured;
 use crate::http::kit::extract::FromParts;
-use crate::http::kit::limits::look_up_limited;
+use crate::http::kit::limits::client_limited;
 use crate::http::kit::operation::Planned;
 use crate::http::kit::query::decoded;
 use crate::http::kit::refusal::Refusal;
@@ -47,7 +47,7 @@ pub(in crate::http) async fn present_client(parts: &mut Parts) -> Result<Planned
         (None, None) => return Err(Code::TokenInvalid.into()),
     };
     match &presented {
-        Presented::Key(key) => look_up_limited(&configured, key).await?,
+        Presented::Key(key) => client_limited(&configured, key).await?,
         // A user is no client, and must not make the service wait for a body.
         Presented::Token(_) => return Err(Code::TokenInvalid.into()),
     }

@@ -76,7 +76,7 @@ pub(crate) struct Configuration {
     pub(crate) tokens: TokenAuthority,
     /// The isolate's copy of the key ring.
     pub(crate) keys: Arc<RingCopy>,
-    /// The keys of backends that name the addresses of clients.
+    /// The keys of service accounts that this isolate has verified.
     pub(crate) verified_keys: VerifiedKeys,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
@@ -97,12 +97,11 @@ impl RequestContext {
         Self { configuration, ports: Arc::new(ports), stamp: Arc::default() }
     }
 
-    /// The same request, of another client.
-    pub(crate) fn with_peer(self, peer: Peer) -> Self {
-        match Arc::try_unwrap(self.ports) {
-            Ok(ports) => Self::new(self.configuration, Ports { peer, ..ports }),
-            Err(ports) => Self { ports, ..self },
-        }
+    /// The same request, of another client. An error while another value shares the ports, which would go on as the former
+    /// client.
+    pub(crate) fn with_peer(self, peer: Peer) -> Result<Self, Refusal> {
+        let ports = Arc::try_unwrap(self.ports).map_err(|_| Refusal::internal("the request's ports are shared"))?;
+        Ok(Self::new(self.configuration, Ports { peer, ..ports }))
     }
 
     fn stamp(&self) -> Result<EventStamp, Refusal> {

@@ -8,7 +8,7 @@ use crate::domain::problem::Problem;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::caller::Principal;
-use crate::store::authz::viewer::PresentedKey;
+use crate::store::authz::viewer::{KeyProof, PresentedKey};
 
 /// The rate limits of a route. Routes with the same limit share its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +78,18 @@ pub(in crate::http) async fn service_limited(
     admit(configured, vec![limit.counter_of_service(account)], limit.period_ms()).await
 }
 
-/// Refuses the look-up of a key that this isolate has not verified lately, over a limit of the connecting address. A stranger
-/// can make up keys, and each costs the database a call. A backend does not notice the limit.
-pub(in crate::http) async fn look_up_limited(configured: &Configured, key: &PresentedKey) -> Result<(), Refusal> {
-    if configured.verified_keys().know(key, configured.service().request.now) {
-        return Ok(());
-    }
-    let limit = RateLimit::Change;
+/// Refuses a client of an OAuth endpoint whose key this isolate does not know, as [`look_up_limited`] does. A verified token
+/// needs no look-up of a secret.
+pub(in crate::http) async fn client_limited(configured: &Configured, key: &PresentedKey) -> Result<(), Refusal> {
+    let now = configured.service().request.now;
+    let is_known = matches!(key.proof(), KeyProof::Token(..)) || configured.verified_keys().account(key, now).is_some();
+    if is_known { Ok(()) } else { look_up_limited(configured).await }
+}
+
+/// Refuses the look-up of a key that this isolate does not know, over the limit of reads of the connecting address: a
+/// stranger can make up keys, and each costs the database a call. A backend only shares it until its key was looked up once.
+pub(in crate::http) async fn look_up_limited(configured: &Configured) -> Result<(), Refusal> {
+    let limit = RateLimit::Read;
     admit(configured, limit.counters(configured.peer()), limit.period_ms()).await
 }
 

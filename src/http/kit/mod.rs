@@ -19,4 +19,5 @@ pub(crate) mod path;
 pub(crate) mod protocol;
 pub(crate) mod query;
 pub(crate) mod refusal;
+mod refusal_log;
 pub(crate) mod step_up;

@@ -13,6 +13,7 @@ use crate::http::kit::context::{Configured, RequestContext};
 use crate::http::kit::limits::{look_up_limited, service_limited};
 use crate::http::kit::refusal::Refusal;
 use crate::service::machine::named_client::verify;
+use crate::service::machine::verified_keys::Naming;
 use crate::store::authz::viewer::PresentedKey;
 
 /// The key of the service account.
@@ -24,12 +25,15 @@ pub(crate) const CLIENT: HeaderName = HeaderName::from_static("x-edge-auth-clien
 enum Unaccepted {
     /// A wrong or missing key, or no public address: the request goes on as one of the backend itself.
     Ignored(&'static str),
-    /// A limit, or a database that does not answer. Counted for the backend, the request would use up the allowance of its users.
+    /// A limit. Counted for the backend, the request would use up the allowance of its users.
     Refused(Refusal),
+    /// The database does not answer, with the same consequence.
+    Unanswered(Refusal),
 }
 
-/// Lets the request count as one of the client that it names, if its key allows that.
-pub(in crate::http) async fn adopt(parts: &mut Parts) -> Result<(), Refusal> {
+/// Lets the request count as one of the client that it names, if its key allows that. An operation that works without the
+/// database goes on as one of the backend while the database does not answer.
+pub(in crate::http) async fn adopt(parts: &mut Parts, works_without_database: bool) -> Result<(), Refusal> {
     if !parts.headers.contains_key(KEY) && !parts.headers.contains_key(CLIENT) {
         return Ok(());
     }
@@ -41,7 +45,7 @@ pub(in crate::http) async fn adopt(parts: &mut Parts) -> Result<(), Refusal> {
         Ok(peer) => {
             note(&peer, log_client);
             if let Some(context) = parts.extensions.remove::<RequestContext>() {
-                parts.extensions.insert(context.with_peer(peer));
+                parts.extensions.insert(context.with_peer(peer)?);
             }
             Ok(())
         }
@@ -49,7 +53,12 @@ pub(in crate::http) async fn adopt(parts: &mut Parts) -> Result<(), Refusal> {
             tracing::warn!(target: "app.machine", reason, "X-Edge-Auth-Client ignored");
             Ok(())
         }
-        Err(Unaccepted::Refused(refusal)) => Err(refusal),
+        Err(Unaccepted::Unanswered(_)) if works_without_database => {
+            let reason = "the database does not answer";
+            tracing::warn!(target: "app.machine", reason, "X-Edge-Auth-Client ignored");
+            Ok(())
+        }
+        Err(Unaccepted::Refused(refusal) | Unaccepted::Unanswered(refusal)) => Err(refusal),
     }
 }
 
@@ -77,13 +86,24 @@ async fn accepted(configured: &Configured, headers: &HeaderMap) -> Result<Peer, 
     Ok(peer)
 }
 
-/// The account of the key.
+/// The account of the key. A look-up counts for the account of a key that the isolate knows, and otherwise for the
+/// connecting address.
 async fn account(configured: &Configured, key: &PresentedKey) -> Result<ServiceAccountId, Unaccepted> {
-    let ctx = configured.service();
-    if let Some(account) = configured.verified_keys().naming_account(key, ctx.request.peer.network(), ctx.request.now) {
-        return Ok(account);
+    let (ctx, keys) = (configured.service(), configured.verified_keys());
+    let known = keys.naming(key, ctx.request.peer.network(), ctx.request.now);
+    let naming = if known.is_some() {
+        known
+    } else {
+        let limited = match keys.account(key, ctx.request.now) {
+            Some(account) => service_limited(configured, account).await,
+            None => look_up_limited(configured).await,
+        };
+        limited.map_err(Unaccepted::Refused)?;
+        verify(&ctx, keys, key).await.map_err(|error| Unaccepted::Unanswered(error.into()))?
+    };
+    match naming {
+        Some(Naming::Allowed(account)) => Ok(account),
+        Some(Naming::Forbidden) => Err(Unaccepted::Ignored("the account lacks the scope client-address")),
+        None => Err(Unaccepted::Ignored("the key is not accepted")),
     }
-    look_up_limited(configured, key).await.map_err(Unaccepted::Refused)?;
-    let verified = verify(&ctx, configured.verified_keys(), key).await;
-    verified.map_err(|error| Unaccepted::Refused(error.into()))?.ok_or(Unaccepted::Ignored("the key is not accepted"))
 }

@@ -14,6 +14,7 @@ use crate::http::kit::envelope::Details;
 use crate::http::kit::oauth_error;
 use crate::http::kit::oauth_error::OAuthBody;
 use crate::http::kit::protocol::ProtocolError;
+use crate::http::kit::refusal_log::{Cause, log};
 use crate::ports::{AssetError, DbError};
 use crate::service;
 use axum::body::Body;
@@ -34,7 +35,7 @@ const RETRY_AFTER_HASH_QUEUE_SECONDS: u32 = 10;
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     error: Error,
-    cause: Option<String>,
+    cause: Option<Cause>,
 }
 
 /// The error that the client is told: the core's, or one of HTTP itself.
@@ -94,7 +95,7 @@ pub(crate) enum BearerChallenge {
 impl Refusal {
     /// A fault of the service, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
-        Self { error: Error::Problem(Code::Internal.into()), cause: Some(cause.into()) }
+        Self { error: Error::Problem(Code::Internal.into()), cause: Some(Cause::Fault(cause.into())) }
     }
 
     /// The status code of the response.
@@ -123,7 +124,7 @@ impl From<Code> for Refusal {
 
 impl From<WrongSettings> for Refusal {
     fn from(wrong: WrongSettings) -> Self {
-        Self { error: Error::Problem(Code::Configuration.into()), cause: Some(wrong.to_string()) }
+        Self { error: Error::Problem(Code::Configuration.into()), cause: Some(Cause::Fault(wrong.to_string())) }
     }
 }
 
@@ -135,11 +136,11 @@ impl From<AssetError> for Refusal {
 
 impl From<service::Error> for Refusal {
     fn from(error: service::Error) -> Self {
-        let cause = Some(error.to_string());
+        let text = error.to_string();
+        let is_expected = matches!(error, service::Error::KeyNotKnownYet);
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
-            // Expected, and caused by tokens of strangers: not an error of the service, so without a cause.
-            service::Error::KeyNotKnownYet => return Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS).into(),
+            service::Error::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
             service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
@@ -166,7 +167,8 @@ impl From<service::Error> for Refusal {
             | service::Error::Cryptography(_)
             | service::Error::Signing(_) => Code::Internal.into(),
         };
-        Self { error: Error::Problem(problem), cause }
+        let cause = if is_expected { Cause::Expected(text) } else { Cause::Fault(text) };
+        Self { error: Error::Problem(problem), cause: Some(cause) }
     }
 }
 
@@ -186,9 +188,9 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
         return;
     };
     let json = if is_oauth {
-        render_oauth(response, &error, cause.as_deref(), request_id, realm)
+        render_oauth(response, &error, cause.as_ref(), request_id, realm)
     } else {
-        log(error.code(), error.status(), cause.as_deref());
+        log(error.code(), error.status(), cause.as_ref());
         render_envelope(response, error, request_id, realm)
     };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -202,7 +204,7 @@ pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &st
 fn render_oauth(
     response: &mut Response,
     error: &Error,
-    cause: Option<&str>,
+    cause: Option<&Cause>,
     request_id: &RequestId,
     realm: &str,
 ) -> serde_json::Result<Vec<u8>> {
@@ -266,18 +268,6 @@ fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
         let needs_step_up = problem.code == Code::StepUpRequired;
         let challenge = if needs_step_up { BearerChallenge::TooOld } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
-    }
-}
-
-fn log(code: &'static str, status: u16, cause: Option<&str>) {
-    if status == 503 && cause.is_none() {
-        tracing::warn!(target: "app.errors", code, status_code = status, "Request refused");
-    } else if status >= 500 {
-        tracing::error!(target: "app.errors", code, status_code = status, cause, "Request failed");
-    } else if code.starts_with("AUTH_") || code == OAuthError::InvalidClient.as_str() {
-        tracing::warn!(target: "app.auth", code, status_code = status, "Request refused");
-    } else {
-        tracing::warn!(target: "app.errors", code, status_code = status, "Request refused");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::http::kit::body::{FormBody, FromFields, json};
 use crate::http::kit::client::{PresentedClient, basic};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
-use crate::http::kit::limits::{look_up_limited, service_limited};
+use crate::http::kit::limits::{client_limited, service_limited};
 use crate::http::kit::refusal::Refusal;
 use crate::service;
 use crate::service::authz::presented::{Presented, present_secret};
@@ -71,7 +71,7 @@ pub(in crate::http) async fn token(
     let ctx = configured.service();
     let presented = present_secret(&client_id, secret.expose())?;
     if let Presented::Key(key) = &presented {
-        look_up_limited(&configured, key).await?;
+        client_limited(&configured, key).await?;
     }
     let client = client::authenticate(&ctx, &presented, None).await?;
     admit_client(&configured, &presented, &client).await?;

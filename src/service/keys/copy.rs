@@ -23,10 +23,8 @@ const MAX_UNKNOWN: usize = 32;
 /// A change of the ring is followed by another one, to the settings of an isolate, after this time at the earliest. It is
 /// the period of the Cron Trigger, which proposes the newest settings in each run.
 const ADOPTION_PAUSE_MS: i64 = 15 * 60 * 1000;
-/// The key set is read again in the background after this time.
+/// A key set that is older than this is read again before it is published, so a revoked key is not in it for longer.
 const FRESH_SECONDS: i64 = 60;
-/// After this time it is read before it is published, if the database answers.
-const STALE_SECONDS: i64 = 600;
 
 /// The ring as far as this isolate knows it. An isolate that signs with key pairs reads it before its first token; one
 /// that signs with `SECRET_KEY` learns with its first answer of the database whether there is a ring.
@@ -125,36 +123,28 @@ pub(super) async fn look_up(ctx: &Context<'_>, id: KeyId) -> Result<LookUp, Erro
     Ok(LookUp::Done(ring))
 }
 
-/// The ring for the key set. While the database does not answer, it is the one that the isolate has.
+/// The ring for the key set, at most [`FRESH_SECONDS`] old. While the database does not answer, it is the one that the
+/// isolate has.
 ///
 /// # Errors
 /// [`Error`], if the isolate has none.
 pub async fn for_publication(ctx: &Context<'_>) -> Result<Arc<Ring>, Error> {
-    let (ring, read_at) = {
-        let held = ctx.keys.held();
-        (Arc::clone(&held.ring), held.read_at)
+    let ring = {
+        let mut held = ctx.keys.held();
+        let ring = Arc::clone(&held.ring);
+        let is_fresh = held.read_at.map(|at| at.plus_seconds(FRESH_SECONDS) > ctx.now());
+        if is_fresh == Some(false) {
+            // Noted before, so that one request of many waits for the database.
+            held.read_at = Some(ctx.now());
+        }
+        is_fresh.map(|is_fresh| (ring, is_fresh))
     };
-    let Some(read_at) = read_at else { return reload(ctx).await };
-    if read_at.plus_seconds(STALE_SECONDS) <= ctx.now() {
-        return Ok(reload(ctx).await.unwrap_or_else(|error| {
+    match ring {
+        None => reload(ctx).await,
+        Some((ring, true)) => Ok(ring),
+        Some((ring, false)) => Ok(reload(ctx).await.unwrap_or_else(|error| {
             tracing::warn!(target: "app.keys", cause = %error, "The key set is published from the isolate's copy");
             ring
-        }));
+        })),
     }
-    if read_at.plus_seconds(FRESH_SECONDS) <= ctx.now() {
-        refresh_in_background(ctx);
-    }
-    Ok(ring)
-}
-
-fn refresh_in_background(ctx: &Context<'_>) {
-    // Noted before, so that one request of many refreshes.
-    ctx.keys.held().read_at = Some(ctx.now());
-    let (copy, store, now) = (Arc::clone(ctx.keys), ctx.store.clone(), ctx.now());
-    ctx.background.spawn(Box::pin(async move {
-        match keys::load(&store).await {
-            Ok(ring) => drop(copy.hold(ring, now)),
-            Err(error) => tracing::warn!(target: "app.keys", cause = %error, "The key ring was not read again"),
-        }
-    }));
 }

@@ -12,8 +12,8 @@ use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::service::keys::{copy, making};
 use crate::service::{Context, Error};
 
-/// Makes sure that this isolate can sign, before a batch writes something that its token would answer. A failure afterwards
-/// would leave the client with neither its old nor its new token.
+/// Makes sure that this isolate can sign, before a batch whose result the client learns only from the token. A failure
+/// afterwards would leave the client with neither its old nor its new token.
 ///
 /// # Errors
 /// [`Error`].

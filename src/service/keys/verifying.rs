@@ -103,12 +103,11 @@ fn accepts(ctx: &Context<'_>, ring: &Ring, signed_by: SignedBy, issued_at: Times
 async fn verified_by(ctx: &Context<'_>, id: KeyId, presented: &Presented<'_>) -> Result<Option<Algorithm>, Error> {
     let mut ring = copy::known(ctx).await?;
     if ring.find(id).is_none() {
-        // An expired token is refused whatever the ring says, so it needs no look-up.
-        if presented.shown_claims().is_none_or(|claims| claims.exp <= ctx.now().seconds()) {
-            return Ok(None);
-        }
+        let Some(claims) = presented.shown_claims() else { return Ok(None) };
         ring = match copy::look_up(ctx, id).await? {
             LookUp::Done(ring) => ring,
+            // An expired token is refused whatever the ring says; only the error code depends on it.
+            LookUp::NotYet if claims.exp <= ctx.now().seconds() => return Ok(None),
             LookUp::NotYet => return Err(Error::KeyNotKnownYet),
         };
     }

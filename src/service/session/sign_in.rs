@@ -8,6 +8,7 @@ use crate::domain::password::Password;
 use crate::domain::password::equal_work::burn_missing_work;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
+use crate::service::keys::signing;
 use crate::service::password::verify::{Verified, verify_password};
 use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error, attribution};
@@ -40,6 +41,7 @@ pub enum SignIn {
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
+    signing::prepare(ctx).await?;
     let no_account = Scope::without_account(&command.email);
     let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
     let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());

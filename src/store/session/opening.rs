@@ -63,14 +63,14 @@ const RECORD_OPENED: &str = insert_event! {
     university_id: "NULL", from: concat!("WHERE ", is_open!()),
 };
 
-/// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room. Of sessions of one
-/// moment the new one is kept.
+/// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room. The new
+/// one is kept, also if the clock of this isolate is late.
 const RECORD_OLDEST: &str = insert_events! {
     type: ":type", reason: "'limit'", user_id: ":user_id", session_id: "id",
     actor_id: "NULL", university_id: "NULL",
     from: "FROM (
-               SELECT id, created_at FROM sessions WHERE user_id = :user_id
-               ORDER BY created_at DESC, id = :session_id DESC, id DESC LIMIT -1 OFFSET :max_sessions
+               SELECT id, created_at FROM sessions WHERE user_id = :user_id AND id <> :session_id
+               ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_others
            )
            WHERE EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)
            ORDER BY created_at, id",
@@ -79,8 +79,8 @@ const RECORD_OLDEST: &str = insert_events! {
 const END_OLDEST: &str = "
     DELETE FROM sessions
     WHERE id IN (
-        SELECT id FROM sessions WHERE user_id = :user_id
-        ORDER BY created_at DESC, id = :session_id DESC, id DESC LIMIT -1 OFFSET :max_sessions
+        SELECT id FROM sessions WHERE user_id = :user_id AND id <> :session_id
+        ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET :max_others
     )
     AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
@@ -117,7 +117,7 @@ pub async fn open(
     let refused = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);
     let record_oldest = audit::insert(RECORD_OLDEST, request, EventType::SessionEnded);
     let make_room = [record_oldest, query(END_OLDEST)].map(|statement| {
-        statement.bind("user_id", user_id).bind("max_sessions", MAX_SESSIONS).bind("session_id", session.id)
+        statement.bind("user_id", user_id).bind("max_others", MAX_SESSIONS - 1).bind("session_id", session.id)
     });
     let [record_oldest, end_oldest] = make_room;
     let [move_slot, note_network, reset] =

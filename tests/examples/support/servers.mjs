@@ -7,6 +7,8 @@ import { join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
+import { NAME as EDGE_AUTH } from "../../e2e/support/service.mjs";
+
 const ROOT = resolve(import.meta.dirname, "../../..");
 const BUILT = join(ROOT, "target/examples");
 /** The name of the Worker beside edge-auth. */
@@ -91,7 +93,8 @@ async function startWorker(settings) {
 /** The Worker with a service binding, to be started with edge-auth. Its URLs name a host that does not exist. */
 export function boundWorker({ client_id: CLIENT_ID, key: CLIENT_KEY }) {
   const unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
-  return { ...worker("bound", { CLIENT_ID, CLIENT_KEY }), name: BOUND, unsafeDirectSockets };
+  const options = worker("bound", { ISSUER: "edge-auth", CLIENT_ID, CLIENT_KEY });
+  return { ...options, name: BOUND, serviceBindings: { ...options.serviceBindings, AUTH: EDGE_AUTH }, unsafeDirectSockets };
 }
 
 /** The address of that Worker. */

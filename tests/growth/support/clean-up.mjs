@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { quantile, takeBatches, total } from "./batches.mjs";
 
 const CRON = "*/15 * * * *";
+/** The same Cron Trigger starts the upkeep of signing keys, which asks the database about them. */
+const isOfKeys = ({ statements }) => statements.some(({ sql }) => /key_ring|signing_keys/.test(sql));
 const isReport = (line) => line.name === "app.clean_up";
 
 /** All of them, `[{removed, ms, batches}]`, and the batches of concurrent requests. */
@@ -19,7 +21,7 @@ export async function cleanUp(service) {
     assert.equal(outcome, "ok");
     const { d1_calls, ...removed } = await reportOf(service, runs.length + 1);
     const batches = await takeBatches(service);
-    const own = batches.filter(({ handler }) => handler === "scheduled");
+    const own = batches.filter((batch) => batch.handler === "scheduled" && !isOfKeys(batch));
     assert.equal(own.length, d1_calls);
     others.push(...batches.filter(({ handler }) => handler === "fetch"));
     runs.push({ removed, ms, batches: own });

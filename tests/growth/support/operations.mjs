@@ -9,7 +9,7 @@ import { login, logout, me, newUser, post, refresh, register, send } from "../..
 import { rows } from "../../e2e/support/database.mjs";
 import { decode, forge } from "../../e2e/support/tokens.mjs";
 import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
-import { ofOwnKeys } from "./machine-operations.mjs";
+import { ofOwnKeys, ofSigningKeys } from "./machine-operations.mjs";
 
 export const OPERATOR_KEY = "growth-operator-71c0d4f2a9b84e35d6c7";
 const OPERATOR = { Authorization: `Bearer ${OPERATOR_KEY}` };
@@ -47,7 +47,7 @@ export const OPERATIONS = [
     id: "register",
     status: 201,
     trips: 1,
-    reads: () => 22,
+    reads: () => 23,
     writes: () => 8,
     perform: (service) => register(service, newUser()),
   },
@@ -56,7 +56,7 @@ export const OPERATIONS = [
     case: "a taken address",
     status: 409,
     trips: 1,
-    reads: () => 21,
+    reads: () => 22,
     writes: () => 4,
     perform: (service, { user }) => register(service, { ...newUser(), email: user.email }),
   },
@@ -66,7 +66,7 @@ export const OPERATIONS = [
     trips: 2,
     // Sessions are counted up to the limit, to find and end the oldest; its end has an event of its own.
     // Every statement about the throttle looks at the counters of the account, or at a part of them.
-    reads: ({ sessions, throttles }) => 34 + SLOTS + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
+    reads: ({ sessions, throttles }) => 37 + SLOTS + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
     shared: SLOTS,
     writes: ({ sessions }) => (sessions < MOST_SESSIONS ? 4 : 7),
     perform: (service, { user }) => login(service, user),
@@ -76,7 +76,7 @@ export const OPERATIONS = [
     case: "after a wrong password",
     status: 200,
     trips: 2,
-    reads: ({ sessions, throttles }) => 36 + SLOTS + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
+    reads: ({ sessions, throttles }) => 39 + SLOTS + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
     // The failure has left one more row, too.
     shared: SLOTS + 1,
     writes: ({ sessions }) => (sessions < MOST_SESSIONS ? 5 : 8),
@@ -107,9 +107,9 @@ export const OPERATIONS = [
     id: "refresh",
     status: 200,
     trips: 1,
-    // Two statements, each of which looks up the session and its user by key. No index contains a column that changes,
+    // Two statements, each of which looks up the session and its user by key, and the key ring's version. No index contains a column that changes,
     // and there is no event.
-    reads: () => 4,
+    reads: () => 5,
     writes: () => 1,
     perform: (service, person) => refresh(service, person.refresh),
   },
@@ -118,7 +118,7 @@ export const OPERATIONS = [
     case: "a token used before",
     status: 401,
     trips: 2,
-    reads: () => 14,
+    reads: () => 15,
     writes: () => 4,
     prepare: (service, person) => refresh(service, person.refresh),
     perform: (service, person) => refresh(service, person.refresh),
@@ -128,7 +128,7 @@ export const OPERATIONS = [
     case: "a token not on file",
     status: 401,
     trips: 2,
-    reads: () => 9,
+    reads: () => 10,
     writes: () => 2,
     perform: (service, { access }) => {
       return refresh(service, forge("refresh", { claims: { sub: decode(access).claims.sub } }));
@@ -147,7 +147,7 @@ export const OPERATIONS = [
     status: 200,
     trips: 2,
     // Live sessions are counted for the answer and for the event, then found and deleted.
-    reads: ({ sessions }) => 9 + 5 * sessions,
+    reads: ({ sessions }) => 10 + 5 * sessions,
     writes: ({ sessions }) => 3 + sessions,
     perform: (service, person) => authorized(service, person, "POST", "/auth/logout-all"),
   },
@@ -155,7 +155,7 @@ export const OPERATIONS = [
     id: "listSessions",
     status: 200,
     trips: 1,
-    reads: ({ sessions }) => 4 + sessions,
+    reads: ({ sessions }) => 5 + sessions,
     writes: () => 0,
     perform: (service, person) => authorized(service, person, "GET", "/auth/sessions"),
   },
@@ -163,7 +163,7 @@ export const OPERATIONS = [
     id: "endSession",
     status: 204,
     trips: 2,
-    reads: () => 11,
+    reads: () => 12,
     writes: () => 3,
     perform: (service, person) => endSession(service, person, decode(person.access).claims.sid),
   },
@@ -172,7 +172,7 @@ export const OPERATIONS = [
     case: "an unknown session",
     status: 404,
     trips: 2,
-    reads: () => 6,
+    reads: () => 7,
     writes: () => 0,
     perform: (service, person) => endSession(service, person, 9_007_199_254_740_991),
   },
@@ -180,7 +180,7 @@ export const OPERATIONS = [
     id: "getCurrentUser",
     status: 200,
     trips: 1,
-    reads: () => 3,
+    reads: () => 4,
     writes: () => 0,
     perform: (service, person) => me(service, person.access),
   },
@@ -189,7 +189,7 @@ export const OPERATIONS = [
     case: "signed out",
     status: 401,
     trips: 1,
-    reads: () => 3,
+    reads: () => 4,
     writes: () => 0,
     prepare: (service, person) => logout(service, person.refresh),
     perform: (service, person) => me(service, person.access),
@@ -198,7 +198,7 @@ export const OPERATIONS = [
     id: "updateProfile",
     status: 200,
     trips: 2,
-    reads: () => 10,
+    reads: () => 11,
     writes: () => 4,
     perform: (service, person) => authorized(service, person, "PATCH", "/users/me", { full_name: "Another Name" }),
   },
@@ -207,7 +207,7 @@ export const OPERATIONS = [
     status: 200,
     trips: 2,
     // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
-    reads: ({ sessions, throttles }) => 18 + 2 * sessions + 4 * throttles,
+    reads: ({ sessions, throttles }) => 19 + 2 * sessions + 4 * throttles,
     writes: ({ sessions, throttles }) => 3 + sessions + throttles,
     perform: (service, person) => changePassword(service, person, person.user.password),
   },
@@ -216,7 +216,7 @@ export const OPERATIONS = [
     case: "a wrong password",
     status: 401,
     trips: 2,
-    reads: ({ throttles }) => 16 + 2 * throttles,
+    reads: ({ throttles }) => 17 + 2 * throttles,
     writes: () => 3,
     perform: (service, person) => changePassword(service, person, WRONG_PASSWORD),
   },
@@ -224,7 +224,7 @@ export const OPERATIONS = [
     id: "exportData",
     status: 200,
     trips: 1,
-    reads: ({ sessions, events }) => 19 + sessions + Math.min(events, PAGE),
+    reads: ({ sessions, events }) => 21 + sessions + Math.min(events, PAGE),
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
   },
@@ -233,7 +233,7 @@ export const OPERATIONS = [
     status: 204,
     trips: 2,
     // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
-    reads: ({ sessions, events, throttles }) => 51 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
+    reads: ({ sessions, events, throttles }) => 52 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 12 + sessions + Math.min(events, STEP) + throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
@@ -242,7 +242,7 @@ export const OPERATIONS = [
     case: "a wrong password",
     status: 401,
     trips: 2,
-    reads: ({ throttles }) => 16 + 2 * throttles,
+    reads: ({ throttles }) => 17 + 2 * throttles,
     writes: () => 3,
     perform: (service, person) => deleteAccount(service, person, WRONG_PASSWORD),
   },
@@ -251,7 +251,7 @@ export const OPERATIONS = [
     case: "a wrong password",
     status: 401,
     trips: 2,
-    reads: ({ throttles }) => 16 + 2 * throttles,
+    reads: ({ throttles }) => 17 + 2 * throttles,
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "POST", "/users/me/delete", { password: WRONG_PASSWORD }),
   },
@@ -280,6 +280,9 @@ export const OPERATIONS = [
       return response;
     },
   },
+  ...ofSigningKeys(OPERATOR),
+  // There is none without a `PUBLIC_URL`.
+  { ...withoutDatabase("getMetadata", (service) => send(service, "/.well-known/oauth-authorization-server")), status: 404 },
   withoutDatabase("getOpenapiJson", (service) => send(service, "/openapi.json")),
   withoutDatabase("getOpenapiYaml", (service) => send(service, "/openapi.yaml")),
 ];
