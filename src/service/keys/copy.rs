@@ -123,7 +123,7 @@ pub(super) async fn look_up(ctx: &Context<'_>, id: KeyId) -> Result<LookUp, Erro
     Ok(LookUp::Done(ring))
 }
 
-/// The ring for the key set, at most [`FRESH_SECONDS`] old. While the database does not answer, it is the one that the
+/// The ring for the key set, at most a minute old. While the database does not answer, it is the one that the
 /// isolate has.
 ///
 /// # Errors
