@@ -1,6 +1,6 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts, removed roles, withdrawn keys and signing keys, and gives out ids a second time. Run it before the restore, since it
-// reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
+// passwords, disabled accounts, removed roles, withdrawn keys, signing keys, and links and mails of before, and gives out ids a second time. Run it
+// before the restore, since it reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
 import { execute, giveUp, quoted } from "./database.mjs";
@@ -16,16 +16,22 @@ const RARE = `type NOT IN ('registered', 'registration_refused', 'signed_in', 's
 const eventsOf = (column, ...types) =>
   `SELECT ${column} FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
 
-const [sequences, erased, changed, stripped, withdrawn, deleted, altered] = execute(
+const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, is_active FROM users
-     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "disabled", "enabled")});
+     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "disabled", "enabled")});
    SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
-     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "role_removed")});
+     WHERE u.erasure_cursor IS NULL AND u.id IN (
+       ${eventsOf("user_id", "role_removed")} UNION ${eventsOf("user_id", "password_reset")} AND reason = 'emptied'
+     );
    ${eventsOf("object_id AS id", "api_key_withdrawn", "service_account_key_withdrawn")};
    ${eventsOf("object_id AS id", "service_account_deleted")};
-   SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});`,
+   SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});
+   SELECT u.id, (SELECT json_group_array(k.id) FROM api_keys AS k WHERE k.user_id = u.id) AS kept FROM users AS u
+     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "password_reset")});
+   SELECT id, email_verified_at, registered_network FROM users
+     WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL AND id IN (${eventsOf("user_id", "password_reset", "email_verified")});`,
   { state, environment },
 );
 
@@ -45,12 +51,21 @@ const changeAgain = ({ id, password_hash, password_version, is_active }) =>
 const removeAgain = ({ id, kept }) =>
   `DELETE FROM user_university_roles WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
 const withdrawAgain = ({ id }) => `DELETE FROM api_keys WHERE id = ${id};`;
+/** A reset withdraws the keys of the user without an event for each. */
+const withdrawRestAgain = ({ id, kept }) =>
+  `DELETE FROM api_keys WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
+/** A reset of an address that was not proven also forgets the network of the registration. */
+const proveAgain = ({ id, email_verified_at, registered_network }) =>
+  `UPDATE users SET email_verified_at = ${email_verified_at},
+     registered_network = ${registered_network === null ? "NULL" : quoted(registered_network)} WHERE id = ${id};`;
 /** Its keys go with it. */
 const deleteAgain = ({ id }) => `DELETE FROM service_accounts WHERE id = ${id};`;
 const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
+/** Used links would be valid again, and mails that were sent would be sent again. */
+const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;"];
 
 const statements = [
   ...sequences.flatMap(keepCounting),
@@ -60,10 +75,14 @@ const statements = [
   ...withdrawn.map(withdrawAgain),
   ...deleted.map(deleteAgain),
   ...altered.map(alterAgain),
+  ...keyless.map(withdrawRestAgain),
+  ...proven.map(proveAgain),
   ...FORGET_SIGNING_KEYS,
+  ...FORGET_MAIL,
 ];
 console.log(statements.join("\n"));
 console.error(
   `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles, ` +
-    `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed.`,
+    `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed, ` +
+    `${proven.length} addresses proven.`,
 );

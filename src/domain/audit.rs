@@ -77,6 +77,13 @@ event_types! {
     ProfileChanged "profile_changed" change;
     /// The password was changed, and all other sessions ended.
     PasswordChanged "password_changed" change;
+    /// A new password was set with a link or a code, and all sessions ended. The reason `emptied`: the address had not been
+    /// proven, so the roles were removed, too. The reason `hand_over`: the link was not mailed.
+    PasswordReset "password_reset" change;
+    /// An administrator made a link to a new password, and hands it over.
+    PasswordResetHandedOver "password_reset_handed_over" change;
+    /// The address of the account was proven.
+    EmailVerified "email_verified" change;
     /// A password change was refused: the current password was wrong or throttled.
     PasswordChangeRefused "password_change_refused" refusal;
     /// The user exported all data stored about them.
@@ -178,7 +185,7 @@ mod tests {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed \
-                      password_changed password_change_refused exported deleted deletion_refused \
+                      password_changed password_reset password_reset_handed_over email_verified password_change_refused exported deleted deletion_refused \
                       step_up_refused role_granted role_removed disabled enabled unlocked \
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \

@@ -96,6 +96,16 @@ integer_id! {
     ServiceAccountId
 }
 
+integer_id! {
+    /// Primary key of the table `email_proofs`, and a part of the links and flows. Random, like that of a session.
+    ProofId
+}
+
+integer_id! {
+    /// Primary key of the table `mails`. Random, like that of a session.
+    MailId
+}
+
 /// Bits of a drawn id that are random, below those of its time.
 const RANDOM_BITS: u32 = 24;
 /// 2025-01-01T00:00:00Z, in seconds since the Unix epoch.
@@ -131,14 +141,20 @@ impl EventId {
     pub const END: Self = Self(MAX_SAFE_INTEGER);
 }
 
-impl SessionId {
-    /// Makes an id from 53 of the 64 random bits.
-    #[must_use]
-    pub fn from_random(bytes: [u8; 8]) -> Self {
-        let bits = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
-        Self(bits.max(1))
-    }
+macro_rules! random_id {
+    ($($name:ident)+) => {$(
+        impl $name {
+            /// Makes an id from 53 of the 64 random bits.
+            #[must_use]
+            pub fn from_random(bytes: [u8; 8]) -> Self {
+                let bits = i64::from_le_bytes(bytes) & MAX_SAFE_INTEGER;
+                Self(bits.max(1))
+            }
+        }
+    )+};
 }
+
+random_id! { SessionId ProofId MailId }
 
 /// Identifies one token: its `jti` claim (RFC 7519 §4.1.7), 128 random bits as 32 hex digits.
 /// It is not secret: only a signed token is accepted.

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod machine;
+pub mod mail;
 pub mod password;
 pub mod peer;
 pub mod problem;

@@ -10,6 +10,7 @@ mod campus;
 mod keys;
 mod kit;
 mod machine;
+mod mail;
 mod platform;
 pub mod routes;
 mod session;
@@ -42,6 +43,7 @@ use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, Wron
 use crate::ports::{AssetStream, Entropy};
 use crate::service::keys::upkeep;
 use crate::service::machine::verified_keys::VerifiedKeys;
+use crate::service::mail::outbox;
 use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, Configured, RequestContext};
@@ -139,6 +141,14 @@ impl App {
             Err(_) => {
                 tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");
             }
+        }
+    }
+
+    /// One run of the Cron Trigger for mail. With wrong settings there is none, which the other trigger reports.
+    pub async fn send_mails(&self, ports: Ports) {
+        let context = RequestContext::new(self.configuration.clone(), ports);
+        if let Ok(configured) = Configured::within(&context) {
+            outbox::run(&configured.service()).await;
         }
     }
 

@@ -31,6 +31,7 @@ use crate::http::kit::operation::{Handler as _, Operation, fetching, responding}
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
 use crate::http::machine::{api_keys, oauth, service_accounts, service_keys};
+use crate::http::mail::{email, password};
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
@@ -144,6 +145,11 @@ routes! {
     POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
     GET    "/auth/sessions"      listSessions    User   [Read, Read]        reads session::list;
     DELETE "/auth/sessions/{id}" endSession      User   [SignOut, EndSessions]   => session::end;
+    POST   "/auth/email/verification" requestVerification
+        OptionalUser [Register, Change]          => email::ask_for_verification;
+    POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
+    POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
+    POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User   [Login, Password]   reads users::credentials => users::delete;
@@ -222,6 +228,8 @@ routes! {
         Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::end_sessions;
     POST   "/admin/users/{id}/unlock"   adminUnlockUser
         Permit(Administer on Platform) [Change, AdminChange] => admin::unlock;
+    POST   "/admin/users/{id}/password-reset" adminResetPassword
+        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => password::hand_over;
     GET    "/admin/users/{id}/sessions" adminListSessions
         Permit(Administer on Platform) [Read, AdminRead] reads admin::sessions;
     GET    "/admin/audit-events" adminListEvents

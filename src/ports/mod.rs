@@ -1,4 +1,5 @@
-//! Interfaces to the outside: the database, its circuit breaker, static files, rate limits, cryptography, random bytes.
+//! Interfaces to the outside: the database, its circuit breaker, static files, rate limits, cryptography, mail, other
+//! servers, random bytes.
 //!
 //! Each port has two real implementations: one in `shell` for the Workers runtime, and a native one in the tests. The
 //! latter use `SQLite` itself, the breaker's state machine and the file system. Time is not a port: one `now` per
@@ -8,6 +9,7 @@ mod crypto;
 mod db;
 mod db_error;
 mod gate;
+mod mail;
 mod named_sql;
 mod row;
 
@@ -15,6 +17,7 @@ pub use crypto::{CryptoError, Encryption, Seal, Signatures};
 pub use db::{Db, Rows, Statement, Value, query};
 pub use db_error::DbError;
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
+pub use mail::{BindingError, Carriers, HttpResponse, MailBinding, NoResponse, Outbound};
 pub use named_sql::NumberedSql;
 
 use std::any::Any;
@@ -74,4 +77,7 @@ pub type AwaitHashSlot = fn(String) -> PortFuture<'static, Result<(), HashQueueF
 pub trait Background: Send + Sync {
     /// Starts a task, and returns at once.
     fn spawn(&self, task: PortFuture<'static, ()>);
+
+    /// Starts a task only when the response is made, so that the work of the task does not delay it.
+    fn spawn_behind_response(&self, task: PortFuture<'static, ()>);
 }

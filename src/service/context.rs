@@ -14,7 +14,9 @@ use crate::domain::problem::{Code, Problem};
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::ports::{AwaitHashSlot, Background, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures};
+use crate::ports::{
+    AwaitHashSlot, Background, Carriers, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures,
+};
 use crate::service::keys::held::RingCopy;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
@@ -31,6 +33,8 @@ pub struct Context<'a> {
     pub signatures: &'a dyn Signatures,
     /// Encrypts secrets for the database.
     pub encryption: &'a dyn Encryption,
+    /// Hand mails to their providers.
+    pub carriers: &'a Carriers,
     /// The database, behind the circuit breaker.
     pub store: &'a Store,
     /// The time, the client and the id of the request.

@@ -10,6 +10,7 @@ pub mod campus;
 mod context;
 pub mod keys;
 pub mod machine;
+pub mod mail;
 pub mod password;
 pub mod platform;
 pub mod session;

@@ -14,4 +14,12 @@ impl Background for RequestTasks {
         let span = tracing::info_span!("background", request_id = self.0.as_str(), ray = self.0.ray());
         tasks::start(task.instrument(span));
     }
+
+    fn spawn_behind_response(&self, task: PortFuture<'static, ()>) {
+        self.spawn(Box::pin(async {
+            // A turn of the event loop. The response is made in the present one.
+            let _ = tasks::ask("pause", 0, "0").await;
+            task.await;
+        }));
+    }
 }

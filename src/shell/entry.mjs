@@ -18,6 +18,8 @@ const CONSOLE = { d: console.debug, i: console.info, w: console.warn, e: console
 const LATE_TURNS = 5;
 /** The edge's id of a request. Locally a client may send another text, which must not be logged. */
 const RAY = /^[0-9a-f]{16}(-[A-Z]{3})?$/;
+/** The Cron Trigger in wrangler.toml that sends mails. */
+const EVERY_MINUTE = "* * * * *";
 /** The runtime may abandon an event without notice. No event lasts that long. */
 const LIFETIME_MS = 3_600_000;
 
@@ -38,9 +40,9 @@ export default class extends WorkerEntrypoint {
     return finish(event, this.ctx);
   }
 
-  scheduled() {
+  scheduled({ cron }) {
     const event = eventOf(this.env);
-    begin(event, () => rust.clean(event.begun));
+    begin(event, () => (cron === EVERY_MINUTE ? rust.send_mails(event.begun) : rust.clean(event.begun)));
     return finish(event, this.ctx);
   }
 }

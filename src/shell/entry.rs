@@ -15,7 +15,7 @@ use crate::ports::NoEntropy;
 use crate::shell::breaker_object::{self, Storage};
 use crate::shell::clock;
 use crate::shell::logging::JsonLines;
-use crate::shell::requests::{self, Functions, MIN_LEVEL};
+use crate::shell::requests::{self, Functions, MIN_LEVEL, Trigger};
 use crate::shell::tasks::{self, Answer};
 use crate::shell::unicode::normalize;
 
@@ -64,7 +64,13 @@ pub fn answer(head: &str, now: f64) {
 /// Begins to clean up.
 #[wasm_bindgen]
 pub fn clean(now: f64) {
-    turn(now, || requests::clean_up(FUNCTIONS));
+    turn(now, || requests::run_trigger(Trigger::Upkeep, FUNCTIONS));
+}
+
+/// Begins to send the mails that are due.
+#[wasm_bindgen]
+pub fn send_mails(now: f64) {
+    turn(now, || requests::run_trigger(Trigger::Mail, FUNCTIONS));
 }
 
 /// Goes on with the answer to a want.

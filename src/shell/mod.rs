@@ -17,6 +17,7 @@ pub mod gate;
 pub mod hash_queue;
 pub mod limiter;
 pub mod logging;
+pub mod mail;
 pub mod requests;
 mod spans;
 pub mod tasks;

@@ -150,6 +150,28 @@ export const carryOut = {
     return "";
   },
 
+  /** Hands a mail to the binding; the answer is empty if it was accepted. Its errors have codes, which a rejection would lose. */
+  async mail({ env: { EMAIL } }, mail) {
+    try {
+      await EMAIL.send(mail);
+      return "";
+    } catch (error) {
+      return JSON.stringify({ code: String(error?.code ?? ""), message: String(error?.message ?? error) });
+    }
+  },
+
+  /** The status and the beginning of the body of a response. A redirect would carry the credential to another server. */
+  async post(_, { url, headers, body, limit, deadline }) {
+    const content = [["Content-Type", "application/json"]];
+    const signal = AbortSignal.timeout(deadline);
+    const response = await fetch(url, { method: "POST", headers: [...content, ...headers], body, redirect: "manual", signal });
+    const reader = response.body?.getReader({ mode: "byob" });
+    const { value } = (await reader?.readAtLeast(limit, new Uint8Array(limit))) ?? {};
+    // It fails if the server is gone, which ends the body as well.
+    reader?.cancel().catch(() => {});
+    return JSON.stringify([response.status, new TextDecoder().decode(value)]);
+  },
+
   ...cryptography,
 
   /** This many milliseconds; none is one turn of the event loop. */

@@ -8,12 +8,13 @@ use axum::http::Response;
 use tracing::Instrument as _;
 
 use crate::domain::limits;
+use crate::domain::mail::provider::Provider;
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::unicode::Normalize;
 use crate::http::{App, Moment, Ports, peer, request_id};
-use crate::ports::Entropy;
+use crate::ports::{Carriers, Entropy};
 use crate::shell::assets::DeployedAssets;
 use crate::shell::background::RequestTasks;
 use crate::shell::clock::now;
@@ -23,6 +24,7 @@ use crate::shell::gate::BreakerGate;
 use crate::shell::hash_queue::slot;
 use crate::shell::limiter::BindingLimiter;
 use crate::shell::logging::MinLevel;
+use crate::shell::mail::{EmailBinding, Fetch};
 use crate::shell::web_crypto::WebCrypto;
 use crate::shell::{tasks, wire};
 use crate::store::Store;
@@ -96,6 +98,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
         limiter: Arc::new(BindingLimiter),
         signatures: Arc::new(WebCrypto),
         encryption: Arc::new(WebCrypto),
+        carriers: Carriers { binding: Arc::new(EmailBinding), outbound: Arc::new(Fetch) },
         peer,
         request_id,
         now: Moment::new(now()),
@@ -103,9 +106,18 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
     }
 }
 
-/// Starts a run of the Cron Trigger in wrangler.toml: the clean-up and the upkeep of the signing keys. Failures are only
-/// logged, and the next run continues where this one stopped. The empty response says that it is over.
-pub fn clean_up(functions: Functions) {
+/// A Cron Trigger in wrangler.toml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The clean-up and the upkeep of the signing keys.
+    Upkeep,
+    /// The mails that are due.
+    Mail,
+}
+
+/// Starts a run of a Cron Trigger. Failures are only logged, and the next run continues where this one stopped. The empty
+/// response says that it is over.
+pub fn run_trigger(trigger: Trigger, functions: Functions) {
     let mut bytes = [0; 16];
     // Without entropy the id is not unique, but the run still has its log lines.
     let _ = (functions.entropy)(&mut bytes);
@@ -115,7 +127,10 @@ pub fn clean_up(functions: Functions) {
     let run = async move {
         let app = app();
         let ports = ports(&app, Peer::new(None, None), request_id, functions, D1::for_task);
-        app.tend(ports).await;
+        match trigger {
+            Trigger::Upkeep => app.tend(ports).await,
+            Trigger::Mail => app.send_mails(ports).await,
+        }
     };
     tasks::start(async move {
         run.instrument(span).await;
@@ -140,7 +155,9 @@ fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
     let settings = Settings::read(|name| environment.text(name));
     // Limiter bindings are required only if rate limiting is on.
     let limiters = limits::bindings().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
-    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(limiters);
+    let mail = settings.as_ref().ok().and_then(|settings| settings.mail.as_deref());
+    let email = mail.filter(|mail| mail.provider == Provider::Binding).map(|_| "EMAIL");
+    let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(email).chain(limiters);
     let missing: Vec<&'static str> = bindings.filter(|name| !environment.has(name)).collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),

@@ -9,6 +9,7 @@ pub mod authz;
 pub mod campus;
 pub mod keys;
 pub mod machine;
+pub mod mail;
 pub mod outcome;
 pub mod owned;
 pub mod page;

@@ -24,3 +24,24 @@ impl DeletionOutcome {
         })
     }
 }
+
+/// The outcome of an act of an administrator that every user allows.
+pub enum ActOutcome<T> {
+    /// The act is done.
+    Done(T),
+    /// There is no such user.
+    Missing,
+    /// The actor is no longer an active administrator.
+    ActorNotAllowed,
+}
+
+impl<T> ActOutcome<T> {
+    /// Reads the outcome from the rows of the actor, if that is still an administrator, and of the user.
+    pub(in crate::store) fn read(actors: &Rows, users: &Rows, done: T) -> Result<Self, DbError> {
+        Ok(match (actors.all::<IdRow>()?.is_empty(), users.all::<IdRow>()?.is_empty()) {
+            (true, _) => Self::ActorNotAllowed,
+            (false, true) => Self::Missing,
+            (false, false) => Self::Done(done),
+        })
+    }
+}

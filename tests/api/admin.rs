@@ -45,7 +45,7 @@ async fn users_are_listed_and_filtered_by_address_and_active_state() {
     world.set_active("bob", false);
     let users = root.all("/admin/users").await;
     assert_eq!(world.service.last_d1_calls(), 1);
-    let expected = json!({"id": world.id("bob"), "email": address("bob"), "full_name": null, "is_active": false,
+    let expected = json!({"id": world.id("bob"), "email": address("bob"), "email_verified": false, "full_name": null, "is_active": false,
                           "created_at": "1970-01-01T00:00:00.001Z"});
     assert_eq!(users[2], expected);
     let cases: [(&str, &[i64]); 10] = [

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::Request;
+use edge_auth::domain::mail::proof::Purpose;
 use edge_auth::domain::time::DAY;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use edge_auth::service::platform::clean_up::clean_up;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::machine;
+use crate::support::mail::{ask, planted, settle};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -33,8 +35,15 @@ const PEOPLE: [Person; 6] = [
 const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
 const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
 
-const SETTINGS: &[(&str, &str)] =
-    &[("PASSWORD_ITERATIONS", "11"), ("OPERATOR_KEY", OPERATOR_KEY), ("ALGORITHM", "EdDSA"), ("SIGNING_KEY_DAYS", "1")];
+const SETTINGS: &[(&str, &str)] = &[
+    ("PASSWORD_ITERATIONS", "11"),
+    ("OPERATOR_KEY", OPERATOR_KEY),
+    ("ALGORITHM", "EdDSA"),
+    ("SIGNING_KEY_DAYS", "1"),
+    ("MAIL", "binding"),
+    ("MAIL_FROM", "login@example.com"),
+    ("PUBLIC_URL", "https://auth.example.com"),
+];
 
 /// Records the statements that reach the database.
 struct Recorder {
@@ -91,6 +100,7 @@ root   200 PATCH /admin/users/6 {"is_active": true}
 root   200 GET /admin/users/6/sessions
 root   200 POST /admin/users/6/logout
 root   200 POST /admin/users/6/unlock
+root   201 POST /admin/users/6/password-reset
 root   200 GET /admin/audit-events
 root   200 GET /admin/audit-events?user_id=6
 root   200 GET /admin/audit-events?type=role_granted
@@ -201,6 +211,27 @@ async fn use_key(service: &Service, access_token: &str) {
     service.call("DELETE", &format!("/users/me/api-keys/{}", made["id"]), access_token, None).await.expect(204);
 }
 
+/// Mails: proofs of addresses, a refused one, and one that is sent again.
+async fn use_mail(world: &World) {
+    for path in ["/auth/email/verification", "/auth/password/forgot"] {
+        ask(&world.service, path, &address("stu")).await;
+    }
+    let flow = ask(&world.service, "/auth/password/forgot", &address("ulla")).await;
+    let code = json!({"flow": flow, "code": "1", "new_password": "staple battery horse correct"});
+    world.service.post("/auth/password/reset", &code).await.expect(401);
+    world.service.mailbox.refuse(Some("E_RECIPIENT_SUPPRESSED"));
+    ask(&world.service, "/auth/password/forgot", &address("dora")).await;
+    world.service.mailbox.refuse(None);
+    let (visitor, db) = (world.sign_in("stu").await, &world.service.db);
+    let token = planted(db, Purpose::Verify, &address("stu"));
+    visitor.ask(&format!(r#"POST /auth/email/verify {{"token": "{token}"}}"#)).await.expect(200);
+    let token = planted(db, Purpose::Reset, &address("stu"));
+    let reset = json!({"token": token, "new_password": PASSWORD});
+    world.service.post("/auth/password/reset", &reset).await.expect(200);
+    settle().await;
+    world.service.send_mails().await;
+}
+
 /// A command of the operator, whose event is written behind the response.
 async fn command_breaker(world: &World) {
     let body = json!({"state": "automatic"});
@@ -226,6 +257,7 @@ async fn every_statement_of_the_store_is_executed() {
     command_breaker(&world).await;
     name_client(&world).await;
     revoke_keys(&world).await;
+    use_mail(&world).await;
     world.service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     step_up(&world).await;
     let last = world.sign_in("root").await;

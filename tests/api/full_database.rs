@@ -25,7 +25,8 @@ struct Filling {
 
 impl Db for Filling {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
-        let inserts = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_events"));
+        let additions = ["INSERT INTO audit_events", "INSERT INTO mails", "INSERT INTO notice_counts"];
+        let inserts = statements.iter().any(|statement| additions.iter().any(|insert| statement.sql.contains(insert)));
         if inserts && self.refuses_events.load(Ordering::Relaxed) {
             let full = DbError::from_message("D1_ERROR: Exceeded maximum DB size");
             return Box::pin(std::future::ready(Err(full)));
@@ -40,7 +41,13 @@ impl Db for Filling {
 
 fn world() -> (World, Arc<Filling>) {
     let mut port = None;
-    let settings = [("D1_SIZE_LIMIT_MB", "100"), ("OPERATOR_KEY", OPERATOR_KEY)];
+    let settings = [
+        ("D1_SIZE_LIMIT_MB", "100"),
+        ("OPERATOR_KEY", OPERATOR_KEY),
+        ("MAIL", "binding"),
+        ("MAIL_FROM", "login@example.com"),
+        ("PUBLIC_URL", "https://auth.example.com"),
+    ];
     let world = World::through(&PEOPLE, &settings, |db| {
         let filling = Arc::new(Filling { db, size: AtomicI64::new(0), refuses_events: AtomicBool::new(false) });
         port = Some(Arc::clone(&filling));

@@ -43,7 +43,7 @@ const PEOPLE: [Person; 24] = [
     ("other1", "STUDENT@1/1 TA@1/1 INSTRUCTOR@1/1 DEPARTMENT_ADMIN@1/1"),
 ];
 
-/// The expected status. 409: the caller is allowed, but the university is not empty.
+/// The expected status. 409: the caller is allowed, but the university is not empty. Without mail, its operations are 404.
 const MATRIX: &str = "
 operation                       anon off new own   S  S1  S2   T  T1  T2   I  I1  I2  D1  D2   U  xS  xT  xI  xD  xU   P
 
@@ -52,6 +52,8 @@ listSessions                     401 403 200 200 200 200 200 200 200 200 200 200
 endSession                       401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 getCurrentUser                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 updateProfile                    401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+requestVerification              404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404
+verifyEmail                      404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404 404
 changePassword                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 exportData                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 deleteAccount                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
@@ -117,6 +119,7 @@ adminUpdateUser                  401 403 403 403 403 403 403 403 403 403 403 403
 adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
 adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminUnlockUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
+adminResetPassword               401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListServiceAccounts         401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200

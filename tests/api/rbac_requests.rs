@@ -23,6 +23,8 @@ listRoles               GET /universities/1/roles
 listUniversityCourses   GET /universities/1/courses
 createCourse            POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
 createCourse in 1       POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true, "department_id": 1}
+requestVerification     POST /auth/email/verification {"email": "own@example.com"}
+verifyEmail             POST /auth/email/verify {"token": "1.a"}
 listCourses             GET /courses
 getCourse public        GET /courses/1
 getCourse unpublished   GET /courses/2
@@ -46,6 +48,7 @@ adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
 adminDeleteUser         DELETE /admin/users/{plain}
 adminEndSessions        POST /admin/users/{plain}/logout
 adminUnlockUser         POST /admin/users/{plain}/unlock
+adminResetPassword      POST /admin/users/{plain}/password-reset
 adminListSessions       GET /admin/users/{plain}/sessions
 adminListEvents         GET /admin/audit-events
 listApiKeys             GET /users/me/api-keys

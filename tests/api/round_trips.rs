@@ -9,6 +9,7 @@ use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use crate::support::PASSWORD;
 use crate::support::contract::is_built;
 use crate::support::machine;
+use crate::support::mail::with_links;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, Visitor, World, address};
 
@@ -29,6 +30,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("ALGORITHM", "EdDSA"),
     ("SIGNING_KEY_AHEAD_HOURS", "0"),
     ("PUBLIC_URL", "https://auth.example.com"),
+    ("MAIL", "binding"),
+    ("MAIL_FROM", "login@example.com"),
 ];
 
 /// The round trips of each operation, its caller and its request. A read behind a token takes one, a change at most two.
@@ -39,6 +42,12 @@ const OPERATIONS: &str = r#"
 2 login             anyone   POST /auth/login {"email": "bob@example.com", "password": "PASSWORD"}
 1 refresh           anyone   POST /auth/refresh {"refresh_token": "REFRESH"}
 1 logout            anyone   POST /auth/logout {"refresh_token": "REFRESH"}
+1 requestVerification anyone POST /auth/email/verification {"email": "bob@example.com"}
+2 requestVerification bob    POST /auth/email/verification {"email": "bob@example.com"}
+3 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
+3 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
+1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
+2 resetPassword     anyone   POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense
@@ -90,6 +99,7 @@ const OPERATIONS: &str = r#"
 1 adminListUsers    root     GET /admin/users
 1 adminGetUser      root     GET /admin/users/5
 2 adminUpdateUser   root     PATCH /admin/users/5 {"full_name": "Robert"}
+2 adminResetPassword root    POST /admin/users/5/password-reset
 1 adminListSessions root     GET /admin/users/5/sessions
 2 adminEndSessions  root     POST /admin/users/5/logout
 2 adminUnlockUser   root     POST /admin/users/5/unlock
@@ -128,6 +138,7 @@ pub fn operations() -> impl Iterator<Item = (u64, &'static str, &'static str, &'
 async fn completed(world: &World, request: &str) -> String {
     let request = world.with_newest(&request.replace("PASSWORD", PASSWORD));
     machine::add(&world.service.db);
+    let request = with_links(&world.service.db, &request);
     let client = format!("client_id={}&client_secret={}", machine::CLIENT_ID, machine::key());
     let request = request.replace("CLIENT", &client);
     if !request.contains("REFRESH") && !request.contains("SESSION") {

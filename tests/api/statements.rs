@@ -8,6 +8,7 @@ use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
+use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, verification};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -51,6 +52,12 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("machine/service_accounts", service_accounts::STATEMENTS),
     ("machine/service_keys", service_keys::STATEMENTS),
     ("machine/user_keys", user_keys::STATEMENTS),
+    ("mail/counts", counts::STATEMENTS),
+    ("mail/hand_over", hand_over::STATEMENTS),
+    ("mail/outbox", outbox::STATEMENTS),
+    ("mail/proofs", proofs::STATEMENTS),
+    ("mail/reset", reset::STATEMENTS),
+    ("mail/verification", verification::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),
     ("audit/list", audit::list::STATEMENTS),
@@ -65,7 +72,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW"
         || detail.starts_with("SCAN (subquery")
-        || matches!(detail, "SCAN first" | "SCAN subject");
+        || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k");
     let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");

@@ -22,7 +22,8 @@ pub const PEOPLE: [Person; 6] = [
 ];
 
 /// Caller, status of the success, request without its password. `PUT` and the like take further members.
-const IRREVERSIBLE: [(&str, u16, &str); 16] = [
+const IRREVERSIBLE: [(&str, u16, &str); 17] = [
+    ("root", 201, "POST /admin/users/5/password-reset {}"),
     ("root", 204, "DELETE /admin/users/5 {}"),
     ("root", 204, "DELETE /admin/users/3 {}"),
     ("root", 200, "POST /admin/users/3/logout {}"),

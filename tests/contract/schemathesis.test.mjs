@@ -6,13 +6,14 @@ import { once } from "node:events";
 import { test } from "node:test";
 
 import { asUser, newUser, register } from "../e2e/support/client.mjs";
+import { withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
 
 const OPERATOR_KEY = "contract-9d4c1b7e2f6a4835b0d7e8c1a2f3b4d5";
 
 test("no answer deviates from the description", async (t) => {
-  const settings = { OPERATOR_KEY, PASSWORD_ITERATIONS: "1", ALGORITHM: "EdDSA", PUBLIC_URL: "https://auth.example" };
-  const service = await startService({ settings });
+  const settings = { OPERATOR_KEY, PASSWORD_ITERATIONS: "1", ALGORITHM: "EdDSA", PUBLIC_URL: "https://auth.example", MAIL_PER_HOUR: "1000000" };
+  const service = await startService(withMailbox({ settings }));
   t.after(() => service.stop());
   const signedUp = async () => (await register(service, newUser())).body;
   const [admin, user, refreshing, leaving] = [await signedUp(), await signedUp(), await signedUp(), await signedUp()];

@@ -12,6 +12,16 @@ SIGNING_KEYS = "/operator/signing-keys"
 # The description's example stands for a token that the service issued. One each: a sign-out ends the session of
 # its token, and must not end the other's.
 EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
+# The description's examples of proofs stand for proofs that the service has.
+EXAMPLE_VERIFICATION = {
+    "token": "4711.89abcdef0123456789abcdef01234567",
+    "password": "correct horse battery staple",
+}
+EXAMPLE_RESET = {
+    "flow": "4711.0123456789abcdef0123456789abcdef",
+    "code": "01234567",
+    "new_password": "staple battery horse correct",
+}
 ISSUED = {"/auth/refresh": os.environ["TOKEN_TO_REFRESH"], "/auth/logout": os.environ["TOKEN_TO_LOG_OUT"]}
 # The configured token of Schemathesis. The current session's token is sent in its place, because some operations
 # end the session of the caller.
@@ -111,6 +121,10 @@ def put_what_exists(case, url):
         case.path_parameters["id"] = world.current(url)["id"]
     if case.path in ISSUED and case.body == {"refresh_token": EXAMPLE}:
         case.body = {"refresh_token": ISSUED[case.path]}
+    if case.path == "/auth/email/verify" and case.body == EXAMPLE_VERIFICATION:
+        case.body = world.verification(url)
+    if case.path == "/auth/password/reset" and case.body == EXAMPLE_RESET:
+        case.body = {"token": world.reset_token(url), "new_password": EXAMPLE_RESET["new_password"]}
     if isinstance(case.body, dict) and isinstance(case.body.get("department_id"), (int, float)):
         if case.path != "/authz/check":
             put_department(case, url)

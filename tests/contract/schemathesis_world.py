@@ -2,6 +2,7 @@
 # that no request affects. Deleted resources are made again on demand.
 import itertools
 import os
+import re
 
 import requests
 
@@ -75,6 +76,23 @@ class World:
         """A new key of the session's user."""
         key = {"name": "Contract", "permissions": ["universities:view"]}
         return call("POST", f"{url}/users/me/api-keys", key, self.current(url)["headers"])["id"]
+
+    def reset_token(self, url):
+        """A link to a new password, which an administrator hands over."""
+        user, _ = sign_up(url)
+        return call("POST", f"{url}/admin/users/{user}/password-reset")["token"]
+
+    def verification(self, url):
+        """The flow of a registration, and the code of its mail, which is sent behind the response."""
+        number = next(numbers)
+        user = {"email": f"schemathesis-{number}@mail.example", "password": PASSWORD}
+        # One network may cause only so many mails.
+        network = {"CF-Connecting-IP": f"198.51.{number // 250}.{number % 250 + 1}"}
+        flow = call("POST", f"{url}/auth/register", user, network)["flow"]
+        while True:
+            mails = [mail["text"] for mail in call("GET", f"{url}/__mails", headers={}) if mail["to"] == user["email"]]
+            if mails:
+                return {"flow": flow, "code": re.search("^[0-9]{8}$", mails[0], re.MULTILINE)[0]}
 
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""

@@ -92,7 +92,7 @@ test("commands of the operator, also the one that closes the database to all oth
 });
 
 test("every described type of such events occurred", () => {
-  const description = readFileSync(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
+  const description = readFileSync(join(import.meta.dirname, "../../public/openapi.yaml"), "utf8");
   const { EventType } = parse(description, { merge: true }).components.schemas;
   const isAct = (type) => /^(university|department|course|enrollment|breaker|role_removed)/.test(type);
   assert.deepEqual([...seen].sort(), EventType.enum.filter(isAct).sort());

@@ -84,6 +84,7 @@ test("an export holds the account, every session and every event as stored", asy
   assert.deepEqual(exported.user, {
     id: person.id,
     email: person.user.email,
+    email_verified: false,
     full_name: person.user.full_name,
     is_active: true,
     created_at: time(user.created_at),

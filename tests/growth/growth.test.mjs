@@ -10,6 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 
 import { signUp } from "../e2e/support/client.mjs";
+import { MAIL_SETTINGS, MAILBOX } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
 import { measure, quantile, takeBatches, total, WRAPPER } from "./support/batches.mjs";
 import { cleanUp, printRuns, timesOf } from "./support/clean-up.mjs";
@@ -32,7 +33,7 @@ const HEAVIEST_SESSIONS = 5000;
 const ALL_BUT_STALLS = 0.999;
 
 const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-"));
-const OPTIONS = { wrapper: WRAPPER, settings: { OPERATOR_KEY } };
+const OPTIONS = { wrapper: [MAILBOX, WRAPPER], settings: { OPERATOR_KEY, ...MAIL_SETTINGS } };
 let empty;
 let service;
 
@@ -76,7 +77,7 @@ async function eachOf(steps) {
 
 describe("of 200,000 users", () => {
   test("every operation is measured", () => {
-    const { paths } = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"));
+    const { paths } = parse(readFileSync(new URL("../../public/openapi.yaml", import.meta.url), "utf8"));
     // The operations about universities grow with other tables, and are measured with those full.
     const isOurs = ({ tags }) => tags?.some((tag) => ["auth", "users", "operations"].includes(tag));
     const methods = Object.values(paths).flatMap((path) => Object.values(path)).filter(isOurs);

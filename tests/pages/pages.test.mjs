@@ -1,67 +1,16 @@
 // The API pages as a user sees them: in headless Chromium, against the bundle on workerd. Every request that a
 // page makes, every message on its console and every violation of its policy is checked.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-
-import { chromium } from "playwright-core";
+import { after, before, test } from "node:test";
 
 import { startService } from "../e2e/support/service.mjs";
+import { assertFits, openPage, SHOTS, withBrowser } from "./support/browser.mjs";
 
-const SHOTS = "dist/screenshots";
-/** A page may take as long as the machine needs: a page that never appears fails with the test. */
-const PATIENCE_MS = 120_000;
 let service;
-let browser;
-let context;
-let complaints;
 
-before(async () => {
-  mkdirSync(SHOTS, { recursive: true });
-  service = await startService({ settings: { APP_NAME: "University login" } });
-  browser = await chromium.launch({
-    timeout: PATIENCE_MS,
-    executablePath: process.env.CHROMIUM_PATH || "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
-});
-
-after(async () => {
-  await browser?.close();
-  await service?.stop();
-});
-
-beforeEach(() => {
-  complaints = [];
-});
-
-afterEach(async () => {
-  await context?.close();
-  assert.deepEqual(complaints, [], "no error on the console, no request to another host, no breach of the policy");
-});
-
-/** Opens a page and watches it. */
-async function open(path, options = {}) {
-  context = await browser.newContext(options);
-  context.setDefaultTimeout(PATIENCE_MS);
-  const page = await context.newPage();
-  page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => complaints.push(`exception: ${error}`));
-  page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (url.protocol !== "data:" && url.origin !== service.origin) {
-      complaints.push(`request: ${request.url()}`);
-    }
-  });
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) =>
-      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
-    );
-  });
-  const response = await page.goto(service.origin + path);
-  assert.equal(response.status(), 200);
-  return page;
-}
+withBrowser();
+before(async () => (service = await startService({ settings: { APP_NAME: "University login" } })));
+after(() => service?.stop());
 
 /** Executes an operation unchanged and returns its answer. */
 async function execute(page, operationId) {
@@ -74,8 +23,8 @@ async function execute(page, operationId) {
   return { status: response.status(), body: await response.json() };
 }
 
-test("Swagger UI: every example succeeds unchanged, and a token is taken over automatically", async () => {
-  const page = await open("/");
+test("Swagger UI: every example succeeds unchanged, and a token is taken over automatically", async (t) => {
+  const page = await openPage(t, service, "/");
   assert.equal(new URL(page.url()).pathname, "/docs");
   await page.locator(".opblock").first().waitFor();
   assert.equal(await page.title(), "University login");
@@ -89,14 +38,14 @@ test("Swagger UI: every example succeeds unchanged, and a token is taken over au
   assert.equal((await execute(page, "logout")).status, 200);
 });
 
-test("Swagger UI: a token can be typed into Authorize", async () => {
+test("Swagger UI: a token can be typed into Authorize", async (t) => {
   const registered = await fetch(`${service.origin}/auth/register`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ email: "grace@example.com", password: "correct horse battery staple" }),
   });
   const { access_token: accessToken } = await registered.json();
-  const page = await open("/docs");
+  const page = await openPage(t, service, "/docs");
   await page.locator(".btn.authorize").click();
   const dialog = page.locator(".modal-ux");
   const field = dialog.locator(".auth-container", { hasText: "accessToken" });
@@ -107,8 +56,8 @@ test("Swagger UI: a token can be typed into Authorize", async () => {
   assert.deepEqual([me.status, me.body.email], [200, "grace@example.com"]);
 });
 
-test("ReDoc shows every operation", async () => {
-  const page = await open("/redoc");
+test("ReDoc shows every operation", async (t) => {
+  const page = await openPage(t, service, "/redoc");
   await page.getByRole("heading", { name: "Register a user and sign them in" }).first().waitFor();
   await page.waitForFunction(() => document.title === "University login");
   const description = await (await fetch(`${service.origin}/openapi.json`)).json();
@@ -121,11 +70,10 @@ test("ReDoc shows every operation", async () => {
 });
 
 for (const path of ["/docs", "/redoc"]) {
-  test(`${path} fits a phone, in dark mode`, async () => {
-    const page = await open(path, { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+  test(`${path} fits a phone, in dark mode`, async (t) => {
+    const page = await openPage(t, service, path, { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
     await page.locator(path === "/docs" ? ".opblock" : "h1").first().waitFor();
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(sideways <= 0, `scrolls sideways by ${sideways} px`);
+    await assertFits(page);
     const brightness = await page.evaluate(() => {
       const style = getComputedStyle(document.documentElement).backgroundColor;
       return Math.max(...style.match(/\d+/g).slice(0, 3).map(Number));

@@ -5,9 +5,10 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { asUser, changePassword, deleteAccount, login, me, newUser, signUp } from "../e2e/support/client.mjs";
+import { asUser, changePassword, deleteAccount, login, me, newUser, post, signUp } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { assertEnvelope } from "../e2e/support/envelope.mjs";
+import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
 import { assertGaveUp, environment, make, migratedFolders, run } from "./support/make.mjs";
@@ -21,7 +22,8 @@ const NEXT = "her next passphrase";
 
 /** Starts the service on the folder for the length of one function. */
 async function serving(folder, use) {
-  const service = await startService({ state: join(folder, "v3"), migrate: false, settings: { ALGORITHM: "EdDSA" } });
+  const options = { state: join(folder, "v3"), migrate: false, settings: { ALGORITHM: "EdDSA" } };
+  const service = await startService(withMailbox(options));
   try {
     return await use(service);
   } finally {
@@ -29,14 +31,17 @@ async function serving(folder, use) {
   }
 }
 
-/** Five users, named after their later change; two are administrators. */
+/** Six users, named after their later change; three are administrators, one of them with an API key and a used link. */
 async function populate(service) {
   const people = {};
-  for (const name of ["admin", "erased", "changed", "disabled", "demoted"]) {
+  for (const name of ["admin", "erased", "changed", "disabled", "demoted", "emptied"]) {
     people[name] = await signUp(service);
   }
   await rows(service.db, PLATFORM_ADMIN, people.admin.id);
   await rows(service.db, PLATFORM_ADMIN, people.demoted.id);
+  await rows(service.db, PLATFORM_ADMIN, people.emptied.id);
+  const key = { name: "Key", permissions: ["universities:view"] };
+  assert.equal((await asUser(service, people.emptied.access, "POST", "/users/me/api-keys", key)).status, 201);
   const account = (name) => ({ name, scopes: ["users:read", "introspect"] });
   const added = async (name) =>
     (await asUser(service, people.admin.access, "POST", "/admin/service-accounts", account(name))).body;
@@ -44,7 +49,7 @@ async function populate(service) {
 }
 
 /** The changes that the restore undoes, through the API; and a user whose id it would give out again. */
-async function change(service, { admin, erased, changed, disabled, demoted, gone, narrowed }) {
+async function change(service, { admin, erased, changed, disabled, demoted, emptied, gone, narrowed }) {
   assert.equal((await deleteAccount(service, erased.access, erased.user.password)).status, 204);
   assert.equal((await changePassword(service, changed.access, changed.user.password, NEXT)).status, 200);
   const off = await asUser(service, admin.access, "PATCH", `/admin/users/${disabled.id}`, { is_active: false });
@@ -56,6 +61,10 @@ async function change(service, { admin, erased, changed, disabled, demoted, gone
   assert.equal((await accounts("PATCH", `/${narrowed.id}`, { scopes: ["introspect"] })).status, 200);
   const first = narrowed.key.split("_")[2];
   assert.equal((await accounts("DELETE", `/${narrowed.id}/keys/${first}`)).status, 204);
+  const { email } = emptied.user;
+  assert.equal((await post(service, "/auth/password/forgot", { email })).status, 202);
+  const { token } = await mailedLink(service, email, "reset");
+  assert.equal((await post(service, "/auth/password/reset", { token, new_password: NEXT })).status, 200);
   return signUp(service, newUser());
 }
 
@@ -69,14 +78,14 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
 
   const notes = await make("restore-notes", { STATE: folder, SINCE });
   assert.equal(notes.code, 0, notes.stderr);
-  assert.match(notes.stderr, /1 erased, 2 passwords or states changed, 1 with removed roles/);
-  assert.match(notes.stderr, /1 keys withdrawn, 1 service accounts deleted, 1 changed/);
+  assert.match(notes.stderr, /1 erased, 3 passwords or states changed, 2 with removed roles/);
+  assert.match(notes.stderr, /1 keys withdrawn, 1 service accounts deleted, 1 changed, 1 addresses proven/);
   rmSync(folder, { recursive: true });
   cpSync(backup, folder, { recursive: true });
   await serving(folder, async (service) => {
     assert.equal((await login(service, people.erased.user)).status, 200, "the restore revives the erased account");
     const keys = await rows(service.db, "SELECT id FROM api_keys");
-    assert.equal(keys.length, 2, "the restore revives the withdrawn keys");
+    assert.equal(keys.length, 3, "the restore revives the withdrawn keys");
     assert.equal((await me(service, people.disabled.access)).status, 200, "and ended sessions");
   });
   const file = join(stateFolder(t), "again.sql");
@@ -88,7 +97,7 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
   }
 
   await serving(folder, async (service) => {
-    const { erased, changed, disabled, demoted } = people;
+    const { erased, changed, disabled, demoted, emptied } = people;
     assert.equal((await login(service, erased.user)).status, 401);
     const [{ email }] = await rows(service.db, "SELECT email FROM users WHERE id = ?1", erased.id);
     assert.equal(email, `erased:${erased.id}`);
@@ -96,7 +105,12 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await login(service, { ...changed.user, password: NEXT })).status, 200);
     assert.equal((await login(service, disabled.user)).status, 403);
     assert.equal((await login(service, people.admin.user)).status, 200);
-    assert.deepEqual(await rows(service.db, "SELECT id FROM user_university_roles WHERE user_id = ?1", demoted.id), []);
+    const roles = await rows(service.db, "SELECT user_id FROM user_university_roles");
+    assert.deepEqual(roles, [{ user_id: people.admin.id }], `neither ${demoted.id} nor ${emptied.id}`);
+    assert.equal((await login(service, emptied.user)).status, 401, "the password from before the reset");
+    const { body } = await login(service, { ...emptied.user, password: NEXT });
+    assert.equal((await me(service, body.access_token)).body.email_verified, true);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM email_proofs UNION SELECT id FROM mails"), []);
     assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);
     assertEnvelope(await me(service, people.admin.access), 401, "AUTH_TOKEN_INVALID");
     const accounts = await rows(service.db, "SELECT name, scopes FROM service_accounts");

@@ -43,6 +43,7 @@ fn documents() -> Vec<PathBuf> {
         "DEPLOY.md",
         "SECURITY.md",
         "docs/integrate.md",
+        "docs/mail.md",
         "examples/README.md",
         "docs/operate.md",
         "CHANGELOG.md",

@@ -50,6 +50,12 @@ impl Email {
         Ok(Self(format!("{local}@{domain}")))
     }
 
+    /// An address that was parsed before, from the database.
+    #[must_use]
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The normalised address, in the form that is stored and compared.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -26,13 +26,17 @@ pub enum Reason {
     Retry,
     /// The user's oldest session was evicted to make room for a new one.
     Limit,
+    /// The address of the account had not been proven before.
+    Emptied,
+    /// An administrator handed a link over.
+    HandOver,
     /// A service account revoked a token or a key of the user.
     Service,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -43,6 +47,8 @@ impl Reason {
         Self::Revoked,
         Self::Retry,
         Self::Limit,
+        Self::Emptied,
+        Self::HandOver,
         Self::Service,
     ];
 
@@ -60,6 +66,8 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::Retry => "retry",
             Self::Limit => "limit",
+            Self::Emptied => "emptied",
+            Self::HandOver => "hand_over",
             Self::Service => "service",
         }
     }

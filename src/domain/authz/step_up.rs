@@ -21,6 +21,7 @@ pub fn is_recent(auth_time: Option<Timestamp>, now: Timestamp) -> bool {
 pub enum Act {
     EraseUser,
     DisableUser,
+    ResetPassword,
     EndSessions { is_own: bool },
     GrantRole(Role),
     RemoveRole { role: Role, is_own: bool },
@@ -34,7 +35,7 @@ impl Act {
     #[must_use]
     pub const fn is_irreversible(self, of_administrator: bool) -> bool {
         match self {
-            Self::EraseUser | Self::ChangeApiKeys | Self::ChangeServiceAccounts => true,
+            Self::EraseUser | Self::ResetPassword | Self::ChangeApiKeys | Self::ChangeServiceAccounts => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),

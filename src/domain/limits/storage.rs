@@ -57,6 +57,7 @@ pub enum Growth {
     Enrollment,
     ApiKey,
     ServiceAccount,
+    Mail,
 }
 
 impl Growth {
@@ -68,6 +69,7 @@ impl Growth {
             Self::Enrollment => "enrollment",
             Self::ApiKey => "api key",
             Self::ServiceAccount => "service account",
+            Self::Mail => "mail",
         }
     }
 }

@@ -4,9 +4,12 @@
 //! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
 //! wrong variable. The caller chooses the source of the values.
 
+mod mail;
 mod reader;
 mod tokens;
 mod values;
+
+use std::sync::Arc;
 
 use crate::domain::breaker::Policy;
 use crate::domain::limits::storage::MEGABYTE;
@@ -16,6 +19,7 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
+pub use crate::domain::settings::mail::MailSettings;
 use crate::domain::settings::reader::Reader;
 pub use crate::domain::settings::tokens::TokenSettings;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
@@ -74,6 +78,8 @@ pub struct Settings {
     pub breaker: Policy,
     /// The issuer, the audience and the signature of tokens.
     pub tokens: TokenSettings,
+    /// The settings of mail; absent in a deployment that sends none.
+    pub mail: Option<Arc<MailSettings>>,
     /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
     /// The function and cost of new password hashes.
@@ -157,6 +163,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let d1_size_limit = self.or("D1_SIZE_LIMIT_MB", Some(10_000), |text| integer(text, 1, 1_000_000));
         let breaker = self.breaker(d1_timeout_ms);
         let tokens = self.tokens(&presentation.base_path);
+        let public_url = tokens.as_ref().and_then(|tokens| tokens.public_url.clone());
+        let mail = self.mail(public_url.as_deref(), &presentation.app_name);
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
@@ -169,6 +177,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             operator_key,
             breaker: breaker?,
             tokens: tokens?,
+            mail,
             lifetimes: lifetimes?,
             password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,

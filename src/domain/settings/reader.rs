@@ -30,6 +30,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.noted(name, value)
     }
 
+    /// Notes a setting that another one makes wrong, or necessary.
+    pub(super) fn note_if(&mut self, is_wrong: bool, name: &'static str) {
+        if is_wrong && !self.wrong.contains(&name) {
+            self.wrong.push(name);
+        }
+    }
+
     fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.wrong.push(name);

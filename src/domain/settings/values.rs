@@ -66,6 +66,22 @@ pub(in crate::domain) fn public_url(text: &str, base_path: &str) -> Option<Strin
     (is_scheme && is_host && port.parse::<u16>().is_ok()).then(|| text.to_owned())
 }
 
+/// The address of a page, to which a fragment is added. `http` is allowed on the own machine.
+pub(in crate::domain) fn page_url(text: &str) -> Option<String> {
+    let origin_end =
+        text.find("://").and_then(|scheme| text.get(scheme + 3..)?.find('/').map(|slash| scheme + 3 + slash));
+    let origin = text.get(..origin_end.unwrap_or(text.len()))?;
+    let is_visible =
+        text.len() <= 1000 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"#<>\"".contains(&byte));
+    public_url(origin, "").filter(|_| is_visible).map(|_| text.to_owned())
+}
+
+/// A credential of another service, which chooses its form.
+pub(in crate::domain) fn present_secret(text: &str) -> Option<Secret> {
+    let is_header = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (text.len() >= 8 && is_header).then(|| Secret::new(text))
+}
+
 pub(in crate::domain) fn switch(text: &str) -> Option<bool> {
     match text {
         "on" => Some(true),

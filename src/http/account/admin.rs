@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, SessionId, UniversityId, UserId};
 use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
 use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json, no_content};
 use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
@@ -34,6 +35,7 @@ impl FromFields for UserChange {
 struct AdminUserBody<'a> {
     id: i64,
     email: &'a str,
+    email_verified: bool,
     full_name: Option<&'a str>,
     is_active: bool,
     created_at: String,
@@ -44,6 +46,7 @@ impl<'a> From<&'a UserRow> for AdminUserBody<'a> {
         Self {
             id: user.id.get(),
             email: &user.email,
+            email_verified: user.email_verified_at.is_some(),
             full_name: user.full_name.as_deref(),
             is_active: user.is_active,
             created_at: user.created_at.rfc3339(),
@@ -55,6 +58,7 @@ impl<'a> From<&'a UserRow> for AdminUserBody<'a> {
 struct UserDetailBody<'a> {
     #[serde(flatten)]
     user: AdminUserBody<'a>,
+    mail_refused_at: Option<String>,
     roles: Vec<UserRoleBody>,
 }
 
@@ -129,7 +133,8 @@ pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> 
 pub(in crate::http) fn user((Viewing(viewer), Id(id)): (Viewing, Id<UserId>)) -> Reading<Response> {
     admin::user(&viewer, id).map(|detail| {
         let roles = detail.grants.iter().map(UserRoleBody::from).collect();
-        json(200, &UserDetailBody { user: (&detail.user).into(), roles })
+        let mail_refused_at = detail.user.mail_refused_at.map(Timestamp::rfc3339);
+        json(200, &UserDetailBody { user: (&detail.user).into(), mail_refused_at, roles })
     })
 }
 

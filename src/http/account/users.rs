@@ -55,6 +55,7 @@ impl FromFields for ProofOfPassword {
 pub(in crate::http) struct UserBody<'a> {
     id: i64,
     email: &'a str,
+    email_verified: bool,
     full_name: Option<&'a str>,
     is_active: bool,
     created_at: String,
@@ -84,6 +85,7 @@ impl<'a> UserBody<'a> {
         Self {
             id: user.id.get(),
             email: &user.email,
+            email_verified: user.email_verified_at.is_some(),
             full_name: user.full_name.as_deref(),
             is_active: user.is_active,
             created_at: user.created_at.rfc3339(),

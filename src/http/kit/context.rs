@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::{Assets, AwaitHashSlot, Background, Encryption, Entropy, Limiter, Signatures};
+use crate::ports::{Assets, AwaitHashSlot, Background, Carriers, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::keys::held::RingCopy;
@@ -60,6 +60,7 @@ pub struct Ports {
     pub limiter: Arc<dyn Limiter>,
     pub signatures: Arc<dyn Signatures>,
     pub encryption: Arc<dyn Encryption>,
+    pub carriers: Carriers,
     /// The client, as reported by the edge.
     pub peer: Peer,
     /// The id of the request, in its response and in its log lines.
@@ -180,6 +181,7 @@ impl Configured {
             keys: &self.configuration.keys,
             signatures: self.ports.signatures.as_ref(),
             encryption: self.ports.encryption.as_ref(),
+            carriers: &self.ports.carriers,
             store: &self.ports.store,
             request: RequestInfo {
                 now: self.ports.now.get(),
@@ -235,6 +237,14 @@ impl FromParts for SignedIn {
     fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         let principal: Option<&Principal> = parts.extensions.get();
         principal.and_then(Principal::user).cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
+    }
+}
+
+/// The same on a route on which authentication is optional.
+impl FromParts for Option<SignedIn> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        let principal: Option<&Principal> = parts.extensions.get();
+        Ok(principal.and_then(Principal::user).cloned().map(SignedIn))
     }
 }
 

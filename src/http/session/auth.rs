@@ -87,10 +87,12 @@ struct RegisteredBody<'a> {
     created_at: String,
     #[serde(flatten)]
     tokens: SignInBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<&'a str>,
 }
 
 pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
-    let Registered { user, tokens } = register_user(&configured.service(), &body.0).await?;
+    let Registered { user, tokens, flow } = register_user(&configured.service(), &body.0).await?;
     let body = RegisteredBody {
         id: user.id.get(),
         email: &user.email,
@@ -98,6 +100,7 @@ pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Reg
         is_active: user.is_active,
         created_at: user.created_at.rfc3339(),
         tokens: (&tokens).into(),
+        flow: flow.as_ref().map(Secret::expose),
     };
     Ok(json(201, &body))
 }

@@ -1,17 +1,24 @@
-//! Registration, which also signs the new user in. Database round trips: 1.
+//! Registration, which also signs the new user in. Database round trips: 1, and with mail 1 behind the response.
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
 use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::limits::storage::Growth;
+use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
+use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::service::keys::signing;
+use crate::service::mail::asking;
+use crate::service::mail::asking::{draw, flow};
+use crate::service::mail::outbox::send_behind_response;
 use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error};
 use crate::store::account::users;
-use crate::store::account::users::{NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
+use crate::store::account::users::{Created, NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
+use crate::store::mail::counts::Asking;
+use crate::store::mail::proofs::NewProof;
 
 /// The limit while rate limiting is off: more attempts than any network can make.
 const UNLIMITED: i64 = (1 << 53) - 1;
@@ -30,6 +37,8 @@ pub struct Register {
 pub struct Registered {
     pub user: UserRow,
     pub tokens: SignInTokens,
+    /// Belongs to the mail that asks for a proof of the address.
+    pub flow: Option<Secret>,
 }
 
 /// Registers a user and opens the first session.
@@ -49,8 +58,13 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
-    let (user, inputs) = match users::register(ctx.store, &user, &opening.as_row(ctx.request), limit).await? {
-        RegistrationOutcome::Created(user, inputs) => (user, inputs),
+    let proof = proof(ctx)?;
+    let counts = asking::counts(ctx, Purpose::Verify, &command.email);
+    let asking = counts.as_ref().map(|counts| Asking { email: &command.email, purpose: Purpose::Verify, counts });
+    let session = opening.as_row(ctx.request);
+    let outcome = users::register(ctx.store, &user, &session, limit, proof.zip(asking)).await?;
+    let Created { user, inputs, mail } = match outcome {
+        RegistrationOutcome::Created(created) => *created,
         RegistrationOutcome::EmailTaken => {
             return Err(Error::Refused(Problem::conflict("Email is already registered")));
         }
@@ -60,8 +74,15 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
         }
     };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
+    send_behind_response(ctx, mail);
     let tokens = opening.issue(ctx, user.id, None, inputs).await?;
-    Ok(Registered { user, tokens })
+    Ok(Registered { user, tokens, flow: proof.map(|proof| flow(ctx, proof)) })
+}
+
+/// The proof of the new address, in a deployment that asks for one.
+fn proof(ctx: &Context<'_>) -> Result<Option<NewProof>, Error> {
+    let verifies = ctx.settings.mail.as_ref().is_some_and(|settings| settings.verifies_addresses);
+    if verifies { draw(ctx, Purpose::Verify, true).map(Some) } else { Ok(None) }
 }
 
 fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {

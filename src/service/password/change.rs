@@ -2,12 +2,14 @@
 //! credentials too.
 
 use crate::domain::audit::EventType;
+use crate::domain::mail::letter::Kind;
 use crate::domain::password::Password;
 use crate::domain::problem::Code;
 use crate::service::authz::caller::Caller;
+use crate::service::mail::outbox;
 use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
-use crate::store::password::credentials::{self, Account};
+use crate::store::password::credentials::{self, Account, PasswordChanged};
 
 /// Changes the caller's password and ends all their other sessions.
 ///
@@ -27,9 +29,11 @@ pub async fn change_password(
     let new_hash = ctx.hash(new).await?;
     let verified = reauthenticate(ctx, caller, account, current, EventType::PasswordChangeRefused).await?;
     let kept_session = caller.credential.session_id();
-    if !credentials::change_password(ctx.store, verified, &new_hash, kept_session, ctx.request).await? {
-        return Err(Code::InvalidCredentials.into());
-    }
+    let notice = outbox::notice(ctx, Kind::PasswordChanged)?;
+    let changed =
+        credentials::change_password(ctx.store, verified, &new_hash, kept_session, notice, ctx.request).await?;
+    let PasswordChanged { notice } = changed.ok_or(Code::InvalidCredentials)?;
+    outbox::send_behind_response(ctx, notice);
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Password changed");
     Ok(())
 }

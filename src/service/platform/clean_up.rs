@@ -11,15 +11,16 @@ use crate::ports::DbError;
 use crate::store::Store;
 use crate::store::account::erasure;
 use crate::store::account::user_data::OWNED;
+use crate::store::mail::counts::MAIL_COUNTS;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 
 /// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of
 /// the erasures and the walks.
-const MAX_ERASURE_STEPS: usize = 25;
+const MAX_ERASURE_STEPS: usize = 17;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
-    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS])
+    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS])
 }
 
 /// Rows that one run removed.
@@ -74,6 +75,8 @@ pub async fn clean_up(store: &Store, now: Timestamp, settings: &Settings) -> Res
         let cutoff = match walk.cutoff {
             Cutoff::AccessTokens => now.plus_seconds(-settings.lifetimes.access_seconds),
             Cutoff::AuditRetention => now.plus_seconds(-settings.audit_retention_days * DAY),
+            Cutoff::MailCounts => now.plus_seconds(-DAY),
+            Cutoff::Now => now,
             Cutoff::RegistrationWindow => Timestamp::from_millis(now.millis() - REGISTRATION_WINDOW_MS),
         };
         let mut count = 0;

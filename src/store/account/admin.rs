@@ -5,15 +5,16 @@ use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::Store;
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed, recorded};
 use crate::store::authz::grants;
 use crate::store::authz::grants::{actor_is_platform_admin, caller_administers_or_has, is_sole_administrator};
 use crate::store::authz::viewer::Viewer;
+use crate::store::outcome::ActOutcome;
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session;
-use crate::store::{IdRow, Store};
 
 /// A user and their roles.
 #[allow(missing_docs, reason = "the fields are the response's")]
@@ -164,27 +165,6 @@ pub async fn change(
         Some(user) if is_disabling && user.is_active => UserChangeOutcome::LastAdministrator,
         Some(user) => UserChangeOutcome::Changed(user),
     })
-}
-
-/// The outcome of an act that every user allows.
-pub enum ActOutcome<T> {
-    /// The act is done.
-    Done(T),
-    /// There is no such user.
-    Missing,
-    /// The actor is no longer an active administrator.
-    ActorNotAllowed,
-}
-
-impl<T> ActOutcome<T> {
-    /// Reads the outcome from the rows of [`grants::select_actor`] and [`users::select`].
-    fn read(actors: &Rows, users: &Rows, done: T) -> Result<Self, DbError> {
-        Ok(match (actors.all::<IdRow>()?.is_empty(), users.first::<UserRow>()?) {
-            (true, _) => Self::ActorNotAllowed,
-            (false, None) => Self::Missing,
-            (false, Some(_)) => Self::Done(done),
-        })
-    }
 }
 
 /// Ends all sessions of a user; returns their number.

@@ -6,13 +6,16 @@
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
 use crate::store::owned::Owned;
-use crate::store::{audit, authz, campus, machine, password, session};
+use crate::store::{audit, authz, campus, machine, mail, password, session};
 
 /// Every table, in the order of erasure.
 pub static OWNED: &[Owned] = &[
     authz::grants::OWNED,
     session::OWNED,
     machine::user_keys::OWNED,
+    mail::proofs::OWNED,
+    mail::outbox::OWNED,
+    mail::outbox::OWNED_COUNTS,
     campus::owned::OWNED,
     password::throttle::OWNED,
     audit::OWNED,

@@ -15,6 +15,10 @@ use crate::store::authz::grants;
 use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::keys::ring_version;
+use crate::store::mail::counts::Asking;
+use crate::store::mail::outbox::QueuedMail;
+use crate::store::mail::proofs;
+use crate::store::mail::proofs::NewProof;
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
 use crate::store::session::opening::{self, NewSession, insert_session};
@@ -33,6 +37,10 @@ pub struct UserRow {
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
     pub created_at: Timestamp,
+    /// Absent until the address is proven.
+    pub email_verified_at: Option<Timestamp>,
+    /// Absent unless a provider of mail refused the address for good.
+    pub mail_refused_at: Option<Timestamp>,
 }
 
 /// The user and the session that an access token names.
@@ -57,11 +65,22 @@ pub struct NewUser<'a> {
     pub full_name: Option<&'a FullName>,
 }
 
+/// The result of a registration that succeeded.
+#[derive(Debug)]
+pub struct Created {
+    /// The user as stored.
+    pub user: UserRow,
+    /// For the first access token.
+    pub inputs: TokenInputs,
+    /// Asks for a proof of the address.
+    pub mail: Option<QueuedMail>,
+}
+
 /// The result of a registration.
 #[derive(Debug)]
 pub enum RegistrationOutcome {
-    /// The user that was created, and the inputs of the first token.
-    Created(UserRow, TokenInputs),
+    /// The user was created.
+    Created(Box<Created>),
     /// The address already has an account.
     EmailTaken,
     /// The network exceeded its limit in this window.
@@ -85,7 +104,7 @@ pub struct RegistrationLimit<'a> {
 /// The columns of a [`UserRow`].
 macro_rules! user_columns {
     () => {
-        "id, email, full_name, is_active, created_at"
+        "id, email, full_name, is_active, created_at, email_verified_at, mail_refused_at"
     };
 }
 pub(in crate::store) use user_columns;
@@ -183,6 +202,7 @@ pub async fn register(
     user: &NewUser<'_>,
     session: &NewSession<'_>,
     limit: RegistrationLimit<'_>,
+    proof: Option<(NewProof, Asking<'_>)>,
 ) -> Result<RegistrationOutcome, DbError> {
     let request = session.request;
     let count = query(COUNT_REGISTRATION)
@@ -206,10 +226,16 @@ pub async fn register(
         query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash).bind("max_roles", 0);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
     let [limited, taken] = count_refused(user.email, session, limit);
-    let statements = [count, insert, open, select, record, limited, taken];
-    let [counts, _, _, users, ..] = store.batch(statements).await?;
-    if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(&users)?) {
-        return Ok(RegistrationOutcome::Created(user, inputs));
+    let mut statements = vec![count, insert, open, select, record, limited, taken];
+    let of_proof = |(new, asking)| proofs::of_new_user(new, asking, user.password_hash, request);
+    statements.extend(proof.into_iter().flat_map(of_proof));
+    let results = store.batch_of(statements).await?;
+    let [counts, _, _, users, _, _, _, mails @ ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(users)?) {
+        let mail = mails.last().map(Rows::first).transpose()?.flatten();
+        return Ok(RegistrationOutcome::Created(Box::new(Created { user, inputs, mail })));
     }
     let count: Option<CountRow> = counts.first()?;
     let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;

@@ -130,6 +130,8 @@ pub(in super::super) enum Effect {
     /// It writes the event of a change. The text selects that event instead.
     Event(&'static str),
     Refusal,
+    /// It queues or counts a mail that tells of a change. A full database leaves it out, too.
+    Notice,
 }
 
 impl Effect {
@@ -137,6 +139,9 @@ impl Effect {
         match sql.strip_prefix(insert_into()) {
             Some(select) => Self::Event(select),
             None if sql.starts_with("INSERT INTO audit_events ") => Self::Refusal,
+            None if sql.starts_with("INSERT INTO mails ") || sql.starts_with("INSERT INTO notice_counts ") => {
+                Self::Notice
+            }
             None => Self::None,
         }
     }

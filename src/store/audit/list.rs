@@ -188,6 +188,9 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::SessionsEnded
         | EventType::ProfileChanged
         | EventType::PasswordChanged
+        | EventType::PasswordReset
+        | EventType::PasswordResetHandedOver
+        | EventType::EmailVerified
         | EventType::Exported
         | EventType::Deleted
         | EventType::RoleGranted

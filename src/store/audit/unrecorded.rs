@@ -25,7 +25,7 @@ impl WithoutEvents {
         let mut events = Vec::new();
         let replaced = statements.iter().enumerate().map(|(index, statement)| match Effect::of(statement.sql) {
             Effect::None => statement.clone(),
-            Effect::Refusal => refusals::nothing(),
+            Effect::Refusal | Effect::Notice => refusals::nothing(),
             Effect::Event(sql) => {
                 events.push(index);
                 Statement { sql, values: statement.values.clone() }

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
+use crate::store::mail::outbox::{self, Notice, QueuedMail, queue_notice};
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -97,6 +98,8 @@ const RECORD_CHANGE: &str = insert_event! {
     university_id: "NULL", from: "FROM users WHERE id = :user_id AND password_hash = :new_hash",
 };
 
+const QUEUE_NOTICE: &str = queue_notice!("users AS u WHERE u.id = :user_id AND u.password_hash = :new_hash");
+
 /// The same password in another hash, so the version stays.
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
@@ -127,6 +130,7 @@ pub const STATEMENTS: &[&str] = &[
     CHANGE_PASSWORD,
     SELECT_CHANGED,
     RECORD_CHANGE,
+    QUEUE_NOTICE,
     UPGRADE_HASH,
     CONFIRM,
     COUNT_UNCONFIRMED,
@@ -215,7 +219,13 @@ pub async fn record_disabled(
     Ok(!admitted.all::<IdRow>()?.is_empty())
 }
 
-/// Sets a new password and ends every session but one. Returns false, and changes nothing, if the verified password is
+/// A password was changed.
+pub struct PasswordChanged {
+    /// The mail that tells it.
+    pub notice: Option<QueuedMail>,
+}
+
+/// Sets a new password and ends every session but one. Returns `None`, and changes nothing, if the verified password is
 /// no longer current or a wait has begun.
 ///
 /// # Errors
@@ -225,8 +235,9 @@ pub async fn change_password(
     verified: VerifiedPassword,
     new_hash: &str,
     kept_session: Option<SessionId>,
+    notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<bool, DbError> {
+) -> Result<Option<PasswordChanged>, DbError> {
     let user_id = verified.user_id;
     let change = query(CHANGE_PASSWORD)
         .bind("new_hash", new_hash)
@@ -238,18 +249,24 @@ pub async fn change_password(
     let record = audit::insert(RECORD_CHANGE, request, EventType::PasswordChanged).bind("session_id", kept_session);
     let refused = Event::of(EventType::PasswordChangeRefused, user_id).within(kept_session).because(Reason::Overtaken);
     let [reset_unknown, reset_known] = throttle::reset_after_change(user_id, new_hash);
-    let [_, changed, ..] = store
-        .batch([
-            change,
-            of_change(query(SELECT_CHANGED)),
-            of_change(record),
-            refusals::count_unless(request, refused, EventType::PasswordChanged),
-            end_others(user_id, kept_session, new_hash),
-            reset_unknown,
-            reset_known,
-        ])
-        .await?;
-    Ok(!changed.all::<IdRow>()?.is_empty())
+    let mut statements = vec![
+        change,
+        of_change(query(SELECT_CHANGED)),
+        of_change(record),
+        refusals::count_unless(request, refused, EventType::PasswordChanged),
+        end_others(user_id, kept_session, new_hash),
+        reset_unknown,
+        reset_known,
+    ];
+    if let Some(notice) = notice {
+        statements.extend(outbox::notice_statements(of_change(query(QUEUE_NOTICE)), notice, request.now));
+    }
+    let results = store.batch_of(statements).await?;
+    let [_, changed, rest @ ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let notice = notice.and_then(|_| rest.last()).map(Rows::first).transpose()?.flatten();
+    Ok((!changed.all::<IdRow>()?.is_empty()).then_some(PasswordChanged { notice }))
 }
 
 /// Checks again that a verified password still holds, and resets the failures of re-authentication. Returns false if it was

@@ -304,7 +304,7 @@ pub(in crate::store) fn reset_by(actor: UserId, user_id: UserId) -> [Statement; 
     [UNLOCK_UNKNOWN, UNLOCK_KNOWN].map(|sql| bind_user(query(sql), user_id).bind("actor_id", actor))
 }
 
-fn bind_user(statement: Statement, user_id: UserId) -> Statement {
+pub(in crate::store) fn bind_user(statement: Statement, user_id: UserId) -> Statement {
     let (first, last) = Scope::User(user_id).range();
     statement.bind("first_key", first).bind("last_key", last)
 }

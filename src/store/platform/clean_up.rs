@@ -36,6 +36,10 @@ pub enum Cutoff {
     AuditRetention,
     /// The window of registration counts before now.
     RegistrationWindow,
+    /// The longest window of the counts of mails before now.
+    MailCounts,
+    /// The moment of the run.
+    Now,
 }
 
 /// How a step finds its rows.

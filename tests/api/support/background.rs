@@ -9,4 +9,8 @@ impl Background for Immediate {
     fn spawn(&self, task: PortFuture<'static, ()>) {
         tokio::spawn(task);
     }
+
+    fn spawn_behind_response(&self, task: PortFuture<'static, ()>) {
+        self.spawn(task);
+    }
 }

@@ -8,6 +8,8 @@ pub mod gate;
 pub mod hash_queue;
 pub mod limiter;
 pub mod machine;
+pub mod mail;
+pub mod mailbox;
 mod reply;
 pub mod sqlite;
 pub mod watched_body;
@@ -24,13 +26,14 @@ use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Moment, Ports, peer, request_id};
-use edge_auth::ports::{AssetStream, Db, Gate, Limiter, NoEntropy};
+use edge_auth::ports::{AssetStream, Carriers, Db, Gate, Limiter, MailBinding, NoEntropy, Outbound};
 use edge_auth::shell::logging::{JsonLines, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
 use hash_queue::{await_hash_slot, leave_hash_slots};
 use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
+use mailbox::{Mailbox, Server};
 pub use reply::{Reply, Tokens};
 use serde_json::{Value, json};
 use sqlite::Sqlite;
@@ -91,6 +94,8 @@ pub struct Service {
     port: Arc<dyn Db>,
     gate: Arc<MachineGate>,
     pub limiter: Arc<WindowLimiter>,
+    pub mailbox: Arc<Mailbox>,
+    pub server: Arc<Server>,
     logs: Lines,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -124,8 +129,9 @@ impl Service {
         let gate = Arc::new(MachineGate::new(policy));
         let app = App::new(settings);
         min_level.set(app.presentation().log_level);
-        let limiter = Arc::default();
-        Self { app, db, port, gate, limiter, logs, _logging: logging }
+        let (limiter, mailbox) = (Arc::default(), Arc::default());
+        let server = Arc::new(Server { status: 200, requests: Arc::default() });
+        Self { app, db, port, gate, limiter, mailbox, server, logs, _logging: logging }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -171,11 +177,20 @@ impl Service {
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
             signatures: Arc::new(crypto::NativeCrypto),
             encryption: Arc::new(crypto::NativeCrypto),
+            carriers: Carriers {
+                binding: Arc::clone(&self.mailbox) as Arc<dyn MailBinding>,
+                outbound: Arc::clone(&self.server) as Arc<dyn Outbound>,
+            },
             peer: peer(request),
             request_id: request_id(request, entropy),
             now: Moment::new(NOW.get()),
             clock,
         }
+    }
+
+    /// One run of the Cron Trigger for mail.
+    pub async fn send_mails(&self) {
+        self.app.send_mails(self.ports(&Request::new(Body::empty()))).await;
     }
 
     /// One run of the Cron Trigger.

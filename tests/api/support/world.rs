@@ -158,7 +158,7 @@ impl World {
     pub fn dump(&self) -> String {
         let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"]
             .into_iter()
-            .chain(["service_accounts", "api_keys"]);
+            .chain(["service_accounts", "api_keys", "email_proofs"]);
         let rows: Vec<_> =
             tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id"))).collect();
         serde_json::to_string_pretty(&rows).unwrap()

@@ -26,8 +26,8 @@ export const TEST_SETTINGS = {
   D1_TIMEOUT_MS: "60000",
 };
 
-/** The modules of the bundle; `wrapper` names a module of the tests that stands in front of it. */
-function modules(wrapper) {
+/** The modules of the bundle; `wrappers` name modules of the tests, each of which stands in front of the next one. */
+function modules(wrappers) {
   const files = readdirSync(DIST).filter((name) => name.endsWith(".js") || name.endsWith(".wasm"));
   const bundle = files.map((name) => ({
     type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
@@ -36,18 +36,19 @@ function modules(wrapper) {
   }));
   const main = bundle.find((module) => module.path.endsWith("entry.js"));
   const others = bundle.filter((module) => module !== main);
-  if (!wrapper) {
-    return [main, ...others];
-  }
-  const path = join(DIST, "wrapper.js");
-  return [{ type: "ESModule", path, contents: readFileSync(resolve(ROOT, wrapper), "utf8") }, main, ...others];
+  const nameOf = (index) => (index < wrappers.length ? `wrapper-${index}.js` : "entry.js");
+  const fronts = wrappers.map((wrapper, index) => {
+    const contents = readFileSync(resolve(ROOT, wrapper), "utf8").replaceAll('"./entry.js"', `"./${nameOf(index + 1)}"`);
+    return { type: "ESModule", path: join(DIST, nameOf(index)), contents };
+  });
+  return [...fronts, main, ...others];
 }
 
 /**
  * @param {object} options
  * @param {Record<string, string>} [options.settings] on top of TEST_SETTINGS; `undefined` removes one
  * @param {string} [options.state] folder of D1's data, to outlive the service
- * @param {string} [options.wrapper] module of the tests to put in front of the Worker
+ * @param {string|string[]} [options.wrapper] modules of the tests to put in front of the Worker, the first one foremost
  * @param {string[]} [options.without] rate limiters that the deployment lacks
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
@@ -63,7 +64,8 @@ export async function startService(options = {}) {
   const ratelimits = Object.fromEntries(
     Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
   );
-  const worker = { ...workerOptions, ratelimits, name: NAME, modulesRoot: DIST, modules: modules(wrapper), bindings };
+  const code = { modulesRoot: DIST, modules: modules([wrapper || []].flat()) };
+  const worker = { ...workerOptions, ratelimits, name: NAME, ...code, bindings };
   const lines = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(

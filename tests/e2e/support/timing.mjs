@@ -21,12 +21,14 @@ function shuffled(list) {
 /**
  * Milliseconds of each kind in each round.
  * @param {Record<string, (round: number) => Promise<void>>} kinds the requests
+ * @param {() => Promise<void>} [options.between] is not measured: it waits until nothing is left of the preceding request
  * @returns {Promise<Record<string, number[]>>}
  */
-export async function measure(kinds, { rounds, warmUp }) {
+export async function measure(kinds, { rounds, warmUp, between }) {
   const times = Object.fromEntries(Object.keys(kinds).map((name) => [name, []]));
   for (let round = 0; round < warmUp + rounds; round += 1) {
     for (const [name, request] of shuffled(Object.entries(kinds))) {
+      await between?.();
       const begun = process.hrtime.bigint();
       await request(round);
       const milliseconds = Number(process.hrtime.bigint() - begun) / 1e6;

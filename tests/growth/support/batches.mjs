@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 
 import { send } from "../../e2e/support/client.mjs";
+import { rows } from "../../e2e/support/database.mjs";
+import { until } from "../../e2e/support/faults.mjs";
 
 export const WRAPPER = "tests/growth/wrappers/counted-db.mjs";
 
@@ -12,14 +14,22 @@ export async function takeBatches(service) {
   return JSON.parse(text);
 }
 
-/** Runs one operation alone, after its preparation: `{trips, read, written, ms, batches}`. */
+/** Waits until no mail is on its way behind a response. Those of the filled database wait for a later attempt. */
+async function untilSent(service) {
+  const sql = "SELECT count(*) AS number FROM mails WHERE attempts = 1";
+  await until("every mail is sent", async () => (await rows(service.db, sql))[0].number === 0);
+}
+
+/** Runs one operation alone, after its preparation, with the work behind its response: `{trips, read, written, ms, batches}`. */
 export async function measure(service, { prepare, perform, status }, person) {
   await prepare?.(service, person);
+  await untilSent(service);
   await takeBatches(service);
   const begun = performance.now();
   const response = await perform(service, person);
   const ms = performance.now() - begun;
   assert.equal(response.status, status, response.text);
+  await untilSent(service);
   const batches = await takeBatches(service);
   return { trips: batches.length, read: total(batches, "read"), written: total(batches, "written"), ms, batches };
 }

@@ -12,7 +12,7 @@ const UNKNOWN_SLOTS = 1024;
 
 /** Each of these has the maximum of sessions, all of them in use. */
 export const FIRST_HEAVY_USER = 1;
-const HEAVY_USERS = 40;
+const HEAVY_USERS = 60;
 /** The maximum that a user has: a login ends the oldest beyond it. */
 export const MOST_SESSIONS = 100;
 /** One event in ten belongs to a heavy user: each has more than one page of an export holds. */
@@ -133,11 +133,40 @@ const THROTTLE_ROWS = `
   UNION ALL SELECT 'unknown/' || (u.n - 1) || '/unknown/' || ${place("p.n")}, NULL, 1, 1, ?1, 0, NULL
             FROM numbers AS u JOIN places AS p WHERE u.n <= ${UNKNOWN_SLOTS}`;
 
+/** The users with the highest ids, none of whom signs in, have a proof of their address; as many proofs have no user. */
+const PROOFS = 200_000;
+const COUNTS = 25_000;
+/** Mails whose next attempt is in an hour. */
+const MAILS = 10_000;
+const userOfProof = `(${USERS} - n / 2)`;
+const proofId = `(1 + (${shuffle("n")} << 20) + n)`;
+
+/** A tenth of them have expired. */
+const PROOF_ROWS = `
+  INSERT INTO email_proofs (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at, code_expires_at)
+  ${numbers(0, PROOFS - 1)}
+  SELECT ${proofId}, iif(n % 6 < 4, 'verify', 'reset'), iif(n % 2, ${userOfProof}, NULL),
+         iif(n % 2, 'user-' || ${userOfProof} || '@mail.example', NULL), iif(n % 2, 1, NULL), n % 6 < 2,
+         ?1 - n, ?1 + iif(n % 10, ${DAY}, -${HOUR}) + n, ?1 - n
+  FROM numbers ORDER BY 1`;
+
+const MAIL_ROWS = `
+  INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
+  SELECT id - 1, purpose, user_id, address, id, created_at, expires_at, 4, ?1 + ${HOUR} FROM email_proofs
+  WHERE user_id IS NOT NULL AND expires_at > ?1 LIMIT ${MAILS}`;
+
+/** A fifth of them are over. Runs of the clean-up look at a part of them each, and are no more than for sessions. */
+const COUNT_ROWS = `
+  INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
+  ${numbers(0, COUNTS - 1)}
+  SELECT iif(n % 2, 'address/', 'network/') || printf('%08x%024x', ${shuffle("n")}, n), ?1 - iif(n % 5, 0, ${2 * DAY}), ?1, 1, n
+  FROM numbers ORDER BY 1`;
+
 /** Fills the tables of a migrated database that is new and not in use. */
 export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {
     db.prepare(USER_ROWS).run(now, HASH);
-    [SESSION_ROWS, EVENT_ROWS, THROTTLE_ROWS].forEach((sql) => db.prepare(sql).run(now));
+    [SESSION_ROWS, EVENT_ROWS, THROTTLE_ROWS, PROOF_ROWS, MAIL_ROWS, COUNT_ROWS].forEach((sql) => db.prepare(sql).run(now));
   });
 }

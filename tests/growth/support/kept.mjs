@@ -26,6 +26,9 @@ const TABLES = {
   },
   users: { key: "id", columns: ["email"], kept: () => "users WHERE erasure_cursor IS NULL" },
   throttles: { key: "key", columns: ["failures"], kept: () => "throttles" },
+  email_proofs: { key: "id", columns: ["expires_at"], kept: (now) => `email_proofs WHERE expires_at > ${now}` },
+  mail_counts: { key: "key", columns: ["count"], kept: (now) => `mail_counts WHERE window_started_at > ${now - DAY}` },
+  mails: { key: "id", columns: ["due_at"], kept: () => "mails" },
 };
 
 const all = (db, sql) => db.prepare(sql).all().map((row) => ({ ...row }));

@@ -264,8 +264,9 @@ const OF_USERS = [
   operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 4 }),
   operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 2 }),
   operation("adminUnlockUser", "boss", ask("POST", "/admin/users/101/unlock"), { reads: 14 }),
+  operation("adminResetPassword", "boss", ask("POST", "/admin/users/101/password-reset"), { status: 201, reads: 20 }),
   // The user's rows are looked for in every table, throttles included, and each of them deleted.
-  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 81 }),
+  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 90 }),
 ];
 
 const OF_MANAGED_USER = `&user_id=${MANAGED_USER}`;
@@ -305,6 +306,5 @@ export const OPERATIONS = [
   ...QUESTIONS,
   ...OF_USERS,
   ...OF_EVENTS,
-  // At the end, since a search for a type reads the newest events.
-  ...ofServiceAccounts({ operation, ask, get, page, makes }),
+  ...ofServiceAccounts({ operation, ask, get, page, makes }), // at the end: a search for a type reads the newest events
 ];

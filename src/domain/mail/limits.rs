@@ -1,0 +1,56 @@
+//! The limits of mails that strangers can ask for. The batch that writes the mail decides and counts
+//! (`store/mail/counts.rs`).
+
+use crate::domain::account::email::Email;
+use crate::domain::ids::hex;
+use crate::domain::limits::throttle::HashKey;
+use crate::domain::mail::proof::Purpose;
+use crate::domain::time::{DAY, HOUR, MINUTE};
+
+/// One count of mails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The start of the key of its row. It holds no address, only a keyed hash.
+    pub key: String,
+    /// The length of its window.
+    pub window_seconds: i64,
+    /// Mails in a window at most.
+    pub max: i64,
+    /// Seconds between two mails at least; 0 for none.
+    pub pause_seconds: i64,
+    /// Requests of each class count apart: those to which no mail is sent, and those from networks that the account knows.
+    pub has_classes: bool,
+}
+
+/// The counts of one request for a mail to this address. All must admit it, or nothing is written.
+///
+/// - One address and asking network: one mail a minute, five an hour.
+/// - One address: 20 a day. So a thousand networks do not fill a mailbox.
+/// - One asking network: 100 an hour, as many as registrations by default.
+/// - All addresses: a quarter of `MAIL_PER_HOUR`. So requests to verify addresses leave room for resets.
+///
+/// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
+/// networks that a proven account knows, and those to which no mail is sent. So strangers use up no mail of an owner at
+/// home, and addresses without an account use up none at all. The other two are the asker's own, and a request beyond them
+/// is refused alike for every address.
+#[must_use]
+pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
+    let tag = |texts: &[&str]| hex(key.hash(texts).get(..16).unwrap_or_default());
+    let count = |name: &str, texts: &[&str], window_seconds, max, pause_seconds| {
+        let tag = if texts.is_empty() { String::new() } else { format!("/{}", tag(texts)) };
+        let has_classes = matches!(name, "address" | "all");
+        Count { key: format!("{name}/{}{tag}", purpose.as_str()), window_seconds, max, pause_seconds, has_classes }
+    };
+    [
+        count("network", &["mail", email.as_str(), network], HOUR, 5, MINUTE),
+        count("address", &["mail", email.as_str()], DAY, 20, 0),
+        count("asker", &["mail by", network], HOUR, 100, 0),
+        count("all", &[], HOUR, (per_hour / 4).max(1), 0),
+    ]
+}
+
+/// The key of a row that every request of this network writes, so that a refused one commits, too. Networks share 256 rows.
+#[must_use]
+pub fn refusal_key(key: &HashKey, network: &str) -> String {
+    format!("refused/{}", hex(key.hash(&["mail refused", network]).get(..1).unwrap_or_default()))
+}

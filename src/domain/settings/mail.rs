@@ -1,0 +1,126 @@
+//! The settings of mail.
+
+use std::sync::Arc;
+
+use crate::domain::mail::provider::Provider;
+use crate::domain::mail::sender::Sender;
+use crate::domain::secret::Secret;
+use crate::domain::settings::reader::Reader;
+use crate::domain::settings::values::{integer, page_url, present_secret};
+
+/// The settings of a deployment that sends mail.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// The provider that takes the mails.
+    pub provider: Provider,
+    /// The credential of a provider over HTTP.
+    pub api_key: Option<Secret>,
+    /// The sender of every mail.
+    pub from: Sender,
+    /// The page that a link to confirm an address opens.
+    pub verify_page: String,
+    /// The page that a link to a new password opens.
+    pub reset_page: String,
+    /// A registration sends a mail to confirm the address.
+    pub verifies_addresses: bool,
+    /// Mails that strangers can ask for in an hour.
+    pub per_hour: i64,
+    /// The name of the service.
+    pub app_name: String,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// `None` without mail, or if a setting is wrong.
+    pub(super) fn mail(&mut self, public_url: Option<&str>, app_name: &str) -> Option<Arc<MailSettings>> {
+        let provider = self.or("MAIL", Some(None), |text| match text {
+            "none" => Some(None),
+            name => Provider::named(name).map(Some),
+        });
+        let from = self.optional("MAIL_FROM", Sender::parse);
+        let api_key = self.optional("MAIL_API_KEY", present_secret);
+        let verifies_addresses = self.or("EMAIL_VERIFICATION", Some(None), |text| match text {
+            "off" => Some(Some(false)),
+            "optional" => Some(Some(true)),
+            _ => None,
+        });
+        let verify_page = self.optional("VERIFY_URL", page_url);
+        let reset_page = self.optional("RESET_URL", page_url);
+        let per_hour = self.or("MAIL_PER_HOUR", Some(1000), |text| integer(text, 1, 10_000_000));
+        let provider = provider?;
+        let Some(provider) = provider else {
+            // Confirming addresses is impossible without mail.
+            self.note_if(verifies_addresses == Some(Some(true)), "EMAIL_VERIFICATION");
+            return None;
+        };
+        self.note_if(from.is_none(), "MAIL_FROM");
+        self.note_if(public_url.is_none(), "PUBLIC_URL");
+        self.note_if(provider.needs_key() && api_key.is_none(), "MAIL_API_KEY");
+        let page = |own: Option<String>, path: &str| own.or_else(|| Some(format!("{}{path}", public_url?)));
+        Some(Arc::new(MailSettings {
+            provider,
+            api_key,
+            from: from?,
+            verify_page: page(verify_page, "/verify")?,
+            reset_page: page(reset_page, "/reset")?,
+            verifies_addresses: verifies_addresses?.unwrap_or(true),
+            per_hour: per_hour?,
+            app_name: app_name.to_owned(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::settings::tests::read;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const COMPLETE: [(&str, &str); 3] = [
+        ("MAIL", "binding"),
+        ("MAIL_FROM", "Example <login@example.com>"),
+        ("PUBLIC_URL", "https://login.example.com"),
+    ];
+
+    fn with(more: &[(&'static str, &'static str)]) -> Result<Option<Arc<MailSettings>>, Vec<&'static str>> {
+        let pairs: Vec<_> = more.iter().chain(&COMPLETE).copied().collect();
+        read(&pairs).map(|settings| settings.mail).map_err(|wrong| wrong.names)
+    }
+
+    #[test]
+    fn mail_is_off_by_default() {
+        assert!(read(&[]).unwrap().mail.is_none());
+        assert!(with(&[("MAIL", "none")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn pages_are_those_of_the_service_or_of_the_adopter() {
+        let own = with(&[]).unwrap().unwrap();
+        assert_eq!(
+            (own.verify_page.as_str(), own.reset_page.as_str()),
+            ("https://login.example.com/verify", "https://login.example.com/reset")
+        );
+        assert!(own.verifies_addresses && own.per_hour == 1000 && own.provider == Provider::Binding);
+        let other = with(&[("RESET_URL", "https://app.example.com/new?a=1"), ("EMAIL_VERIFICATION", "off")]);
+        let other = other.unwrap().unwrap();
+        assert_eq!((other.reset_page.as_str(), other.verifies_addresses), ("https://app.example.com/new?a=1", false));
+    }
+
+    #[test]
+    fn wrong_and_missing_settings_are_named() {
+        for (name, value) in [
+            ("MAIL", "smtp"),
+            ("MAIL_FROM", "Example"),
+            ("EMAIL_VERIFICATION", "required"),
+            ("VERIFY_URL", "http://app.example.com"),
+            ("RESET_URL", "https://app.example.com/#a"),
+            ("MAIL_PER_HOUR", "0"),
+        ] {
+            assert!(with(&[(name, value)]).unwrap_err().contains(&name), "{name}={value}");
+        }
+        assert_eq!(with(&[("MAIL", "resend")]).unwrap_err(), ["MAIL_API_KEY"]);
+        assert!(with(&[("MAIL", "postmark"), ("MAIL_API_KEY", "d4c1-0a7e")]).is_ok());
+        assert_eq!(read(&[("MAIL", "binding")]).unwrap_err().names, ["MAIL_FROM", "PUBLIC_URL"]);
+        assert_eq!(read(&[("EMAIL_VERIFICATION", "optional")]).unwrap_err().names, ["EMAIL_VERIFICATION"]);
+    }
+}

@@ -1,0 +1,4 @@
+//! Mail: proofs of addresses.
+
+pub(in crate::http) mod email;
+pub(in crate::http) mod password;

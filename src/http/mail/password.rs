@@ -1,0 +1,73 @@
+//! A new password, by mail or handed over by an administrator.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::ids::UserId;
+use crate::domain::mail::proof::Purpose;
+use crate::domain::password::Password;
+use crate::domain::settings::Settings;
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json};
+use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::fields::{Fields, Invalid};
+use crate::http::kit::operation::Fetched;
+use crate::http::kit::path::Id;
+use crate::http::kit::refusal::Refusal;
+use crate::http::kit::step_up::WithPassword;
+use crate::http::mail::email::{Address, accepted, read_proof};
+use crate::service::authz::step_up::SignInAge;
+use crate::service::mail::asking::ask;
+use crate::service::mail::hand_over::{HandedOver, hand_over_reset};
+use crate::service::mail::presented::ProofTexts;
+use crate::service::mail::reset::reset;
+
+/// The body of a reset.
+pub(in crate::http) struct PasswordReset {
+    proof: ProofTexts,
+    new: Password,
+}
+
+impl FromFields for PasswordReset {
+    fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
+        let proof = read_proof(fields);
+        let new = fields.new_password("new_password", settings.password_min_length);
+        if let Ok(new) = &new {
+            fields.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
+        }
+        Ok(Self { proof: proof?.0, new: new? })
+    }
+}
+
+pub(in crate::http) async fn forgot(
+    configured: Configured,
+    JsonBody(Address(email)): JsonBody<Address>,
+) -> Result<Response, Refusal> {
+    let flow = ask(&configured.service(), Purpose::Reset, &email, false).await?;
+    Ok(accepted(&flow))
+}
+
+#[derive(Serialize)]
+struct HandedOverBody<'a> {
+    token: &'a str,
+    expires_at: String,
+}
+
+pub(in crate::http) async fn hand_over(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<UserId>,
+    Fetched(age): Fetched<SignInAge>,
+    OptionalJsonBody(body): OptionalJsonBody<WithPassword<()>>,
+) -> Result<Response, Refusal> {
+    let HandedOver { token, expires_at } =
+        hand_over_reset(&configured.service(), &caller, id, body.proof(&age)).await?;
+    Ok(json(201, &HandedOverBody { token: token.expose(), expires_at: expires_at.rfc3339() }))
+}
+
+pub(in crate::http) async fn reset_password(
+    configured: Configured,
+    JsonBody(body): JsonBody<PasswordReset>,
+) -> Result<Response, Refusal> {
+    reset(&configured.service(), &body.proof, &body.new).await?;
+    Ok(json(200, &MessageBody { message: "Password changed" }))
+}

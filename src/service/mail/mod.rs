@@ -1,0 +1,8 @@
+//! Use cases of mail: asking for a proof of an address, verifying an address, resetting a password, and sending.
+
+pub mod asking;
+pub mod hand_over;
+pub mod outbox;
+pub mod presented;
+pub mod reset;
+pub mod verification;

@@ -1,0 +1,146 @@
+//! Sending the mails of the outbox: once behind the response, then by the Cron Trigger. Database round trips: 1 for each
+//! mail, and 1 for each run.
+//!
+//! A mail is accepted at least once: its row is deleted only when a provider has accepted it. It is accepted twice if the
+//! note of it is lost, or if a provider accepts it after the deadline.
+
+use std::sync::Arc;
+
+use crate::domain::ids::MailId;
+use crate::domain::mail::english;
+use crate::domain::mail::letter::{Kind, Letter, Message, Proofs};
+use crate::domain::mail::proof::{ProofKeys, Purpose};
+use crate::domain::mail::provider::{Envelope, Refusal, binding_mail, binding_refusal, http_outcome, http_request};
+use crate::domain::secret::Secret;
+use crate::domain::settings::MailSettings;
+use crate::domain::time::Timestamp;
+use crate::ports::Carriers;
+use crate::service::{Context, Error};
+use crate::store::Store;
+use crate::store::mail::outbox;
+use crate::store::mail::outbox::{Fate, Notice, QueuedMail};
+
+/// Everything that sends a mail. It outlives the request.
+#[derive(Clone)]
+struct Sending {
+    store: Store,
+    carriers: Carriers,
+    settings: Arc<MailSettings>,
+    keys: ProofKeys,
+    now: Timestamp,
+}
+
+impl Sending {
+    fn of(ctx: &Context<'_>) -> Option<Self> {
+        let settings = Arc::clone(ctx.settings.mail.as_ref()?);
+        let keys = ProofKeys::derive(&ctx.settings.secret_keys);
+        Some(Self { store: ctx.store.clone(), carriers: ctx.carriers.clone(), settings, keys, now: ctx.now() })
+    }
+
+    /// Tries to send a mail, and notes its fate.
+    async fn send(self, mail: QueuedMail) {
+        let (kind, mail_id) = (mail.kind.as_str(), mail.id.get());
+        let fate = match self.hand_over(&mail).await {
+            None => Fate::Done,
+            Some(Ok(())) => {
+                tracing::info!(target: "app.mail", kind, mail_id, outcome = "accepted", "Mail sent");
+                Fate::Done
+            }
+            Some(Err(Refusal::Again(cause))) => {
+                tracing::warn!(target: "app.mail", kind, mail_id, outcome = "again", cause, "Mail not sent yet");
+                return;
+            }
+            Some(Err(Refusal::Misconfigured(cause))) => {
+                tracing::error!(target: "app.mail", kind, mail_id, outcome = "misconfigured", cause, "Mail not sent yet");
+                return;
+            }
+            Some(Err(Refusal::Never(cause))) => {
+                tracing::warn!(target: "app.mail", kind, mail_id, outcome = "refused", cause, "Mail refused");
+                Fate::Refused
+            }
+        };
+        if let Err(error) = outbox::settle(&self.store, &mail, fate, self.now).await {
+            tracing::warn!(target: "app.mail", kind, mail_id, cause = %error, "The fate of a mail was not noted");
+        }
+    }
+
+    /// Hands the mail to the provider. `None` if there is nothing to send: no address, or a kind of another version.
+    async fn hand_over(&self, mail: &QueuedMail) -> Option<Result<(), Refusal>> {
+        let to = mail.address.as_deref()?;
+        let Some(message) = self.write(mail) else {
+            // An isolate of the next version, or of the previous one, has queued it. Another isolate sends it.
+            return Some(Err(Refusal::Again("unknown kind".to_owned())));
+        };
+        let key = format!("edge-auth-{}", mail.id);
+        let envelope = Envelope { from: &self.settings.from, to, message: &message, key: &key };
+        let provider = self.settings.provider;
+        let api_key = self.settings.api_key.clone().unwrap_or_else(|| Secret::new(""));
+        Some(match http_request(provider, &api_key, &envelope) {
+            None => self.by_binding(&binding_mail(&envelope)).await,
+            Some(request) => match self.carriers.outbound.post(&request).await {
+                Ok(response) => http_outcome(provider, response.status, &response.body),
+                Err(error) => Err(Refusal::Again(error.to_string())),
+            },
+        })
+    }
+
+    async fn by_binding(&self, mail: &str) -> Result<(), Refusal> {
+        let sent = self.carriers.binding.send(mail).await;
+        sent.map_err(|error| binding_refusal(&error.code, &error.message))
+    }
+
+    fn write(&self, mail: &QueuedMail) -> Option<Message> {
+        let settings = &self.settings;
+        let app_name = &settings.app_name;
+        let with_proofs = |purpose: Purpose, page: &str| {
+            let id = mail.proof_id?;
+            let link = Secret::new(format!("{page}#token={}", self.keys.link(purpose, id).expose()));
+            Some((link, self.keys.code(purpose, id)))
+        };
+        Some(match Kind::parse(&mail.kind)? {
+            Kind::Verify => {
+                let (link, code) = with_proofs(Purpose::Verify, &settings.verify_page)?;
+                english::write(&Letter::Verify(Proofs { link: &link, code: &code }), app_name)
+            }
+            Kind::Reset => {
+                let (link, code) = with_proofs(Purpose::Reset, &settings.reset_page)?;
+                english::write(&Letter::Reset(Proofs { link: &link, code: &code }), app_name)
+            }
+            Kind::PasswordChanged => {
+                let letter = Letter::PasswordChanged { at: mail.created_at, reset_page: &settings.reset_page };
+                english::write(&letter, app_name)
+            }
+        })
+    }
+}
+
+/// Draws a notice, in a deployment that sends mail.
+pub(in crate::service) fn notice(ctx: &Context<'_>, kind: Kind) -> Result<Option<Notice>, Error> {
+    let draw = || Ok(Notice { id: MailId::from_random(ctx.random()?), kind });
+    ctx.settings.mail.as_ref().map(|_| draw()).transpose()
+}
+
+/// Sends a mail behind the response. A row without an address is deleted then, too, so that both are the same work.
+pub(in crate::service) fn send_behind_response(ctx: &Context<'_>, mail: Option<QueuedMail>) {
+    if let Some((sending, mail)) = Sending::of(ctx).zip(mail) {
+        ctx.background.spawn_behind_response(Box::pin(sending.send(mail)));
+    }
+}
+
+/// Performs one run of the Cron Trigger: sends the mails that are due, one after another. Failures are logged, and the next
+/// run continues.
+pub async fn run(ctx: &Context<'_>) {
+    let Some(sending) = Sending::of(ctx) else { return };
+    match outbox::claim(ctx.store, ctx.now()).await {
+        Ok(mut mails) => {
+            // The statement returns them in any order.
+            mails.sort_by_key(|mail| (mail.kind != Kind::Reset.as_str(), mail.created_at));
+            for mail in mails {
+                sending.clone().send(mail).await;
+            }
+        }
+        Err(error) => {
+            tracing::error!(target: "app.mail", cause = %error, "The outbox was not read, the next run continues");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Mail by the platform's binding, and requests to other servers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::mail::provider::HttpRequest;
+use crate::ports::{BindingError, HttpResponse, MailBinding, NoResponse, Outbound, PortFuture};
+use crate::shell::tasks::{Answer, ask};
+
+/// A provider that has not answered by then may have accepted the mail. It gets it a second time.
+const DEADLINE_MS: u32 = 10_000;
+/// The part of a response's body that is read, in bytes.
+const MAX_BODY_BYTES: u32 = 64 * 1024;
+
+/// The binding `EMAIL` of the deployment.
+pub struct EmailBinding;
+
+/// JavaScript's answer for a mail that was not accepted.
+#[derive(Deserialize)]
+struct Thrown {
+    code: String,
+    message: String,
+}
+
+impl MailBinding for EmailBinding {
+    fn send<'a>(&'a self, mail: &'a str) -> PortFuture<'a, Result<(), BindingError>> {
+        Box::pin(async move {
+            let failed = |message: String| BindingError { code: String::new(), message };
+            match ask("mail", DEADLINE_MS, mail).await {
+                Answer::Text(text) if text.is_empty() => Ok(()),
+                Answer::Text(text) => {
+                    let thrown: Thrown = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+                    Err(BindingError { code: thrown.code, message: thrown.message })
+                }
+                Answer::Failed(cause) => Err(failed(cause)),
+                Answer::Late | Answer::Bytes(_) => Err(failed("no answer in time".to_owned())),
+            }
+        })
+    }
+}
+
+/// The `fetch` function of the runtime.
+pub struct Fetch;
+
+#[derive(Serialize)]
+struct Given<'a> {
+    url: &'a str,
+    headers: Vec<(&'static str, &'a str)>,
+    body: &'a str,
+    limit: u32,
+    deadline: u32,
+}
+
+impl Outbound for Fetch {
+    fn post<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
+        Box::pin(async move {
+            let headers = request.headers.iter().map(|(name, value)| (*name, value.expose())).collect();
+            let (url, body) = (request.url, request.body.as_str());
+            let given = Given { url, headers, body, limit: MAX_BODY_BYTES, deadline: DEADLINE_MS };
+            let given = serde_json::to_string(&given).map_err(|error| NoResponse(error.to_string()))?;
+            match ask("post", DEADLINE_MS, &given).await {
+                Answer::Text(text) => {
+                    let (status, body): (u16, String) =
+                        serde_json::from_str(&text).map_err(|error| NoResponse(error.to_string()))?;
+                    Ok(HttpResponse { status, body })
+                }
+                Answer::Failed(cause) => Err(NoResponse(cause)),
+                Answer::Late | Answer::Bytes(_) => Err(NoResponse("no answer in time".to_owned())),
+            }
+        })
+    }
+}

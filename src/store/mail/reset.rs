@@ -1,0 +1,114 @@
+//! A new password by mail.
+
+use crate::domain::audit::EventType;
+use crate::domain::ids::UserId;
+use crate::domain::mail::proof::Purpose;
+use crate::ports::{DbError, query};
+use crate::store::Store;
+use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
+use crate::store::mail::outbox::{self, Notice, QueuedMail, queue_notice};
+use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
+use crate::store::password::throttle;
+
+/// It precedes the change, which makes the proof void.
+const RECORD: &str = insert_event! {
+    type: ":type",
+    reason: "(SELECT CASE WHEN :proves_address = 0 THEN 'hand_over' WHEN email_verified_at IS NULL THEN 'emptied' END
+              FROM users WHERE id = :user_id)",
+    user_id: ":user_id", session_id: "NULL", actor_id: "NULL", university_id: "NULL",
+    from: concat!("WHERE ", proof_holds!()),
+};
+
+/// The roles of an account whose address was not proven: its registration may have been that of a stranger, and they may have
+/// been granted to the stranger.
+const DELETE_ROLES: &str = concat!(
+    "DELETE FROM user_university_roles
+     WHERE user_id = :user_id AND :proves_address = 1
+       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email_verified_at IS NULL) AND ",
+    proof_holds!()
+);
+
+/// Networks and devices from which a stranger signed in are none of the owner's.
+const DELETE_KNOWN: &str = concat!(
+    "DELETE FROM throttles
+     WHERE key > :first_key AND key < :last_key AND :proves_address = 1
+       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email_verified_at IS NULL) AND ",
+    proof_holds!()
+);
+
+/// The network and the name of a registration by a stranger are none of the owner's.
+const SET_PASSWORD: &str = concat!(
+    "UPDATE users
+     SET password_hash = :new_hash, password_version = password_version + 1,
+         mail_refused_at = iif(:proves_address, NULL, mail_refused_at),
+         full_name = iif(:proves_address AND email_verified_at IS NULL, NULL, full_name),
+         registered_network = iif(:proves_address AND email_verified_at IS NULL, NULL, registered_network),
+         email_verified_at = iif(:proves_address, coalesce(email_verified_at, :now), email_verified_at)
+     WHERE id = :user_id AND ",
+    proof_holds!(),
+    " RETURNING id"
+);
+
+/// The condition that the password was set by this request: the salt makes the hash unique.
+macro_rules! is_set {
+    () => {
+        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :new_hash)"
+    };
+}
+
+const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
+
+const DELETE_SESSIONS: &str = concat!("DELETE FROM sessions WHERE user_id = :user_id AND ", is_set!());
+
+const DELETE_PROOFS: &str = concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND ", is_set!());
+
+const QUEUE_NOTICE: &str = queue_notice!("users AS u WHERE u.id = :user_id AND u.password_hash = :new_hash");
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] =
+    &[RECORD, DELETE_KNOWN, DELETE_ROLES, SET_PASSWORD, DELETE_KEYS, DELETE_SESSIONS, DELETE_PROOFS, QUEUE_NOTICE];
+
+/// Sets the password, ends every session, withdraws the API keys and resets the throttle. A mail proves the address, too.
+/// Returns the notice; `None`, and changes nothing, if the proof is no longer valid.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn reset(
+    store: &Store,
+    proof: PresentedProof,
+    user_id: UserId,
+    new_hash: &str,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<Option<Option<QueuedMail>>, DbError> {
+    let guarded = |statement| {
+        let proves_address = proof.purpose == Purpose::Reset;
+        bind_presented(statement, proof).bind("user_id", user_id).bind("proves_address", proves_address)
+    };
+    let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
+    let after = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
+    let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
+    let mut statements = vec![
+        recorded(request, EventType::PasswordReset),
+        record,
+        throttle::bind_user(guarded(query(DELETE_KNOWN)), user_id).bind("now", request.now),
+        guarded(query(DELETE_ROLES)).bind("now", request.now),
+        guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
+        after(DELETE_KEYS),
+        after(DELETE_SESSIONS),
+        after(DELETE_PROOFS),
+        unknown,
+        known,
+    ];
+    if let Some(notice) = notice {
+        statements.extend(outbox::notice_statements(after(QUEUE_NOTICE), notice, request.now));
+    }
+    let results = store.batch_of(statements).await?;
+    let [earlier, _, _, _, set, .., last] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    if !is_done(set, earlier)? {
+        return Ok(None);
+    }
+    notice.map_or(Ok(Some(None)), |_| last.first().map(Some))
+}

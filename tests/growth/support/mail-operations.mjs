@@ -1,0 +1,134 @@
+// Every operation about mail, and its cost, for `operations.mjs`: the row of the outbox is written with the response, and
+// deleted behind it, which is one more round trip. Each request for a mail comes from a network of its own, since one address
+// and one network get few mails.
+import assert from "node:assert/strict";
+
+import { asUser, from, newIp, newUser, post } from "../../e2e/support/client.mjs";
+import { mailedLink, reset, verify } from "../../e2e/support/mailbox.mjs";
+import { SLOTS } from "./fill.mjs";
+
+const NEW_PASSWORD = "staple battery horse correct";
+const FORGOT = "/auth/password/forgot";
+const ASK = "/auth/email/verification";
+
+/** The flow of the last request for a mail, and the link and code of the mail. */
+let proof;
+
+const ask = (service, path, email, ip = newIp()) => post(service, path, { email }, from(ip));
+const askForOwn = (service, { access }) => asUser(service, access, "POST", ASK, undefined, from(newIp()));
+const wrongCode = () => (proof.code === "00000000" ? "00000001" : "00000000");
+
+const asked = (page, request) => async (service, person) => {
+  const { status, text, body } = await request(service, person);
+  assert.equal(status, 202, text);
+  proof = { flow: body.flow, ...(await mailedLink(service, person.user.email, page)) };
+};
+const asksToVerify = asked("verify", askForOwn);
+const forgets = asked("reset", (service, { user }) => ask(service, FORGOT, user.email));
+const SOMEWHERE = "203.0.113.1";
+
+export const OF_MAILS = [
+  // The caller, the request, and the end of the mail behind the response.
+  { id: "requestVerification", status: 202, trips: 3, reads: () => 22, writes: () => 12, perform: askForOwn },
+  {
+    id: "requestVerification",
+    case: "an unknown address",
+    status: 202,
+    trips: 2,
+    reads: () => 9,
+    writes: () => 12,
+    perform: (service) => ask(service, ASK, newUser().email),
+  },
+  {
+    id: "verifyEmail",
+    case: "a link, with the access token",
+    status: 200,
+    trips: 3,
+    reads: () => 24,
+    writes: () => 6,
+    prepare: asksToVerify,
+    perform: (service, person) => asUser(service, person.access, "POST", "/auth/email/verify", { token: proof.token }),
+  },
+  {
+    id: "verifyEmail",
+    case: "a code",
+    status: 200,
+    trips: 2,
+    reads: () => 20,
+    writes: () => 6,
+    prepare: asksToVerify,
+    perform: (service) => verify(service, { flow: proof.flow, code: proof.code }),
+  },
+  {
+    id: "verifyEmail",
+    case: "a link, with the password",
+    status: 200,
+    trips: 3,
+    // The counters of the account, and those that addresses without an account share, as at a sign-in.
+    reads: ({ throttles }) => 22 + SLOTS + 2 * throttles,
+    writes: () => 6,
+    shared: SLOTS,
+    prepare: asksToVerify,
+    perform: (service, { user }) => verify(service, { token: proof.token, password: user.password }),
+  },
+  {
+    id: "verifyEmail",
+    case: "a link, with a wrong password",
+    status: 401,
+    trips: 3,
+    reads: ({ throttles }) => 17 + SLOTS + 2 * throttles,
+    shared: SLOTS,
+    writes: () => 3,
+    prepare: asksToVerify,
+    perform: (service) => verify(service, { token: proof.token, password: "not the chosen one" }),
+  },
+  {
+    id: "requestReset",
+    status: 202,
+    trips: 2,
+    // The four counts, the proof with its user, and the mail; rows of an address without an account cost the same writes.
+    reads: () => 16,
+    writes: () => 12,
+    perform: (service, { user }) => ask(service, FORGOT, user.email),
+  },
+  {
+    id: "requestReset",
+    case: "an unknown address",
+    status: 202,
+    trips: 2,
+    reads: () => 9,
+    writes: () => 12,
+    perform: (service) => ask(service, FORGOT, newUser().email),
+  },
+  {
+    id: "requestReset",
+    case: "the second within a minute",
+    status: 202,
+    trips: 1,
+    reads: () => 8,
+    // A refused request writes one row, so that it commits, too.
+    writes: () => 1,
+    prepare: asked("reset", (service, { user }) => ask(service, FORGOT, user.email, SOMEWHERE)),
+    perform: (service, { user }) => ask(service, FORGOT, user.email, SOMEWHERE),
+  },
+  {
+    id: "resetPassword",
+    status: 200,
+    trips: 3,
+    // A throttle is looked at twice and deleted; so are a session and the proofs, of the registration and of the reset.
+    reads: ({ sessions, throttles }) => 41 + 2 * sessions + 5 * throttles,
+    writes: ({ sessions, throttles }) => 11 + sessions + throttles,
+    prepare: forgets,
+    perform: (service) => reset(service, { token: proof.token, new_password: NEW_PASSWORD }),
+  },
+  {
+    id: "resetPassword",
+    case: "a wrong code",
+    status: 401,
+    trips: 1,
+    reads: () => 1,
+    writes: () => 2,
+    prepare: forgets,
+    perform: (service) => reset(service, { flow: proof.flow, code: wrongCode(), new_password: NEW_PASSWORD }),
+  },
+];
