@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::mail::provider::HttpRequest;
 use crate::ports::{BindingError, HttpResponse, MailBinding, NoResponse, Outbound, PortFuture};
-use crate::shell::tasks::{Answer, ask};
+use crate::shell::tasks::ask;
 
 /// A provider that has not answered by then may have accepted the mail. It gets it a second time.
 const DEADLINE_MS: u32 = 10_000;
@@ -25,15 +25,12 @@ impl MailBinding for EmailBinding {
     fn send<'a>(&'a self, mail: &'a str) -> PortFuture<'a, Result<(), BindingError>> {
         Box::pin(async move {
             let failed = |message: String| BindingError { code: String::new(), message };
-            match ask("mail", DEADLINE_MS, mail).await {
-                Answer::Text(text) if text.is_empty() => Ok(()),
-                Answer::Text(text) => {
-                    let thrown: Thrown = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-                    Err(BindingError { code: thrown.code, message: thrown.message })
-                }
-                Answer::Failed(cause) => Err(failed(cause)),
-                Answer::Late | Answer::Bytes(_) => Err(failed("no answer in time".to_owned())),
+            let text = ask("mail", DEADLINE_MS, mail).await.text().map_err(failed)?;
+            if text.is_empty() {
+                return Ok(());
             }
+            let thrown: Thrown = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+            Err(BindingError { code: thrown.code, message: thrown.message })
         })
     }
 }
@@ -57,15 +54,10 @@ impl Outbound for Fetch {
             let (url, body) = (request.url, request.body.as_str());
             let given = Given { url, headers, body, limit: MAX_BODY_BYTES, deadline: DEADLINE_MS };
             let given = serde_json::to_string(&given).map_err(|error| NoResponse(error.to_string()))?;
-            match ask("post", DEADLINE_MS, &given).await {
-                Answer::Text(text) => {
-                    let (status, body): (u16, String) =
-                        serde_json::from_str(&text).map_err(|error| NoResponse(error.to_string()))?;
-                    Ok(HttpResponse { status, body })
-                }
-                Answer::Failed(cause) => Err(NoResponse(cause)),
-                Answer::Late | Answer::Bytes(_) => Err(NoResponse("no answer in time".to_owned())),
-            }
+            let text = ask("post", DEADLINE_MS, &given).await.text().map_err(NoResponse)?;
+            let (status, body): (u16, String) =
+                serde_json::from_str(&text).map_err(|error| NoResponse(error.to_string()))?;
+            Ok(HttpResponse { status, body })
         })
     }
 }

@@ -68,6 +68,17 @@ pub enum Answer {
     Late,
 }
 
+impl Answer {
+    /// The text, or the reason why there is none.
+    pub(in crate::shell) fn text(self) -> Result<String, String> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Failed(cause) => Err(cause),
+            Self::Late | Self::Bytes(_) => Err("no answer in time".to_owned()),
+        }
+    }
+}
+
 /// Starts a task. It runs until its first want at the end of the turn.
 pub fn start(future: impl Future<Output = ()> + 'static) {
     let (task, begun) = (next_number(), now());

@@ -6,7 +6,7 @@ use crate::domain::keys::Algorithm;
 use crate::domain::keys::ring::PrivateKey;
 use crate::domain::secret::Secret;
 use crate::ports::{CryptoError, Encryption, PortFuture, Seal, Signatures};
-use crate::shell::tasks::{Answer, ask};
+use crate::shell::tasks::ask;
 
 /// `WebCrypto` computes in a fraction of a millisecond, so a longer wait means that it has failed.
 const DEADLINE_MS: u32 = 2000;
@@ -52,9 +52,5 @@ impl Encryption for WebCrypto {
 
 async fn done(kind: &'static str, given: &(impl Serialize + Sync)) -> Result<String, CryptoError> {
     let given = serde_json::to_string(given).map_err(|error| CryptoError(error.to_string()))?;
-    match ask(kind, DEADLINE_MS, &given).await {
-        Answer::Text(text) => Ok(text),
-        Answer::Failed(cause) => Err(CryptoError(format!("{kind}: {cause}"))),
-        Answer::Late | Answer::Bytes(_) => Err(CryptoError(format!("{kind}: no answer in time"))),
-    }
+    ask(kind, DEADLINE_MS, &given).await.text().map_err(|cause| CryptoError(format!("{kind}: {cause}")))
 }

@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, for tests.
+    /// Every kind of a mail.
     pub const ALL: [Self; 3] = [Self::Verify, Self::Reset, Self::PasswordChanged];
 
     /// The name, as stored and logged.

@@ -36,9 +36,6 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Every purpose, for tests.
-    pub const ALL: [Self; 3] = [Self::Verify, Self::Reset, Self::HandOver];
-
     /// The name, as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -47,12 +44,6 @@ impl Purpose {
             Self::Reset => "reset",
             Self::HandOver => "hand_over",
         }
-    }
-
-    /// The purpose with this stored name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 
     /// Seconds for which the link is valid.

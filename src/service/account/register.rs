@@ -18,7 +18,6 @@ use crate::service::{Context, Error};
 use crate::store::account::users;
 use crate::store::account::users::{Created, NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
 use crate::store::mail::counts::Asking;
-use crate::store::mail::proofs::NewProof;
 
 /// The limit while rate limiting is off: more attempts than any network can make.
 const UNLIMITED: i64 = (1 << 53) - 1;
@@ -58,8 +57,10 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
-    let proof = proof(ctx)?;
-    let counts = asking::counts(ctx, Purpose::Verify, &command.email);
+    // A proof of the new address, in a deployment that asks for one.
+    let verifying = ctx.settings.mail.as_deref().filter(|mail| mail.verifies_addresses);
+    let proof = verifying.map(|_| draw(ctx, Purpose::Verify, true)).transpose()?;
+    let counts = verifying.map(|mail| asking::counts(ctx, mail, Purpose::Verify, &command.email));
     let asking = counts.as_ref().map(|counts| Asking { email: &command.email, purpose: Purpose::Verify, counts });
     let session = opening.as_row(ctx.request);
     let outcome = users::register(ctx.store, &user, &session, limit, proof.zip(asking)).await?;
@@ -77,12 +78,6 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     send_behind_response(ctx, mail);
     let tokens = opening.issue(ctx, user.id, None, inputs).await?;
     Ok(Registered { user, tokens, flow: proof.map(|proof| flow(ctx, proof)) })
-}
-
-/// The proof of the new address, in a deployment that asks for one.
-fn proof(ctx: &Context<'_>) -> Result<Option<NewProof>, Error> {
-    let verifies = ctx.settings.mail.as_ref().is_some_and(|settings| settings.verifies_addresses);
-    if verifies { draw(ctx, Purpose::Verify, true).map(Some) } else { Ok(None) }
 }
 
 fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {

@@ -23,10 +23,14 @@ pub(in crate::service) fn settings<'a>(ctx: &Context<'a>) -> Result<&'a MailSett
     ctx.settings.mail.as_deref().ok_or_else(|| Code::NotFound.into())
 }
 
-/// The counts of a mail, in a deployment that sends it.
-pub(in crate::service) fn counts(ctx: &Context<'_>, purpose: Purpose, email: &Email) -> Option<[Count; 4]> {
-    let per_hour = ctx.settings.mail.as_ref()?.per_hour;
-    Some(limits::counts(ctx.request.key, email, &ctx.request.peer.network(), purpose, per_hour))
+/// The counts of a mail.
+pub(in crate::service) fn counts(
+    ctx: &Context<'_>,
+    settings: &MailSettings,
+    purpose: Purpose,
+    email: &Email,
+) -> [Count; 4] {
+    limits::counts(ctx.request.key, email, &ctx.request.peer.network(), purpose, settings.per_hour)
 }
 
 /// Draws the ids of a proof and its mail.
@@ -46,10 +50,10 @@ pub(in crate::service) fn flow(ctx: &Context<'_>, proof: NewProof) -> Secret {
 /// # Errors
 /// `NOT_FOUND` without mail; [`Error`] otherwise.
 pub async fn ask(ctx: &Context<'_>, purpose: Purpose, email: &Email, is_of_owner: bool) -> Result<Secret, Error> {
-    settings(ctx)?;
+    let settings = settings(ctx)?;
     ctx.admit_growth(Growth::Mail)?;
     let proof = draw(ctx, purpose, is_of_owner)?;
-    let counts = counts(ctx, purpose, email).ok_or(Code::NotFound)?;
+    let counts = counts(ctx, settings, purpose, email);
     let mail = proofs::ask(ctx.store, proof, Asking { email, purpose, counts: &counts }, ctx.request).await?;
     let is_admitted = mail.is_some();
     tracing::info!(target: "app.mail", kind = purpose.as_str(), is_admitted, "Mail asked for");

@@ -21,17 +21,26 @@ pub(in crate::service) struct Proven {
     pub(in crate::service) row: ProofRow,
 }
 
-/// Finds the proof. It is not used up: the statement that acts on it checks it again.
+/// Finds the proof, of one of these purposes. It is not used up: the statement that acts on it checks it again.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
-pub(in crate::service) async fn find(ctx: &Context<'_>, purpose: Purpose, texts: &ProofTexts) -> Result<Proven, Error> {
+pub(in crate::service) async fn find(
+    ctx: &Context<'_>,
+    purposes: &[Purpose],
+    texts: &ProofTexts,
+) -> Result<Proven, Error> {
     let keys = ProofKeys::derive(&ctx.settings.secret_keys);
-    let (id, form) = match texts {
-        ProofTexts::Link { token } => (keys.of_link(purpose, token.expose()), Form::Link),
-        ProofTexts::Code { flow, .. } => (keys.of_flow(purpose, flow.expose()), Form::Code),
-    };
-    let id = id.ok_or(Code::InvalidCredentials)?;
+    let form = if matches!(texts, ProofTexts::Link { .. }) { Form::Link } else { Form::Code };
+    // A text says by its hash for which purpose it was made.
+    let found = purposes.iter().find_map(|purpose| {
+        let id = match texts {
+            ProofTexts::Link { token } => keys.of_link(*purpose, token.expose()),
+            ProofTexts::Code { flow, .. } => keys.of_flow(*purpose, flow.expose()),
+        };
+        id.map(|id| (*purpose, id))
+    });
+    let (purpose, id) = found.ok_or(Code::InvalidCredentials)?;
     if let ProofTexts::Code { code, .. } = texts
         && !keys.is_code(purpose, id, code.expose())
     {

@@ -4,10 +4,7 @@
 //! the address. So the link needs something of the account beside it.
 
 use crate::domain::account::email::Email;
-use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::domain::limits::standing::{Client, judge};
-use crate::domain::limits::throttle::Scope;
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::password::Password;
 use crate::domain::problem::Code;
@@ -15,12 +12,11 @@ use crate::domain::secret::Secret;
 use crate::service::authz::caller::Caller;
 use crate::service::mail::asking::settings;
 use crate::service::mail::presented::{ProofTexts, Proven, find};
-use crate::service::password::verify::verify_password;
+use crate::service::password::verify::verify_at_sign_in;
 use crate::service::{Context, Error, attribution};
 use crate::store::mail::proofs;
 use crate::store::mail::proofs::{Form, PresentedProof};
 use crate::store::mail::verification;
-use crate::store::password::credentials;
 
 /// A proof of the address, and evidence that the account is the client's.
 #[allow(missing_docs, reason = "the fields are the request's")]
@@ -37,7 +33,7 @@ pub struct Verification {
 /// `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND` without mail; [`Error`] otherwise.
 pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verification) -> Result<String, Error> {
     settings(ctx)?;
-    let proven = find(ctx, Purpose::Verify, &command.proof).await?;
+    let proven = find(ctx, &[Purpose::Verify], &command.proof).await?;
     let user_id = proven.row.user_id;
     attribution::note_user(user_id);
     if !is_of_owner(ctx, caller, command, &proven).await? {
@@ -70,7 +66,11 @@ async fn is_of_owner(
         return Ok(true);
     }
     match &command.password {
-        Some(password) => has_password(ctx, &proven.row.address, user_id, password).await,
+        // With the throttle of sign-ins. A wrong one is `AUTH_INVALID_CREDENTIALS`.
+        Some(password) => {
+            let attempt = verify_at_sign_in(ctx, &Email::stored(&proven.row.address), password, None).await?;
+            Ok(attempt.verified.password.user_id == user_id)
+        }
         None => Ok(false),
     }
 }
@@ -83,17 +83,4 @@ async fn is_flow_of(ctx: &Context<'_>, flow: &Secret, user_id: UserId) -> Result
     let proof = PresentedProof { id, purpose: Purpose::Verify, form: Form::Link };
     let row = proofs::find(ctx.store, proof, ctx.now()).await?;
     Ok(row.is_some_and(|row| row.is_of_owner && row.user_id == user_id))
-}
-
-/// Checks the password as a sign-in does, with the same throttle. A wrong one is `AUTH_INVALID_CREDENTIALS`.
-async fn has_password(ctx: &Context<'_>, address: &str, user_id: UserId, password: &Password) -> Result<bool, Error> {
-    let email = Email::stored(address);
-    let account = credentials::by_email(ctx.store, &email, Scope::without_account(&email), ctx.now()).await?;
-    let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
-    let client = Client { key: ctx.request.key, other_keys: &other_keys, network: &network, device: None };
-    let user = account.credentials.as_ref();
-    let registered_from = user.and_then(|user| user.registered_network.as_deref());
-    let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
-    let verified = verify_password(ctx, user, &standing, password, EventType::SignInRefused, None).await?;
-    Ok(verified.password.user_id == user_id)
 }

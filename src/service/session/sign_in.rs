@@ -2,16 +2,14 @@
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::limits::standing::{Client, judge, kept_device};
-use crate::domain::limits::throttle::Scope;
 use crate::domain::password::Password;
 use crate::domain::password::equal_work::burn_missing_work;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
 use crate::service::keys::signing;
-use crate::service::password::verify::{Verified, verify_password};
+use crate::service::password::verify::{SignInAttempt, Verified, verify_at_sign_in};
 use crate::service::session::tokens::{Opening, SignInTokens};
-use crate::service::{Context, Error, attribution};
+use crate::service::{Context, Error};
 use crate::store::audit::Event;
 use crate::store::password::credentials;
 use crate::store::session::opening;
@@ -42,18 +40,9 @@ pub enum SignIn {
 /// `AUTH_INVALID_CREDENTIALS`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
 pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<SignIn, Error> {
     signing::prepare(ctx).await?;
-    let no_account = Scope::without_account(&command.email);
-    let account = credentials::by_email(ctx.store, &command.email, no_account, ctx.now()).await?;
-    let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
     let device = command.device_token.as_ref().and_then(|token| ctx.tokens.verify_device(token.expose(), ctx.now()));
-    let client = Client { key: ctx.request.key, other_keys: &other_keys, network: &network, device: device.as_ref() };
-    let user = account.credentials.as_ref();
-    if let Some(user) = user {
-        attribution::note_user(user.id);
-    }
-    let registered_from = user.and_then(|user| user.registered_network.as_deref());
-    let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
-    let verified = verify_password(ctx, user, &standing, &command.password, EventType::SignInRefused, None).await?;
+    let SignInAttempt { verified, standing, device } =
+        verify_at_sign_in(ctx, &command.email, &command.password, device.as_ref()).await?;
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
@@ -72,7 +61,6 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     });
     let session_id = session.session_id.get();
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
-    let device = kept_device(user_id, &account.counters, &client);
     session.issue(ctx, user_id, device, inputs).await.map(SignIn::Complete)
 }
 

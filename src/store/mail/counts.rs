@@ -65,7 +65,7 @@ macro_rules! is_admitted {
 pub(in crate::store) use {class, is_admitted, is_below};
 
 /// Counts the mail of a proof that the same batch has written. A batch that is executed again finds its nonce, and counts
-/// nothing.
+/// nothing, unless another request has counted in between: then one mail counts twice.
 const COUNT: &str = concat!(
     "INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
      SELECT :key || iif(:has_classes, ",

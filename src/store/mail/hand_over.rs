@@ -10,17 +10,12 @@ use crate::store::account::users;
 use crate::store::account::users::UserRow;
 use crate::store::audit::{self, RequestInfo, insert_event};
 use crate::store::authz::grants::{actor_is_platform_admin, select_actor};
+use crate::store::mail::proofs::insert_proof;
 use crate::store::outcome::ActOutcome;
 
 /// Without a code: nothing is mailed.
-const INSERT: &str = concat!(
-    "INSERT INTO email_proofs
-         (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at, code_expires_at)
-     SELECT :proof_id, :purpose, id, email, password_version, 0, :now, :expires_at, :now
-     FROM users WHERE id = :user_id AND is_active = 1 AND ",
-    actor_is_platform_admin!(),
-    " ON CONFLICT (id) DO NOTHING"
-);
+const INSERT: &str =
+    insert_proof!(concat!("users AS u WHERE u.id = :user_id AND u.is_active = 1 AND ", actor_is_platform_admin!()));
 
 const RECORD: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
@@ -46,8 +41,10 @@ pub async fn hand_over(
         .bind("proof_id", id)
         .bind("purpose", Purpose::HandOver.as_str())
         .bind("user_id", user_id)
+        .bind("is_of_owner", false)
         .bind("now", request.now)
         .bind("expires_at", expires_at)
+        .bind("code_expires_at", request.now)
         .bind("actor_id", actor);
     let record = audit::insert(RECORD, request, EventType::PasswordResetHandedOver)
         .bind("user_id", user_id)

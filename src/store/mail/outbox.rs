@@ -42,7 +42,8 @@ const QUEUE_PROOF: &str = "
     FROM email_proofs WHERE id = :proof_id
     ON CONFLICT (id) DO NOTHING";
 
-const SELECT: &str = concat!("SELECT ", columns!(), " FROM mails WHERE id = :mail_id");
+/// A mail of the same batch, unless it waits.
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM mails WHERE id = :mail_id AND attempts > 0");
 
 const DELETE: &str = "DELETE FROM mails WHERE id = :mail_id";
 
@@ -65,7 +66,7 @@ const DELETE_OUTDATED: &str = "
 const CLAIM: &str = concat!(
     "UPDATE mails
      SET attempts = attempts + 1,
-         due_at = :now + 60000 * CASE attempts WHEN 0 THEN 5 WHEN 1 THEN 5 WHEN 2 THEN 15 ELSE 60 END
+         due_at = :now + 60000 * CASE WHEN attempts < 2 THEN 5 WHEN attempts = 2 THEN 15 ELSE 60 END
      WHERE id IN (SELECT id FROM mails WHERE due_at <= :now ORDER BY kind <> 'reset', due_at LIMIT :limit)
      RETURNING ",
     columns!()
@@ -94,8 +95,8 @@ pub const STATEMENTS: &[&str] = &[
     CLAIM,
     ERASE,
     DELETE_EXPIRED,
+    QUEUE_NOTICE,
     COUNT_NOTICE,
-    SELECT_AT_ONCE,
     ERASE_COUNTS,
 ];
 
@@ -124,8 +125,8 @@ pub(in crate::store) fn queue_proof(id: MailId, proof_id: ProofId, now: Timestam
     [queue, select(id)]
 }
 
-/// The statement that selects a mail of the same batch.
-pub(in crate::store) fn select(id: MailId) -> Statement {
+/// The statement that selects a mail of the same batch, unless it waits.
+fn select(id: MailId) -> Statement {
     query(SELECT).bind("mail_id", id)
 }
 
@@ -144,31 +145,25 @@ const NOTICE_SECONDS: i64 = 24 * HOUR;
 /// address, and use up the mails that the provider accepts.
 const MAX_NOTICES: i64 = 10;
 
-/// A statement that queues a notice; its `FROM` clause has one row of `users` as `u`. Beyond the maximum of a day the notice
-/// waits for the end of the day, together with others of its kind. An address that is not proven gets none: it may be that
-/// of another person, to whom a stranger could send any number by registering it again and again.
-macro_rules! queue_notice {
-    ($from:expr) => {
-        concat!(
-            "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
-             SELECT :mail_id, :kind, n.user_id, n.email, NULL, :now,
-                 coalesce(n.waits_until, :now) + :notice_ms, n.waits_until IS NULL, coalesce(n.waits_until, :due_at)
-             FROM (
-                 SELECT u.id AS user_id, u.email AS email, u.email_verified_at, (
-                     SELECT c.window_started_at + 86400000 FROM notice_counts AS c
-                     WHERE c.user_id = u.id AND c.window_started_at > :now - 86400000
-                       AND c.count >= :max_notices
-                 ) AS waits_until FROM ",
-            $from,
-            ") AS n
-             WHERE n.email_verified_at IS NOT NULL AND (n.waits_until IS NULL OR NOT EXISTS (
-                 SELECT 1 FROM mails AS m WHERE m.user_id = n.user_id AND m.kind = :kind AND m.attempts = 0
-             ))
-             ON CONFLICT (id) DO NOTHING"
-        )
-    };
-}
-pub(in crate::store) use queue_notice;
+/// If the same batch has set the password: the salt makes its hash unique. Beyond the maximum of a day the notice waits for the
+/// end of the day, together with others of its kind. An address that is not proven gets none: it may be that of another
+/// person, to whom a stranger could send any number by registering it again and again.
+const QUEUE_NOTICE: &str =
+    "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
+    SELECT :mail_id, :kind, n.user_id, n.email, NULL, :now,
+        coalesce(n.waits_until, :now) + :notice_ms, n.waits_until IS NULL, coalesce(n.waits_until, :due_at)
+    FROM (
+        SELECT u.id AS user_id, u.email AS email, (
+            SELECT c.window_started_at + 86400000 FROM notice_counts AS c
+            WHERE c.user_id = u.id AND c.window_started_at > :now - 86400000 AND c.count >= :max_notices
+        ) AS waits_until
+        FROM users AS u
+        WHERE u.id = :user_id AND u.password_hash = :new_hash AND u.email_verified_at IS NOT NULL
+    ) AS n
+    WHERE n.waits_until IS NULL OR NOT EXISTS (
+        SELECT 1 FROM mails AS m WHERE m.user_id = n.user_id AND m.kind = :kind AND m.attempts = 0
+    )
+    ON CONFLICT (id) DO NOTHING";
 
 /// Counts a notice of the same batch that is sent at once.
 const COUNT_NOTICE: &str = "INSERT INTO notice_counts (user_id, window_started_at, count, mail_id)
@@ -179,8 +174,6 @@ const COUNT_NOTICE: &str = "INSERT INTO notice_counts (user_id, window_started_a
             iif(window_started_at <= excluded.window_started_at - 86400000, excluded.window_started_at, window_started_at),
         mail_id = excluded.mail_id
     WHERE mail_id <> excluded.mail_id";
-
-const SELECT_AT_ONCE: &str = concat!("SELECT ", columns!(), " FROM mails WHERE id = :mail_id AND attempts > 0");
 
 const ERASE_COUNTS: &str = "
     DELETE FROM notice_counts
@@ -195,9 +188,16 @@ pub(in crate::store) const OWNED_COUNTS: Owned = Owned {
     walk: None,
 };
 
-/// The statements that queue a notice by one with [`queue_notice`], count it, and select it unless it waits.
-pub(in crate::store) fn notice_statements(queue: Statement, notice: Notice, now: Timestamp) -> [Statement; 3] {
-    let queue = queue
+/// The statements that queue a notice of a new password, count it, and select it unless it waits.
+pub(in crate::store) fn notice_statements(
+    notice: Notice,
+    user_id: UserId,
+    new_hash: &str,
+    now: Timestamp,
+) -> [Statement; 3] {
+    let queue = query(QUEUE_NOTICE)
+        .bind("user_id", user_id)
+        .bind("new_hash", new_hash)
         .bind("mail_id", notice.id)
         .bind("kind", notice.kind.as_str())
         .bind("now", now)
@@ -205,7 +205,7 @@ pub(in crate::store) fn notice_statements(queue: Statement, notice: Notice, now:
         .bind("due_at", now.plus_seconds(FIRST_ATTEMPT_SECONDS))
         .bind("max_notices", MAX_NOTICES);
     let count = query(COUNT_NOTICE).bind("mail_id", notice.id).bind("now", now);
-    [queue, count, query(SELECT_AT_ONCE).bind("mail_id", notice.id)]
+    [queue, count, select(notice.id)]
 }
 
 /// The fate of a mail that is not sent again.

@@ -70,7 +70,6 @@ macro_rules! proof_holds {
         concat!("EXISTS (SELECT 1 FROM ", $crate::store::mail::proofs::valid_proof!(), " AND u.id = :user_id)")
     };
 }
-pub(in crate::store) use {proof_holds, valid_proof};
 
 macro_rules! insert_proof {
     ($from:expr) => {
@@ -84,6 +83,7 @@ macro_rules! insert_proof {
         )
     };
 }
+pub(in crate::store) use {insert_proof, proof_holds, valid_proof};
 
 /// An address that has no account, or that needs no proof, leaves a row without a user.
 const INSERT_FOR_ADDRESS: &str = insert_proof!(concat!(

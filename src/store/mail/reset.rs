@@ -6,9 +6,11 @@ use crate::domain::mail::proof::Purpose;
 use crate::ports::{DbError, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
-use crate::store::mail::outbox::{self, Notice, QueuedMail, queue_notice};
+use crate::store::mail::outbox::{self, Notice};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
+use crate::store::password::credentials::PasswordChanged;
 use crate::store::password::throttle;
+use crate::store::session::end_others;
 
 /// It precedes the change, which makes the proof void.
 const RECORD: &str = insert_event! {
@@ -19,22 +21,23 @@ const RECORD: &str = insert_event! {
     from: concat!("WHERE ", proof_holds!()),
 };
 
+/// The condition that the reset empties the account: the address was not proven, and the mail proves it.
+macro_rules! is_emptied {
+    () => {
+        concat!(
+            ":proves_address = 1 AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email_verified_at IS NULL) AND ",
+            proof_holds!()
+        )
+    };
+}
+
 /// The roles of an account whose address was not proven: its registration may have been that of a stranger, and they may have
 /// been granted to the stranger.
-const DELETE_ROLES: &str = concat!(
-    "DELETE FROM user_university_roles
-     WHERE user_id = :user_id AND :proves_address = 1
-       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email_verified_at IS NULL) AND ",
-    proof_holds!()
-);
+const DELETE_ROLES: &str = concat!("DELETE FROM user_university_roles WHERE user_id = :user_id AND ", is_emptied!());
 
 /// Networks and devices from which a stranger signed in are none of the owner's.
-const DELETE_KNOWN: &str = concat!(
-    "DELETE FROM throttles
-     WHERE key > :first_key AND key < :last_key AND :proves_address = 1
-       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email_verified_at IS NULL) AND ",
-    proof_holds!()
-);
+const DELETE_KNOWN: &str =
+    concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND ", is_emptied!());
 
 /// The network and the name of a registration by a stranger are none of the owner's.
 const SET_PASSWORD: &str = concat!(
@@ -58,15 +61,10 @@ macro_rules! is_set {
 
 const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
 
-const DELETE_SESSIONS: &str = concat!("DELETE FROM sessions WHERE user_id = :user_id AND ", is_set!());
-
 const DELETE_PROOFS: &str = concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND ", is_set!());
 
-const QUEUE_NOTICE: &str = queue_notice!("users AS u WHERE u.id = :user_id AND u.password_hash = :new_hash");
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[RECORD, DELETE_KNOWN, DELETE_ROLES, SET_PASSWORD, DELETE_KEYS, DELETE_SESSIONS, DELETE_PROOFS, QUEUE_NOTICE];
+pub const STATEMENTS: &[&str] = &[RECORD, DELETE_KNOWN, DELETE_ROLES, SET_PASSWORD, DELETE_KEYS, DELETE_PROOFS];
 
 /// Sets the password, ends every session, withdraws the API keys and resets the throttle. A mail proves the address, too.
 /// Returns the notice; `None`, and changes nothing, if the proof is no longer valid.
@@ -80,7 +78,7 @@ pub async fn reset(
     new_hash: &str,
     notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<Option<Option<QueuedMail>>, DbError> {
+) -> Result<Option<PasswordChanged>, DbError> {
     let guarded = |statement| {
         let proves_address = proof.purpose == Purpose::Reset;
         bind_presented(statement, proof).bind("user_id", user_id).bind("proves_address", proves_address)
@@ -95,20 +93,18 @@ pub async fn reset(
         guarded(query(DELETE_ROLES)).bind("now", request.now),
         guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
         after(DELETE_KEYS),
-        after(DELETE_SESSIONS),
+        end_others(user_id, None, new_hash),
         after(DELETE_PROOFS),
         unknown,
         known,
     ];
     if let Some(notice) = notice {
-        statements.extend(outbox::notice_statements(after(QUEUE_NOTICE), notice, request.now));
+        statements.extend(outbox::notice_statements(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
     let [earlier, _, _, _, set, .., last] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
-    if !is_done(set, earlier)? {
-        return Ok(None);
-    }
-    notice.map_or(Ok(Some(None)), |_| last.first().map(Some))
+    let notice = notice.map(|_| last.first()).transpose()?.flatten();
+    Ok(is_done(set, earlier)?.then_some(PasswordChanged { notice }))
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
-use crate::store::mail::outbox::{self, Notice, QueuedMail, queue_notice};
+use crate::store::mail::outbox::{self, Notice, QueuedMail};
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -98,8 +98,6 @@ const RECORD_CHANGE: &str = insert_event! {
     university_id: "NULL", from: "FROM users WHERE id = :user_id AND password_hash = :new_hash",
 };
 
-const QUEUE_NOTICE: &str = queue_notice!("users AS u WHERE u.id = :user_id AND u.password_hash = :new_hash");
-
 /// The same password in another hash, so the version stays.
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
@@ -130,7 +128,6 @@ pub const STATEMENTS: &[&str] = &[
     CHANGE_PASSWORD,
     SELECT_CHANGED,
     RECORD_CHANGE,
-    QUEUE_NOTICE,
     UPGRADE_HASH,
     CONFIRM,
     COUNT_UNCONFIRMED,
@@ -259,7 +256,7 @@ pub async fn change_password(
         reset_known,
     ];
     if let Some(notice) = notice {
-        statements.extend(outbox::notice_statements(of_change(query(QUEUE_NOTICE)), notice, request.now));
+        statements.extend(outbox::notice_statements(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
     let [_, changed, rest @ ..] = results.as_slice() else {
