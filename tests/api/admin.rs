@@ -152,6 +152,8 @@ async fn a_patch_changes_only_the_members_it_names() {
         (json!({"full_name": null}), json!({"full_name": null})),
         (json!({"full_name": "B", "is_active": false}), json!({"full_name": "B", "is_active": false})),
         (json!({"full_name": "C"}), json!({"full_name": "C"})),
+        (json!({"email_verified": true}), json!({"email_verified": true})),
+        (json!({"email_verified": true}), json!({})),
     ];
     for (change, difference) in steps {
         user.as_object_mut().unwrap().extend(difference.as_object().unwrap().clone());
@@ -159,9 +161,11 @@ async fn a_patch_changes_only_the_members_it_names() {
         let is_signed_in = bob.ask("GET /users/me").await.status == 200;
         assert_eq!(is_signed_in, user["is_active"] == true, "{change}");
     }
-    let wrong = r#"PATCH /admin/users/3 {"is_active": null, "full_name": "a\u0000b"}"#;
+    let events = root.all("/admin/audit-events?user_id=3&type=email_verified").await;
+    assert_eq!((events.len(), &events[0]["actor_id"]), (1, &json!(1)), "the second one changed nothing");
+    let wrong = r#"PATCH /admin/users/3 {"is_active": null, "full_name": "a\u0000b", "email_verified": false}"#;
     let faults = root.ask(wrong).await.expect(422).faults();
-    let expected = [("is_active", "type_error"), ("full_name", "value_error")];
+    let expected = [("is_active", "type_error"), ("full_name", "value_error"), ("email_verified", "value_error")];
     assert_eq!(faults, expected.map(|(member, kind)| (member.to_owned(), kind.to_owned())));
 }
 

@@ -22,7 +22,7 @@ pub const PEOPLE: [Person; 6] = [
 ];
 
 /// Caller, status of the success, request without its password. `PUT` and the like take further members.
-const IRREVERSIBLE: [(&str, u16, &str); 17] = [
+const IRREVERSIBLE: [(&str, u16, &str); 18] = [
     ("root", 201, "POST /admin/users/5/password-reset {}"),
     ("root", 204, "DELETE /admin/users/5 {}"),
     ("root", 204, "DELETE /admin/users/3 {}"),
@@ -31,6 +31,7 @@ const IRREVERSIBLE: [(&str, u16, &str); 17] = [
     ("root", 200, r#"PATCH /admin/users/3 {"is_active": false}"#),
     ("root", 200, r#"PATCH /admin/users/2 {"full_name": "Gone", "is_active": false}"#),
     ("root", 200, r#"PATCH /admin/users/1 {"is_active": false}"#),
+    ("root", 200, r#"PATCH /admin/users/5 {"email_verified": true}"#),
     ("root", 201, r#"POST /universities/1/roles {"user_id": 5, "role": "PLATFORM_ADMIN"}"#),
     ("root", 204, "DELETE /universities/1/roles/2 {}"),
     ("root", 204, "DELETE /universities/1/roles/3 {}"),

@@ -21,6 +21,7 @@ pub fn is_recent(auth_time: Option<Timestamp>, now: Timestamp) -> bool {
 pub enum Act {
     EraseUser,
     DisableUser,
+    VerifyAddress,
     ResetPassword,
     EndSessions { is_own: bool },
     GrantRole(Role),
@@ -35,7 +36,11 @@ impl Act {
     #[must_use]
     pub const fn is_irreversible(self, of_administrator: bool) -> bool {
         match self {
-            Self::EraseUser | Self::ResetPassword | Self::ChangeApiKeys | Self::ChangeServiceAccounts => true,
+            Self::EraseUser
+            | Self::VerifyAddress
+            | Self::ResetPassword
+            | Self::ChangeApiKeys
+            | Self::ChangeServiceAccounts => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),
@@ -64,7 +69,7 @@ mod tests {
     #[test]
     fn only_acts_against_administrators_and_for_the_platform_are_irreversible() {
         for of_administrator in [false, true] {
-            for act in [Act::EraseUser, Act::ChangeApiKeys, Act::ChangeServiceAccounts] {
+            for act in [Act::EraseUser, Act::VerifyAddress, Act::ChangeApiKeys, Act::ChangeServiceAccounts] {
                 assert!(act.is_irreversible(of_administrator), "{act:?}");
             }
             assert_eq!(Act::DisableUser.is_irreversible(of_administrator), of_administrator);

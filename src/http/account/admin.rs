@@ -27,7 +27,11 @@ impl FromFields for UserChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
         let is_active = fields.if_named("is_active", Fields::boolean);
         let full_name = fields.if_named("full_name", Fields::full_name);
-        Ok(Self { is_active: is_active?, full_name: full_name? })
+        let proves_address = match fields.if_named("email_verified", Fields::boolean) {
+            Ok(Some(false)) => fields.refuse_value("email_verified", "only true: a proof cannot be taken back"),
+            proves => proves.map(|proves| proves.is_some()),
+        };
+        Ok(Self { is_active: is_active?, full_name: full_name?, proves_address: proves_address? })
     }
 }
 

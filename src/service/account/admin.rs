@@ -38,7 +38,8 @@ pub fn user(viewer: &Viewer, id: UserId) -> Reading<UserDetail> {
     Reading::then(admin::user(id, viewer), |user| user.ok_or(Code::NotFound.into()))
 }
 
-/// Changes a user. Disabling ends all their sessions. Disabling an administrator needs a recent sign-in.
+/// Changes a user. Disabling ends all their sessions. Disabling an administrator, and vouching for an address, need a
+/// recent sign-in.
 ///
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
@@ -50,8 +51,14 @@ pub async fn change(
     change: &UserChange,
     proof: Proof<'_>,
 ) -> Result<UserRow, Error> {
-    if change.is_active == Some(false) {
-        demand(ctx, caller, Act::DisableUser, proof).await?;
+    // The stricter one, if it is both.
+    let act = match (change.proves_address, change.is_active) {
+        (true, _) => Some(Act::VerifyAddress),
+        (false, Some(false)) => Some(Act::DisableUser),
+        (false, Some(true) | None) => None,
+    };
+    if let Some(act) = act {
+        demand(ctx, caller, act, proof).await?;
     }
     let actor = caller.user.id;
     let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {

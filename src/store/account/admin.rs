@@ -29,6 +29,8 @@ pub struct UserChange {
     pub is_active: Option<bool>,
     /// `Some(None)` removes the name.
     pub full_name: Option<Option<FullName>>,
+    /// The administrator vouches for the address. A proof cannot be taken back.
+    pub proves_address: bool,
 }
 
 /// The result of a change.
@@ -73,6 +75,16 @@ const SET_FULL_NAME: &str = concat!(
     ")"
 );
 
+/// Like the name, it stays if the same request fails to disable the user.
+const SET_VERIFIED: &str = concat!(
+    "UPDATE users SET email_verified_at = :now
+     WHERE id = :user_id AND erasure_cursor IS NULL AND :is_requested = 1
+       AND (:requires_inactive = 0 OR is_active = 0) AND email_verified_at IS NULL
+       AND (:requires_inactive = 1 AND :actor_id = :user_id OR ",
+    actor_is_platform_admin!(),
+    ")"
+);
+
 const COUNT_SESSIONS: &str = "SELECT count(*) AS count FROM sessions WHERE user_id = :user_id AND expires_at > :now";
 
 const END_SESSIONS: &str =
@@ -106,6 +118,7 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_USER,
     SET_ACTIVE,
     SET_FULL_NAME,
+    SET_VERIFIED,
     COUNT_SESSIONS,
     END_SESSIONS,
     RECORD_SESSIONS,
@@ -137,7 +150,13 @@ pub async fn change(
     let event_type = if is_disabling { EventType::Disabled } else { EventType::Enabled };
     let name = change.full_name.as_ref().and_then(Option::as_ref);
     // A change that is not requested is a statement that changes nothing: `is_active <> NULL` holds for no row.
-    let [actors, _, _, _, _, _, changed, renamed, users] = store
+    let verify = query(SET_VERIFIED)
+        .bind("now", request.now)
+        .bind("actor_id", actor)
+        .bind("user_id", id)
+        .bind("is_requested", change.proves_address)
+        .bind("requires_inactive", is_disabling);
+    let [actors, _, _, _, _, _, _, _, changed, renamed, verified, users] = store
         .batch([
             grants::select_actor(actor),
             query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active).bind("actor_id", actor),
@@ -150,13 +169,17 @@ pub async fn change(
                 .bind("is_requested", change.full_name.is_some())
                 .bind("requires_inactive", is_disabling),
             record_if_changed(request, Event::of(EventType::ProfileChanged, id).by(actor)),
+            verify,
+            record_if_changed(request, Event::of(EventType::EmailVerified, id).by(actor)),
             recorded(request, event_type),
             recorded(request, EventType::ProfileChanged),
+            recorded(request, EventType::EmailVerified),
             users::select(id),
         ])
         .await?;
     // An administrator that disables their own account is none any more when the batch is executed again.
-    if !audit::is_done(&actors, &changed)? && !audit::is_done(&actors, &renamed)? {
+    let is_done = |recorded| audit::is_done(&actors, recorded);
+    if !is_done(&changed)? && !is_done(&renamed)? && !is_done(&verified)? {
         return Ok(UserChangeOutcome::ActorNotAllowed);
     }
     let user: Option<UserRow> = users.first()?;
