@@ -83,10 +83,11 @@ said = $(if $(filter command,$(origin $1)),$(value $1))
 override EMAIL := $(call said,EMAIL)
 override SERVICE := $(call said,SERVICE)
 override SCOPES := $(call said,SCOPES)
+override UNVERIFIED := $(call said,UNVERIFIED)
 override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
 override SINCE := $(call said,SINCE)
-export EMAIL SERVICE SCOPES REMOTE VERSION SINCE STATE PORT
+export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE STATE PORT
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.

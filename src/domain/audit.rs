@@ -98,6 +98,10 @@ event_types! {
     RoleGranted "role_granted" change;
     /// A role of the user was revoked.
     RoleRemoved "role_removed" change;
+    /// A role was offered to the owner of an address.
+    InvitationCreated "invitation_created" change;
+    /// An invitation was withdrawn.
+    InvitationWithdrawn "invitation_withdrawn" change;
     /// An administrator disabled the account, and all its sessions ended.
     Disabled "disabled" change;
     /// An administrator enabled it again.
@@ -186,7 +190,7 @@ mod tests {
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed \
                       password_changed password_reset password_reset_handed_over email_verified password_change_refused exported deleted deletion_refused \
-                      step_up_refused role_granted role_removed disabled enabled unlocked \
+                      step_up_refused role_granted role_removed invitation_created invitation_withdrawn disabled enabled unlocked \
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \
                       api_key_created api_key_withdrawn service_account_created service_account_changed \

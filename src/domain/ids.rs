@@ -106,6 +106,11 @@ integer_id! {
     MailId
 }
 
+integer_id! {
+    /// Primary key of the table `invitations`, and a part of the links.
+    InvitationId
+}
+
 /// Bits of a drawn id that are random, below those of its time.
 const RANDOM_BITS: u32 = 24;
 /// 2025-01-01T00:00:00Z, in seconds since the Unix epoch.
@@ -130,6 +135,14 @@ impl ApiKeyId {
 
 impl ServiceAccountId {
     /// Draws the id of a new account.
+    #[must_use]
+    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+        Self(drawn(now, bytes))
+    }
+}
+
+impl InvitationId {
+    /// Draws the id of a new invitation.
     #[must_use]
     pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
         Self(drawn(now, bytes))

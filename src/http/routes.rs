@@ -35,7 +35,7 @@ use crate::http::mail::{email, password};
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
-use crate::http::tenant::universities;
+use crate::http::tenant::{invitations, universities};
 
 pub use crate::http::kit::access::{Access, PathResource};
 pub use crate::http::kit::limits::Limits;
@@ -186,6 +186,12 @@ routes! {
         Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::step_up => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
         Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::find => roles::remove;
+
+    GET    "/universities/{id}/invitations" listInvitations
+        Permit(ViewUniversity on University) [Read, Read] reads invitations::list;
+    DELETE "/universities/{id}/invitations/{invitation_id}" withdrawInvitation
+        Permit(ViewUniversity on University) [ChangeRoles, Change] reads invitations::find => invitations::withdraw;
+    POST   "/invitations/accept" acceptInvitation User [Login, Change] => roles::accept;
 
     #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses

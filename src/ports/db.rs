@@ -9,8 +9,8 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
 use crate::domain::ids::{
-    ApiKeyId, CourseId, DepartmentId, EnrollmentId, EventId, GrantId, MailId, ProofId, ServiceAccountId, SessionId,
-    TokenId, UniversityId, UserId,
+    ApiKeyId, CourseId, DepartmentId, EnrollmentId, EventId, GrantId, InvitationId, MailId, ProofId, ServiceAccountId,
+    SessionId, TokenId, UniversityId, UserId,
 };
 use crate::domain::machine::api_key::KeyHash;
 use crate::domain::request_id::RequestId;
@@ -98,6 +98,7 @@ stored_as_integer!(
     EnrollmentId: get,
     EventId: get,
     ApiKeyId: get,
+    InvitationId: get,
     MailId: get,
     ProofId: get,
     ServiceAccountId: get,

@@ -61,6 +61,7 @@ fn the_description_requires_a_token_exactly_where_the_route_table_does() {
             // Operations that also take a password have further reasons for a 401.
             let found = operation["responses"]["401"]["$ref"].as_str().unwrap_or_default();
             let found = found.trim_end_matches("OrWrongPassword").trim_end_matches("OrStepUp");
+            let found = found.trim_end_matches("OrWrongInvitation");
             // The proof of the body, and not the token, is refused.
             let found = found.trim_end_matches("#/components/responses/WrongProof");
             assert_eq!(found, unauthorized, "{method} {path}");

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::machine;
-use crate::support::mail::{ask, planted, settle};
+use crate::support::mail::{ask, planted, settle, with_links};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -72,8 +72,11 @@ ulla   200 GET /universities/1/departments
 ulla   204 DELETE /universities/1/departments/5
 ulla   200 GET /universities/1/roles
 dora   200 GET /universities/1/roles
-ulla   201 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
-ulla   409 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
+ulla   202 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
+ulla   200 GET /universities/1/invitations
+ulla   204 DELETE /universities/1/invitations/{invitation}
+bob    201 POST /invitations/accept {"token": "INVITE_LINK"}
+root   201 POST /universities/1/roles {"user_id": 6, "role": "TA"}
 ulla   204 DELETE /universities/1/roles/7
 ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
 ulla   200 GET /universities/1/courses
@@ -123,7 +126,8 @@ async fn ask_all(world: &World) {
         let (caller, rest) = line.split_once(' ').unwrap();
         let (status, request) = rest.trim_start().split_once(' ').unwrap();
         let visitor = if caller == "anyone" { world.anonymous() } else { world.sign_in(caller).await };
-        visitor.ask(request).await.expect(status.parse().unwrap());
+        let request = with_links(&world.service.db, &world.with_newest(request));
+        visitor.ask(&request).await.expect(status.parse().unwrap());
     }
 }
 

@@ -118,6 +118,7 @@ async fn a_universitys_last_administrator_can_be_disabled_and_then_removed() {
 async fn a_last_administrator_appointed_while_disabled_can_be_removed() {
     let world = World::of(&[("root", "PLATFORM_ADMIN"), ("bob", "")]);
     world.set_active("bob", false);
+    world.verify("bob");
     let root = world.sign_in("root").await;
     let body = r#"{"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}"#;
     let role = root.ask(&format!("POST /universities/1/roles {body}")).await.expect(201).body["id"].take();

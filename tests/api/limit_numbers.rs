@@ -61,7 +61,7 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 const MORE: [(&str, u64); 9] = [
     ("login", 3),
     ("refresh", 2),
-    ("grantRole", 3),
+    ("grantRole", 4),
     ("removeRole", 3),
     ("register", 2),
     ("requestVerification", 3),

@@ -113,11 +113,11 @@ async fn a_caller_that_lost_its_role_concurrently_grants_and_revokes_nothing() {
 
 #[tokio::test]
 async fn a_conflicting_concurrent_write_is_409() {
-    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}"#;
+    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA"}"#;
     let course = r#"POST /universities/1/courses {"title": "N", "code": "N1", "is_public": true}"#;
     for (caller, request, statement, concurrent) in [
         (
-            "ulla",
+            "root",
             grant,
             "INSERT INTO user_university_roles",
             "INSERT INTO user_university_roles (user_id, university_id, role, created_at) VALUES (5, 1, 'TA', 1)",
@@ -150,12 +150,12 @@ async fn a_conflicting_concurrent_write_is_409() {
 
 #[tokio::test]
 async fn concurrently_deleted_rows_are_not_written() {
-    let grant = r#"POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 3}"#;
+    let grant = r#"POST /universities/1/roles {"user_id": 5, "role": "TA", "department_id": 3}"#;
     let erased = "UPDATE users SET erasure_cursor = 0, is_active = 0, email = 'erased:5' WHERE id = 5";
     let no_department = "DELETE FROM departments WHERE id = 3";
     for (caller, request, statement, concurrent, status) in [
-        ("ulla", grant, "INSERT INTO user_university_roles", erased, 404),
-        ("ulla", grant, "INSERT INTO user_university_roles", no_department, 422),
+        ("root", grant, "INSERT INTO user_university_roles", erased, 404),
+        ("root", grant, "INSERT INTO user_university_roles", no_department, 422),
         ("ulla", r#"PATCH /courses/3 {"department_id": 3}"#, "UPDATE courses", no_department, 422),
         ("ulla", r#"PATCH /courses/3 {"title": "N"}"#, "UPDATE courses", "DELETE FROM courses WHERE id = 3", 404),
         ("ulla", "DELETE /courses/3", "DELETE FROM courses", "DELETE FROM courses WHERE id = 3", 404),

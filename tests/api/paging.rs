@@ -8,11 +8,12 @@ use crate::support::contract::{DESCRIPTION, is_built};
 use crate::support::world::{Visitor, World};
 
 /// Every list: the caller, the path, and the table of its items.
-const ALL_LISTS: [(&str, &str, &str); 17] = [
+const ALL_LISTS: [(&str, &str, &str); 18] = [
     ("root", "/universities", "universities"),
     ("root", "/universities/1/departments", "departments"),
     ("root", "/universities/1/roles", "user_university_roles"),
     ("dora", "/universities/1/roles", "user_university_roles"),
+    ("root", "/universities/1/invitations", "invitations"),
     ("root", "/universities/1/courses", "courses"),
     ("anonymous", "/courses", "courses"),
     ("tim", "/courses", "courses"),
@@ -62,6 +63,10 @@ fn add(world: &World, table: &str, number: i64) -> i64 {
         "enrollments" => {
             format!("{user} INSERT INTO enrollments (course_id, user_id, created_at) VALUES (1, {number}, 1)")
         }
+        "invitations" => format!(
+            "INSERT INTO invitations (id, university_id, email, role, invited_by, created_at, expires_at, sent_at, nonce)
+             VALUES ({number}, 1, 'n{number}@example.com', 'TA', 1, 1, 9e15, 1, 1)"
+        ),
         "users" => user,
         "api_keys" => format!(
             "INSERT INTO api_keys (id, user_id, name, permissions, secret_hash, created_at)

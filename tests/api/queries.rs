@@ -27,6 +27,10 @@ fn operations() -> impl Iterator<Item = (String, &'static str, Vec<&'static str>
 async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
     let world = World::of(&[("root", "PLATFORM_ADMIN"), ("sam", "STUDENT@1")]);
     world.enroll("sam", 1);
+    world.service.db.execute(
+        "INSERT INTO invitations (id, university_id, email, role, invited_by, created_at, expires_at, sent_at, nonce)
+         VALUES (1, 1, 'a@example.com', 'TA', 1, 1, 9e15, 1, 1)",
+    );
     let before = world.dump();
     for (method, path, parameters) in operations() {
         if ["/health", "/openapi", "/operator", "/.well-known", "/oauth"].iter().any(|start| path.starts_with(start)) {
@@ -35,6 +39,7 @@ async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
         let (root, sam) = (world.sign_in("root").await, world.sign_in("sam").await);
         let caller = if path.ends_with("/enrollments") && method == "POST" { &sam } else { &root };
         let path = path.replace("{id}", "1").replace("{department_id}", "3").replace("{grant_id}", "1");
+        let path = path.replace("{invitation_id}", "1");
         let value = |name: &str| match name {
             "email" => "a@example.com",
             "is_active" => "true",

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use edge_auth::domain::mail::proof::Purpose;
 use edge_auth::http::routes::{Access, ROUTES};
 
 use crate::rbac_requests::REQUESTS;
 use crate::support::contract::is_built;
-use crate::support::world::{Person, World};
+use crate::support::mail::planted_invitation;
+use crate::support::world::{Person, World, address};
 
 /// The callers. A digit narrows a role to a department of university 1; the resources are in department 1 or in
 /// none.
@@ -72,15 +74,18 @@ createDepartment                 401 403 404 404 403 403 403 403 403 403 403 403
 deleteDepartment                 401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
 
 listRoles                        401 403 404 404 403 403 403 403 403 403 403 403 403 200 200 200 404 404 404 404 404 200
-grantRole STUDENT@1              401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
-grantRole STUDENT@1/1            401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
-grantRole TA@1                   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
-grantRole TA@1/1                 401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
-grantRole INSTRUCTOR@1           401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
-grantRole INSTRUCTOR@1/1         401 403 404 404 403 403 403 403 403 403 403 403 403 201 403 201 404 404 404 404 404 201
-grantRole DEPARTMENT_ADMIN@1/1   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
-grantRole UNIVERSITY_ADMIN@1     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 201 404 404 404 404 404 201
-grantRole PLATFORM_ADMIN         401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 201
+listInvitations                  401 403 404 404 403 403 403 403 403 403 403 403 403 200 200 200 404 404 404 404 404 200
+withdrawInvitation               401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
+acceptInvitation                 401 403 201 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403
+grantRole STUDENT@1              401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 202 404 404 404 404 404 202
+grantRole STUDENT@1/1            401 403 404 404 403 403 403 403 403 403 403 403 403 202 403 202 404 404 404 404 404 202
+grantRole TA@1                   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 202 404 404 404 404 404 202
+grantRole TA@1/1                 401 403 404 404 403 403 403 403 403 403 403 403 403 202 403 202 404 404 404 404 404 202
+grantRole INSTRUCTOR@1           401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 202 404 404 404 404 404 202
+grantRole INSTRUCTOR@1/1         401 403 404 404 403 403 403 403 403 403 403 403 403 202 403 202 404 404 404 404 404 202
+grantRole DEPARTMENT_ADMIN@1/1   401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 202 404 404 404 404 404 202
+grantRole UNIVERSITY_ADMIN@1     401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 202 404 404 404 404 404 202
+grantRole PLATFORM_ADMIN         401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 403 404 404 404 404 404 202
 removeRole STUDENT@1             401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
 removeRole STUDENT@1/1           401 403 404 404 403 403 403 403 403 403 403 403 403 204 403 204 404 404 404 404 404 204
 removeRole TA@1                  401 403 404 404 403 403 403 403 403 403 403 403 403 403 403 204 404 404 404 404 404 204
@@ -158,6 +163,14 @@ fn filled(world: &World, request: &str) -> String {
             &world.service.db.one::<i64>("SELECT coalesce(max(id), 1) FROM sessions").to_string(),
         );
     }
+    if request.contains("{invitation}") {
+        planted_invitation(&world.service.db, Purpose::Invite, "else@example.com", "TA");
+        request = request.replace("{invitation}", "1");
+    }
+    if request.contains("INVITE_LINK") {
+        let token = planted_invitation(&world.service.db, Purpose::InviteHandOver, &address("new"), "TA");
+        request = request.replace("INVITE_LINK", &token);
+    }
     request
 }
 
@@ -166,7 +179,7 @@ fn filled(world: &World, request: &str) -> String {
 fn budget(operation: &str) -> u64 {
     match operation {
         "getCurrentUser" => 1,
-        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" => 3,
+        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" | "acceptInvitation" => 3,
         _ => 2,
     }
 }
@@ -194,8 +207,9 @@ async fn check(line: &str, caller: &str, status: u16) {
         world.sign_in(caller).await
     };
     world.set_active("off", false);
+    let request = request(&world, line);
     let before = world.dump();
-    let reply = visitor.ask(&request(&world, line)).await;
+    let reply = visitor.ask(&request).await;
     assert_eq!(reply.status, status, "{line}, asked by {caller}: {reply:?}");
     assert_eq!(reply.body["error"]["code"].as_str(), code(status, caller), "{line}, asked by {caller}");
     let operation = line.split(' ').next().unwrap();

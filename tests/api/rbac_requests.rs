@@ -20,6 +20,9 @@ listDepartments         GET /universities/1/departments
 createDepartment        POST /universities/1/departments {"name": "New"}
 deleteDepartment        DELETE /universities/1/departments/3
 listRoles               GET /universities/1/roles
+listInvitations         GET /universities/1/invitations
+withdrawInvitation      DELETE /universities/1/invitations/{invitation}
+acceptInvitation        POST /invitations/accept {"token": "INVITE_LINK"}
 listUniversityCourses   GET /universities/1/courses
 createCourse            POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
 createCourse in 1       POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true, "department_id": 1}

@@ -29,6 +29,7 @@ fn give_bob_roles(world: &World, universities: &[i64], number: i64) {
 #[tokio::test]
 async fn a_user_has_at_most_twenty_roles_per_university() {
     let world = World::of(&PEOPLE);
+    world.verify("bob");
     let ulla = world.sign_in("ulla").await;
     give_bob_roles(&world, &[1], 19);
     let last = ulla.ask(&grant("STUDENT")).await.expect(201).body;
@@ -47,6 +48,7 @@ async fn a_user_has_at_most_twenty_roles_per_university() {
 #[tokio::test]
 async fn a_user_has_at_most_two_hundred_roles() {
     let world = World::of(&PEOPLE);
+    world.verify("bob");
     give_bob_roles(&world, &[11, 12, 13, 14, 15, 16, 17, 18, 19], 20);
     give_bob_roles(&world, &[20], 19);
     let root = world.sign_in("root").await;

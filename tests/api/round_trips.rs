@@ -78,6 +78,9 @@ const OPERATIONS: &str = r#"
 1 listRoles         ulla     GET /universities/1/roles
 1 listRoles         dora     GET /universities/1/roles
 2 grantRole         ulla     POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}
+2 withdrawInvitation ulla    DELETE /universities/1/invitations/{invitation}
+1 listInvitations   ulla     GET /universities/1/invitations
+3 acceptInvitation  bob      POST /invitations/accept {"token": "INVITE_LINK"}
 2 removeRole        ulla     DELETE /universities/1/roles/5
 1 listUniversityCourses stu  GET /universities/1/courses
 2 createCourse      ulla     POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}

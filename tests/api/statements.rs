@@ -12,7 +12,7 @@ use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, verificat
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
-use edge_auth::store::tenant::{departments, universities};
+use edge_auth::store::tenant::{departments, invitations, inviting, universities};
 use edge_auth::store::{audit, keys, session};
 
 use crate::support::sqlite::Sqlite;
@@ -63,6 +63,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("audit/list", audit::list::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
     ("opening", opening::STATEMENTS),
+    ("tenant/invitations", invitations::STATEMENTS),
+    ("tenant/inviting", inviting::STATEMENTS),
     ("universities", universities::STATEMENTS),
     ("users", users::STATEMENTS),
 ];

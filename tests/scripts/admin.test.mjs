@@ -12,11 +12,11 @@ import { assertDone, assertGaveUp, contents, make, migratedFolders, serviceOn } 
 
 const migrated = migratedFolders();
 
-/** A service with a database of its own, and `admin(EMAIL)` on it. */
+/** A service with a database of its own, and `admin(EMAIL)` on it, for addresses that are not verified. */
 async function start(t) {
   const STATE = migrated(t);
   const service = await serviceOn(t, STATE);
-  return { STATE, service, admin: (EMAIL) => make("admin", { STATE, EMAIL }) };
+  return { STATE, service, admin: (EMAIL) => make("admin", { STATE, EMAIL, UNVERIFIED: "yes" }) };
 }
 
 const disable = (service, { id }) => rows(service.db, "UPDATE users SET is_active = 0 WHERE id = ?1", id);
@@ -30,12 +30,16 @@ test("a registered user becomes an administrator of the platform, once", async (
   const label = `${ada.user.email} (user ${ada.id})`;
 
   const where = `in the local database in ${STATE}`;
+  const [{ created_at: createdAt }] = await rows(service.db, "SELECT created_at FROM users WHERE id = ?1", ada.id);
+  const state = `${label} was registered at ${new Date(createdAt).toISOString()}. The address is not verified.`;
   assert.deepEqual(assertDone(await admin(ada.user.email)), [
+    state,
     `${label} is an administrator of the platform now, ${where}.`,
   ]);
   assert.equal(await usersSeenBy(ada), 200, "from the next request on");
   const before = await contents(service.db);
   assert.deepEqual(assertDone(await admin(ada.user.email)), [
+    state,
     `${label} was an administrator of the platform already, ${where}.`,
   ]);
   assert.deepEqual(await contents(service.db), before);
@@ -44,6 +48,24 @@ test("a registered user becomes an administrator of the platform, once", async (
   assert.deepEqual(grants, [{ user_id: ada.id, university_id: null, role: "PLATFORM_ADMIN" }]);
   const events = (await eventsOf(service.db, ada.id)).filter(({ type }) => type === "role_granted");
   assert.deepEqual(events.map(({ reason, actor_id: actor }) => [reason, actor]), [["PLATFORM_ADMIN", null]]);
+});
+
+test("an account whose address is not verified is made an administrator only on demand", async (t) => {
+  const { STATE, service } = await start(t);
+  const { id, user } = await signUp(service);
+  const before = await contents(service.db);
+  for (const said of [{}, { UNVERIFIED: "no" }, { UNVERIFIED: "true" }]) {
+    const line = assertGaveUp(await make("admin", { STATE, EMAIL: user.email, ...said }));
+    assert.match(line, /was registered at 20..-.*Z and has not verified the address: anyone may have registered it\./);
+    assert.match(line, /or add UNVERIFIED=yes if the account is yours\.$/);
+  }
+  const exported = await make("admin", { STATE, EMAIL: user.email }, { UNVERIFIED: "yes" });
+  assert.match(assertGaveUp(exported), /has not verified the address/, "only make's own command line counts");
+  assert.deepEqual(await contents(service.db), before);
+  await rows(service.db, "UPDATE users SET email_verified_at = 1 WHERE id = ?1", id);
+  const lines = assertDone(await make("admin", { STATE, EMAIL: user.email }));
+  assert.match(lines[0], /The address is verified\.$/);
+  assert.match(lines[1], /is an administrator of the platform now/);
 });
 
 test("a service account is made with a key that works, and that is in no row", async (t) => {
@@ -74,7 +96,7 @@ test("an address is compared as the service stores it", async (t) => {
   ];
   for (const [registered, given] of spellings) {
     const { id } = await signUp(service, { ...newUser(), email: registered });
-    const [line] = assertDone(await admin(given));
+    const [, line] = assertDone(await admin(given));
     assert.match(line, new RegExp(`\\(user ${id}\\) is an administrator of the platform now`));
   }
   assert.deepEqual(await administrators(service.db, "PLATFORM_ADMIN"), [1, 2, 3, 4]);
@@ -159,8 +181,8 @@ test("a user with the maximum of roles gets no other", async (t) => {
   await rows(service.db, roles, id);
   assert.match(assertGaveUp(await admin(user.email)), /has 200 roles in .*: take one away first\.$/);
   await rows(service.db, "DELETE FROM user_university_roles WHERE university_id = 7");
-  assert.match(assertDone(await admin(user.email))[0], /is an administrator of the platform now/);
-  assert.match(assertDone(await admin(user.email))[0], /was an administrator of the platform already/);
+  assert.match(assertDone(await admin(user.email))[1], /is an administrator of the platform now/);
+  assert.match(assertDone(await admin(user.email))[1], /was an administrator of the platform already/);
 });
 
 test("without tables it says how to make them, and that works", async (t) => {

@@ -10,7 +10,7 @@ import { assertDone, assertGaveUp, environment, make, run } from "./support/make
 import { answer, standIn } from "./support/stand-in.mjs";
 
 const EMAIL = "ada@example.com";
-const GRANTED = answer([{ id: 1 }], [], [{ id: 7, is_active: 1, is_administrator: 1 }]);
+const GRANTED = answer([{ id: 1 }], [], [{ id: 7, is_active: 1, is_administrator: 1, created_at: 1, email_verified_at: 2 }]);
 const EMPTY = answer([], [], []);
 /** Everything in a shell's environment that could choose a database. */
 const EXPORTED = { REMOTE: "production", CLOUDFLARE_ENV: "production" };

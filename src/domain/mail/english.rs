@@ -1,7 +1,7 @@
 //! The letters in English. Another language is another file with this function.
 
 use crate::domain::mail::letter::Part::{Code, Link, Paragraph};
-use crate::domain::mail::letter::{Letter, Message, Part, Proofs};
+use crate::domain::mail::letter::{Letter, Message, Part, Proofs, without_links};
 use crate::domain::time::Timestamp;
 
 /// Writes a letter of the service with this name.
@@ -37,6 +37,24 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 )),
                 Paragraph("Was it you? Then there is nothing to do. If not, choose a new password at once:".to_owned()),
                 Link((*reset_page).to_owned()),
+            ],
+        ),
+        Letter::Invitation { role, university, link } => Message::of(
+            format!("An invitation at {app_name}"),
+            &[
+                Paragraph(format!(
+                    "You are invited at {app_name}, to this university: {}. Your role there: {}. Accept it here:",
+                    without_links(university),
+                    role.to_lowercase().replace('_', " ")
+                )),
+                Link(link.expose().to_owned()),
+                Paragraph(
+                    "The link is valid for 7 days. You need an account with this address, or register one.".to_owned(),
+                ),
+                Paragraph(
+                    "You did not expect it? Then do nothing: an invitation that is not accepted has no effect."
+                        .to_owned(),
+                ),
             ],
         ),
     }
@@ -101,6 +119,24 @@ Was it you? Then there is nothing to do. If not, choose a new password at once:
 https://login.example.com/reset
 ";
         assert_eq!(write(&letter, "Example").text, text);
+    }
+
+    #[test]
+    fn an_invitation_names_role_and_university_without_links() {
+        let link = Secret::new("https://login.example.com/invite#token=1.ab");
+        let university = "St. John's (win at https://evil.example.com/x, mail a@b.co)";
+        let message = write(&Letter::Invitation { role: "UNIVERSITY_ADMIN", university, link: &link }, "Example");
+        assert_eq!(message.subject, "An invitation at Example");
+        let text = "You are invited at Example, to this university: St. John's (win at https   evil example com x, mail a b co). Your role there: university admin. Accept it here:
+
+https://login.example.com/invite#token=1.ab
+
+The link is valid for 7 days. You need an account with this address, or register one.
+
+You did not expect it? Then do nothing: an invitation that is not accepted has no effect.
+";
+        assert_eq!(message.text, text);
+        assert_eq!(message.html.matches("href").count(), 1);
     }
 
     #[test]

@@ -15,11 +15,13 @@ pub enum Kind {
     Reset,
     /// Tells that the password was changed.
     PasswordChanged,
+    /// Offers a role to the owner of an address.
+    Invitation,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 3] = [Self::Verify, Self::Reset, Self::PasswordChanged];
+    pub const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::PasswordChanged, Self::Invitation];
 
     /// The name, as stored and logged.
     #[must_use]
@@ -28,6 +30,7 @@ impl Kind {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::PasswordChanged => "password_changed",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -51,6 +54,15 @@ pub enum Letter<'a> {
         at: Timestamp,
         /// The page on which the owner gets a new password.
         reset_page: &'a str,
+    },
+    /// The letter of [`Kind::Invitation`].
+    Invitation {
+        /// The name of the role.
+        role: &'a str,
+        /// The name of the university, as its administrators wrote it.
+        university: &'a str,
+        /// The whole link, with its token.
+        link: &'a Secret,
     },
 }
 
@@ -115,6 +127,18 @@ impl Part {
             Self::Code(code) => format!("<p><strong><code>{}</code></strong></p>", escaped(code)),
         }
     }
+}
+
+/// A name that users chose, without anything that a mail program would turn into a link.
+#[must_use]
+pub fn without_links(name: &str) -> String {
+    let next = name.chars().skip(1).map(Some).chain([None]);
+    let is_kept = |c: char, next: Option<char>| match c {
+        // An abbreviation, as in `St. John's`.
+        '.' => next.is_none_or(char::is_whitespace),
+        c => !matches!(c, ':' | '/' | '\\' | '@'),
+    };
+    name.chars().zip(next).map(|(c, next)| if is_kept(c, next) { c } else { ' ' }).collect()
 }
 
 /// Text for an element or an attribute in quotes.

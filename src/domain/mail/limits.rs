@@ -2,10 +2,13 @@
 //! (`store/mail/counts.rs`).
 
 use crate::domain::account::email::Email;
-use crate::domain::ids::hex;
+use crate::domain::ids::{UniversityId, hex};
 use crate::domain::limits::throttle::HashKey;
 use crate::domain::mail::proof::Purpose;
 use crate::domain::time::{DAY, HOUR, MINUTE};
+
+/// Mails with invitations of one university in a day at most.
+const MAX_INVITATION_MAILS: i64 = 200;
 
 /// One count of mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,14 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
         count("asker", &["mail by", network], HOUR, 100, 0),
         count("all", &[], HOUR, (per_hour / 4).max(1), 0),
     ]
+}
+
+/// The counts of a mail with an invitation: 200 a day of one university, and 20 a day to one address.
+#[must_use]
+pub fn invitation_counts(key: &HashKey, email: &Email, university_id: UniversityId) -> [Count; 2] {
+    let count = |key, max| Count { key, window_seconds: DAY, max, pause_seconds: 0, has_classes: false };
+    let tag = hex(key.hash(&["mail", email.as_str()]).get(..16).unwrap_or_default());
+    [count(format!("university/{university_id}"), MAX_INVITATION_MAILS), count(format!("address/invitation/{tag}"), 20)]
 }
 
 /// The key of a row that every request of this network writes, so that a refused one commits, too. Networks share 256 rows.

@@ -33,6 +33,10 @@ pub enum Purpose {
     Reset,
     /// A new password, by a link that an administrator hands over. It proves nothing about the address.
     HandOver,
+    /// A role, by a mail, which proves the address, too. Its row is an invitation.
+    Invite,
+    /// A role, by a link that an administrator hands over. It proves nothing about the address.
+    InviteHandOver,
 }
 
 impl Purpose {
@@ -43,6 +47,8 @@ impl Purpose {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::HandOver => "hand_over",
+            Self::Invite => "invitation",
+            Self::InviteHandOver => "invitation_hand_over",
         }
     }
 
@@ -52,6 +58,7 @@ impl Purpose {
         match self {
             Self::Verify => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
+            Self::Invite | Self::InviteHandOver => 7 * DAY,
         }
     }
 }

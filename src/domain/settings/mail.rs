@@ -21,6 +21,8 @@ pub struct MailSettings {
     pub verify_page: String,
     /// The page that a link to a new password opens.
     pub reset_page: String,
+    /// The page that the link of an invitation opens.
+    pub invite_page: String,
     /// A registration sends a mail to confirm the address.
     pub verifies_addresses: bool,
     /// Mails that strangers can ask for in an hour.
@@ -45,6 +47,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         });
         let verify_page = self.optional("VERIFY_URL", page_url);
         let reset_page = self.optional("RESET_URL", page_url);
+        let invite_page = self.optional("INVITE_URL", page_url);
         let per_hour = self.or("MAIL_PER_HOUR", Some(1000), |text| integer(text, 1, 10_000_000));
         let provider = provider?;
         let Some(provider) = provider else {
@@ -62,6 +65,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             from: from?,
             verify_page: page(verify_page, "/verify")?,
             reset_page: page(reset_page, "/reset")?,
+            invite_page: page(invite_page, "/invite")?,
             verifies_addresses: verifies_addresses?.unwrap_or(true),
             per_hour: per_hour?,
             app_name: app_name.to_owned(),
@@ -114,6 +118,7 @@ mod tests {
             ("EMAIL_VERIFICATION", "required"),
             ("VERIFY_URL", "http://app.example.com"),
             ("RESET_URL", "https://app.example.com/#a"),
+            ("INVITE_URL", "invite"),
             ("MAIL_PER_HOUR", "0"),
         ] {
             assert!(with(&[(name, value)]).unwrap_err().contains(&name), "{name}={value}");

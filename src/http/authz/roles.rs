@@ -7,6 +7,7 @@ use crate::domain::authz::{Permission, Reach, Role};
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
+use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, OptionalJsonBody, json, no_content};
 use crate::http::kit::context::{Bearer, Calling, Configured, SignedIn, Viewing};
@@ -16,16 +17,19 @@ use crate::http::kit::path::Id;
 use crate::http::kit::query::{PageBody, Paging};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
+use crate::http::tenant::invitations::{InvitationBody, InvitedBody};
 use crate::ports::DbError;
 use crate::service;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::check;
 use crate::service::authz::check::Check;
 use crate::service::authz::roles;
-use crate::service::authz::roles::GrantRole;
+use crate::service::authz::roles::{GrantRole, Granted};
 use crate::service::authz::step_up::{SignInAge, sign_in_age};
+use crate::service::tenant::invitations;
 use crate::store::authz::granting::Grantee;
 use crate::store::authz::grants::GrantRow;
+use crate::store::tenant::invitations::InvitationRow;
 
 impl FromFields for GrantRole {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
@@ -54,6 +58,15 @@ fn read_grantee(fields: &mut Fields) -> Result<Grantee, Invalid> {
         (None, Some(email)) => Ok(Grantee::Email(email)),
         (None, None) => fields.refuse_missing("user_id"),
         (Some(_), Some(_)) => fields.refuse_value("email", "either user_id or email, not both"),
+    }
+}
+
+/// The body of an acceptance.
+pub(in crate::http) struct Acceptance(Secret);
+
+impl FromFields for Acceptance {
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        fields.string("token").map(|token| Self(Secret::new(token)))
     }
 }
 
@@ -125,6 +138,16 @@ pub(in crate::http) fn list(
     })
 }
 
+fn granted(row: &GrantRow) -> Result<Response, Refusal> {
+    let body = GrantBody::new(row).map_err(service::Error::from)?;
+    Ok(json(201, &body))
+}
+
+/// The response to a grant that waits for the owner of the address.
+fn invited(row: &InvitationRow, token: Option<&Secret>) -> Response {
+    json(202, &InvitedBody { invitation: InvitationBody::new(row, token) })
+}
+
 /// The plan of the grant.
 pub(in crate::http) fn step_up((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<SignInAge> {
     sign_in_age(&configured.service(), subject, None)
@@ -137,9 +160,19 @@ pub(in crate::http) async fn grant(
     Fetched(age): Fetched<SignInAge>,
     JsonBody(body): JsonBody<WithPassword<GrantRole>>,
 ) -> Result<Response, Refusal> {
-    let row = roles::grant(&configured.service(), &caller, university_id, &body.body, body.proof(&age)).await?;
-    let body = GrantBody::new(&row).map_err(service::Error::from)?;
-    Ok(json(201, &body))
+    match roles::grant(&configured.service(), &caller, university_id, &body.body, body.proof(&age)).await? {
+        Granted::Role(row) => granted(&row),
+        Granted::Invitation { row, token } => Ok(invited(&row, token.as_ref())),
+    }
+}
+
+pub(in crate::http) async fn accept(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    JsonBody(Acceptance(token)): JsonBody<Acceptance>,
+) -> Result<Response, Refusal> {
+    let row = invitations::accept(&configured.service(), &caller, &token).await?;
+    granted(&row)
 }
 
 /// The plan of the removal.

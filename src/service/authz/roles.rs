@@ -1,22 +1,31 @@
 //! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1, and 1 more if a
 //! password stands for a recent sign-in; listing none.
 
+use crate::domain::account::email::Email;
 use crate::domain::authz::step_up::Act;
 use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, is_narrowed};
-use crate::domain::ids::{DepartmentId, GrantId, UniversityId};
+use crate::domain::ids::{DepartmentId, GrantId, InvitationId, MailId, ProofId, UniversityId, UserId};
+use crate::domain::mail::limits;
+use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
+use crate::domain::secret::Secret;
+use crate::domain::time::HOUR;
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::admission::{Reading, demand_permission};
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
+use crate::service::mail::outbox::send_behind_response;
 use crate::service::{Context, Error};
 use crate::store::authz::granting;
-use crate::store::authz::granting::{GrantOutcome, Grantee, Grantor, NewGrant};
+use crate::store::authz::granting::{GrantOutcome, Grantee, Granting, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
 use crate::store::authz::removal::{self, RoleRemovalOutcome};
 use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
+use crate::store::tenant::invitations::InvitationRow;
+use crate::store::tenant::inviting;
+use crate::store::tenant::inviting::{InvitationOutcome, NewInvitation};
 
 /// A role to be granted.
 pub struct GrantRole {
@@ -45,19 +54,33 @@ pub fn list(viewer: &Viewer, university_id: UniversityId, page: PageRequest) -> 
     })
 }
 
-/// Grants a role. The table of permissions says which roles the caller may grant, and where. `PLATFORM_ADMIN` needs a
-/// recent sign-in.
+/// The result of granting a role.
+pub enum Granted {
+    /// The role is granted.
+    Role(Box<GrantRow>),
+    /// The owner of the address is invited.
+    Invitation {
+        /// The invitation, new or made again.
+        row: Box<InvitationRow>,
+        /// The text of its link, in a deployment that sends no mail.
+        token: Option<Secret>,
+    },
+}
+
+/// Grants a role, or invites the owner of an address to it. The table of permissions says which roles the caller may grant,
+/// and where. `PLATFORM_ADMIN` needs a recent sign-in.
 ///
 /// # Errors
 /// `FORBIDDEN`; `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `VALIDATION_ERROR` for a department that the university does not have; `NOT_FOUND` for an unknown
-/// user; `CONFLICT` when the user has the role already, or too many roles; [`Error`] otherwise.
+/// id; `CONFLICT` when the user has the role already, or too many roles, or the university too many invitations;
+/// `RATE_LIMITED` after too many mails; [`Error`] otherwise.
 pub async fn grant(
     ctx: &Context<'_>,
     caller: &Caller,
     university_id: UniversityId,
     command: &GrantRole,
     proof: Proof<'_>,
-) -> Result<GrantRow, Error> {
+) -> Result<Granted, Error> {
     let role = command.role;
     let resource = Resource::within(university_id, command.department_id);
     let allowed = demand_permission(ctx, caller, Permission::GrantRole(role), &resource).await?;
@@ -65,8 +88,51 @@ pub async fn grant(
     demand(ctx, caller, Act::GrantRole(role), proof).await?;
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
-    let granted = granting::grant(ctx.store, &command.grantee, new, grantor, ctx.request).await?;
-    let row = match granted {
+    let granting = Granting { grantee: &command.grantee, new, grantor, invitation: None };
+    let Grantee::Email(email) = &command.grantee else {
+        let outcome = granting::grant(ctx.store, granting, ctx.request).await?;
+        return granted(outcome, caller.user.id).map(|row| Granted::Role(Box::new(row)));
+    };
+    invite(ctx, granting, university_id, email).await
+}
+
+/// Grants a role by address, or invites its owner.
+async fn invite(
+    ctx: &Context<'_>,
+    granting: Granting<'_>,
+    university_id: UniversityId,
+    email: &Email,
+) -> Result<Granted, Error> {
+    let purpose = if ctx.settings.mail.is_some() { Purpose::Invite } else { Purpose::InviteHandOver };
+    let counts = limits::invitation_counts(ctx.request.key, email, university_id);
+    let mail_id = MailId::from_random(ctx.random()?);
+    let new = NewInvitation {
+        id: InvitationId::draw(ctx.now(), ctx.random()?),
+        university_id,
+        email,
+        expires_at: ctx.now().plus_seconds(purpose.link_seconds()),
+        mail: (purpose == Purpose::Invite).then_some((mail_id, &counts)),
+    };
+    match inviting::grant_or_invite(ctx.store, granting, new, ctx.request).await? {
+        InvitationOutcome::Direct(outcome) => {
+            granted(outcome, granting.grantor.id).map(|row| Granted::Role(Box::new(row)))
+        }
+        InvitationOutcome::Invited(row, mail) => {
+            tracing::info!(target: "app.authz", actor_id = granting.grantor.id.get(), invitation_id = row.id.get(), "Invited");
+            send_behind_response(ctx, mail);
+            let is_handed_over = purpose == Purpose::InviteHandOver;
+            let id = ProofId::new(row.id.get()).filter(|_| is_handed_over);
+            let token = id.map(|id| ProofKeys::derive(&ctx.settings.secret_keys).link(purpose, id));
+            Ok(Granted::Invitation { row, token })
+        }
+        InvitationOutcome::TooManyPending => Err(Error::Refused(Problem::conflict("Too many pending invitations"))),
+        InvitationOutcome::TooManyMails => Err(Error::Refused(Problem::rate_limited(HOUR * 1000))),
+    }
+}
+
+/// The new grant, or the refusal.
+pub(in crate::service) fn granted(outcome: GrantOutcome, actor: UserId) -> Result<GrantRow, Error> {
+    let row = match outcome {
         GrantOutcome::Granted(row) => row,
         GrantOutcome::NoSuchUser | GrantOutcome::NoSuchUniversity => return Err(Code::NotFound.into()),
         GrantOutcome::NoSuchDepartment => return Err(no_such_department()),
@@ -74,12 +140,12 @@ pub async fn grant(
         GrantOutcome::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
         GrantOutcome::NotAllowed => return Err(Code::Forbidden.into()),
     };
-    let (user_id, actor_id) = (row.user_id.get(), caller.user.id.get());
+    let (user_id, actor_id, role) = (row.user_id.get(), actor.get(), row.grant()?.role);
     tracing::info!(target: "app.authz", user_id, actor_id, role = role.as_str(), grant_id = row.id.get(), "Role granted");
     Ok(row)
 }
 
-fn grantor(caller: &Caller, allowed: AllowedBy) -> Grantor {
+pub(in crate::service) fn grantor(caller: &Caller, allowed: AllowedBy) -> Grantor {
     let may_name_any_user = caller.may(Permission::Administer, &Resource::default()).is_ok();
     Grantor { id: caller.user.id, allowed_by: allowed.grant_id(), may_name_any_user }
 }

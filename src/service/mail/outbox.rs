@@ -110,6 +110,12 @@ impl Sending {
                 let letter = Letter::PasswordChanged { at: mail.created_at, reset_page: &settings.reset_page };
                 english::write(&letter, app_name)
             }
+            Kind::Invitation => {
+                let (role, university) = mail.invitation.as_deref()?.split_once(' ')?;
+                let link = self.keys.link(Purpose::Invite, mail.proof_id?);
+                let link = Secret::new(format!("{}#token={}", settings.invite_page, link.expose()));
+                english::write(&Letter::Invitation { role, university, link: &link }, app_name)
+            }
         })
     }
 }

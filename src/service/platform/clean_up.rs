@@ -13,6 +13,7 @@ use crate::store::account::erasure;
 use crate::store::account::user_data::OWNED;
 use crate::store::mail::counts::MAIL_COUNTS;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
+use crate::store::tenant::invitations::INVITATIONS;
 
 /// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of
 /// the erasures and the walks.
@@ -20,7 +21,7 @@ const MAX_ERASURE_STEPS: usize = 17;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
-    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS])
+    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS, &INVITATIONS])
 }
 
 /// Rows that one run removed.

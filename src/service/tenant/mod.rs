@@ -1,3 +1,4 @@
 //! Use cases of universities and departments.
 
+pub mod invitations;
 pub mod universities;

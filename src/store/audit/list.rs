@@ -195,6 +195,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::Deleted
         | EventType::RoleGranted
         | EventType::RoleRemoved
+        | EventType::InvitationCreated
+        | EventType::InvitationWithdrawn
         | EventType::Disabled
         | EventType::Enabled
         | EventType::Unlocked

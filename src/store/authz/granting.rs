@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
-use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
-use crate::ports::{DbError, Statement, query};
+use crate::domain::ids::{DepartmentId, GrantId, InvitationId, UniversityId, UserId};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
@@ -36,8 +36,27 @@ pub struct Grantor {
 pub enum Grantee {
     /// The id of a user.
     Id(UserId),
-    /// The e-mail address of an account.
+    /// The e-mail address of an account. An unproven address names none, and one without a role in the university only if
+    /// the grantor may name any user.
     Email(Email),
+    /// The account that the same batch adds: the salt makes the hash unique.
+    New {
+        /// The e-mail address of the account.
+        email: Email,
+        /// The hash of the password.
+        password_hash: String,
+    },
+}
+
+/// A request to grant a role.
+#[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "the types say it")]
+pub struct Granting<'a> {
+    pub grantee: &'a Grantee,
+    pub new: NewGrant,
+    pub grantor: Grantor,
+    /// The invitation that the grantee accepts.
+    pub invitation: Option<InvitationId>,
 }
 
 /// A role to be granted.
@@ -53,7 +72,7 @@ pub struct NewGrant {
 pub enum GrantOutcome {
     /// The grant was added.
     Granted(GrantRow),
-    /// There is no such user, or the grantor may not name the user by id.
+    /// There is no such user, or the grantor may not name the user by id, or the address names none.
     NoSuchUser,
     /// The university was deleted concurrently.
     NoSuchUniversity,
@@ -63,7 +82,7 @@ pub enum GrantOutcome {
     Exists,
     /// The user has [`MAX_GRANTS`] already, or [`MAX_GRANTS_HERE`].
     TooMany,
-    /// The grantor's right was revoked concurrently.
+    /// The grantor's right was revoked concurrently, or the invitation is no longer valid.
     NotAllowed,
 }
 
@@ -80,7 +99,7 @@ macro_rules! is_allowed {
         )
     };
 }
-pub(in crate::store::authz) use is_allowed;
+pub(in crate::store) use is_allowed;
 
 /// A grant to a user in the university of the request. `coalesce` matches the index `roles_once`; without it the
 /// statement would read all roles of the university.
@@ -94,21 +113,29 @@ macro_rules! roles_here {
         )
     };
 }
+pub(in crate::store) use roles_here;
 
-/// The user `u` is the grantee. An id matches only a user with a role in the university already, unless the grantor may
-/// name any user.
+/// The user `u` is the grantee. An id and a proven address match only a user with a role in the university already, unless
+/// the grantor may name any user. An unproven address matches none: a stranger may have registered it.
 macro_rules! is_grantee {
     () => {
         concat!(
             "u.erasure_cursor IS NULL AND (
-                 u.email = :email
+                 u.email = :email AND (
+                     u.password_hash = :password_hash
+                     OR :password_hash IS NULL AND u.email_verified_at IS NOT NULL
+                         AND (:may_name_any_user = 1 OR EXISTS (SELECT 1 FROM ",
+            $crate::store::authz::granting::roles_here!("u.id"),
+            "))
+                 )
                  OR u.id = :user_id AND (:may_name_any_user = 1 OR EXISTS (SELECT 1 FROM ",
-            roles_here!(":user_id"),
+            $crate::store::authz::granting::roles_here!(":user_id"),
             "))
              )"
         )
     };
 }
+pub(in crate::store) use is_grantee;
 
 macro_rules! university_exists {
     () => {
@@ -122,6 +149,16 @@ macro_rules! department_exists {
           OR EXISTS (SELECT 1 FROM departments WHERE university_id = :university_id AND id = :department_id))"
     };
 }
+pub(in crate::store) use department_exists;
+
+/// The invitation is valid, for the address of the user `u`, if there is one.
+macro_rules! invitation_holds {
+    () => {
+        "(:invitation_id IS NULL OR EXISTS (
+             SELECT 1 FROM invitations AS i WHERE i.id = :invitation_id AND i.expires_at > :now AND i.email = u.email
+         ))"
+    };
+}
 
 /// An insert that conflicts would use up an id, so a second execution of the batch does not try. The same holds for every table with
 /// consecutive ids.
@@ -132,6 +169,8 @@ const INSERT_GRANT: &str = concat!(
     is_grantee!(),
     " AND ",
     is_allowed!(":allowed_by"),
+    " AND ",
+    invitation_holds!(),
     " AND (SELECT count(*) FROM user_university_roles WHERE user_id = u.id) < :max_grants
        AND (SELECT count(*) FROM ",
     roles_here!("u.id"),
@@ -155,10 +194,11 @@ macro_rules! new_grant {
                  ON g.user_id = u.id AND coalesce(g.university_id, 0) = coalesce(:university_id, 0) AND g.role = :role
                  AND coalesce(g.department_id, 0) = coalesce(:department_id, 0)
              WHERE g.nonce = :grant_nonce AND ",
-            is_grantee!()
+            $crate::store::authz::granting::is_grantee!()
         )
     };
 }
+pub(in crate::store) use new_grant;
 
 const SELECT_GRANT: &str = concat!("SELECT ", grant_columns!(), " FROM ", new_grant!());
 
@@ -171,14 +211,17 @@ const RECORD_GRANT: &str = insert_event! {
 const SELECT_REFUSAL: &str = concat!(
     "SELECT CASE WHEN NOT ",
     is_allowed!(":allowed_by"),
-    " THEN 'not_allowed'
-         WHEN grantee_id IS NULL THEN 'no_user'
+    " OR :invitation_id IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM invitations WHERE id = :invitation_id AND expires_at > :now)
+         THEN 'not_allowed'
+         WHEN grantee_id IS NULL AND :email IS NULL THEN 'no_user'
          WHEN NOT ",
     university_exists!(),
     " THEN 'no_university'
          WHEN NOT ",
     department_exists!(),
     " THEN 'no_department'
+         WHEN grantee_id IS NULL THEN 'no_user'
          WHEN EXISTS (SELECT 1 FROM ",
     roles_here!("grantee_id"),
     "    AND role = :role AND coalesce(department_id, 0) = coalesce(:department_id, 0)) THEN 'exists'
@@ -208,39 +251,41 @@ struct RefusalRow {
     refusal: Refusal,
 }
 
-/// Grants a role.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn grant(
-    store: &Store,
-    grantee: &Grantee,
-    new: NewGrant,
-    grantor: Grantor,
-    request: RequestInfo<'_>,
-) -> Result<GrantOutcome, DbError> {
-    let (user_id, email) = match grantee {
-        Grantee::Id(id) => (Some(*id), None),
-        Grantee::Email(email) => (None, Some(email)),
+/// Binds the values of [`new_grant!`], apart from its nonce.
+pub(in crate::store) fn bind_grant(statement: Statement, granting: Granting<'_>) -> Statement {
+    let (user_id, email, password_hash) = match granting.grantee {
+        Grantee::Id(id) => (Some(*id), None, None),
+        Grantee::Email(email) => (None, Some(email), None),
+        Grantee::New { email, password_hash } => (None, Some(email), Some(password_hash.as_str())),
     };
-    let of_grant = |statement: Statement| {
-        statement
-            .bind("user_id", user_id)
-            .bind("email", email)
-            .bind("may_name_any_user", grantor.may_name_any_user)
-            .bind("role", new.role)
-            .bind("university_id", new.university_id)
-            .bind("department_id", new.department_id)
+    statement
+        .bind("user_id", user_id)
+        .bind("email", email)
+        .bind("password_hash", password_hash)
+        .bind("may_name_any_user", granting.grantor.may_name_any_user)
+        .bind("role", granting.new.role)
+        .bind("university_id", granting.new.university_id)
+        .bind("department_id", granting.new.department_id)
+}
+
+/// The statements that grant a role. The second and the last return the rows for [`outcome`].
+pub(in crate::store) fn statements(granting: Granting<'_>, request: RequestInfo<'_>) -> [Statement; 4] {
+    let guarded = |sql| {
+        let statement = bind_grant(query(sql), granting).bind("allowed_by", granting.grantor.allowed_by);
+        statement.bind("invitation_id", granting.invitation).bind("now", request.now)
     };
     let nonce = request.stamp.nonce();
-    let insert = of_grant(query(INSERT_GRANT)).bind("now", request.now).bind("nonce", nonce);
+    let insert = guarded(INSERT_GRANT).bind("nonce", nonce);
     let insert = insert.bind("max_grants", MAX_GRANTS).bind("max_grants_here", MAX_GRANTS_HERE);
-    let insert = insert.bind("allowed_by", grantor.allowed_by);
-    let select = of_grant(query(SELECT_GRANT)).bind("grant_nonce", nonce);
-    let record = of_grant(audit::insert(RECORD_GRANT, request, EventType::RoleGranted)).bind("grant_nonce", nonce);
-    let refusal = of_grant(query(SELECT_REFUSAL)).bind("allowed_by", grantor.allowed_by);
-    let [_, inserted, _, refusal] = store.batch([insert, select, record.bind("actor_id", grantor.id), refusal]).await?;
-    if let Some(row) = inserted.first()? {
+    let select = bind_grant(query(SELECT_GRANT), granting).bind("grant_nonce", nonce);
+    let record = bind_grant(audit::insert(RECORD_GRANT, request, EventType::RoleGranted), granting);
+    let record = record.bind("grant_nonce", nonce).bind("actor_id", granting.grantor.id);
+    [insert, select, record, guarded(SELECT_REFUSAL)]
+}
+
+/// Reads the outcome of granting from the rows of the new grant and of the refusal.
+pub(in crate::store) fn outcome(granted: &Rows, refusal: &Rows) -> Result<GrantOutcome, DbError> {
+    if let Some(row) = granted.first()? {
         return Ok(GrantOutcome::Granted(row));
     }
     let refusal: Option<RefusalRow> = refusal.first()?;
@@ -253,4 +298,13 @@ pub async fn grant(
         Refusal::Exists => GrantOutcome::Exists,
         Refusal::TooMany => GrantOutcome::TooMany,
     })
+}
+
+/// Grants a role to a user that an id names.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn grant(store: &Store, granting: Granting<'_>, request: RequestInfo<'_>) -> Result<GrantOutcome, DbError> {
+    let [_, granted, _, refusal] = store.batch(statements(granting, request)).await?;
+    outcome(&granted, &refusal)
 }

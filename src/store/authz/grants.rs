@@ -259,7 +259,7 @@ fn read_own(rows: Vec<OwnGrantRow>) -> Result<Vec<RoleGrant>, DbError> {
     rows.into_iter().map(grant).collect()
 }
 
-fn read_role(text: &str) -> Result<Role, DbError> {
+pub(in crate::store) fn read_role(text: &str) -> Result<Role, DbError> {
     Role::parse(text).ok_or_else(|| DbError::Unreadable("unknown role".to_owned()))
 }
 

@@ -1,7 +1,7 @@
 //! The counts of mails: those that strangers asked for, and notices. They are part of the batch that writes the mail.
 
 use crate::domain::account::email::Email;
-use crate::domain::ids::ProofId;
+use crate::domain::ids::{MailId, ProofId};
 use crate::domain::limits::throttle::KNOWN_FOR_MS;
 use crate::domain::mail::limits::{Count, refusal_key};
 use crate::domain::mail::proof::Purpose;
@@ -79,6 +79,17 @@ const COUNT: &str = concat!(
      WHERE nonce <> excluded.nonce"
 );
 
+/// Counts a mail that the same batch has queued, apart from those of proofs.
+const COUNT_MAIL: &str = "
+    INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
+    SELECT :key, :now, :now, 1, :nonce WHERE EXISTS (SELECT 1 FROM mails WHERE id = :mail_id)
+    ON CONFLICT (key) DO UPDATE SET
+        count = iif(window_started_at <= :window_cutoff, 1, count + 1),
+        last_at = max(last_at, excluded.last_at),
+        window_started_at = iif(window_started_at <= :window_cutoff, excluded.window_started_at, window_started_at),
+        nonce = excluded.nonce
+    WHERE nonce <> excluded.nonce";
+
 /// Every request writes this row, so that a refused one commits, too, and takes as long.
 const TOUCH: &str = "
     INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce) VALUES (:key, :now, :now, 0, :nonce)
@@ -100,7 +111,7 @@ const DELETE: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[COUNT, TOUCH, ADVANCE, DELETE];
+pub const STATEMENTS: &[&str] = &[COUNT, COUNT_MAIL, TOUCH, ADVANCE, DELETE];
 
 /// Counts belong to an address, which need not have an account.
 pub static MAIL_COUNTS: Walk = Walk {
@@ -175,4 +186,14 @@ pub(in crate::store) fn count(asking: Asking<'_>, proof_id: ProofId, request: Re
             .bind("window_cutoff", request.now.plus_seconds(-count.window_seconds))
             .bind("nonce", request.stamp.nonce())
     })
+}
+
+/// The statement that counts a mail of the same batch.
+pub(in crate::store) fn count_mail(count: &Count, mail_id: MailId, request: RequestInfo<'_>) -> Statement {
+    query(COUNT_MAIL)
+        .bind("key", count.key.as_str())
+        .bind("mail_id", mail_id)
+        .bind("now", request.now)
+        .bind("window_cutoff", request.now.plus_seconds(-count.window_seconds))
+        .bind("nonce", request.stamp.nonce())
 }

@@ -27,11 +27,20 @@ pub struct QueuedMail {
     pub address: Option<String>,
     pub proof_id: Option<ProofId>,
     pub created_at: Timestamp,
+    /// Of an invitation: the role, a blank, and the name of the university.
+    pub invitation: Option<String>,
 }
 
+/// The mail of an invitation has the id of the invitation in place of a proof's. Its address and its text are read when it
+/// is sent, so none is sent for an invitation that was withdrawn.
 macro_rules! columns {
     () => {
-        "id, kind, user_id, address, proof_id, created_at"
+        "id, kind, user_id, proof_id, created_at,
+         iif(kind = 'invitation', (SELECT i.email FROM invitations AS i WHERE i.id = mails.proof_id), address) AS address,
+         iif(kind = 'invitation', (
+             SELECT i.role || ' ' || un.name
+             FROM invitations AS i JOIN universities AS un ON un.id = i.university_id WHERE i.id = mails.proof_id
+         ), NULL) AS invitation"
     };
 }
 
@@ -57,6 +66,7 @@ const DELETE_OUTDATED: &str = "
         WHERE m.due_at <= :now AND (
             m.expires_at <= :now
             OR m.proof_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM email_proofs AS p WHERE p.id = m.proof_id)
+               AND NOT (m.kind = 'invitation' AND EXISTS (SELECT 1 FROM invitations AS i WHERE i.id = m.proof_id))
         )
         ORDER BY m.due_at LIMIT :limit
     )";
@@ -126,7 +136,7 @@ pub(in crate::store) fn queue_proof(id: MailId, proof_id: ProofId, now: Timestam
 }
 
 /// The statement that selects a mail of the same batch, unless it waits.
-fn select(id: MailId) -> Statement {
+pub(in crate::store) fn select(id: MailId) -> Statement {
     query(SELECT).bind("mail_id", id)
 }
 

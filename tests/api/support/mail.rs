@@ -47,13 +47,33 @@ pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
     keys.link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
 }
 
-/// The request with links to bob's address in the place of `VERIFY_LINK` and `RESET_LINK`.
+/// An invitation to university 1 by one of its administrators, written into the database; returns the token of its link.
+pub fn planted_invitation(db: &Sqlite, purpose: Purpose, email: &str, role: &str) -> String {
+    let id: i64 = db.one("SELECT 1 + coalesce(max(id), 0) FROM invitations");
+    let now = clock();
+    db.execute(&format!(
+        "INSERT INTO invitations
+             (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
+         SELECT {id}, 1, '{email}', '{role}', NULL, user_id, {now}, {end}, {now}, 1 FROM user_university_roles
+         WHERE university_id = 1 AND role = 'UNIVERSITY_ADMIN' ORDER BY id LIMIT 1",
+        now = now.millis(),
+        end = now.plus_seconds(600).millis(),
+    ));
+    let keys = ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET)));
+    keys.link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+}
+
+/// The request with links to bob's address in the place of `VERIFY_LINK`, `RESET_LINK` and `INVITE_LINK`.
 pub fn with_links(db: &Sqlite, request: &str) -> String {
     let mut request = request.to_owned();
     for (word, purpose) in [("VERIFY_LINK", Purpose::Verify), ("RESET_LINK", Purpose::Reset)] {
         if request.contains(word) {
             request = request.replace(word, &planted(db, purpose, &address("bob")));
         }
+    }
+    if request.contains("INVITE_LINK") {
+        request =
+            request.replace("INVITE_LINK", &planted_invitation(db, Purpose::Invite, &address("bob"), "INSTRUCTOR"));
     }
     request
 }

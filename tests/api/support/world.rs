@@ -113,7 +113,7 @@ impl World {
         ));
     }
 
-    /// The request with the newest ids in the places of `{api_key}`, `{account}` and `{service_key}`.
+    /// The request with the newest ids in the places of `{api_key}`, `{account}`, `{service_key}` and `{invitation}`.
     pub fn with_newest(&self, request: &str) -> String {
         let newest = |request: String, place: &str, rows: &str| {
             if !request.contains(place) {
@@ -124,7 +124,13 @@ impl World {
         };
         let request = newest(request.to_owned(), "{api_key}", "api_keys WHERE user_id IS NOT NULL");
         let request = newest(request, "{service_key}", "api_keys WHERE service_account_id IS NOT NULL");
+        let request = newest(request, "{invitation}", "invitations");
         newest(request, "{account}", "service_accounts")
+    }
+
+    /// Notes that a user has proven the address.
+    pub fn verify(&self, name: &str) {
+        self.service.db.execute(&format!("UPDATE users SET email_verified_at = 1 WHERE id = {}", self.id(name)));
     }
 
     /// Enables or disables a user.
@@ -158,7 +164,7 @@ impl World {
     pub fn dump(&self) -> String {
         let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"]
             .into_iter()
-            .chain(["service_accounts", "api_keys", "email_proofs"]);
+            .chain(["service_accounts", "api_keys", "email_proofs", "invitations"]);
         let rows: Vec<_> =
             tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id"))).collect();
         serde_json::to_string_pretty(&rows).unwrap()

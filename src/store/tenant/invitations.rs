@@ -1,0 +1,203 @@
+//! Invitations: roles that the owner of an address accepts with a link. `inviting` makes them.
+//!
+//! An invitation belongs to the university. It says nothing about an account with its address, and outlives one.
+
+use serde::Deserialize;
+
+use crate::domain::audit::EventType;
+use crate::domain::authz::{Role, RoleGrant};
+use crate::domain::ids::{DepartmentId, InvitationId, UniversityId, UserId};
+use crate::domain::time::Timestamp;
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::Store;
+use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
+use crate::store::authz::granting::{self, GrantOutcome, Granting, Grantor, bind_grant, is_allowed, new_grant};
+use crate::store::authz::grants;
+use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::page::{Page, PageRequest};
+use crate::store::platform::clean_up::{Cutoff, Order, Walk};
+use crate::store::read::Read;
+
+/// An invitation, as administrators see it.
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
+pub struct InvitationRow {
+    pub id: InvitationId,
+    pub university_id: UniversityId,
+    pub email: String,
+    pub role: String,
+    pub department_id: Option<DepartmentId>,
+    pub invited_by: UserId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl InvitationRow {
+    /// The role that is offered.
+    ///
+    /// # Errors
+    /// [`DbError::Unreadable`] for a role that only a later version knows.
+    pub fn offered_role(&self) -> Result<Role, DbError> {
+        grants::read_role(&self.role)
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "i.id, i.university_id, i.email, i.role, i.department_id, i.invited_by, i.created_at, i.expires_at"
+    };
+}
+pub(in crate::store::tenant) use columns;
+
+/// A caller without a fitting role sees none; one whose role is narrowed to a department sees those of the department.
+const SELECT_PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM invitations AS i
+     WHERE i.university_id = :university_id AND i.id > :after AND i.expires_at > :now AND EXISTS (
+         SELECT 1 FROM user_university_roles AS own
+         WHERE own.user_id = ",
+    caller_id!(),
+    " AND coalesce(own.university_id, 0) IN (0, :university_id)
+           AND instr(:roles, '\"' || own.role || '\"') > 0
+           AND (coalesce(own.department_id, 0) = 0 OR own.department_id = i.department_id)
+     )
+     ORDER BY i.id LIMIT :limit"
+);
+
+const SELECT_ONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM invitations AS i WHERE i.id = :invitation_id AND i.university_id = :university_id AND i.expires_at > :now"
+);
+
+const SELECT_PENDING: &str =
+    concat!("SELECT ", columns!(), " FROM invitations AS i WHERE i.id = :invitation_id AND i.expires_at > :now");
+
+/// The grants of the inviter, unless disabled or erased: they decide whether the role may still be given.
+const SELECT_INVITER: &str = "
+    SELECT g.id, g.role, g.university_id, g.department_id
+    FROM invitations AS i JOIN users AS u ON u.id = i.invited_by JOIN user_university_roles AS g ON g.user_id = u.id
+    WHERE i.id = :invitation_id AND u.is_active = 1 ORDER BY g.id";
+
+const DELETE: &str =
+    concat!("DELETE FROM invitations WHERE id = :invitation_id AND ", is_allowed!(":allowed_by"), " RETURNING id");
+
+const DELETE_EXPIRED: &str = "
+    DELETE FROM invitations WHERE id IN (
+        SELECT id FROM invitations WHERE expires_at <= :cutoff ORDER BY expires_at LIMIT :step
+    )
+    AND NOT EXISTS (SELECT 1 FROM clean_up_positions WHERE walk = 'invitations' AND nonce = :nonce)";
+
+/// A mailed link proves the address.
+const SET_VERIFIED: &str = concat!(
+    "UPDATE users SET email_verified_at = :now, mail_refused_at = NULL
+     WHERE id = (SELECT u.id FROM ",
+    new_grant!(),
+    ") AND email_verified_at IS NULL AND :proves_address = 1"
+);
+
+const RECORD_VERIFIED: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: "u.id", session_id: "NULL", actor_id: "NULL", university_id: "NULL",
+    from: concat!("FROM ", new_grant!(), " AND changes() > 0"),
+};
+
+const DELETE_ACCEPTED: &str =
+    concat!("DELETE FROM invitations WHERE id = :invitation_id AND EXISTS (SELECT 1 FROM ", new_grant!(), ")");
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    SELECT_PAGE,
+    SELECT_ONE,
+    SELECT_PENDING,
+    SELECT_INVITER,
+    DELETE,
+    DELETE_EXPIRED,
+    SET_VERIFIED,
+    RECORD_VERIFIED,
+    DELETE_ACCEPTED,
+];
+
+/// An invitation belongs to a university, and its address need not have an account.
+pub static INVITATIONS: Walk = Walk {
+    table: "invitations",
+    cutoff: Cutoff::Now,
+    order: Order::OldestFirst { delete: DELETE_EXPIRED },
+    max_steps: 1,
+};
+
+/// Lists the pending invitations of a university that a caller with one of these roles may see.
+#[must_use]
+pub fn of_university(
+    university_id: UniversityId,
+    viewer: &Viewer,
+    roles: &[Role],
+    page: PageRequest,
+    now: Timestamp,
+) -> Read<Page<InvitationRow>> {
+    let select = page.query(SELECT_PAGE).bind("university_id", university_id).bind("now", now);
+    let select = viewer.bind(select).bind("roles", grants::role_names(roles));
+    Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &InvitationRow| row.id.get())))
+}
+
+/// Finds a pending invitation of a university.
+#[must_use]
+pub fn find(university_id: UniversityId, id: InvitationId, now: Timestamp) -> Read<Option<InvitationRow>> {
+    let select = query(SELECT_ONE).bind("invitation_id", id).bind("university_id", university_id);
+    Read::of(select.bind("now", now), Rows::first)
+}
+
+/// Finds a pending invitation, and the grants that its inviter has now.
+#[must_use]
+pub fn pending(id: InvitationId, now: Timestamp) -> Read<(Option<InvitationRow>, Vec<RoleGrant>)> {
+    let select = query(SELECT_PENDING).bind("invitation_id", id).bind("now", now);
+    Read::of(select, Rows::first).and(Read::of(query(SELECT_INVITER).bind("invitation_id", id), grants::decode))
+}
+
+/// Withdraws an invitation. Returns false if it was accepted or withdrawn concurrently, or the right of the caller was
+/// revoked.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn withdraw(
+    store: &Store,
+    row: &InvitationRow,
+    grantor: Grantor,
+    request: RequestInfo<'_>,
+) -> Result<bool, DbError> {
+    let delete = query(DELETE).bind("invitation_id", row.id).bind("allowed_by", grantor.allowed_by);
+    let event =
+        Event::of(EventType::InvitationWithdrawn, None).by(grantor.id).at(row.university_id).about(row.id.get());
+    let recorded = recorded(request, EventType::InvitationWithdrawn);
+    let [deleted, _, recorded] = store.batch([delete, record_if_changed(request, event), recorded]).await?;
+    is_done(&deleted, &recorded)
+}
+
+/// The statements by which a grantee accepts an invitation: the second and the fourth return the rows for
+/// [`granting::outcome`].
+pub(in crate::store) fn acceptance(
+    granting: Granting<'_>,
+    proves_address: bool,
+    request: RequestInfo<'_>,
+) -> [Statement; 7] {
+    let of_grant = |statement| bind_grant(statement, granting).bind("grant_nonce", request.stamp.nonce());
+    let verify = of_grant(query(SET_VERIFIED)).bind("proves_address", proves_address).bind("now", request.now);
+    let record = of_grant(audit::insert(RECORD_VERIFIED, request, EventType::EmailVerified));
+    let delete = of_grant(query(DELETE_ACCEPTED)).bind("invitation_id", granting.invitation);
+    let [insert, select, record_grant, refusal] = granting::statements(granting, request);
+    [insert, select, record_grant, refusal, verify, record, delete]
+}
+
+/// Grants the role of an invitation to a user.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn accept(
+    store: &Store,
+    granting: Granting<'_>,
+    proves_address: bool,
+    request: RequestInfo<'_>,
+) -> Result<GrantOutcome, DbError> {
+    let [_, granted, _, refusal, ..] = store.batch(acceptance(granting, proves_address, request)).await?;
+    granting::outcome(&granted, &refusal)
+}
