@@ -34,6 +34,7 @@ mod failures;
 mod full_database;
 mod introspection;
 mod invitations;
+mod invited_registrations;
 mod key_rotation;
 mod last_administrator;
 mod limit_numbers;

@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, list, users};
+use edge_auth::store::account::{admin, erasure, export, list, registration, users};
 use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -66,6 +66,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("tenant/invitations", invitations::STATEMENTS),
     ("tenant/inviting", inviting::STATEMENTS),
     ("universities", universities::STATEMENTS),
+    ("account/registration", registration::STATEMENTS),
     ("users", users::STATEMENTS),
 ];
 

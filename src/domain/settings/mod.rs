@@ -67,6 +67,28 @@ impl Default for Presentation {
     }
 }
 
+/// The registrations that a deployment admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Those of any address.
+    Open,
+    /// Those with an invitation.
+    Invitation,
+    /// None, not even those with an invitation.
+    Closed,
+}
+
+impl RegistrationPolicy {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "open" => Some(Self::Open),
+            "invitation" => Some(Self::Invitation),
+            "closed" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
+
 /// The settings after validation.
 #[derive(Debug)]
 pub struct Settings {
@@ -92,6 +114,8 @@ pub struct Settings {
     pub d1_size_limit_bytes: i64,
     /// Enables the rate limits per client address. The throttle per account is independent of it.
     pub rate_limiting: bool,
+    /// The registrations that are admitted.
+    pub registration: RegistrationPolicy,
     /// Maximum registrations per client network and hour.
     pub registrations_per_hour: i64,
     /// Days after which audit events are deleted.
@@ -168,6 +192,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
+        let registration = self.or("REGISTRATION", Some(RegistrationPolicy::Open), RegistrationPolicy::named);
         let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
         let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
@@ -184,6 +209,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
             d1_size_limit_bytes: d1_size_limit? * MEGABYTE,
             rate_limiting: rate_limiting?,
+            registration: registration?,
             registrations_per_hour: registrations?,
             audit_retention_days: audit_retention_days?,
             presentation,

@@ -21,10 +21,12 @@ impl FromFields for Register {
         let email = fields.email("email");
         let password = fields.new_password("password", settings.password_min_length);
         let full_name = fields.full_name("full_name");
+        let invitation = fields.optional_string("invitation");
         if let (Ok(email), Ok(password)) = (&email, &password) {
             fields.refuse_guessable("password", password, Some(email), &settings.presentation.app_name)?;
         }
-        Ok(Self { email: email?, password: password?, full_name: full_name? })
+        let invitation = invitation?.map(Secret::new);
+        Ok(Self { email: email?, password: password?, full_name: full_name?, invitation })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Registration, which also signs the new user in. Database round trips: 1, and with mail 1 behind the response.
+//! Registration, which also signs the new user in. Database round trips: 1, with an invitation 2, and with mail 1 behind the
+//! response.
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
@@ -6,18 +7,23 @@ use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::limits::storage::Growth;
 use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::secret::Secret;
+use crate::domain::settings::RegistrationPolicy;
 use crate::domain::time::Timestamp;
 use crate::service::keys::signing;
 use crate::service::mail::asking;
 use crate::service::mail::asking::{draw, flow};
 use crate::service::mail::outbox::send_behind_response;
 use crate::service::session::tokens::{Opening, SignInTokens};
+use crate::service::tenant::invitations::{Offer, find_offer};
 use crate::service::{Context, Error};
-use crate::store::account::users;
-use crate::store::account::users::{Created, NewUser, RegistrationLimit, RegistrationOutcome, UserRow};
+use crate::store::account::registration;
+use crate::store::account::registration::{Created, NewUser, RegistrationLimit, RegistrationOutcome};
+use crate::store::account::users::UserRow;
+use crate::store::authz::granting::Grantee;
 use crate::store::mail::counts::Asking;
+use crate::store::tenant::invitations::Invited;
 
 /// The limit while rate limiting is off: more attempts than any network can make.
 const UNLIMITED: i64 = (1 << 53) - 1;
@@ -28,6 +34,8 @@ pub struct Register {
     pub email: Email,
     pub password: Password,
     pub full_name: Option<FullName>,
+    /// The token of an invitation.
+    pub invitation: Option<Secret>,
 }
 
 /// A new user, and the tokens of the first session.
@@ -43,14 +51,16 @@ pub struct Registered {
 /// Registers a user and opens the first session.
 ///
 /// The password is hashed before the address is looked up, so the response takes the same time whether or not it is
-/// taken. A request repeated after a lost response gets `CONFLICT`, and the client signs in instead. Nothing is written
+/// taken. With an invitation, the same batch grants the role. A request repeated after a lost response gets `CONFLICT`, and the client signs in instead. Nothing is written
 /// twice.
 ///
 /// # Errors
+/// `FORBIDDEN` without an invitation, where one is needed; `AUTH_INVALID_CREDENTIALS` for an invitation that is void;
 /// `CONFLICT` if the address is taken; `RATE_LIMITED` after too many attempts from one network within an hour, decided
 /// before the address is looked up; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
     ctx.admit_growth(Growth::Registration)?;
+    let offer = admit(ctx, command).await?;
     signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
     let opening = Opening::draw(ctx)?;
@@ -58,17 +68,22 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
     // A proof of the new address, in a deployment that asks for one.
-    let verifying = ctx.settings.mail.as_deref().filter(|mail| mail.verifies_addresses);
+    let is_proven = offer.as_ref().is_some_and(|offer| offer.proves_address);
+    let verifying = ctx.settings.mail.as_deref().filter(|mail| mail.verifies_addresses && !is_proven);
     let proof = verifying.map(|_| draw(ctx, Purpose::Verify, true)).transpose()?;
     let counts = verifying.map(|mail| asking::counts(ctx, mail, Purpose::Verify, &command.email));
     let asking = counts.as_ref().map(|counts| Asking { email: &command.email, purpose: Purpose::Verify, counts });
     let session = opening.as_row(ctx.request);
-    let outcome = users::register(ctx.store, &user, &session, limit, proof.zip(asking)).await?;
+    let grantee = Grantee::New { email: command.email.clone(), password_hash: password_hash.clone() };
+    let granting = offer.as_ref().map(|offer| offer.granting(&grantee));
+    let invited = granting.map(|granting| Invited { granting, proves_address: is_proven });
+    let outcome = registration::register(ctx.store, &user, &session, limit, proof.zip(asking), invited).await?;
     let Created { user, inputs, mail } = match outcome {
         RegistrationOutcome::Created(created) => *created,
         RegistrationOutcome::EmailTaken => {
             return Err(Error::Refused(Problem::conflict("Email is already registered")));
         }
+        RegistrationOutcome::InvitationVoid => return Err(Code::InvalidCredentials.into()),
         RegistrationOutcome::TooMany { window_started_at } => {
             let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
             return Err(Error::Refused(Problem::rate_limited(wait_ms)));
@@ -78,6 +93,21 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     send_behind_response(ctx, mail);
     let tokens = opening.issue(ctx, user.id, None, inputs).await?;
     Ok(Registered { user, tokens, flow: proof.map(|proof| flow(ctx, proof)) })
+}
+
+/// The invitation, if there is one. The setting decides first, so that its refusal is the same for every address.
+async fn admit(ctx: &Context<'_>, command: &Register) -> Result<Option<Offer>, Error> {
+    let refusal = match (ctx.settings.registration, &command.invitation) {
+        (RegistrationPolicy::Closed, _) => "Registration is closed",
+        (RegistrationPolicy::Invitation, None) => "Registration needs an invitation",
+        (RegistrationPolicy::Open, None) => return Ok(None),
+        (RegistrationPolicy::Open | RegistrationPolicy::Invitation, Some(token)) => {
+            let offer = find_offer(ctx, token).await?;
+            offer.demand_address(command.email.as_str())?;
+            return Ok(Some(offer));
+        }
+    };
+    Err(Error::Refused(Problem::forbidden(refusal)))
 }
 
 fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {

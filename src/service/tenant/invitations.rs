@@ -15,7 +15,7 @@ use crate::store::authz::grants::GrantRow;
 use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::invitations;
-use crate::store::tenant::invitations::InvitationRow;
+use crate::store::tenant::invitations::{InvitationRow, Invited};
 
 /// Lists the pending invitations of a university. An administrator of departments sees those of these departments only.
 ///
@@ -121,7 +121,8 @@ pub async fn accept(ctx: &Context<'_>, caller: &Caller, token: &Secret) -> Resul
     let offer = find_offer(ctx, token).await?;
     offer.demand_address(&caller.user.email)?;
     let grantee = Grantee::Id(caller.user.id);
-    let outcome = invitations::accept(ctx.store, offer.granting(&grantee), offer.proves_address, ctx.request).await?;
+    let invited = Invited { granting: offer.granting(&grantee), proves_address: offer.proves_address };
+    let outcome = invitations::accept(ctx.store, invited, ctx.request).await?;
     match outcome {
         GrantOutcome::NotAllowed | GrantOutcome::NoSuchUser => Err(Code::InvalidCredentials.into()),
         outcome => granted(outcome, offer.row.invited_by),

@@ -4,5 +4,6 @@ pub mod admin;
 pub mod erasure;
 pub mod export;
 pub mod list;
+pub mod registration;
 pub mod user_data;
 pub mod users;

@@ -173,11 +173,19 @@ pub async fn withdraw(
     is_done(&deleted, &recorded)
 }
 
+/// The acceptance of an invitation.
+#[derive(Clone, Copy)]
+pub struct Invited<'a> {
+    /// The role, and the invitation.
+    pub granting: Granting<'a>,
+    /// The token was mailed, so it proves the address.
+    pub proves_address: bool,
+}
+
 /// The statements by which a grantee accepts an invitation: the second and the fourth return the rows for
 /// [`granting::outcome`].
 pub(in crate::store) fn acceptance(
-    granting: Granting<'_>,
-    proves_address: bool,
+    Invited { granting, proves_address }: Invited<'_>,
     request: RequestInfo<'_>,
 ) -> [Statement; 7] {
     let of_grant = |statement| bind_grant(statement, granting).bind("grant_nonce", request.stamp.nonce());
@@ -192,12 +200,7 @@ pub(in crate::store) fn acceptance(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn accept(
-    store: &Store,
-    granting: Granting<'_>,
-    proves_address: bool,
-    request: RequestInfo<'_>,
-) -> Result<GrantOutcome, DbError> {
-    let [_, granted, _, refusal, ..] = store.batch(acceptance(granting, proves_address, request)).await?;
+pub async fn accept(store: &Store, invited: Invited<'_>, request: RequestInfo<'_>) -> Result<GrantOutcome, DbError> {
+    let [_, granted, _, refusal, ..] = store.batch(acceptance(invited, request)).await?;
     granting::outcome(&granted, &refusal)
 }

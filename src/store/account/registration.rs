@@ -1,0 +1,209 @@
+//! Registration: adds a user, opens the first session, and grants the role of an invitation.
+
+use serde::Deserialize;
+
+use crate::domain::account::email::Email;
+use crate::domain::account::full_name::FullName;
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::time::Timestamp;
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::Store;
+use crate::store::account::users::{UserRow, user_columns};
+use crate::store::audit::refusals::{self, count_refusal};
+use crate::store::audit::{self, Event, insert_event};
+use crate::store::authz::granting::{self, GrantOutcome, is_allowed};
+use crate::store::mail::counts::Asking;
+use crate::store::mail::outbox::QueuedMail;
+use crate::store::mail::proofs;
+use crate::store::mail::proofs::NewProof;
+use crate::store::session::opening::{self, NewSession, insert_session};
+use crate::store::session::token_inputs::{TokenInputs, token_inputs};
+use crate::store::tenant::invitations::{Invited, acceptance};
+
+/// A user to be registered.
+#[allow(missing_docs, reason = "the fields are the table's columns")]
+pub struct NewUser<'a> {
+    pub email: &'a Email,
+    /// A PHC string with parameters and salt.
+    pub password_hash: &'a str,
+    pub full_name: Option<&'a FullName>,
+}
+
+/// The result of a registration that succeeded.
+#[derive(Debug)]
+pub struct Created {
+    /// The user as stored.
+    pub user: UserRow,
+    /// For the first access token.
+    pub inputs: TokenInputs,
+    /// Asks for a proof of the address.
+    pub mail: Option<QueuedMail>,
+}
+
+/// The result of a registration.
+#[derive(Debug)]
+pub enum RegistrationOutcome {
+    /// The user was created.
+    Created(Box<Created>),
+    /// The address already has an account.
+    EmailTaken,
+    /// The invitation is no longer valid.
+    InvitationVoid,
+    /// The network exceeded its limit in this window.
+    TooMany {
+        /// Start of the current window.
+        window_started_at: Timestamp,
+    },
+}
+
+/// The limit of registrations per network and window.
+#[derive(Debug, Clone, Copy)]
+pub struct RegistrationLimit<'a> {
+    /// The client network, whose registrations are counted together.
+    pub network: &'a str,
+    /// Maximum number of attempts, including refused ones.
+    pub attempts: i64,
+    /// A window that began at or before this moment is over.
+    pub window_cutoff: Timestamp,
+}
+
+/// A batch that is executed again finds its nonce, and counts nothing.
+const COUNT_REGISTRATION: &str = "
+    INSERT INTO registration_counts (network, window_started_at, attempts, nonce) VALUES (:network, :now, 1, :nonce)
+    ON CONFLICT (network) DO UPDATE SET
+        attempts =
+            CASE WHEN window_started_at <= :window_cutoff THEN 1 ELSE attempts + (nonce IS NOT excluded.nonce) END,
+        window_started_at =
+            CASE WHEN window_started_at <= :window_cutoff THEN excluded.window_started_at ELSE window_started_at END,
+        nonce = excluded.nonce
+    RETURNING attempts, window_started_at";
+
+/// The constraint decides whether the address is free; the preceding count decides whether the network may register.
+const INSERT_USER: &str = concat!(
+    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
+     SELECT :email, :password_hash, :full_name, :network_tag, :now
+     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+       AND NOT EXISTS (SELECT 1 FROM users WHERE email = :email)
+       AND (:invitation_id IS NULL OR ",
+    is_allowed!(":allowed_by"),
+    " AND EXISTS (SELECT 1 FROM invitations WHERE id = :invitation_id AND expires_at > :now AND email = :email))
+     ON CONFLICT (email) DO NOTHING"
+);
+
+/// The salt makes the hash unique, so it says that this request added the user.
+const SELECT_NEW_USER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ",
+    token_inputs!("users.id"),
+    " FROM users WHERE email = :email AND password_hash = :password_hash"
+);
+
+/// Only for the user that this request added: the salt makes the hash unique.
+const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
+
+const RECORD_REGISTRATION: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: "s.user_id", session_id: "s.id", actor_id: "NULL", university_id: "NULL",
+    from: "FROM sessions AS s WHERE s.id = :session_id",
+};
+
+const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
+    (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
+
+const COUNT_TAKEN: &str = count_refusal!(user_id: "(SELECT id FROM users WHERE email = :email)", if: "
+    (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+    AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id)");
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    COUNT_REGISTRATION,
+    INSERT_USER,
+    OPEN_SESSION_OF_NEW_USER,
+    SELECT_NEW_USER,
+    RECORD_REGISTRATION,
+    COUNT_LIMITED,
+    COUNT_TAKEN,
+];
+
+#[derive(Deserialize)]
+struct CountRow {
+    attempts: i64,
+    window_started_at: Timestamp,
+}
+
+/// Counts the attempt, adds the user if the limit allows it, opens the first session, and grants the role of an
+/// invitation, in one round trip.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn register(
+    store: &Store,
+    user: &NewUser<'_>,
+    session: &NewSession<'_>,
+    limit: RegistrationLimit<'_>,
+    proof: Option<(NewProof, Asking<'_>)>,
+    invited: Option<Invited<'_>>,
+) -> Result<RegistrationOutcome, DbError> {
+    let request = session.request;
+    let count = query(COUNT_REGISTRATION)
+        .bind("network", limit.network)
+        .bind("now", request.now)
+        .bind("nonce", request.stamp.nonce())
+        .bind("window_cutoff", limit.window_cutoff);
+    let insert = query(INSERT_USER)
+        .bind("email", user.email)
+        .bind("password_hash", user.password_hash)
+        .bind("full_name", user.full_name)
+        .bind("network_tag", session.network_tag)
+        .bind("now", request.now)
+        .bind("network", limit.network)
+        .bind("max_attempts", limit.attempts)
+        .bind("invitation_id", invited.and_then(|invited| invited.granting.invitation))
+        .bind("allowed_by", invited.and_then(|invited| invited.granting.grantor.allowed_by));
+    let open = opening::bind(query(OPEN_SESSION_OF_NEW_USER), session)
+        .bind("email", user.email)
+        .bind("password_hash", user.password_hash);
+    let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
+    let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
+    let [limited, taken] = count_refused(user.email, session, limit);
+    let mut statements = vec![count, insert, open];
+    statements.extend(invited.into_iter().flat_map(|invited| acceptance(invited, request)));
+    let accepted = statements.len();
+    statements.extend([select.bind("max_roles", session.max_roles), record, limited, taken]);
+    let of_proof = |(new, asking)| proofs::of_new_user(new, asking, user.password_hash, request);
+    statements.extend(proof.into_iter().flat_map(of_proof));
+    let results = store.batch_of(statements).await?;
+    let Some(([counts, _, _, acceptance @ ..], [users, _, _, _, mails @ ..])) = results.split_at_checked(accepted)
+    else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(users)?) {
+        let mail = mails.last().map(Rows::first).transpose()?.flatten();
+        return Ok(RegistrationOutcome::Created(Box::new(Created { user, inputs, mail })));
+    }
+    let count: Option<CountRow> = counts.first()?;
+    let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
+    if let [_, granted, _, refusal, ..] = acceptance
+        && matches!(granting::outcome(granted, refusal)?, GrantOutcome::NotAllowed)
+    {
+        return Ok(RegistrationOutcome::InvitationVoid);
+    }
+    Ok(if count.attempts > limit.attempts {
+        RegistrationOutcome::TooMany { window_started_at: count.window_started_at }
+    } else {
+        RegistrationOutcome::EmailTaken
+    })
+}
+
+/// Counts a refusal, for either reason. The user that has the address is known to the database alone, so a hash of the
+/// address identifies it.
+fn count_refused(email: &Email, session: &NewSession<'_>, limit: RegistrationLimit<'_>) -> [Statement; 2] {
+    let refused = |sql, reason, subject: &str| {
+        let event = Event::of(EventType::RegistrationRefused, None).because(reason);
+        let count = refusals::if_recorded(session.request, sql, event, subject);
+        count.map(|count| count.bind("network", limit.network).bind("max_attempts", limit.attempts))
+    };
+    let taken = refused(COUNT_TAKEN, Reason::EmailTaken, email.as_str());
+    let taken = taken.map(|count| count.bind("email", email).bind("new_session_id", session.id));
+    [refused(COUNT_LIMITED, Reason::RateLimited, ""), taken].map(|count| count.unwrap_or_else(refusals::nothing))
+}
