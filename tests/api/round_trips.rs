@@ -46,6 +46,9 @@ const OPERATIONS: &str = r#"
 2 requestVerification bob    POST /auth/email/verification {"email": "bob@example.com"}
 3 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
 3 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
+3 verifyEmail       anyone   POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+2 undoEmailChange   anyone   POST /auth/email/undo {"token": "UNDO_LINK"}
+2 disownNotice      anyone   POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
 2 resetPassword     anyone   POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
@@ -64,6 +67,7 @@ const OPERATIONS: &str = r#"
 2 deleteAccount     eve      DELETE /users/me {"password": "PASSWORD"}
 2 deleteAccountByPost pat    POST /users/me/delete {"password": "PASSWORD"}
 1 listApiKeys       bob      GET /users/me/api-keys
+2 changeEmail       bob      PUT /users/me/email {"new_email": "moved@example.com"}
 2 createApiKey      bob      POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
 2 withdrawApiKey    bob      DELETE /users/me/api-keys/{api_key}
 1 listUniversities  root     GET /universities

@@ -33,6 +33,12 @@ pub enum Purpose {
     Reset,
     /// A new password, by a link that an administrator hands over. It proves nothing about the address.
     HandOver,
+    /// An account gets another address, which is proven thereby.
+    ChangeAddress,
+    /// The former address of an account is its address again.
+    Undo,
+    /// A notice tells of an act that is not the owner's.
+    NotMe,
 }
 
 impl Purpose {
@@ -43,6 +49,9 @@ impl Purpose {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::HandOver => "hand_over",
+            Self::ChangeAddress => "change_address",
+            Self::Undo => "undo",
+            Self::NotMe => "not_me",
         }
     }
 
@@ -50,8 +59,9 @@ impl Purpose {
     #[must_use]
     pub const fn link_seconds(self) -> i64 {
         match self {
-            Self::Verify => DAY,
+            Self::Verify | Self::ChangeAddress => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
+            Self::Undo | Self::NotMe => 7 * DAY,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::store::mail::counts::Asking;
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::mail::proofs;
 use crate::store::mail::proofs::NewProof;
+use crate::store::mail::taken::{address_is_taken, holder_of_address};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
 use crate::store::session::opening::{self, NewSession, insert_session};
@@ -121,12 +122,13 @@ const COUNT_REGISTRATION: &str = "
     RETURNING attempts, window_started_at";
 
 /// The constraint decides whether the address is free; the preceding count decides whether the network may register.
-const INSERT_USER: &str = "
-    INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
+const INSERT_USER: &str = concat!(
+    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
      SELECT :email, :password_hash, :full_name, :network_tag, :now
-     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
-       AND NOT EXISTS (SELECT 1 FROM users WHERE email = :email)
-     ON CONFLICT (email) DO NOTHING";
+     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts AND NOT ",
+    address_is_taken!(":email", "NULL"),
+    " ON CONFLICT (email) DO NOTHING"
+);
 
 /// The salt makes the hash unique, so it says that this request added the user.
 const SELECT_NEW_USER: &str = concat!(
@@ -137,7 +139,7 @@ const SELECT_NEW_USER: &str = concat!(
     " FROM users WHERE email = :email AND password_hash = :password_hash"
 );
 
-/// Only for the user that this request added: the salt makes the hash unique.
+/// Only for the user that this request added.
 const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
 
 const RECORD_REGISTRATION: &str = insert_event! {
@@ -148,7 +150,7 @@ const RECORD_REGISTRATION: &str = insert_event! {
 const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
 
-const COUNT_TAKEN: &str = count_refusal!(user_id: "(SELECT id FROM users WHERE email = :email)", if: "
+const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
     AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id)");
 

@@ -1,0 +1,93 @@
+//! The requests of `lost_answers`, in order: the caller, the status, the request.
+
+/// Each caller has a new session for each request.
+pub const OPERATIONS: &str = r#"
+anyone 201 POST /auth/register {"email": "new@example.com", "password": "PASSWORD"}
+anyone 409 POST /auth/register {"email": "new@example.com", "password": "PASSWORD"}
+anyone 401 POST /auth/login {"email": "bob@example.com", "password": "a wrong password"}
+anyone 401 POST /auth/login {"email": "nobody@example.com", "password": "a wrong password"}
+anyone 202 POST /auth/email/verification {"email": "bob@example.com"}
+anyone 202 POST /auth/password/forgot {"email": "nobody@example.com"}
+anyone 202 POST /auth/password/forgot {"email": "bob@example.com"}
+anyone 401 POST /auth/email/verify {"token": "VERIFY_LINK"}
+bob    200 POST /auth/email/verify {"token": "VERIFY_LINK"}
+bob    202 PUT /users/me/email {"new_email": "moved@example.com"}
+bob    202 PUT /users/me/email {"new_email": "stu@example.com"}
+bob    422 PUT /users/me/email {"new_email": "bob@example.com"}
+anyone 200 POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+anyone 401 POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+anyone 200 POST /auth/email/undo {"token": "UNDO_LINK"}
+anyone 401 POST /auth/email/undo {"token": "NOT_ME_LINK"}
+anyone 200 POST /auth/email/not-me {"token": "NOT_ME_LINK"}
+anyone 200 POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
+bob    200 PATCH /users/me {"full_name": "Bob"}
+bob    200 GET /users/me/export
+bob    401 PUT /users/me/password {"current_password": "a wrong password", "new_password": "another long password"}
+bob    200 PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
+bob    401 DELETE /users/me {"password": "a wrong password"}
+bob    200 POST /auth/logout-all
+bob    201 POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
+bob    204 DELETE /users/me/api-keys/{api_key}
+bob    404 DELETE /users/me/api-keys/9
+root   201 POST /admin/service-accounts {"name": "New", "scopes": ["authz:check"]}
+root   200 PATCH /admin/service-accounts/{account} {"name": "Renamed", "is_active": false}
+root   200 PATCH /admin/service-accounts/{account} {"scopes": []}
+root   404 PATCH /admin/service-accounts/9 {"scopes": []}
+root   201 POST /admin/service-accounts/{account}/keys {"name": "Next"}
+root   409 POST /admin/service-accounts/{account}/keys {"name": "Third"}
+root   404 POST /admin/service-accounts/9/keys
+root   204 DELETE /admin/service-accounts/{account}/keys/{service_key}
+root   404 DELETE /admin/service-accounts/{account}/keys/9
+root   204 DELETE /admin/service-accounts/{account}
+root   404 DELETE /admin/service-accounts/9
+eve    204 DELETE /users/me {"password": "PASSWORD"}
+pat    204 POST /users/me/delete {"password": "PASSWORD"}
+root   201 POST /universities {"name": "New", "slug": "new"}
+root   409 POST /universities {"name": "New", "slug": "new"}
+root   200 PATCH /universities/3 {"name": "Renamed", "slug": "renamed"}
+root   409 PATCH /universities/3 {"slug": "here"}
+ulla   403 PATCH /universities/1 {"name": "Mine"}
+root   201 POST /universities/3/roles {"user_id": 5, "role": "TA"}
+root   409 DELETE /universities/1
+root   204 DELETE /universities/3
+ulla   201 POST /universities/1/departments {"name": "New"}
+ulla   409 POST /universities/1/departments {"name": "New"}
+ulla   204 DELETE /universities/1/departments/5
+ulla   404 DELETE /universities/1/departments/5
+ulla   409 DELETE /universities/1/departments/1
+ulla   201 POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 1}
+ulla   409 POST /universities/1/roles {"email": "bob@example.com", "role": "TA", "department_id": 1}
+ulla   404 POST /universities/1/roles {"email": "nobody@example.com", "role": "TA"}
+dora   403 POST /universities/1/roles {"email": "bob@example.com", "role": "UNIVERSITY_ADMIN"}
+ulla   409 DELETE /universities/1/roles/2
+ulla   204 DELETE /universities/1/roles/4
+ulla   201 POST /universities/1/roles {"email": "stu@example.com", "role": "STUDENT"}
+ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+ulla   409 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
+ulla   200 PATCH /courses/6 {"title": "Renamed", "department_id": 2}
+ulla   200 PATCH /courses/6 {"department_id": 1}
+ulla   409 PATCH /courses/6 {"code": "P1"}
+stu    201 POST /courses/6/enrollments
+stu    409 POST /courses/6/enrollments
+stu    201 POST /courses/1/enrollments
+stu    204 DELETE /enrollments/1
+stu    404 DELETE /enrollments/1
+ulla   204 DELETE /courses/1
+ulla   404 DELETE /courses/1
+stu    200 POST /authz/check {"permission": "universities:view", "university_id": 1}
+root   200 PATCH /admin/users/5 {"full_name": "Robert"}
+root   200 PATCH /admin/users/5 {"is_active": false, "full_name": "B"}
+anyone 403 POST /auth/login {"email": "bob@example.com", "password": "PASSWORD"}
+root   200 PATCH /admin/users/5 {"is_active": true}
+root   200 POST /admin/users/4/logout
+root   404 POST /admin/users/99/logout
+root   200 POST /admin/users/5/unlock
+root   201 POST /admin/users/5/password-reset
+root   404 POST /admin/users/99/password-reset
+root   204 DELETE /admin/users/5
+root   404 DELETE /admin/users/5
+ulla   403 DELETE /admin/users/4
+second 200 PATCH /admin/users/8 {"is_active": false}
+root   409 PATCH /admin/users/1 {"is_active": false}
+root   409 DELETE /users/me {"password": "PASSWORD"}
+"#;
