@@ -1,6 +1,7 @@
 // The page behind a mailed link: it takes the token out of the address, waits for a click, posts, and shows the result.
-// Without a token, or with one that the service refuses, it asks for a new mail and takes its code. It sends nothing by
-// itself, because programs that inspect mails open their links, too. All words are in the HTML.
+// Without a token, or with one that the service refuses, it asks for a new mail and takes its code. A page without the form
+// for it takes links only. It sends nothing by itself, because programs that inspect mails open their links, too. All words are
+// in the HTML.
 
 /** A password hash may wait for others. After a longer silence the answer is taken as lost. */
 const PATIENCE_MS = 60_000;
@@ -10,7 +11,7 @@ const PAUSE_MS = 60_000;
 const LONGEST_COUNT = 90;
 
 const element = (id) => document.getElementById(id);
-const [ask, act, result, reveal, back] = ["ask", "act", "result", "reveal", "back"].map(element);
+const [ask, act, result, reveal, back, next] = ["ask", "act", "result", "reveal", "back", "next"].map(element);
 const secret = act.querySelector("[type=password]");
 
 /** The options of `start`. */
@@ -130,6 +131,9 @@ function arrange() {
   const hasLink = kept.token !== undefined;
   const canAct = hasLink || kept.flow !== undefined;
   act.hidden = isAsking || !canAct;
+  if (!ask) {
+    return;
+  }
   ask.hidden = !act.hidden;
   back.hidden = !canAct;
   element("code-part").hidden = hasLink;
@@ -197,8 +201,10 @@ async function acting(event) {
     return;
   }
   const value = { ...kept, ...Object.fromEntries(new FormData(act)) };
-  reveal.checked = false;
-  toggle();
+  if (reveal) {
+    reveal.checked = false;
+    toggle();
+  }
   const answer = await send(act, "acting", page.acts, value);
   // A damaged token is refused by its form.
   const isRefused = answer.status === 401 || faultsOf(answer).some(({ name }) => name === "token" || name === "flow");
@@ -216,7 +222,11 @@ function succeed({ body }) {
   keep({});
   act.reset();
   conclude("done", [words("done", body)]);
-  ask.hidden = true;
+  if (ask) {
+    ask.hidden = true;
+  } else {
+    next.hidden = false;
+  }
 }
 
 /** The link or the code is of no use, or the password is wrong. */
@@ -227,6 +237,9 @@ function refuse({ requestId }) {
   }
   const texts = [words(isSpent ? "spent" : "refused"), ...(isUncertain ? [words("unanswered")] : [])];
   conclude("error", texts, requestId);
+  if (!ask) {
+    next.hidden = false;
+  }
 }
 
 function toggle() {
@@ -255,26 +268,34 @@ function open() {
     isUncertain = false;
     clearFaults();
     show("note", []);
+    if (!ask) {
+      next.hidden = true;
+    }
   }
   arrange();
+  if (!ask && act.hidden) {
+    show("note", [words("no-link")]);
+  }
 }
 
 /**
  * Starts the page.
  * @param {object} options
  * @param {string} options.name of the page's entry in the session storage
- * @param {string} options.asks path that sends a mail
+ * @param {string} [options.asks] path that sends a mail, of a page that asks for one
  * @param {string} options.acts path that takes the token, or the flow and the code
  * @param {boolean} options.isSpentWhenRefused does a refusal mean that the link is of no more use?
  */
 export function start(options) {
   page = options;
   recall();
-  ask.addEventListener("submit", asking);
   act.addEventListener("submit", acting);
-  reveal.addEventListener("change", toggle);
-  element("again").addEventListener("click", () => turn(true));
-  back.addEventListener("click", () => turn(false));
+  if (ask) {
+    ask.addEventListener("submit", asking);
+    reveal.addEventListener("change", toggle);
+    element("again").addEventListener("click", () => turn(true));
+    back.addEventListener("click", () => turn(false));
+  }
   addEventListener("hashchange", open);
   open();
 }

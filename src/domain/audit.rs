@@ -84,6 +84,13 @@ event_types! {
     PasswordResetHandedOver "password_reset_handed_over" change;
     /// The address of the account was proven.
     EmailVerified "email_verified" change;
+    /// The account got another address, which was proven thereby.
+    EmailChanged "email_changed" change;
+    /// The change was undone from the former address: all sessions ended, API keys were withdrawn, and no password is valid.
+    EmailChangeUndone "email_change_undone" change;
+    /// A notice told of an act that was not the owner's: all sessions ended, API keys were withdrawn, and no password is
+    /// valid.
+    NotMe "not_me" change;
     /// A password change was refused: the current password was wrong or throttled.
     PasswordChangeRefused "password_change_refused" refusal;
     /// The user exported all data stored about them.
@@ -189,7 +196,7 @@ mod tests {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed \
-                      password_changed password_reset password_reset_handed_over email_verified password_change_refused exported deleted deletion_refused \
+                      password_changed password_reset password_reset_handed_over email_verified email_changed email_change_undone not_me password_change_refused exported deleted deletion_refused \
                       step_up_refused role_granted role_removed invitation_created invitation_withdrawn disabled enabled unlocked \
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \

@@ -31,7 +31,7 @@ use crate::http::kit::operation::{Handler as _, Operation, fetching, responding}
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
 use crate::http::machine::{api_keys, oauth, service_accounts, service_keys};
-use crate::http::mail::{email, password};
+use crate::http::mail::{address, email, password};
 use crate::http::platform::{description, health, operator, pages};
 use crate::http::session;
 use crate::http::session::auth;
@@ -148,6 +148,8 @@ routes! {
     POST   "/auth/email/verification" requestVerification
         OptionalUser [Register, Change]          => email::ask_for_verification;
     POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
+    POST   "/auth/email/undo"    undoEmailChange Public [Login]             => address::undo;
+    POST   "/auth/email/not-me"  disownNotice    Public [Login]             => address::not_me;
     POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
@@ -156,6 +158,8 @@ routes! {
     POST   "/users/me/delete"    deleteAccountByPost User [Login, Password] reads users::credentials => users::delete;
     PUT    "/users/me/password"  changePassword
         User   [Login, Password]                                            reads users::credentials => users::change_password;
+    PUT    "/users/me/email"     changeEmail
+        User   [Login, Password]                 reads api_keys::step_up => address::change;
     GET    "/users/me/export"    exportData      User   [Account, Change]   reads export::export;
 
     GET    "/users/me/api-keys"  listApiKeys     User   [Read, Read]        reads api_keys::list;

@@ -93,6 +93,14 @@ impl Context<'_> {
     }
 }
 
+impl Context<'_> {
+    /// A stored hash that no password matches. A sign-in gets the answer of a wrong password, after the same work.
+    pub(in crate::service) fn hash_of_no_password(&self) -> Result<String, Error> {
+        let hash = PasswordHash::of_no_password(&self.new_salt()?, self.random()?, self.settings.password_work);
+        hash.to_phc().map_err(Error::NewHash)
+    }
+}
+
 /// Why a use case did not succeed: the caller's fault, or one of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -229,6 +229,11 @@ async fn use_mail(world: &World) {
     let (visitor, db) = (world.sign_in("stu").await, &world.service.db);
     let token = planted(db, Purpose::Verify, &address("stu"));
     visitor.ask(&format!(r#"POST /auth/email/verify {{"token": "{token}"}}"#)).await.expect(200);
+    visitor.ask(r#"PUT /users/me/email {"new_email": "moved@example.com"}"#).await.expect(202);
+    let token = planted(db, Purpose::ChangeAddress, &address("stu"));
+    visitor.ask(&format!(r#"POST /auth/email/verify {{"token": "{token}"}}"#)).await.expect(200);
+    let undo = json!({"token": with_links(db, "UNDO_LINK")});
+    world.service.post("/auth/email/undo", &undo).await.expect(200);
     let token = planted(db, Purpose::Reset, &address("stu"));
     let reset = json!({"token": token, "new_password": PASSWORD});
     world.service.post("/auth/password/reset", &reset).await.expect(200);

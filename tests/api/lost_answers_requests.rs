@@ -11,6 +11,14 @@ anyone 202 POST /auth/password/forgot {"email": "nobody@example.com"}
 anyone 202 POST /auth/password/forgot {"email": "bob@example.com"}
 anyone 401 POST /auth/email/verify {"token": "VERIFY_LINK"}
 bob    200 POST /auth/email/verify {"token": "VERIFY_LINK"}
+bob    202 PUT /users/me/email {"new_email": "moved@example.com"}
+bob    202 PUT /users/me/email {"new_email": "stu@example.com"}
+bob    422 PUT /users/me/email {"new_email": "bob@example.com"}
+anyone 200 POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+anyone 401 POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+anyone 200 POST /auth/email/undo {"token": "UNDO_LINK"}
+anyone 401 POST /auth/email/undo {"token": "NOT_ME_LINK"}
+anyone 200 POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 anyone 200 POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
 bob    200 PATCH /users/me {"full_name": "Bob"}
 bob    200 GET /users/me/export

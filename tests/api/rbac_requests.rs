@@ -8,6 +8,7 @@ endSession              DELETE /auth/sessions/{session}
 getCurrentUser          GET /users/me
 updateProfile           PATCH /users/me {"full_name": "Somebody"}
 changePassword          PUT /users/me/password {"current_password": "correct horse battery staple", "new_password": "another thing"}
+changeEmail             PUT /users/me/email {"new_email": "moved@example.com"}
 exportData              GET /users/me/export
 deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
 deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}

@@ -8,7 +8,7 @@ use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
-use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, verification};
+use edge_auth::store::mail::{address, counts, hand_over, notices, outbox, proofs, reset, undo, verification};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -52,11 +52,14 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("machine/service_accounts", service_accounts::STATEMENTS),
     ("machine/service_keys", service_keys::STATEMENTS),
     ("machine/user_keys", user_keys::STATEMENTS),
+    ("mail/address", address::STATEMENTS),
     ("mail/counts", counts::STATEMENTS),
     ("mail/hand_over", hand_over::STATEMENTS),
+    ("mail/notices", notices::STATEMENTS),
     ("mail/outbox", outbox::STATEMENTS),
     ("mail/proofs", proofs::STATEMENTS),
     ("mail/reset", reset::STATEMENTS),
+    ("mail/undo", undo::STATEMENTS),
     ("mail/verification", verification::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),

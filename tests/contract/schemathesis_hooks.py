@@ -76,8 +76,9 @@ def plain_address(text):
 
 
 def put_plain_address(values):
-    if isinstance(values, dict) and isinstance(values.get("email"), str):
-        values["email"] = plain_address(values["email"])
+    for member in ("email", "new_email"):
+        if isinstance(values, dict) and isinstance(values.get(member), str):
+            values[member] = plain_address(values[member])
 
 
 def put_future(body):

@@ -15,7 +15,7 @@ pub fn is_recent(auth_time: Option<Timestamp>, now: Timestamp) -> bool {
     auth_time.is_some_and(|time| now <= time.plus_seconds(MAX_AGE_SECONDS))
 }
 
-/// An act of an administrator, or of a user with keys.
+/// An act of an administrator, or of a user on their own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Act {
@@ -28,6 +28,7 @@ pub enum Act {
     RemoveRole { role: Role, is_own: bool },
     ChangeApiKeys,
     ChangeServiceAccounts,
+    ChangeAddress,
 }
 
 impl Act {
@@ -40,7 +41,8 @@ impl Act {
             | Self::VerifyAddress
             | Self::ResetPassword
             | Self::ChangeApiKeys
-            | Self::ChangeServiceAccounts => true,
+            | Self::ChangeServiceAccounts
+            | Self::ChangeAddress => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),
@@ -69,7 +71,9 @@ mod tests {
     #[test]
     fn only_acts_against_administrators_and_for_the_platform_are_irreversible() {
         for of_administrator in [false, true] {
-            for act in [Act::EraseUser, Act::VerifyAddress, Act::ChangeApiKeys, Act::ChangeServiceAccounts] {
+            for act in
+                [Act::EraseUser, Act::VerifyAddress, Act::ChangeApiKeys, Act::ChangeServiceAccounts, Act::ChangeAddress]
+            {
                 assert!(act.is_irreversible(of_administrator), "{act:?}");
             }
             assert_eq!(Act::DisableUser.is_irreversible(of_administrator), of_administrator);

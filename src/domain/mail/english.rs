@@ -28,15 +28,55 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 "You did not ask for it? Then do nothing: your password stays as it is. Give the code to no one.",
             ),
         ),
-        Letter::PasswordChanged { at, reset_page } => Message::of(
+        Letter::PasswordChanged { at, link } => Message::of(
             format!("Your password for {app_name} was changed"),
             &[
                 Paragraph(format!(
                     "The password of your account at {app_name} was changed on {}, and the other sessions were ended.",
                     moment(*at)
                 )),
-                Paragraph("Was it you? Then there is nothing to do. If not, choose a new password at once:".to_owned()),
-                Link((*reset_page).to_owned()),
+                Paragraph(
+                    "Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:"
+                        .to_owned(),
+                ),
+                Link(link.expose().to_owned()),
+            ],
+        ),
+        Letter::ChangeAddress(proofs) => Message::of(
+            format!("Confirm your new address for {app_name}"),
+            &with_proofs(
+                format!(
+                    "An account at {app_name} is to have this address in place of its present one. Confirm that the address is yours:"
+                ),
+                proofs,
+                "The link is valid for 24 hours. It asks for the password of the account.",
+                "You did not ask for it? Then do nothing: the account keeps the address that it has.",
+            ),
+        ),
+        Letter::AddressTaken { reset_page } => Message::of(
+            format!("Your address for {app_name}"),
+            &[
+                Paragraph(format!(
+                    "Another account at {app_name} was to get this address. Your account has it already, so nothing was changed."
+                )),
+                Paragraph("Was it you? Then sign in with this address. You forgot the password? Choose a new one here:".to_owned()),
+                Link(reset_page.expose().to_owned()),
+                Paragraph("You did not ask for it? Then do nothing.".to_owned()),
+            ],
+        ),
+        Letter::EmailChanged { at, link } => Message::of(
+            format!("Your address for {app_name} was changed"),
+            &[
+                Paragraph(format!(
+                    "The address of your account at {app_name} was changed on {}. Its mails go to the new address from now on.",
+                    moment(*at)
+                )),
+                Paragraph("Was it you? Then there is nothing to do. If not, undo the change within 7 days:".to_owned()),
+                Link(link.expose().to_owned()),
+                Paragraph(
+                    "This ends all sessions and API keys of the account. Then you choose a new password, by a mail to this address."
+                        .to_owned(),
+                ),
             ],
         ),
         Letter::Invitation { role, university, link } => Message::of(
@@ -111,12 +151,13 @@ You did not ask for it? Then do nothing: your password stays as it is. Give the 
     #[test]
     fn a_notice_says_when_and_what_to_do() {
         let at = Timestamp::from_seconds(1_795_208_163);
-        let letter = Letter::PasswordChanged { at, reset_page: "https://login.example.com/reset" };
+        let link = Secret::new("https://login.example.com/not-me#token=1.ab");
+        let letter = Letter::PasswordChanged { at, link: &link };
         let text = "The password of your account at Example was changed on 2026-11-20 at 20:56 UTC, and the other sessions were ended.
 
-Was it you? Then there is nothing to do. If not, choose a new password at once:
+Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:
 
-https://login.example.com/reset
+https://login.example.com/not-me#token=1.ab
 ";
         assert_eq!(write(&letter, "Example").text, text);
     }
@@ -137,6 +178,46 @@ You did not expect it? Then do nothing: an invitation that is not accepted has n
 ";
         assert_eq!(message.text, text);
         assert_eq!(message.html.matches("href").count(), 1);
+    }
+
+    #[test]
+    fn the_new_address_gets_a_proof_or_learns_that_it_has_an_account() {
+        let (link, code) = (Secret::new("https://login.example.com/verify#token=1.ab"), Secret::new("01234567"));
+        let message = write(&Letter::ChangeAddress(Proofs { link: &link, code: &code }), "Example");
+        assert_eq!(message.subject, "Confirm your new address for Example");
+        let opening = "An account at Example is to have this address in place of its present one. Confirm that the address is yours:
+
+https://login.example.com/verify#token=1.ab
+";
+        assert!(message.text.starts_with(opening), "{}", message.text);
+        let reset_page = Secret::new("https://login.example.com/reset");
+        let taken = write(&Letter::AddressTaken { reset_page: &reset_page }, "Example");
+        let text =
+            "Another account at Example was to get this address. Your account has it already, so nothing was changed.
+
+Was it you? Then sign in with this address. You forgot the password? Choose a new one here:
+
+https://login.example.com/reset
+
+You did not ask for it? Then do nothing.
+";
+        assert_eq!(taken.text, text);
+    }
+
+    #[test]
+    fn the_former_address_gets_a_link_that_undoes_the_change() {
+        let link = Secret::new("https://login.example.com/undo#token=1.ab");
+        let letter = Letter::EmailChanged { at: Timestamp::from_seconds(1_795_208_163), link: &link };
+        let text = "The address of your account at Example was changed on 2026-11-20 at 20:56 UTC. Its mails go to the new address from now on.
+
+Was it you? Then there is nothing to do. If not, undo the change within 7 days:
+
+https://login.example.com/undo#token=1.ab
+
+This ends all sessions and API keys of the account. Then you choose a new password, by a mail to this address.
+";
+        let message = write(&letter, "Example");
+        assert_eq!((message.subject.as_str(), message.text.as_str()), ("Your address for Example was changed", text));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Both bodies are made of the same parts, so none says more than the other. The HTML has no image, no style sheet and
 //! no link but those of the text, so nothing reports that it was read.
 
+use crate::domain::mail::proof::Purpose;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 
@@ -17,11 +18,25 @@ pub enum Kind {
     PasswordChanged,
     /// Offers a role to the owner of an address.
     Invitation,
+    /// Asks to confirm the new address of an account.
+    ChangeAddress,
+    /// Tells an address which another account was to get that it has an account.
+    AddressTaken,
+    /// Tells the former address that the account has another one.
+    EmailChanged,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::PasswordChanged, Self::Invitation];
+    pub const ALL: [Self; 7] = [
+        Self::Verify,
+        Self::Reset,
+        Self::PasswordChanged,
+        Self::Invitation,
+        Self::ChangeAddress,
+        Self::AddressTaken,
+        Self::EmailChanged,
+    ];
 
     /// The name, as stored and logged.
     #[must_use]
@@ -31,6 +46,23 @@ impl Kind {
             Self::Reset => "reset",
             Self::PasswordChanged => "password_changed",
             Self::Invitation => "invitation",
+            Self::ChangeAddress => "change_address",
+            Self::AddressTaken => "address_taken",
+            Self::EmailChanged => "email_changed",
+        }
+    }
+
+    /// The purpose of the link in a notice of this kind.
+    #[must_use]
+    pub const fn purpose_of_notice(self) -> Purpose {
+        match self {
+            Self::EmailChanged => Purpose::Undo,
+            Self::Verify
+            | Self::Reset
+            | Self::PasswordChanged
+            | Self::Invitation
+            | Self::ChangeAddress
+            | Self::AddressTaken => Purpose::NotMe,
         }
     }
 
@@ -52,8 +84,22 @@ pub enum Letter<'a> {
     PasswordChanged {
         /// The moment of the change.
         at: Timestamp,
+        /// The link for an owner that did not change it.
+        link: &'a Secret,
+    },
+    /// The letter of [`Kind::ChangeAddress`].
+    ChangeAddress(Proofs<'a>),
+    /// The letter of [`Kind::AddressTaken`].
+    AddressTaken {
         /// The page on which the owner gets a new password.
-        reset_page: &'a str,
+        reset_page: &'a Secret,
+    },
+    /// The letter of [`Kind::EmailChanged`].
+    EmailChanged {
+        /// The moment of the change.
+        at: Timestamp,
+        /// The link that undoes it.
+        link: &'a Secret,
     },
     /// The letter of [`Kind::Invitation`].
     Invitation {

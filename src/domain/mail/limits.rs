@@ -35,13 +35,13 @@ pub struct Count {
 /// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
 /// networks that a proven account knows, and those to which no mail is sent. So strangers use up no mail of an owner at
 /// home, and addresses without an account use up none at all. The other two are the asker's own, and a request beyond them
-/// is refused alike for every address.
+/// is refused alike for every address. A change of address has no classes: its mail is sent in every case.
 #[must_use]
 pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
     let tag = |texts: &[&str]| hex(key.hash(texts).get(..16).unwrap_or_default());
     let count = |name: &str, texts: &[&str], window_seconds, max, pause_seconds| {
         let tag = if texts.is_empty() { String::new() } else { format!("/{}", tag(texts)) };
-        let has_classes = matches!(name, "address" | "all");
+        let has_classes = matches!(name, "address" | "all") && purpose != Purpose::ChangeAddress;
         Count { key: format!("{name}/{}{tag}", purpose.as_str()), window_seconds, max, pause_seconds, has_classes }
     };
     [

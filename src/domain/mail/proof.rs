@@ -37,6 +37,12 @@ pub enum Purpose {
     Invite,
     /// A role, by a link that an administrator hands over. It proves nothing about the address.
     InviteHandOver,
+    /// An account gets another address, which is proven thereby.
+    ChangeAddress,
+    /// The former address of an account is its address again.
+    Undo,
+    /// A notice tells of an act that is not the owner's.
+    NotMe,
 }
 
 impl Purpose {
@@ -49,6 +55,9 @@ impl Purpose {
             Self::HandOver => "hand_over",
             Self::Invite => "invitation",
             Self::InviteHandOver => "invitation_hand_over",
+            Self::ChangeAddress => "change_address",
+            Self::Undo => "undo",
+            Self::NotMe => "not_me",
         }
     }
 
@@ -56,9 +65,9 @@ impl Purpose {
     #[must_use]
     pub const fn link_seconds(self) -> i64 {
         match self {
-            Self::Verify => DAY,
+            Self::Verify | Self::ChangeAddress => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
-            Self::Invite | Self::InviteHandOver => 7 * DAY,
+            Self::Invite | Self::InviteHandOver | Self::Undo | Self::NotMe => 7 * DAY,
         }
     }
 }

@@ -47,6 +47,13 @@ impl PasswordHash {
         Ok(Self { work, salt: salt.to_vec(), hash: work.run(password, salt)? })
     }
 
+    /// The hash of no known password: its output is random. Verifying it is as much work as any other of this function and
+    /// cost.
+    #[must_use]
+    pub fn of_no_password(salt: &[u8], random: [u8; HASH_LENGTH], work: HashWork) -> Self {
+        Self { work, salt: salt.to_vec(), hash: random }
+    }
+
     /// Parses a PHC string in its canonical form.
     ///
     /// # Errors

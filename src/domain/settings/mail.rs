@@ -23,6 +23,10 @@ pub struct MailSettings {
     pub reset_page: String,
     /// The page that the link of an invitation opens.
     pub invite_page: String,
+    /// The page that a link to undo a change of address opens.
+    pub undo_page: String,
+    /// The page that the link of a security notice opens.
+    pub not_me_page: String,
     /// A registration sends a mail to confirm the address.
     pub verifies_addresses: bool,
     /// Mails that strangers can ask for in an hour.
@@ -66,6 +70,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             verify_page: page(verify_page, "/verify")?,
             reset_page: page(reset_page, "/reset")?,
             invite_page: page(invite_page, "/invite")?,
+            undo_page: page(None, "/undo")?,
+            not_me_page: page(None, "/not-me")?,
             verifies_addresses: verifies_addresses?.unwrap_or(true),
             per_hour: per_hour?,
             app_name: app_name.to_owned(),
@@ -103,6 +109,10 @@ mod tests {
         assert_eq!(
             (own.verify_page.as_str(), own.reset_page.as_str()),
             ("https://login.example.com/verify", "https://login.example.com/reset")
+        );
+        assert_eq!(
+            (own.undo_page.as_str(), own.not_me_page.as_str()),
+            ("https://login.example.com/undo", "https://login.example.com/not-me")
         );
         assert!(own.verifies_addresses && own.per_hour == 1000 && own.provider == Provider::Binding);
         let other = with(&[("RESET_URL", "https://app.example.com/new?a=1"), ("EMAIL_VERIFICATION", "off")]);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::ids::MailId;
+use crate::domain::ids::{MailId, ProofId};
 use crate::domain::mail::english;
 use crate::domain::mail::letter::{Kind, Letter, Message, Proofs};
 use crate::domain::mail::proof::{ProofKeys, Purpose};
@@ -17,8 +17,9 @@ use crate::domain::time::Timestamp;
 use crate::ports::Carriers;
 use crate::service::{Context, Error};
 use crate::store::Store;
+use crate::store::mail::notices::Notice;
 use crate::store::mail::outbox;
-use crate::store::mail::outbox::{Fate, Notice, QueuedMail};
+use crate::store::mail::outbox::{Fate, QueuedMail};
 
 /// Everything that sends a mail. It outlives the request.
 #[derive(Clone)]
@@ -92,38 +93,50 @@ impl Sending {
     fn write(&self, mail: &QueuedMail) -> Option<Message> {
         let settings = &self.settings;
         let app_name = &settings.app_name;
-        let with_proofs = |purpose: Purpose, page: &str| {
-            let id = mail.proof_id?;
-            let link = Secret::new(format!("{page}#token={}", self.keys.link(purpose, id).expose()));
-            Some((link, self.keys.code(purpose, id)))
+        let kind = Kind::parse(&mail.kind)?;
+        let (purpose, page) = match kind {
+            Kind::Verify => (Purpose::Verify, &settings.verify_page),
+            Kind::ChangeAddress => (Purpose::ChangeAddress, &settings.verify_page),
+            Kind::Reset | Kind::AddressTaken => (Purpose::Reset, &settings.reset_page),
+            Kind::EmailChanged => (Purpose::Undo, &settings.undo_page),
+            Kind::PasswordChanged => (Purpose::NotMe, &settings.not_me_page),
+            Kind::Invitation => (Purpose::Invite, &settings.invite_page),
         };
-        Some(match Kind::parse(&mail.kind)? {
-            Kind::Verify => {
-                let (link, code) = with_proofs(Purpose::Verify, &settings.verify_page)?;
-                english::write(&Letter::Verify(Proofs { link: &link, code: &code }), app_name)
+        let (link, code) = match mail.proof_id.filter(|_| kind != Kind::AddressTaken) {
+            Some(id) => {
+                let token = self.keys.link(purpose, id);
+                (Secret::new(format!("{page}#token={}", token.expose())), self.keys.code(purpose, id))
             }
-            Kind::Reset => {
-                let (link, code) = with_proofs(Purpose::Reset, &settings.reset_page)?;
-                english::write(&Letter::Reset(Proofs { link: &link, code: &code }), app_name)
-            }
-            Kind::PasswordChanged => {
-                let letter = Letter::PasswordChanged { at: mail.created_at, reset_page: &settings.reset_page };
-                english::write(&letter, app_name)
-            }
+            // Also of a notice that an earlier version queued.
+            None => (Secret::new(settings.reset_page.as_str()), Secret::new("")),
+        };
+        let (at, link) = (mail.created_at, &link);
+        let proofs = Proofs { link, code: &code };
+        let letter = match kind {
+            Kind::Verify => Letter::Verify(proofs),
+            Kind::ChangeAddress => Letter::ChangeAddress(proofs),
+            Kind::Reset => Letter::Reset(proofs),
+            Kind::EmailChanged => Letter::EmailChanged { at, link },
+            Kind::PasswordChanged => Letter::PasswordChanged { at, link },
+            Kind::AddressTaken => Letter::AddressTaken { reset_page: link },
             Kind::Invitation => {
                 let (role, university) = mail.invitation.as_deref()?.split_once(' ')?;
-                let link = self.keys.link(Purpose::Invite, mail.proof_id?);
-                let link = Secret::new(format!("{}#token={}", settings.invite_page, link.expose()));
-                english::write(&Letter::Invitation { role, university, link: &link }, app_name)
+                Letter::Invitation { role, university, link }
             }
-        })
+        };
+        Some(english::write(&letter, app_name))
     }
 }
 
 /// Draws a notice, in a deployment that sends mail.
 pub(in crate::service) fn notice(ctx: &Context<'_>, kind: Kind) -> Result<Option<Notice>, Error> {
-    let draw = || Ok(Notice { id: MailId::from_random(ctx.random()?), kind });
-    ctx.settings.mail.as_ref().map(|_| draw()).transpose()
+    ctx.settings.mail.as_ref().map(|_| draw_notice(ctx, kind)).transpose()
+}
+
+/// The same where mail is known to be on.
+pub(in crate::service) fn draw_notice(ctx: &Context<'_>, kind: Kind) -> Result<Notice, Error> {
+    let (id, proof_id) = (MailId::from_random(ctx.random()?), ProofId::from_random(ctx.random()?));
+    Ok(Notice { id, proof_id, kind })
 }
 
 /// Sends a mail behind the response. A row without an address is deleted then, too, so that both are the same work.

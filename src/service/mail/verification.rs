@@ -5,15 +5,20 @@
 
 use crate::domain::account::email::Email;
 use crate::domain::ids::UserId;
+use crate::domain::limits::storage::Growth;
+use crate::domain::mail::letter::Kind;
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::password::Password;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
 use crate::service::authz::caller::Caller;
 use crate::service::mail::asking::settings;
+use crate::service::mail::outbox;
 use crate::service::mail::presented::{ProofTexts, Proven, find};
 use crate::service::password::verify::verify_at_sign_in;
 use crate::service::{Context, Error, attribution};
+use crate::store::mail::address;
+use crate::store::mail::address::AddressChanged;
 use crate::store::mail::proofs;
 use crate::store::mail::proofs::{Form, PresentedProof};
 use crate::store::mail::verification;
@@ -27,23 +32,32 @@ pub struct Verification {
     pub password: Option<Password>,
 }
 
-/// Notes that the address of an account is proven, and returns it.
+/// Notes that the address of an account is proven, and returns it. A new address becomes that of the account.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND` without mail; [`Error`] otherwise.
 pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verification) -> Result<String, Error> {
     settings(ctx)?;
-    let proven = find(ctx, &[Purpose::Verify], &command.proof).await?;
+    let proven = find(ctx, &[Purpose::Verify, Purpose::ChangeAddress], &command.proof).await?;
     let user_id = proven.row.user_id;
     attribution::note_user(user_id);
     if !is_of_owner(ctx, caller, command, &proven).await? {
         return Err(Code::InvalidCredentials.into());
     }
-    if !verification::verify(ctx.store, proven.proof, user_id, ctx.request).await? {
-        return Err(Code::InvalidCredentials.into());
-    }
-    tracing::info!(target: "app.auth", user_id = user_id.get(), "Address verified");
-    Ok(proven.row.address)
+    let Some(new_address) = proven.row.new_address else {
+        if !verification::verify(ctx.store, proven.proof, user_id, ctx.request).await? {
+            return Err(Code::InvalidCredentials.into());
+        }
+        tracing::info!(target: "app.auth", user_id = user_id.get(), "Address verified");
+        return Ok(proven.row.address);
+    };
+    ctx.admit_growth(Growth::Mail)?;
+    let notice = outbox::draw_notice(ctx, Kind::EmailChanged)?;
+    let changed = address::change(ctx.store, proven.proof, user_id, &new_address, notice, ctx.request).await?;
+    let AddressChanged { notice } = changed.ok_or(Code::InvalidCredentials)?;
+    tracing::info!(target: "app.auth", user_id = user_id.get(), "Address changed");
+    outbox::send_behind_response(ctx, notice);
+    Ok(new_address)
 }
 
 async fn is_of_owner(
@@ -61,7 +75,7 @@ async fn is_of_owner(
         return Ok(true);
     }
     if let Some(flow) = &command.flow
-        && is_flow_of(ctx, flow, user_id).await?
+        && is_flow_of(ctx, proven.proof.purpose, flow, user_id).await?
     {
         return Ok(true);
     }
@@ -76,11 +90,11 @@ async fn is_of_owner(
 }
 
 /// Is it the flow of a proof that the owner asked for, perhaps an earlier one than the link's?
-async fn is_flow_of(ctx: &Context<'_>, flow: &Secret, user_id: UserId) -> Result<bool, Error> {
-    let Some(id) = ProofKeys::derive(&ctx.settings.secret_keys).of_flow(Purpose::Verify, flow.expose()) else {
+async fn is_flow_of(ctx: &Context<'_>, purpose: Purpose, flow: &Secret, user_id: UserId) -> Result<bool, Error> {
+    let Some(id) = ProofKeys::derive(&ctx.settings.secret_keys).of_flow(purpose, flow.expose()) else {
         return Ok(false);
     };
-    let proof = PresentedProof { id, purpose: Purpose::Verify, form: Form::Link };
+    let proof = PresentedProof { id, purpose, form: Form::Link };
     let row = proofs::find(ctx.store, proof, ctx.now()).await?;
     Ok(row.is_some_and(|row| row.is_of_owner && row.user_id == user_id))
 }

@@ -106,6 +106,12 @@ const END_SESSIONS_OF_DISABLED: &str = "
     WHERE user_id = :user_id AND expires_at > :now
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
 
+/// Also if the account is enabled again: a thief may have asked for it.
+const VOID_CHANGE_OF_ADDRESS: &str = "
+    DELETE FROM email_proofs
+    WHERE user_id = :user_id AND purpose = 'change_address'
+      AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
+
 /// An unlock is recorded even if no wait was in force.
 const RECORD_UNLOCK: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
@@ -123,6 +129,7 @@ pub const STATEMENTS: &[&str] = &[
     END_SESSIONS,
     RECORD_SESSIONS,
     END_SESSIONS_OF_DISABLED,
+    VOID_CHANGE_OF_ADDRESS,
     RECORD_UNLOCK,
 ];
 
@@ -156,12 +163,13 @@ pub async fn change(
         .bind("user_id", id)
         .bind("is_requested", change.proves_address)
         .bind("requires_inactive", is_disabling);
-    let [actors, _, _, _, _, _, _, _, changed, renamed, verified, users] = store
+    let [actors, _, _, _, _, _, _, _, _, changed, renamed, verified, users] = store
         .batch([
             grants::select_actor(actor),
             query(SET_ACTIVE).bind("user_id", id).bind("is_active", change.is_active).bind("actor_id", actor),
             record_if_changed(request, Event::of(event_type, id).by(actor)),
             query(END_SESSIONS_OF_DISABLED).bind("now", request.now).bind("user_id", id),
+            query(VOID_CHANGE_OF_ADDRESS).bind("user_id", id),
             query(SET_FULL_NAME)
                 .bind("actor_id", actor)
                 .bind("user_id", id)

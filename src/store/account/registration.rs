@@ -16,6 +16,7 @@ use crate::store::mail::counts::Asking;
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::mail::proofs;
 use crate::store::mail::proofs::NewProof;
+use crate::store::mail::taken::{address_is_taken, holder_of_address};
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 use crate::store::tenant::invitations::{Invited, acceptance};
@@ -82,9 +83,9 @@ const COUNT_REGISTRATION: &str = "
 const INSERT_USER: &str = concat!(
     "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
      SELECT :email, :password_hash, :full_name, :network_tag, :now
-     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
-       AND NOT EXISTS (SELECT 1 FROM users WHERE email = :email)
-       AND (:invitation_id IS NULL OR ",
+     WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts AND NOT ",
+    address_is_taken!(":email", "NULL"),
+    " AND (:invitation_id IS NULL OR ",
     is_allowed!(":allowed_by"),
     " AND EXISTS (SELECT 1 FROM invitations WHERE id = :invitation_id AND expires_at > :now AND email = :email))
      ON CONFLICT (email) DO NOTHING"
@@ -110,7 +111,7 @@ const RECORD_REGISTRATION: &str = insert_event! {
 const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
 
-const COUNT_TAKEN: &str = count_refusal!(user_id: "(SELECT id FROM users WHERE email = :email)", if: "
+const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
     AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id)");
 

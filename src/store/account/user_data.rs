@@ -15,7 +15,7 @@ pub static OWNED: &[Owned] = &[
     machine::user_keys::OWNED,
     mail::proofs::OWNED,
     mail::outbox::OWNED,
-    mail::outbox::OWNED_COUNTS,
+    mail::notices::OWNED,
     campus::owned::OWNED,
     password::throttle::OWNED,
     audit::OWNED,

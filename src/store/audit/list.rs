@@ -191,6 +191,9 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::PasswordReset
         | EventType::PasswordResetHandedOver
         | EventType::EmailVerified
+        | EventType::EmailChanged
+        | EventType::EmailChangeUndone
+        | EventType::NotMe
         | EventType::Exported
         | EventType::Deleted
         | EventType::RoleGranted

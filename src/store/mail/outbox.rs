@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use crate::domain::ids::{MailId, ProofId, UserId};
-use crate::domain::mail::letter::Kind;
-use crate::domain::time::{HOUR, MINUTE, Timestamp};
+use crate::domain::time::{MINUTE, Timestamp};
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
+use crate::store::mail::taken::address_is_taken;
 use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 
@@ -44,12 +44,15 @@ macro_rules! columns {
     };
 }
 
-/// If the same batch has written the proof.
-const QUEUE_PROOF: &str = "
-    INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
-    SELECT :mail_id, purpose, user_id, address, id, :now, expires_at, 1, :due_at
-    FROM email_proofs WHERE id = :proof_id
-    ON CONFLICT (id) DO NOTHING";
+/// If the same batch has written the proof. A new address that is taken gets a mail without the link and the code.
+const QUEUE_PROOF: &str = concat!(
+    "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
+     SELECT :mail_id, iif(p.new_address IS NOT NULL AND ",
+    address_is_taken!("p.new_address", "p.user_id"),
+    ", 'address_taken', p.purpose), p.user_id, coalesce(p.new_address, p.address), p.id, :now, p.expires_at, 1, :due_at
+     FROM email_proofs AS p WHERE p.id = :proof_id
+     ON CONFLICT (id) DO NOTHING"
+);
 
 /// A mail of the same batch, unless it waits.
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM mails WHERE id = :mail_id AND attempts > 0");
@@ -96,19 +99,8 @@ const ERASE: &str = "
     )";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    QUEUE_PROOF,
-    SELECT,
-    DELETE,
-    NOTE_REFUSAL,
-    DELETE_OUTDATED,
-    CLAIM,
-    ERASE,
-    DELETE_EXPIRED,
-    QUEUE_NOTICE,
-    COUNT_NOTICE,
-    ERASE_COUNTS,
-];
+pub const STATEMENTS: &[&str] =
+    &[QUEUE_PROOF, SELECT, DELETE, NOTE_REFUSAL, DELETE_OUTDATED, CLAIM, ERASE, DELETE_EXPIRED];
 
 /// Mails to users, of the last minutes as a rule. They say nothing that the account and its events do not, so the export
 /// lists none.
@@ -138,84 +130,6 @@ pub(in crate::store) fn queue_proof(id: MailId, proof_id: ProofId, now: Timestam
 /// The statement that selects a mail of the same batch, unless it waits.
 pub(in crate::store) fn select(id: MailId) -> Statement {
     query(SELECT).bind("mail_id", id)
-}
-
-/// A notice, for a statement that queues it if its batch has done the thing.
-#[derive(Debug, Clone, Copy)]
-pub struct Notice {
-    /// Drawn before, so that a batch can be executed twice.
-    pub id: MailId,
-    /// The kind of its text.
-    pub kind: Kind,
-}
-
-/// Seconds for which a notice is sent, from the end of its wait. Afterwards it would surprise more than it helps.
-const NOTICE_SECONDS: i64 = 24 * HOUR;
-/// Notices of a user in a day that are sent at once. Otherwise a client with an account could fill the mailbox of its
-/// address, and use up the mails that the provider accepts.
-const MAX_NOTICES: i64 = 10;
-
-/// If the same batch has set the password: the salt makes its hash unique. Beyond the maximum of a day the notice waits for the
-/// end of the day, together with others of its kind. An address that is not proven gets none: it may be that of another
-/// person, to whom a stranger could send any number by registering it again and again.
-const QUEUE_NOTICE: &str =
-    "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
-    SELECT :mail_id, :kind, n.user_id, n.email, NULL, :now,
-        coalesce(n.waits_until, :now) + :notice_ms, n.waits_until IS NULL, coalesce(n.waits_until, :due_at)
-    FROM (
-        SELECT u.id AS user_id, u.email AS email, (
-            SELECT c.window_started_at + 86400000 FROM notice_counts AS c
-            WHERE c.user_id = u.id AND c.window_started_at > :now - 86400000 AND c.count >= :max_notices
-        ) AS waits_until
-        FROM users AS u
-        WHERE u.id = :user_id AND u.password_hash = :new_hash AND u.email_verified_at IS NOT NULL
-    ) AS n
-    WHERE n.waits_until IS NULL OR NOT EXISTS (
-        SELECT 1 FROM mails AS m WHERE m.user_id = n.user_id AND m.kind = :kind AND m.attempts = 0
-    )
-    ON CONFLICT (id) DO NOTHING";
-
-/// Counts a notice of the same batch that is sent at once.
-const COUNT_NOTICE: &str = "INSERT INTO notice_counts (user_id, window_started_at, count, mail_id)
-    SELECT user_id, :now, 1, id FROM mails WHERE id = :mail_id AND attempts > 0
-    ON CONFLICT (user_id) DO UPDATE SET
-        count = iif(window_started_at <= excluded.window_started_at - 86400000, 1, count + 1),
-        window_started_at =
-            iif(window_started_at <= excluded.window_started_at - 86400000, excluded.window_started_at, window_started_at),
-        mail_id = excluded.mail_id
-    WHERE mail_id <> excluded.mail_id";
-
-const ERASE_COUNTS: &str = "
-    DELETE FROM notice_counts
-    WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step > 0";
-
-/// The counts of notices: a row of a user that had one.
-pub(in crate::store) const OWNED_COUNTS: Owned = Owned {
-    table: "notice_counts",
-    erase: &[ERASE_COUNTS],
-    remains: &["SELECT 1 FROM notice_counts AS c WHERE c.user_id = users.id"],
-    export: None,
-    walk: None,
-};
-
-/// The statements that queue a notice of a new password, count it, and select it unless it waits.
-pub(in crate::store) fn notice_statements(
-    notice: Notice,
-    user_id: UserId,
-    new_hash: &str,
-    now: Timestamp,
-) -> [Statement; 3] {
-    let queue = query(QUEUE_NOTICE)
-        .bind("user_id", user_id)
-        .bind("new_hash", new_hash)
-        .bind("mail_id", notice.id)
-        .bind("kind", notice.kind.as_str())
-        .bind("now", now)
-        .bind("notice_ms", NOTICE_SECONDS * 1000)
-        .bind("due_at", now.plus_seconds(FIRST_ATTEMPT_SECONDS))
-        .bind("max_notices", MAX_NOTICES);
-    let count = query(COUNT_NOTICE).bind("mail_id", notice.id).bind("now", now);
-    [queue, count, select(notice.id)]
 }
 
 /// The fate of a mail that is not sent again.

@@ -30,6 +30,8 @@ pub struct NewProof {
 pub struct ProofRow {
     pub user_id: UserId,
     pub address: String,
+    /// The address that the account is to have.
+    pub new_address: Option<String>,
     #[serde(deserialize_with = "boolean")]
     pub is_of_owner: bool,
 }
@@ -53,14 +55,22 @@ pub struct PresentedProof {
 }
 
 /// The proof, and the user whom it concerns, if it is valid. A stranger with a flow can use up its codes, and not its link.
-/// A changed password voids no reset: a thief with the password could void every one. A reset deletes the others.
+/// A changed password voids no reset: a thief with the password could void every one. A reset deletes the others. Nothing that
+/// the present address or password can do voids an undo, which takes both from a thief.
 macro_rules! valid_proof {
     () => {
-        "email_proofs AS p JOIN users AS u ON u.id = p.user_id
+        concat!(
+            "email_proofs AS p JOIN users AS u ON u.id = p.user_id
          WHERE p.id = :proof_id AND p.purpose = :purpose AND (:is_code = 0 OR p.failures < :max_failures)
            AND CASE WHEN :is_code THEN p.code_expires_at ELSE p.expires_at END > :now
-           AND u.email = p.address AND u.is_active = 1
-           AND (p.purpose <> 'verify' OR u.password_version = p.password_version)"
+           AND u.is_active = 1
+           AND (u.email = p.address
+                OR p.purpose = 'undo' AND NOT EXISTS (SELECT 1 FROM users AS o WHERE o.email = p.address))
+           AND (p.purpose NOT IN ('verify', 'change_address') OR u.password_version = p.password_version)
+           AND (p.new_address IS NULL OR NOT ",
+            $crate::store::mail::taken::address_is_taken!("p.new_address", "p.user_id"),
+            ")"
+        )
     };
 }
 
@@ -73,10 +83,15 @@ macro_rules! proof_holds {
 
 macro_rules! insert_proof {
     ($from:expr) => {
+        $crate::store::mail::proofs::insert_proof!($from, new_address: "NULL")
+    };
+    ($from:expr, new_address: $new_address:literal) => {
         concat!(
-            "INSERT INTO email_proofs
-                 (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at, code_expires_at)
-             SELECT :proof_id, :purpose, u.id, u.email, u.password_version, :is_of_owner, :now, :expires_at, :code_expires_at
+            "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, password_version, is_of_owner, created_at,
+                 expires_at, code_expires_at)
+             SELECT :proof_id, :purpose, u.id, u.email, ",
+            $new_address,
+            ", u.password_version, :is_of_owner, :now, :expires_at, :code_expires_at
              FROM ",
             $from,
             " ON CONFLICT (id) DO NOTHING"
@@ -101,7 +116,8 @@ const INSERT_FOR_NEW_USER: &str = insert_proof!(concat!(
     is_admitted!()
 ));
 
-const SELECT_VALID: &str = concat!("SELECT u.id AS user_id, p.address, p.is_of_owner FROM ", valid_proof!());
+const SELECT_VALID: &str =
+    concat!("SELECT u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner FROM ", valid_proof!());
 
 /// A batch that is executed again finds its nonce, and counts nothing.
 const COUNT_WRONG_CODE: &str = "
@@ -124,7 +140,7 @@ const DELETE_EXPIRED: &str = "
 pub const STATEMENTS: &[&str] =
     &[INSERT_FOR_ADDRESS, INSERT_FOR_NEW_USER, SELECT_VALID, COUNT_WRONG_CODE, ERASE, DELETE_EXPIRED];
 
-/// Proofs of users. They live for a day, and say nothing that the account and its events do not, so the export lists none.
+/// Proofs of users. They live for a week at most, and say nothing that the account and its events do not, so the export lists none.
 pub(in crate::store) const OWNED: Owned = Owned {
     table: "email_proofs",
     erase: &[ERASE],
@@ -149,10 +165,21 @@ pub async fn ask(
     asking: Asking<'_>,
     request: RequestInfo<'_>,
 ) -> Result<Option<QueuedMail>, DbError> {
-    let insert = bind_new(query(INSERT_FOR_ADDRESS), new, request.now);
+    write(store, counts::bind_class(query(INSERT_FOR_ADDRESS), asking, request), new, asking, request).await
+}
+
+/// The same with another statement that inserts the proof.
+pub(in crate::store) async fn write(
+    store: &Store,
+    insert: Statement,
+    new: NewProof,
+    asking: Asking<'_>,
+    request: RequestInfo<'_>,
+) -> Result<Option<QueuedMail>, DbError> {
+    let insert = bind_new(insert, new, request.now);
     let [count_1, count_2, count_3, count_4] = counts::count(asking, new.id, request);
     let [queue, select] = outbox::queue_proof(new.mail_id, new.id, request.now);
-    let insert = counts::bind_class(counts::bind_admission(insert, asking, request), asking, request);
+    let insert = counts::bind_admission(insert, asking, request);
     let touch = counts::touch(request);
     let [.., mails] = store.batch([touch, insert, count_1, count_2, count_3, count_4, queue, select]).await?;
     mails.first()

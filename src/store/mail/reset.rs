@@ -3,10 +3,10 @@
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::mail::proof::Purpose;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
-use crate::store::mail::outbox::{self, Notice};
+use crate::store::mail::notices::{Notice, password_notice};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::password::credentials::PasswordChanged;
 use crate::store::password::throttle;
@@ -58,13 +58,21 @@ macro_rules! is_set {
         "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :new_hash)"
     };
 }
+pub(in crate::store) use is_set;
 
 const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
 
-const DELETE_PROOFS: &str = concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND ", is_set!());
+/// A thief with the mailbox of the new address resets the password, too: it voids no undo of the former one.
+const DELETE_PROOFS: &str =
+    concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND purpose <> 'undo' AND ", is_set!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, DELETE_KNOWN, DELETE_ROLES, SET_PASSWORD, DELETE_KEYS, DELETE_PROOFS];
+
+/// The statements that withdraw the API keys and void the proofs, if the password was set to this hash.
+pub(in crate::store) fn shut_out(user_id: UserId, new_hash: &str) -> [Statement; 2] {
+    [DELETE_KEYS, DELETE_PROOFS].map(|sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash))
+}
 
 /// Sets the password, ends every session, withdraws the API keys and resets the throttle. A mail proves the address, too.
 /// Returns the notice; `None`, and changes nothing, if the proof is no longer valid.
@@ -84,7 +92,7 @@ pub async fn reset(
         bind_presented(statement, proof).bind("user_id", user_id).bind("proves_address", proves_address)
     };
     let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
-    let after = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
+    let [delete_keys, delete_proofs] = shut_out(user_id, new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let mut statements = vec![
         recorded(request, EventType::PasswordReset),
@@ -92,14 +100,14 @@ pub async fn reset(
         throttle::bind_user(guarded(query(DELETE_KNOWN)), user_id).bind("now", request.now),
         guarded(query(DELETE_ROLES)).bind("now", request.now),
         guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
-        after(DELETE_KEYS),
+        delete_keys,
         end_others(user_id, None, new_hash),
-        after(DELETE_PROOFS),
+        delete_proofs,
         unknown,
         known,
     ];
     if let Some(notice) = notice {
-        statements.extend(outbox::notice_statements(notice, user_id, new_hash, request.now));
+        statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
     let [earlier, _, _, _, set, .., last] = results.as_slice() else {

@@ -2,7 +2,7 @@
 
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
@@ -28,6 +28,16 @@ const DELETE_PROOFS: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, SET_VERIFIED, DELETE_PROOFS];
 
+/// The statement that records the use of a proof.
+pub(in crate::store) fn record(
+    proof: PresentedProof,
+    user_id: UserId,
+    event: EventType,
+    request: RequestInfo<'_>,
+) -> Statement {
+    bind_presented(audit::insert(RECORD, request, event), proof).bind("user_id", user_id)
+}
+
 /// Notes that the address is proven. Returns false, and changes nothing, if the proof is no longer valid.
 ///
 /// # Errors
@@ -38,12 +48,11 @@ pub async fn verify(
     user_id: UserId,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    let guarded = |statement| bind_presented(statement, proof).bind("user_id", user_id);
-    let record = guarded(audit::insert(RECORD, request, EventType::EmailVerified));
+    let set = bind_presented(query(SET_VERIFIED), proof).bind("user_id", user_id).bind("now", request.now);
+    let record = record(proof, user_id, EventType::EmailVerified, request);
     let delete =
         query(DELETE_PROOFS).bind("user_id", user_id).bind("purpose", proof.purpose.as_str()).bind("now", request.now);
     let recorded = recorded(request, EventType::EmailVerified);
-    let [_, set, _, recorded] =
-        store.batch([record, guarded(query(SET_VERIFIED)).bind("now", request.now), delete, recorded]).await?;
+    let [_, set, _, recorded] = store.batch([record, set, delete, recorded]).await?;
     is_done(&set, &recorded)
 }

@@ -12,7 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
-use crate::store::mail::outbox::{self, Notice, QueuedMail};
+use crate::store::mail::notices::{Notice, password_notice};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::read::Read;
 use crate::store::session::end_others;
@@ -256,7 +257,7 @@ pub async fn change_password(
         reset_known,
     ];
     if let Some(notice) = notice {
-        statements.extend(outbox::notice_statements(notice, user_id, new_hash, request.now));
+        statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
     let [_, changed, rest @ ..] = results.as_slice() else {

@@ -35,16 +35,17 @@ pub fn with(settings: &[(&str, &str)], more: &[(&str, &str)]) -> Service {
 pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
     let id: i64 = db.one("SELECT 1 + coalesce(max(id), 0) FROM email_proofs");
     let now = clock();
+    let new_address = if purpose == Purpose::ChangeAddress { "'moved@example.com'" } else { "NULL" };
     db.execute(&format!(
-        "INSERT INTO email_proofs
-             (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at, code_expires_at)
-         SELECT {id}, '{}', id, email, password_version, 0, {now}, {end}, {end} FROM users WHERE email = '{email}'",
+        "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, password_version, is_of_owner, created_at,
+             expires_at, code_expires_at)
+         SELECT {id}, '{}', id, email, {new_address}, password_version, 0, {now}, {end}, {end} FROM users
+         WHERE email = '{email}'",
         purpose.as_str(),
         now = now.millis(),
         end = now.plus_seconds(600).millis(),
     ));
-    let keys = ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET)));
-    keys.link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+    token_of(purpose, id)
 }
 
 /// An invitation to university 1 by one of its administrators, written into the database; returns the token of its link.
@@ -59,16 +60,46 @@ pub fn planted_invitation(db: &Sqlite, purpose: Purpose, email: &str, role: &str
         now = now.millis(),
         end = now.plus_seconds(600).millis(),
     ));
-    let keys = ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET)));
-    keys.link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+    token_of(purpose, id)
 }
 
-/// The request with links to bob's address in the place of `VERIFY_LINK`, `RESET_LINK` and `INVITE_LINK`.
+/// The token of the newest link of this purpose.
+fn newest(db: &Sqlite, purpose: Purpose) -> Option<String> {
+    let purpose_name = purpose.as_str();
+    let select = "SELECT id FROM email_proofs WHERE purpose =";
+    let rows = db.rows(&format!("{select} '{purpose_name}' ORDER BY created_at DESC, rowid DESC LIMIT 1"));
+    Some(token_of(purpose, rows.first()?["id"].as_i64().unwrap()))
+}
+
+fn keys() -> ProofKeys {
+    ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET)))
+}
+
+/// The token of the link of this proof.
+pub fn token_of(purpose: Purpose, id: i64) -> String {
+    keys().link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+}
+
+/// The code of this proof.
+pub fn code_of(purpose: Purpose, id: i64) -> String {
+    keys().code(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+}
+
+/// The request with links in the place of words: new ones to bob's address, or to a new address of bob's, and for the last two one
+/// that was mailed, if there is any.
 pub fn with_links(db: &Sqlite, request: &str) -> String {
     let mut request = request.to_owned();
-    for (word, purpose) in [("VERIFY_LINK", Purpose::Verify), ("RESET_LINK", Purpose::Reset)] {
+    for (word, purpose) in [
+        ("VERIFY_LINK", Purpose::Verify),
+        ("RESET_LINK", Purpose::Reset),
+        ("CHANGE_LINK", Purpose::ChangeAddress),
+        ("UNDO_LINK", Purpose::Undo),
+        ("NOT_ME_LINK", Purpose::NotMe),
+    ] {
         if request.contains(word) {
-            request = request.replace(word, &planted(db, purpose, &address("bob")));
+            let is_new = matches!(purpose, Purpose::Verify | Purpose::Reset | Purpose::ChangeAddress);
+            let token = if is_new { None } else { newest(db, purpose) };
+            request = request.replace(word, &token.unwrap_or_else(|| planted(db, purpose, &address("bob"))));
         }
     }
     if request.contains("INVITE_LINK") {

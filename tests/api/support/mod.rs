@@ -2,6 +2,7 @@
 
 mod assets;
 mod background;
+pub mod change;
 pub mod contract;
 pub mod crypto;
 pub mod gate;

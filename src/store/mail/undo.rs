@@ -1,0 +1,67 @@
+//! Taking an account back from a thief: by the undo of a change of address, and by the link of a security notice.
+
+use crate::domain::audit::EventType;
+use crate::domain::ids::UserId;
+use crate::domain::mail::proof::Purpose;
+use crate::ports::{DbError, query};
+use crate::store::Store;
+use crate::store::audit::{RequestInfo, is_done, recorded};
+use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
+use crate::store::mail::reset;
+use crate::store::mail::verification;
+use crate::store::password::throttle;
+use crate::store::session::end_others;
+
+/// An undo brings the former address back. A notice was mailed to the present one, which stays. Either is proven by its link.
+const TAKE_BACK: &str = concat!(
+    "UPDATE users
+     SET email = (SELECT address FROM email_proofs WHERE id = :proof_id), email_verified_at = coalesce(email_verified_at, :now),
+         mail_refused_at = NULL, password_hash = :new_hash, password_version = password_version + 1
+     WHERE id = :user_id AND ",
+    proof_holds!(),
+    " RETURNING id"
+);
+
+/// The undos of later changes. Those of earlier ones stay: their address can still come back. It precedes the end of the
+/// others, which include the notice's own.
+const DELETE_LATER_UNDOS: &str = concat!(
+    "DELETE FROM email_proofs
+     WHERE user_id = :user_id AND purpose = 'undo'
+       AND created_at >= (SELECT created_at FROM email_proofs WHERE id = :proof_id AND purpose = 'undo')
+       AND ",
+    reset::is_set!()
+);
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_LATER_UNDOS];
+
+/// Sets a hash that no password matches, ends every session, withdraws the API keys, and voids pending proofs and later
+/// undos. Returns false, and changes nothing, if the proof is no longer valid.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn take_back(
+    store: &Store,
+    proof: PresentedProof,
+    user_id: UserId,
+    new_hash: &str,
+    request: RequestInfo<'_>,
+) -> Result<bool, DbError> {
+    let event = if proof.purpose == Purpose::Undo { EventType::EmailChangeUndone } else { EventType::NotMe };
+    let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
+    let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
+    let [delete_keys, delete_proofs] = reset::shut_out(user_id, new_hash);
+    let statements = [
+        verification::record(proof, user_id, event, request),
+        bind_presented(of_change(TAKE_BACK).bind("now", request.now), proof),
+        of_change(DELETE_LATER_UNDOS).bind("proof_id", proof.id),
+        delete_keys,
+        delete_proofs,
+        end_others(user_id, None, new_hash),
+        unknown,
+        known,
+        recorded(request, event),
+    ];
+    let [_, set, .., recorded] = store.batch(statements).await?;
+    is_done(&set, &recorded)
+}
