@@ -58,12 +58,17 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 /// refused refresh, a password instead of a recent sign-in, the note of a mail behind the response. The deletion of a course
 /// with many enrolments is left out.
 #[cfg(feature = "campus")]
-const MORE: [(&str, u64); 11] = [
-    ("login", 3),
-    ("refresh", 2),
+const MORE: [(&str, u64); 16] = [
+    ("login", 4),
+    ("refresh", 3),
+    ("createApiKey", 4),
+    ("withdrawApiKey", 4),
+    ("deleteAccount", 4),
+    ("deleteAccountByPost", 4),
+    ("adminDeleteUser", 4),
     ("grantRole", 4),
     ("removeRole", 3),
-    ("register", 2),
+    ("register", 3),
     ("requestVerification", 3),
     ("requestReset", 2),
     ("resetPassword", 3),

@@ -46,6 +46,7 @@ mod lost_answers_requests;
 mod mail_address;
 mod mail_limits;
 mod mail_not_me;
+mod mail_notices;
 mod mail_outbox;
 mod mail_reset;
 mod mail_undo;

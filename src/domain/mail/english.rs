@@ -1,7 +1,8 @@
 //! The letters in English. Another language is another file with this function.
 
 use crate::domain::mail::letter::Part::{Code, Link, Paragraph};
-use crate::domain::mail::letter::{Letter, Message, Part, Proofs, without_links};
+use crate::domain::mail::letter::{Letter, Message, Notice, Part, Proofs, without_links};
+use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 
 /// Writes a letter of the service with this name.
@@ -28,18 +29,15 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 "You did not ask for it? Then do nothing: your password stays as it is. Give the code to no one.",
             ),
         ),
-        Letter::PasswordChanged { at, link } => Message::of(
-            format!("Your password for {app_name} was changed"),
+        Letter::Notice { notice, at, link } => of_notice(*notice, *at, link, app_name),
+        Letter::AccountErased { at } => Message::of(
+            format!("Your account at {app_name} was erased"),
             &[
                 Paragraph(format!(
-                    "The password of your account at {app_name} was changed on {}, and the other sessions were ended.",
+                    "Your account at {app_name} was erased on {}, with all that is personal. This is the last mail about it.",
                     moment(*at)
                 )),
-                Paragraph(
-                    "Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:"
-                        .to_owned(),
-                ),
-                Link(link.expose().to_owned()),
+                Paragraph("It cannot be brought back. If you did not ask for it, tell the operator of the service.".to_owned()),
             ],
         ),
         Letter::ChangeAddress(proofs) => Message::of(
@@ -79,23 +77,62 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 ),
             ],
         ),
-        Letter::Invitation { role, university, link } => Message::of(
-            format!("An invitation at {app_name}"),
-            &[
-                Paragraph(format!(
-                    "You are invited at {app_name}, to this university: {}. Your role there: {}. Accept it here:",
-                    without_links(university),
-                    role.to_lowercase().replace('_', " ")
-                )),
-                Link(link.expose().to_owned()),
-                Paragraph(
-                    "The link is valid for 7 days. You need an account with this address, or register one.".to_owned(),
-                ),
-                Paragraph(
-                    "You did not expect it? Then do nothing: an invitation that is not accepted has no effect."
-                        .to_owned(),
-                ),
-            ],
+        Letter::Invitation { role, university, link } => of_invitation(role, university, link, app_name),
+    }
+}
+
+fn of_invitation(role: &str, university: &str, link: &Secret, app_name: &str) -> Message {
+    Message::of(
+        format!("An invitation at {app_name}"),
+        &[
+            Paragraph(format!(
+                "You are invited at {app_name}, to this university: {}. Your role there: {}. Accept it here:",
+                without_links(university),
+                role.to_lowercase().replace('_', " ")
+            )),
+            Link(link.expose().to_owned()),
+            Paragraph(
+                "The link is valid for 7 days. You need an account with this address, or register one.".to_owned(),
+            ),
+            Paragraph(
+                "You did not expect it? Then do nothing: an invitation that is not accepted has no effect.".to_owned(),
+            ),
+        ],
+    )
+}
+
+fn of_notice(notice: Notice, at: Timestamp, link: &Secret, app_name: &str) -> Message {
+    let (subject, text) = subject_and_event(notice);
+    Message::of(
+        subject.replace("{app}", app_name),
+        &[
+            Paragraph(text.replace("{app}", app_name).replace("{at}", &moment(at))),
+            Paragraph(
+                "Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:"
+                    .to_owned(),
+            ),
+            Link(link.expose().to_owned()),
+        ],
+    )
+}
+
+const fn subject_and_event(notice: Notice) -> (&'static str, &'static str) {
+    match notice {
+        Notice::PasswordChanged => (
+            "Your password for {app} was changed",
+            "The password of your account at {app} was changed on {at}, and the other sessions were ended.",
+        ),
+        Notice::SignedIn => (
+            "A new sign-in to {app}",
+            "Your account at {app} was signed in to on {at}, from a network and a device that are new to it.",
+        ),
+        Notice::ReuseDetected => (
+            "A session at {app} was ended",
+            "A session of your account at {app} was ended on {at}: its refresh token came a second time, so it may have been copied.",
+        ),
+        Notice::ApiKeysChanged => (
+            "The API keys of your account at {app}",
+            "An API key of your account at {app} was made or withdrawn on {at}.",
         ),
     }
 }
@@ -121,7 +158,6 @@ fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::secret::Secret;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -152,7 +188,7 @@ You did not ask for it? Then do nothing: your password stays as it is. Give the 
     fn a_notice_says_when_and_what_to_do() {
         let at = Timestamp::from_seconds(1_795_208_163);
         let link = Secret::new("https://login.example.com/not-me#token=1.ab");
-        let letter = Letter::PasswordChanged { at, link: &link };
+        let letter = Letter::Notice { notice: Notice::PasswordChanged, at, link: &link };
         let text = "The password of your account at Example was changed on 2026-11-20 at 20:56 UTC, and the other sessions were ended.
 
 Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:
@@ -218,6 +254,30 @@ This ends all sessions and API keys of the account. Then you choose a new passwo
 ";
         let message = write(&letter, "Example");
         assert_eq!((message.subject.as_str(), message.text.as_str()), ("Your address for Example was changed", text));
+    }
+
+    #[test]
+    fn every_notice_tells_the_event_its_moment_and_the_way_back() {
+        let (at, link) =
+            (Timestamp::from_seconds(1_795_208_163), Secret::new("https://login.example.com/not-me#token=1.ab"));
+        let letter = |notice| write(&Letter::Notice { notice, at, link: &link }, "Example");
+        let message = letter(Notice::SignedIn);
+        assert_eq!(message.subject, "A new sign-in to Example");
+        let text = "Your account at Example was signed in to on 2026-11-20 at 20:56 UTC, from a network and a device that are new to it.
+
+Was it you? Then there is nothing to do. If not, end all sessions and choose a new password at once:
+
+https://login.example.com/not-me#token=1.ab
+";
+        assert_eq!(message.text, text);
+        for notice in [Notice::PasswordChanged, Notice::ReuseDetected, Notice::ApiKeysChanged] {
+            let Message { subject, text, html } = letter(notice);
+            assert!(subject.contains("Example") && text.contains("2026-11-20 at 20:56 UTC"), "{text}");
+            assert!(text.contains(link.expose()) && !format!("{subject}{text}{html}").contains('{'), "{text}");
+        }
+        let erased = write(&Letter::AccountErased { at }, "Example");
+        assert!(erased.text.starts_with("Your account at Example was erased on 2026-11-20 at 20:56 UTC"));
+        assert!(!erased.html.contains("href"));
     }
 
     #[test]

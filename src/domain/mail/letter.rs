@@ -24,11 +24,19 @@ pub enum Kind {
     AddressTaken,
     /// Tells the former address that the account has another one.
     EmailChanged,
+    /// Tells of a sign-in from a network and a device that the account did not know.
+    SignedIn,
+    /// Tells that a session was ended, because a refresh token was presented twice.
+    ReuseDetected,
+    /// Tells that an API key was made or withdrawn.
+    ApiKeysChanged,
+    /// Tells the address of an account that the account was erased.
+    AccountErased,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
@@ -36,6 +44,10 @@ impl Kind {
         Self::ChangeAddress,
         Self::AddressTaken,
         Self::EmailChanged,
+        Self::SignedIn,
+        Self::ReuseDetected,
+        Self::ApiKeysChanged,
+        Self::AccountErased,
     ];
 
     /// The name, as stored and logged.
@@ -49,6 +61,10 @@ impl Kind {
             Self::ChangeAddress => "change_address",
             Self::AddressTaken => "address_taken",
             Self::EmailChanged => "email_changed",
+            Self::SignedIn => "signed_in",
+            Self::ReuseDetected => "reuse_detected",
+            Self::ApiKeysChanged => "api_keys_changed",
+            Self::AccountErased => "account_erased",
         }
     }
 
@@ -62,7 +78,11 @@ impl Kind {
             | Self::PasswordChanged
             | Self::Invitation
             | Self::ChangeAddress
-            | Self::AddressTaken => Purpose::NotMe,
+            | Self::AddressTaken
+            | Self::SignedIn
+            | Self::ReuseDetected
+            | Self::ApiKeysChanged
+            | Self::AccountErased => Purpose::NotMe,
         }
     }
 
@@ -80,12 +100,19 @@ pub enum Letter<'a> {
     Verify(Proofs<'a>),
     /// The letter of [`Kind::Reset`].
     Reset(Proofs<'a>),
-    /// The letter of [`Kind::PasswordChanged`].
-    PasswordChanged {
-        /// The moment of the change.
+    /// The letter of a notice that has the link of [`Purpose::NotMe`].
+    Notice {
+        /// The event that it tells of.
+        notice: Notice,
+        /// The moment of the event.
         at: Timestamp,
-        /// The link for an owner that did not change it.
+        /// The link for an owner that was not the cause.
         link: &'a Secret,
+    },
+    /// The letter of [`Kind::AccountErased`].
+    AccountErased {
+        /// The moment of the erasure.
+        at: Timestamp,
     },
     /// The letter of [`Kind::ChangeAddress`].
     ChangeAddress(Proofs<'a>),
@@ -110,6 +137,16 @@ pub enum Letter<'a> {
         /// The whole link, with its token.
         link: &'a Secret,
     },
+}
+
+/// An event that the owner of an account may not have caused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the kinds")]
+pub enum Notice {
+    PasswordChanged,
+    SignedIn,
+    ReuseDetected,
+    ApiKeysChanged,
 }
 
 /// The two forms of a proof.

@@ -3,11 +3,13 @@
 
 use crate::domain::authz::step_up::Act;
 use crate::domain::ids::UserId;
+use crate::domain::mail::letter::Kind;
 use crate::domain::problem::{Code, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
+use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::account::admin;
 use crate::store::account::admin::{UserChange, UserChangeOutcome, UserDetail};
@@ -112,8 +114,9 @@ fn done<T>(outcome: ActOutcome<T>) -> Result<T, Error> {
 pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<(), Error> {
     demand(ctx, caller, Act::EraseUser, proof).await?;
     let actor = caller.user.id;
-    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), ctx.request).await? {
-        ErasureOutcome::Erased => {}
+    let notice = outbox::notice(ctx, Kind::AccountErased)?;
+    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), notice, ctx.request).await? {
+        ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         ErasureOutcome::Nothing => return Err(Code::NotFound.into()),
         ErasureOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),

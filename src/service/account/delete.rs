@@ -2,9 +2,11 @@
 //! reads the credentials too.
 
 use crate::domain::audit::EventType;
+use crate::domain::mail::letter::Kind;
 use crate::domain::password::Password;
 use crate::domain::problem::{Code, Problem};
 use crate::service::authz::caller::Caller;
+use crate::service::mail::outbox;
 use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
 use crate::store::account::erasure;
@@ -25,8 +27,9 @@ pub async fn delete_account(
     password: &Password,
 ) -> Result<(), Error> {
     let verified = reauthenticate(ctx, caller, account, password, EventType::DeletionRefused).await?;
-    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), ctx.request).await? {
-        ErasureOutcome::Erased => {}
+    let notice = outbox::notice(ctx, Kind::AccountErased)?;
+    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), notice, ctx.request).await? {
+        ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         ErasureOutcome::Nothing | ErasureOutcome::ActorNotAllowed => return Err(Code::InvalidCredentials.into()),
     }

@@ -6,6 +6,7 @@ use crate::domain::authz::step_up::Act;
 use crate::domain::ids::ApiKeyId;
 use crate::domain::limits::storage::Growth;
 use crate::domain::machine::api_key::ApiKey;
+use crate::domain::mail::letter::Kind;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
@@ -13,6 +14,7 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
 use crate::service::machine::new_key::{demand_future, mint};
+use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::machine::user_keys;
 use crate::store::machine::user_keys::{KeyCreationOutcome, NewUserKey, UserKeyRow};
@@ -49,7 +51,10 @@ pub async fn create(
         permissions: command.permissions,
         expires_at: command.expires_at,
     };
-    let row = match user_keys::create(ctx.store, &new, ctx.request).await? {
+    let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;
+    let (outcome, mail) = user_keys::create(ctx.store, &new, notice, ctx.request).await?;
+    outbox::send_behind_response(ctx, mail);
+    let row = match outcome {
         KeyCreationOutcome::Created(row) => row,
         KeyCreationOutcome::TooMany => return Err(Error::Refused(Problem::conflict("User has too many API keys"))),
         KeyCreationOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
@@ -71,9 +76,9 @@ pub fn list(subject: Subject, page: PageRequest) -> Reading<Page<UserKeyRow>> {
 pub async fn withdraw(ctx: &Context<'_>, caller: &Caller, id: ApiKeyId, proof: Proof<'_>) -> Result<(), Error> {
     demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
     let session_id = caller.credential.session_id();
-    if !user_keys::withdraw(ctx.store, caller.user.id, session_id, id, ctx.request).await? {
-        return Err(Code::NotFound.into());
-    }
+    let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;
+    let withdrawn = user_keys::withdraw(ctx.store, caller.user.id, session_id, id, notice, ctx.request).await?;
+    outbox::send_behind_response(ctx, withdrawn.ok_or(Code::NotFound)?);
     tracing::info!(target: "app.machine", user_id = caller.user.id.get(), key_id = id.get(), "API key withdrawn");
     Ok(())
 }

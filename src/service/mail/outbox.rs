@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::{MailId, ProofId};
 use crate::domain::mail::english;
-use crate::domain::mail::letter::{Kind, Letter, Message, Proofs};
+use crate::domain::mail::letter::{self, Kind, Letter, Message, Proofs};
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::mail::provider::{Envelope, Refusal, binding_mail, binding_refusal, http_outcome, http_request};
 use crate::domain::secret::Secret;
@@ -97,9 +97,12 @@ impl Sending {
         let (purpose, page) = match kind {
             Kind::Verify => (Purpose::Verify, &settings.verify_page),
             Kind::ChangeAddress => (Purpose::ChangeAddress, &settings.verify_page),
-            Kind::Reset | Kind::AddressTaken => (Purpose::Reset, &settings.reset_page),
+            // The last one has no link.
+            Kind::Reset | Kind::AddressTaken | Kind::AccountErased => (Purpose::Reset, &settings.reset_page),
             Kind::EmailChanged => (Purpose::Undo, &settings.undo_page),
-            Kind::PasswordChanged => (Purpose::NotMe, &settings.not_me_page),
+            Kind::PasswordChanged | Kind::SignedIn | Kind::ReuseDetected | Kind::ApiKeysChanged => {
+                (Purpose::NotMe, &settings.not_me_page)
+            }
             Kind::Invitation => (Purpose::Invite, &settings.invite_page),
         };
         let (link, code) = match mail.proof_id.filter(|_| kind != Kind::AddressTaken) {
@@ -112,12 +115,17 @@ impl Sending {
         };
         let (at, link) = (mail.created_at, &link);
         let proofs = Proofs { link, code: &code };
+        let of_notice = |notice| Letter::Notice { notice, at, link };
         let letter = match kind {
             Kind::Verify => Letter::Verify(proofs),
             Kind::ChangeAddress => Letter::ChangeAddress(proofs),
             Kind::Reset => Letter::Reset(proofs),
             Kind::EmailChanged => Letter::EmailChanged { at, link },
-            Kind::PasswordChanged => Letter::PasswordChanged { at, link },
+            Kind::PasswordChanged => of_notice(letter::Notice::PasswordChanged),
+            Kind::SignedIn => of_notice(letter::Notice::SignedIn),
+            Kind::ReuseDetected => of_notice(letter::Notice::ReuseDetected),
+            Kind::ApiKeysChanged => of_notice(letter::Notice::ApiKeysChanged),
+            Kind::AccountErased => Letter::AccountErased { at },
             Kind::AddressTaken => Letter::AddressTaken { reset_page: link },
             Kind::Invitation => {
                 let (role, university) = mail.invitation.as_deref()?.split_once(' ')?;

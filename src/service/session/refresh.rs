@@ -2,12 +2,14 @@
 
 use crate::domain::audit::Reason;
 use crate::domain::ids::TokenId;
+use crate::domain::mail::letter::Kind;
 use crate::domain::problem::Code;
 use crate::domain::session::token::{TokenClaims, TokenFault};
 use crate::domain::session::unresolved::UnresolvedExchange;
 use crate::domain::session::{RefreshOutcome, RotationState, SessionState, outcome};
 use crate::ports::DbError;
 use crate::service::keys::signing;
+use crate::service::mail::outbox;
 use crate::service::session::tokens;
 use crate::service::{Context, Error, TokenPair, attribution};
 use crate::store::session::rotation;
@@ -96,9 +98,11 @@ async fn refuse<T>(ctx: &Context<'_>, presented: &TokenClaims, reason: Reason, c
 }
 
 async fn end_for_reuse(ctx: &Context<'_>, presented: &TokenClaims) -> Result<(), Error> {
-    if rotation::end_for_reuse(ctx.store, presented, ctx.request).await? {
+    let notice = outbox::notice(ctx, Kind::ReuseDetected)?;
+    if let Some(mail) = rotation::end_for_reuse(ctx.store, presented, notice, ctx.request).await? {
         let (user_id, session_id) = (presented.user_id.get(), presented.session_id.get());
         tracing::warn!(target: "app.auth", user_id, session_id, "Refresh token reuse detected: session ended");
+        outbox::send_behind_response(ctx, mail);
     }
     Ok(())
 }

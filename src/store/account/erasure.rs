@@ -17,6 +17,8 @@ use crate::ports::{DbError, Statement, query};
 use crate::store::account::user_data;
 use crate::store::audit::{self, Event, RequestInfo, record_if_changed, record_outcome, recorded, refusals};
 use crate::store::authz::grants::{actor_is_platform_admin, is_sole_administrator, select_actor};
+use crate::store::mail::notices::{Notice, farewell, queued};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::credentials::password_holds;
 use crate::store::{IdRow, Store};
 
@@ -97,10 +99,10 @@ pub fn statements_per_step() -> usize {
 }
 
 /// The result of an erasure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum ErasureOutcome {
-    /// The account is erased; rows may remain for the clean-up.
-    Erased,
+    /// The account is erased; rows may remain for the clean-up. Perhaps the notice.
+    Erased(Option<QueuedMail>),
     /// The user is the only active administrator of a university or of the platform.
     SoleAdministrator,
     /// The verified password is no longer valid, or there is no such user.
@@ -126,6 +128,7 @@ pub async fn erase(
     store: &Store,
     user_id: UserId,
     by: ErasedBy,
+    notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<ErasureOutcome, DbError> {
     let deleted = Event::of(EventType::Deleted, user_id);
@@ -150,21 +153,28 @@ pub async fn erase(
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let guard = actor.map(select_actor);
-    let guards = usize::from(guard.is_some());
-    let statements = guard
+    let (queue, settle) = notice.map_or((None, Vec::new()), |notice| {
+        let [queue, delete, select] = farewell(notice, user_id, request.now);
+        (Some(queue), vec![delete, select])
+    });
+    let guards = usize::from(guard.is_some()) + usize::from(queue.is_some());
+    let statements = queue
         .into_iter()
+        .chain(guard)
         .chain([erase, record, count, recorded(request, EventType::Deleted), sole])
-        .chain(step_statements(user_id));
-    let results = store.batch_of(statements.collect()).await?;
-    let (actors, results) = results.split_at_checked(guards).unwrap_or_default();
+        .chain(step_statements(user_id))
+        .chain(settle);
+    let all = store.batch_of(statements.collect()).await?;
+    let (actors, results) = all.split_at_checked(guards).unwrap_or_default();
     let [erased, _, _, recorded, sole, ..] = results else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     // First, because an administrator that erased their own account is none any more.
     if audit::is_done(erased, recorded)? {
-        return Ok(ErasureOutcome::Erased);
+        return Ok(ErasureOutcome::Erased(queued(notice, &all)?));
     }
-    if let [actors] = actors
+    if actor.is_some()
+        && let Some(actors) = actors.last()
         && actors.all::<IdRow>()?.is_empty()
     {
         return Ok(ErasureOutcome::ActorNotAllowed);

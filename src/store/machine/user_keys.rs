@@ -11,6 +11,8 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_if_changed, recorded};
 use crate::store::machine::names;
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -126,8 +128,9 @@ pub(in crate::store) const OWNED: Owned = Owned {
 pub async fn create(
     store: &Store,
     new: &NewUserKey<'_>,
+    notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<KeyCreationOutcome<UserKeyRow>, DbError> {
+) -> Result<(KeyCreationOutcome<UserKeyRow>, Option<QueuedMail>), DbError> {
     let of_owner = |sql| query(sql).bind("user_id", new.user_id).bind("session_id", new.session_id);
     let of_key = |statement: Statement| statement.bind("key_id", new.key.id()).bind("key_hash", &new.key.hash());
     let insert = of_key(of_owner(INSERT))
@@ -138,13 +141,18 @@ pub async fn create(
         .bind("max_keys", MAX_KEYS_OF_USER);
     let event = Event::of(EventType::ApiKeyCreated, new.user_id).within(new.session_id).about(new.key.id().get());
     let owner = of_owner(SELECT_PRESENT_OWNER).bind("now", request.now);
-    let statements = [insert, record_if_changed(request, event), of_key(query(SELECT_NEW)), owner];
-    let [_, _, rows, owner] = store.batch(statements).await?;
-    Ok(match (rows.first()?, owner.all::<IdRow>()?.is_empty()) {
+    let mut statements = vec![insert, record_if_changed(request, event), of_key(query(SELECT_NEW)), owner];
+    statements.extend(event_notice(notice, new.user_id, EventType::ApiKeyCreated, request));
+    let results = store.batch_of(statements).await?;
+    let [_, _, rows, owner, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let outcome = match (rows.first()?, owner.all::<IdRow>()?.is_empty()) {
         (Some(row), _) => KeyCreationOutcome::Created(row),
         (None, true) => KeyCreationOutcome::NoOwner,
         (None, false) => KeyCreationOutcome::TooMany,
-    })
+    };
+    Ok((outcome, queued(notice, &results)?))
 }
 
 /// Lists the keys of a user.
@@ -154,7 +162,7 @@ pub fn list(user_id: UserId, page: PageRequest) -> Read<Page<UserKeyRow>> {
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &UserKeyRow| row.id.get())))
 }
 
-/// Withdraws a key. False if the user has no such key.
+/// Withdraws a key. `None` if the user has no such key; otherwise perhaps the notice.
 ///
 /// # Errors
 /// [`DbError`].
@@ -163,11 +171,18 @@ pub async fn withdraw(
     user_id: UserId,
     session_id: Option<SessionId>,
     id: ApiKeyId,
+    notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<bool, DbError> {
+) -> Result<Option<Option<QueuedMail>>, DbError> {
     let delete = query(DELETE).bind("key_id", id).bind("user_id", user_id);
     let event = Event::of(EventType::ApiKeyWithdrawn, user_id).within(session_id).about(id.get());
     let recorded = recorded(request, EventType::ApiKeyWithdrawn);
-    let [deleted, _, recorded] = store.batch([delete, record_if_changed(request, event), recorded]).await?;
-    is_done(&deleted, &recorded)
+    let mut statements = vec![delete, record_if_changed(request, event), recorded];
+    statements.extend(event_notice(notice, user_id, EventType::ApiKeyWithdrawn, request));
+    let results = store.batch_of(statements).await?;
+    let [deleted, _, recorded, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
+    Ok(is_done(deleted, recorded)?.then_some(mail))
 }

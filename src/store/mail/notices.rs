@@ -2,13 +2,15 @@
 //!
 //! A notice is queued in the batch that does the thing, by [`queue_notice`] and [`notice_statements`].
 
+use crate::domain::audit::EventType;
 use crate::domain::ids::{MailId, ProofId, UserId};
 use crate::domain::mail::letter::Kind;
 use crate::domain::mail::proof::Purpose;
 use crate::domain::time::{HOUR, Timestamp};
-use crate::ports::{Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{self, RequestInfo, is_recorded};
 use crate::store::mail::outbox;
-use crate::store::mail::outbox::FIRST_ATTEMPT_SECONDS;
+use crate::store::mail::outbox::{FIRST_ATTEMPT_SECONDS, QueuedMail};
 use crate::store::owned::Owned;
 
 /// A notice, for a statement that queues it if its batch does the thing.
@@ -67,6 +69,22 @@ pub(in crate::store) use queue_notice;
 /// If the same batch has set the password: the salt makes its hash unique.
 const QUEUE_PASSWORD_NOTICE: &str = queue_notice!("u.password_hash = :new_hash");
 
+/// If the same batch has recorded the event.
+const QUEUE_EVENT_NOTICE: &str = queue_notice!(is_recorded!());
+
+/// The notice of an erasure, to the address that the account has before. It precedes the erasure, and its row belongs to
+/// no user.
+const QUEUE_FAREWELL: &str =
+    "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
+    SELECT :mail_id, 'account_erased', NULL, u.email, NULL, :now, :now + :notice_ms, 1, :due_at
+    FROM users AS u WHERE u.id = :user_id AND u.erasure_cursor IS NULL AND u.email_verified_at IS NOT NULL
+    ON CONFLICT (id) DO NOTHING";
+
+/// If the erasure was refused.
+const DELETE_FAREWELL: &str = "
+    DELETE FROM mails
+    WHERE id = :mail_id AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND erasure_cursor IS NULL)";
+
 /// The proof of the link in a notice of the same batch. A notice that was merged into another has none. The proofs of a user are in the
 /// order of their batches, also if a request took its time before.
 const INSERT_PROOF: &str = "
@@ -93,7 +111,8 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step > 0";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[QUEUE_PASSWORD_NOTICE, INSERT_PROOF, COUNT, ERASE];
+pub const STATEMENTS: &[&str] =
+    &[QUEUE_PASSWORD_NOTICE, QUEUE_EVENT_NOTICE, QUEUE_FAREWELL, DELETE_FAREWELL, INSERT_PROOF, COUNT, ERASE];
 
 /// The counts of notices: a row of a user that had one.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -139,4 +158,36 @@ pub(in crate::store) fn password_notice(
     now: Timestamp,
 ) -> [Statement; 4] {
     notice_statements(notice, user_id, query(QUEUE_PASSWORD_NOTICE).bind("new_hash", new_hash), now)
+}
+
+/// The same for a notice of an event that the same batch has recorded, if there is one. Without mail there is none, and no
+/// statement.
+pub(in crate::store) fn event_notice(
+    notice: Option<Notice>,
+    user_id: UserId,
+    event_type: EventType,
+    request: RequestInfo<'_>,
+) -> impl Iterator<Item = Statement> {
+    notice.into_iter().flat_map(move |notice| {
+        let queue = audit::bind_mark(query(QUEUE_EVENT_NOTICE), request, event_type);
+        notice_statements(notice, user_id, queue, request.now)
+    })
+}
+
+/// The mail of [`event_notice`], from the results of a batch that ends with it.
+pub(in crate::store) fn queued(notice: Option<Notice>, results: &[Rows]) -> Result<Option<QueuedMail>, DbError> {
+    let rows = notice.and_then(|_| results.last());
+    Ok(rows.map(Rows::first).transpose()?.flatten())
+}
+
+/// The statements of the notice of an erasure: one before it, and two behind it, the last of which selects the mail.
+pub(in crate::store) fn farewell(notice: Notice, user_id: UserId, now: Timestamp) -> [Statement; 3] {
+    let queue = query(QUEUE_FAREWELL)
+        .bind("mail_id", notice.id)
+        .bind("user_id", user_id)
+        .bind("now", now)
+        .bind("notice_ms", notice_seconds(Purpose::NotMe) * 1000)
+        .bind("due_at", now.plus_seconds(FIRST_ATTEMPT_SECONDS));
+    let delete = query(DELETE_FAREWELL).bind("mail_id", notice.id).bind("user_id", user_id);
+    [queue, delete, outbox::select(notice.id)]
 }

@@ -9,6 +9,8 @@ use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionStat
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_outcome, recorded, refusals};
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::read::Read;
 use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 use crate::store::{Store, boolean};
@@ -80,11 +82,16 @@ pub fn state(presented: &TokenClaims) -> Read<Option<RotationState>> {
     Read::of(select_state(presented, 0), |rows| Ok(rows.first::<RotationStateRow>()?.map(RotationState::from)))
 }
 
-/// Ends the session of a reused token. Returns false if it had ended concurrently.
+/// Ends the session of a reused token. `None` if it had ended concurrently; otherwise perhaps the notice.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn end_for_reuse(store: &Store, presented: &TokenClaims, request: RequestInfo<'_>) -> Result<bool, DbError> {
+pub async fn end_for_reuse(
+    store: &Store,
+    presented: &TokenClaims,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<Option<Option<QueuedMail>>, DbError> {
     let end = query(END_FOR_REUSE)
         .bind("session_id", presented.session_id)
         .bind("user_id", presented.user_id)
@@ -92,9 +99,14 @@ pub async fn end_for_reuse(store: &Store, presented: &TokenClaims, request: Requ
     let [detected, refused] = [EventType::ReuseDetected, EventType::RefreshRefused]
         .map(|event_type| Event::of(event_type, presented.user_id).in_session(presented.session_id));
     let [record, count] = record_outcome(request, detected, refused.because(Reason::Revoked));
-    let statements = [end, record, count, recorded(request, EventType::ReuseDetected)];
-    let [ended, _, _, recorded] = store.batch(statements).await?;
-    is_done(&ended, &recorded)
+    let mut statements = vec![end, record, count, recorded(request, EventType::ReuseDetected)];
+    statements.extend(event_notice(notice, presented.user_id, EventType::ReuseDetected, request));
+    let results = store.batch_of(statements).await?;
+    let [ended, _, _, recorded, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
+    Ok(is_done(ended, recorded)?.then_some(mail))
 }
 
 /// Records that a token was refused without consequence for its session.

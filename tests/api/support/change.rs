@@ -74,6 +74,9 @@ pub fn address_of(service: &Service) -> String {
 pub async fn key(service: &Service, access: &str) -> String {
     let body = json!({"name": "Key", "permissions": ["universities:view"]});
     let made = service.call("POST", "/users/me/api-keys", access, Some(&body)).await.expect(201).body;
+    // The notice of the key.
+    settle().await;
+    service.mailbox.take();
     made["key"].as_str().unwrap().to_owned()
 }
 
