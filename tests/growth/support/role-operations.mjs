@@ -20,6 +20,7 @@ import {
   ORDINARY_COURSE,
   ORDINARY_DEPARTMENT,
 } from "./fill-roles.mjs";
+import { ofInvitations } from "./invitation-operations.mjs";
 import { ofServiceAccounts } from "./machine-operations.mjs";
 import { emailOf } from "./rows.mjs";
 
@@ -33,12 +34,11 @@ const MIDDLE = 150_000;
 export const ofCaller = (roles) => 4 + 2 * roles;
 
 let things = 0;
-/** On every call another user without a role in the huge university, and an unused name. */
-const outsider = () => emailOf(MIDDLE + (things += 1));
+/** On every call an unused name, and a role for another user without one in the huge university. */
 const newName = () => `new-${(things += 1)}`;
 const named = () => ({ name: newName(), slug: newName() });
 const course = () => ({ title: newName(), code: newName(), is_public: true });
-const role = (name) => () => ({ email: outsider(), role: name });
+const role = (name) => () => ({ user_id: MIDDLE + (things += 1), role: name });
 
 const UNIVERSITY = `/universities/${HUGE}`;
 const ROLES = `${UNIVERSITY}/roles`;
@@ -155,13 +155,13 @@ const OF_ROLES = [
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     status: 204,
     reads: 19,
-    prepare: [["rector", makes(ROLES, role("TA"))]],
+    prepare: [["boss", makes(ROLES, role("TA"))]],
   }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     kind: "an administrator's",
     status: 204,
     reads: 21,
-    prepare: [["rector", makes(ROLES, role("UNIVERSITY_ADMIN"))]],
+    prepare: [["boss", makes(ROLES, role("UNIVERSITY_ADMIN"))]],
   }),
 ];
 
@@ -306,5 +306,6 @@ export const OPERATIONS = [
   ...QUESTIONS,
   ...OF_USERS,
   ...OF_EVENTS,
+  ...ofInvitations({ operation, ask, page, PAGE }),
   ...ofServiceAccounts({ operation, ask, get, page, makes }), // at the end: a search for a type reads the newest events
 ];

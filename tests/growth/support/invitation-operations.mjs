@@ -1,0 +1,70 @@
+// Every operation about invitations, and its cost, for `role-operations.mjs`, whose helpers are arguments: the huge university
+// has as many pending invitations as it can have, less some for the measurements.
+import assert from "node:assert/strict";
+
+import { CROWDED, HUGE, MOST_PENDING, PEOPLE } from "./fill-roles.mjs";
+import { emailOf } from "./rows.mjs";
+
+const ROLES = `/universities/${HUGE}/roles`;
+const INVITATIONS = `/universities/${HUGE}/invitations`;
+const ACCEPT = "/invitations/accept";
+/** A user in the middle of all of them, without a role in the huge university. */
+const OUTSIDER = 160_000;
+
+let things = 0;
+/** Another address on every call, of a user or of none. */
+const address = () => ((things += 1) % 2 ? emailOf(OUTSIDER + things) : `invited-${things}@mail.example`);
+const invitation = () => ({ email: address(), role: "TA" });
+
+export const ofInvitations = ({ operation, ask, page, PAGE }) => {
+  /** Invites on behalf of the maker, and notes the id and the token. */
+  const invites = (path, value) => async (service, person, maker) => {
+    const { status, text, body } = await ask("POST", path, value)(service, maker);
+    assert.equal(status, 202, text);
+    Object.assign(person, { made: body.invitation.id, token: body.invitation.token });
+  };
+  const forStranger = { email: emailOf(PEOPLE.stranger), role: "TA" };
+  const accept = (service, person) => ask("POST", ACCEPT, { token: person.token })(service, person);
+  const withdraw = ask("DELETE", `${INVITATIONS}/{made}`);
+  return [
+    operation("listInvitations", "rector", page(INVITATIONS), { reads: 0 }),
+    operation("listInvitations", "rector", page(INVITATIONS, "&cursor=150"), { kind: "late", reads: 0 }),
+    operation("listInvitations", "boss", page(INVITATIONS), { reads: 0 }),
+    operation("listInvitations", "dean", page(INVITATIONS), { reads: 0 }),
+    operation("listInvitations", "dean", page(INVITATIONS, "&cursor=100"), { kind: "late", reads: 0 }),
+    operation("listInvitations", "student", page(INVITATIONS), { status: 403, trips: 1, reads: 0 }),
+    operation("listInvitations", "stranger", page(INVITATIONS), { status: 404, reads: 0 }),
+    operation("grantRole", "rector", ask("POST", ROLES, invitation), { kind: "an invitation", status: 202, reads: 0 }),
+    operation("grantRole", "rector", ask("POST", ROLES, forStranger), {
+      kind: "the same invitation again",
+      status: 202,
+      reads: 0,
+      prepare: [["rector", invites(ROLES, forStranger)]],
+    }),
+    operation("withdrawInvitation", "rector", withdraw, {
+      status: 204,
+      reads: 0,
+      prepare: [["rector", invites(ROLES, invitation)]],
+    }),
+    operation("withdrawInvitation", "rector", ask("DELETE", `${INVITATIONS}/${MOST_PENDING + 1}`), {
+      kind: "of another university",
+      status: 404,
+      trips: 1,
+      reads: 0,
+    }),
+    operation("acceptInvitation", "stranger", accept, {
+      kind: "of another user",
+      status: 403,
+      trips: 2,
+      reads: 0,
+      prepare: [["rector", invites(ROLES, invitation)]],
+    }),
+    operation("acceptInvitation", "stranger", accept, {
+      status: 201,
+      trips: 3,
+      reads: 0,
+      prepare: [["boss", invites(`/universities/${CROWDED}/roles`, forStranger)]],
+    }),
+    operation("acceptInvitation", "stranger", accept, { kind: "once more", status: 401, reads: 0 }),
+  ];
+};
