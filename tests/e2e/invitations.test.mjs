@@ -4,14 +4,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { asUser, me, newUser, send, signUp } from "./support/client.mjs";
+import { asUser, me, newUser, register, send, signUp } from "./support/client.mjs";
 import { dump, rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
 import { loggedText } from "./support/logs.mjs";
 import { MAILBOX, mailedLink, mails, outbox } from "./support/mailbox.mjs";
 import { sendMails, setMailbox, untilSettled, withMailbox } from "./support/mailbox.mjs";
-import { createUniversity, grantByAddress, made, member, platformAdmin } from "./support/roles.mjs";
+import { answerOf, createUniversity, grantByAddress, made, member, platformAdmin } from "./support/roles.mjs";
 import { watchedFor } from "./support/watched.mjs";
 
 const MANY = 50;
@@ -56,7 +56,8 @@ describe("fifty concurrent requests", () => {
   };
   /** The two extremes. The caller is the first question, the invitation the second. */
   const ORDERS = {
-    "every write after all reads": (hold, starts) => hold.allAtOnce(...starts.map((start) => (at) => start(at(2)))),
+    "every write after all reads": (hold, starts, question = 2) =>
+      hold.allAtOnce(...starts.map((start) => (at) => start(at(question)))),
     "in one burst": (hold, starts) => Promise.all(starts.map((start) => start({}))),
   };
 
@@ -76,6 +77,26 @@ describe("fifty concurrent requests", () => {
       assert.equal(await events(place, "role_granted"), granted + 1);
       assert.equal((await me(service, person.access)).body.email_verified, true);
       assert.deepEqual(await pending(place), []);
+    }
+  });
+
+  test("register one account by an invitation, with one role", async (t) => {
+    const place = await held(t);
+    const { service, hold } = place;
+    for (const [order, together] of Object.entries(ORDERS)) {
+      const user = newUser();
+      await invite(place, user.email);
+      const { token: invitation } = await mailedLink(service, user.email, "invite");
+      // The invitation is the first question of a registration.
+      const answers = await together(hold, times(MANY, () => (headers) => register(service, { ...user, invitation }, headers)), 1);
+      const winners = answers.filter(({ status }) => status === 201);
+      assert.equal(winners.length, 1, order);
+      const refused = new Set(answers.filter((answer) => answer !== winners[0]).map(answerOf));
+      assert.deepEqual([...refused.difference(new Set(["401 AUTH_INVALID_CREDENTIALS", "409 CONFLICT"]))], []);
+      const accounts = await rows(service.db, "SELECT id FROM users WHERE email = ?1", user.email);
+      assert.deepEqual(accounts, [{ id: winners[0].body.id }]);
+      assert.deepEqual(await rolesOf(place, accounts[0]), [{ role: "INSTRUCTOR" }]);
+      assert.equal((await me(service, winners[0].body.access_token)).body.email_verified, true);
     }
   });
 
