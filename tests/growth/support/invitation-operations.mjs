@@ -2,6 +2,7 @@
 // has as many pending invitations as it can have, less some for the measurements.
 import assert from "node:assert/strict";
 
+import { newUser, register } from "../../e2e/support/client.mjs";
 import { CROWDED, HUGE, MOST_PENDING, PEOPLE } from "./fill-roles.mjs";
 import { emailOf } from "./rows.mjs";
 
@@ -25,6 +26,8 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
   };
   const forStranger = { email: emailOf(PEOPLE.stranger), role: "TA" };
   const accept = (service, person) => ask("POST", ACCEPT, { token: person.token })(service, person);
+  const newcomer = newUser();
+  const registers = (service, { token }) => register(service, { ...newcomer, invitation: token });
   const withdraw = ask("DELETE", `${INVITATIONS}/{made}`);
   return [
     operation("listInvitations", "rector", page(INVITATIONS), { reads: 0 }),
@@ -64,6 +67,12 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
       trips: 3,
       reads: 0,
       prepare: [["boss", invites(`/universities/${CROWDED}/roles`, forStranger)]],
+    }),
+    operation("register", undefined, registers, {
+      kind: "with an invitation",
+      status: 201,
+      reads: 0,
+      prepare: [["boss", invites(`/universities/${CROWDED}/roles`, { email: newcomer.email, role: "TA" })]],
     }),
     operation("acceptInvitation", "stranger", accept, { kind: "once more", status: 401, reads: 0 }),
   ];

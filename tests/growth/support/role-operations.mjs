@@ -256,10 +256,10 @@ const OF_USERS = [
     kind: "with the most roles",
     reads: 4 + 2 * MOST_ROLES,
   }),
-  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 15 }),
+  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 19 }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { is_active: false }), {
     kind: "disabling",
-    reads: 17,
+    reads: 21,
   }),
   operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 4 }),
   operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 2 }),
