@@ -1,5 +1,5 @@
-// The audit log of acts of administrators on universities, departments, courses, invitations and enrolments of others, and of operators
-// on the circuit breaker. On workerd, because D1 writes the events with the values of the runtime's headers.
+// The audit log of acts of administrators on universities, departments, courses, invitations and enrolments of others, and
+// of operators on the circuit breaker. On workerd, because D1 writes the events with the values of the runtime's headers.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -88,7 +88,8 @@ describe("fifty concurrent requests", () => {
       await invite(place, user.email);
       const { token: invitation } = await mailedLink(service, user.email, "invite");
       // The invitation is the first question of a registration.
-      const answers = await together(hold, times(MANY, () => (headers) => register(service, { ...user, invitation }, headers)), 1);
+      const registering = times(MANY, () => (headers) => register(service, { ...user, invitation }, headers));
+      const answers = await together(hold, registering, 1);
       const winners = answers.filter(({ status }) => status === 201);
       assert.equal(winners.length, 1, order);
       const refused = new Set(answers.filter((answer) => answer !== winners[0]).map(answerOf));
