@@ -167,7 +167,8 @@ const EVENT_ROWS = `
 
 /** Each user is invited once, and each university has its share. An eighth have expired, and wait for the clean-up. */
 const INVITATION_ROWS = `
-  INSERT INTO invitations (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
+  INSERT INTO invitations
+      (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
   ${numbers(0, UNIVERSITIES * INVITATIONS_EACH - 1)}
   SELECT ${MOST_PENDING} + 1 + n, 1 + n % ${UNIVERSITIES}, 'user-' || (1 + n * 7919 % ${USERS}) || '@mail.example', 'TA', NULL,
          ${PEOPLE.boss}, ?1 - n, ?1 + ${WEEK} - n * 3500, ?1 - n, n
@@ -175,7 +176,8 @@ const INVITATION_ROWS = `
 
 /** As many as are admitted, less some for tests: half of them narrowed to a department, some of these the dean's. */
 const HUGE_INVITATION_ROWS = `
-  INSERT INTO invitations (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
+  INSERT INTO invitations
+      (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
   ${numbers(1, MOST_PENDING - 10)}
   SELECT n, ${HUGE}, 'pending-' || n || '@mail.example', 'TA', iif(n % 2, NULL, ${HUGE_FIRST_DEPARTMENT} + n % 100),
          ${PEOPLE.rector}, ?1, ?1 + ${WEEK}, ?1, n

@@ -146,12 +146,6 @@ const OF_ROLES = [
   operation("listRoles", "student", page(ROLES), { status: 403, trips: 1, reads: 8 }),
   operation("listRoles", "rector", page(ROLES), { reads: 22 + 2 * PAGE }),
   operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 22 + 2 * PAGE }),
-  operation("grantRole", "boss", (service, person) =>
-    ask("POST", ROLES, { user_id: person.others.manifold.id, role: "TA" })(service, person), {
-    kind: "to a user with the most",
-    status: 409,
-    reads: MOST_ROLES + 20,
-  }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     status: 204,
     reads: 19,
