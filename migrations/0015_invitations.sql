@@ -23,6 +23,8 @@ CREATE TABLE invitations (
 -- The same invitation again is the same row.
 CREATE UNIQUE INDEX invitations_once ON invitations (email, university_id, role, coalesce(department_id, 0));
 CREATE INDEX invitations_of_university ON invitations (university_id, id);
+-- For the deletion of a department.
+CREATE INDEX invitations_of_department ON invitations (university_id, department_id) WHERE department_id IS NOT NULL;
 CREATE INDEX invitations_by_end ON invitations (expires_at);
 
 INSERT INTO clean_up_positions (walk) VALUES ('invitations');

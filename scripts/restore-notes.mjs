@@ -1,5 +1,5 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts, removed roles, withdrawn keys, signing keys, and links and mails of before, and gives out ids a second time. Run it
+// passwords, disabled accounts, removed roles, withdrawn keys, signing keys, and links, mails and invitations of before, and gives out ids a second time. Run it
 // before the restore, since it reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
@@ -64,8 +64,8 @@ const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
-/** Used links would be valid again, and mails that were sent would be sent again. */
-const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;"];
+/** Used links would be valid again, mails that were sent would be sent again, and withdrawn invitations would wait again. */
+const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;", "DELETE FROM invitations;"];
 
 const statements = [
   ...sequences.flatMap(keepCounting),

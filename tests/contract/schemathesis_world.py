@@ -31,6 +31,15 @@ def sign_up(url):
     return body["id"], {"Authorization": f"Bearer {body['access_token']}"}
 
 
+def mailed(url, address, pattern):
+    """The text of a mail to this address that matches, once it was sent behind the response."""
+    while True:
+        texts = [mail["text"] for mail in call("GET", f"{url}/__mails", headers={}) if mail["to"] == address]
+        found = [match[1] for match in (re.search(pattern, text, re.MULTILINE) for text in texts) if match]
+        if found:
+            return found[0]
+
+
 class World:
     """One of everything that a path can name, and the administrator that sends the requests."""
 
@@ -59,9 +68,10 @@ class World:
             course = call("POST", f"{base}/courses", {"title": "Course", "code": "C1", "is_public": True})["id"]
             student, headers = sign_up(url)
             grant = self.grant(url, student, "STUDENT")
+            invitation = self.invite(url, f"schemathesis-invited-{number}@mail.example")
             enrollment = call("POST", f"{url}/courses/{course}/enrollments", headers=headers)["id"]
             self.things |= {"department": department, "course": course, "user": student}
-            self.things |= {"grant": grant, "enrollment": enrollment}
+            self.things |= {"grant": grant, "enrollment": enrollment, "invitation": invitation}
             account = {"name": f"Contract {number}", "scopes": ["introspect"]}
             service = call("POST", f"{url}/admin/service-accounts", account)
             keys = call("GET", f"{url}/admin/service-accounts/{service['id']}/keys")
@@ -82,6 +92,18 @@ class World:
         user, _ = sign_up(url)
         return call("POST", f"{url}/admin/users/{user}/password-reset")["token"]
 
+    def invite(self, url, address):
+        """Invites an address that is not verified, and returns the id of the invitation."""
+        path = f"{url}/universities/{self.of(url)['university']}/roles"
+        return call("POST", path, {"email": address, "role": "INSTRUCTOR"})["invitation"]["id"]
+
+    def invitation_token(self, url):
+        """An invitation for the sender of the requests: another one, since the acceptance verifies its address."""
+        self.session = {}
+        address = call("GET", f"{url}/users/me", headers=self.current(url)["headers"])["email"]
+        self.invite(url, address)
+        return mailed(url, address, "/invite#token=([0-9a-f.]+)")
+
     def verification(self, url):
         """The flow of a registration, and the code of its mail, which is sent behind the response."""
         number = next(numbers)
@@ -89,10 +111,7 @@ class World:
         # One network may cause only so many mails.
         network = {"CF-Connecting-IP": f"198.51.{number // 250}.{number % 250 + 1}"}
         flow = call("POST", f"{url}/auth/register", user, network)["flow"]
-        while True:
-            mails = [mail["text"] for mail in call("GET", f"{url}/__mails", headers={}) if mail["to"] == user["email"]]
-            if mails:
-                return {"flow": flow, "code": re.search("^[0-9]{8}$", mails[0], re.MULTILINE)[0]}
+        return {"flow": flow, "code": mailed(url, user["email"], "^([0-9]{8})$")}
 
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""

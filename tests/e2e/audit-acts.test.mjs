@@ -1,5 +1,5 @@
-// The audit log of acts of administrators on universities, departments, courses and enrolments of others, and of operators
-// on the circuit breaker. On workerd, because D1 writes the events with the values of the runtime's headers.
+// The audit log of acts of administrators on universities, departments, courses, invitations and enrolments of others, and
+// of operators on the circuit breaker. On workerd, because D1 writes the events with the values of the runtime's headers.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { parse } from "yaml";
 import { asUser, from, post, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { until } from "./support/faults.mjs";
+import { appoint, createUniversity, made } from "./support/roles.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 const OPERATOR_KEY = "audit-acts-operator-9a3f17c2e6b05d48";
@@ -77,6 +78,26 @@ test("universities, departments, courses and enrolments of others", async () => 
   ]);
 });
 
+test("invitations: made, made again, withdrawn, accepted", async () => {
+  const [admin, invited] = [await signUp(service), await signUp(service)];
+  await appoint(service, admin);
+  const { id: university } = await made(createUniversity(service, admin));
+  const path = `/universities/${university}`;
+  const act = (method, at, value) => (client) => asUser(service, admin.access, method, at, value, client);
+  const invite = act("POST", `${path}/roles`, { email: invited.user.email, role: "TA" });
+  const about = (id) => ["invitation_created", "TA", null, admin.id, university, id];
+  const created = ({ body }) => [about(body.invitation.id)];
+  const { body } = await noted(202, invite, created);
+  assert.equal((await noted(202, invite, created)).body.invitation.id, body.invitation.id);
+  const withdraw = act("DELETE", `${path}/invitations/${body.invitation.id}`);
+  await noted(204, withdraw, () => [["invitation_withdrawn", null, null, admin.id, university, body.invitation.id]]);
+  await noted(404, withdraw);
+  const { token } = (await noted(202, invite, created)).body.invitation;
+  const accept = (client) => asUser(service, invited.access, "POST", "/invitations/accept", { token }, client);
+  await noted(201, accept, () => [["role_granted", "TA", invited.id, admin.id, university, null]]);
+  await noted(401, accept);
+});
+
 test("commands of the operator, also the one that closes the database to all others", async () => {
   for (const state of ["open", "closed", "automatic"]) {
     const command = async (client) => {
@@ -94,6 +115,6 @@ test("commands of the operator, also the one that closes the database to all oth
 test("every described type of such events occurred", () => {
   const description = readFileSync(join(import.meta.dirname, "../../public/openapi.yaml"), "utf8");
   const { EventType } = parse(description, { merge: true }).components.schemas;
-  const isAct = (type) => /^(university|department|course|enrollment|breaker|role_removed)/.test(type);
+  const isAct = (type) => /^(university|department|course|enrollment|breaker|role|invitation)_/.test(type);
   assert.deepEqual([...seen].sort(), EventType.enum.filter(isAct).sort());
 });

@@ -7,8 +7,8 @@ import { describe, test } from "node:test";
 
 import { asUser, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
-import { assertEnvelope, assertFaults } from "./support/envelope.mjs";
-import { administrators, appoint, member, platformAdmin, removeRole } from "./support/roles.mjs";
+import { assertEnvelope, assertFaults, assertSuccess } from "./support/envelope.mjs";
+import { administrators, appoint, member, platformAdmin, removeRole, vouch } from "./support/roles.mjs";
 import { assertConflict, overtaking } from "./support/scenes.mjs";
 
 let service;
@@ -113,10 +113,13 @@ describe("a role", () => {
 
   test("is neither granted nor removed by a caller whose own role was removed concurrently", async () => {
     const university = await newUniversity();
-    const { grant: student, user } = await member(service, boss, university, "STUDENT");
+    const proven = await member(service, boss, university, "STUDENT");
+    const { grant: student, user } = proven;
+    await vouch(service, boss, proven);
     await member(service, boss, university, "UNIVERSITY_ADMIN");
     for (const act of [
       (by) => granting(university, { email: user.email, role: "TA" }, by),
+      (by) => granting(university, { email: "invited@mail.example", role: "TA" }, by),
       (by) => removing(`${pathOf(university)}/${student}`, by),
     ]) {
       const holder = await member(service, boss, university, "UNIVERSITY_ADMIN");
@@ -125,15 +128,18 @@ describe("a role", () => {
     }
     const roles = (await ofUniversity(university)).map(({ role }) => role).sort();
     assert.deepEqual(roles, ["STUDENT", "UNIVERSITY_ADMIN"]);
+    assert.deepEqual(await rows(service.db, "SELECT id FROM invitations WHERE university_id = ?1", university), []);
   });
 
   test("is not granted to an erased user", async () => {
     const university = await newUniversity();
-    for (const named of [({ id }) => ({ user_id: id }), ({ user }) => ({ email: user.email })]) {
-      const person = await signUp(service);
-      const grant = granting(university, { ...named(person), role: "STUDENT" });
-      assertEnvelope(await overtaken(grant, removing(`/admin/users/${person.id}`)), 404, "NOT_FOUND");
-    }
+    const [one, other] = [await signUp(service), await signUp(service)];
+    const byId = granting(university, { user_id: one.id, role: "STUDENT" });
+    assertEnvelope(await overtaken(byId, removing(`/admin/users/${one.id}`)), 404, "NOT_FOUND");
+    // An address without an account is invited.
+    await vouch(service, boss, other);
+    const byAddress = granting(university, { email: other.user.email, role: "STUDENT" });
+    assertSuccess(await overtaken(byAddress, removing(`/admin/users/${other.id}`)), 202);
     assert.deepEqual(await ofUniversity(university), []);
   });
 

@@ -8,6 +8,8 @@ import { test } from "node:test";
 import { ROOT } from "./support/make.mjs";
 
 const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "examples/README.md"];
+/** Without commands. */
+const OTHERS = ["docs/invitations.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
 /** The name that GitHub gives to a heading. */
 const anchor = (heading) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
@@ -26,7 +28,9 @@ for (const path of DOCUMENTS) {
     assert.ok(used.length > 0);
     assert.deepEqual(used.filter((name) => !targets.has(name)), []);
   });
+}
 
+for (const path of [...DOCUMENTS, ...OTHERS]) {
   test(`${path}: each link leads somewhere`, () => {
     for (const [, target] of read(path).matchAll(/\]\(((?!https?:)[^)]+)\)/g)) {
       const [file, heading] = target.split("#");
@@ -53,7 +57,7 @@ test("each log line of the runbooks is one that the service writes", () => {
 test("each setting and secret of the runbooks is one that the service reads", () => {
   const code = sources();
   const platform = /^(CLOUDFLARE_|SERVICE_URL$)/;
-  for (const path of ["DEPLOY.md", "docs/operate.md", "docs/mail.md"]) {
+  for (const path of ["DEPLOY.md", "docs/operate.md", "docs/mail.md", ...OTHERS]) {
     const names = [...read(path).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name);
     assert.deepEqual(names.filter((name) => !platform.test(name) && !code.includes(name)), []);
   }

@@ -56,7 +56,10 @@ test("a remote database is written to if the command line says so, and then no l
   for (const exported of [{}, { REMOTE: "staging", CLOUDFLARE_ENV: "staging" }]) {
     const lines = assertDone(await make("admin", { STATE, EMAIL, PATH, REMOTE: "production" }, exported));
     const where = "in the remote database of production";
-    assert.deepEqual(lines, [`${EMAIL} (user 7) is an administrator of the platform now, ${where}.`]);
+    assert.deepEqual(lines, [
+      `${EMAIL} (user 7) was registered at 1970-01-01T00:00:00.001Z. The address is verified.`,
+      `${EMAIL} (user 7) is an administrator of the platform now, ${where}.`,
+    ]);
   }
   for (const { args, chosen } of calls()) {
     assert.deepEqual(args.slice(0, 7), ["d1", "execute", "DB", "--remote", "--env=production", "--yes", "--json"]);

@@ -45,11 +45,16 @@ async function populate(service) {
   const account = (name) => ({ name, scopes: ["users:read", "introspect"] });
   const added = async (name) =>
     (await asUser(service, people.admin.access, "POST", "/admin/service-accounts", account(name))).body;
-  return { ...people, gone: await added("Gone"), narrowed: await added("Narrowed") };
+  const asAdmin = (path, body) => asUser(service, people.admin.access, "POST", path, body);
+  const { body: university } = await asAdmin("/universities", { name: "Restored", slug: "restored" });
+  const invited = await asAdmin(`/universities/${university.id}/roles`, { email: "invited@mail.example", role: "STUDENT" });
+  assert.equal(invited.status, 202, invited.text);
+  const invitation = `/universities/${university.id}/invitations/${invited.body.invitation.id}`;
+  return { ...people, invitation, gone: await added("Gone"), narrowed: await added("Narrowed") };
 }
 
 /** The changes that the restore undoes, through the API; and a user whose id it would give out again. */
-async function change(service, { admin, erased, changed, disabled, demoted, emptied, gone, narrowed }) {
+async function change(service, { admin, erased, changed, disabled, demoted, emptied, invitation, gone, narrowed }) {
   assert.equal((await deleteAccount(service, erased.access, erased.user.password)).status, 204);
   assert.equal((await changePassword(service, changed.access, changed.user.password, NEXT)).status, 200);
   const off = await asUser(service, admin.access, "PATCH", `/admin/users/${disabled.id}`, { is_active: false });
@@ -61,6 +66,7 @@ async function change(service, { admin, erased, changed, disabled, demoted, empt
   assert.equal((await accounts("PATCH", `/${narrowed.id}`, { scopes: ["introspect"] })).status, 200);
   const first = narrowed.key.split("_")[2];
   assert.equal((await accounts("DELETE", `/${narrowed.id}/keys/${first}`)).status, 204);
+  assert.equal((await asUser(service, admin.access, "DELETE", invitation)).status, 204);
   const { email } = emptied.user;
   assert.equal((await post(service, "/auth/password/forgot", { email })).status, 202);
   const { token } = await mailedLink(service, email, "reset");
@@ -86,6 +92,7 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await login(service, people.erased.user)).status, 200, "the restore revives the erased account");
     const keys = await rows(service.db, "SELECT id FROM api_keys");
     assert.equal(keys.length, 3, "the restore revives the withdrawn keys");
+    assert.equal((await rows(service.db, "SELECT id FROM invitations")).length, 1, "and the withdrawn invitation");
     assert.equal((await me(service, people.disabled.access)).status, 200, "and ended sessions");
   });
   const file = join(stateFolder(t), "again.sql");
@@ -110,7 +117,8 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await login(service, emptied.user)).status, 401, "the password from before the reset");
     const { body } = await login(service, { ...emptied.user, password: NEXT });
     assert.equal((await me(service, body.access_token)).body.email_verified, true);
-    assert.deepEqual(await rows(service.db, "SELECT id FROM email_proofs UNION SELECT id FROM mails"), []);
+    const waiting = "SELECT id FROM email_proofs UNION SELECT id FROM mails UNION SELECT id FROM invitations";
+    assert.deepEqual(await rows(service.db, waiting), []);
     assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);
     assertEnvelope(await me(service, people.admin.access), 401, "AUTH_TOKEN_INVALID");
     const accounts = await rows(service.db, "SELECT name, scopes FROM service_accounts");

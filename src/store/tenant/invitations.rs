@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::granting::{self, GrantOutcome, Granting, Grantor, bind_grant, is_allowed, new_grant};
 use crate::store::authz::grants;
-use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
@@ -49,18 +49,32 @@ macro_rules! columns {
 }
 pub(in crate::store::tenant) use columns;
 
-/// A caller without a fitting role sees none; one whose role is narrowed to a department sees those of the department.
+/// The roles of the caller that show invitations of the university.
+macro_rules! own_roles {
+    () => {
+        concat!(
+            "user_university_roles AS own WHERE own.user_id = ",
+            $crate::store::authz::viewer::caller_id!(),
+            " AND coalesce(own.university_id, 0) IN (0, :university_id)
+              AND instr(:roles, '\"' || own.role || '\"') > 0"
+        )
+    };
+}
+
+/// A caller without a fitting role sees none; one whose role is narrowed to a department sees those of the department. No
+/// subquery depends on the invitation, so each is evaluated once; the first one ends the search for a caller without a role.
 const SELECT_PAGE: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM invitations AS i
-     WHERE i.university_id = :university_id AND i.id > :after AND i.expires_at > :now AND EXISTS (
-         SELECT 1 FROM user_university_roles AS own
-         WHERE own.user_id = ",
-    caller_id!(),
-    " AND coalesce(own.university_id, 0) IN (0, :university_id)
-           AND instr(:roles, '\"' || own.role || '\"') > 0
-           AND (coalesce(own.department_id, 0) = 0 OR own.department_id = i.department_id)
+     WHERE i.university_id = (SELECT :university_id WHERE EXISTS (SELECT 1 FROM ",
+    own_roles!(),
+    ")) AND i.id > :after AND i.expires_at > :now AND (
+         i.department_id IN (SELECT own.department_id FROM ",
+    own_roles!(),
+    ") OR EXISTS (SELECT 1 FROM ",
+    own_roles!(),
+    " AND own.department_id IS NULL)
      )
      ORDER BY i.id LIMIT :limit"
 );

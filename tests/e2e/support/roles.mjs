@@ -60,12 +60,17 @@ export const createCourse = (service, by, university, { code = newName("course")
     ...others,
   });
 
+/** By id: whom `by` may name, unless an administrator of the platform, has a role in the university already. */
 export const grantRole = (service, by, university, to, role, department_id) =>
-  asUser(service, by.access, "POST", `/universities/${university}/roles`, {
-    email: to.user.email,
-    role,
-    department_id,
-  });
+  asUser(service, by.access, "POST", `/universities/${university}/roles`, { user_id: to.id, role, department_id });
+
+/** To the owner of an address: an invitation, unless it is the proven address of a member. */
+export const grantByAddress = (service, by, university, email, role, headers) =>
+  asUser(service, by.access, "POST", `/universities/${university}/roles`, { email, role }, headers);
+
+/** An administrator of the platform states that the address is this user's. */
+export const vouch = (service, by, { id }) =>
+  made(asUser(service, by.access, "PATCH", `/admin/users/${id}`, { email_verified: true }));
 
 export const removeRole = (service, by, university, grant, headers) =>
   asUser(service, by.access, "DELETE", `/universities/${university}/roles/${grant}`, undefined, headers);

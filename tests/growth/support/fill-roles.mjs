@@ -12,6 +12,8 @@ const MEMBERS = 180_000;
 const ROLES_EACH = 5;
 const ENROLLMENTS_EACH = 2;
 const EVENTS = 300_000;
+const INVITATIONS_EACH = 20;
+const WEEK = 7 * 24 * 3_600_000;
 
 /** The huge university. */
 export const HUGE = UNIVERSITIES + 1;
@@ -23,6 +25,8 @@ export const CROWDED = HUGE + 1;
 const CROWDED_ROLES = 2000;
 /** The roles of a university that one deletion takes along at most. */
 export const MOST_DELETED_ROLES = 1000;
+/** The pending invitations that a university can have. */
+export const MOST_PENDING = 200;
 export const HUGE_FIRST_DEPARTMENT = UNIVERSITIES * DEPARTMENTS_EACH + 1;
 /** A course of it with many enrolments. */
 export const HUGE_COURSE = UNIVERSITIES * COURSES_EACH + 1;
@@ -161,6 +165,24 @@ const EVENT_ROWS = `
          printf('%032x', n)
   FROM kinds`;
 
+/** Each user is invited once, and each university has its share. An eighth have expired, and wait for the clean-up. */
+const INVITATION_ROWS = `
+  INSERT INTO invitations
+      (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
+  ${numbers(0, UNIVERSITIES * INVITATIONS_EACH - 1)}
+  SELECT ${MOST_PENDING} + 1 + n, 1 + n % ${UNIVERSITIES}, 'user-' || (1 + n * 7919 % ${USERS}) || '@mail.example', 'TA', NULL,
+         ${PEOPLE.boss}, ?1 - n, ?1 + ${WEEK} - n * 3500, ?1 - n, n
+  FROM numbers`;
+
+/** As many as are admitted, less some for tests: half of them narrowed to a department, some of these the dean's. */
+const HUGE_INVITATION_ROWS = `
+  INSERT INTO invitations
+      (id, university_id, email, role, department_id, invited_by, created_at, expires_at, sent_at, nonce)
+  ${numbers(1, MOST_PENDING - 10)}
+  SELECT n, ${HUGE}, 'pending-' || n || '@mail.example', 'TA', iif(n % 2, NULL, ${HUGE_FIRST_DEPARTMENT} + n % 100),
+         ${PEOPLE.rector}, ?1, ?1 + ${WEEK}, ?1, n
+  FROM numbers`;
+
 const ROWS = [
   USER_ROWS,
   UNIVERSITY_ROWS,
@@ -181,6 +203,6 @@ const ROWS = [
 export function fillRoles(db) {
   fillWith(db, () => {
     ROWS.forEach((sql) => db.exec(sql));
-    db.prepare(EVENT_ROWS).run(Date.now());
+    [EVENT_ROWS, INVITATION_ROWS, HUGE_INVITATION_ROWS].forEach((sql) => db.prepare(sql).run(Date.now()));
   });
 }
