@@ -148,6 +148,8 @@ routes! {
     POST   "/auth/email/verification" requestVerification
         OptionalUser [Register, Change]          => email::ask_for_verification;
     POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
+    POST   "/auth/email/code"    requestSignInCode Public [Register]        => email::ask_for_code;
+    POST   "/auth/email/sign-in" signInByCode    Public [Login]             => auth::sign_in_with_code;
     POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::machine;
-use crate::support::mail::{ask, planted, settle};
+use crate::support::mail::{ask, planted, planted_code, settle};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -43,6 +43,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("MAIL", "binding"),
     ("MAIL_FROM", "login@example.com"),
     ("PUBLIC_URL", "https://auth.example.com"),
+    ("EMAIL_SIGN_IN", "on"),
 ];
 
 /// Records the statements that reach the database.
@@ -228,6 +229,8 @@ async fn use_mail(world: &World) {
     let token = planted(db, Purpose::Reset, &address("stu"));
     let reset = json!({"token": token, "new_password": PASSWORD});
     world.service.post("/auth/password/reset", &reset).await.expect(200);
+    let body = planted_code(db, Purpose::SignIn, &address("stu"));
+    world.service.post_text("/auth/email/sign-in", body).await.expect(200);
     settle().await;
     world.service.send_mails().await;
 }

@@ -43,6 +43,7 @@ mod lost_answers;
 mod mail_limits;
 mod mail_outbox;
 mod mail_reset;
+mod mail_sign_in;
 mod mail_verification;
 mod migrations;
 mod migrations_events;

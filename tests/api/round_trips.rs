@@ -32,6 +32,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("PUBLIC_URL", "https://auth.example.com"),
     ("MAIL", "binding"),
     ("MAIL_FROM", "login@example.com"),
+    ("EMAIL_SIGN_IN", "on"),
 ];
 
 /// The round trips of each operation, its caller and its request. A read behind a token takes one, a change at most two.
@@ -48,6 +49,8 @@ const OPERATIONS: &str = r#"
 3 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
 1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
 2 resetPassword     anyone   POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
+1 requestSignInCode anyone POST /auth/email/code {"email": "bob@example.com"}
+2 signInByCode      anyone   POST /auth/email/sign-in SIGN_IN_CODE
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense

@@ -8,7 +8,7 @@ use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
-use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, verification};
+use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, sign_in, verification};
 use edge_auth::store::password::{credentials, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
@@ -57,6 +57,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("mail/outbox", outbox::STATEMENTS),
     ("mail/proofs", proofs::STATEMENTS),
     ("mail/reset", reset::STATEMENTS),
+    ("mail/sign_in", sign_in::STATEMENTS),
     ("mail/verification", verification::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),

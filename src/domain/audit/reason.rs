@@ -32,11 +32,13 @@ pub enum Reason {
     HandOver,
     /// A service account revoked a token or a key of the user.
     Service,
+    /// A mailed code stood for the password.
+    MailedCode,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -50,6 +52,7 @@ impl Reason {
         Self::Emptied,
         Self::HandOver,
         Self::Service,
+        Self::MailedCode,
     ];
 
     /// The name, as stored and shown.
@@ -69,6 +72,7 @@ impl Reason {
             Self::Emptied => "emptied",
             Self::HandOver => "hand_over",
             Self::Service => "service",
+            Self::MailedCode => "mailed_code",
         }
     }
 }

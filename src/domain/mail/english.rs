@@ -39,6 +39,14 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 Link((*reset_page).to_owned()),
             ],
         ),
+        Letter::SignIn { code } => Message::of(
+            format!("Your sign-in code for {app_name}"),
+            &[
+                Paragraph(format!("Enter this code to sign in to {app_name}. It is valid for 10 minutes, and once:")),
+                Code(code.expose().to_owned()),
+                Paragraph("You did not ask for it? Then do nothing, and give the code to no one.".to_owned()),
+            ],
+        ),
     }
 }
 
@@ -101,6 +109,20 @@ Was it you? Then there is nothing to do. If not, choose a new password at once:
 https://login.example.com/reset
 ";
         assert_eq!(write(&letter, "Example").text, text);
+    }
+
+    #[test]
+    fn a_sign_in_has_a_code_and_no_link() {
+        let message = write(&Letter::SignIn { code: &Secret::new("01234567") }, "Example");
+        assert_eq!(message.subject, "Your sign-in code for Example");
+        let text = "Enter this code to sign in to Example. It is valid for 10 minutes, and once:
+
+01234567
+
+You did not ask for it? Then do nothing, and give the code to no one.
+";
+        assert_eq!(message.text, text);
+        assert!(!message.html.contains("<a "), "{}", message.html);
     }
 
     #[test]

@@ -15,11 +15,13 @@ pub enum Kind {
     Reset,
     /// Tells that the password was changed.
     PasswordChanged,
+    /// Lets the owner of an account sign in.
+    SignIn,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 3] = [Self::Verify, Self::Reset, Self::PasswordChanged];
+    pub const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::PasswordChanged, Self::SignIn];
 
     /// The name, as stored and logged.
     #[must_use]
@@ -28,6 +30,7 @@ impl Kind {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::PasswordChanged => "password_changed",
+            Self::SignIn => "sign_in",
         }
     }
 
@@ -51,6 +54,11 @@ pub enum Letter<'a> {
         at: Timestamp,
         /// The page on which the owner gets a new password.
         reset_page: &'a str,
+    },
+    /// The letter of [`Kind::SignIn`].
+    SignIn {
+        /// The code of 8 digits.
+        code: &'a Secret,
     },
 }
 

@@ -27,7 +27,7 @@ pub struct Count {
 /// - One address and asking network: one mail a minute, five an hour.
 /// - One address: 20 a day. So a thousand networks do not fill a mailbox.
 /// - One asking network: 100 an hour, as many as registrations by default.
-/// - All addresses: a quarter of `MAIL_PER_HOUR`. So requests to verify addresses leave room for resets.
+/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth of it for sign-ins. So half of it is left for resets.
 ///
 /// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
 /// networks that a proven account knows, and those to which no mail is sent. So strangers use up no mail of an owner at
@@ -45,8 +45,16 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
         count("network", &["mail", email.as_str(), network], HOUR, 5, MINUTE),
         count("address", &["mail", email.as_str()], DAY, 20, 0),
         count("asker", &["mail by", network], HOUR, 100, 0),
-        count("all", &[], HOUR, (per_hour / 4).max(1), 0),
+        count("all", &[], HOUR, (per_hour / share(purpose)).max(1), 0),
     ]
+}
+
+/// The part of `MAIL_PER_HOUR` that each class of the purpose has, as a divisor.
+const fn share(purpose: Purpose) -> i64 {
+    match purpose {
+        Purpose::Verify | Purpose::Reset | Purpose::HandOver => 4,
+        Purpose::SignIn => 8,
+    }
 }
 
 /// The key of a row that every request of this network writes, so that a refused one commits, too. Networks share 256 rows.

@@ -33,6 +33,8 @@ pub enum Purpose {
     Reset,
     /// A new password, by a link that an administrator hands over. It proves nothing about the address.
     HandOver,
+    /// A sign-in without a password, by a mailed code. No mail has its link.
+    SignIn,
 }
 
 impl Purpose {
@@ -43,6 +45,16 @@ impl Purpose {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::HandOver => "hand_over",
+            Self::SignIn => "sign_in",
+        }
+    }
+
+    /// Does it concern accounts whose address is proven already, too?
+    #[must_use]
+    pub const fn concerns_proven(self) -> bool {
+        match self {
+            Self::Verify => false,
+            Self::Reset | Self::HandOver | Self::SignIn => true,
         }
     }
 
@@ -52,6 +64,7 @@ impl Purpose {
         match self {
             Self::Verify => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
+            Self::SignIn => CODE_SECONDS,
         }
     }
 }

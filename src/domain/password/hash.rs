@@ -47,6 +47,12 @@ impl PasswordHash {
         Ok(Self { work, salt: salt.to_vec(), hash: work.run(password, salt)? })
     }
 
+    /// The hash of no password, from random bytes. Its verification costs as much as that of a new hash, and fails.
+    #[must_use]
+    pub fn of_no_password(salt: &[u8], hash: [u8; HASH_LENGTH], work: HashWork) -> Self {
+        Self { work, salt: salt.to_vec(), hash }
+    }
+
     /// Parses a PHC string in its canonical form.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::domain::mail::provider::Provider;
 use crate::domain::mail::sender::Sender;
 use crate::domain::secret::Secret;
 use crate::domain::settings::reader::Reader;
-use crate::domain::settings::values::{integer, page_url, present_secret};
+use crate::domain::settings::values::{integer, page_url, present_secret, switch};
 
 /// The settings of a deployment that sends mail.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct MailSettings {
     pub reset_page: String,
     /// A registration sends a mail to confirm the address.
     pub verifies_addresses: bool,
+    /// The owner of an address can sign in with a mailed code.
+    pub signs_in_by_code: bool,
     /// Mails that strangers can ask for in an hour.
     pub per_hour: i64,
     /// The name of the service.
@@ -43,6 +45,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             "optional" => Some(Some(true)),
             _ => None,
         });
+        let signs_in_by_code = self.or("EMAIL_SIGN_IN", Some(false), switch);
         let verify_page = self.optional("VERIFY_URL", page_url);
         let reset_page = self.optional("RESET_URL", page_url);
         let per_hour = self.or("MAIL_PER_HOUR", Some(1000), |text| integer(text, 1, 10_000_000));
@@ -50,6 +53,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let Some(provider) = provider else {
             // Confirming addresses is impossible without mail.
             self.note_if(verifies_addresses == Some(Some(true)), "EMAIL_VERIFICATION");
+            self.note_if(signs_in_by_code == Some(true), "EMAIL_SIGN_IN");
             return None;
         };
         self.note_if(from.is_none(), "MAIL_FROM");
@@ -63,6 +67,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             verify_page: page(verify_page, "/verify")?,
             reset_page: page(reset_page, "/reset")?,
             verifies_addresses: verifies_addresses?.unwrap_or(true),
+            signs_in_by_code: signs_in_by_code?,
             per_hour: per_hour?,
             app_name: app_name.to_owned(),
         }))

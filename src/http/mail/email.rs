@@ -92,6 +92,14 @@ pub(in crate::http) async fn ask_for_verification(
     Ok(accepted(&flow))
 }
 
+pub(in crate::http) async fn ask_for_code(
+    configured: Configured,
+    JsonBody(Address(email)): JsonBody<Address>,
+) -> Result<Response, Refusal> {
+    let flow = ask(&configured.service(), Purpose::SignIn, &email, false).await?;
+    Ok(accepted(&flow))
+}
+
 pub(in crate::http) async fn verify_email(
     configured: Configured,
     caller: Option<SignedIn>,

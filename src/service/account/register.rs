@@ -8,6 +8,7 @@ use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Secret;
+use crate::domain::session::method::SignInMethod;
 use crate::domain::time::Timestamp;
 use crate::service::keys::signing;
 use crate::service::mail::asking;
@@ -53,7 +54,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
     ctx.admit_growth(Growth::Registration)?;
     signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
-    let opening = Opening::draw(ctx)?;
+    let opening = Opening::draw(ctx, SignInMethod::Password)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);

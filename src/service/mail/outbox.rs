@@ -110,6 +110,10 @@ impl Sending {
                 let letter = Letter::PasswordChanged { at: mail.created_at, reset_page: &settings.reset_page };
                 english::write(&letter, app_name)
             }
+            Kind::SignIn => {
+                let code = self.keys.code(Purpose::SignIn, mail.proof_id?);
+                english::write(&Letter::SignIn { code: &code }, app_name)
+            }
         })
     }
 }
@@ -134,7 +138,9 @@ pub async fn run(ctx: &Context<'_>) {
     match outbox::claim(ctx.store, ctx.now()).await {
         Ok(mut mails) => {
             // The statement returns them in any order.
-            mails.sort_by_key(|mail| (mail.kind != Kind::Reset.as_str(), mail.created_at));
+            mails.sort_by_key(|mail| {
+                (![Kind::Reset, Kind::SignIn].map(Kind::as_str).contains(&mail.kind.as_str()), mail.created_at)
+            });
             for mail in mails {
                 sending.clone().send(mail).await;
             }

@@ -6,6 +6,7 @@ use crate::domain::password::Password;
 use crate::domain::password::equal_work::burn_missing_work;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
+use crate::domain::session::method::SignInMethod;
 use crate::service::keys::signing;
 use crate::service::password::verify::{SignInAttempt, Verified, verify_at_sign_in};
 use crate::service::session::tokens::{Opening, SignInTokens};
@@ -51,7 +52,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
         }
         return Err(overtaken(ctx, &verified, &command.password));
     }
-    let session = Opening::draw(ctx)?;
+    let session = Opening::draw(ctx, SignInMethod::Password)?;
     let opened = opening::open(ctx.store, verified.password, &standing.counter, &session.as_row(ctx.request)).await?;
     let Some(inputs) = opened else { return Err(overtaken(ctx, &verified, &command.password)) };
     let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await.unwrap_or_else(|error| {

@@ -5,4 +5,5 @@ pub mod hand_over;
 pub mod outbox;
 pub mod proofs;
 pub mod reset;
+pub mod sign_in;
 pub mod verification;

@@ -62,12 +62,12 @@ const DELETE_OUTDATED: &str = "
     )";
 
 /// Takes the mails that are due, so that no concurrent run sends them too: the next attempt is after 5, 15 or 60 minutes.
-/// Resets are first, because their links expire soon.
+/// Resets and sign-ins are first, because they expire soon.
 const CLAIM: &str = concat!(
     "UPDATE mails
      SET attempts = attempts + 1,
          due_at = :now + 60000 * CASE WHEN attempts < 2 THEN 5 WHEN attempts = 2 THEN 15 ELSE 60 END
-     WHERE id IN (SELECT id FROM mails WHERE due_at <= :now ORDER BY kind <> 'reset', due_at LIMIT :limit)
+     WHERE id IN (SELECT id FROM mails WHERE due_at <= :now ORDER BY kind NOT IN ('reset', 'sign_in'), due_at LIMIT :limit)
      RETURNING ",
     columns!()
 );
@@ -231,7 +231,7 @@ pub async fn settle(store: &Store, mail: &QueuedMail, fate: Fate, now: Timestamp
     store.batch([delete, note]).await.map(|[_, _]| ())
 }
 
-/// Takes the mails that are due: resets first, then the oldest.
+/// Takes the mails that are due: resets and sign-ins first, then the oldest.
 ///
 /// # Errors
 /// [`DbError`].

@@ -3,7 +3,7 @@
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::mail::proof::Purpose;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
 use crate::store::mail::outbox::{self, Notice};
@@ -31,12 +31,15 @@ macro_rules! is_emptied {
     };
 }
 
+pub(super) use is_emptied;
+
 /// The roles of an account whose address was not proven: its registration may have been that of a stranger, and they may have
 /// been granted to the stranger.
-const DELETE_ROLES: &str = concat!("DELETE FROM user_university_roles WHERE user_id = :user_id AND ", is_emptied!());
+pub(super) const DELETE_ROLES: &str =
+    concat!("DELETE FROM user_university_roles WHERE user_id = :user_id AND ", is_emptied!());
 
 /// Networks and devices from which a stranger signed in are none of the owner's.
-const DELETE_KNOWN: &str =
+pub(super) const DELETE_KNOWN: &str =
     concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND ", is_emptied!());
 
 /// The network and the name of a registration by a stranger are none of the owner's.
@@ -59,9 +62,14 @@ macro_rules! is_set {
     };
 }
 
-const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
+/// A statement that follows a new password.
+pub(super) fn after(sql: &'static str, user_id: UserId, new_hash: &str) -> Statement {
+    query(sql).bind("user_id", user_id).bind("new_hash", new_hash)
+}
 
-const DELETE_PROOFS: &str = concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND ", is_set!());
+pub(super) const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
+
+pub(super) const DELETE_PROOFS: &str = concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND ", is_set!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, DELETE_KNOWN, DELETE_ROLES, SET_PASSWORD, DELETE_KEYS, DELETE_PROOFS];
@@ -84,7 +92,6 @@ pub async fn reset(
         bind_presented(statement, proof).bind("user_id", user_id).bind("proves_address", proves_address)
     };
     let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
-    let after = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let mut statements = vec![
         recorded(request, EventType::PasswordReset),
@@ -92,9 +99,9 @@ pub async fn reset(
         throttle::bind_user(guarded(query(DELETE_KNOWN)), user_id).bind("now", request.now),
         guarded(query(DELETE_ROLES)).bind("now", request.now),
         guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
-        after(DELETE_KEYS),
+        after(DELETE_KEYS, user_id, new_hash),
         end_others(user_id, None, new_hash),
-        after(DELETE_PROOFS),
+        after(DELETE_PROOFS, user_id, new_hash),
         unknown,
         known,
     ];

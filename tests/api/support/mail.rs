@@ -33,6 +33,17 @@ pub fn with(settings: &[(&str, &str)], more: &[(&str, &str)]) -> Service {
 
 /// A proof of this address as its mail has it, written into the database; returns the token of its link.
 pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
+    let (keys, id) = plant(db, purpose, email);
+    keys.link(purpose, id).expose().to_owned()
+}
+
+/// The same as its flow and its code, in a body.
+pub fn planted_code(db: &Sqlite, purpose: Purpose, email: &str) -> String {
+    let (keys, id) = plant(db, purpose, email);
+    json!({"flow": keys.flow(purpose, id).expose(), "code": keys.code(purpose, id).expose()}).to_string()
+}
+
+fn plant(db: &Sqlite, purpose: Purpose, email: &str) -> (ProofKeys, ProofId) {
     let id: i64 = db.one("SELECT 1 + coalesce(max(id), 0) FROM email_proofs");
     let now = clock();
     db.execute(&format!(
@@ -43,17 +54,20 @@ pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
         now = now.millis(),
         end = now.plus_seconds(600).millis(),
     ));
-    let keys = ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET)));
-    keys.link(purpose, ProofId::new(id).unwrap()).expose().to_owned()
+    (ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET))), ProofId::new(id).unwrap())
 }
 
-/// The request with links to bob's address in the place of `VERIFY_LINK` and `RESET_LINK`.
+/// The request with links to bob's address in the place of `VERIFY_LINK` and `RESET_LINK`, and with a flow and a code
+/// in that of `SIGN_IN_CODE`.
 pub fn with_links(db: &Sqlite, request: &str) -> String {
     let mut request = request.to_owned();
     for (word, purpose) in [("VERIFY_LINK", Purpose::Verify), ("RESET_LINK", Purpose::Reset)] {
         if request.contains(word) {
             request = request.replace(word, &planted(db, purpose, &address("bob")));
         }
+    }
+    if request.contains("SIGN_IN_CODE") {
+        request = request.replace("SIGN_IN_CODE", &planted_code(db, Purpose::SignIn, &address("bob")));
     }
     request
 }
