@@ -65,7 +65,7 @@ const alterAgain = ({ id, scopes, is_active }) =>
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
 /** Used links would be valid again, and mails that were sent would be sent again. */
-const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;"];
+const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;", "DELETE FROM registrations;"];
 
 const statements = [
   ...sequences.flatMap(keepCounting),

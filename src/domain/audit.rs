@@ -52,7 +52,7 @@ macro_rules! is_refusal {
 }
 
 event_types! {
-    /// An account was created.
+    /// An account was created; where addresses must be proven, with the proof.
     Registered "registered" change;
     /// A registration was refused: the address is taken, or its network has registered too many accounts.
     RegistrationRefused "registration_refused" refusal;

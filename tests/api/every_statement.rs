@@ -204,6 +204,7 @@ async fn use_account(world: &World) {
 
 /// Two keys of the user, of which one is used and withdrawn.
 async fn use_key(service: &Service, access_token: &str) {
+    service.db.execute("UPDATE users SET email_verified_at = 1");
     let body = json!({"name": "Key", "permissions": ["universities:view"]});
     service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201);
     let made = service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201).body;
@@ -233,6 +234,18 @@ async fn use_mail(world: &World) {
     world.service.post_text("/auth/email/sign-in", body).await.expect(200);
     settle().await;
     world.service.send_mails().await;
+}
+
+/// A registration that waits for the proof of its address, on the same database.
+async fn prove_registration(db: Arc<Sqlite>, port: Arc<dyn Db>) {
+    let settings: Vec<_> = [("EMAIL_VERIFICATION", "required")].iter().chain(SETTINGS).copied().collect();
+    let service = Service::on(db, port, &settings);
+    let body = json!({"email": "new@example.com", "password": PASSWORD});
+    let flow = service.post("/auth/register", &body).await.expect(202).body["flow"].clone();
+    settle().await;
+    service.login("new@example.com", PASSWORD).await.expect_error(403, "AUTH_EMAIL_NOT_VERIFIED");
+    let code = service.mailbox.take_one().code();
+    service.post("/auth/email/verify", &json!({"flow": flow, "code": code})).await.expect(200);
 }
 
 /// A command of the operator, whose event is written behind the response.
@@ -272,6 +285,7 @@ async fn every_statement_of_the_store_is_executed() {
          VALUES (99, 'erased:99', '', 0, 1, 0)",
     );
     world.service.tend().await;
+    prove_registration(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>).await;
     // Under a new secret key.
     let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
     let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();

@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, list, users};
+use edge_auth::store::account::{admin, erasure, export, list, registrations, users};
 use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -9,7 +9,7 @@ use edge_auth::store::campus::{
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
 use edge_auth::store::mail::{counts, hand_over, outbox, proofs, reset, sign_in, verification};
-use edge_auth::store::password::{credentials, throttle};
+use edge_auth::store::password::{credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, universities};
@@ -40,6 +40,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("export", export::STATEMENTS),
     ("granting", granting::STATEMENTS),
     ("removal", removal::STATEMENTS),
+    ("registrations", registrations::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("campus/owned", owned::STATEMENTS),
     #[cfg(feature = "campus")]
@@ -62,6 +63,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),
     ("audit/list", audit::list::STATEMENTS),
+    ("refusal", refusal::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
     ("opening", opening::STATEMENTS),
     ("universities", universities::STATEMENTS),

@@ -34,11 +34,13 @@ pub enum Reason {
     Service,
     /// A mailed code stood for the password.
     MailedCode,
+    /// The address of the registration is not proven yet.
+    NotVerified,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -53,6 +55,7 @@ impl Reason {
         Self::HandOver,
         Self::Service,
         Self::MailedCode,
+        Self::NotVerified,
     ];
 
     /// The name, as stored and shown.
@@ -73,6 +76,7 @@ impl Reason {
             Self::HandOver => "hand_over",
             Self::Service => "service",
             Self::MailedCode => "mailed_code",
+            Self::NotVerified => "not_verified",
         }
     }
 }

@@ -47,6 +47,30 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 Paragraph("You did not ask for it? Then do nothing, and give the code to no one.".to_owned()),
             ],
         ),
+        Letter::Register(proofs) => Message::of(
+            format!("Confirm your address for {app_name}"),
+            &with_proofs(
+                format!(
+                    "An account at {app_name} was asked for with this address. To get it, confirm that the address is yours:"
+                ),
+                proofs,
+                "The link is valid for 24 hours. It asks for the password that was chosen.",
+                "You did not register? Then do nothing: without this mail there is no account.",
+            ),
+        ),
+        Letter::Registered { reset_page } => Message::of(
+            format!("You have an account at {app_name}"),
+            &[
+                Paragraph(format!(
+                    "An account at {app_name} was asked for with this address, which has one already. Nothing was changed."
+                )),
+                Paragraph(
+                    "Was it you? Then sign in with your password. If you forgot it, choose a new one:".to_owned(),
+                ),
+                Link((*reset_page).to_owned()),
+                Paragraph("If it was not you, there is nothing to do.".to_owned()),
+            ],
+        ),
     }
 }
 
@@ -123,6 +147,36 @@ You did not ask for it? Then do nothing, and give the code to no one.
 ";
         assert_eq!(message.text, text);
         assert!(!message.html.contains("<a "), "{}", message.html);
+    }
+
+    #[test]
+    fn a_registration_says_whether_there_is_an_account() {
+        let (link, code) = (Secret::new("https://login.example.com/verify#token=1.ab"), Secret::new("01234567"));
+        let new = write(&Letter::Register(Proofs { link: &link, code: &code }), "Example");
+        let text =
+            "An account at Example was asked for with this address. To get it, confirm that the address is yours:
+
+https://login.example.com/verify#token=1.ab
+
+The link is valid for 24 hours. It asks for the password that was chosen.
+
+If a page asks you for a code, enter this one. It is valid for 10 minutes:
+
+01234567
+
+You did not register? Then do nothing: without this mail there is no account.
+";
+        assert_eq!((new.subject.as_str(), new.text.as_str()), ("Confirm your address for Example", text));
+        let old = write(&Letter::Registered { reset_page: "https://login.example.com/reset" }, "Example");
+        let text = "An account at Example was asked for with this address, which has one already. Nothing was changed.
+
+Was it you? Then sign in with your password. If you forgot it, choose a new one:
+
+https://login.example.com/reset
+
+If it was not you, there is nothing to do.
+";
+        assert_eq!((old.subject.as_str(), old.text.as_str()), ("You have an account at Example", text));
     }
 
     #[test]

@@ -17,11 +17,16 @@ pub enum Kind {
     PasswordChanged,
     /// Lets the owner of an account sign in.
     SignIn,
+    /// Asks the owner of an address to confirm a registration.
+    Register,
+    /// Tells the owner of an account that its address was registered again.
+    Registered,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::PasswordChanged, Self::SignIn];
+    pub const ALL: [Self; 6] =
+        [Self::Verify, Self::Reset, Self::PasswordChanged, Self::SignIn, Self::Register, Self::Registered];
 
     /// The name, as stored and logged.
     #[must_use]
@@ -31,6 +36,8 @@ impl Kind {
             Self::Reset => "reset",
             Self::PasswordChanged => "password_changed",
             Self::SignIn => "sign_in",
+            Self::Register => "register",
+            Self::Registered => "registered",
         }
     }
 
@@ -59,6 +66,13 @@ pub enum Letter<'a> {
     SignIn {
         /// The code of 8 digits.
         code: &'a Secret,
+    },
+    /// The letter of [`Kind::Register`].
+    Register(Proofs<'a>),
+    /// The letter of [`Kind::Registered`].
+    Registered {
+        /// The page on which the owner gets a new password.
+        reset_page: &'a str,
     },
 }
 

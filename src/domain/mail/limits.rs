@@ -35,11 +35,14 @@ pub struct Count {
 /// is refused alike for every address.
 #[must_use]
 pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
+    // Registrations count as other mails that confirm an address.
+    let kind = if purpose == Purpose::Register { Purpose::Verify } else { purpose };
     let tag = |texts: &[&str]| hex(key.hash(texts).get(..16).unwrap_or_default());
     let count = |name: &str, texts: &[&str], window_seconds, max, pause_seconds| {
         let tag = if texts.is_empty() { String::new() } else { format!("/{}", tag(texts)) };
-        let has_classes = matches!(name, "address" | "all");
-        Count { key: format!("{name}/{}{tag}", purpose.as_str()), window_seconds, max, pause_seconds, has_classes }
+        // A registration sends a mail to every address.
+        let has_classes = matches!(name, "address" | "all") && purpose != Purpose::Register;
+        Count { key: format!("{name}/{}{tag}", kind.as_str()), window_seconds, max, pause_seconds, has_classes }
     };
     [
         count("network", &["mail", email.as_str(), network], HOUR, 5, MINUTE),
@@ -52,7 +55,7 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
 /// The part of `MAIL_PER_HOUR` that each class of the purpose has, as a divisor.
 const fn share(purpose: Purpose) -> i64 {
     match purpose {
-        Purpose::Verify | Purpose::Reset | Purpose::HandOver => 4,
+        Purpose::Verify | Purpose::Register | Purpose::Reset | Purpose::HandOver => 4,
         Purpose::SignIn => 8,
     }
 }

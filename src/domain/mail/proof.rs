@@ -35,6 +35,8 @@ pub enum Purpose {
     HandOver,
     /// A sign-in without a password, by a mailed code. No mail has its link.
     SignIn,
+    /// The address of a registration, which makes the account.
+    Register,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::Reset => "reset",
             Self::HandOver => "hand_over",
             Self::SignIn => "sign_in",
+            Self::Register => "register",
         }
     }
 
@@ -53,7 +56,7 @@ impl Purpose {
     #[must_use]
     pub const fn concerns_proven(self) -> bool {
         match self {
-            Self::Verify => false,
+            Self::Verify | Self::Register => false,
             Self::Reset | Self::HandOver | Self::SignIn => true,
         }
     }
@@ -62,7 +65,7 @@ impl Purpose {
     #[must_use]
     pub const fn link_seconds(self) -> i64 {
         match self {
-            Self::Verify => DAY,
+            Self::Verify | Self::Register => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
             Self::SignIn => CODE_SECONDS,
         }

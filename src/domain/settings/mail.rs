@@ -8,6 +8,28 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::reader::Reader;
 use crate::domain::settings::values::{integer, page_url, present_secret, switch};
 
+/// The proof of its address that a registration asks for: the setting `EMAIL_VERIFICATION`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailVerification {
+    /// Nothing. Owners can ask for a mail.
+    Off,
+    /// It sends a mail to confirm the address.
+    Optional,
+    /// The same, and there is no account before the address is confirmed.
+    Required,
+}
+
+impl EmailVerification {
+    fn named(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "optional" => Some(Self::Optional),
+            "required" => Some(Self::Required),
+            _ => None,
+        }
+    }
+}
+
 /// The settings of a deployment that sends mail.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
@@ -21,8 +43,8 @@ pub struct MailSettings {
     pub verify_page: String,
     /// The page that a link to a new password opens.
     pub reset_page: String,
-    /// A registration sends a mail to confirm the address.
-    pub verifies_addresses: bool,
+    /// The proof that a registration asks for.
+    pub verification: EmailVerification,
     /// The owner of an address can sign in with a mailed code.
     pub signs_in_by_code: bool,
     /// Mails that strangers can ask for in an hour.
@@ -40,11 +62,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         });
         let from = self.optional("MAIL_FROM", Sender::parse);
         let api_key = self.optional("MAIL_API_KEY", present_secret);
-        let verifies_addresses = self.or("EMAIL_VERIFICATION", Some(None), |text| match text {
-            "off" => Some(Some(false)),
-            "optional" => Some(Some(true)),
-            _ => None,
-        });
+        let verification = self.or("EMAIL_VERIFICATION", Some(None), |text| EmailVerification::named(text).map(Some));
         let signs_in_by_code = self.or("EMAIL_SIGN_IN", Some(false), switch);
         let verify_page = self.optional("VERIFY_URL", page_url);
         let reset_page = self.optional("RESET_URL", page_url);
@@ -52,7 +70,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let provider = provider?;
         let Some(provider) = provider else {
             // Confirming addresses is impossible without mail.
-            self.note_if(verifies_addresses == Some(Some(true)), "EMAIL_VERIFICATION");
+            self.note_if(
+                verification.flatten().is_some_and(|kind| kind != EmailVerification::Off),
+                "EMAIL_VERIFICATION",
+            );
             self.note_if(signs_in_by_code == Some(true), "EMAIL_SIGN_IN");
             return None;
         };
@@ -66,7 +87,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             from: from?,
             verify_page: page(verify_page, "/verify")?,
             reset_page: page(reset_page, "/reset")?,
-            verifies_addresses: verifies_addresses?.unwrap_or(true),
+            verification: verification?.unwrap_or(EmailVerification::Optional),
             signs_in_by_code: signs_in_by_code?,
             per_hour: per_hour?,
             app_name: app_name.to_owned(),
@@ -105,10 +126,14 @@ mod tests {
             (own.verify_page.as_str(), own.reset_page.as_str()),
             ("https://login.example.com/verify", "https://login.example.com/reset")
         );
-        assert!(own.verifies_addresses && own.per_hour == 1000 && own.provider == Provider::Binding);
+        assert_eq!((own.verification, own.signs_in_by_code), (EmailVerification::Optional, false));
+        assert!(own.per_hour == 1000 && own.provider == Provider::Binding);
         let other = with(&[("RESET_URL", "https://app.example.com/new?a=1"), ("EMAIL_VERIFICATION", "off")]);
         let other = other.unwrap().unwrap();
-        assert_eq!((other.reset_page.as_str(), other.verifies_addresses), ("https://app.example.com/new?a=1", false));
+        assert_eq!(other.reset_page.as_str(), "https://app.example.com/new?a=1");
+        assert_eq!(other.verification, EmailVerification::Off);
+        let strict = with(&[("EMAIL_VERIFICATION", "required"), ("EMAIL_SIGN_IN", "on")]).unwrap().unwrap();
+        assert_eq!((strict.verification, strict.signs_in_by_code), (EmailVerification::Required, true));
     }
 
     #[test]
@@ -116,7 +141,8 @@ mod tests {
         for (name, value) in [
             ("MAIL", "smtp"),
             ("MAIL_FROM", "Example"),
-            ("EMAIL_VERIFICATION", "required"),
+            ("EMAIL_VERIFICATION", "on"),
+            ("EMAIL_SIGN_IN", "yes"),
             ("VERIFY_URL", "http://app.example.com"),
             ("RESET_URL", "https://app.example.com/#a"),
             ("MAIL_PER_HOUR", "0"),
@@ -126,6 +152,10 @@ mod tests {
         assert_eq!(with(&[("MAIL", "resend")]).unwrap_err(), ["MAIL_API_KEY"]);
         assert!(with(&[("MAIL", "postmark"), ("MAIL_API_KEY", "d4c1-0a7e")]).is_ok());
         assert_eq!(read(&[("MAIL", "binding")]).unwrap_err().names, ["MAIL_FROM", "PUBLIC_URL"]);
-        assert_eq!(read(&[("EMAIL_VERIFICATION", "optional")]).unwrap_err().names, ["EMAIL_VERIFICATION"]);
+        for (name, value) in
+            [("EMAIL_VERIFICATION", "optional"), ("EMAIL_VERIFICATION", "required"), ("EMAIL_SIGN_IN", "on")]
+        {
+            assert_eq!(read(&[(name, value)]).unwrap_err().names, [name]);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::service::mail::presented::ProofTexts;
 use crate::service::mail::verification::{Verification, verify};
 
 /// The same for every address, so that it tells nothing.
-const ON_ITS_WAY: &str = "If the address has an account, a mail is on its way";
+pub(super) const ON_ITS_WAY: &str = "If the address has an account, a mail is on its way";
 
 /// The body of a request for a mail.
 pub(in crate::http) struct Address(pub(super) Email);
@@ -69,8 +69,8 @@ struct FlowBody<'a> {
 }
 
 /// The response to every request for a mail.
-pub(super) fn accepted(flow: &Secret) -> Response {
-    json(202, &FlowBody { message: ON_ITS_WAY, flow: flow.expose() })
+pub(in crate::http) fn accepted(message: &'static str, flow: &Secret) -> Response {
+    json(202, &FlowBody { message, flow: flow.expose() })
 }
 
 #[derive(Serialize)]
@@ -89,7 +89,7 @@ pub(in crate::http) async fn ask_for_verification(
     let missing = || Problem::validation(vec![Fault::of("email", FaultKind::Missing, "field is required")]);
     let email = email.or(own).ok_or_else(missing)?;
     let flow = ask(&configured.service(), Purpose::Verify, &email, is_of_owner).await?;
-    Ok(accepted(&flow))
+    Ok(accepted(ON_ITS_WAY, &flow))
 }
 
 pub(in crate::http) async fn ask_for_code(
@@ -97,7 +97,7 @@ pub(in crate::http) async fn ask_for_code(
     JsonBody(Address(email)): JsonBody<Address>,
 ) -> Result<Response, Refusal> {
     let flow = ask(&configured.service(), Purpose::SignIn, &email, false).await?;
-    Ok(accepted(&flow))
+    Ok(accepted(ON_ITS_WAY, &flow))
 }
 
 pub(in crate::http) async fn verify_email(

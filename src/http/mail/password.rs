@@ -14,7 +14,7 @@ use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
-use crate::http::mail::email::{Address, accepted, read_proof};
+use crate::http::mail::email::{Address, ON_ITS_WAY, accepted, read_proof};
 use crate::service::authz::step_up::SignInAge;
 use crate::service::mail::asking::ask;
 use crate::service::mail::hand_over::{HandedOver, hand_over_reset};
@@ -43,7 +43,7 @@ pub(in crate::http) async fn forgot(
     JsonBody(Address(email)): JsonBody<Address>,
 ) -> Result<Response, Refusal> {
     let flow = ask(&configured.service(), Purpose::Reset, &email, false).await?;
-    Ok(accepted(&flow))
+    Ok(accepted(ON_ITS_WAY, &flow))
 }
 
 #[derive(Serialize)]

@@ -9,8 +9,9 @@ use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
+use crate::http::mail::email::accepted;
 use crate::service::TokenPair;
-use crate::service::account::register::{Register, Registered, register as register_user};
+use crate::service::account::register::{Register, Registered, Registration, register as register_user};
 use crate::service::mail::presented::ProofTexts;
 use crate::service::session::code_sign_in::sign_in_by_code;
 use crate::service::session::refresh;
@@ -105,7 +106,10 @@ struct RegisteredBody<'a> {
 }
 
 pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
-    let Registered { user, tokens, flow } = register_user(&configured.service(), &body.0).await?;
+    let Registered { user, tokens, flow } = match register_user(&configured.service(), &body.0).await? {
+        Registration::Complete(registered) => *registered,
+        Registration::Pending(flow) => return Ok(accepted("A mail is on its way", &flow)),
+    };
     let body = RegisteredBody {
         id: user.id.get(),
         email: &user.email,

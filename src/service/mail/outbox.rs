@@ -114,6 +114,11 @@ impl Sending {
                 let code = self.keys.code(Purpose::SignIn, mail.proof_id?);
                 english::write(&Letter::SignIn { code: &code }, app_name)
             }
+            Kind::Register => {
+                let (link, code) = with_proofs(Purpose::Register, &settings.verify_page)?;
+                english::write(&Letter::Register(Proofs { link: &link, code: &code }), app_name)
+            }
+            Kind::Registered => english::write(&Letter::Registered { reset_page: &settings.reset_page }, app_name),
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::time::{DAY, Timestamp};
 use crate::ports::DbError;
 use crate::store::Store;
 use crate::store::account::erasure;
+use crate::store::account::registrations::REGISTRATIONS;
 use crate::store::account::user_data::OWNED;
 use crate::store::mail::counts::MAIL_COUNTS;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
@@ -20,7 +21,7 @@ const MAX_ERASURE_STEPS: usize = 17;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
-    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS])
+    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS, &REGISTRATIONS])
 }
 
 /// Rows that one run removed.

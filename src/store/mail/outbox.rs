@@ -22,16 +22,22 @@ pub const MAX_CLAIMED: i64 = 15;
 pub struct QueuedMail {
     pub id: MailId,
     pub kind: String,
-    /// Absent if the address has no account.
+    /// Absent if the address has no account, unless a registration asks for a proof of it.
     pub user_id: Option<UserId>,
     pub address: Option<String>,
     pub proof_id: Option<ProofId>,
     pub created_at: Timestamp,
 }
 
+/// The address of a registration is in its own row, and gets its mail while it has no account.
 macro_rules! columns {
     () => {
-        "id, kind, user_id, address, proof_id, created_at"
+        concat!(
+            "id, kind, user_id, coalesce(address, (
+                 SELECT r.address FROM registrations AS r WHERE r.id = mails.proof_id AND ",
+            $crate::store::account::free_address::address_is_free!("r.address"),
+            ")) AS address, proof_id, created_at"
+        )
     };
 }
 
@@ -126,7 +132,7 @@ pub(in crate::store) fn queue_proof(id: MailId, proof_id: ProofId, now: Timestam
 }
 
 /// The statement that selects a mail of the same batch, unless it waits.
-fn select(id: MailId) -> Statement {
+pub(in crate::store) fn select(id: MailId) -> Statement {
     query(SELECT).bind("mail_id", id)
 }
 
