@@ -64,8 +64,13 @@ const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
-/** Used links would be valid again, mails that were sent would be sent again, and withdrawn invitations would wait again. */
-const FORGET_MAIL = ["DELETE FROM mails;", "DELETE FROM email_proofs;", "DELETE FROM invitations;"];
+/** Used links would be valid again, mails that were sent would be sent again, and withdrawn offers would wait again. */
+const FORGET_MAIL = [
+  "DELETE FROM mails;",
+  "DELETE FROM email_proofs;",
+  "DELETE FROM invitations;",
+  "DELETE FROM registrations;",
+];
 
 const statements = [
   ...sequences.flatMap(keepCounting),

@@ -52,11 +52,11 @@ macro_rules! is_refusal {
 }
 
 event_types! {
-    /// An account was created.
+    /// An account was created; where addresses must be proven, with the proof.
     Registered "registered" change;
     /// A registration was refused: the address is taken, or its network has registered too many accounts.
     RegistrationRefused "registration_refused" refusal;
-    /// A session was opened with a password.
+    /// A session was opened, with a password or, if the reason is `mailed_code`, with a code of a mail.
     SignedIn "signed_in" change;
     /// A sign-in was refused; the event's reason says why.
     SignInRefused "sign_in_refused" refusal;
@@ -82,7 +82,8 @@ event_types! {
     PasswordReset "password_reset" change;
     /// An administrator made a link to a new password, and hands it over.
     PasswordResetHandedOver "password_reset_handed_over" change;
-    /// The address of the account was proven.
+    /// The address of the account was proven. The reason `emptied`: by a sign-in with a mailed code, so everything of the
+    /// account was removed.
     EmailVerified "email_verified" change;
     /// The account got another address, which was proven thereby.
     EmailChanged "email_changed" change;

@@ -21,6 +21,8 @@ pub enum Code {
     TokenRevoked,
     /// The account is disabled.
     InactiveUser,
+    /// The address is not proven, and the deployment asks for a proof.
+    EmailNotVerified,
     /// The caller is authenticated but lacks the permission.
     Forbidden,
     /// No such path or resource.
@@ -41,13 +43,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidCredentials,
         Self::StepUpRequired,
         Self::TokenExpired,
         Self::TokenInvalid,
         Self::TokenRevoked,
         Self::InactiveUser,
+        Self::EmailNotVerified,
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
@@ -67,6 +70,7 @@ impl Code {
             Self::TokenInvalid => ("AUTH_TOKEN_INVALID", 401, "Could not validate credentials"),
             Self::TokenRevoked => ("AUTH_TOKEN_REVOKED", 401, "Token has been revoked"),
             Self::InactiveUser => ("AUTH_INACTIVE_USER", 403, "Account is disabled"),
+            Self::EmailNotVerified => ("AUTH_EMAIL_NOT_VERIFIED", 403, "Email address is not verified"),
             Self::Forbidden => ("FORBIDDEN", 403, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", 404, "Not found"),
             Self::Conflict => ("CONFLICT", 409, "Already exists"),
@@ -283,6 +287,7 @@ mod tests {
             ("AUTH_TOKEN_INVALID", 401),
             ("AUTH_TOKEN_REVOKED", 401),
             ("AUTH_INACTIVE_USER", 403),
+            ("AUTH_EMAIL_NOT_VERIFIED", 403),
             ("FORBIDDEN", 403),
             ("NOT_FOUND", 404),
             ("CONFLICT", 409),

@@ -150,6 +150,8 @@ routes! {
     POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
     POST   "/auth/email/undo"    undoEmailChange Public [Login]             => address::undo;
     POST   "/auth/email/not-me"  disownNotice    Public [Login]             => address::not_me;
+    POST   "/auth/email/code"    requestSignInCode Public [Register]        => email::ask_for_code;
+    POST   "/auth/email/sign-in" signInByCode    Public [Login]             => auth::sign_in_with_code;
     POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;

@@ -30,8 +30,16 @@ async fn a_fresh_database_has_nothing_to_clean_up() {
     let service = Service::new();
     service.register(EMAIL).await;
     let removed = run(&service).await;
-    let tables =
-        ["sessions", "email_proofs", "mails", "audit_events", "registration_counts", "mail_counts", "invitations"];
+    let tables = [
+        "sessions",
+        "email_proofs",
+        "mails",
+        "audit_events",
+        "registration_counts",
+        "mail_counts",
+        "invitations",
+        "registrations",
+    ];
     assert_eq!(removed, Removed { rows: tables.map(|table| (table, 0)).into(), users: 0, is_complete: true });
     assert_eq!(count(&service, "sessions"), 1);
 }

@@ -15,10 +15,11 @@ use edge_auth::service::platform::clean_up::clean_up;
 use edge_auth::store::Store;
 use serde_json::{Value, json};
 
+use crate::every_statement_requests::REQUESTS;
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
 use crate::support::machine;
-use crate::support::mail::{ask, planted, settle, with_links};
+use crate::support::mail::{ask, planted, planted_code, settle, with_links};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -43,6 +44,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("MAIL", "binding"),
     ("MAIL_FROM", "login@example.com"),
     ("PUBLIC_URL", "https://auth.example.com"),
+    ("EMAIL_SIGN_IN", "on"),
 ];
 
 /// Records the statements that reach the database.
@@ -57,69 +59,6 @@ impl Db for Recorder {
         self.db.batch(statements)
     }
 }
-
-/// Requests of users with roles, in order: the user, the status, the request.
-const REQUESTS: &str = r#"
-root   201 POST /universities {"name": "New", "slug": "new"}
-root   200 GET /universities
-ulla   200 GET /universities
-ulla   200 GET /universities/1
-root   200 PATCH /universities/1 {"name": "Renamed"}
-root   409 DELETE /universities/1
-root   204 DELETE /universities/3
-ulla   201 POST /universities/1/departments {"name": "New"}
-ulla   200 GET /universities/1/departments
-ulla   204 DELETE /universities/1/departments/5
-ulla   200 GET /universities/1/roles
-dora   200 GET /universities/1/roles
-ulla   202 POST /universities/1/roles {"email": "bob@example.com", "role": "STUDENT"}
-ulla   200 GET /universities/1/invitations
-ulla   204 DELETE /universities/1/invitations/{invitation}
-bob    201 POST /invitations/accept {"token": "INVITE_LINK"}
-root   201 POST /universities/1/roles {"user_id": 6, "role": "TA"}
-ulla   204 DELETE /universities/1/roles/7
-ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
-ulla   200 GET /universities/1/courses
-stu    200 GET /courses
-root   200 GET /courses
-anyone 200 GET /courses
-stu    200 GET /courses/1
-ulla   200 PATCH /courses/6 {"title": "Renamed"}
-stu    201 POST /courses/1/enrollments
-stu    409 POST /courses/1/enrollments
-stu    200 GET /enrollments/1
-ulla   200 GET /courses/1/enrollments
-stu    204 DELETE /enrollments/1
-ulla   204 DELETE /courses/6
-stu    200 POST /authz/check {"permission": "universities:view", "university_id": 1}
-stu    200 POST /authz/check {"permission": "roles:view", "department_id": 1}
-root   200 GET /admin/users
-root   200 GET /admin/users?is_active=true
-root   200 GET /admin/users?is_active=false
-root   200 GET /admin/users?email=bob@example.com
-root   200 GET /admin/users/6
-root   200 PATCH /admin/users/6 {"is_active": false, "full_name": "Bob"}
-root   200 PATCH /admin/users/6 {"is_active": true}
-root   200 GET /admin/users/6/sessions
-root   200 POST /admin/users/6/logout
-root   200 POST /admin/users/6/unlock
-root   201 POST /admin/users/6/password-reset
-root   200 GET /admin/audit-events
-root   200 GET /admin/audit-events?user_id=6
-root   200 GET /admin/audit-events?type=role_granted
-root   200 GET /admin/audit-events?type=refreshed
-root   200 GET /admin/audit-events?user_id=6&type=role_granted
-root   200 GET /admin/audit-events?user_id=6&type=refreshed
-root   204 DELETE /admin/users/6
-root   200 GET /admin/service-accounts
-root   200 GET /admin/service-accounts/1
-root   200 PATCH /admin/service-accounts/1 {"name": "Renamed"}
-root   201 POST /admin/service-accounts {"name": "New", "scopes": ["users:read"]}
-root   200 GET /admin/service-accounts/1/keys
-root   201 POST /admin/service-accounts/1/keys {"name": "Next"}
-root   204 DELETE /admin/service-accounts/1/keys/1
-root   204 DELETE /admin/service-accounts/1
-anyone 200 GET /health/ready"#;
 
 async fn ask_all(world: &World) {
     for line in REQUESTS.lines().filter(|line| !line.is_empty() && is_built(line)) {
@@ -207,6 +146,7 @@ async fn use_account(world: &World) {
 
 /// Two keys of the user, of which one is used and withdrawn.
 async fn use_key(service: &Service, access_token: &str) {
+    service.db.execute("UPDATE users SET email_verified_at = 1");
     let body = json!({"name": "Key", "permissions": ["universities:view"]});
     service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201);
     let made = service.call("POST", "/users/me/api-keys", access_token, Some(&body)).await.expect(201).body;
@@ -237,8 +177,22 @@ async fn use_mail(world: &World) {
     let token = planted(db, Purpose::Reset, &address("stu"));
     let reset = json!({"token": token, "new_password": PASSWORD});
     world.service.post("/auth/password/reset", &reset).await.expect(200);
+    let body = planted_code(db, Purpose::SignIn, &address("stu"));
+    world.service.post_text("/auth/email/sign-in", body).await.expect(200);
     settle().await;
     world.service.send_mails().await;
+}
+
+/// A registration that waits for the proof of its address, on the same database.
+async fn prove_registration(db: Arc<Sqlite>, port: Arc<dyn Db>) {
+    let settings: Vec<_> = [("EMAIL_VERIFICATION", "required")].iter().chain(SETTINGS).copied().collect();
+    let service = Service::on(db, port, &settings);
+    let body = json!({"email": "new@example.com", "password": PASSWORD});
+    let flow = service.post("/auth/register", &body).await.expect(202).body["flow"].clone();
+    settle().await;
+    service.login("new@example.com", PASSWORD).await.expect_error(403, "AUTH_EMAIL_NOT_VERIFIED");
+    let code = service.mailbox.take_one().code();
+    service.post("/auth/email/verify", &json!({"flow": flow, "code": code})).await.expect(200);
 }
 
 /// A command of the operator, whose event is written behind the response.
@@ -278,6 +232,7 @@ async fn every_statement_of_the_store_is_executed() {
          VALUES (99, 'erased:99', '', 0, 1, 0)",
     );
     world.service.tend().await;
+    prove_registration(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>).await;
     // Under a new secret key.
     let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
     let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();

@@ -58,7 +58,7 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 /// refused refresh, a password instead of a recent sign-in, the note of a mail behind the response. The deletion of a course
 /// with many enrolments is left out.
 #[cfg(feature = "campus")]
-const MORE: [(&str, u64); 16] = [
+const MORE: [(&str, u64); 17] = [
     ("login", 4),
     ("refresh", 3),
     ("createApiKey", 4),
@@ -71,6 +71,7 @@ const MORE: [(&str, u64); 16] = [
     ("register", 3),
     ("requestVerification", 3),
     ("requestReset", 2),
+    ("requestSignInCode", 2),
     ("resetPassword", 3),
     ("changePassword", 3),
     ("changeEmail", 4),

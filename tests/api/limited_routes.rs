@@ -157,6 +157,7 @@ async fn a_forbidden_request_does_not_count_for_the_user_and_an_invalid_one_does
 #[tokio::test]
 async fn the_keys_of_a_user_share_a_counter_of_their_own() {
     let world = limited();
+    world.service.db.execute("UPDATE users SET email_verified_at = 1");
     let owner = world.sign_in("ulla").await;
     let user = world.id("ulla");
     for _ in 0..2 {

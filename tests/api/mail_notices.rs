@@ -109,3 +109,18 @@ async fn an_address_that_is_not_proven_is_told_nothing() {
     assert!(notices(&service).await.is_empty());
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM mails"), 0);
 }
+
+#[tokio::test]
+async fn a_sign_in_from_a_new_network_and_device_is_told() {
+    let (service, _) = proven().await;
+    let sign_in = async |network: &str, device: Option<&str>| {
+        let body = json!({"email": EMAIL, "password": PASSWORD, "device_token": device});
+        let reply = service.post_from(network, "/auth/login", &body).await.expect(200);
+        (reply.body["device_token"].as_str().unwrap().to_owned(), notices(&service).await.len())
+    };
+    let (device, told) = sign_in("192.0.2.7", None).await;
+    assert_eq!(told, 1);
+    assert_eq!(sign_in("192.0.2.7", None).await.1, 0, "the network is known by now");
+    assert_eq!(sign_in("198.51.100.9", Some(&device)).await.1, 0, "the device is known");
+    assert_eq!(sign_in("203.0.113.5", Some("not a token")).await.1, 1);
+}

@@ -33,6 +33,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("PUBLIC_URL", "https://auth.example.com"),
     ("MAIL", "binding"),
     ("MAIL_FROM", "login@example.com"),
+    ("EMAIL_SIGN_IN", "on"),
 ];
 
 /// Number, operation, caller and request of each line.

@@ -17,6 +17,8 @@ pub const OPERATIONS: &str = r#"
 2 disownNotice      anyone   POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
 2 resetPassword     anyone   POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
+1 requestSignInCode anyone POST /auth/email/code {"email": "bob@example.com"}
+2 signInByCode      anyone   POST /auth/email/sign-in SIGN_IN_CODE
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense

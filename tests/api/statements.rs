@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, list, registration, users};
+use edge_auth::store::account::{admin, erasure, export, list, pending, registration, users};
 use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -8,8 +8,8 @@ use edge_auth::store::campus::{
     course_deletion, course_lists, courses, deletion_marks, enrollments, resources as campus_resources,
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
-use edge_auth::store::mail::{address, counts, hand_over, notices, outbox, proofs, reset, undo, verification};
-use edge_auth::store::password::{credentials, throttle};
+use edge_auth::store::mail::{address, counts, hand_over, notices, outbox, proofs, reset, sign_in, undo, verification};
+use edge_auth::store::password::{credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, invitations, inviting, universities};
@@ -40,6 +40,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("export", export::STATEMENTS),
     ("granting", granting::STATEMENTS),
     ("removal", removal::STATEMENTS),
+    ("registrations", pending::STATEMENTS),
     ("resources", resources::STATEMENTS),
     ("campus/owned", owned::STATEMENTS),
     #[cfg(feature = "campus")]
@@ -60,10 +61,12 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("mail/proofs", proofs::STATEMENTS),
     ("mail/reset", reset::STATEMENTS),
     ("mail/undo", undo::STATEMENTS),
+    ("mail/sign_in", sign_in::STATEMENTS),
     ("mail/verification", verification::STATEMENTS),
     ("rotation", rotation::STATEMENTS),
     ("session", session::STATEMENTS),
     ("audit/list", audit::list::STATEMENTS),
+    ("refusal", refusal::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
     ("opening", opening::STATEMENTS),
     ("tenant/invitations", invitations::STATEMENTS),

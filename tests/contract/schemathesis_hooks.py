@@ -17,6 +17,7 @@ EXAMPLE_VERIFICATION = {
     "token": "4711.89abcdef0123456789abcdef01234567",
     "password": "correct horse battery staple",
 }
+EXAMPLE_CODE = {"flow": "4711.0123456789abcdef0123456789abcdef", "code": "01234567"}
 EXAMPLE_RESET = {
     "flow": "4711.0123456789abcdef0123456789abcdef",
     "code": "01234567",
@@ -136,6 +137,8 @@ def put_what_exists(case, url):
         case.body = {"refresh_token": ISSUED[case.path]}
     if case.path == "/auth/email/verify" and case.body == EXAMPLE_VERIFICATION:
         case.body = world.verification(url)
+    if case.path == "/auth/email/sign-in" and case.body == EXAMPLE_CODE:
+        case.body = world.sign_in_code(url)
     if case.path == "/auth/password/reset" and case.body == EXAMPLE_RESET:
         case.body = {"token": world.reset_token(url), "new_password": EXAMPLE_RESET["new_password"]}
     if case.path == "/invitations/accept" and case.body == EXAMPLE_INVITATION:

@@ -113,6 +113,19 @@ class World:
         flow = call("POST", f"{url}/auth/register", user, network)["flow"]
         return {"flow": flow, "code": mailed(url, user["email"], "^([0-9]{8})$")}
 
+    def sign_in_code(self, url):
+        """The flow and the code of a mail that was asked for by a new user."""
+        number = next(numbers)
+        user = {"email": f"schemathesis-{number}@mail.example", "password": PASSWORD}
+        network = {"CF-Connecting-IP": f"198.51.{number // 250}.{number % 250 + 1}"}
+        call("POST", f"{url}/auth/register", user, network)
+        flow = call("POST", f"{url}/auth/email/code", {"email": user["email"]}, network)["flow"]
+        while True:
+            mails = [mail for mail in call("GET", f"{url}/__mails", headers={}) if mail["to"] == user["email"]]
+            codes = [mail["text"] for mail in mails if "sign-in" in mail["subject"]]
+            if codes:
+                return {"flow": flow, "code": re.search("^[0-9]{8}$", codes[0], re.MULTILINE)[0]}
+
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""
         university = university or self.of(url)["university"]

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { asUser, changePassword, deleteAccount, login, me, newUser, register, signUp } from "./support/client.mjs";
+import { asUser, changePassword, deleteAccount, from, login, me, newIp, newUser, post, register, signUp } from "./support/client.mjs";
 import { eventsOf, inShort, liveSessions, rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
@@ -20,7 +20,7 @@ const passwords = times(MANY, (index) => `${NEW_PASSWORD}, number ${index}`);
 let service;
 let hold;
 before(async () => {
-  service = await startService(withMailbox({ wrapper: [MAILBOX, HELD.wrapper] }));
+  service = await startService(withMailbox({ wrapper: [MAILBOX, HELD.wrapper], settings: { EMAIL_SIGN_IN: "on" } }));
   hold = holder(service);
 });
 after(() => service?.stop());
@@ -115,6 +115,39 @@ for (const [order, together] of Object.entries(ORDERS)) {
     });
   });
 }
+
+/** The code of a mail without a link. */
+async function mailedCode(email) {
+  await untilSettled(service);
+  return (await mails(service)).findLast(({ to }) => to === email).text.match(/^\d{8}$/m)[0];
+}
+
+test("fifty concurrent uses of a code sign in once, and of that of a registration make one account", async () => {
+  const { user, id } = await signUp(service);
+  await untilSettled(service);
+  await rows(service.db, "DELETE FROM sessions WHERE user_id = ?1", id);
+  const { flow } = (await post(service, "/auth/email/code", { email: user.email }, from(newIp()))).body;
+  const code = await mailedCode(user.email);
+  const signIn = () => (headers) => post(service, "/auth/email/sign-in", { flow, code }, headers);
+  oneOf(await ORDERS["every write after all reads"](times(MANY, signIn)));
+  assert.equal((await liveSessions(service.db, id)).length, 1);
+  assert.deepEqual(await eventsOfType(id, "signed_in"), ["signed_in mailed_code"]);
+
+  const strict = await startService(withMailbox({ wrapper: [MAILBOX, HELD.wrapper], settings: { EMAIL_VERIFICATION: "required" } }));
+  try {
+    const person = newUser();
+    const asked = await register(strict, person, from(newIp()));
+    assertSuccess(asked, 202);
+    const mailed = await mailedLink(strict, person.email, "verify");
+    const proof = { flow: asked.body.flow, code: mailed.code };
+    const held = holder(strict);
+    oneOf(await held.allAtOnce(...times(MANY, () => (at) => verify(strict, proof, at(1)))));
+    assert.equal((await rows(strict.db, "SELECT id FROM users WHERE email = ?1", person.email)).length, 1);
+    assertSuccess(await login(strict, person), 200);
+  } finally {
+    await strict.stop();
+  }
+});
 
 /** Codes of the same form, each another one, and none of them right. */
 const wrongCodes = (code, count) => times(count, (index) => String((Number(code) + 1 + index) % 1e8).padStart(8, "0"));

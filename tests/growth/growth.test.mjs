@@ -33,7 +33,7 @@ const HEAVIEST_SESSIONS = 5000;
 const ALL_BUT_STALLS = 0.999;
 
 const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-"));
-const OPTIONS = { wrapper: [MAILBOX, WRAPPER], settings: { OPERATOR_KEY, ...MAIL_SETTINGS } };
+const OPTIONS = { wrapper: [MAILBOX, WRAPPER], settings: { OPERATOR_KEY, ...MAIL_SETTINGS, EMAIL_SIGN_IN: "on" } };
 let empty;
 let service;
 

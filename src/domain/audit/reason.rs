@@ -32,11 +32,15 @@ pub enum Reason {
     HandOver,
     /// A service account revoked a token or a key of the user.
     Service,
+    /// A mailed code stood for the password.
+    MailedCode,
+    /// The address of the registration is not proven yet.
+    NotVerified,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -50,6 +54,8 @@ impl Reason {
         Self::Emptied,
         Self::HandOver,
         Self::Service,
+        Self::MailedCode,
+        Self::NotVerified,
     ];
 
     /// The name, as stored and shown.
@@ -69,6 +75,8 @@ impl Reason {
             Self::Emptied => "emptied",
             Self::HandOver => "hand_over",
             Self::Service => "service",
+            Self::MailedCode => "mailed_code",
+            Self::NotVerified => "not_verified",
         }
     }
 }

@@ -83,6 +83,13 @@ impl Counter {
         let key = reauthentication_key(user_id);
         Self { scope: Scope::User(user_id), kind: Kind::Reauthentication, key, tag: None }
     }
+
+    /// The counter of a network from which the owner signs in without a password.
+    #[must_use]
+    pub fn of_network(user_id: UserId, key: &HashKey, network: &str) -> Self {
+        let scope = Scope::User(user_id);
+        Self { scope, kind: Kind::Network, key: scope.slot(key, network), tag: Some(key.network_tag(network)) }
+    }
 }
 
 /// An attempt before its password is checked.

@@ -79,7 +79,8 @@ impl From<Code> for OAuthError {
             | Code::TokenExpired
             | Code::TokenInvalid
             | Code::TokenRevoked
-            | Code::InactiveUser => Self::InvalidClient,
+            | Code::InactiveUser
+            | Code::EmailNotVerified => Self::InvalidClient,
             Code::Forbidden => Self::InsufficientScope,
             Code::NotFound | Code::Conflict | Code::Validation => Self::InvalidRequest,
             Code::RateLimited | Code::Unavailable => Self::TemporarilyUnavailable,

@@ -32,11 +32,17 @@ pub enum Kind {
     ApiKeysChanged,
     /// Tells the address of an account that the account was erased.
     AccountErased,
+    /// Lets the owner of an account sign in.
+    SignIn,
+    /// Asks the owner of an address to confirm a registration.
+    Register,
+    /// Tells the owner of an account that its address was registered again.
+    Registered,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
@@ -48,6 +54,9 @@ impl Kind {
         Self::ReuseDetected,
         Self::ApiKeysChanged,
         Self::AccountErased,
+        Self::SignIn,
+        Self::Register,
+        Self::Registered,
     ];
 
     /// The name, as stored and logged.
@@ -65,6 +74,9 @@ impl Kind {
             Self::ReuseDetected => "reuse_detected",
             Self::ApiKeysChanged => "api_keys_changed",
             Self::AccountErased => "account_erased",
+            Self::SignIn => "sign_in",
+            Self::Register => "register",
+            Self::Registered => "registered",
         }
     }
 
@@ -82,7 +94,10 @@ impl Kind {
             | Self::SignedIn
             | Self::ReuseDetected
             | Self::ApiKeysChanged
-            | Self::AccountErased => Purpose::NotMe,
+            | Self::AccountErased
+            | Self::SignIn
+            | Self::Register
+            | Self::Registered => Purpose::NotMe,
         }
     }
 
@@ -127,6 +142,18 @@ pub enum Letter<'a> {
         at: Timestamp,
         /// The link that undoes it.
         link: &'a Secret,
+    },
+    /// The letter of [`Kind::SignIn`].
+    SignIn {
+        /// The code of 8 digits.
+        code: &'a Secret,
+    },
+    /// The letter of [`Kind::Register`].
+    Register(Proofs<'a>),
+    /// The letter of [`Kind::Registered`].
+    Registered {
+        /// The page on which the owner gets a new password.
+        reset_page: &'a Secret,
     },
     /// The letter of [`Kind::Invitation`].
     Invitation {

@@ -30,7 +30,8 @@ pub struct Count {
 /// - One address and asking network: one mail a minute, five an hour.
 /// - One address: 20 a day. So a thousand networks do not fill a mailbox.
 /// - One asking network: 100 an hour, as many as registrations by default.
-/// - All addresses: a quarter of `MAIL_PER_HOUR`. So requests to verify addresses leave room for resets.
+/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins. So half of it is left for
+///   resets, and all mails together are at most `MAIL_PER_HOUR`.
 ///
 /// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
 /// networks that a proven account knows, and those to which no mail is sent. So strangers use up no mail of an owner at
@@ -38,18 +39,38 @@ pub struct Count {
 /// is refused alike for every address. A change of address has no classes: its mail is sent in every case.
 #[must_use]
 pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
+    // Registrations count as other mails that confirm an address.
+    let kind = if purpose == Purpose::Register { Purpose::Verify } else { purpose };
     let tag = |texts: &[&str]| hex(key.hash(texts).get(..16).unwrap_or_default());
     let count = |name: &str, texts: &[&str], window_seconds, max, pause_seconds| {
         let tag = if texts.is_empty() { String::new() } else { format!("/{}", tag(texts)) };
-        let has_classes = matches!(name, "address" | "all") && purpose != Purpose::ChangeAddress;
-        Count { key: format!("{name}/{}{tag}", purpose.as_str()), window_seconds, max, pause_seconds, has_classes }
+        // A registration and a change of address send a mail to every address.
+        let is_for_all = matches!(purpose, Purpose::Register | Purpose::ChangeAddress);
+        let has_classes = matches!(name, "address" | "all") && !is_for_all;
+        Count { key: format!("{name}/{}{tag}", kind.as_str()), window_seconds, max, pause_seconds, has_classes }
     };
     [
         count("network", &["mail", email.as_str(), network], HOUR, 5, MINUTE),
         count("address", &["mail", email.as_str()], DAY, 20, 0),
         count("asker", &["mail by", network], HOUR, 100, 0),
-        count("all", &[], HOUR, (per_hour / 4).max(1), 0),
+        count("all", &[], HOUR, (per_hour / share(purpose)).max(1), 0),
     ]
+}
+
+/// The part of `MAIL_PER_HOUR` that each class of the purpose has, as a divisor.
+const fn share(purpose: Purpose) -> i64 {
+    match purpose {
+        Purpose::SignIn => 16,
+        Purpose::ChangeAddress => 8,
+        Purpose::Verify
+        | Purpose::Register
+        | Purpose::Reset
+        | Purpose::HandOver
+        | Purpose::Undo
+        | Purpose::NotMe
+        | Purpose::Invite
+        | Purpose::InviteHandOver => 4,
+    }
 }
 
 /// The counts of a mail with an invitation: 200 a day of one university, and 20 a day to one address.

@@ -2,6 +2,8 @@
 //! that strangers ask for.
 
 pub mod english;
+#[cfg(test)]
+mod english_tests;
 pub mod letter;
 pub mod limits;
 pub mod proof;

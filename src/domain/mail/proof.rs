@@ -43,6 +43,10 @@ pub enum Purpose {
     Undo,
     /// A notice tells of an act that is not the owner's.
     NotMe,
+    /// A sign-in without a password, by a mailed code. No mail has its link.
+    SignIn,
+    /// The address of a registration, which makes the account.
+    Register,
 }
 
 impl Purpose {
@@ -58,6 +62,24 @@ impl Purpose {
             Self::ChangeAddress => "change_address",
             Self::Undo => "undo",
             Self::NotMe => "not_me",
+            Self::SignIn => "sign_in",
+            Self::Register => "register",
+        }
+    }
+
+    /// Does it concern accounts whose address is proven already, too?
+    #[must_use]
+    pub const fn concerns_proven(self) -> bool {
+        match self {
+            Self::Verify | Self::Register => false,
+            Self::Reset
+            | Self::HandOver
+            | Self::SignIn
+            | Self::Invite
+            | Self::InviteHandOver
+            | Self::ChangeAddress
+            | Self::Undo
+            | Self::NotMe => true,
         }
     }
 
@@ -65,8 +87,9 @@ impl Purpose {
     #[must_use]
     pub const fn link_seconds(self) -> i64 {
         match self {
-            Self::Verify | Self::ChangeAddress => DAY,
+            Self::Verify | Self::ChangeAddress | Self::Register => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
+            Self::SignIn => CODE_SECONDS,
             Self::Invite | Self::InviteHandOver | Self::Undo | Self::NotMe => 7 * DAY,
         }
     }

@@ -66,6 +66,7 @@ mod tests {
     use crate::domain::ids::SessionId;
     use crate::domain::secret_keys::SecretKeys;
     use crate::domain::session::authority::Issuers;
+    use crate::domain::session::method::SignInMethod;
     use crate::domain::session::token::{TokenClaims, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -118,7 +119,15 @@ mod tests {
         let own = authority("k", "issuer");
         let (id, session_id) = (device().1, SessionId::new(99).unwrap());
         let (user_id, expires_at, auth_time) = (device().0, NOW.plus_seconds(900), Some(NOW));
-        let claims = TokenClaims { id, user_id, session_id, issued_at: NOW, expires_at, auth_time };
+        let claims = TokenClaims {
+            id,
+            user_id,
+            session_id,
+            issued_at: NOW,
+            expires_at,
+            auth_time,
+            method: SignInMethod::Password,
+        };
         for kind in [TokenKind::Access, TokenKind::Refresh] {
             assert!(own.verify(kind, &sign(&own), NOW).is_err());
             assert_eq!(own.verify_device(own.sign(kind, &claims).unwrap().expose(), NOW), None);

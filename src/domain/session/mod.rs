@@ -19,6 +19,7 @@
 pub mod authority;
 pub mod device_token;
 mod elsewhere;
+pub mod method;
 pub mod role_claims;
 pub mod shown;
 pub mod token;
@@ -26,6 +27,7 @@ pub mod unresolved;
 pub(in crate::domain) mod wire;
 
 use crate::domain::ids::TokenId;
+use crate::domain::session::method::SignInMethod;
 use crate::domain::time::Timestamp;
 
 /// The configured lifetimes of tokens and sessions.
@@ -120,6 +122,8 @@ impl RotationState {
 pub struct SessionState {
     /// The sign-in that opened it. A refresh is none.
     pub signed_in_at: Timestamp,
+    /// The method of that sign-in.
+    pub method: SignInMethod,
     /// The session's absolute end.
     pub expires_at: Timestamp,
     /// The only token that can be exchanged.

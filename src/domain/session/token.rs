@@ -4,14 +4,13 @@ use chrono::{DateTime, Utc};
 use jwt_compact::Claims;
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
+use crate::domain::session::method::SignInMethod;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::wire::WireClaims;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// How far in the future `iat` may lie, because the clocks of two machines at the edge differ.
 pub(in crate::domain) const CLOCK_SKEW_SECONDS: i64 = MINUTE;
-/// The method of a sign-in with a password (RFC 8176 §2).
-const BY_PASSWORD: &str = "pwd";
 
 /// The purpose of a token. A refresh token is never accepted as an access token, nor the reverse (RFC 8725 §3.11).
 /// Both `typ` in the header and `type` in the claims state the kind.
@@ -56,6 +55,8 @@ pub struct TokenClaims {
     /// The `auth_time` claim: the sign-in that opened the session, in whole seconds. Access tokens have it, except those of
     /// versions that did not know it.
     pub auth_time: Option<Timestamp>,
+    /// The `amr` claim of a token with an `auth_time`.
+    pub method: SignInMethod,
 }
 
 /// Why a token is not accepted.
@@ -83,8 +84,7 @@ impl TokenClaims {
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
             auth_time: self.auth_time.map(Timestamp::seconds),
-            // Every session is opened with a password, so nothing depends on it yet.
-            amr: self.auth_time.map(|_| vec![BY_PASSWORD.to_owned()]),
+            amr: self.auth_time.map(|_| vec![self.method.as_str().to_owned()]),
             roles,
             ..WireClaims::default()
         });
@@ -107,6 +107,7 @@ impl TokenClaims {
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
             auth_time: custom.auth_time.map(Timestamp::from_seconds),
+            method: SignInMethod::named(custom.amr.as_deref().and_then(<[_]>::first).map(String::as_str)),
         };
         Some((claims, not_before))
     }

@@ -6,7 +6,29 @@ use crate::domain::mail::provider::Provider;
 use crate::domain::mail::sender::Sender;
 use crate::domain::secret::Secret;
 use crate::domain::settings::reader::Reader;
-use crate::domain::settings::values::{integer, page_url, present_secret};
+use crate::domain::settings::values::{integer, page_url, present_secret, switch};
+
+/// The proof of its address that a registration asks for: the setting `EMAIL_VERIFICATION`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailVerification {
+    /// Nothing. Owners can ask for a mail.
+    Off,
+    /// It sends a mail to confirm the address.
+    Optional,
+    /// The same, and there is no account before the address is confirmed.
+    Required,
+}
+
+impl EmailVerification {
+    fn named(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "optional" => Some(Self::Optional),
+            "required" => Some(Self::Required),
+            _ => None,
+        }
+    }
+}
 
 /// The settings of a deployment that sends mail.
 #[derive(Debug, Clone)]
@@ -27,8 +49,10 @@ pub struct MailSettings {
     pub undo_page: String,
     /// The page that the link of a security notice opens.
     pub not_me_page: String,
-    /// A registration sends a mail to confirm the address.
-    pub verifies_addresses: bool,
+    /// The proof that a registration asks for.
+    pub verification: EmailVerification,
+    /// The owner of an address can sign in with a mailed code.
+    pub signs_in_by_code: bool,
     /// Mails that strangers can ask for in an hour.
     pub per_hour: i64,
     /// The name of the service.
@@ -44,11 +68,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         });
         let from = self.optional("MAIL_FROM", Sender::parse);
         let api_key = self.optional("MAIL_API_KEY", present_secret);
-        let verifies_addresses = self.or("EMAIL_VERIFICATION", Some(None), |text| match text {
-            "off" => Some(Some(false)),
-            "optional" => Some(Some(true)),
-            _ => None,
-        });
+        let verification = self.or("EMAIL_VERIFICATION", Some(None), |text| EmailVerification::named(text).map(Some));
+        let signs_in_by_code = self.or("EMAIL_SIGN_IN", Some(false), switch);
         let verify_page = self.optional("VERIFY_URL", page_url);
         let reset_page = self.optional("RESET_URL", page_url);
         let invite_page = self.optional("INVITE_URL", page_url);
@@ -56,7 +77,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let provider = provider?;
         let Some(provider) = provider else {
             // Confirming addresses is impossible without mail.
-            self.note_if(verifies_addresses == Some(Some(true)), "EMAIL_VERIFICATION");
+            self.note_if(
+                verification.flatten().is_some_and(|kind| kind != EmailVerification::Off),
+                "EMAIL_VERIFICATION",
+            );
+            self.note_if(signs_in_by_code == Some(true), "EMAIL_SIGN_IN");
             return None;
         };
         self.note_if(from.is_none(), "MAIL_FROM");
@@ -72,7 +97,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             invite_page: page(invite_page, "/invite")?,
             undo_page: page(None, "/undo")?,
             not_me_page: page(None, "/not-me")?,
-            verifies_addresses: verifies_addresses?.unwrap_or(true),
+            verification: verification?.unwrap_or(EmailVerification::Optional),
+            signs_in_by_code: signs_in_by_code?,
             per_hour: per_hour?,
             app_name: app_name.to_owned(),
         }))
@@ -114,10 +140,14 @@ mod tests {
             (own.undo_page.as_str(), own.not_me_page.as_str()),
             ("https://login.example.com/undo", "https://login.example.com/not-me")
         );
-        assert!(own.verifies_addresses && own.per_hour == 1000 && own.provider == Provider::Binding);
+        assert_eq!((own.verification, own.signs_in_by_code), (EmailVerification::Optional, false));
+        assert!(own.per_hour == 1000 && own.provider == Provider::Binding);
         let other = with(&[("RESET_URL", "https://app.example.com/new?a=1"), ("EMAIL_VERIFICATION", "off")]);
         let other = other.unwrap().unwrap();
-        assert_eq!((other.reset_page.as_str(), other.verifies_addresses), ("https://app.example.com/new?a=1", false));
+        assert_eq!(other.reset_page.as_str(), "https://app.example.com/new?a=1");
+        assert_eq!(other.verification, EmailVerification::Off);
+        let strict = with(&[("EMAIL_VERIFICATION", "required"), ("EMAIL_SIGN_IN", "on")]).unwrap().unwrap();
+        assert_eq!((strict.verification, strict.signs_in_by_code), (EmailVerification::Required, true));
     }
 
     #[test]
@@ -125,7 +155,8 @@ mod tests {
         for (name, value) in [
             ("MAIL", "smtp"),
             ("MAIL_FROM", "Example"),
-            ("EMAIL_VERIFICATION", "required"),
+            ("EMAIL_VERIFICATION", "on"),
+            ("EMAIL_SIGN_IN", "yes"),
             ("VERIFY_URL", "http://app.example.com"),
             ("RESET_URL", "https://app.example.com/#a"),
             ("INVITE_URL", "invite"),
@@ -136,6 +167,10 @@ mod tests {
         assert_eq!(with(&[("MAIL", "resend")]).unwrap_err(), ["MAIL_API_KEY"]);
         assert!(with(&[("MAIL", "postmark"), ("MAIL_API_KEY", "d4c1-0a7e")]).is_ok());
         assert_eq!(read(&[("MAIL", "binding")]).unwrap_err().names, ["MAIL_FROM", "PUBLIC_URL"]);
-        assert_eq!(read(&[("EMAIL_VERIFICATION", "optional")]).unwrap_err().names, ["EMAIL_VERIFICATION"]);
+        for (name, value) in
+            [("EMAIL_VERIFICATION", "optional"), ("EMAIL_VERIFICATION", "required"), ("EMAIL_SIGN_IN", "on")]
+        {
+            assert_eq!(read(&[(name, value)]).unwrap_err().names, [name]);
+        }
     }
 }

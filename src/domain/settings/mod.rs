@@ -19,7 +19,7 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
-pub use crate::domain::settings::mail::MailSettings;
+pub use crate::domain::settings::mail::{EmailVerification, MailSettings};
 use crate::domain::settings::reader::Reader;
 pub use crate::domain::settings::tokens::TokenSettings;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
@@ -146,6 +146,12 @@ impl Settings {
             Some(settings) if reader.wrong.is_empty() => Ok(settings),
             _ => Err(WrongSettings { names: reader.wrong, presentation }),
         }
+    }
+
+    /// The proof of its address that a registration asks for; none without mail.
+    #[must_use]
+    pub fn verification(&self) -> EmailVerification {
+        self.mail.as_ref().map_or(EmailVerification::Off, |mail| mail.verification)
     }
 
     /// The rounds of new password hashes, if they are too few for production and need a warning.

@@ -69,7 +69,7 @@ struct FlowBody<'a> {
 }
 
 /// The response to every request for a mail.
-pub(super) fn accepted(message: &'static str, flow: &Secret) -> Response {
+pub(in crate::http) fn accepted(message: &'static str, flow: &Secret) -> Response {
     json(202, &FlowBody { message, flow: flow.expose() })
 }
 
@@ -89,6 +89,14 @@ pub(in crate::http) async fn ask_for_verification(
     let missing = || Problem::validation(vec![Fault::of("email", FaultKind::Missing, "field is required")]);
     let email = email.or(own).ok_or_else(missing)?;
     let flow = ask(&configured.service(), Purpose::Verify, &email, is_of_owner).await?;
+    Ok(accepted(ON_ITS_WAY, &flow))
+}
+
+pub(in crate::http) async fn ask_for_code(
+    configured: Configured,
+    JsonBody(Address(email)): JsonBody<Address>,
+) -> Result<Response, Refusal> {
+    let flow = ask(&configured.service(), Purpose::SignIn, &email, false).await?;
     Ok(accepted(ON_ITS_WAY, &flow))
 }
 

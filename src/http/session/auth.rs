@@ -9,8 +9,11 @@ use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
+use crate::http::mail::email::accepted;
 use crate::service::TokenPair;
-use crate::service::account::register::{Register, Registered, register as register_user};
+use crate::service::account::register::{Register, Registered, Registration, register as register_user};
+use crate::service::mail::presented::ProofTexts;
+use crate::service::session::code_sign_in::sign_in_by_code;
 use crate::service::session::refresh;
 use crate::service::session::sign_in::{PasswordSignIn, SignIn, sign_in};
 use crate::service::session::sign_out::sign_out;
@@ -36,6 +39,17 @@ impl FromFields for PasswordSignIn {
         let password = fields.presented_password("password");
         let device_token = fields.optional_string("device_token");
         Ok(Self { email: email?, password: password?, device_token: device_token?.map(Secret::new) })
+    }
+}
+
+/// The body of a sign-in by code.
+pub(in crate::http) struct FlowAndCode(ProofTexts);
+
+impl FromFields for FlowAndCode {
+    fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        let flow = fields.string("flow");
+        let code = fields.string("code");
+        Ok(Self(ProofTexts::Code { flow: Secret::new(flow?), code: Secret::new(code?) }))
     }
 }
 
@@ -94,7 +108,10 @@ struct RegisteredBody<'a> {
 }
 
 pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
-    let Registered { user, tokens, flow } = register_user(&configured.service(), &body.0).await?;
+    let Registered { user, tokens, flow } = match register_user(&configured.service(), &body.0).await? {
+        Registration::Complete(registered) => *registered,
+        Registration::Pending(flow) => return Ok(accepted("A mail is on its way", &flow)),
+    };
     let body = RegisteredBody {
         id: user.id.get(),
         email: &user.email,
@@ -111,8 +128,19 @@ pub(in crate::http) async fn login(
     configured: Configured,
     body: JsonBody<PasswordSignIn>,
 ) -> Result<Response, Refusal> {
-    match sign_in(&configured.service(), &body.0).await? {
-        SignIn::Complete(tokens) => Ok(json(200, &SignInBody::from(&tokens))),
+    Ok(signed_in(&sign_in(&configured.service(), &body.0).await?))
+}
+
+pub(in crate::http) async fn sign_in_with_code(
+    configured: Configured,
+    JsonBody(FlowAndCode(texts)): JsonBody<FlowAndCode>,
+) -> Result<Response, Refusal> {
+    Ok(signed_in(&sign_in_by_code(&configured.service(), &texts).await?))
+}
+
+fn signed_in(outcome: &SignIn) -> Response {
+    match outcome {
+        SignIn::Complete(tokens) => json(200, &SignInBody::from(tokens)),
     }
 }
 

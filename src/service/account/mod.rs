@@ -3,5 +3,6 @@
 pub mod admin;
 pub mod delete;
 pub mod export;
+pub(in crate::service) mod pending;
 pub mod profile;
 pub mod register;

@@ -1,16 +1,17 @@
-//! Registration, which also signs the new user in. Database round trips: 1, with an invitation 2, and with mail 1 behind the
-//! response.
+//! Registration, which also signs the new user in, unless the address must be proven first (`pending`). Database round
+//! trips: 1, with an invitation 2, and with mail 1 behind the response.
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::limits::REGISTRATION_WINDOW_MS;
 use crate::domain::limits::storage::Growth;
 use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::secret::Secret;
-use crate::domain::settings::RegistrationPolicy;
-use crate::domain::time::Timestamp;
+use crate::domain::session::method::SignInMethod;
+use crate::domain::settings::{EmailVerification, RegistrationPolicy};
+use crate::service::account::pending;
+use crate::service::account::pending::{limit, too_many};
 use crate::service::keys::signing;
 use crate::service::mail::asking;
 use crate::service::mail::asking::{draw, flow};
@@ -19,14 +20,11 @@ use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::tenant::invitations::{Offer, find_offer};
 use crate::service::{Context, Error};
 use crate::store::account::registration;
-use crate::store::account::registration::{Created, NewUser, RegistrationLimit, RegistrationOutcome};
+use crate::store::account::registration::{Created, NewUser, RegistrationOutcome};
 use crate::store::account::users::UserRow;
 use crate::store::authz::granting::Grantee;
 use crate::store::mail::counts::Asking;
 use crate::store::tenant::invitations::Invited;
-
-/// The limit while rate limiting is off: more attempts than any network can make.
-const UNLIMITED: i64 = (1 << 53) - 1;
 
 /// A validated request to register.
 #[allow(missing_docs, reason = "the fields are the request's")]
@@ -48,7 +46,16 @@ pub struct Registered {
     pub flow: Option<Secret>,
 }
 
-/// Registers a user and opens the first session.
+/// The result of a registration.
+#[derive(Debug)]
+pub enum Registration {
+    /// The account is open.
+    Complete(Box<Registered>),
+    /// The address must be proven first; the flow belongs to the mail.
+    Pending(Secret),
+}
+
+/// Registers a user and opens the first session, or asks for a proof of the address first.
 ///
 /// The password is hashed before the address is looked up, so the response takes the same time whether or not it is
 /// taken. With an invitation, the same batch grants the role. A request repeated after a lost response gets `CONFLICT`, and the client signs in instead. Nothing is written
@@ -58,18 +65,24 @@ pub struct Registered {
 /// `FORBIDDEN` without an invitation, where one is needed; `AUTH_INVALID_CREDENTIALS` for an invitation that is void;
 /// `CONFLICT` if the address is taken; `RATE_LIMITED` after too many attempts from one network within an hour, decided
 /// before the address is looked up; [`Error`] otherwise.
-pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registered, Error> {
+pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registration, Error> {
     ctx.admit_growth(Growth::Registration)?;
     let offer = admit(ctx, command).await?;
+    let is_proven = offer.as_ref().is_some_and(|offer| offer.proves_address);
+    // An invitation that was handed over waits, too: its token is good for the account that the proof makes.
+    if ctx.settings.verification() == EmailVerification::Required && !is_proven {
+        let Register { email, password, full_name, .. } = command;
+        return pending::register(ctx, email, password, full_name.as_ref()).await.map(Registration::Pending);
+    }
     signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
-    let opening = Opening::draw(ctx)?;
+    let opening = Opening::draw(ctx, SignInMethod::Password)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
     // A proof of the new address, in a deployment that asks for one.
-    let is_proven = offer.as_ref().is_some_and(|offer| offer.proves_address);
-    let verifying = ctx.settings.mail.as_deref().filter(|mail| mail.verifies_addresses && !is_proven);
+    let verifying =
+        ctx.settings.mail.as_deref().filter(|mail| mail.verification != EmailVerification::Off && !is_proven);
     let proof = verifying.map(|_| draw(ctx, Purpose::Verify, true)).transpose()?;
     let counts = verifying.map(|mail| asking::counts(ctx, mail, Purpose::Verify, &command.email));
     let asking = counts.as_ref().map(|counts| Asking { email: &command.email, purpose: Purpose::Verify, counts });
@@ -85,14 +98,14 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registere
         }
         RegistrationOutcome::InvitationVoid => return Err(Code::InvalidCredentials.into()),
         RegistrationOutcome::TooMany { window_started_at } => {
-            let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
-            return Err(Error::Refused(Problem::rate_limited(wait_ms)));
+            return Err(too_many(ctx, window_started_at));
         }
     };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
     send_behind_response(ctx, mail);
     let tokens = opening.issue(ctx, user.id, None, inputs).await?;
-    Ok(Registered { user, tokens, flow: proof.map(|proof| flow(ctx, proof)) })
+    let flow = proof.map(|proof| flow(ctx, proof));
+    Ok(Registration::Complete(Box::new(Registered { user, tokens, flow })))
 }
 
 /// The invitation, if there is one. The setting decides first, so that its refusal is the same for every address.
@@ -108,11 +121,4 @@ async fn admit(ctx: &Context<'_>, command: &Register) -> Result<Option<Offer>, E
         }
     };
     Err(Error::Refused(Problem::forbidden(refusal)))
-}
-
-fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimit<'a> {
-    let settings = ctx.settings;
-    let attempts = if settings.rate_limiting { settings.registrations_per_hour } else { UNLIMITED };
-    let window_cutoff = Timestamp::from_millis(ctx.now().millis() - REGISTRATION_WINDOW_MS);
-    RegistrationLimit { network, attempts, window_cutoff }
 }

@@ -8,6 +8,7 @@ use crate::domain::limits::storage::Growth;
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::mail::letter::Kind;
 use crate::domain::problem::{Code, Problem};
+use crate::domain::settings::EmailVerification;
 use crate::domain::tenant::label::Label;
 use crate::domain::time::Timestamp;
 use crate::service::authz::admission::Reading;
@@ -31,7 +32,7 @@ pub struct CreateKey {
 /// Makes a key. Needs a recent sign-in, because the key outlives the session.
 ///
 /// # Errors
-/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `VALIDATION_ERROR` for an end that has passed; `CONFLICT` for more
+/// `AUTH_EMAIL_NOT_VERIFIED` where addresses are verified; `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `VALIDATION_ERROR` for an end that has passed; `CONFLICT` for more
 /// than 25 keys; `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`] otherwise.
 pub async fn create(
     ctx: &Context<'_>,
@@ -41,6 +42,10 @@ pub async fn create(
 ) -> Result<(UserKeyRow, ApiKey), Error> {
     ctx.admit_growth(Growth::ApiKey)?;
     demand_future(ctx, command.expires_at)?;
+    let needs_proof = ctx.settings.verification() != EmailVerification::Off;
+    if needs_proof && caller.user.email_verified_at.is_none() {
+        return Err(Code::EmailNotVerified.into());
+    }
     demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
     let key = mint(ctx)?;
     let new = NewUserKey {
@@ -50,6 +55,7 @@ pub async fn create(
         name: &command.name,
         permissions: command.permissions,
         expires_at: command.expires_at,
+        needs_proof,
     };
     let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;
     let (outcome, mail) = user_keys::create(ctx.store, &new, notice, ctx.request).await?;

@@ -23,6 +23,18 @@ pub(in crate::service) fn settings<'a>(ctx: &Context<'a>) -> Result<&'a MailSett
     ctx.settings.mail.as_deref().ok_or_else(|| Code::NotFound.into())
 }
 
+/// The same, in a deployment in which mails may have this purpose.
+///
+/// # Errors
+/// `NOT_FOUND`.
+pub(in crate::service) fn settings_for<'a>(ctx: &Context<'a>, purpose: Purpose) -> Result<&'a MailSettings, Error> {
+    let settings = settings(ctx)?;
+    if purpose == Purpose::SignIn && !settings.signs_in_by_code {
+        return Err(Code::NotFound.into());
+    }
+    Ok(settings)
+}
+
 /// The counts of a mail.
 pub(in crate::service) fn counts(
     ctx: &Context<'_>,
@@ -50,7 +62,7 @@ pub(in crate::service) fn flow(ctx: &Context<'_>, proof: NewProof) -> Secret {
 /// # Errors
 /// `NOT_FOUND` without mail; [`Error`] otherwise.
 pub async fn ask(ctx: &Context<'_>, purpose: Purpose, email: &Email, is_of_owner: bool) -> Result<Secret, Error> {
-    let settings = settings(ctx)?;
+    let settings = settings_for(ctx, purpose)?;
     ctx.admit_growth(Growth::Mail)?;
     let proof = draw(ctx, purpose, is_of_owner)?;
     let counts = counts(ctx, settings, purpose, email);

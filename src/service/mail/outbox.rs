@@ -98,14 +98,19 @@ impl Sending {
             Kind::Verify => (Purpose::Verify, &settings.verify_page),
             Kind::ChangeAddress => (Purpose::ChangeAddress, &settings.verify_page),
             // The last one has no link.
-            Kind::Reset | Kind::AddressTaken | Kind::AccountErased => (Purpose::Reset, &settings.reset_page),
+            Kind::Reset | Kind::AddressTaken | Kind::Registered | Kind::AccountErased => {
+                (Purpose::Reset, &settings.reset_page)
+            }
+            // Its mail has no link.
+            Kind::SignIn => (Purpose::SignIn, &settings.reset_page),
+            Kind::Register => (Purpose::Register, &settings.verify_page),
             Kind::EmailChanged => (Purpose::Undo, &settings.undo_page),
             Kind::PasswordChanged | Kind::SignedIn | Kind::ReuseDetected | Kind::ApiKeysChanged => {
                 (Purpose::NotMe, &settings.not_me_page)
             }
             Kind::Invitation => (Purpose::Invite, &settings.invite_page),
         };
-        let (link, code) = match mail.proof_id.filter(|_| kind != Kind::AddressTaken) {
+        let (link, code) = match mail.proof_id.filter(|_| !matches!(kind, Kind::AddressTaken | Kind::Registered)) {
             Some(id) => {
                 let token = self.keys.link(purpose, id);
                 (Secret::new(format!("{page}#token={}", token.expose())), self.keys.code(purpose, id))
@@ -131,6 +136,9 @@ impl Sending {
                 let (role, university) = mail.invitation.as_deref()?.split_once(' ')?;
                 Letter::Invitation { role, university, link }
             }
+            Kind::SignIn => Letter::SignIn { code: &code },
+            Kind::Register => Letter::Register(proofs),
+            Kind::Registered => Letter::Registered { reset_page: link },
         };
         Some(english::write(&letter, app_name))
     }
@@ -161,7 +169,9 @@ pub async fn run(ctx: &Context<'_>) {
     match outbox::claim(ctx.store, ctx.now()).await {
         Ok(mut mails) => {
             // The statement returns them in any order.
-            mails.sort_by_key(|mail| (mail.kind != Kind::Reset.as_str(), mail.created_at));
+            mails.sort_by_key(|mail| {
+                (![Kind::Reset, Kind::SignIn].map(Kind::as_str).contains(&mail.kind.as_str()), mail.created_at)
+            });
             for mail in mails {
                 sending.clone().send(mail).await;
             }

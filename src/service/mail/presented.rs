@@ -21,15 +21,15 @@ pub(in crate::service) struct Proven {
     pub(in crate::service) row: ProofRow,
 }
 
-/// Finds the proof, of one of these purposes. It is not used up: the statement that acts on it checks it again.
+/// Finds the id of the proof, of one of these purposes, and checks its text.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
-pub(in crate::service) async fn find(
+pub(in crate::service) async fn identify(
     ctx: &Context<'_>,
     purposes: &[Purpose],
     texts: &ProofTexts,
-) -> Result<Proven, Error> {
+) -> Result<PresentedProof, Error> {
     let keys = ProofKeys::derive(&ctx.settings.secret_keys);
     let form = if matches!(texts, ProofTexts::Link { .. }) { Form::Link } else { Form::Code };
     // A text says by its hash for which purpose it was made.
@@ -48,7 +48,26 @@ pub(in crate::service) async fn find(
         tracing::warn!(target: "app.mail", purpose = purpose.as_str(), "Wrong code");
         return Err(Code::InvalidCredentials.into());
     }
-    let proof = PresentedProof { id, purpose, form };
+    Ok(PresentedProof { id, purpose, form })
+}
+
+/// Finds the user of a proof. It is not used up: the statement that acts on it checks it again.
+///
+/// # Errors
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+pub(in crate::service) async fn valid(ctx: &Context<'_>, proof: PresentedProof) -> Result<Proven, Error> {
     let row = proofs::find(ctx.store, proof, ctx.now()).await?.ok_or(Code::InvalidCredentials)?;
     Ok(Proven { proof, row })
+}
+
+/// Finds a proof of one of these purposes, and its user.
+///
+/// # Errors
+/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+pub(in crate::service) async fn find(
+    ctx: &Context<'_>,
+    purposes: &[Purpose],
+    texts: &ProofTexts,
+) -> Result<Proven, Error> {
+    valid(ctx, identify(ctx, purposes, texts).await?).await
 }

@@ -11,11 +11,12 @@ use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::password::Password;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
+use crate::service::account::pending;
 use crate::service::authz::caller::Caller;
 use crate::service::mail::asking::settings;
 use crate::service::mail::outbox;
-use crate::service::mail::presented::{ProofTexts, Proven, find};
-use crate::service::password::verify::verify_at_sign_in;
+use crate::service::mail::presented::{ProofTexts, Proven, identify, valid};
+use crate::service::password::verify::{Door, verify_at_sign_in};
 use crate::service::{Context, Error, attribution};
 use crate::store::mail::address;
 use crate::store::mail::address::AddressChanged;
@@ -32,13 +33,19 @@ pub struct Verification {
     pub password: Option<Password>,
 }
 
-/// Notes that the address of an account is proven, and returns it. A new address becomes that of the account.
+/// Notes that the address of an account is proven, or makes the account of a registration. Returns the address. A new address becomes
+/// that of the account.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND` without mail; [`Error`] otherwise.
 pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verification) -> Result<String, Error> {
     settings(ctx)?;
-    let proven = find(ctx, &[Purpose::Verify, Purpose::ChangeAddress], &command.proof).await?;
+    let presented =
+        identify(ctx, &[Purpose::Verify, Purpose::ChangeAddress, Purpose::Register], &command.proof).await?;
+    if presented.purpose == Purpose::Register {
+        return pending::complete(ctx, presented, command.flow.as_ref(), command.password.as_ref()).await;
+    }
+    let proven = valid(ctx, presented).await?;
     let user_id = proven.row.user_id;
     attribution::note_user(user_id);
     if !is_of_owner(ctx, caller, command, &proven).await? {
@@ -82,7 +89,8 @@ async fn is_of_owner(
     match &command.password {
         // With the throttle of sign-ins. A wrong one is `AUTH_INVALID_CREDENTIALS`.
         Some(password) => {
-            let attempt = verify_at_sign_in(ctx, &Email::stored(&proven.row.address), password, None).await?;
+            let attempt =
+                verify_at_sign_in(ctx, &Email::stored(&proven.row.address), password, None, Door::Proof).await?;
             Ok(attempt.verified.password.user_id == user_id)
         }
         None => Ok(false),

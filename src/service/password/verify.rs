@@ -11,9 +11,11 @@ use crate::domain::password::equal_work::verify_with_equal_work;
 use crate::domain::password::hash::PasswordHash;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
+use crate::domain::settings::EmailVerification;
 use crate::service::{Context, Error, attribution};
 use crate::store::audit::Event;
 use crate::store::password::credentials::{self, CredentialsRow};
+use crate::store::password::refusal;
 
 /// An account whose password was correct while no wait was in force.
 pub(in crate::service) struct Verified {
@@ -30,6 +32,15 @@ pub(in crate::service) struct SignInAttempt {
     pub(in crate::service) device: Option<TokenId>,
 }
 
+/// The reason for which the password of an address is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::service) enum Door {
+    /// To sign in. Where addresses must be proven, a registration is told that its proof is missing.
+    SignIn,
+    /// It is evidence beside a link.
+    Proof,
+}
+
 /// Checks the password of an address, with the throttle of sign-ins. `device` is that of a valid device token. Database round
 /// trips: 1, and 1 for a refusal.
 ///
@@ -40,9 +51,13 @@ pub(in crate::service) async fn verify_at_sign_in(
     email: &Email,
     password: &Password,
     device: Option<&(UserId, TokenId)>,
+    door: Door,
 ) -> Result<SignInAttempt, Error> {
-    let account = credentials::by_email(ctx.store, email, Scope::without_account(email), ctx.now()).await?;
     let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
+    let tells_proof = door == Door::SignIn && ctx.settings.verification() == EmailVerification::Required;
+    let tag = tells_proof.then(|| ctx.request.key.network_tag(&network));
+    let no_account = Scope::without_account(email);
+    let account = credentials::by_email(ctx.store, email, no_account, tag.as_deref(), ctx.now()).await?;
     let client = Client { key: ctx.request.key, other_keys: &other_keys, network: &network, device };
     let user = account.credentials.as_ref();
     if let Some(user) = user {
@@ -50,7 +65,22 @@ pub(in crate::service) async fn verify_at_sign_in(
     }
     let registered_from = user.and_then(|user| user.registered_network.as_deref());
     let standing = judge(account.scope, &account.counters, registered_from, &client, ctx.now());
-    let verified = verify_password(ctx, user, &standing, password, EventType::SignInRefused, None).await?;
+    let checked = check_password(ctx, user, standing.is_blocked, password).await?;
+    let verified = match checked {
+        Ok(verified) => verified,
+        Err(reason) => {
+            let refused = Event::of(EventType::SignInRefused, user.map(|user| user.id));
+            let hash = account.registration.as_deref();
+            // After every wrong password, so that the time does not tell whether there is a registration.
+            if tells_proof
+                && matches_registration(ctx, hash, password, standing.is_blocked).await?
+                && !standing.is_blocked
+            {
+                return Err(not_verified(ctx, &standing, refused).await?);
+            }
+            return Err(refuse(ctx, &standing, reason, refused).await?);
+        }
+    };
     let device = kept_device(verified.password.user_id, &account.counters, &client);
     Ok(SignInAttempt { verified, standing, device })
 }
@@ -67,24 +97,64 @@ pub(in crate::service) async fn verify_password(
     refused_as: EventType,
     session_id: Option<SessionId>,
 ) -> Result<Verified, Error> {
+    match check_password(ctx, credentials, standing.is_blocked, password).await? {
+        Ok(verified) => Ok(verified),
+        Err(reason) => {
+            let event = Event::of(refused_as, credentials.map(|user| user.id)).within(session_id);
+            Err(refuse(ctx, standing, reason, event).await?)
+        }
+    }
+}
+
+/// Checks a password against the stored hash; the inner error is the reason of a refusal, which is not recorded yet.
+async fn check_password(
+    ctx: &Context<'_>,
+    credentials: Option<&CredentialsRow>,
+    is_blocked: bool,
+    password: &Password,
+) -> Result<Result<Verified, Reason>, Error> {
     let hash = credentials.map(read_hash).transpose()?;
-    let is_blocked = standing.is_blocked;
     (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     let matches = verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_blocked)?;
-    let reason = match (credentials, hash) {
-        _ if is_blocked => Reason::Throttled,
+    Ok(match (credentials, hash) {
+        _ if is_blocked => Err(Reason::Throttled),
         (Some(user), Some(hash)) if matches => {
-            return Ok(Verified { password: user.verified(), is_active: user.is_active, hash });
+            Ok(Verified { password: user.verified(), is_active: user.is_active, hash })
         }
-        (Some(_), _) => Reason::WrongPassword,
-        (None, _) => Reason::UnknownUser,
-    };
-    let user_id = credentials.map(|user| user.id);
-    let event = Event::of(refused_as, user_id).because(reason).within(session_id);
+        (Some(_), _) => Err(Reason::WrongPassword),
+        (None, _) => Err(Reason::UnknownUser),
+    })
+}
+
+/// Records and counts a refusal.
+async fn refuse(ctx: &Context<'_>, standing: &Standing, reason: Reason, event: Event) -> Result<Error, Error> {
+    let event = event.because(reason);
     // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
     let was_guess = reason != Reason::Throttled;
-    credentials::record_refusal(ctx.store, &standing.counter, was_guess, ctx.request, event).await?;
-    Err(Code::InvalidCredentials.into())
+    refusal::record_refusal(ctx.store, &standing.counter, was_guess, ctx.request, event).await?;
+    Ok(Code::InvalidCredentials.into())
+}
+
+/// The refusal of the password of a registration. It is no counted failure, although it may be a guess at an account of the
+/// address: each such guess takes a registration, which sends a mail to its owner.
+async fn not_verified(ctx: &Context<'_>, standing: &Standing, event: Event) -> Result<Error, Error> {
+    let event = event.because(Reason::NotVerified);
+    let is_told = refusal::record_useless(ctx.store, &standing.counter, ctx.request, event).await?;
+    Ok(if is_told { Code::EmailNotVerified } else { Code::InvalidCredentials }.into())
+}
+
+/// Compares a password with the hash of a registration. Without one it is the same work.
+pub(in crate::service) async fn matches_registration(
+    ctx: &Context<'_>,
+    hash: Option<&str>,
+    password: &Password,
+    is_refused: bool,
+) -> Result<bool, Error> {
+    // A registration has no user.
+    let stored = |cause| Error::StoredHash { user_id: 0, cause };
+    let hash = hash.map(PasswordHash::parse).transpose().map_err(stored)?;
+    (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
+    Ok(verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_refused)?)
 }
 
 fn read_hash(user: &CredentialsRow) -> Result<PasswordHash, Error> {

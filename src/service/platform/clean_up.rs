@@ -10,6 +10,7 @@ use crate::domain::time::{DAY, Timestamp};
 use crate::ports::DbError;
 use crate::store::Store;
 use crate::store::account::erasure;
+use crate::store::account::pending::REGISTRATIONS;
 use crate::store::account::user_data::OWNED;
 use crate::store::mail::counts::MAIL_COUNTS;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
@@ -21,7 +22,8 @@ const MAX_ERASURE_STEPS: usize = 17;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
-    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain([&REGISTRATION_COUNTS, &MAIL_COUNTS, &INVITATIONS])
+    let others = [&REGISTRATION_COUNTS, &MAIL_COUNTS, &INVITATIONS, &REGISTRATIONS];
+    OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain(others)
 }
 
 /// Rows that one run removed.

@@ -1,6 +1,7 @@
 //! A user's sessions: listing them, ending one, ending all. Database round trips after the caller's: 1;
 //! listing none.
 
+pub mod code_sign_in;
 pub mod refresh;
 pub mod sign_in;
 pub mod sign_out;

@@ -2,6 +2,7 @@
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
+use crate::domain::session::method::SignInMethod;
 use crate::domain::session::role_claims::{MAX_ROLES, RoleClaims};
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::session::{RecordedToken, SessionState};
@@ -35,6 +36,7 @@ pub struct SignInTokens {
 
 /// The ids and expiries of a session to be opened, drawn before the batch that writes them.
 pub(in crate::service) struct Opening {
+    method: SignInMethod,
     network_tag: String,
     max_roles: i64,
     pub(in crate::service) session_id: SessionId,
@@ -43,18 +45,19 @@ pub(in crate::service) struct Opening {
 }
 
 impl Opening {
-    pub(in crate::service) fn draw(ctx: &Context<'_>) -> Result<Self, Error> {
+    pub(in crate::service) fn draw(ctx: &Context<'_>, method: SignInMethod) -> Result<Self, Error> {
         let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
         let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
         let network_tag = ctx.request.key.network_tag(&ctx.request.peer.network());
         let max_roles = max_roles(ctx.settings);
-        Ok(Self { network_tag, max_roles, session_id: ctx.new_session_id()?, session_expires_at, refresh })
+        Ok(Self { method, network_tag, max_roles, session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
     pub(in crate::service) fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
         NewSession {
             id: self.session_id,
+            method: self.method,
             network_tag: &self.network_tag,
             request,
             expires_at: self.session_expires_at,
@@ -76,6 +79,7 @@ impl Opening {
         let device_token = ctx.tokens.sign_device(user_id, &device, ctx.now())?;
         let session = SessionState {
             signed_in_at: ctx.now(),
+            method: self.method,
             expires_at: self.session_expires_at,
             current: self.refresh,
             previous_id: None,
@@ -95,7 +99,8 @@ pub(in crate::service) async fn issue(
 ) -> Result<TokenPair, Error> {
     let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session.expires_at);
     let RecordedToken { id, issued_at, expires_at } = session.current;
-    let refresh = TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None };
+    let refresh =
+        TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None, method: session.method };
     let access = TokenClaims {
         id: ctx.new_token_id()?,
         issued_at: ctx.now(),

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod erasure;
 pub mod export;
 pub mod list;
+pub mod pending;
 pub mod registration;
 pub mod user_data;
 pub mod users;

@@ -69,7 +69,7 @@ pub struct RegistrationLimit<'a> {
 }
 
 /// A batch that is executed again finds its nonce, and counts nothing.
-const COUNT_REGISTRATION: &str = "
+pub(super) const COUNT_REGISTRATION: &str = "
     INSERT INTO registration_counts (network, window_started_at, attempts, nonce) VALUES (:network, :now, 1, :nonce)
     ON CONFLICT (network) DO UPDATE SET
         attempts =
@@ -108,7 +108,7 @@ const RECORD_REGISTRATION: &str = insert_event! {
     from: "FROM sessions AS s WHERE s.id = :session_id",
 };
 
-const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
+pub(super) const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
 
 const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), if: "
@@ -127,9 +127,9 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 #[derive(Deserialize)]
-struct CountRow {
-    attempts: i64,
-    window_started_at: Timestamp,
+pub(super) struct CountRow {
+    pub(super) attempts: i64,
+    pub(super) window_started_at: Timestamp,
 }
 
 /// Counts the attempt, adds the user if the limit allows it, opens the first session, and grants the role of an

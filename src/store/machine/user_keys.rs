@@ -53,6 +53,8 @@ pub struct NewUserKey<'a> {
     pub name: &'a Label,
     pub permissions: PermissionSet,
     pub expires_at: Option<Timestamp>,
+    /// Only an owner whose address is proven may have keys.
+    pub needs_proof: bool,
 }
 
 /// The outcome of making a key.
@@ -74,7 +76,13 @@ macro_rules! columns {
 /// A key outlives its session, so the session must not have ended concurrently.
 macro_rules! owner_is_present {
     () => {
-        concat!("EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ", session_is_live!())
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM users WHERE id = :user_id AND is_active = 1
+                   AND (:needs_proof = 0 OR email_verified_at IS NOT NULL)
+             ) AND ",
+            session_is_live!()
+        )
     };
 }
 
@@ -131,7 +139,9 @@ pub async fn create(
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<(KeyCreationOutcome<UserKeyRow>, Option<QueuedMail>), DbError> {
-    let of_owner = |sql| query(sql).bind("user_id", new.user_id).bind("session_id", new.session_id);
+    let of_owner = |sql| {
+        query(sql).bind("user_id", new.user_id).bind("session_id", new.session_id).bind("needs_proof", new.needs_proof)
+    };
     let of_key = |statement: Statement| statement.bind("key_id", new.key.id()).bind("key_hash", &new.key.hash());
     let insert = of_key(of_owner(INSERT))
         .bind("name", new.name)

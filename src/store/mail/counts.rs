@@ -19,7 +19,7 @@ macro_rules! class {
         "(SELECT coalesce((
              SELECT CASE
                  WHEN c.email_verified_at IS NULL THEN ''
-                 WHEN :is_reset = 0 THEN '/none'
+                 WHEN :concerns_proven = 0 THEN '/none'
                  WHEN c.registered_network = :network_tag AND c.created_at > :known_after
                      OR EXISTS (
                          SELECT 1 FROM throttles AS t
@@ -161,7 +161,7 @@ pub(in crate::store) fn bind_admission(
 /// Binds the values of [`class`].
 pub(in crate::store) fn bind_class(statement: Statement, asking: Asking<'_>, request: RequestInfo<'_>) -> Statement {
     statement
-        .bind("is_reset", asking.purpose == Purpose::Reset)
+        .bind("concerns_proven", asking.purpose.concerns_proven())
         .bind("email", asking.email)
         .bind("network_tag", request.key.network_tag(&request.peer.network()))
         .bind("known_after", Timestamp::from_millis(request.now.millis() - KNOWN_FOR_MS))

@@ -7,6 +7,7 @@ pub mod notices;
 pub mod outbox;
 pub mod proofs;
 pub mod reset;
+pub mod sign_in;
 pub(in crate::store) mod taken;
 pub mod undo;
 pub mod verification;

@@ -22,7 +22,7 @@ pub const MAX_CLAIMED: i64 = 15;
 pub struct QueuedMail {
     pub id: MailId,
     pub kind: String,
-    /// Absent if the address has no account.
+    /// Absent if the address has no account, unless a registration asks for a proof of it.
     pub user_id: Option<UserId>,
     pub address: Option<String>,
     pub proof_id: Option<ProofId>,
@@ -31,12 +31,20 @@ pub struct QueuedMail {
     pub invitation: Option<String>,
 }
 
-/// The mail of an invitation has the id of the invitation in place of a proof's. Its address and its text are read when it
-/// is sent, so none is sent for an invitation that was withdrawn.
+/// The mails of an invitation and of a registration have its id in place of a proof's. Their address, and the text of an
+/// invitation, are read when they are sent. So none is sent for an invitation that was withdrawn, nor for a registration
+/// whose address has an account by now.
 macro_rules! columns {
     () => {
         "id, kind, user_id, proof_id, created_at,
-         iif(kind = 'invitation', (SELECT i.email FROM invitations AS i WHERE i.id = mails.proof_id), address) AS address,
+         CASE kind
+             WHEN 'invitation' THEN (SELECT i.email FROM invitations AS i WHERE i.id = mails.proof_id)
+             WHEN 'register' THEN (
+                 SELECT r.address FROM registrations AS r
+                 WHERE r.id = mails.proof_id AND NOT EXISTS (SELECT 1 FROM users AS h WHERE h.email = r.address)
+             )
+             ELSE address
+         END AS address,
          iif(kind = 'invitation', (
              SELECT i.role || ' ' || un.name
              FROM invitations AS i JOIN universities AS un ON un.id = i.university_id WHERE i.id = mails.proof_id
@@ -75,12 +83,12 @@ const DELETE_OUTDATED: &str = "
     )";
 
 /// Takes the mails that are due, so that no concurrent run sends them too: the next attempt is after 5, 15 or 60 minutes.
-/// Resets are first, because their links expire soon.
+/// Resets and sign-ins are first, because they expire soon.
 const CLAIM: &str = concat!(
     "UPDATE mails
      SET attempts = attempts + 1,
          due_at = :now + 60000 * CASE WHEN attempts < 2 THEN 5 WHEN attempts = 2 THEN 15 ELSE 60 END
-     WHERE id IN (SELECT id FROM mails WHERE due_at <= :now ORDER BY kind <> 'reset', due_at LIMIT :limit)
+     WHERE id IN (SELECT id FROM mails WHERE due_at <= :now ORDER BY kind NOT IN ('reset', 'sign_in'), due_at LIMIT :limit)
      RETURNING ",
     columns!()
 );
@@ -155,7 +163,7 @@ pub async fn settle(store: &Store, mail: &QueuedMail, fate: Fate, now: Timestamp
     store.batch([delete, note]).await.map(|[_, _]| ())
 }
 
-/// Takes the mails that are due: resets first, then the oldest.
+/// Takes the mails that are due: resets and sign-ins first, then the oldest.
 ///
 /// # Errors
 /// [`DbError`].

@@ -105,7 +105,7 @@ const INSERT_FOR_ADDRESS: &str = insert_proof!(concat!(
     "(SELECT ",
     class!(),
     " AS class) AS k LEFT JOIN users AS u ON u.email = :email AND u.is_active = 1
-         AND (:is_reset = 1 OR u.email_verified_at IS NULL)
+         AND (:concerns_proven = 1 OR u.email_verified_at IS NULL)
      WHERE ",
     is_admitted!()
 ));

@@ -31,12 +31,15 @@ macro_rules! is_emptied {
     };
 }
 
+pub(super) use is_emptied;
+
 /// The roles of an account whose address was not proven: its registration may have been that of a stranger, and they may have
 /// been granted to the stranger.
-const DELETE_ROLES: &str = concat!("DELETE FROM user_university_roles WHERE user_id = :user_id AND ", is_emptied!());
+pub(super) const DELETE_ROLES: &str =
+    concat!("DELETE FROM user_university_roles WHERE user_id = :user_id AND ", is_emptied!());
 
 /// Networks and devices from which a stranger signed in are none of the owner's.
-const DELETE_KNOWN: &str =
+pub(super) const DELETE_KNOWN: &str =
     concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND ", is_emptied!());
 
 /// The network and the name of a registration by a stranger are none of the owner's.
@@ -60,10 +63,15 @@ macro_rules! is_set {
 }
 pub(in crate::store) use is_set;
 
-const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
+/// A statement that follows a new password.
+pub(super) fn after(sql: &'static str, user_id: UserId, new_hash: &str) -> Statement {
+    query(sql).bind("user_id", user_id).bind("new_hash", new_hash)
+}
+
+pub(super) const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
 
 /// A thief with the mailbox of the new address resets the password, too: it voids no undo of the former one.
-const DELETE_PROOFS: &str =
+pub(super) const DELETE_PROOFS: &str =
     concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND purpose <> 'undo' AND ", is_set!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.

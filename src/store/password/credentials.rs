@@ -5,16 +5,17 @@ use serde::Deserialize;
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::limits::standing::{Counter, StoredCounter};
+use crate::domain::limits::standing::StoredCounter;
 use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::account::pending;
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::mail::notices::{Notice, password_notice};
 use crate::store::mail::outbox::QueuedMail;
-use crate::store::password::throttle::{self, no_wait};
+use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session::end_others;
 use crate::store::{IdRow, Store, boolean};
@@ -52,6 +53,8 @@ pub struct SignInAccount {
     pub scope: Scope,
     /// The stored counters of sign-ins.
     pub counters: Vec<StoredCounter>,
+    /// The hash of a registration that waits for the proof of its address.
+    pub registration: Option<String>,
 }
 
 /// The columns of a [`CredentialsRow`].
@@ -113,8 +116,6 @@ const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
 
 const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
 
-const SELECT_ADMITTED: &str = concat!("SELECT 1 AS id WHERE ", no_wait!());
-
 /// A success resets the counter of re-authentication.
 const RESET_AFTER_STEP_UP: &str = concat!(
     "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
@@ -133,11 +134,11 @@ pub const STATEMENTS: &[&str] = &[
     CONFIRM,
     COUNT_UNCONFIRMED,
     RESET_AFTER_STEP_UP,
-    SELECT_ADMITTED,
 ];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
-/// for every address, so that both cases are the same work.
+/// for every address, so that both cases are the same work. `registering_from` is the tag of the client's network, where
+/// addresses must be proven.
 ///
 /// # Errors
 /// [`DbError`].
@@ -145,17 +146,22 @@ pub async fn by_email(
     store: &Store,
     email: &Email,
     no_account: Scope,
+    registering_from: Option<&str>,
     now: Timestamp,
 ) -> Result<SignInAccount, DbError> {
     let known_after = Timestamp::from_millis(now.millis() - KNOWN_FOR_MS);
     let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after);
-    let [users, own, shared] =
-        store.batch([by_email, throttle::select_by_email(email), throttle::select(no_account)]).await?;
-    let [own, shared] = [throttle::read(&own)?, throttle::read(&shared)?];
-    Ok(match users.first::<CredentialsRow>()? {
-        Some(row) => SignInAccount { scope: Scope::User(row.id), credentials: Some(row), counters: own },
-        None => SignInAccount { scope: no_account, credentials: None, counters: shared },
-    })
+    let mut statements = vec![by_email, throttle::select_by_email(email), throttle::select(no_account)];
+    statements.extend(registering_from.map(|tag| pending::select_by_address(email, tag, now)));
+    let results = store.batch_of(statements).await?;
+    let [users, own, shared, pending @ ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let registration = pending.first().map(pending::read_hash).transpose()?.flatten();
+    let credentials: Option<CredentialsRow> = users.first()?;
+    let scope = credentials.as_ref().map_or(no_account, |row| Scope::User(row.id));
+    let counters = throttle::read(if credentials.is_some() { own } else { shared })?;
+    Ok(SignInAccount { credentials, scope, counters, registration })
 }
 
 /// The credentials of a signed-in user, with the wait of re-authentication.
@@ -182,39 +188,6 @@ pub fn by_id(user_id: UserId) -> Read<Option<Account>> {
         let throttle = |row: &ReauthenticationRow| Throttle { blocked_until: row.blocked_until };
         row.map(|row| Account { throttle: throttle(&row), credentials: row.credentials })
     })
-}
-
-/// Records a refused password, and counts it if it was a guess. A refusal by the throttle is recorded with the same
-/// statements, so that it takes the same time.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn record_refusal(
-    store: &Store,
-    counter: &Counter,
-    was_guess: bool,
-    request: RequestInfo<'_>,
-    event: Event,
-) -> Result<(), DbError> {
-    let count = throttle::count_failure(counter, was_guess.into(), request);
-    let [_, _] = store.batch([count, refusals::count(request, event)]).await?;
-    Ok(())
-}
-
-/// Records a right password for a disabled account. Returns false if a wait has begun since the counters were read.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn record_disabled(
-    store: &Store,
-    counter: &Counter,
-    request: RequestInfo<'_>,
-    event: Event,
-) -> Result<bool, DbError> {
-    let admitted = throttle::bind_guard(query(SELECT_ADMITTED), counter).bind("now", request.now);
-    let count = throttle::count_failure(counter, 0, request);
-    let [_, _, admitted] = store.batch([count, refusals::count(request, event), admitted]).await?;
-    Ok(!admitted.all::<IdRow>()?.is_empty())
 }
 
 /// A password was changed.

@@ -2,4 +2,5 @@
 
 pub mod credentials;
 mod places;
+pub mod refusal;
 pub mod throttle;

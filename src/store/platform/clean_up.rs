@@ -113,7 +113,7 @@ pub static REGISTRATION_COUNTS: Walk = Walk {
     table: "registration_counts",
     cutoff: Cutoff::RegistrationWindow,
     order: Order::ByKey { advance: ADVANCE_COUNTS, delete: DELETE_COUNTS },
-    max_steps: 20,
+    max_steps: 18,
 };
 
 #[derive(Deserialize)]

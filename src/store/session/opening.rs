@@ -4,14 +4,17 @@
 //! earlier one of its batch therefore carries the same guard.
 
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::ids::{SessionId, TokenId};
+use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::MAX_SESSIONS;
 use crate::domain::limits::standing::Counter;
 use crate::domain::password::verified::VerifiedPassword;
+use crate::domain::session::method::SignInMethod;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, refusals};
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 
@@ -19,6 +22,7 @@ use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewSession<'a> {
     pub id: SessionId,
+    pub method: SignInMethod,
     /// The absolute end, which no refresh extends.
     pub expires_at: Timestamp,
     pub token_id: &'a TokenId,
@@ -35,8 +39,8 @@ macro_rules! insert_session {
     ($condition:expr) => {
         concat!(
             "INSERT INTO sessions (id, user_id, created_at, expires_at, last_used_at, ip, user_agent,
-                                   refresh_id, refresh_expires_at)
-             SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent, :token_id, :token_expires_at
+                                   refresh_id, refresh_expires_at, method)
+             SELECT :session_id, id, :now, :expires_at, :now, :ip, :user_agent, :token_id, :token_expires_at, :method
              FROM users WHERE ",
             $condition,
             " ON CONFLICT (id) DO NOTHING"
@@ -59,7 +63,7 @@ macro_rules! is_open {
 const SELECT_OPENED: &str = concat!("SELECT ", token_inputs!(":user_id"), " WHERE ", is_open!());
 
 const RECORD_OPENED: &str = insert_event! {
-    type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
+    type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
     university_id: "NULL", from: concat!("WHERE ", is_open!()),
 };
 
@@ -98,10 +102,12 @@ pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Sta
         .bind("user_agent", request.peer.user_agent())
         .bind("token_id", session.token_id)
         .bind("token_expires_at", session.token_expires_at)
+        // That of a session without one, of the previous version.
+        .bind("method", (session.method != SignInMethod::Password).then(|| session.method.as_str()))
 }
 
 /// Opens a session for a verified password. Returns `None`, and opens nothing, if the account was disabled, erased,
-/// throttled or given another password after it was read.
+/// throttled or given another password after it was read. Beside the inputs of its token, perhaps the notice.
 ///
 /// # Errors
 /// [`DbError`].
@@ -110,10 +116,28 @@ pub async fn open(
     verified: VerifiedPassword,
     counter: &Counter,
     session: &NewSession<'_>,
-) -> Result<Option<TokenInputs>, DbError> {
-    let (request, user_id) = (session.request, verified.user_id);
+    notice: Option<Notice>,
+) -> Result<Option<(TokenInputs, Option<QueuedMail>)>, DbError> {
+    let open = open_statement(verified, counter, session);
+    let after = after_opening(verified.user_id, counter, session, None);
+    let tell = event_notice(notice, verified.user_id, EventType::SignedIn, session.request);
+    let results = store.batch_of(std::iter::once(open).chain(after).chain(tell).collect()).await?;
+    let [_, opened, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+    let mail = queued(notice, &results)?;
+    Ok(TokenInputs::read(opened)?.map(|inputs| (inputs, mail)))
+}
+
+/// The statements behind the one that opens a session. The first one returns the inputs of its access token, if it was
+/// opened.
+pub(in crate::store) fn after_opening(
+    user_id: UserId,
+    counter: &Counter,
+    session: &NewSession<'_>,
+    reason: Option<Reason>,
+) -> [Statement; 8] {
+    let request = session.request;
     let of_session = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session.id);
-    let record_opened = of_session(audit::insert(RECORD_OPENED, request, EventType::SignedIn));
+    let record_opened = of_session(audit::insert(RECORD_OPENED, request, EventType::SignedIn)).bind("reason", reason);
     let refused = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);
     let record_oldest = audit::insert(RECORD_OLDEST, request, EventType::SessionEnded);
     let make_room = [record_oldest, query(END_OLDEST)].map(|statement| {
@@ -122,20 +146,16 @@ pub async fn open(
     let [record_oldest, end_oldest] = make_room;
     let [move_slot, note_network, reset] =
         throttle::after_sign_in(counter, session.network_tag, session.id, request.now);
-    let [_, opened, ..] = store
-        .batch([
-            open_statement(verified, counter, session),
-            of_session(query(SELECT_OPENED)).bind("max_roles", session.max_roles),
-            record_opened,
-            refusals::count_unless(request, refused, EventType::SignedIn),
-            move_slot,
-            note_network,
-            reset,
-            record_oldest,
-            end_oldest,
-        ])
-        .await?;
-    TokenInputs::read(&opened)
+    [
+        of_session(query(SELECT_OPENED)).bind("max_roles", session.max_roles),
+        record_opened,
+        refusals::count_unless(request, refused, EventType::SignedIn),
+        move_slot,
+        note_network,
+        reset,
+        record_oldest,
+        end_oldest,
+    ]
 }
 
 fn open_statement(verified: VerifiedPassword, counter: &Counter, session: &NewSession<'_>) -> Statement {

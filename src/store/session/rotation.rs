@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::TokenId;
+use crate::domain::session::method::SignInMethod;
 use crate::domain::session::token::TokenClaims;
 use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionState};
 use crate::domain::time::Timestamp;
@@ -28,7 +29,7 @@ const EXCHANGE_TOKEN: &str = "
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1)";
 
 const SELECT_STATE: &str = concat!(
-    "SELECT u.is_active, s.created_at, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at,
+    "SELECT u.is_active, s.created_at, s.method, s.expires_at, s.refresh_id, s.last_used_at, s.refresh_expires_at,
             s.previous_refresh_id, ",
     token_inputs!(":user_id"),
     " FROM users AS u LEFT JOIN sessions AS s ON s.id = :session_id AND s.user_id = u.id
@@ -130,6 +131,7 @@ struct RotationStateRow {
     #[serde(deserialize_with = "boolean")]
     is_active: bool,
     created_at: Option<Timestamp>,
+    method: Option<String>,
     expires_at: Option<Timestamp>,
     refresh_id: Option<TokenId>,
     last_used_at: Option<Timestamp>,
@@ -146,6 +148,7 @@ impl From<RotationStateRow> for RotationState {
         let times = row.created_at.zip(row.expires_at);
         let session = times.zip(current).map(|((signed_in_at, expires_at), current)| SessionState {
             signed_in_at,
+            method: SignInMethod::named(row.method.as_deref()),
             expires_at,
             current,
             previous_id: row.previous_refresh_id,

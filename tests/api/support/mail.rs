@@ -33,6 +33,17 @@ pub fn with(settings: &[(&str, &str)], more: &[(&str, &str)]) -> Service {
 
 /// A proof of this address as its mail has it, written into the database; returns the token of its link.
 pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
+    let (keys, id) = plant(db, purpose, email);
+    keys.link(purpose, id).expose().to_owned()
+}
+
+/// The same as its flow and its code, in a body.
+pub fn planted_code(db: &Sqlite, purpose: Purpose, email: &str) -> String {
+    let (keys, id) = plant(db, purpose, email);
+    json!({"flow": keys.flow(purpose, id).expose(), "code": keys.code(purpose, id).expose()}).to_string()
+}
+
+fn plant(db: &Sqlite, purpose: Purpose, email: &str) -> (ProofKeys, ProofId) {
     let id: i64 = db.one("SELECT 1 + coalesce(max(id), 0) FROM email_proofs");
     let now = clock();
     let new_address = if purpose == Purpose::ChangeAddress { "'moved@example.com'" } else { "NULL" };
@@ -45,7 +56,7 @@ pub fn planted(db: &Sqlite, purpose: Purpose, email: &str) -> String {
         now = now.millis(),
         end = now.plus_seconds(600).millis(),
     ));
-    token_of(purpose, id)
+    (ProofKeys::derive(&SecretKeys::only(Secret::new(SECRET))), ProofId::new(id).unwrap())
 }
 
 /// An invitation to university 1 by one of its administrators, written into the database; returns the token of its link.
@@ -105,6 +116,9 @@ pub fn with_links(db: &Sqlite, request: &str) -> String {
     if request.contains("INVITE_LINK") {
         request =
             request.replace("INVITE_LINK", &planted_invitation(db, Purpose::Invite, &address("bob"), "INSTRUCTOR"));
+    }
+    if request.contains("SIGN_IN_CODE") {
+        request = request.replace("SIGN_IN_CODE", &planted_code(db, Purpose::SignIn, &address("bob")));
     }
     request
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { post, send } from "../../e2e/support/client.mjs";
+import { rows } from "../../e2e/support/database.mjs";
 import { MOST_ROLES } from "./fill-roles.mjs";
 
 const KEYS = "/users/me/api-keys";
@@ -13,6 +14,8 @@ let newest;
 
 /** The operations of a user on the user's own keys. `authorized` sends a request with the user's access token. */
 export const ofOwnKeys = (authorized) => {
+  // Keys need a proven address.
+  const prove = ({ db }, { user }) => rows(db, "UPDATE users SET email_verified_at = 1 WHERE email = ?1", user.email);
   const create = async (service, person) => {
     const response = await authorized(service, person, "POST", KEYS, KEY);
     newest = response.body.id;
@@ -28,14 +31,14 @@ export const ofOwnKeys = (authorized) => {
       perform: (service, person) => authorized(service, person, "GET", KEYS),
     },
     // The row, its entry in the index of the owner, and the event with its entries.
-    { id: "createApiKey", status: 201, trips: 2, reads: () => 17, writes: () => 6, perform: create },
+    { id: "createApiKey", status: 201, trips: 2, reads: () => 17, writes: () => 6, prepare: prove, perform: create },
     {
       id: "withdrawApiKey",
       status: 204,
       trips: 2,
       reads: () => 13,
       writes: () => 6,
-      prepare: create,
+      prepare: (service, person) => prove(service, person).then(() => create(service, person)),
       perform: (service, person) => authorized(service, person, "DELETE", `${KEYS}/${newest}`),
     },
   ];

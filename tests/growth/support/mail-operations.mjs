@@ -4,12 +4,14 @@
 import assert from "node:assert/strict";
 
 import { asUser, from, newIp, newUser, post } from "../../e2e/support/client.mjs";
-import { mailedLink, reset, verify } from "../../e2e/support/mailbox.mjs";
-import { SLOTS } from "./fill.mjs";
+import { mailedLink, mails, reset, untilSettled, verify } from "../../e2e/support/mailbox.mjs";
+import { rows } from "../../e2e/support/database.mjs";
+import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
 
 const NEW_PASSWORD = "staple battery horse correct";
 const FORGOT = "/auth/password/forgot";
 const ASK = "/auth/email/verification";
+const CODE = "/auth/email/code";
 
 /** The flow of the last request for a mail, and the link and code of the mail. */
 let proof;
@@ -25,6 +27,14 @@ const asked = (page, request) => async (service, person) => {
 };
 const asksToVerify = asked("verify", askForOwn);
 const forgets = asked("reset", (service, { user }) => ask(service, FORGOT, user.email));
+/** The mail has no link. The account is proven: another one would be emptied. */
+const asksForCode = async (service, { user }) => {
+  await rows(service.db, "UPDATE users SET email_verified_at = 1 WHERE email = ?1", user.email);
+  const { body } = await ask(service, CODE, user.email);
+  await untilSettled(service);
+  const { text } = (await mails(service)).findLast(({ to }) => to === user.email);
+  proof = { flow: body.flow, code: text.match(/^\d{8}$/m)[0] };
+};
 const SOMEWHERE = "203.0.113.1";
 
 export const OF_MAILS = [
@@ -110,6 +120,42 @@ export const OF_MAILS = [
     writes: () => 1,
     prepare: asked("reset", (service, { user }) => ask(service, FORGOT, user.email, SOMEWHERE)),
     perform: (service, { user }) => ask(service, FORGOT, user.email, SOMEWHERE),
+  },
+  {
+    id: "requestSignInCode",
+    status: 202,
+    trips: 2,
+    reads: () => 16,
+    writes: () => 12,
+    perform: (service, { user }) => ask(service, CODE, user.email),
+  },
+  {
+    id: "requestSignInCode",
+    case: "an unknown address",
+    status: 202,
+    trips: 2,
+    reads: () => 9,
+    writes: () => 12,
+    perform: (service) => ask(service, CODE, newUser().email),
+  },
+  {
+    id: "signInByCode",
+    status: 200,
+    trips: 2,
+    reads: ({ sessions, throttles }) => 60 + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
+    writes: ({ sessions }) => (sessions < MOST_SESSIONS ? 6 : 9),
+    prepare: asksForCode,
+    perform: (service) => post(service, "/auth/email/sign-in", { flow: proof.flow, code: proof.code }, from(newIp())),
+  },
+  {
+    id: "signInByCode",
+    case: "a wrong code",
+    status: 401,
+    trips: 1,
+    reads: () => 1,
+    writes: () => 2,
+    prepare: asksForCode,
+    perform: (service) => post(service, "/auth/email/sign-in", { flow: proof.flow, code: wrongCode() }, from(newIp())),
   },
   {
     id: "resetPassword",
