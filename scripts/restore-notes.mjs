@@ -1,5 +1,5 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts, removed roles, withdrawn keys, signing keys, and links, mails and invitations of before, and gives out ids a second time. Run it
+// passwords, disabled accounts, removed roles, changed addresses, withdrawn keys, signing keys, and links, mails and invitations of before, and gives out ids a second time. Run it
 // before the restore, since it reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
@@ -20,7 +20,7 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, is_active FROM users
-     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "disabled", "enabled")});
+     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "email_change_undone", "not_me", "disabled", "enabled")});
    SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
      WHERE u.erasure_cursor IS NULL AND u.id IN (
        ${eventsOf("user_id", "role_removed")} UNION ${eventsOf("user_id", "password_reset")} AND reason = 'emptied'
@@ -29,9 +29,10 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
    ${eventsOf("object_id AS id", "service_account_deleted")};
    SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});
    SELECT u.id, (SELECT json_group_array(k.id) FROM api_keys AS k WHERE k.user_id = u.id) AS kept FROM users AS u
-     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "password_reset")});
-   SELECT id, email_verified_at, registered_network FROM users
-     WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL AND id IN (${eventsOf("user_id", "password_reset", "email_verified")});`,
+     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "password_reset", "email_change_undone", "not_me")});
+   SELECT id, email, email_verified_at, registered_network FROM users
+     WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL
+       AND id IN (${eventsOf("user_id", "password_reset", "email_verified", "email_changed", "email_change_undone")});`,
   { state, environment },
 );
 
@@ -55,9 +56,11 @@ const withdrawAgain = ({ id }) => `DELETE FROM api_keys WHERE id = ${id};`;
 const withdrawRestAgain = ({ id, kept }) =>
   `DELETE FROM api_keys WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
 /** A reset of an address that was not proven also forgets the network of the registration. */
-const proveAgain = ({ id, email_verified_at, registered_network }) =>
-  `UPDATE users SET email_verified_at = ${email_verified_at},
+const proveAgain = ({ id, email, email_verified_at, registered_network }) =>
+  `UPDATE users SET email = ${quoted(email)}, email_verified_at = ${email_verified_at},
      registered_network = ${registered_network === null ? "NULL" : quoted(registered_network)} WHERE id = ${id};`;
+/** An address may have gone from one of these users to another. */
+const release = ({ id }) => `UPDATE users SET email = 'moved:' || id WHERE id = ${id};`;
 /** Its keys go with it. */
 const deleteAgain = ({ id }) => `DELETE FROM service_accounts WHERE id = ${id};`;
 const alterAgain = ({ id, scopes, is_active }) =>
@@ -81,6 +84,7 @@ const statements = [
   ...deleted.map(deleteAgain),
   ...altered.map(alterAgain),
   ...keyless.map(withdrawRestAgain),
+  ...proven.map(release),
   ...proven.map(proveAgain),
   ...FORGET_SIGNING_KEYS,
   ...FORGET_MAIL,

@@ -18,6 +18,8 @@ EXAMPLE_VERIFICATION = {
     "password": "correct horse battery staple",
 }
 EXAMPLE_CODE = {"flow": "4711.0123456789abcdef0123456789abcdef", "code": "01234567"}
+EXAMPLE_LINK = {"token": "4713.89abcdef0123456789abcdef01234567"}
+NOTICES = {"/auth/email/undo": "undo", "/auth/email/not-me": "not-me"}
 EXAMPLE_RESET = {
     "flow": "4711.0123456789abcdef0123456789abcdef",
     "code": "01234567",
@@ -139,6 +141,8 @@ def put_what_exists(case, url):
         case.body = world.verification(url)
     if case.path == "/auth/email/sign-in" and case.body == EXAMPLE_CODE:
         case.body = world.sign_in_code(url)
+    if case.path in NOTICES and case.body == EXAMPLE_LINK:
+        case.body = world.notice(url, NOTICES[case.path])
     if case.path == "/auth/password/reset" and case.body == EXAMPLE_RESET:
         case.body = {"token": world.reset_token(url), "new_password": EXAMPLE_RESET["new_password"]}
     if case.path == "/invitations/accept" and case.body == EXAMPLE_INVITATION:

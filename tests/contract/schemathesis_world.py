@@ -126,6 +126,24 @@ class World:
             if codes:
                 return {"flow": flow, "code": re.search("^[0-9]{8}$", codes[0], re.MULTILINE)[0]}
 
+    def notice(self, url, page):
+        """The token in the notice of a changed password or address, to an address that is proven."""
+        proof = self.verification(url)
+        email = call("POST", f"{url}/auth/email/verify", proof, headers={})["email"]
+        user = {"email": email, "password": PASSWORD}
+        headers = {"Authorization": f"Bearer {call('POST', f'{url}/auth/login', user, headers={})['access_token']}"}
+        if page == "undo":
+            number = next(numbers)
+            headers["CF-Connecting-IP"] = f"198.51.{number // 250}.{number % 250 + 1}"
+            moved = f"schemathesis-{number}@mail.example"
+            flow = call("PUT", f"{url}/users/me/email", {"new_email": moved}, headers)["flow"]
+            change = {"flow": flow, "code": mailed(url, moved, "^([0-9]{8})$")}
+            call("POST", f"{url}/auth/email/verify", change, headers={})
+        else:
+            change = {"current_password": PASSWORD, "new_password": "staple battery horse correct"}
+            call("PUT", f"{url}/users/me/password", change, headers)
+        return {"token": mailed(url, email, f"/{page}#token=(.*)$")}
+
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""
         university = university or self.of(url)["university"]

@@ -19,6 +19,7 @@ const PLATFORM_ADMIN = `INSERT INTO user_university_roles (user_id, university_i
 const ROLE_REMOVED = `INSERT INTO audit_events (created_at, type, reason, user_id, request_id)
   VALUES (?1, 'role_removed', 'PLATFORM_ADMIN', ?2, 'x')`;
 const NEXT = "her next passphrase";
+const MOVED = "moved@mail.example";
 
 /** Starts the service on the folder for the length of one function. */
 async function serving(folder, use) {
@@ -31,10 +32,10 @@ async function serving(folder, use) {
   }
 }
 
-/** Six users, named after their later change; three are administrators, one of them with an API key and a used link. */
+/** Seven users, named after their later change; three are administrators, one of them with an API key and a used link. */
 async function populate(service) {
   const people = {};
-  for (const name of ["admin", "erased", "changed", "disabled", "demoted", "emptied"]) {
+  for (const name of ["admin", "erased", "changed", "disabled", "demoted", "emptied", "moved"]) {
     people[name] = await signUp(service);
   }
   await rows(service.db, PLATFORM_ADMIN, people.admin.id);
@@ -54,7 +55,7 @@ async function populate(service) {
 }
 
 /** The changes that the restore undoes, through the API; and a user whose id it would give out again. */
-async function change(service, { admin, erased, changed, disabled, demoted, emptied, invitation, gone, narrowed }) {
+async function change(service, { admin, erased, changed, disabled, demoted, emptied, moved, invitation, gone, narrowed }) {
   assert.equal((await deleteAccount(service, erased.access, erased.user.password)).status, 204);
   assert.equal((await changePassword(service, changed.access, changed.user.password, NEXT)).status, 200);
   const off = await asUser(service, admin.access, "PATCH", `/admin/users/${disabled.id}`, { is_active: false });
@@ -71,6 +72,10 @@ async function change(service, { admin, erased, changed, disabled, demoted, empt
   assert.equal((await post(service, "/auth/password/forgot", { email })).status, 202);
   const { token } = await mailedLink(service, email, "reset");
   assert.equal((await post(service, "/auth/password/reset", { token, new_password: NEXT })).status, 200);
+  const asked = await asUser(service, moved.access, "PUT", "/users/me/email", { new_email: MOVED });
+  const { code } = await mailedLink(service, MOVED, "verify");
+  const { status } = await post(service, "/auth/email/verify", { flow: asked.body.flow, code });
+  assert.equal(status, 200);
   return signUp(service, newUser());
 }
 
@@ -85,7 +90,7 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
   const notes = await make("restore-notes", { STATE: folder, SINCE });
   assert.equal(notes.code, 0, notes.stderr);
   assert.match(notes.stderr, /1 erased, 3 passwords or states changed, 2 with removed roles/);
-  assert.match(notes.stderr, /1 keys withdrawn, 1 service accounts deleted, 1 changed, 1 addresses proven/);
+  assert.match(notes.stderr, /1 keys withdrawn, 1 service accounts deleted, 1 changed, 2 addresses proven/);
   rmSync(folder, { recursive: true });
   cpSync(backup, folder, { recursive: true });
   await serving(folder, async (service) => {
@@ -117,6 +122,8 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await login(service, emptied.user)).status, 401, "the password from before the reset");
     const { body } = await login(service, { ...emptied.user, password: NEXT });
     assert.equal((await me(service, body.access_token)).body.email_verified, true);
+    assert.equal((await login(service, people.moved.user)).status, 401, "the address from before the change");
+    assert.equal((await login(service, { ...people.moved.user, email: MOVED })).status, 200);
     const waiting = "SELECT id FROM email_proofs UNION SELECT id FROM mails UNION SELECT id FROM invitations";
     assert.deepEqual(await rows(service.db, waiting), []);
     assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);

@@ -3,9 +3,9 @@
 // and one network get few mails.
 import assert from "node:assert/strict";
 
-import { asUser, from, newIp, newUser, post } from "../../e2e/support/client.mjs";
-import { mailedLink, mails, reset, untilSettled, verify } from "../../e2e/support/mailbox.mjs";
+import { asUser, changePassword, from, newIp, newUser, post, signUp } from "../../e2e/support/client.mjs";
 import { rows } from "../../e2e/support/database.mjs";
+import { mailedLink, mails, reset, untilSettled, verify } from "../../e2e/support/mailbox.mjs";
 import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
 
 const NEW_PASSWORD = "staple battery horse correct";
@@ -36,6 +36,34 @@ const asksForCode = async (service, { user }) => {
   proof = { flow: body.flow, code: text.match(/^\d{8}$/m)[0] };
 };
 const SOMEWHERE = "203.0.113.1";
+const changeEmail = (service, { access }, new_email) =>
+  asUser(service, access, "PUT", "/users/me/email", { new_email }, from(newIp()));
+const verified = ({ db }, { user }) => rows(db, "UPDATE users SET email_verified_at = 1 WHERE email = ?1", user.email);
+
+/** A pending change of a proven address. */
+async function wantsToMove(service, person) {
+  await verified(service, person);
+  const { email } = newUser();
+  const { status, text, body } = await changeEmail(service, person, email);
+  assert.equal(status, 202, text);
+  proof = { flow: body.flow, ...(await mailedLink(service, email, "verify")) };
+}
+
+/** A change that was made, and the link that undoes it. */
+async function moves(service, person) {
+  await wantsToMove(service, person);
+  const { status, text } = await verify(service, { flow: proof.flow, code: proof.code });
+  assert.equal(status, 200, text);
+  proof = await mailedLink(service, person.user.email, "undo");
+}
+
+/** The link in the notice of a new password. */
+async function isNotified(service, person) {
+  await verified(service, person);
+  const { status, text } = await changePassword(service, person.access, person.user.password, NEW_PASSWORD);
+  assert.equal(status, 200, text);
+  proof = await mailedLink(service, person.user.email, "not-me");
+}
 
 export const OF_MAILS = [
   // The caller, the request, and the end of the mail behind the response.
@@ -91,6 +119,53 @@ export const OF_MAILS = [
     writes: () => 3,
     prepare: asksToVerify,
     perform: (service) => verify(service, { token: proof.token, password: "not the chosen one" }),
+  },
+  {
+    id: "changeEmail",
+    status: 202,
+    trips: 3,
+    reads: () => 18,
+    writes: () => 12,
+    perform: (service, person) => changeEmail(service, person, newUser().email),
+  },
+  {
+    id: "changeEmail",
+    case: "to a taken address",
+    status: 202,
+    trips: 3,
+    reads: () => 19,
+    writes: () => 12,
+    prepare: async (service) => (proof = (await signUp(service)).user),
+    perform: (service, person) => changeEmail(service, person, proof.email),
+  },
+  {
+    id: "verifyEmail",
+    case: "a new address",
+    status: 200,
+    trips: 3,
+    reads: () => 50,
+    writes: () => 16,
+    prepare: wantsToMove,
+    perform: (service) => verify(service, { flow: proof.flow, code: proof.code }),
+  },
+  {
+    id: "undoEmailChange",
+    status: 200,
+    trips: 2,
+    reads: ({ sessions, throttles }) => 23 + 2 * sessions + 5 * throttles,
+    writes: ({ sessions, throttles }) => 5 + sessions + throttles,
+    prepare: moves,
+    perform: (service) => post(service, "/auth/email/undo", { token: proof.token }),
+  },
+  {
+    id: "disownNotice",
+    status: 200,
+    trips: 2,
+    reads: ({ throttles }) => 34 + 5 * throttles,
+    writes: ({ throttles }) => 8 + throttles,
+    // The change of the password has ended the other sessions.
+    prepare: isNotified,
+    perform: (service) => post(service, "/auth/email/not-me", { token: proof.token }),
   },
   {
     id: "requestReset",
@@ -162,8 +237,8 @@ export const OF_MAILS = [
     status: 200,
     trips: 3,
     // A throttle is looked at twice and deleted; so are a session and the proofs, of the registration and of the reset.
-    reads: ({ sessions, throttles }) => 41 + 2 * sessions + 5 * throttles,
-    writes: ({ sessions, throttles }) => 11 + sessions + throttles,
+    reads: ({ sessions, throttles }) => 43 + 2 * sessions + 5 * throttles,
+    writes: ({ sessions, throttles }) => 14 + sessions + throttles,
     prepare: forgets,
     perform: (service) => reset(service, { token: proof.token, new_password: NEW_PASSWORD }),
   },

@@ -210,8 +210,9 @@ export const OPERATIONS = [
     // The notice is deleted behind the response.
     trips: 3,
     // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
-    reads: ({ sessions, throttles }) => 31 + 2 * sessions + 4 * throttles,
-    writes: ({ sessions, throttles }) => 7 + sessions + throttles,
+    reads: ({ sessions, throttles }) => 35 + 2 * sessions + 4 * throttles,
+    // The notice has a link: the row of its proof, and two indexes.
+    writes: ({ sessions, throttles }) => 10 + sessions + throttles,
     // Only a proven address gets a notice.
     prepare: (service, { user }) => rows(service.db, "UPDATE users SET email_verified_at = 1 WHERE email = ?1", user.email),
     perform: (service, person) => changePassword(service, person, person.user.password),
