@@ -64,8 +64,8 @@ export function insertions(now) {
       }),
     ),
     ...PEOPLE.map(({ email, name }) => {
-      return `INSERT INTO users (email, password_hash, full_name, created_at)
-              VALUES (${quoted(email)}, ${quoted(passwordHash(PASSWORD))}, ${quoted(name)}, ${now})`;
+      return `INSERT INTO users (email, password_hash, full_name, created_at, email_verified_at)
+              VALUES (${quoted(email)}, ${quoted(passwordHash(PASSWORD))}, ${quoted(name)}, ${now}, ${now})`;
     }),
     ...PEOPLE.map(({ email, role, slug, place }) => {
       return `INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)

@@ -177,6 +177,14 @@ async fn an_invitation_ends_after_seven_days_and_when_it_is_withdrawn() {
     let path = format!("DELETE /universities/1/invitations/{}", invitation["id"]);
     dora.ask(&path).await.expect_error(403, "FORBIDDEN");
     assert_eq!(dora.all("/universities/1/invitations").await.len(), 0, "not narrowed to her department");
+    let root = world.sign_in("root").await;
+    let of_platform = invite(&root, "mia", "PLATFORM_ADMIN").await;
+    world.service.mailbox.take();
+    assert_eq!(root.all("/universities/1/invitations").await.len(), 2);
+    assert_eq!(ulla.all("/universities/1/invitations").await.len(), 1, "that of the platform is hidden");
+    let hidden = format!("DELETE /universities/1/invitations/{}", of_platform["id"]);
+    ulla.ask(&hidden).await.expect_error(403, "FORBIDDEN");
+    root.ask(&hidden).await.expect(204);
     world.sign_in("vera").await.ask(&path.replace("/1/", "/2/")).await.expect_error(404, "NOT_FOUND");
     ulla.ask(&path).await.expect(204);
     ulla.ask(&path).await.expect_error(404, "NOT_FOUND");

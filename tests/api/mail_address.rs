@@ -157,8 +157,8 @@ async fn of_two_pending_changes_the_first_proven_wins() {
 }
 
 #[tokio::test]
-async fn a_new_password_or_a_disabled_account_voids_a_pending_change() {
-    for way in ["change", "reset", "disable"] {
+async fn a_new_password_a_disabled_account_and_the_end_of_all_sessions_void_a_pending_change() {
+    for way in ["change", "reset", "sign out", "disable", "sign out by an administrator"] {
         let (service, tokens) = proven().await;
         let (flow, letter) = pending(&service, &tokens.access, NEXT).await;
         match way {
@@ -170,12 +170,18 @@ async fn a_new_password_or_a_disabled_account_voids_a_pending_change() {
                 let (letter, _) = forgot(&service).await;
                 reset(&service, json!({"token": letter.token()}), NEW_PASSWORD).await.expect(200);
             }
-            _ => {
+            "sign out" => {
+                service.call("POST", "/auth/logout-all", &tokens.access, None).await.expect(200);
+            }
+            by_administrator => {
                 let root = service.register("root@example.com").await;
                 service.db.execute(
                     "INSERT INTO user_university_roles (user_id, role, created_at) VALUES (2, 'PLATFORM_ADMIN', 1)",
                 );
-                for is_active in [false, true] {
+                if by_administrator != "disable" {
+                    service.call("POST", "/admin/users/1/logout", &root.access, None).await.expect(200);
+                }
+                for is_active in [false, true].into_iter().filter(|_| by_administrator == "disable") {
                     let body = json!({"is_active": is_active});
                     service.call("PATCH", "/admin/users/1", &root.access, Some(&body)).await.expect(200);
                 }

@@ -112,6 +112,12 @@ const VOID_CHANGE_OF_ADDRESS: &str = "
     WHERE user_id = :user_id AND purpose = 'change_address'
       AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 0)";
 
+/// As the user's own end of all sessions does.
+const VOID_CHANGE_WITH_SESSIONS: &str = concat!(
+    "DELETE FROM email_proofs WHERE user_id = :user_id AND purpose = 'change_address' AND ",
+    actor_is_platform_admin!()
+);
+
 /// An unlock is recorded even if no wait was in force.
 const RECORD_UNLOCK: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id",
@@ -130,6 +136,7 @@ pub const STATEMENTS: &[&str] = &[
     RECORD_SESSIONS,
     END_SESSIONS_OF_DISABLED,
     VOID_CHANGE_OF_ADDRESS,
+    VOID_CHANGE_WITH_SESSIONS,
     RECORD_UNLOCK,
 ];
 
@@ -215,10 +222,11 @@ pub async fn end_sessions(
         of_user(query(COUNT_SESSIONS)).bind("now", request.now),
         of_user(record).bind("actor_id", actor),
         of_user(query(END_SESSIONS)).bind("now", request.now).bind("actor_id", actor),
+        of_user(query(VOID_CHANGE_WITH_SESSIONS)).bind("actor_id", actor),
         session::recorded_count(request, EventType::SessionsEnded),
         users::select(id),
     ];
-    let [actors, counted, _, _, recorded, users] = store.batch(statements).await?;
+    let [actors, counted, _, _, _, recorded, users] = store.batch(statements).await?;
     ActOutcome::read(&actors, &users, session::ended(&counted, &recorded)?)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::audit::EventType;
 use crate::domain::ids::{SessionId, UserId};
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{RequestInfo, is_done, recorded};
 use crate::store::mail::counts::{Asking, is_admitted};
@@ -56,8 +56,11 @@ const DELETE_PROOFS: &str = concat!(
     ")) AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND email = :new_address AND email_verified_at = :now)"
 );
 
+/// A thief may have asked for it in a session that is being ended.
+const VOID: &str = "DELETE FROM email_proofs WHERE user_id = :user_id AND purpose = 'change_address'";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[INSERT, QUEUE_NOTICE, SET_ADDRESS, DELETE_PROOFS];
+pub const STATEMENTS: &[&str] = &[INSERT, QUEUE_NOTICE, SET_ADDRESS, DELETE_PROOFS, VOID];
 
 /// Writes the proof of the new address and its mail, if the counts of that address admit it. Returns the mail.
 ///
@@ -109,4 +112,9 @@ pub async fn change(
     ];
     let [_, _, _, _, set, _, recorded, notices] = store.batch(statements).await?;
     Ok(if is_done(&set, &recorded)? { Some(AddressChanged { notice: notices.first()? }) } else { None })
+}
+
+/// The statement that voids pending changes.
+pub(in crate::store) fn void(user_id: UserId) -> Statement {
+    query(VOID).bind("user_id", user_id)
 }

@@ -18,6 +18,7 @@ use crate::store::audit::insertion::event_window;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
 use crate::store::authz::viewer::Viewer;
+use crate::store::mail::address;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
@@ -260,8 +261,8 @@ pub async fn end_all(
     let record = audit::insert(RECORD_ALL, request, EventType::SessionsEnded);
     let record = of_user(record).bind("current_id", current);
     let end = of_user(query(END_ALL)).bind("now", request.now);
-    let statements = [count, record, end, recorded_count(request, EventType::SessionsEnded)];
-    let [counted, _, _, recorded] = store.batch(statements).await?;
+    let recorded = recorded_count(request, EventType::SessionsEnded);
+    let [counted, _, _, _, recorded] = store.batch([count, record, end, address::void(user_id), recorded]).await?;
     ended(&counted, &recorded)
 }
 

@@ -61,7 +61,8 @@ macro_rules! own_roles {
     };
 }
 
-/// A caller without a fitting role sees none; one whose role is narrowed to a department sees those of the department. No
+/// A caller without a fitting role sees none; one whose role is narrowed to a department sees those of the department. Only
+/// administrators of the platform see invitations to be one. No
 /// subquery depends on the invitation, so each is evaluated once; the first one ends the search for a caller without a role.
 const SELECT_PAGE: &str = concat!(
     "SELECT ",
@@ -75,7 +76,9 @@ const SELECT_PAGE: &str = concat!(
     ") OR EXISTS (SELECT 1 FROM ",
     own_roles!(),
     " AND own.department_id IS NULL)
-     )
+     ) AND (i.role <> 'PLATFORM_ADMIN' OR EXISTS (SELECT 1 FROM ",
+    own_roles!(),
+    " AND own.role = 'PLATFORM_ADMIN'))
      ORDER BY i.id LIMIT :limit"
 );
 
