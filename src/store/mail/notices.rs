@@ -1,6 +1,6 @@
 //! Notices: mails that tell the owner of an account of a change. Each has a link by which the owner takes the account back.
 //!
-//! A notice is queued in the batch that does the thing, by [`queue_notice`] and [`notice_statements`].
+//! A notice is queued in the batch that does the thing, by `event_notice`, or by `queue_notice!` with a condition of its own.
 
 use crate::domain::audit::EventType;
 use crate::domain::ids::{MailId, ProofId, UserId};

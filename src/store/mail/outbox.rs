@@ -33,7 +33,7 @@ pub struct QueuedMail {
 
 /// The mails of an invitation and of a registration have its id in place of a proof's. Their address, and the text of an
 /// invitation, are read when they are sent. So none is sent for an invitation that was withdrawn, nor for a registration
-/// whose address has an account by now.
+/// whose address has an account by now, or can be that of an account again by an undo.
 macro_rules! columns {
     () => {
         "id, kind, user_id, proof_id, created_at,
@@ -42,6 +42,10 @@ macro_rules! columns {
              WHEN 'register' THEN (
                  SELECT r.address FROM registrations AS r
                  WHERE r.id = mails.proof_id AND NOT EXISTS (SELECT 1 FROM users AS h WHERE h.email = r.address)
+                   AND NOT EXISTS (
+                       SELECT 1 FROM email_proofs AS e
+                       WHERE e.purpose = 'undo' AND e.address = r.address AND e.expires_at > mails.created_at
+                   )
              )
              ELSE address
          END AS address,
