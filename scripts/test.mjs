@@ -16,6 +16,7 @@ const SPECIAL = {
   "tests/e2e/attacks-timing.test.mjs": { seconds: 80, isMeasuring: true },
   "tests/examples/resource-servers.test.mjs": { seconds: 40 },
   "tests/growth/growth.test.mjs": { seconds: 90 },
+  "tests/pages/invite.test.mjs": { seconds: 30 },
   "tests/pages/mail.test.mjs": { seconds: 40 },
   "tests/scripts/admin.test.mjs": { seconds: 120 },
   "tests/scripts/local.test.mjs": { seconds: 50 },

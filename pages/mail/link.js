@@ -2,15 +2,12 @@
 // Without a token, or with one that the service refuses, it asks for a new mail and takes its code. A page without the form
 // for it takes links only. It sends nothing by itself, because programs that inspect mails open their links, too. All words are
 // in the HTML.
+import { attempt, clearFaults, duration, element, failure, faultsOf, isBusy } from "./page.js";
+import { post, show, showFaults, store, stored, takeToken, words } from "./page.js";
 
-/** A password hash may wait for others. After a longer silence the answer is taken as lost. */
-const PATIENCE_MS = 60_000;
 /** The service sends an address one mail a minute, and answers alike if it sends none. */
 const PAUSE_MS = 60_000;
-/** Longer waits are told in minutes, and from this many minutes on in hours. */
-const LONGEST_COUNT = 90;
 
-const element = (id) => document.getElementById(id);
 const [ask, act, result, reveal, back, next] = ["ask", "act", "result", "reveal", "back", "next"].map(element);
 const secret = act.querySelector("[type=password]");
 
@@ -22,102 +19,16 @@ let kept = {};
 let isAsking = false;
 /** The address and the moment of the last mail that was asked for. */
 let asked = { email: "", at: 0 };
-let isBusy = false;
 /** Did an attempt end without an answer? Then the service may have carried it out. */
 let isUncertain = false;
 
-/** A text of the page, with values in it. */
-function words(name, values = {}) {
-  const { textContent } = element("words").content.querySelector(`[data-name="${name}"]`);
-  return textContent.replace(/\s+/g, " ").trim().replace(/\{(\w+)\}/g, (_, key) => values[key]);
-}
-
-/**
- * Memory alone would lose the token: while its owner looks up a code or a password, a phone drops the tab and loads it
- * again. Session storage belongs to this tab and ends with it. Where it is blocked, a reload needs the link again.
- */
 function keep(value) {
   kept = value;
-  try {
-    sessionStorage.setItem(page.name, JSON.stringify(value));
-  } catch {
-    // Memory has it.
-  }
-}
-
-function recall() {
-  try {
-    kept = JSON.parse(sessionStorage.getItem(page.name)) ?? {};
-  } catch {
-    // As in a new tab.
-  }
-}
-
-/** Posts JSON, relative to the page, which may stand below a base path. Without an answer, the status is 0. */
-async function post(path, value) {
-  try {
-    const response = await fetch(new URL(path, location.href), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(value),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    const { status, headers } = response;
-    // A proxy in between may answer with a page of its own.
-    const body = await response.json().catch(() => ({}));
-    const requestId = body.request_id ?? headers.get("X-Request-ID");
-    return { status, body, requestId, seconds: Number(headers.get("Retry-After")) };
-  } catch {
-    return { status: 0, body: {} };
-  }
+  store(page.name, value);
 }
 
 /** One request at a time, with its wait on the page. */
-async function send(form, wait, path, value) {
-  const buttons = form.querySelectorAll("button");
-  isBusy = true;
-  clearFaults();
-  buttons.forEach((button) => (button.disabled = true));
-  show("wait", [words(wait)]);
-  const answer = await post(path, value);
-  buttons.forEach((button) => (button.disabled = false));
-  isBusy = false;
-  return answer;
-}
-
-/** "30 seconds", in the language of the page. */
-function duration(seconds) {
-  if (!(seconds > 0)) {
-    return words("soon");
-  }
-  const counts = { second: seconds, minute: seconds / 60, hour: seconds / 3600 };
-  const [unit, count] = Object.entries(counts).find(([name, count]) => count <= LONGEST_COUNT || name === "hour");
-  const format = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit, unitDisplay: "long" });
-  return format.format(Math.ceil(count));
-}
-
-/** The words for a failure that has nothing to do with the input. */
-function failure({ status, seconds }) {
-  switch (status) {
-    case 0:
-      return words("unreachable");
-    case 429:
-      return words("wait", { time: duration(seconds) });
-    case 503:
-      return words("later", { time: duration(seconds) });
-    default:
-      return words("failed", { status });
-  }
-}
-
-/** Shows texts in the place for results. `kind` chooses the colour: wait, note, done or error. */
-function show(kind, texts, requestId) {
-  const paragraph = (textContent, className = "") =>
-    Object.assign(document.createElement("p"), { textContent, className });
-  const number = requestId ? [paragraph(words("request", { id: requestId }), "small")] : [];
-  result.dataset.kind = kind;
-  result.replaceChildren(...texts.map((text) => paragraph(text)), ...number);
-}
+const send = (form, wait, path, value) => attempt(form, wait, () => post(path, value));
 
 /** A result, and the focus on it: keyboard and screen reader go on from there. */
 function conclude(kind, texts, requestId) {
@@ -141,32 +52,11 @@ function arrange() {
   act.elements.code.disabled = hasLink;
 }
 
-function clearFaults() {
-  for (const input of document.querySelectorAll("[aria-invalid]")) {
-    input.removeAttribute("aria-invalid");
-    element(`${input.name}-error`).textContent = "";
-  }
-}
-
-/** The members of the body that a 422 complains about, and the complaints. */
-const faultsOf = ({ body }) => (body.error?.details?.errors ?? []).map(({ loc, msg }) => ({ name: loc.at(-1), msg }));
-
-/** Shows a refusal of the input at its fields, and moves to the first of them; any other failure as a result. */
+/** Shows a refusal of the input at its fields, and any other failure as a result. */
 function fail(form, answer) {
-  const faults = answer.status === 422 ? faultsOf(answer) : [];
-  const inputs = faults.map(({ name }) => form.elements.namedItem(name));
-  if (inputs.length === 0 || inputs.some((input) => input === null || input.disabled)) {
+  if (!showFaults(form, answer)) {
     conclude("error", [failure(answer)], answer.requestId);
-    return;
   }
-  faults.forEach(({ name, msg }, index) => {
-    // "value must have at least 8 characters"
-    const fault = words(`fault-${name}`, { fault: msg.replace(/^(value|field) /, "") });
-    element(`${name}-error`).append(`${fault} `);
-    inputs[index].setAttribute("aria-invalid", "true");
-  });
-  show("error", [words("faulty")], answer.requestId);
-  inputs[0].focus();
 }
 
 async function asking(event) {
@@ -255,14 +145,10 @@ function turn(toAsking) {
   (toAsking ? ask.elements.email : secret).focus();
 }
 
-/**
- * Takes the token out of the address, so that neither the history nor a copied address has it. A second link in the
- * same tab changes the fragment only, and loads nothing.
- */
+/** The link at hand, or a second one in the same tab. */
 function open() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const token = takeToken();
   if (token) {
-    history.replaceState(null, "", location.pathname + location.search);
     keep({ token });
     isAsking = false;
     isUncertain = false;
@@ -288,7 +174,7 @@ function open() {
  */
 export function start(options) {
   page = options;
-  recall();
+  kept = stored(page.name);
   act.addEventListener("submit", acting);
   if (ask) {
     ask.addEventListener("submit", asking);

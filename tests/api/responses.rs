@@ -257,12 +257,12 @@ async fn the_root_redirects_to_the_docs_also_under_a_base_path() {
 async fn a_slash_after_a_page_redirects_to_it() {
     for base_path in ["", "/api/v1"] {
         let service = Service::with(&[("BASE_PATH", base_path)]);
-        for page in ["/docs", "/redoc"] {
+        for page in ["/docs", "/redoc", "/verify", "/reset", "/undo", "/not-me", "/invite"] {
             let reply = service.get(&format!("{base_path}{page}/")).await.expect(307);
             assert_eq!(reply.header("location"), Some(format!("{base_path}{page}").as_str()));
             service.get(&format!("{base_path}{page}")).await.expect(200);
         }
-        for other in ["/docs//", "/redoc/x/", "/health/", "/openapi.json/"] {
+        for other in ["/docs//", "/redoc/x/", "/invite//", "/health/", "/openapi.json/"] {
             service.get(&format!("{base_path}{other}")).await.expect_error(404, "NOT_FOUND");
         }
     }

@@ -7,13 +7,11 @@ import { asUser, changePassword, login, me, newUser, post } from "../e2e/support
 import { rows } from "../e2e/support/database.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { assertFits, openPage, requestsOf, SHOTS, withBrowser } from "./support/browser.mjs";
-import { assertReadable } from "./support/contrast.mjs";
+import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { assertFitsEverywhere, button, DESKTOP, PHONE, postsOf, refusals, resultOf } from "./support/mailed.mjs";
 
-const PHONE = { viewport: { width: 360, height: 740 } };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
 const NEW_PASSWORD = "seven green bottles on a wall";
-const refused = /^console: Failed to load resource: .*status of 401 /;
+const refused = refusals(401);
 
 let service;
 
@@ -50,10 +48,6 @@ async function noticed() {
   assert.equal(status, 200, text);
   return { ...user, ...(await mailedLink(service, user.email, "not-me")) };
 }
-
-const resultOf = (page, kind) => page.locator(`#result[data-kind=${kind}]`);
-const button = (page, name) => page.getByRole("button", { name });
-const postsOf = (page) => requestsOf(page).filter(({ method }) => method !== "GET").map(({ path }) => path);
 
 for (const [name, prepare, label, operation] of [
   ["undo", moved, "Undo the change", "/auth/email/undo"],
@@ -156,16 +150,7 @@ for (const name of ["undo", "not-me"]) {
         await page.locator("form button").click();
         await page.locator("#next").waitFor();
       }
-      for (const { viewport } of [PHONE, DESKTOP]) {
-        for (const colorScheme of ["light", "dark"]) {
-          await page.setViewportSize(viewport);
-          await page.emulateMedia({ colorScheme });
-          await assertFits(page);
-          await assertReadable(page);
-          const shot = `${SHOTS}/mail-${name}-${state}-${viewport.width}-${colorScheme}.png`;
-          await page.screenshot({ path: shot, fullPage: true });
-        }
-      }
+      await assertFitsEverywhere(page, `${name}-${state}`);
     });
   }
 }

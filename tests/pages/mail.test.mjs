@@ -6,13 +6,10 @@ import { after, before, test } from "node:test";
 import { login, me, newUser, post, register } from "../e2e/support/client.mjs";
 import { mailedLink, mails, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { assertFits, openPage, requestsOf, SHOTS, withBrowser } from "./support/browser.mjs";
-import { assertReadable } from "./support/contrast.mjs";
+import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { assertFitsEverywhere, button, DESKTOP, focused, PHONE, postsOf } from "./support/mailed.mjs";
+import { refusals, resultOf } from "./support/mailed.mjs";
 
-/** The line that Chromium writes to its console about each response of this status. */
-const refusals = (...statuses) => new RegExp(`^console: Failed to load resource: .*status of (${statuses.join("|")}) `);
-const PHONE = { viewport: { width: 360, height: 740 } };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
 const NEW_PASSWORD = "seven green bottles on a wall";
 
 let service;
@@ -42,16 +39,6 @@ async function forgetful() {
 }
 
 const signIn = async (email, password) => (await login(service, { email, password })).status;
-const resultOf = (page, kind) => page.locator(`#result[data-kind=${kind}]`);
-const focused = (page) => page.evaluate(() => document.activeElement.id);
-const button = (page, name) => page.getByRole("button", { name });
-
-/** The paths to which a page has posted so far; it has only read others. */
-function postsOf(page) {
-  const posts = requestsOf(page).filter(({ method }) => method !== "GET");
-  assert.ok(posts.every(({ method }) => method === "POST"));
-  return posts.map(({ path }) => path);
-}
 
 test("opening a link sends nothing, and one click sets the new password", async (t) => {
   const { email, password, path, token } = await forgetful();
@@ -290,14 +277,6 @@ for (const [name, path, act] of SCENES) {
     const page = await openPage(t, service, path, DESKTOP, /status of 4\d\d/);
     await page.locator("form:visible").first().waitFor();
     await act(page);
-    for (const { viewport } of [PHONE, DESKTOP]) {
-      for (const colorScheme of ["light", "dark"]) {
-        await page.setViewportSize(viewport);
-        await page.emulateMedia({ colorScheme });
-        await assertFits(page);
-        await assertReadable(page);
-        await page.screenshot({ path: `${SHOTS}/mail-${name}-${viewport.width}-${colorScheme}.png`, fullPage: true });
-      }
-    }
+    await assertFitsEverywhere(page, name);
   });
 }

@@ -1,5 +1,5 @@
 //! The pages: the API description in `/docs` (Swagger UI) and `/redoc`, `/`, which leads to it, and those that links in
-//! mails open, `/verify`, `/reset`, `/undo` and `/not-me`.
+//! mails open, `/verify`, `/reset`, `/undo`, `/not-me` and `/invite`.
 //!
 //! They are files of the deployment, streamed to the client unchanged. The API description does not list them, because
 //! they are not operations of the API.
@@ -35,7 +35,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// Every file that is served; no other can be requested.
-pub const PAGES: [Page; 19] = [
+pub const PAGES: [Page; 22] = [
     Page { path: "/docs", asset: "/docs/index.html", content_type: HTML },
     Page { path: "/docs/docs.css", asset: "/docs/docs.css", content_type: STYLE },
     Page { path: "/docs/docs.js", asset: "/docs/docs.js", content_type: SCRIPT },
@@ -46,12 +46,15 @@ pub const PAGES: [Page; 19] = [
     Page { path: "/reset", asset: "/mail/reset.html", content_type: HTML },
     Page { path: "/undo", asset: "/mail/undo.html", content_type: HTML },
     Page { path: "/not-me", asset: "/mail/not-me.html", content_type: HTML },
+    Page { path: "/invite", asset: "/mail/invite.html", content_type: HTML },
     Page { path: "/mail/mail.css", asset: "/mail/mail.css", content_type: STYLE },
+    Page { path: "/mail/page.js", asset: "/mail/page.js", content_type: SCRIPT },
     Page { path: "/mail/link.js", asset: "/mail/link.js", content_type: SCRIPT },
     Page { path: "/mail/verify.js", asset: "/mail/verify.js", content_type: SCRIPT },
     Page { path: "/mail/reset.js", asset: "/mail/reset.js", content_type: SCRIPT },
     Page { path: "/mail/undo.js", asset: "/mail/undo.js", content_type: SCRIPT },
     Page { path: "/mail/not-me.js", asset: "/mail/not-me.js", content_type: SCRIPT },
+    Page { path: "/mail/invite.js", asset: "/mail/invite.js", content_type: SCRIPT },
     Page { path: "/redoc", asset: "/redoc/index.html", content_type: HTML },
     Page { path: "/redoc/redoc.js", asset: "/redoc/redoc.js", content_type: SCRIPT },
     Page { path: "/redoc/redoc.standalone.js", asset: "/redoc/redoc.standalone.js", content_type: SCRIPT },
@@ -68,6 +71,7 @@ pub(in crate::http) fn router() -> Router {
     let router = router.route("/docs/", redirect("/docs")).route("/redoc/", redirect("/redoc"));
     let router = router.route("/verify/", redirect("/verify")).route("/reset/", redirect("/reset"));
     let router = router.route("/undo/", redirect("/undo")).route("/not-me/", redirect("/not-me"));
+    let router = router.route("/invite/", redirect("/invite"));
     PAGES.iter().fold(router, |router, page| {
         router.route(page.path, noted(get(move |request: Request| show(request.into_parts().0, page))))
     })
