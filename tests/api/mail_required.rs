@@ -283,3 +283,19 @@ async fn keys_need_a_proven_address() {
         service.call("POST", "/users/me/api-keys", &tokens.access, Some(&key)).await.expect(201);
     }
 }
+
+#[tokio::test]
+async fn an_address_that_an_undo_reserves_gets_no_mail_and_no_account() {
+    let service = service();
+    service.db.execute(&format!(
+        "INSERT INTO users (id, email, password_hash, created_at, email_verified_at) VALUES (1, 'next@example.com', 'x', 1, 1);
+         INSERT INTO email_proofs (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at,
+             code_expires_at)
+         VALUES (1, 'undo', 1, '{EMAIL}', 0, 0, 1, {}, 1)",
+        clock().plus_seconds(600).millis()
+    ));
+    let reply = register_from(&service, "192.0.2.1", EMAIL, PASSWORD).await;
+    assert!(reply.body["flow"].is_string() && service.mailbox.take().is_empty(), "answered as for any other");
+    service.login(EMAIL, PASSWORD).await.expect_error(403, "AUTH_EMAIL_NOT_VERIFIED");
+    assert_eq!(count(&service, "users"), 1);
+}
