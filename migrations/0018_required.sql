@@ -15,7 +15,11 @@ CREATE TABLE registrations (
     -- The keyed hash of the network.
     network_tag TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    -- Wrong passwords at sign-ins with the address, with or without an account.
+    failures INTEGER NOT NULL DEFAULT 0,
+    -- The latest request that was counted.
+    nonce INTEGER
 ) STRICT;
 
 CREATE INDEX registrations_by_address ON registrations (address);

@@ -20,16 +20,18 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, is_active FROM users
-     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "email_change_undone", "not_me", "disabled", "enabled")});
+     WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "email_change_undone", "not_me", "disabled", "enabled")} UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied');
    SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
      WHERE u.erasure_cursor IS NULL AND u.id IN (
-       ${eventsOf("user_id", "role_removed")} UNION ${eventsOf("user_id", "password_reset")} AND reason = 'emptied'
+       ${eventsOf("user_id", "role_removed")} UNION ${eventsOf("user_id", "password_reset", "email_verified")} AND reason = 'emptied'
      );
    ${eventsOf("object_id AS id", "api_key_withdrawn", "service_account_key_withdrawn")};
    ${eventsOf("object_id AS id", "service_account_deleted")};
    SELECT id, scopes, is_active FROM service_accounts WHERE id IN (${eventsOf("object_id", "service_account_changed")});
    SELECT u.id, (SELECT json_group_array(k.id) FROM api_keys AS k WHERE k.user_id = u.id) AS kept FROM users AS u
-     WHERE u.erasure_cursor IS NULL AND u.id IN (${eventsOf("user_id", "password_reset", "email_change_undone", "not_me")});
+     WHERE u.erasure_cursor IS NULL AND u.id IN (
+       ${eventsOf("user_id", "password_reset", "email_change_undone", "not_me")} UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied'
+     );
    SELECT id, email, email_verified_at, registered_network FROM users
      WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL
        AND id IN (${eventsOf("user_id", "password_reset", "email_verified", "email_changed", "email_change_undone")});`,

@@ -190,6 +190,7 @@ async fn prove_registration(db: Arc<Sqlite>, port: Arc<dyn Db>) {
     let body = json!({"email": "new@example.com", "password": PASSWORD});
     let flow = service.post("/auth/register", &body).await.expect(202).body["flow"].clone();
     settle().await;
+    service.login("new@example.com", "a wrong password").await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.login("new@example.com", PASSWORD).await.expect_error(403, "AUTH_EMAIL_NOT_VERIFIED");
     let code = service.mailbox.take_one().code();
     service.post("/auth/email/verify", &json!({"flow": flow, "code": code})).await.expect(200);

@@ -53,6 +53,7 @@ mod mail_required;
 mod mail_reset;
 mod mail_sign_in;
 mod mail_switched_on;
+mod mail_thieves;
 mod mail_undo;
 mod mail_verification;
 mod migrations;

@@ -47,7 +47,7 @@ def main(origin, public_url, client_id, key):
     assert revoked.status_code == 200, revoked.text
     assert introspect(user["access_token"]) == {"active": False}
 
-    stranger = OAuth2Session(client_id, key[:-1] + "0", token_endpoint_auth_method="client_secret_basic")
+    stranger = OAuth2Session(client_id, key[:-1] + ("1" if key.endswith("0") else "0"), token_endpoint_auth_method="client_secret_basic")
     refused = stranger.introspect_token(local(metadata["introspection_endpoint"]), token=user["access_token"])
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client"), refused.text
 

@@ -117,6 +117,9 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await login(service, erased.user)).status, 401);
     const [{ email }] = await rows(service.db, "SELECT email FROM users WHERE id = ?1", erased.id);
     assert.equal(email, `erased:${erased.id}`);
+    // Before the sign-ins, of which there are notices.
+    const waiting = "SELECT id FROM email_proofs UNION SELECT id FROM mails UNION SELECT id FROM invitations";
+    assert.deepEqual(await rows(service.db, waiting), []);
     assert.equal((await login(service, changed.user)).status, 401, "the password from before");
     assert.equal((await login(service, { ...changed.user, password: NEXT })).status, 200);
     assert.equal((await login(service, disabled.user)).status, 403);
@@ -128,8 +131,6 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await me(service, body.access_token)).body.email_verified, true);
     assert.equal((await login(service, people.moved.user)).status, 401, "the address from before the change");
     assert.equal((await login(service, { ...people.moved.user, email: MOVED })).status, 200);
-    const waiting = "SELECT id FROM email_proofs UNION SELECT id FROM mails UNION SELECT id FROM invitations";
-    assert.deepEqual(await rows(service.db, waiting), []);
     assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);
     assertEnvelope(await me(service, people.admin.access), 401, "AUTH_TOKEN_INVALID");
     const accounts = await rows(service.db, "SELECT name, scopes FROM service_accounts");

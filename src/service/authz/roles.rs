@@ -5,6 +5,7 @@ use crate::domain::account::email::Email;
 use crate::domain::authz::step_up::Act;
 use crate::domain::authz::{AllowedBy, Permission, Reach, Resource, Role, is_narrowed};
 use crate::domain::ids::{DepartmentId, GrantId, InvitationId, MailId, ProofId, UniversityId, UserId};
+use crate::domain::limits::storage::Growth;
 use crate::domain::mail::limits;
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
@@ -16,7 +17,6 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
 use crate::service::mail::outbox::send_behind_response;
 use crate::service::{Context, Error};
-use crate::store::authz::granting;
 use crate::store::authz::granting::{GrantOutcome, Grantee, Granting, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
@@ -90,7 +90,7 @@ pub async fn grant(
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
     let granting = Granting { grantee: &command.grantee, new, grantor, invitation: None };
     let Grantee::Email(email) = &command.grantee else {
-        let outcome = granting::grant(ctx.store, granting, ctx.request).await?;
+        let outcome = inviting::grant(ctx.store, granting, ctx.request).await?;
         return granted(outcome, caller.user.id).map(|row| Granted::Role(Box::new(row)));
     };
     invite(ctx, granting, university_id, email).await
@@ -103,6 +103,7 @@ async fn invite(
     university_id: UniversityId,
     email: &Email,
 ) -> Result<Granted, Error> {
+    ctx.admit_growth(Growth::Mail)?;
     let purpose = if ctx.settings.mail.is_some() { Purpose::Invite } else { Purpose::InviteHandOver };
     let counts = limits::invitation_counts(ctx.request.key, email, university_id);
     let mail_id = MailId::from_random(ctx.random()?);

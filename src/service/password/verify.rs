@@ -71,14 +71,13 @@ pub(in crate::service) async fn verify_at_sign_in(
         Err(reason) => {
             let refused = Event::of(EventType::SignInRefused, user.map(|user| user.id));
             let hash = account.registration.as_deref();
-            // After every wrong password, so that the time does not tell whether there is a registration.
-            if tells_proof
-                && matches_registration(ctx, hash, password, standing.is_blocked).await?
-                && !standing.is_blocked
-            {
+            // After every wrong password, so that the time does not tell whether there is a registration. A wait is that
+            // of an account, or one that addresses without an account share: it must not decide, or it would tell which.
+            if tells_proof && matches_registration(ctx, hash, password, false).await? {
                 return Err(not_verified(ctx, &standing, refused).await?);
             }
-            return Err(refuse(ctx, &standing, reason, refused).await?);
+            let registering = tells_proof.then_some(email);
+            return Err(refuse(ctx, &standing, reason, registering, refused).await?);
         }
     };
     let device = kept_device(verified.password.user_id, &account.counters, &client);
@@ -101,7 +100,7 @@ pub(in crate::service) async fn verify_password(
         Ok(verified) => Ok(verified),
         Err(reason) => {
             let event = Event::of(refused_as, credentials.map(|user| user.id)).within(session_id);
-            Err(refuse(ctx, standing, reason, event).await?)
+            Err(refuse(ctx, standing, reason, None, event).await?)
         }
     }
 }
@@ -127,11 +126,17 @@ async fn check_password(
 }
 
 /// Records and counts a refusal.
-async fn refuse(ctx: &Context<'_>, standing: &Standing, reason: Reason, event: Event) -> Result<Error, Error> {
+async fn refuse(
+    ctx: &Context<'_>,
+    standing: &Standing,
+    reason: Reason,
+    registering: Option<&Email>,
+    event: Event,
+) -> Result<Error, Error> {
     let event = event.because(reason);
     // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
     let was_guess = reason != Reason::Throttled;
-    refusal::record_refusal(ctx.store, &standing.counter, was_guess, ctx.request, event).await?;
+    refusal::record_refusal(ctx.store, &standing.counter, was_guess, registering, ctx.request, event).await?;
     Ok(Code::InvalidCredentials.into())
 }
 
@@ -139,8 +144,8 @@ async fn refuse(ctx: &Context<'_>, standing: &Standing, reason: Reason, event: E
 /// address: each such guess takes a registration, which sends a mail to its owner.
 async fn not_verified(ctx: &Context<'_>, standing: &Standing, event: Event) -> Result<Error, Error> {
     let event = event.because(Reason::NotVerified);
-    let is_told = refusal::record_useless(ctx.store, &standing.counter, ctx.request, event).await?;
-    Ok(if is_told { Code::EmailNotVerified } else { Code::InvalidCredentials }.into())
+    refusal::record_useless(ctx.store, &standing.counter, ctx.request, event).await?;
+    Ok(Code::EmailNotVerified.into())
 }
 
 /// Compares a password with the hash of a registration. Without one it is the same work.

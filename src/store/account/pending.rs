@@ -93,10 +93,18 @@ const DELETE_PROOFS: &str = concat!(
 /// Others of the address stay: otherwise their passwords would tell a stranger when the address got an account.
 const DELETE: &str = concat!("DELETE FROM registrations WHERE id IN (SELECT r.id ", created!(), ")");
 
+/// Wrong passwords after which a sign-in is no longer told that the proof is missing.
+const MAX_WRONG_PASSWORDS: i64 = 100;
+
 /// One of the same network, else the newest.
 const SELECT_BY_ADDRESS: &str = "
-    SELECT password_hash FROM registrations WHERE address = :email AND expires_at > :now
+    SELECT password_hash FROM registrations WHERE address = :email AND expires_at > :now AND failures < :max_failures
     ORDER BY network_tag = :network_tag DESC, created_at DESC LIMIT 1";
+
+/// For each registration of the address, whether or not it has an account: otherwise the counts would tell.
+const COUNT_WRONG_PASSWORD: &str = "
+    UPDATE registrations SET failures = failures + 1, nonce = :nonce
+    WHERE address = :email AND failures < :max_failures AND nonce IS NOT :nonce";
 
 const DELETE_EXPIRED: &str = "
     DELETE FROM registrations WHERE id IN (
@@ -115,6 +123,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_PROOFS,
     DELETE,
     SELECT_BY_ADDRESS,
+    COUNT_WRONG_PASSWORD,
     DELETE_EXPIRED,
 ];
 
@@ -247,5 +256,12 @@ pub(in crate::store) fn read_hash(rows: &Rows) -> Result<Option<String>, DbError
 
 /// Selects the hash of a registration of this address, for a sign-in from this network.
 pub(in crate::store) fn select_by_address(email: &Email, network_tag: &str, now: Timestamp) -> Statement {
-    query(SELECT_BY_ADDRESS).bind("email", email).bind("network_tag", network_tag).bind("now", now)
+    let select = query(SELECT_BY_ADDRESS).bind("email", email).bind("network_tag", network_tag).bind("now", now);
+    select.bind("max_failures", MAX_WRONG_PASSWORDS)
+}
+
+/// Counts a wrong password at a sign-in with this address.
+pub(in crate::store) fn count_wrong_password(email: &Email, request: RequestInfo<'_>) -> Statement {
+    let count = query(COUNT_WRONG_PASSWORD).bind("email", email).bind("nonce", request.stamp.nonce());
+    count.bind("max_failures", MAX_WRONG_PASSWORDS)
 }

@@ -10,7 +10,6 @@ use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
 use crate::domain::ids::{DepartmentId, GrantId, InvitationId, UniversityId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
 use crate::store::authz::grants::{GrantRow, grant_columns};
@@ -298,13 +297,4 @@ pub(in crate::store) fn outcome(granted: &Rows, refusal: &Rows) -> Result<GrantO
         Refusal::Exists => GrantOutcome::Exists,
         Refusal::TooMany => GrantOutcome::TooMany,
     })
-}
-
-/// Grants a role to a user that an id names.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn grant(store: &Store, granting: Granting<'_>, request: RequestInfo<'_>) -> Result<GrantOutcome, DbError> {
-    let [_, granted, _, refusal] = store.batch(statements(granting, request)).await?;
-    outcome(&granted, &refusal)
 }

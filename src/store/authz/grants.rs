@@ -22,7 +22,7 @@ pub struct GrantRow {
     pub full_name: Option<String>,
     role: String,
     pub(in crate::store) university_id: Option<UniversityId>,
-    department_id: Option<DepartmentId>,
+    pub(in crate::store) department_id: Option<DepartmentId>,
     pub created_at: Timestamp,
 }
 

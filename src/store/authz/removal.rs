@@ -41,8 +41,15 @@ const SELECT_REMAINDER: &str = concat!(
     " AS is_allowed"
 );
 
+/// A pending invitation to the role goes with it, or it would give the role back.
+const DELETE_INVITATIONS: &str = "
+    DELETE FROM invitations
+    WHERE email = :email AND role = :role AND coalesce(department_id, 0) = coalesce(:department_id, 0)
+      AND (:university_id IS NULL OR university_id = :university_id)
+      AND NOT EXISTS (SELECT 1 FROM user_university_roles WHERE id = :grant_id)";
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[DELETE_GRANT, SELECT_REMAINDER];
+pub const STATEMENTS: &[&str] = &[DELETE_GRANT, SELECT_REMAINDER, DELETE_INVITATIONS];
 
 #[derive(Deserialize)]
 struct RemainderRow {
@@ -67,8 +74,14 @@ pub async fn remove(
     let event = Event::of(EventType::RoleRemoved, row.user_id).concerning(role, row.university_id);
     let event = if remover.id == row.user_id { event } else { event.by(remover.id) };
     let [record, recorded] = [record_if_changed(request, event), recorded(request, EventType::RoleRemoved)];
-    let statements = [of_grant(DELETE_GRANT), record, recorded, of_grant(SELECT_REMAINDER)];
-    let [deleted, _, recorded, remainder] = store.batch(statements).await?;
+    let invitations = query(DELETE_INVITATIONS)
+        .bind("email", row.email.as_str())
+        .bind("role", role)
+        .bind("department_id", row.department_id)
+        .bind("university_id", row.university_id)
+        .bind("grant_id", row.id);
+    let statements = [of_grant(DELETE_GRANT), record, recorded, of_grant(SELECT_REMAINDER), invitations];
+    let [deleted, _, recorded, remainder, _] = store.batch(statements).await?;
     let remainder: Option<RemainderRow> = remainder.first()?;
     let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
     Ok(match (is_done(&deleted, &recorded)?, remainder) {

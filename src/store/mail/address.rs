@@ -18,7 +18,7 @@ const INSERT: &str = insert_proof!(concat!(
     session_is_live!(),
     " AND ",
     is_admitted!()
-), new_address: ":email");
+), new_address: ":email", session_id: ":session_id");
 
 /// The undo of an earlier change away from the new address.
 macro_rules! undo_of_return {

@@ -38,7 +38,7 @@ const MAX_NOTICES: i64 = 10;
 /// the thing, or is about to do it.
 ///
 /// Beyond the maximum of a day the notice waits for the end of the day, together with others of its kind, unless their link is void by
-/// now. An address that is not proven gets none: it may be that of another person, to whom a stranger could send any number by
+/// now. That of a changed address waits never: its undo is the only way back, and a thief could use up the others before. An address that is not proven gets none: it may be that of another person, to whom a stranger could send any number by
 /// registering it again and again.
 macro_rules! queue_notice {
     ($if:expr) => {
@@ -48,7 +48,7 @@ macro_rules! queue_notice {
                  coalesce(n.waits_until, :now) + :notice_ms, n.waits_until IS NULL, coalesce(n.waits_until, :due_at)
              FROM (
                  SELECT u.id AS user_id, u.email AS email, (
-                     SELECT c.window_started_at + 86400000 FROM notice_counts AS c
+                     SELECT CASE WHEN :kind <> 'email_changed' THEN c.window_started_at + 86400000 END FROM notice_counts AS c
                      WHERE c.user_id = u.id AND c.window_started_at > :now - 86400000 AND c.count >= :max_notices
                  ) AS waits_until
                  FROM users AS u
@@ -72,11 +72,14 @@ const QUEUE_PASSWORD_NOTICE: &str = queue_notice!("u.password_hash = :new_hash")
 /// If the same batch has recorded the event.
 const QUEUE_EVENT_NOTICE: &str = queue_notice!(is_recorded!());
 
-/// The notice of an erasure, to the address that the account has before. It precedes the erasure, and its row belongs to
-/// no user.
+/// The notice of an erasure, to the address that the account has before; while a change of it can be undone, to the first
+/// one before: the change and the erasure may be a thief's. It precedes the erasure, and its row belongs to no user.
 const QUEUE_FAREWELL: &str =
     "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
-    SELECT :mail_id, 'account_erased', NULL, u.email, NULL, :now, :now + :notice_ms, 1, :due_at
+    SELECT :mail_id, 'account_erased', NULL, coalesce((
+        SELECT p.address FROM email_proofs AS p
+        WHERE p.user_id = u.id AND p.purpose = 'undo' AND p.expires_at > :now ORDER BY p.created_at LIMIT 1
+    ), u.email), NULL, :now, :now + :notice_ms, 1, :due_at
     FROM users AS u WHERE u.id = :user_id AND u.erasure_cursor IS NULL AND u.email_verified_at IS NOT NULL
     ON CONFLICT (id) DO NOTHING";
 

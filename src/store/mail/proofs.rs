@@ -83,14 +83,16 @@ macro_rules! proof_holds {
 
 macro_rules! insert_proof {
     ($from:expr) => {
-        $crate::store::mail::proofs::insert_proof!($from, new_address: "NULL")
+        $crate::store::mail::proofs::insert_proof!($from, new_address: "NULL", session_id: "NULL")
     };
-    ($from:expr, new_address: $new_address:literal) => {
+    ($from:expr, new_address: $new_address:literal, session_id: $session_id:literal) => {
         concat!(
-            "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, password_version, is_of_owner, created_at,
-                 expires_at, code_expires_at)
+            "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, session_id, password_version, is_of_owner,
+                 created_at, expires_at, code_expires_at)
              SELECT :proof_id, :purpose, u.id, u.email, ",
             $new_address,
+            ", ",
+            $session_id,
             ", u.password_version, :is_of_owner, :now, :expires_at, :code_expires_at
              FROM ",
             $from,
@@ -116,8 +118,14 @@ const INSERT_FOR_NEW_USER: &str = insert_proof!(concat!(
     is_admitted!()
 ));
 
-const SELECT_VALID: &str =
-    concat!("SELECT u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner FROM ", valid_proof!());
+/// The flow that a session asked for is the owner's while the session has not ended: a thief may have asked.
+const SELECT_VALID: &str = concat!(
+    "SELECT u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner AND (
+         p.session_id IS NULL OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = p.session_id AND s.expires_at > :now)
+     ) AS is_of_owner
+     FROM ",
+    valid_proof!()
+);
 
 /// A batch that is executed again finds its nonce, and counts nothing.
 const COUNT_WRONG_CODE: &str = "

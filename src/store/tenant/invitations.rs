@@ -11,7 +11,9 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
-use crate::store::authz::granting::{self, GrantOutcome, Granting, Grantor, bind_grant, is_allowed, new_grant};
+use crate::store::authz::granting::{
+    self, GrantOutcome, Granting, Grantor, bind_grant, is_allowed, is_grantee, new_grant, roles_here,
+};
 use crate::store::authz::grants;
 use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
@@ -119,6 +121,21 @@ const RECORD_VERIFIED: &str = insert_event! {
     from: concat!("FROM ", new_grant!(), " AND changes() > 0"),
 };
 
+/// An invitation to a role that the grantee has now is fulfilled: kept, it would give a removed role back.
+const DELETE_FULFILLED: &str = concat!(
+    "DELETE FROM invitations
+     WHERE role = :role AND coalesce(department_id, 0) = coalesce(:department_id, 0)
+       AND (:university_id IS NULL OR university_id = :university_id)
+       AND email = (
+           SELECT u.email FROM users AS u
+           WHERE ",
+    is_grantee!(),
+    " AND EXISTS (SELECT 1 FROM ",
+    roles_here!("u.id"),
+    " AND role = :role AND coalesce(department_id, 0) = coalesce(:department_id, 0))
+       )"
+);
+
 const DELETE_ACCEPTED: &str =
     concat!("DELETE FROM invitations WHERE id = :invitation_id AND EXISTS (SELECT 1 FROM ", new_grant!(), ")");
 
@@ -133,6 +150,7 @@ pub const STATEMENTS: &[&str] = &[
     SET_VERIFIED,
     RECORD_VERIFIED,
     DELETE_ACCEPTED,
+    DELETE_FULFILLED,
 ];
 
 /// An invitation belongs to a university, and its address need not have an account.
@@ -190,6 +208,11 @@ pub async fn withdraw(
     is_done(&deleted, &recorded)
 }
 
+/// The statement that deletes invitations to the role that the grantee has by now.
+pub(in crate::store::tenant) fn delete_fulfilled(granting: Granting<'_>) -> Statement {
+    bind_grant(query(DELETE_FULFILLED), granting)
+}
+
 /// The acceptance of an invitation.
 #[derive(Clone, Copy)]
 pub struct Invited<'a> {
@@ -204,13 +227,13 @@ pub struct Invited<'a> {
 pub(in crate::store) fn acceptance(
     Invited { granting, proves_address }: Invited<'_>,
     request: RequestInfo<'_>,
-) -> [Statement; 7] {
+) -> [Statement; 8] {
     let of_grant = |statement| bind_grant(statement, granting).bind("grant_nonce", request.stamp.nonce());
     let verify = of_grant(query(SET_VERIFIED)).bind("proves_address", proves_address).bind("now", request.now);
     let record = of_grant(audit::insert(RECORD_VERIFIED, request, EventType::EmailVerified));
     let delete = of_grant(query(DELETE_ACCEPTED)).bind("invitation_id", granting.invitation);
     let [insert, select, record_grant, refusal] = granting::statements(granting, request);
-    [insert, select, record_grant, refusal, verify, record, delete]
+    [insert, select, record_grant, refusal, verify, record, delete, delete_fulfilled(granting)]
 }
 
 /// Grants the role of an invitation to a user.

@@ -15,7 +15,7 @@ use crate::store::authz::granting::{
 };
 use crate::store::mail::counts::{count_mail, is_below};
 use crate::store::mail::outbox::{self, QueuedMail};
-use crate::store::tenant::invitations::{InvitationRow, columns};
+use crate::store::tenant::invitations::{InvitationRow, columns, delete_fulfilled};
 
 /// Pending invitations of a university at most.
 pub const MAX_PENDING: i64 = 200;
@@ -116,6 +116,17 @@ struct PendingRow {
     count: i64,
 }
 
+/// Grants a role to a user that an id names.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn grant(store: &Store, granting: Granting<'_>, request: RequestInfo<'_>) -> Result<GrantOutcome, DbError> {
+    let [insert, select, record, refusal] = granting::statements(granting, request);
+    let statements = [insert, select, record, refusal, delete_fulfilled(granting)];
+    let [_, granted, _, refusal, _] = store.batch(statements).await?;
+    granting::outcome(&granted, &refusal)
+}
+
 /// Grants the role to a member whose proven address it is, or else invites the owner of the address. Nothing in the
 /// outcome tells whether the address has an account.
 ///
@@ -138,6 +149,7 @@ pub async fn grant_or_invite(
     statements.push(same(query(SELECT_NEW)).bind("nonce", nonce));
     statements.push(record);
     statements.push(pending);
+    statements.push(delete_fulfilled(granting));
     if let Some((mail_id, counts)) = new.mail {
         let queue = same(query(QUEUE)).bind("mail_id", mail_id).bind("now", request.now);
         statements.push(queue.bind("due_at", request.now.plus_seconds(outbox::FIRST_ATTEMPT_SECONDS)));
@@ -145,7 +157,7 @@ pub async fn grant_or_invite(
         statements.push(outbox::select(mail_id));
     }
     let results = store.batch_of(statements).await?;
-    let [_, granted, _, refusal, _, invited, _, pending, mail @ ..] = results.as_slice() else {
+    let [_, granted, _, refusal, _, invited, _, pending, _, mail @ ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     if let Some(row) = invited.first()? {
