@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { ROOT } from "./support/make.mjs";
 
-const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/addresses.md", "examples/README.md"];
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "examples/README.md"];
 /** Without commands. */
 const OTHERS = ["docs/invitations.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
@@ -57,7 +57,7 @@ test("each log line of the runbooks is one that the service writes", () => {
 test("each setting and secret of the runbooks is one that the service reads", () => {
   const code = sources();
   const platform = /^(CLOUDFLARE_|SERVICE_URL$)/;
-  for (const path of ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/addresses.md", ...OTHERS]) {
+  for (const path of ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", ...OTHERS]) {
     const names = [...read(path).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name);
     assert.deepEqual(names.filter((name) => !platform.test(name) && !code.includes(name)), []);
   }
