@@ -1,4 +1,4 @@
-//! Thieves and strangers against what waits for a mail: registrations, invitations, changes of address, notices.
+//! Thieves and strangers against registrations, invitations, changes of address and notices that wait for a mail.
 
 use serde_json::json;
 
@@ -86,13 +86,13 @@ async fn the_flow_of_a_change_ends_with_the_session_that_asked_for_it() {
         for body in [json!({"flow": flow, "code": letter.code()}), json!({"flow": flow, "token": letter.token()})] {
             verify(&service, &body).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         }
-        // The owner, who signed out and has the mail, gives the password.
+        // The owner has the mail, and gives the password.
         verify(&service, &json!({"token": letter.token(), "password": PASSWORD})).await.expect(200);
     }
 }
 
 #[tokio::test]
-async fn the_owner_hears_of_a_change_and_of_an_erasure_whatever_a_thief_did_before() {
+async fn the_owner_hears_of_a_change_and_of_an_erasure_behind_ten_notices() {
     let (service, tokens) = proven().await;
     for number in 0..12 {
         let body = json!({"name": format!("Key {number}"), "permissions": ["universities:view"]});
