@@ -240,7 +240,7 @@ export const OPERATIONS = [
     status: 204,
     trips: 2,
     // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
-    reads: ({ sessions, events, throttles }) => 58 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
+    reads: ({ sessions, events, throttles }) => 60 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 13 + sessions + Math.min(events, STEP) + throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
