@@ -77,7 +77,7 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
     operation("acceptInvitation", "stranger", accept, {
       status: 201,
       trips: 3,
-      reads: 41,
+      reads: 44,
       prepare: [["boss", invites(`/universities/${CROWDED}/roles`, forStranger)]],
     }),
     operation("register", undefined, registers, {

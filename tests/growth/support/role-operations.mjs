@@ -148,13 +148,13 @@ const OF_ROLES = [
   operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 22 + 2 * PAGE }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     status: 204,
-    reads: 19,
+    reads: 21,
     prepare: [["boss", makes(ROLES, role("TA"))]],
   }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     kind: "an administrator's",
     status: 204,
-    reads: 21,
+    reads: 23,
     prepare: [["boss", makes(ROLES, role("UNIVERSITY_ADMIN"))]],
   }),
 ];
