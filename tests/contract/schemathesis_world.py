@@ -93,9 +93,11 @@ class World:
         return call("POST", f"{url}/admin/users/{user}/password-reset")["token"]
 
     def invite(self, url, address):
-        """Invites an address that is not verified, and returns the id of the invitation."""
+        """Invites an address without a role in the university: its administrator, unlike the platform's, grants none at once."""
+        user, headers = sign_up(url)
+        self.grant(url, user, "UNIVERSITY_ADMIN")
         path = f"{url}/universities/{self.of(url)['university']}/roles"
-        return call("POST", path, {"email": address, "role": "INSTRUCTOR"})["invitation"]["id"]
+        return call("POST", path, {"email": address, "role": "INSTRUCTOR"}, headers)["invitation"]["id"]
 
     def invitation_token(self, url):
         """An invitation for the sender of the requests: another one, since the acceptance verifies its address."""
