@@ -219,7 +219,7 @@ export const OF_MAILS = [
     id: "signInByCode",
     status: 200,
     trips: 2,
-    reads: ({ sessions, throttles }) => 80 + 2 * sessions + 5 * (sessions === MOST_SESSIONS) + 5 * throttles,
+    reads: ({ sessions, throttles }) => 60 + 3 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
     writes: ({ sessions }) => (sessions < MOST_SESSIONS ? 6 : 9),
     prepare: asksForCode,
     perform: (service) => post(service, "/auth/email/sign-in", { flow: proof.flow, code: proof.code }, from(newIp())),
