@@ -12,7 +12,7 @@ use crate::domain::mail::proof::{CODE_SECONDS, Purpose};
 use crate::domain::time::{DAY, Timestamp};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
-use crate::store::account::registration::{COUNT_LIMITED, COUNT_REGISTRATION, CountRow, NewUser, RegistrationLimit};
+use crate::store::account::registration::{self, COUNT_LIMITED, NewUser, RegistrationLimit};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, recorded, refusals};
 use crate::store::mail::counts::{self, Asking, is_admitted};
 use crate::store::mail::outbox::{self, QueuedMail};
@@ -65,8 +65,7 @@ const CREATE: &str = concat!(
      WHERE r.id = :registration_id AND r.expires_at > :now
        AND r.address = (SELECT mailed.address FROM ",
     valid_registration!(),
-    ") AND ",
-    "NOT ",
+    ") AND NOT ",
     address_is_taken!("r.address", "NULL"),
     " ON CONFLICT (email) DO NOTHING RETURNING id"
 );
@@ -160,11 +159,6 @@ pub async fn add(
     request: RequestInfo<'_>,
 ) -> Result<AddOutcome, DbError> {
     let limited = |statement: Statement| statement.bind("network", limit.network).bind("max_attempts", limit.attempts);
-    let count = query(COUNT_REGISTRATION)
-        .bind("network", limit.network)
-        .bind("now", request.now)
-        .bind("nonce", request.stamp.nonce())
-        .bind("window_cutoff", limit.window_cutoff);
     let insert = limited(counts::bind_admission(query(INSERT), asking, request))
         .bind("proof_id", new.id)
         .bind("email", user.email)
@@ -187,14 +181,12 @@ pub async fn add(
     let event = Event::of(EventType::RegistrationRefused, None).because(Reason::RateLimited);
     let refused = refusals::if_recorded(request, COUNT_LIMITED, event, "").map_or_else(refusals::nothing, limited);
     let select = outbox::select(new.mail_id);
+    let count = registration::count(limit, request);
     let statements = [count, insert, proof, count_1, count_2, count_3, count_4, queue, refused, select];
     let [attempts, .., mails] = store.batch(statements).await?;
-    let count: Option<CountRow> = attempts.first()?;
-    let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
-    Ok(if count.attempts > limit.attempts {
-        AddOutcome::TooMany { window_started_at: count.window_started_at }
-    } else {
-        AddOutcome::Added(mails.first()?)
+    Ok(match registration::exceeded(limit, &attempts)? {
+        Some(window_started_at) => AddOutcome::TooMany { window_started_at },
+        None => AddOutcome::Added(mails.first()?),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::Store;
 use crate::store::account::users::{UserRow, user_columns};
 use crate::store::audit::refusals::{self, count_refusal};
-use crate::store::audit::{self, Event, insert_event};
+use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::authz::granting::{self, GrantOutcome, is_allowed};
 use crate::store::mail::counts::Asking;
 use crate::store::mail::outbox::QueuedMail;
@@ -69,7 +69,7 @@ pub struct RegistrationLimit<'a> {
 }
 
 /// A batch that is executed again finds its nonce, and counts nothing.
-pub(super) const COUNT_REGISTRATION: &str = "
+const COUNT_REGISTRATION: &str = "
     INSERT INTO registration_counts (network, window_started_at, attempts, nonce) VALUES (:network, :now, 1, :nonce)
     ON CONFLICT (network) DO UPDATE SET
         attempts =
@@ -127,9 +127,25 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 #[derive(Deserialize)]
-pub(super) struct CountRow {
-    pub(super) attempts: i64,
-    pub(super) window_started_at: Timestamp,
+struct CountRow {
+    attempts: i64,
+    window_started_at: Timestamp,
+}
+
+/// The statement that counts an attempt of the network.
+pub(super) fn count(limit: RegistrationLimit<'_>, request: RequestInfo<'_>) -> Statement {
+    query(COUNT_REGISTRATION)
+        .bind("network", limit.network)
+        .bind("now", request.now)
+        .bind("nonce", request.stamp.nonce())
+        .bind("window_cutoff", limit.window_cutoff)
+}
+
+/// The start of the current window, from the result of [`count`], if the network exceeded the limit.
+pub(super) fn exceeded(limit: RegistrationLimit<'_>, counts: &Rows) -> Result<Option<Timestamp>, DbError> {
+    let count: Option<CountRow> = counts.first()?;
+    let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
+    Ok((count.attempts > limit.attempts).then_some(count.window_started_at))
 }
 
 /// Counts the attempt, adds the user if the limit allows it, opens the first session, and grants the role of an
@@ -146,11 +162,6 @@ pub async fn register(
     invited: Option<Invited<'_>>,
 ) -> Result<RegistrationOutcome, DbError> {
     let request = session.request;
-    let count = query(COUNT_REGISTRATION)
-        .bind("network", limit.network)
-        .bind("now", request.now)
-        .bind("nonce", request.stamp.nonce())
-        .bind("window_cutoff", limit.window_cutoff);
     let insert = query(INSERT_USER)
         .bind("email", user.email)
         .bind("password_hash", user.password_hash)
@@ -167,7 +178,7 @@ pub async fn register(
     let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
     let [limited, taken] = count_refused(user.email, session, limit);
-    let mut statements = vec![count, insert, open];
+    let mut statements = vec![count(limit, request), insert, open];
     statements.extend(invited.into_iter().flat_map(|invited| acceptance(invited, request)));
     let accepted = statements.len();
     statements.extend([select.bind("max_roles", session.max_roles), record, limited, taken]);
@@ -182,17 +193,15 @@ pub async fn register(
         let mail = mails.last().map(Rows::first).transpose()?.flatten();
         return Ok(RegistrationOutcome::Created(Box::new(Created { user, inputs, mail })));
     }
-    let count: Option<CountRow> = counts.first()?;
-    let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
+    let exceeded = exceeded(limit, counts)?;
     if let [_, granted, _, refusal, ..] = acceptance
         && matches!(granting::outcome(granted, refusal)?, GrantOutcome::NotAllowed)
     {
         return Ok(RegistrationOutcome::InvitationVoid);
     }
-    Ok(if count.attempts > limit.attempts {
-        RegistrationOutcome::TooMany { window_started_at: count.window_started_at }
-    } else {
-        RegistrationOutcome::EmailTaken
+    Ok(match exceeded {
+        Some(window_started_at) => RegistrationOutcome::TooMany { window_started_at },
+        None => RegistrationOutcome::EmailTaken,
     })
 }
 

@@ -63,15 +63,10 @@ macro_rules! is_set {
 }
 pub(in crate::store) use is_set;
 
-/// A statement that follows a new password.
-pub(super) fn after(sql: &'static str, user_id: UserId, new_hash: &str) -> Statement {
-    query(sql).bind("user_id", user_id).bind("new_hash", new_hash)
-}
-
-pub(super) const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
+const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
 
 /// A thief with the mailbox of the new address resets the password, too: it voids no undo of the former one.
-pub(super) const DELETE_PROOFS: &str =
+const DELETE_PROOFS: &str =
     concat!("DELETE FROM email_proofs WHERE user_id = :user_id AND purpose <> 'undo' AND ", is_set!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.

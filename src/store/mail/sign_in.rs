@@ -7,7 +7,7 @@ use crate::ports::{DbError, query};
 use crate::store::Store;
 use crate::store::audit::{self, insert_event};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
-use crate::store::mail::reset::{DELETE_KEYS, DELETE_KNOWN, DELETE_PROOFS, DELETE_ROLES, after, is_emptied};
+use crate::store::mail::reset::{DELETE_KNOWN, DELETE_ROLES, is_emptied, shut_out};
 use crate::store::password::throttle;
 use crate::store::session::end_others;
 use crate::store::session::opening::{self, NewSession, insert_session};
@@ -61,10 +61,11 @@ pub async fn open(
         guarded(opening::bind(query(OPEN_SESSION), session)),
     ];
     statements.extend(opening::after_opening(user_id, counter, session, Some(Reason::MailedCode)));
+    let [delete_keys, delete_proofs] = shut_out(user_id, no_password);
     statements.extend([
-        after(DELETE_KEYS, user_id, no_password),
+        delete_keys,
         end_others(user_id, Some(session.id), no_password),
-        after(DELETE_PROOFS, user_id, no_password),
+        delete_proofs,
         query(DELETE_PROOF).bind("proof_id", proof.id).bind("session_id", session.id),
     ]);
     let results = store.batch_of(statements).await?;
