@@ -64,31 +64,34 @@ macro_rules! is_admitted {
 }
 pub(in crate::store) use {class, is_admitted, is_below};
 
-/// Counts the mail of a proof that the same batch has written. A batch that is executed again finds its nonce, and counts
+/// The end of a statement that counts a mail of the same batch. A batch that is executed again finds its nonce, and counts
 /// nothing, unless another request has counted in between: then one mail counts twice.
+macro_rules! count_once {
+    () => {
+        " ON CONFLICT (key) DO UPDATE SET
+             count = iif(window_started_at <= :window_cutoff, 1, count + 1),
+             last_at = max(last_at, excluded.last_at),
+             window_started_at = iif(window_started_at <= :window_cutoff, excluded.window_started_at, window_started_at),
+             nonce = excluded.nonce
+         WHERE nonce <> excluded.nonce"
+    };
+}
+
+/// Counts the mail of a proof that the same batch has written.
 const COUNT: &str = concat!(
     "INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
      SELECT :key || iif(:has_classes, ",
     class!(),
-    ", ''), :now, :now, 1, :nonce WHERE EXISTS (SELECT 1 FROM email_proofs WHERE id = :proof_id)
-     ON CONFLICT (key) DO UPDATE SET
-         count = iif(window_started_at <= :window_cutoff, 1, count + 1),
-         last_at = max(last_at, excluded.last_at),
-         window_started_at = iif(window_started_at <= :window_cutoff, excluded.window_started_at, window_started_at),
-         nonce = excluded.nonce
-     WHERE nonce <> excluded.nonce"
+    ", ''), :now, :now, 1, :nonce WHERE EXISTS (SELECT 1 FROM email_proofs WHERE id = :proof_id)",
+    count_once!()
 );
 
 /// Counts a mail that the same batch has queued, apart from those of proofs.
-const COUNT_MAIL: &str = "
-    INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
-    SELECT :key, :now, :now, 1, :nonce WHERE EXISTS (SELECT 1 FROM mails WHERE id = :mail_id)
-    ON CONFLICT (key) DO UPDATE SET
-        count = iif(window_started_at <= :window_cutoff, 1, count + 1),
-        last_at = max(last_at, excluded.last_at),
-        window_started_at = iif(window_started_at <= :window_cutoff, excluded.window_started_at, window_started_at),
-        nonce = excluded.nonce
-    WHERE nonce <> excluded.nonce";
+const COUNT_MAIL: &str = concat!(
+    "INSERT INTO mail_counts (key, window_started_at, last_at, count, nonce)
+     SELECT :key, :now, :now, 1, :nonce WHERE EXISTS (SELECT 1 FROM mails WHERE id = :mail_id)",
+    count_once!()
+);
 
 /// Every request writes this row, so that a refused one commits, too, and takes as long.
 const TOUCH: &str = "
@@ -178,21 +181,21 @@ pub(in crate::store) fn touch(request: RequestInfo<'_>) -> Statement {
 /// The statements that count the mail of this proof.
 pub(in crate::store) fn count(asking: Asking<'_>, proof_id: ProofId, request: RequestInfo<'_>) -> [Statement; 4] {
     asking.counts.each_ref().map(|count| {
-        bind_class(query(COUNT), asking, request)
-            .bind("key", count.key.as_str())
+        bind_count(bind_class(query(COUNT), asking, request), count, request)
             .bind("has_classes", count.has_classes)
             .bind("proof_id", proof_id)
-            .bind("now", request.now)
-            .bind("window_cutoff", request.now.plus_seconds(-count.window_seconds))
-            .bind("nonce", request.stamp.nonce())
     })
 }
 
 /// The statement that counts a mail of the same batch.
 pub(in crate::store) fn count_mail(count: &Count, mail_id: MailId, request: RequestInfo<'_>) -> Statement {
-    query(COUNT_MAIL)
+    bind_count(query(COUNT_MAIL), count, request).bind("mail_id", mail_id)
+}
+
+/// Binds the values of every statement that counts a mail.
+fn bind_count(statement: Statement, count: &Count, request: RequestInfo<'_>) -> Statement {
+    statement
         .bind("key", count.key.as_str())
-        .bind("mail_id", mail_id)
         .bind("now", request.now)
         .bind("window_cutoff", request.now.plus_seconds(-count.window_seconds))
         .bind("nonce", request.stamp.nonce())

@@ -177,7 +177,7 @@ pub(in crate::store) fn event_notice(
     })
 }
 
-/// The mail of [`event_notice`], from the results of a batch that ends with it.
+/// The mail of [`event_notice`] or [`password_notice`], from the results of a batch that ends with it.
 pub(in crate::store) fn queued(notice: Option<Notice>, results: &[Rows]) -> Result<Option<QueuedMail>, DbError> {
     let rows = notice.and_then(|_| results.last());
     Ok(rows.map(Rows::first).transpose()?.flatten())

@@ -6,7 +6,7 @@ use crate::domain::mail::proof::Purpose;
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
-use crate::store::mail::notices::{Notice, password_notice};
+use crate::store::mail::notices::{self, Notice, password_notice};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::password::credentials::PasswordChanged;
 use crate::store::password::throttle;
@@ -113,9 +113,9 @@ pub async fn reset(
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [earlier, _, _, _, set, .., last] = results.as_slice() else {
+    let [earlier, _, _, _, set, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
-    let notice = notice.map(|_| last.first()).transpose()?.flatten();
+    let notice = notices::queued(notice, &results)?;
     Ok(is_done(set, earlier)?.then_some(PasswordChanged { notice }))
 }

@@ -13,7 +13,7 @@ use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::pending;
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
-use crate::store::mail::notices::{Notice, password_notice};
+use crate::store::mail::notices::{self, Notice, password_notice};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::throttle;
 use crate::store::read::Read;
@@ -233,10 +233,10 @@ pub async fn change_password(
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [_, changed, rest @ ..] = results.as_slice() else {
+    let [_, changed, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
-    let notice = notice.and_then(|_| rest.last()).map(Rows::first).transpose()?.flatten();
+    let notice = notices::queued(notice, &results)?;
     Ok((!changed.all::<IdRow>()?.is_empty()).then_some(PasswordChanged { notice }))
 }
 
