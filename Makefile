@@ -25,6 +25,11 @@ HAS_OWN_MAIL = $(strip $(foreach name,$(RELATED),$(findstring $(name):,$(ARGS)))
 	$(shell grep -E '^ *(export )? *($(subst $() $(),|,$(RELATED))) *=' .dev.vars 2>/dev/null))
 MAIL_ARGS = $(if $(HAS_OWN_MAIL),,--var MAIL:binding --var 'MAIL_FROM:edge-auth <login@example.com>' \
 	--var PUBLIC_URL:http://127.0.0.1:$(PORT))
+# Passkeys need a domain: pages use them at http://localhost:$(PORT). The same rule for settings of your own.
+HAS_OWN_WEBAUTHN = $(strip $(findstring WEBAUTHN_,$(ARGS)) $(findstring --env,$(ARGS)) \
+	$(shell grep -E '^ *(export )? *WEBAUTHN_[A-Z_]* *=' .dev.vars 2>/dev/null))
+WEBAUTHN_ARGS = $(if $(HAS_OWN_WEBAUTHN),,--var WEBAUTHN_RP_ID:localhost \
+	--var 'WEBAUTHN_ORIGINS:["http://localhost:$(PORT)"]')
 
 # ── pinned versions: Cargo.toml and package-lock.json say them, once ─────────────────────────────────────────
 WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Cargo.toml)
@@ -109,7 +114,7 @@ setup: $(SETUP) .dev.vars ## Installs what is missing.
 dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
 	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $$STATE; Ctrl-C stops)"
 	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false \
-		$(MAIL_ARGS) $(ARGS)
+		$(MAIL_ARGS) $(WEBAUTHN_ARGS) $(ARGS)
 
 admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator (EMAIL=), or a service account (SERVICE= SCOPES=). REMOTE=production.
 	@node scripts/$(if $(SERVICE),service-account,admin).mjs

@@ -1,5 +1,5 @@
 // Prints the SQL that a database needs after D1 Time Travel took it back to SINCE: restoring revives erased people, old
-// passwords, disabled accounts, removed roles, changed addresses, withdrawn keys, signing keys, and links, mails and invitations of before, and gives out ids a second time. Run it
+// passwords, disabled accounts, removed roles, removed second factors and used recovery codes, changed addresses, withdrawn keys, signing keys, and links, mails and invitations of before, and gives out ids a second time. Run it
 // before the restore, since it reads the database of now. Environment variables: SINCE, STATE and REMOTE, as for admin.mjs.
 //
 // Sessions are not in it: they end with a new SECRET_KEY (docs/operate.md). The output contains password hashes.
@@ -16,10 +16,18 @@ const RARE = `type NOT IN ('registered', 'registration_refused', 'signed_in', 's
 const eventsOf = (column, ...types) =>
   `SELECT ${column} FROM audit_events WHERE type IN (${types.map(quoted).join(", ")}) AND ${RARE} AND created_at >= ${since}`;
 
-const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven] = execute(
+/** The users whose second factors changed, or that used a recovery code. */
+const REFACTORED = `SELECT id FROM users WHERE erasure_cursor IS NULL AND id IN (
+  ${eventsOf("user_id", "factor_added", "factor_removed", "recovery_codes_replaced", "factors_confirmed", "factors_reset", "password_reset", "email_change_undone")}
+  UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied'
+  UNION SELECT user_id FROM audit_events WHERE type = 'signed_in' AND reason = 'recovery_code' AND created_at >= ${since}
+)`;
+const FACTOR_TABLES = ["totp_secrets", "recovery_codes", "passkeys"];
+
+const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven, refactored, ...factors] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
-   SELECT id, password_hash, password_version, is_active FROM users
+   SELECT id, password_hash, password_version, has_password, is_active FROM users
      WHERE erasure_cursor IS NULL AND id IN (${eventsOf("user_id", "password_changed", "password_reset", "email_change_undone", "not_me", "disabled", "enabled")} UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied');
    SELECT u.id, (SELECT json_group_array(g.id) FROM user_university_roles AS g WHERE g.user_id = u.id) AS kept FROM users AS u
      WHERE u.erasure_cursor IS NULL AND u.id IN (
@@ -34,7 +42,9 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
      );
    SELECT id, email, email_verified_at, registered_network FROM users
      WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL
-       AND id IN (${eventsOf("user_id", "password_reset", "email_verified", "email_changed", "email_change_undone")});`,
+       AND id IN (${eventsOf("user_id", "password_reset", "email_verified", "email_changed", "email_change_undone")});
+   ${REFACTORED};
+   ${FACTOR_TABLES.map((table) => `SELECT * FROM ${table} WHERE user_id IN (${REFACTORED})`).join(";\n   ")};`,
   { state, environment },
 );
 
@@ -46,10 +56,10 @@ const keepCounting = ({ name, seq }) => [
 ];
 /** The statement of an erasure (src/store/account/erasure.rs); the clean-up removes the rest. */
 const eraseAgain = ({ user_id }) =>
-  `UPDATE users SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, is_active = 0, erasure_cursor = 0,
+  `UPDATE users SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL, is_active = 0, erasure_cursor = 0,
      password_version = password_version + 1 WHERE id = ${user_id} AND erasure_cursor IS NULL;`;
-const changeAgain = ({ id, password_hash, password_version, is_active }) =>
-  `UPDATE users SET password_hash = ${quoted(password_hash)}, password_version = ${password_version}, is_active = ${is_active}
+const changeAgain = ({ id, password_hash, password_version, has_password, is_active }) =>
+  `UPDATE users SET password_hash = ${quoted(password_hash)}, password_version = ${password_version}, has_password = ${has_password}, is_active = ${is_active}
      WHERE id = ${id};`;
 const removeAgain = ({ id, kept }) =>
   `DELETE FROM user_university_roles WHERE user_id = ${id} AND id NOT IN (${JSON.parse(kept).join(", ")});`;
@@ -69,6 +79,11 @@ const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
+/** The second factors of such a user become those of now: removed ones stay removed, and used codes stay used. */
+const refactorAgain = ({ id }) => FACTOR_TABLES.map((table) => `DELETE FROM ${table} WHERE user_id = ${id};`);
+const literal = (value) => (value === null ? "NULL" : typeof value === "number" ? String(value) : quoted(value));
+const insertAgain = (table) => (row) =>
+  `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${Object.values(row).map(literal).join(", ")});`;
 /** Used links would be valid again, mails that were sent would be sent again, and withdrawn offers would wait again. */
 const FORGET_MAIL = [
   "DELETE FROM mails;",
@@ -88,6 +103,8 @@ const statements = [
   ...keyless.map(withdrawRestAgain),
   ...proven.map(release),
   ...proven.map(proveAgain),
+  ...refactored.flatMap(refactorAgain),
+  ...FACTOR_TABLES.flatMap((table, index) => factors[index].map(insertAgain(table))),
   ...FORGET_SIGNING_KEYS,
   ...FORGET_MAIL,
 ];
@@ -95,5 +112,5 @@ console.log(statements.join("\n"));
 console.error(
   `Since ${SINCE}: ${erased.length} erased, ${changed.length} passwords or states changed, ${stripped.length} with removed roles, ` +
     `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed, ` +
-    `${proven.length} addresses proven.`,
+    `${proven.length} addresses proven, ${refactored.length} with changed second factors.`,
 );

@@ -134,6 +134,20 @@ event_types! {
     CourseDeleted "course_deleted" change;
     /// An enrolment was ended by another user than its owner.
     EnrollmentEnded "enrollment_ended" change;
+    /// A user added a second factor: an authenticator app or a passkey, as the reason says.
+    FactorAdded "factor_added" change;
+    /// A user removed one.
+    FactorRemoved "factor_removed" change;
+    /// A user gave a passkey another name.
+    FactorRenamed "factor_renamed" change;
+    /// A user replaced the recovery codes.
+    RecoveryCodesReplaced "recovery_codes_replaced" change;
+    /// A user confirmed the second factors that a new password by mail had suspended.
+    FactorsConfirmed "factors_confirmed" change;
+    /// An administrator removed all second factors of the account.
+    FactorsReset "factors_reset" change;
+    /// The second factor was wrong, after the right password.
+    SecondFactorRefused "second_factor_refused" refusal;
     /// A user made an API key.
     ApiKeyCreated "api_key_created" change;
     /// A user withdrew an API key.
@@ -201,7 +215,8 @@ mod tests {
                       step_up_refused role_granted role_removed invitation_created invitation_withdrawn disabled enabled unlocked \
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \
-                      api_key_created api_key_withdrawn service_account_created service_account_changed \
+                      factor_added factor_removed factor_renamed recovery_codes_replaced factors_confirmed factors_reset \
+                      second_factor_refused api_key_created api_key_withdrawn service_account_created service_account_changed \
                       service_account_deleted service_account_key_created service_account_key_withdrawn service_network_used \
                       breaker_commanded access_refused signing_algorithm_changed signing_key_rotated \
                       signing_key_revoked signing_key_replaced";

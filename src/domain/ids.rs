@@ -111,6 +111,22 @@ integer_id! {
     InvitationId
 }
 
+integer_id! {
+    /// Primary key of the table `used_challenges`: of a WebAuthn challenge, or of a sign-in that waits for a second factor.
+    /// Random, like that of a session.
+    ChallengeId
+}
+
+integer_id! {
+    /// Primary key of the table `totp_secrets`.
+    TotpId
+}
+
+integer_id! {
+    /// Primary key of the table `passkeys`.
+    PasskeyId
+}
+
 /// Bits of a drawn id that are random, below those of its time.
 const RANDOM_BITS: u32 = 24;
 /// 2025-01-01T00:00:00Z, in seconds since the Unix epoch.
@@ -125,29 +141,19 @@ fn drawn(now: Timestamp, bytes: [u8; 8]) -> i64 {
     id.clamp(1, MAX_SAFE_INTEGER)
 }
 
-impl ApiKeyId {
-    /// Draws the id of a new key.
-    #[must_use]
-    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
-        Self(drawn(now, bytes))
-    }
+macro_rules! drawn_id {
+    ($($name:ident)+) => {$(
+        impl $name {
+            /// Draws the id of a new row.
+            #[must_use]
+            pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
+                Self(drawn(now, bytes))
+            }
+        }
+    )+};
 }
 
-impl ServiceAccountId {
-    /// Draws the id of a new account.
-    #[must_use]
-    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
-        Self(drawn(now, bytes))
-    }
-}
-
-impl InvitationId {
-    /// Draws the id of a new invitation.
-    #[must_use]
-    pub fn draw(now: Timestamp, bytes: [u8; 8]) -> Self {
-        Self(drawn(now, bytes))
-    }
-}
+drawn_id! { ApiKeyId ServiceAccountId InvitationId TotpId PasskeyId }
 
 impl EventId {
     /// Greater than every stored id: the cursor of the first page, newest event first.
@@ -167,7 +173,7 @@ macro_rules! random_id {
     )+};
 }
 
-random_id! { SessionId ProofId MailId }
+random_id! { SessionId ProofId MailId ChallengeId }
 
 /// Identifies one token: its `jti` claim (RFC 7519 §4.1.7), 128 random bits as 32 hex digits.
 /// It is not secret: only a signed token is accepted.

@@ -11,6 +11,8 @@ pub mod breaker;
 pub mod campus;
 pub mod display_name;
 pub mod event_keys;
+pub mod factor;
+pub mod fault;
 pub mod ids;
 pub mod keys;
 pub mod limits;

@@ -4,13 +4,15 @@
 //! No other module sets the status or the code of an error. `http` turns a [`Problem`] into the envelope;
 //! `openapi.yaml` lists the same codes, and a test compares the two.
 
-use std::borrow::Cow;
+pub use crate::domain::fault::{Fault, FaultKind, FaultLocation};
 
 /// An error code of the wire contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// E-mail address or password is wrong; the error does not say which.
     InvalidCredentials,
+    /// The first factor was right, and a second one is due.
+    MfaRequired,
     /// The operation needs a more recent sign-in than that of the token (RFC 9470).
     StepUpRequired,
     /// A correctly signed token past its `exp`.
@@ -43,8 +45,9 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidCredentials,
+        Self::MfaRequired,
         Self::StepUpRequired,
         Self::TokenExpired,
         Self::TokenInvalid,
@@ -65,6 +68,7 @@ impl Code {
     const fn row(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::InvalidCredentials => ("AUTH_INVALID_CREDENTIALS", 401, "Incorrect email or password"),
+            Self::MfaRequired => ("AUTH_MFA_REQUIRED", 401, "A second factor is required"),
             Self::StepUpRequired => ("AUTH_STEP_UP_REQUIRED", 401, "A more recent sign-in is required"),
             Self::TokenExpired => ("AUTH_TOKEN_EXPIRED", 401, "Token has expired"),
             Self::TokenInvalid => ("AUTH_TOKEN_INVALID", 401, "Could not validate credentials"),
@@ -101,108 +105,6 @@ impl Code {
     }
 }
 
-/// The part of the request that contains a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the values of `loc`")]
-pub enum FaultLocation {
-    Body,
-    Query,
-}
-
-impl FaultLocation {
-    /// The first element of `loc` in the response.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Body => "body",
-            Self::Query => "query",
-        }
-    }
-}
-
-/// One invalid part of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Body or query string.
-    pub place: FaultLocation,
-    /// The member or parameter at fault; `None` for the body as a whole.
-    pub member: Option<Cow<'static, str>>,
-    /// The machine-readable kind, `type` in the response.
-    pub kind: FaultKind,
-    /// The explanation for developers of the client.
-    pub message: String,
-}
-
-impl Fault {
-    /// A fault of one member of the body.
-    #[must_use]
-    pub fn of(member: &'static str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: FaultLocation::Body, member: Some(member.into()), kind, message: message.into() }
-    }
-
-    /// A fault of one parameter of the query string.
-    #[must_use]
-    pub fn of_query(parameter: impl Into<Cow<'static, str>>, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: FaultLocation::Query, member: Some(parameter.into()), kind, message: message.into() }
-    }
-
-    /// A fault of the body as a whole.
-    #[must_use]
-    pub fn of_body(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { place: FaultLocation::Body, member: None, kind, message: message.into() }
-    }
-}
-
-/// The kinds of faults, as clients read them in `type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A required member or parameter is absent.
-    Missing,
-    /// The body is not valid JSON.
-    JsonInvalid,
-    /// The value has the wrong JSON type.
-    TypeError,
-    /// The value has the right type but is not allowed.
-    ValueError,
-    /// The value is not an e-mail address.
-    Email,
-    /// Fewer characters than required.
-    StringTooShort,
-    /// More characters than allowed.
-    StringTooLong,
-    /// The password is a common one, or can be guessed from the account.
-    PasswordCommon,
-}
-
-impl FaultKind {
-    /// Every kind of fault, for the test of the contract.
-    pub const ALL: [Self; 8] = [
-        Self::Missing,
-        Self::JsonInvalid,
-        Self::TypeError,
-        Self::ValueError,
-        Self::Email,
-        Self::StringTooShort,
-        Self::StringTooLong,
-        Self::PasswordCommon,
-    ];
-
-    /// The value of `type` in the response.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::JsonInvalid => "json_invalid",
-            Self::TypeError => "type_error",
-            Self::ValueError => "value_error",
-            Self::Email => "value_error.email",
-            Self::StringTooShort => "string_too_short",
-            Self::StringTooLong => "string_too_long",
-            Self::PasswordCommon => "password_common",
-        }
-    }
-}
-
 /// An error response, before it becomes HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -214,25 +116,63 @@ pub struct Problem {
     pub faults: Vec<Fault>,
     /// `Retry-After` in seconds, for 429 and 503.
     pub retry_after_seconds: Option<u32>,
+    /// The stronger sign-in that the right of a role needs.
+    pub required: Option<&'static str>,
 }
 
 impl Problem {
     /// 422 with all the faults at once.
     #[must_use]
     pub const fn validation(faults: Vec<Fault>) -> Self {
-        Self { code: Code::Validation, message: None, faults, retry_after_seconds: None }
+        Self { code: Code::Validation, message: None, faults, retry_after_seconds: None, required: None }
     }
 
     /// 409 with a specific message.
     #[must_use]
     pub const fn conflict(message: &'static str) -> Self {
-        Self { code: Code::Conflict, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
+        Self {
+            code: Code::Conflict,
+            message: Some(message),
+            faults: Vec::new(),
+            retry_after_seconds: None,
+            required: None,
+        }
     }
 
     /// 403 with a specific message.
     #[must_use]
     pub const fn forbidden(message: &'static str) -> Self {
-        Self { code: Code::Forbidden, message: Some(message), faults: Vec::new(), retry_after_seconds: None }
+        Self {
+            code: Code::Forbidden,
+            message: Some(message),
+            faults: Vec::new(),
+            retry_after_seconds: None,
+            required: None,
+        }
+    }
+
+    /// 403 for a role whose rights need a session with more than one factor.
+    #[must_use]
+    pub const fn needs_mfa() -> Self {
+        Self {
+            code: Code::Forbidden,
+            message: Some("A sign-in with a second factor is required"),
+            faults: Vec::new(),
+            retry_after_seconds: None,
+            required: Some("mfa"),
+        }
+    }
+
+    /// 403 for the first second factor of an account whose roles need one: a mailed code is missing.
+    #[must_use]
+    pub const fn needs_mailed_code() -> Self {
+        Self {
+            code: Code::Forbidden,
+            message: Some("A code mailed to the address of the account is required"),
+            faults: Vec::new(),
+            retry_after_seconds: None,
+            required: Some("email_code"),
+        }
     }
 
     /// 503 with `Retry-After` in seconds.
@@ -243,6 +183,7 @@ impl Problem {
             message: None,
             faults: Vec::new(),
             retry_after_seconds: Some(retry_after_seconds),
+            required: None,
         }
     }
 
@@ -267,7 +208,7 @@ pub fn whole_seconds(millis: i64) -> u32 {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, message: None, faults: Vec::new(), retry_after_seconds: None }
+        Self { code, message: None, faults: Vec::new(), retry_after_seconds: None, required: None }
     }
 }
 
@@ -282,6 +223,7 @@ mod tests {
         let table: Vec<_> = Code::ALL.iter().map(|code| (code.as_str(), code.status())).collect();
         let contract = [
             ("AUTH_INVALID_CREDENTIALS", 401),
+            ("AUTH_MFA_REQUIRED", 401),
             ("AUTH_STEP_UP_REQUIRED", 401),
             ("AUTH_TOKEN_EXPIRED", 401),
             ("AUTH_TOKEN_INVALID", 401),

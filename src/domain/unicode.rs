@@ -30,6 +30,11 @@ pub(super) fn fold_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
+/// Removes the blanks and hyphens that people type between the groups of a code.
+pub(super) fn ungrouped(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, ' ' | '-')).collect()
+}
+
 /// Characters that leave no mark themselves: Unicode's `Default_Ignorable_Code_Point`, line separators, and controls of the
 /// direction and of annotations. With them, two texts can look the same.
 pub(super) const fn is_invisible(c: char) -> bool {

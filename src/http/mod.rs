@@ -7,6 +7,7 @@ mod account;
 mod authz;
 #[cfg(feature = "campus")]
 mod campus;
+mod factor;
 mod keys;
 mod kit;
 mod machine;
@@ -41,6 +42,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::factor::upkeep as factor_upkeep;
 use crate::service::keys::upkeep;
 use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::service::mail::outbox;
@@ -144,11 +146,13 @@ impl App {
         }
     }
 
-    /// One run of the Cron Trigger for mail. With wrong settings there is none, which the other trigger reports.
+    /// One run of the Cron Trigger of each minute: mails, and secrets under a new `SECRET_KEY`. With wrong settings there is none, which the other trigger reports.
     pub async fn send_mails(&self, ports: Ports) {
         let context = RequestContext::new(self.configuration.clone(), ports);
         if let Ok(configured) = Configured::within(&context) {
-            outbox::run(&configured.service()).await;
+            let ctx = configured.service();
+            outbox::run(&ctx).await;
+            factor_upkeep::run(&ctx).await;
         }
     }
 

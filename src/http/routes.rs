@@ -3,6 +3,9 @@
 //! The access rule holds for callers with a session. `+ Keys` behind it takes API keys of users, too, and `+ Service(Scope)`
 //! takes service accounts with that scope. The default is no.
 //!
+//! `+ Fresh` says that the operation needs a recent sign-in (`service::authz::step_up`), `+ FreshForSome` that it depends on
+//! the body or on the user concerned. A test holds every line to it.
+//!
 //! In brackets are the rate limit per client network and, for a route with a caller, the one per user; or `Unlimited`.
 //!
 //! `reads` names a plan: its statements run in the batch that reads the caller. A plan without a handler responds with
@@ -11,25 +14,23 @@
 //! The router is built from it, so no route lacks an access rule. A test compares it with `openapi.yaml`, line by line.
 
 use axum::Router;
-use axum::routing::MethodFilter;
 
 use crate::domain::authz::Permission;
-use crate::domain::authz::credential::Accepted;
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
-use crate::domain::limits::{RateLimit, UserLimit};
-use crate::domain::machine::scope::Scope;
 use crate::domain::problem::Code;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
+use crate::http::factor::sign_in as factor_sign_in;
+use crate::http::factor::{passkeys, totp};
 use crate::http::keys::operator as keys_operator;
 use crate::http::keys::{discovery, key_set};
-use crate::http::kit::access::{Rule, guarded};
-use crate::http::kit::operation::{Handler as _, Operation, fetching, responding};
+use crate::http::kit::access::guarded;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
+use crate::http::kit::table::routes;
 use crate::http::machine::{api_keys, oauth, service_accounts, service_keys};
 use crate::http::mail::{address, email, password};
 use crate::http::platform::{description, health, operator, pages};
@@ -39,35 +40,7 @@ use crate::http::tenant::{invitations, universities};
 
 pub use crate::http::kit::access::{Access, PathResource};
 pub use crate::http::kit::limits::Limits;
-
-/// One line of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// HTTP method, in upper case.
-    pub method: &'static str,
-    /// Path pattern, with `{id}` for parameters as in `OpenAPI`.
-    pub path: &'static str,
-    /// `operationId` in the API description.
-    pub operation_id: &'static str,
-    /// Access rule, enforced before the handler runs.
-    pub access: Access,
-    /// The credentials that the route takes: those of sessions, and others only where the line says so.
-    pub accepted: Accepted,
-    /// Rate limits per client network and per user.
-    pub limits: Limits,
-}
-
-macro_rules! limits {
-    (Unlimited) => {
-        Limits::Unlimited
-    };
-    ($network:ident) => {
-        Limits::PerNetwork(RateLimit::$network)
-    };
-    ($network:ident, $user:ident) => {
-        Limits::PerUser(RateLimit::$network, UserLimit::$user)
-    };
-}
+pub use crate::http::kit::table::{Freshness, Route};
 
 macro_rules! access {
     (Permit(Campus::$permission:ident on $resource:ident)) => {
@@ -81,65 +54,14 @@ macro_rules! access {
     };
 }
 
-/// `+ Keys` and `+ Service(Scope)` behind the access rule. Without them a route takes sessions only.
-macro_rules! accepted {
-    () => {
-        Accepted::SESSIONS
-    };
-    (+ Keys $($rest:tt)*) => {
-        accepted!($($rest)*).and_keys()
-    };
-    (+ Service($scope:ident) $($rest:tt)*) => {
-        accepted!($($rest)*).and_service(Scope::$scope)
-    };
-}
-
-macro_rules! operation {
-    (=> $handler:path) => {
-        Operation::acts(None, |parts| $handler.start(parts))
-    };
-    (reads $plan:path) => {
-        Operation::reads(|parts| responding(parts, $plan))
-    };
-    (reads $plan:path => $handler:path) => {
-        Operation::acts(Some(|parts| fetching(parts, $plan)), |parts| $handler.start(parts))
-    };
-}
-
-macro_rules! routes {
-    ($(
-        $(#[$attribute:meta])?
-        $method:ident $path:literal $operation_id:ident
-        $access:ident $(($($permission:ident)::+ on $resource:ident))? $(+ $taken:ident $(($scope:ident))?)*
-        [$network:ident $(, $user:ident)?]
-        $(reads $plan:path)? $(=> $handler:path)?;
-    )*) => {
-        /// Every route of the service.
-        pub const ROUTES: &[Route] = &[$($(#[$attribute])? Route {
-            method: stringify!($method),
-            path: $path,
-            operation_id: stringify!($operation_id),
-            access: access!($access $(($($permission)::+ on $resource))?),
-            accepted: accepted!($(+ $taken $(($scope))?)*),
-            limits: limits!($network $(, $user)?),
-        }),*];
-
-        /// The lines, as the router takes them.
-        const TABLE: &[(&str, Rule, MethodFilter, Operation)] = &[$($(#[$attribute])? {
-            const RULE: Rule = Rule {
-                access: access!($access $(($($permission)::+ on $resource))?),
-                accepted: accepted!($(+ $taken $(($scope))?)*),
-                limits: limits!($network $(, $user)?),
-            };
-            const _: () = assert!(RULE.is_limited() && RULE.is_coherent(), "{}", $path);
-            ($path, RULE, MethodFilter::$method, operation!($(reads $plan)? $(=> $handler)?))
-        }),*];
-    };
-}
-
 routes! {
     POST   "/auth/register"      register        Public [Register]          => auth::register;
     POST   "/auth/login"         login           Public [Login]             => auth::login;
+    POST   "/auth/mfa"           completeSignIn  Public [Login]             => factor_sign_in::complete_sign_in;
+    POST   "/auth/passkey/options" startPasskeySignIn Public [PublicRead]   => factor_sign_in::passkey_options;
+    POST   "/auth/passkey"       signInWithPasskey Public [Login]           => factor_sign_in::passkey;
+    POST   "/auth/step-up"       stepUp
+        User   [Login, Password]                 reads factor_sign_in::rows => factor_sign_in::step_up;
     POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
     POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
     POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
@@ -156,19 +78,43 @@ routes! {
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
-    DELETE "/users/me"           deleteAccount   User   [Login, Password]   reads users::credentials => users::delete;
-    POST   "/users/me/delete"    deleteAccountByPost User [Login, Password] reads users::credentials => users::delete;
+    DELETE "/users/me"           deleteAccount   User + Fresh [Login, Password]
+            reads users::own_account => users::delete;
+    POST   "/users/me/delete"    deleteAccountByPost User + Fresh [Login, Password]
+            reads users::own_account => users::delete;
     PUT    "/users/me/password"  changePassword
-        User   [Login, Password]                                            reads users::credentials => users::change_password;
+        User + Fresh [Login, Password] reads users::own_account => users::change_password;
     PUT    "/users/me/email"     changeEmail
-        User   [Login, Password]                 reads api_keys::step_up => address::change;
-    GET    "/users/me/export"    exportData      User   [Account, Change]   reads export::export;
+        User + Fresh [Login, Password] reads api_keys::step_up => address::change;
+    GET    "/users/me/export"    exportData      User + Fresh [Account, Change]
+            reads export::own_account => export::export;
 
     GET    "/users/me/api-keys"  listApiKeys     User   [Read, Read]        reads api_keys::list;
     POST   "/users/me/api-keys"  createApiKey
-        User   [Login, Password]                 reads api_keys::step_up => api_keys::create;
+        User + Fresh [Login, Password] reads api_keys::step_up => api_keys::create;
     DELETE "/users/me/api-keys/{key_id}" withdrawApiKey
-        User   [Login, Password]                 reads api_keys::step_up => api_keys::withdraw;
+        User + Fresh [Login, Password] reads api_keys::step_up => api_keys::withdraw;
+
+    GET    "/users/me/mfa"       getFactors      User   [Read, Read]        reads totp::list;
+    POST   "/users/me/mfa/email-code" requestEnrolmentCode User [Register, Change] => totp::mail_code;
+    POST   "/users/me/mfa/totp"  enrolTotp
+        User + Fresh [Login, Password] reads api_keys::step_up => totp::enrol;
+    POST   "/users/me/mfa/totp/confirm" confirmTotp
+        User   [Login, Password]                 reads totp::pending => totp::confirm;
+    DELETE "/users/me/mfa/totp"  removeTotp
+        User + Fresh [Login, Password] reads api_keys::step_up => totp::remove;
+    POST   "/users/me/mfa/recovery-codes" replaceRecoveryCodes
+        User + Fresh [Login, Password] reads api_keys::step_up => totp::replace_codes;
+    POST   "/users/me/factors/confirm" confirmFactors
+        User + Fresh [Login, Password] reads api_keys::step_up => totp::confirm_suspended;
+    GET    "/users/me/passkeys"  listPasskeys    User   [Read, Read]        reads passkeys::list;
+    POST   "/users/me/passkeys/options" startPasskeyRegistration
+        User + Fresh [Login, Password] reads api_keys::step_up => passkeys::options;
+    POST   "/users/me/passkeys"  registerPasskey
+        User + Fresh [Login, Password] reads api_keys::step_up => passkeys::register;
+    PATCH  "/users/me/passkeys/{passkey_id}" renamePasskey User [Account, Change] => passkeys::rename;
+    DELETE "/users/me/passkeys/{passkey_id}" removePasskey
+        User + Fresh [Login, Password] reads api_keys::step_up => passkeys::remove;
 
     GET    "/universities"       listUniversities  User + Keys [Read, Read] reads universities::list;
     POST   "/universities"       createUniversity
@@ -189,9 +135,10 @@ routes! {
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
     GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) + Keys [Read, Read] reads roles::list;
     POST   "/universities/{id}/roles" grantRole
-        Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::step_up => roles::grant;
+        Permit(ViewUniversity on University) + FreshForSome [ChangeRoles, Change]
+            reads roles::step_up => roles::grant;
     DELETE "/universities/{id}/roles/{grant_id}" removeRole
-        Permit(ViewUniversity on University) [ChangeRoles, Change] reads roles::find => roles::remove;
+        Permit(ViewUniversity on University) + FreshForSome [ChangeRoles, Change] reads roles::find => roles::remove;
 
     GET    "/universities/{id}/invitations" listInvitations
         Permit(ViewUniversity on University) [Read, Read] reads invitations::list;
@@ -233,15 +180,18 @@ routes! {
     GET    "/admin/users/{id}"   adminGetUser
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::user;
     PATCH  "/admin/users/{id}"   adminUpdateUser
-        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::change;
+        Permit(Administer on Platform) + FreshForSome [Login, AdminChange] reads admin::step_up => admin::change;
     DELETE "/admin/users/{id}"   adminDeleteUser
-        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::delete;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange] reads admin::step_up => admin::delete;
     POST   "/admin/users/{id}/logout"   adminEndSessions
-        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => admin::end_sessions;
+        Permit(Administer on Platform) + FreshForSome [Login, AdminChange]
+            reads admin::step_up => admin::end_sessions;
     POST   "/admin/users/{id}/unlock"   adminUnlockUser
         Permit(Administer on Platform) [Change, AdminChange] => admin::unlock;
     POST   "/admin/users/{id}/password-reset" adminResetPassword
-        Permit(Administer on Platform) [Login, AdminChange] reads admin::step_up => password::hand_over;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange] reads admin::step_up => password::hand_over;
+    DELETE "/admin/users/{id}/mfa"      adminResetFactors
+        Permit(Administer on Platform) + Fresh [Login, AdminChange] reads admin::step_up => totp::reset;
     GET    "/admin/users/{id}/sessions" adminListSessions
         Permit(Administer on Platform) [Read, AdminRead] reads admin::sessions;
     GET    "/admin/audit-events" adminListEvents
@@ -250,19 +200,24 @@ routes! {
     GET    "/admin/service-accounts" adminListServiceAccounts
         Permit(Administer on Platform) [Read, AdminRead] reads service_accounts::list;
     POST   "/admin/service-accounts" adminCreateServiceAccount
-        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::create;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange]
+            reads service_accounts::step_up => service_accounts::create;
     GET    "/admin/service-accounts/{id}" adminGetServiceAccount
         Permit(Administer on Platform) [Read, AdminRead] reads service_accounts::find;
     PATCH  "/admin/service-accounts/{id}" adminUpdateServiceAccount
-        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::update;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange]
+            reads service_accounts::step_up => service_accounts::update;
     DELETE "/admin/service-accounts/{id}" adminDeleteServiceAccount
-        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_accounts::delete;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange]
+            reads service_accounts::step_up => service_accounts::delete;
     GET    "/admin/service-accounts/{id}/keys" adminListServiceKeys
         Permit(Administer on Platform) [Read, AdminRead] reads service_keys::list;
     POST   "/admin/service-accounts/{id}/keys" adminCreateServiceKey
-        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::create;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange]
+            reads service_accounts::step_up => service_keys::create;
     DELETE "/admin/service-accounts/{id}/keys/{key_id}" adminWithdrawServiceKey
-        Permit(Administer on Platform) [Login, AdminChange] reads service_accounts::step_up => service_keys::withdraw;
+        Permit(Administer on Platform) + Fresh [Login, AdminChange]
+            reads service_accounts::step_up => service_keys::withdraw;
 
     POST   "/oauth/token"        issueToken      Public [Service]             => oauth::token;
     POST   "/oauth/introspect"   introspect      Client + Service(Introspect) [Service, Service] => oauth::introspect;
@@ -276,6 +231,7 @@ routes! {
     POST   "/operator/signing-keys"    changeSigningKeys Operator [Change] => keys_operator::command;
     GET    "/.well-known/jwks.json"    getKeySet       Public [PublicRead]    => key_set::key_set;
     GET    "/.well-known/oauth-authorization-server" getMetadata Public [Unlimited] => discovery::metadata;
+    GET    "/.well-known/webauthn"     getRelatedOrigins Public [Unlimited]  => passkeys::related_origins;
     GET    "/openapi.json"       getOpenapiJson  Public [Unlimited]           => description::json;
     GET    "/openapi.yaml"       getOpenapiYaml  Public [Unlimited]           => description::yaml;
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::factor::demand::FactorDemand;
 use crate::domain::ids::{SessionId, TokenId};
 use crate::domain::limits::storage::{Growth, StorageState};
 use crate::domain::limits::throttle::HashKey;
@@ -148,6 +149,9 @@ pub enum Error {
     /// An error that only the OAuth endpoints have.
     #[error("{}", .0.as_str())]
     OAuth(OAuthError),
+    /// The act needs a more recent or a stronger sign-in.
+    #[error("AUTH_STEP_UP_REQUIRED")]
+    StepUpRequired(Box<FactorDemand>),
     /// A token could not be written.
     #[error("signing: {0}")]
     Signing(#[from] jwt_compact::CreationError),

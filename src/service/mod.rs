@@ -8,6 +8,7 @@ pub mod authz;
 #[cfg(feature = "campus")]
 pub mod campus;
 mod context;
+pub mod factor;
 pub mod keys;
 pub mod machine;
 pub mod mail;

@@ -4,10 +4,11 @@ const { subtle } = crypto;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** How WebCrypto names the algorithms of tokens: for a key, and for a signature. */
+/** How WebCrypto names the algorithms of tokens and passkeys: for a key, and for a signature. */
 const ALGORITHMS = {
   EdDSA: [{ name: "Ed25519" }, { name: "Ed25519" }],
   ES256: [{ name: "ECDSA", namedCurve: "P-256" }, { name: "ECDSA", hash: "SHA-256" }],
+  RS256: [{ name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }, { name: "RSASSA-PKCS1-v1_5" }],
 };
 
 /** Imported keys by their text. There are a few keys at a time. */
@@ -60,6 +61,17 @@ export const cryptography = {
     }
     const publicKey = await importedKey(algorithm, key, "verify");
     return String(await subtle.verify(ALGORITHMS[algorithm][1], publicKey, bytes, encoder.encode(text)));
+  },
+
+  /** The key of a passkey is used once in minutes, so it is not kept. RSA signatures are as long as the key. */
+  async verifyAssertion(_, [algorithm, key, message, signature]) {
+    const [forKey, forSignature] = ALGORITHMS[algorithm];
+    const publicKey = await subtle.importKey("jwk", JSON.parse(key), forKey, false, ["verify"]);
+    const bytes = bytesOf(signature);
+    if (algorithm !== "RS256" && bytes?.length !== SIGNATURE_BYTES) {
+      return "false";
+    }
+    return String(await subtle.verify(forSignature, publicKey, bytes, bytesOf(message)));
   },
 
   async encrypt(_, [secret, purpose, row, text]) {

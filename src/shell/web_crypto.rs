@@ -1,7 +1,9 @@
 //! Signatures and encryption by the runtime's `WebCrypto`. web-crypto.mjs keeps imported keys.
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Serialize;
 
+use crate::domain::factor::webauthn::CredentialKey;
 use crate::domain::keys::Algorithm;
 use crate::domain::keys::ring::PrivateKey;
 use crate::domain::secret::Secret;
@@ -33,6 +35,19 @@ impl Signatures for WebCrypto {
         Box::pin(async move {
             let verified = done("verify", &(algorithm.as_str(), public_key, text, signature)).await?;
             Ok(verified == "true")
+        })
+    }
+
+    fn verify_assertion<'a>(
+        &'a self,
+        key: &'a CredentialKey,
+        message: &'a [u8],
+        signature: &'a [u8],
+    ) -> PortFuture<'a, Result<bool, CryptoError>> {
+        Box::pin(async move {
+            let [message, signature] = [message, signature].map(Base64UrlUnpadded::encode_string);
+            let given = (key.algorithm.as_str(), &key.jwk, &message, &signature);
+            Ok(done("verifyAssertion", &given).await? == "true")
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod campus;
+pub mod factor;
 pub mod keys;
 pub mod machine;
 pub mod mail;

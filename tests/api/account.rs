@@ -144,9 +144,35 @@ async fn a_wrong_password_deletes_nothing() {
     let tokens = service.register(EMAIL).await;
     let wrong = json!({"password": "wrong"});
     service.call("DELETE", "/users/me", &tokens.access, Some(&wrong)).await.expect(401);
-    service.call("DELETE", "/users/me", &tokens.access, Some(&json!({}))).await.expect(422);
-    service.call("DELETE", "/users/me", &tokens.access, None).await.expect(415);
+    // Without a password the sign-in must be a recent one.
+    service.advance(601);
+    for body in [Some(json!({})), Some(json!({"password": null})), None] {
+        let refused = service.call("DELETE", "/users/me", &tokens.access, body.as_ref()).await;
+        refused.expect_error(401, "AUTH_STEP_UP_REQUIRED");
+    }
     service.me(&tokens.access).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_recent_sign_in_stands_for_the_password() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    service.advance(600);
+    service.call("DELETE", "/users/me", &tokens.access, None).await.expect(204);
+    service.login(EMAIL, PASSWORD).await.expect(401);
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_sets_one_with_a_recent_sign_in() {
+    let service = Service::new();
+    let tokens = service.register(EMAIL).await;
+    let body = json!({"new_password": "another correct horse"});
+    let refused = service.call("PUT", "/users/me/password", &tokens.access, Some(&body)).await.expect(422);
+    assert_eq!(refused.faults(), [("current_password".to_owned(), "missing".to_owned())]);
+    service.db.execute("UPDATE users SET has_password = 0");
+    service.call("PUT", "/users/me/password", &tokens.access, Some(&body)).await.expect(200);
+    service.login(EMAIL, "another correct horse").await.expect(200);
+    assert_eq!(service.db.one::<i64>("SELECT has_password FROM users"), 1);
 }
 
 #[tokio::test]
@@ -156,7 +182,7 @@ async fn an_export_holds_the_stored_data_and_no_secret() {
     service.register("eve@example.com").await;
     service.login(EMAIL, "wrong").await.expect(401);
     let reply = service.get_as("/users/me/export", &tokens.access).await.expect(200);
-    assert_eq!(service.last_d1_calls(), 1);
+    assert_eq!(service.last_d1_calls(), 2);
     assert_eq!(reply.body["user"], service.me(&tokens.access).await.body);
     assert_eq!(reply.body["sessions"].as_array().unwrap().len(), 1);
     let events = reply.body["audit_events"].as_array().unwrap();

@@ -32,6 +32,7 @@ async fn a_fresh_database_has_nothing_to_clean_up() {
     let removed = run(&service).await;
     let tables = [
         "sessions",
+        "used_challenges",
         "email_proofs",
         "mails",
         "audit_events",

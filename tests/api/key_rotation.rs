@@ -8,7 +8,7 @@ use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
-use edge_auth::domain::session::method::SignInMethod;
+use edge_auth::domain::session::methods::AuthMethods;
 use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
@@ -142,7 +142,7 @@ async fn after_a_leak_nothing_that_the_old_key_signs_is_accepted() {
         issued_at: START,
         expires_at: START.plus_seconds(900),
         auth_time: Some(START),
-        method: SignInMethod::Password,
+        methods: AuthMethods::PASSWORD,
     };
     let thief = TokenAuthority::new(&SecretKeys::only(Secret::new(A)), Issuers::only("edge-auth"), "edge-auth");
     let [access, refresh] =

@@ -14,6 +14,7 @@ mod api_key_ends;
 mod api_keys;
 mod attribution;
 mod audit;
+mod authenticator;
 mod authz;
 #[cfg(feature = "campus")]
 mod authz_courses;
@@ -31,6 +32,10 @@ mod crowds;
 mod discovery;
 mod every_statement;
 mod every_statement_requests;
+mod factor_devices;
+mod factor_guesses;
+mod factor_sign_in;
+mod factor_totp;
 mod failures;
 mod full_database;
 mod introspection;

@@ -6,7 +6,7 @@ use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
-use edge_auth::domain::session::method::SignInMethod;
+use edge_auth::domain::session::methods::AuthMethods;
 use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 
 use crate::support::sqlite::{Sqlite, migrations};
@@ -28,7 +28,7 @@ fn signed(session: i64, letter: char) -> String {
         issued_at: START,
         expires_at: START.plus_seconds(86_400),
         auth_time: None,
-        method: SignInMethod::Password,
+        methods: AuthMethods::PASSWORD,
     };
     let authority =
         TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");

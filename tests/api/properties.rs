@@ -10,7 +10,7 @@ use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
-use edge_auth::domain::session::method::SignInMethod;
+use edge_auth::domain::session::methods::AuthMethods;
 use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use edge_auth::domain::time::Timestamp;
 use proptest::prelude::*;
@@ -51,7 +51,7 @@ proptest! {
             issued_at: now,
             expires_at: now.plus_seconds(life),
             auth_time: None,
-            method: SignInMethod::Password,
+            methods: AuthMethods::PASSWORD,
         };
         let text = authority().sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned();
         prop_assert_eq!(authority().verify(TokenKind::Refresh, &text, now), Ok(claims));

@@ -6,7 +6,7 @@ use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
-use edge_auth::domain::session::method::SignInMethod;
+use edge_auth::domain::session::methods::AuthMethods;
 use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn a_change_of_the_algorithm_signs_no_one_out_and_ends_the_former_secret()
             issued_at,
             expires_at: START.plus_seconds(86_400),
             auth_time: None,
-            method: SignInMethod::Password,
+            methods: AuthMethods::PASSWORD,
         };
         thief.sign(TokenKind::Access, &claims).unwrap().expose().to_owned()
     };

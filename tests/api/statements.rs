@@ -13,7 +13,7 @@ use edge_auth::store::password::{credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, invitations, inviting, universities};
-use edge_auth::store::{audit, keys, session};
+use edge_auth::store::{audit, factor, keys, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -45,6 +45,18 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("campus/owned", owned::STATEMENTS),
     #[cfg(feature = "campus")]
     ("campus/resources", campus_resources::STATEMENTS),
+    ("factor/challenges", factor::challenges::STATEMENTS),
+    ("factor/changes", factor::changes::STATEMENTS),
+    ("factor/due", factor::due::STATEMENTS),
+    ("factor/passkeys", factor::passkeys::STATEMENTS),
+    ("factor/recovery_codes", factor::recovery_codes::STATEMENTS),
+    ("factor/removal", factor::removal::STATEMENTS),
+    ("factor/review", factor::review::STATEMENTS),
+    ("factor/sign_in", factor::sign_in::STATEMENTS),
+    ("factor/state", factor::state::STATEMENTS),
+    ("factor/step_up", factor::step_up::STATEMENTS),
+    ("factor/totp", factor::totp::STATEMENTS),
+    ("factor/usage", factor::usage::STATEMENTS),
     ("grants", grants::STATEMENTS),
     ("keys", keys::STATEMENTS),
     ("machine/networks", networks::STATEMENTS),

@@ -6,7 +6,7 @@ use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
-use edge_auth::domain::session::method::SignInMethod;
+use edge_auth::domain::session::methods::AuthMethods;
 use edge_auth::domain::session::token::{TokenClaims, TokenKind};
 use serde_json::{Value, json};
 
@@ -238,7 +238,7 @@ async fn a_token_of_a_version_before_counts_as_old() {
         issued_at: clock(),
         expires_at: clock().plus_seconds(900),
         auth_time: None,
-        method: SignInMethod::Password,
+        methods: AuthMethods::PASSWORD,
     };
     let authority =
         TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");

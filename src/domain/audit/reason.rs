@@ -36,11 +36,19 @@ pub enum Reason {
     MailedCode,
     /// The address of the registration is not proven yet.
     NotVerified,
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code stood for the app.
+    RecoveryCode,
+    /// A passkey, alone or as second factor.
+    Passkey,
+    /// The challenge was answered before, or has had too many wrong answers.
+    Answered,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -56,6 +64,10 @@ impl Reason {
         Self::Service,
         Self::MailedCode,
         Self::NotVerified,
+        Self::Totp,
+        Self::RecoveryCode,
+        Self::Passkey,
+        Self::Answered,
     ];
 
     /// The name, as stored and shown.
@@ -77,6 +89,10 @@ impl Reason {
             Self::Service => "service",
             Self::MailedCode => "mailed_code",
             Self::NotVerified => "not_verified",
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+            Self::Passkey => "passkey",
+            Self::Answered => "answered",
         }
     }
 }

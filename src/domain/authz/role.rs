@@ -65,3 +65,9 @@ pub enum Reach {
     /// Platform-wide, without a university.
     Platform,
 }
+/// Roles as a text in which a statement looks for `'"' || role || '"'`.
+#[must_use]
+pub fn names_text(roles: &[Role]) -> String {
+    let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
+    format!("[{}]", names.join(","))
+}

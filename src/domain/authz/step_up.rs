@@ -1,13 +1,11 @@
-//! Step-up: administration that cannot be undone needs a recent sign-in (RFC 9470), or the password beside the token. So a
-//! stolen token of an administrator is good for it during ten minutes at most.
+//! Step-up: acts that cannot be undone, or that give lasting access, need a recent sign-in (RFC 9470). So a stolen token is
+//! good for them during ten minutes at most. Without a second factor, the password beside the token does as well.
 
 use crate::domain::authz::role::Role;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// Seconds for which a sign-in is recent: `max_age` of the challenge and of its details.
 pub const MAX_AGE_SECONDS: i64 = 10 * MINUTE;
-/// The ways to step up, for the details of the refusal.
-pub const METHODS: [&str; 1] = ["password"];
 
 /// Is this sign-in recent? Tokens of versions before `auth_time` have none.
 #[must_use]
@@ -29,6 +27,9 @@ pub enum Act {
     ChangeApiKeys,
     ChangeServiceAccounts,
     ChangeAddress,
+    ChangeFactors,
+    ResetFactors,
+    ExportData,
 }
 
 impl Act {
@@ -42,7 +43,10 @@ impl Act {
             | Self::ResetPassword
             | Self::ChangeApiKeys
             | Self::ChangeServiceAccounts
-            | Self::ChangeAddress => true,
+            | Self::ChangeAddress
+            | Self::ChangeFactors
+            | Self::ResetFactors
+            | Self::ExportData => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),
@@ -71,9 +75,18 @@ mod tests {
     #[test]
     fn only_acts_against_administrators_and_for_the_platform_are_irreversible() {
         for of_administrator in [false, true] {
-            for act in
-                [Act::EraseUser, Act::VerifyAddress, Act::ChangeApiKeys, Act::ChangeServiceAccounts, Act::ChangeAddress]
-            {
+            let always = [
+                Act::EraseUser,
+                Act::VerifyAddress,
+                Act::ResetPassword,
+                Act::ChangeApiKeys,
+                Act::ChangeServiceAccounts,
+                Act::ChangeAddress,
+                Act::ChangeFactors,
+                Act::ResetFactors,
+                Act::ExportData,
+            ];
+            for act in always {
                 assert!(act.is_irreversible(of_administrator), "{act:?}");
             }
             assert_eq!(Act::DisableUser.is_irreversible(of_administrator), of_administrator);

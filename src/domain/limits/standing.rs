@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::limits::throttle::{
-    FREE_FAILURES, HashKey, KNOWN_FOR_MS, MAX_FAILURES, MAX_KNOWN, Scope, reauthentication_key,
+    FREE_FAILURES, HashKey, KNOWN_FOR_MS, MAX_FAILURES, MAX_KNOWN, Scope, reauthentication_key, second_factor_key,
 };
 use crate::domain::time::Timestamp;
 
@@ -55,6 +55,8 @@ pub struct Client<'a> {
 pub enum Kind {
     /// Passwords that a signed-in user is asked for again.
     Reauthentication,
+    /// Second factors after a right password.
+    SecondFactor,
     /// A known network. That of the registration has a row only after a failure or another sign-in.
     Network,
     /// A known device; its first failure adds its row, or replaces another one.
@@ -82,6 +84,20 @@ impl Counter {
     pub fn of_reauthentication(user_id: UserId) -> Self {
         let key = reauthentication_key(user_id);
         Self { scope: Scope::User(user_id), kind: Kind::Reauthentication, key, tag: None }
+    }
+
+    /// The counter of second factors after a right password.
+    #[must_use]
+    pub fn of_second_factor(user_id: UserId) -> Self {
+        let key = second_factor_key(user_id);
+        Self { scope: Scope::User(user_id), kind: Kind::SecondFactor, key, tag: None }
+    }
+
+    /// The counter of a device that signed in before.
+    #[must_use]
+    pub fn of_device(user_id: UserId, key: &HashKey, network: &str, device: &TokenId) -> Self {
+        let scope = Scope::User(user_id);
+        Self { scope, kind: Kind::Device, key: scope.slot(key, network), tag: Some(device_tag(device)) }
     }
 
     /// The counter of a network from which the owner signs in without a password.

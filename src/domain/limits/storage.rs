@@ -58,6 +58,7 @@ pub enum Growth {
     ApiKey,
     ServiceAccount,
     Mail,
+    Factor,
 }
 
 impl Growth {
@@ -70,6 +71,7 @@ impl Growth {
             Self::ApiKey => "api key",
             Self::ServiceAccount => "service account",
             Self::Mail => "mail",
+            Self::Factor => "second factor",
         }
     }
 }

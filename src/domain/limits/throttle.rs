@@ -142,6 +142,13 @@ pub fn reauthentication_key(user_id: UserId) -> String {
     format!("{}reauthentication", Scope::User(user_id).prefix())
 }
 
+/// The counter of second factors after a right password. Counted apart, so that waits after wrong codes begin only for
+/// clients that know the password, and only for codes of authenticator apps.
+#[must_use]
+pub fn second_factor_key(user_id: UserId) -> String {
+    format!("{}second-factor", Scope::User(user_id).prefix())
+}
+
 fn range(prefix: String) -> (String, String) {
     let end = prefix.strip_suffix('/').map(|stem| format!("{stem}0")).unwrap_or_default();
     (prefix, end)

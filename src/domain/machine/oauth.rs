@@ -75,6 +75,7 @@ impl From<Code> for OAuthError {
     fn from(code: Code) -> Self {
         match code {
             Code::InvalidCredentials
+            | Code::MfaRequired
             | Code::StepUpRequired
             | Code::TokenExpired
             | Code::TokenInvalid

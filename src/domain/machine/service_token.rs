@@ -110,7 +110,7 @@ mod tests {
     use crate::domain::machine::scope::Scope;
     use crate::domain::secret_keys::SecretKeys;
     use crate::domain::session::authority::Issuers;
-    use crate::domain::session::method::SignInMethod;
+    use crate::domain::session::methods::AuthMethods;
     use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -147,7 +147,7 @@ mod tests {
                 issued_at: NOW,
                 expires_at: NOW.plus_seconds(900),
                 auth_time: Some(NOW),
-                method: SignInMethod::Password,
+                methods: AuthMethods::PASSWORD,
             };
             let user = authority.sign(kind, &user).unwrap();
             assert_eq!(authority.service_claims(&authority.parse(user.expose()).unwrap(), None, NOW), None);

@@ -54,28 +54,21 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
                 "You did not ask for it? Then do nothing: the account keeps the address that it has.",
             ),
         ),
-        Letter::AddressTaken { reset_page } => Message::of(
-            format!("Your address for {app_name}"),
-            &[
-                Paragraph(format!(
-                    "Another account at {app_name} was to get this address. Your account has it already, so nothing was changed."
-                )),
-                Paragraph(
-                    "Was it you? Then sign in with this address. You forgot the password? Choose a new one here:"
-                        .to_owned(),
-                ),
-                Link(reset_page.expose().to_owned()),
-                Paragraph("You did not ask for it? Then do nothing.".to_owned()),
-            ],
-        ),
+        Letter::AddressTaken { reset_page } => of_taken_address(reset_page, app_name),
         Letter::EmailChanged { at, link } => of_changed_address(*at, link, app_name),
-        Letter::SignIn { code } => Message::of(
+        Letter::SignIn { code } => of_code(
             format!("Your sign-in code for {app_name}"),
-            &[
-                Paragraph(format!("Enter this code to sign in to {app_name}. It is valid for 10 minutes, and once:")),
-                Code(code.expose().to_owned()),
-                Paragraph("You did not ask for it? Then do nothing, and give the code to no one.".to_owned()),
-            ],
+            format!("Enter this code to sign in to {app_name}. It is valid for 10 minutes, and once:"),
+            code,
+            "You did not ask for it? Then do nothing, and give the code to no one.",
+        ),
+        Letter::Enrol { code } => of_code(
+            format!("Your code for a second factor at {app_name}"),
+            format!(
+                "Enter this code to add the first second factor to your account at {app_name}. It is valid for 10 minutes:"
+            ),
+            code,
+            "You did not ask for it? Then your password may be known to others: change it, and give the code to no one.",
         ),
         Letter::Register(proofs) => Message::of(
             format!("Confirm your address for {app_name}"),
@@ -103,6 +96,27 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
         ),
         Letter::Invitation { role, university, link } => of_invitation(role, university, link, app_name),
     }
+}
+
+fn of_taken_address(reset_page: &Secret, app_name: &str) -> Message {
+    Message::of(
+        format!("Your address for {app_name}"),
+        &[
+            Paragraph(format!(
+                "Another account at {app_name} was to get this address. Your account has it already, so nothing was changed."
+            )),
+            Paragraph(
+                "Was it you? Then sign in with this address. You forgot the password? Choose a new one here:"
+                    .to_owned(),
+            ),
+            Link(reset_page.expose().to_owned()),
+            Paragraph("You did not ask for it? Then do nothing.".to_owned()),
+        ],
+    )
+}
+
+fn of_code(subject: String, opening: String, code: &Secret, closing: &str) -> Message {
+    Message::of(subject, &[Paragraph(opening), Code(code.expose().to_owned()), Paragraph(closing.to_owned())])
 }
 
 fn of_changed_address(at: Timestamp, link: &Secret, app_name: &str) -> Message {
@@ -175,6 +189,14 @@ const fn subject_and_event(notice: Notice) -> (&'static str, &'static str) {
         Notice::ApiKeysChanged => (
             "The API keys of your account at {app}",
             "An API key of your account at {app} was made or withdrawn on {at}.",
+        ),
+        Notice::FactorsChanged => (
+            "The second factors of your account at {app}",
+            "The second factors of your account at {app} were changed on {at}: an authenticator app, a passkey or the recovery codes.",
+        ),
+        Notice::SecondFactorRefused => (
+            "Your password for {app} may be known to others",
+            "Someone entered the right password of your account at {app}, and five wrong second factors, the last one on {at}.",
         ),
     }
 }

@@ -118,7 +118,13 @@ Was it you? Then there is nothing to do. If not, end all sessions and choose a n
 https://login.example.com/not-me#token=1.ab
 ";
     assert_eq!(message.text, text);
-    for notice in [Notice::PasswordChanged, Notice::ReuseDetected, Notice::ApiKeysChanged] {
+    for notice in [
+        Notice::PasswordChanged,
+        Notice::ReuseDetected,
+        Notice::ApiKeysChanged,
+        Notice::FactorsChanged,
+        Notice::SecondFactorRefused,
+    ] {
         let Message { subject, text, html } = letter(notice);
         assert!(subject.contains("Example") && text.contains("2026-11-20 at 20:56 UTC"), "{text}");
         assert!(text.contains(link.expose()) && !format!("{subject}{text}{html}").contains('{'), "{text}");

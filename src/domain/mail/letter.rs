@@ -30,6 +30,10 @@ pub enum Kind {
     ReuseDetected,
     /// Tells that an API key was made or withdrawn.
     ApiKeysChanged,
+    /// Tells that a second factor was added or removed, or the recovery codes replaced.
+    FactorsChanged,
+    /// Tells that the second factor was wrong five times after the right password.
+    SecondFactorRefused,
     /// Tells the address of an account that the account was erased.
     AccountErased,
     /// Lets the owner of an account sign in.
@@ -38,11 +42,13 @@ pub enum Kind {
     Register,
     /// Tells the owner of an account that its address was registered again.
     Registered,
+    /// Lets the owner of an account enrol the first second factor.
+    Enrol,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
@@ -53,10 +59,13 @@ impl Kind {
         Self::SignedIn,
         Self::ReuseDetected,
         Self::ApiKeysChanged,
+        Self::FactorsChanged,
+        Self::SecondFactorRefused,
         Self::AccountErased,
         Self::SignIn,
         Self::Register,
         Self::Registered,
+        Self::Enrol,
     ];
 
     /// The name, as stored and logged.
@@ -73,10 +82,13 @@ impl Kind {
             Self::SignedIn => "signed_in",
             Self::ReuseDetected => "reuse_detected",
             Self::ApiKeysChanged => "api_keys_changed",
+            Self::FactorsChanged => "factors_changed",
+            Self::SecondFactorRefused => "second_factor_refused",
             Self::AccountErased => "account_erased",
             Self::SignIn => "sign_in",
             Self::Register => "register",
             Self::Registered => "registered",
+            Self::Enrol => "enrol",
         }
     }
 
@@ -94,10 +106,13 @@ impl Kind {
             | Self::SignedIn
             | Self::ReuseDetected
             | Self::ApiKeysChanged
+            | Self::FactorsChanged
+            | Self::SecondFactorRefused
             | Self::AccountErased
             | Self::SignIn
             | Self::Register
-            | Self::Registered => Purpose::NotMe,
+            | Self::Registered
+            | Self::Enrol => Purpose::NotMe,
         }
     }
 
@@ -148,6 +163,11 @@ pub enum Letter<'a> {
         /// The code of 8 digits.
         code: &'a Secret,
     },
+    /// The letter of [`Kind::Enrol`].
+    Enrol {
+        /// The code of 8 digits.
+        code: &'a Secret,
+    },
     /// The letter of [`Kind::Register`].
     Register(Proofs<'a>),
     /// The letter of [`Kind::Registered`].
@@ -174,6 +194,8 @@ pub enum Notice {
     SignedIn,
     ReuseDetected,
     ApiKeysChanged,
+    FactorsChanged,
+    SecondFactorRefused,
 }
 
 /// The two forms of a proof.

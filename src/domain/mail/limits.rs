@@ -60,7 +60,7 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
 /// The part of `MAIL_PER_HOUR` that each class of the purpose has, as a divisor.
 const fn share(purpose: Purpose) -> i64 {
     match purpose {
-        Purpose::SignIn => 16,
+        Purpose::SignIn | Purpose::Enrol => 16,
         Purpose::ChangeAddress => 8,
         Purpose::Verify
         | Purpose::Register

@@ -14,6 +14,7 @@ use crate::domain::ids::{ProofId, hex};
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::SecretKeys;
 use crate::domain::time::{DAY, MINUTE};
+use crate::domain::unicode::ungrouped;
 
 /// Seconds for which a code is valid.
 pub const CODE_SECONDS: i64 = 10 * MINUTE;
@@ -47,6 +48,8 @@ pub enum Purpose {
     SignIn,
     /// The address of a registration, which makes the account.
     Register,
+    /// The first second factor of an account whose roles need one, by a mailed code. No mail has its link.
+    Enrol,
 }
 
 impl Purpose {
@@ -64,6 +67,7 @@ impl Purpose {
             Self::NotMe => "not_me",
             Self::SignIn => "sign_in",
             Self::Register => "register",
+            Self::Enrol => "enrol",
         }
     }
 
@@ -75,6 +79,7 @@ impl Purpose {
             Self::Reset
             | Self::HandOver
             | Self::SignIn
+            | Self::Enrol
             | Self::Invite
             | Self::InviteHandOver
             | Self::ChangeAddress
@@ -89,7 +94,7 @@ impl Purpose {
         match self {
             Self::Verify | Self::ChangeAddress | Self::Register => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
-            Self::SignIn => CODE_SECONDS,
+            Self::SignIn | Self::Enrol => CODE_SECONDS,
             Self::Invite | Self::InviteHandOver | Self::Undo | Self::NotMe => 7 * DAY,
         }
     }
@@ -174,7 +179,7 @@ impl ProofKeys {
     /// Is this the code of the proof? Blanks and hyphens, which people type, do not count.
     #[must_use]
     pub fn is_code(&self, purpose: Purpose, id: ProofId, text: &str) -> bool {
-        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        let digits = ungrouped(text);
         self.all().any(|key| is_same(&key.code(purpose, id), &digits))
     }
 

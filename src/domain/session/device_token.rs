@@ -12,6 +12,15 @@ use crate::domain::session::token::{CLOCK_SKEW_SECONDS, date_time};
 use crate::domain::session::wire::WireClaims;
 use crate::domain::time::{DAY, Timestamp};
 
+/// A second factor that was presented on a device, with the password of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RememberedFactor {
+    /// The moment at which it was presented.
+    pub at: Timestamp,
+    /// A change of the password makes the device forget it.
+    pub password_version: i64,
+}
+
 /// Lifetime of a device token.
 const LIFETIME_SECONDS: i64 = 90 * DAY;
 const HEADER_TYPE: &str = "dt+jwt";
@@ -26,6 +35,7 @@ impl TokenAuthority {
         &self,
         user_id: UserId,
         device: &TokenId,
+        factor: Option<RememberedFactor>,
         now: Timestamp,
     ) -> Result<Secret, jwt_compact::CreationError> {
         let (issuer, audience) = self.names();
@@ -36,6 +46,8 @@ impl TokenAuthority {
             kind: TYPE.to_owned(),
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
+            auth_time: factor.map(|factor| factor.at.seconds()),
+            password_version: factor.map(|factor| factor.password_version),
             ..WireClaims::default()
         });
         body.issued_at = date_time(now);
@@ -46,17 +58,30 @@ impl TokenAuthority {
     /// The user and the device of a valid device token.
     #[must_use]
     pub fn verify_device(&self, text: &str, now: Timestamp) -> Option<(UserId, TokenId)> {
+        let custom = self.device_claims(text, now)?;
+        Some((UserId::parse(&custom.sub)?, TokenId::parse(&custom.jti)?))
+    }
+
+    /// The second factor that the device of a valid device token remembers.
+    #[must_use]
+    pub fn remembered_factor(&self, text: &str, now: Timestamp) -> Option<RememberedFactor> {
+        let custom = self.device_claims(text, now)?;
+        let at = Timestamp::from_seconds(custom.auth_time?);
+        Some(RememberedFactor { at, password_version: custom.password_version? })
+    }
+
+    fn device_claims(&self, text: &str, now: Timestamp) -> Option<WireClaims> {
         let claims = Self::signed_claims(HEADER_TYPE, &self.parse(text)?, None)?;
-        let custom = &claims.custom;
+        let custom = claims.custom;
         if custom.kind != TYPE || !self.is_named(&custom.iss, &custom.aud) {
             return None;
         }
-        let issued_at = Timestamp::from_seconds(claims.issued_at?.timestamp());
-        let expires_at = Timestamp::from_seconds(claims.expiration?.timestamp());
+        let [issued_at, expires_at] = [claims.issued_at?, claims.expiration?];
+        let [issued_at, expires_at] = [issued_at, expires_at].map(|time| Timestamp::from_seconds(time.timestamp()));
         if issued_at > now.plus_seconds(CLOCK_SKEW_SECONDS) || expires_at <= now {
             return None;
         }
-        Some((UserId::parse(&custom.sub)?, TokenId::parse(&custom.jti)?))
+        Some(custom)
     }
 }
 
@@ -66,7 +91,7 @@ mod tests {
     use crate::domain::ids::SessionId;
     use crate::domain::secret_keys::SecretKeys;
     use crate::domain::session::authority::Issuers;
-    use crate::domain::session::method::SignInMethod;
+    use crate::domain::session::methods::AuthMethods;
     use crate::domain::session::token::{TokenClaims, TokenKind};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -82,7 +107,7 @@ mod tests {
     }
 
     fn sign(authority: &TokenAuthority) -> String {
-        authority.sign_device(device().0, &device().1, NOW).unwrap().expose().to_owned()
+        authority.sign_device(device().0, &device().1, None, NOW).unwrap().expose().to_owned()
     }
 
     #[test]
@@ -93,6 +118,17 @@ mod tests {
         assert_eq!(own.verify_device(&token, end.plus_seconds(-1)), Some(device()));
         assert_eq!(own.verify_device(&token, end), None);
         assert_eq!(own.verify_device(&token, NOW.plus_seconds(-61)), None, "from the future");
+    }
+
+    #[test]
+    fn a_device_remembers_the_second_factor_of_a_password() {
+        let own = authority("k", "issuer");
+        let factor = RememberedFactor { at: NOW.plus_seconds(-60), password_version: 3 };
+        let token = own.sign_device(device().0, &device().1, Some(factor), NOW).unwrap();
+        assert_eq!(own.remembered_factor(token.expose(), NOW), Some(factor));
+        assert_eq!(own.verify_device(token.expose(), NOW), Some(device()));
+        assert_eq!(own.remembered_factor(&sign(&own), NOW), None);
+        assert_eq!(authority("l", "issuer").remembered_factor(token.expose(), NOW), None);
     }
 
     #[test]
@@ -126,7 +162,7 @@ mod tests {
             issued_at: NOW,
             expires_at,
             auth_time,
-            method: SignInMethod::Password,
+            methods: AuthMethods::PASSWORD,
         };
         for kind in [TokenKind::Access, TokenKind::Refresh] {
             assert!(own.verify(kind, &sign(&own), NOW).is_err());

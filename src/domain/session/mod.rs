@@ -19,7 +19,7 @@
 pub mod authority;
 pub mod device_token;
 mod elsewhere;
-pub mod method;
+pub mod methods;
 pub mod role_claims;
 pub mod shown;
 pub mod token;
@@ -27,7 +27,7 @@ pub mod unresolved;
 pub(in crate::domain) mod wire;
 
 use crate::domain::ids::TokenId;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::time::Timestamp;
 
 /// The configured lifetimes of tokens and sessions.
@@ -123,7 +123,7 @@ pub struct SessionState {
     /// The sign-in that opened it. A refresh is none.
     pub signed_in_at: Timestamp,
     /// The method of that sign-in.
-    pub method: SignInMethod,
+    pub methods: AuthMethods,
     /// The session's absolute end.
     pub expires_at: Timestamp,
     /// The only token that can be exchanged.

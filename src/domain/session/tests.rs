@@ -22,7 +22,7 @@ const PROPOSED: u8 = 2;
 fn session(previous: u8, current: u8, issued_at: Timestamp) -> SessionState {
     SessionState {
         signed_in_at: NOW.plus_seconds(-1000),
-        method: SignInMethod::Password,
+        methods: AuthMethods::PASSWORD,
         expires_at: NOW.plus_seconds(3600),
         current: RecordedToken { id: id(current), issued_at, expires_at: NOW.plus_seconds(60) },
         previous_id: Some(id(previous)),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use jwt_compact::Claims;
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::wire::WireClaims;
 use crate::domain::time::{MINUTE, Timestamp};
@@ -56,7 +56,7 @@ pub struct TokenClaims {
     /// versions that did not know it.
     pub auth_time: Option<Timestamp>,
     /// The `amr` claim of a token with an `auth_time`.
-    pub method: SignInMethod,
+    pub methods: AuthMethods,
 }
 
 /// Why a token is not accepted.
@@ -84,7 +84,7 @@ impl TokenClaims {
             iss: issuer.to_owned(),
             aud: audience.to_owned(),
             auth_time: self.auth_time.map(Timestamp::seconds),
-            amr: self.auth_time.map(|_| vec![self.method.as_str().to_owned()]),
+            amr: self.auth_time.map(|_| self.methods.names().map(str::to_owned).collect()),
             roles,
             ..WireClaims::default()
         });
@@ -107,7 +107,7 @@ impl TokenClaims {
             issued_at: Timestamp::from_seconds(claims.issued_at?.timestamp()),
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
             auth_time: custom.auth_time.map(Timestamp::from_seconds),
-            method: SignInMethod::named(custom.amr.as_deref().and_then(<[_]>::first).map(String::as_str)),
+            methods: AuthMethods::named(custom.amr.iter().flatten().map(String::as_str)),
         };
         Some((claims, not_before))
     }

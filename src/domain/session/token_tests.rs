@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret_keys::PreviousUse;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::token::CLOCK_SKEW_SECONDS;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -33,7 +33,7 @@ fn claims() -> TokenClaims {
         issued_at: NOW,
         expires_at: NOW.plus_seconds(900),
         auth_time: Some(NOW.plus_seconds(-86_400)),
-        method: SignInMethod::Password,
+        methods: AuthMethods::PASSWORD,
     }
 }
 

@@ -14,7 +14,7 @@ pub(in crate::domain) struct WireClaims {
     /// The session, of access and refresh tokens of users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) sid: Option<String>,
-    /// `access`, `refresh`, `device` or `service`.
+    /// `access`, `refresh`, `device`, `mfa` or `service`.
     #[serde(rename = "type")]
     pub(in crate::domain) kind: String,
     pub(in crate::domain) iss: String,
@@ -31,6 +31,13 @@ pub(in crate::domain) struct WireClaims {
     /// The id of the account's key, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) key: Option<String>,
+    /// Of a sign-in that waits for its second factor, as are the next two.
+    #[serde(rename = "ver", skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) password_version: Option<i64>,
+    #[serde(rename = "dev", skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) device: Option<String>,
+    #[serde(rename = "new", skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) is_new_client: Option<bool>,
     #[serde(flatten, skip_deserializing)]
     pub(in crate::domain) roles: Option<RoleClaims>,
 }

@@ -4,6 +4,7 @@
 //! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
 //! wrong variable. The caller chooses the source of the values.
 
+mod factors;
 mod mail;
 mod reader;
 mod tokens;
@@ -19,6 +20,7 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
+pub use crate::domain::settings::factors::FactorSettings;
 pub use crate::domain::settings::mail::{EmailVerification, MailSettings};
 use crate::domain::settings::reader::Reader;
 pub use crate::domain::settings::tokens::TokenSettings;
@@ -102,6 +104,8 @@ pub struct Settings {
     pub tokens: TokenSettings,
     /// The settings of mail; absent in a deployment that sends none.
     pub mail: Option<Arc<MailSettings>>,
+    /// The settings of second factors.
+    pub factors: FactorSettings,
     /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
     /// The function and cost of new password hashes.
@@ -195,6 +199,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let tokens = self.tokens(&presentation.base_path);
         let public_url = tokens.as_ref().and_then(|tokens| tokens.public_url.clone());
         let mail = self.mail(public_url.as_deref(), &presentation.app_name);
+        let factors = self.factors(public_url.as_deref(), &presentation.base_path);
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
@@ -209,6 +214,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             breaker: breaker?,
             tokens: tokens?,
             mail,
+            factors: factors?,
             lifetimes: lifetimes?,
             password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,

@@ -135,7 +135,7 @@ pub(in crate::domain) fn cors_origins(text: &str) -> Option<CorsOrigins> {
 
 /// `scheme://host[:port]` as a browser writes it (RFC 6454 §6.2): any scheme, lower case, no path, no slash at the end, and
 /// no default port.
-fn is_origin(text: &str) -> bool {
+pub(in crate::domain) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else {
         return false;
     };

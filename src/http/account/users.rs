@@ -7,7 +7,7 @@ use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json, no_content};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json, no_content};
 use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
@@ -15,9 +15,10 @@ use crate::http::kit::refusal::Refusal;
 use crate::service::account::profile::ProfileChange;
 use crate::service::account::{delete, profile};
 use crate::service::authz::admission::Reading;
-use crate::service::password::{change as password_change, reauthenticate};
+use crate::service::authz::step_up;
+use crate::service::authz::step_up::OwnAccount;
+use crate::service::password::change as password_change;
 use crate::store::account::users::UserRow;
-use crate::store::password::credentials::Account;
 
 impl FromFields for ProfileChange {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
@@ -27,14 +28,19 @@ impl FromFields for ProfileChange {
 
 /// The body of a password change.
 pub(in crate::http) struct PasswordChange {
-    current: Password,
+    current: Option<Password>,
     new: Password,
 }
 
 impl FromFields for PasswordChange {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
-        let current = fields.presented_password("current_password");
+        let current = fields.optional_password("current_password");
+        let is_missing = matches!(current, Ok(None));
         let new = fields.new_password("new_password", settings.password_min_length);
+        if new.is_err() && is_missing {
+            // Only an account without a password may leave it out, which is decided later. The list of faults is complete.
+            fields.refuse_missing::<()>("current_password")?;
+        }
         if let Ok(new) = &new {
             fields.refuse_guessable("new_password", new, None, &settings.presentation.app_name)?;
         }
@@ -43,11 +49,11 @@ impl FromFields for PasswordChange {
 }
 
 /// The body of an account deletion.
-pub(in crate::http) struct ProofOfPassword(Password);
+pub(in crate::http) struct ProofOfPassword(Option<Password>);
 
 impl FromFields for ProofOfPassword {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
-        fields.presented_password("password").map(Self)
+        fields.optional_password("password").map(Self)
     }
 }
 
@@ -95,7 +101,7 @@ impl<'a> UserBody<'a> {
 }
 
 pub(in crate::http) async fn me(SignedIn(caller): SignedIn) -> Response {
-    json(200, &UserBody::new(&caller.user, &caller.grants))
+    json(200, &UserBody::new(&caller.user, &caller.all_grants()))
 }
 
 pub(in crate::http) async fn update(
@@ -104,30 +110,30 @@ pub(in crate::http) async fn update(
     JsonBody(body): JsonBody<ProfileChange>,
 ) -> Result<Response, Refusal> {
     let user = profile::change(&configured.service(), &caller, &body).await?;
-    Ok(json(200, &UserBody::new(&user, &caller.grants)))
+    Ok(json(200, &UserBody::new(&user, &caller.all_grants())))
 }
 
 /// The plan of the operations that ask for the password again.
-pub(in crate::http) fn credentials(Bearer(subject): Bearer) -> Reading<Account> {
-    reauthenticate::credentials(subject)
+pub(in crate::http) fn own_account((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<OwnAccount> {
+    step_up::own_account(&configured.service(), subject)
 }
 
 pub(in crate::http) async fn change_password(
     configured: Configured,
     SignedIn(caller): SignedIn,
-    Fetched(account): Fetched<Account>,
+    Fetched(own): Fetched<OwnAccount>,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<Response, Refusal> {
-    password_change::change_password(&configured.service(), &caller, &account, &body.current, &body.new).await?;
+    password_change::change_password(&configured.service(), &caller, &own, body.current.as_ref(), &body.new).await?;
     Ok(json(200, &MessageBody { message: "Password changed" }))
 }
 
 pub(in crate::http) async fn delete(
     configured: Configured,
     SignedIn(caller): SignedIn,
-    Fetched(account): Fetched<Account>,
-    JsonBody(body): JsonBody<ProofOfPassword>,
+    Fetched(own): Fetched<OwnAccount>,
+    OptionalJsonBody(body): OptionalJsonBody<ProofOfPassword>,
 ) -> Result<Response, Refusal> {
-    delete::delete_account(&configured.service(), &caller, &account, &body.0).await?;
+    delete::delete_account(&configured.service(), &caller, &own, body.0.as_ref()).await?;
     Ok(no_content())
 }

@@ -14,6 +14,7 @@ use crate::domain::ids::UniversityId;
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::limits::RateLimit;
 use crate::domain::problem::Code;
+use crate::domain::settings::Settings;
 use crate::http::kit::bearer::{bearer_token, challenge};
 use crate::http::kit::client::present_client;
 use crate::http::kit::context::{Configured, Found};
@@ -212,7 +213,7 @@ async fn admitted_by_token(
     let configured = Configured::of(parts)?;
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
     let presented = present(&configured.service(), token).await?;
-    note_presented(&presented, parts);
+    note_presented(&presented, configured.service().settings, parts);
     let (demand, reading, fault) = match (demand, planned(plan, parts)) {
         (Ok(demand), Ok(reading)) => (demand, reading, None),
         (Ok(demand), Err(refusal)) => (demand, nothing(), Some(refusal)),
@@ -238,11 +239,11 @@ async fn admitted_by_token(
 
 /// Makes the presented credential known to the plan. One that takes sessions only finds no subject for a key, so its
 /// statements are not run.
-fn note_presented(presented: &Presented, parts: &mut Parts) {
+fn note_presented(presented: &Presented, settings: &Settings, parts: &mut Parts) {
     if let Presented::Token(subject) = presented {
         parts.extensions.insert(*subject);
     }
-    parts.extensions.insert(presented.viewer());
+    parts.extensions.insert(presented.viewer(settings));
 }
 
 async fn admitted_without_token(plan: Option<Plan>, parts: &mut Parts) -> Result<Planned, Refusal> {

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::domain::authz::step_up::{MAX_AGE_SECONDS, METHODS};
+use crate::domain::authz::step_up::MAX_AGE_SECONDS;
+use crate::domain::factor::demand::FactorDemand;
 use crate::domain::problem::{Code, Fault, Problem};
+use crate::http::kit::passkey_options::RequestBody;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -27,16 +29,32 @@ pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_age: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    methods: Option<[&'static str; METHODS.len()]>,
+    methods: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey_options: Option<RequestBody>,
+    /// The stronger sign-in that the right of a role needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<&'static str>,
 }
 
 impl Details {
     pub(super) fn of(problem: Problem) -> Self {
-        let needs_step_up = problem.code == Code::StepUpRequired;
+        let required = problem.required;
+        Self { errors: problem.faults.into_iter().map(FaultBody::from).collect(), required, ..Self::default() }
+    }
+
+    pub(super) fn of_demand(code: Code, demand: FactorDemand) -> Self {
         Self {
-            errors: problem.faults.into_iter().map(FaultBody::from).collect(),
-            max_age: needs_step_up.then_some(MAX_AGE_SECONDS),
-            methods: needs_step_up.then_some(METHODS),
+            max_age: (code == Code::StepUpRequired).then_some(MAX_AGE_SECONDS),
+            methods: Some(demand.methods),
+            mfa_token: demand.token.map(|token| token.expose().to_owned()),
+            expires_in: demand.expires_in,
+            passkey_options: demand.passkey_options.map(RequestBody::from),
+            ..Self::default()
         }
     }
 }

@@ -4,14 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
-use crate::domain::account::full_name;
-use crate::domain::account::full_name::FullName;
-use crate::domain::display_name::NameFault;
 use crate::domain::password;
 use crate::domain::password::common::{COMMON, GUESSABLE, is_common, is_guessable_from};
 use crate::domain::password::{Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
-use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::unicode::Normalize;
 use crate::http::kit::json::{JsonText, Object};
 use crate::http::kit::query::decoded;
@@ -79,7 +75,26 @@ impl Fields {
         Problem::validation(self.faults).into()
     }
 
-    fn note<T>(&mut self, field: &'static str, kind: FaultKind, message: impl Into<String>) -> Result<T, Invalid> {
+    /// A required object, whose members the caller reads.
+    pub(in crate::http) fn object(&mut self, field: &'static str) -> Result<Object, Invalid> {
+        match self.object.take(field) {
+            Some(JsonText::Object(object)) => Ok(object),
+            Some(_) => self.note(field, FaultKind::TypeError, "value must be an object"),
+            None => self.refuse_missing(field),
+        }
+    }
+
+    /// Has the body this field, with another value than null?
+    pub(in crate::http) fn has(&self, field: &str) -> bool {
+        self.object.has(field)
+    }
+
+    pub(in crate::http) fn note<T>(
+        &mut self,
+        field: &'static str,
+        kind: FaultKind,
+        message: impl Into<String>,
+    ) -> Result<T, Invalid> {
         self.faults.push(Fault::of(field, kind, message));
         Err(Invalid)
     }
@@ -137,32 +152,6 @@ impl Fields {
         if self.object.has(field) { read(self, field).map(Some) } else { Ok(None) }
     }
 
-    /// A required name of an object, such as a university.
-    pub(in crate::http) fn label(&mut self, field: &'static str, max_length: usize) -> Result<Label, Invalid> {
-        let text = self.string(field)?;
-        Label::parse(&text, max_length).or_else(|fault| self.no_name(field, fault, max_length))
-    }
-
-    /// The same, which may be absent or null.
-    pub(in crate::http) fn optional_label(
-        &mut self,
-        field: &'static str,
-        max_length: usize,
-    ) -> Result<Option<Label>, Invalid> {
-        let Some(text) = self.optional_string(field)? else {
-            return Ok(None);
-        };
-        Label::parse(&text, max_length).map(Some).or_else(|fault| self.no_name(field, fault, max_length))
-    }
-
-    /// A required slug, in its canonical spelling.
-    pub(in crate::http) fn slug(&mut self, field: &'static str) -> Result<Slug, Invalid> {
-        let text = self.string(field)?;
-        let message =
-            "value must be words of lower-case letters and digits with hyphens between, 63 characters at most";
-        Slug::parse(&text).map_or_else(|| self.note(field, FaultKind::ValueError, message), Ok)
-    }
-
     /// Notes that a required field is missing.
     pub(in crate::http) fn refuse_missing<T>(&mut self, field: &'static str) -> Result<T, Invalid> {
         self.note(field, FaultKind::Missing, "field is required")
@@ -171,18 +160,6 @@ impl Fields {
     /// Notes that the value of a field is not allowed.
     pub(in crate::http) fn refuse_value<T>(&mut self, field: &'static str, message: &str) -> Result<T, Invalid> {
         self.note(field, FaultKind::ValueError, message)
-    }
-
-    fn no_name<T>(&mut self, field: &'static str, fault: NameFault, max_length: usize) -> Result<T, Invalid> {
-        match fault {
-            NameFault::Blank => {
-                self.note(field, FaultKind::StringTooShort, "value must have at least 1 visible character")
-            }
-            NameFault::TooLong => self.too_long(field, max_length),
-            NameFault::HiddenCharacter => {
-                self.note(field, FaultKind::ValueError, "value must not contain control or invisible characters")
-            }
-        }
     }
 
     /// A required string that must be one of `choices`.
@@ -293,15 +270,7 @@ impl Fields {
         Ok(text.map(|text| Password::presented(&text, normalize)))
     }
 
-    /// A user's full name. An absent field, null and blank text all mean no name.
-    pub(in crate::http) fn full_name(&mut self, field: &'static str) -> Result<Option<FullName>, Invalid> {
-        let Some(text) = self.optional_string(field)? else {
-            return Ok(None);
-        };
-        FullName::parse(&text).or_else(|fault| self.no_name(field, fault, full_name::MAX_LENGTH))
-    }
-
-    fn too_long<T>(&mut self, field: &'static str, max_length: usize) -> Result<T, Invalid> {
+    pub(super) fn too_long<T>(&mut self, field: &'static str, max_length: usize) -> Result<T, Invalid> {
         let message = format!("value must have at most {max_length} characters");
         self.note(field, FaultKind::StringTooLong, message)
     }

@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::domain::ids::{
-    ApiKeyId, CourseId, DepartmentId, EnrollmentId, GrantId, InvitationId, ServiceAccountId, SessionId, UniversityId,
-    UserId,
+    ApiKeyId, CourseId, DepartmentId, EnrollmentId, GrantId, InvitationId, PasskeyId, ServiceAccountId, SessionId,
+    UniversityId, UserId,
 };
 use crate::domain::problem::Code;
 use crate::http::kit::extract::FromParts;
@@ -41,6 +41,7 @@ path_id! {
     EnrollmentId "id";
     GrantId "grant_id";
     InvitationId "invitation_id";
+    PasskeyId "passkey_id";
     ServiceAccountId "id";
     SessionId "id";
     UniversityId "id";

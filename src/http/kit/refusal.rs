@@ -4,6 +4,7 @@
 //! [`render`] writes the body, logs it, and adds the headers that its code requires.
 
 use crate::domain::authz::step_up::MAX_AGE_SECONDS;
+use crate::domain::factor::demand::FactorDemand;
 use crate::domain::limits::storage;
 use crate::domain::machine::oauth::OAuthError;
 use crate::domain::problem::{Code, Problem, whole_seconds};
@@ -42,6 +43,8 @@ pub(crate) struct Refusal {
 #[derive(Debug, Clone)]
 enum Error {
     Problem(Problem),
+    /// A second factor or a step-up is due.
+    Demand(Code, Box<FactorDemand>),
     Protocol(ProtocolError),
     /// Only the OAuth endpoints have these.
     OAuth(OAuthError),
@@ -51,6 +54,7 @@ impl Error {
     const fn code(&self) -> &'static str {
         match self {
             Self::Problem(problem) => problem.code.as_str(),
+            Self::Demand(code, _) => code.as_str(),
             Self::Protocol(error) => error.as_str(),
             Self::OAuth(error) => error.as_str(),
         }
@@ -59,6 +63,7 @@ impl Error {
     const fn status(&self) -> u16 {
         match self {
             Self::Problem(problem) => problem.code.status(),
+            Self::Demand(code, _) => code.status(),
             Self::Protocol(error) => error.status(),
             Self::OAuth(error) => error.status(),
         }
@@ -70,6 +75,10 @@ impl Error {
             Self::Problem(problem) => {
                 let error = OAuthError::from(problem.code);
                 (error, oauth_error::status_of(problem.code, error), oauth_error::describe(problem, error))
+            }
+            Self::Demand(code, _) => {
+                let error = OAuthError::from(*code);
+                (error, oauth_error::status_of(*code, error), error.description().to_owned())
             }
             Self::Protocol(error) => (OAuthError::InvalidRequest, error.status(), error.message().to_owned()),
             Self::OAuth(error) => (*error, error.status(), error.description().to_owned()),
@@ -96,6 +105,11 @@ impl Refusal {
     /// A fault of the service, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self { error: Error::Problem(Code::Internal.into()), cause: Some(Cause::Fault(cause.into())) }
+    }
+
+    /// A sign-in whose second factor is due.
+    pub(crate) fn factor_due(demand: Box<FactorDemand>) -> Self {
+        Self { error: Error::Demand(Code::MfaRequired, demand), cause: None }
     }
 
     /// The status code of the response.
@@ -141,6 +155,9 @@ impl From<service::Error> for Refusal {
         let problem = match error {
             service::Error::Refused(problem) => return problem.into(),
             service::Error::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
+            service::Error::StepUpRequired(demand) => {
+                return Self { error: Error::Demand(Code::StepUpRequired, demand), cause: None };
+            }
             service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
@@ -242,8 +259,12 @@ fn render_envelope(
     let code = error.code();
     let (message, details) = match error {
         Error::Problem(problem) => {
-            add_headers(response, &problem, realm);
+            add_headers(response, problem.code, problem.retry_after_seconds, realm);
             (problem.message(), Details::of(problem))
+        }
+        Error::Demand(code, demand) => {
+            add_headers(response, code, None, realm);
+            (code.message(), Details::of_demand(code, *demand))
         }
         Error::Protocol(error) => {
             add_codings(response, error);
@@ -255,17 +276,17 @@ fn render_envelope(
 }
 
 /// `Retry-After`, and the challenge that every 401 has (RFC 9110 §15.5.2, RFC 6750 §3).
-fn add_headers(response: &mut Response, problem: &Problem, realm: &str) {
-    if let Some(seconds) = problem.retry_after_seconds {
+fn add_headers(response: &mut Response, code: Code, retry_after_seconds: Option<u32>, realm: &str) {
+    if let Some(seconds) = retry_after_seconds {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if response.status() == StatusCode::UNAUTHORIZED {
         // Without an access rule, the refused token is one of the body.
         let challenge = response.extensions().get().copied().unwrap_or(BearerChallenge::Rejected);
         // A wrong password says nothing about the token beside it.
-        let is_password = problem.code == Code::InvalidCredentials;
+        let is_password = matches!(code, Code::InvalidCredentials | Code::MfaRequired);
         let challenge = if is_password { BearerChallenge::Accepted } else { challenge };
-        let needs_step_up = problem.code == Code::StepUpRequired;
+        let needs_step_up = code == Code::StepUpRequired;
         let challenge = if needs_step_up { BearerChallenge::TooOld } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }

@@ -7,7 +7,7 @@ use crate::domain::ids::UserId;
 use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json};
+use crate::http::kit::body::{FromFields, JsonBody, OptionalJsonBody, json};
 use crate::http::kit::context::{Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
@@ -20,6 +20,7 @@ use crate::service::mail::asking::ask;
 use crate::service::mail::hand_over::{HandedOver, hand_over_reset};
 use crate::service::mail::presented::ProofTexts;
 use crate::service::mail::reset::reset;
+use crate::store::factor::review::{FactorReview, ReviewedPasskey};
 
 /// The body of a reset.
 pub(in crate::http) struct PasswordReset {
@@ -64,10 +65,53 @@ pub(in crate::http) async fn hand_over(
     Ok(json(201, &HandedOverBody { token: token.expose(), expires_at: expires_at.rfc3339() }))
 }
 
+#[derive(Serialize)]
+struct ReviewedTotpBody {
+    created_at: String,
+    suspended: bool,
+}
+
+#[derive(Serialize)]
+struct ReviewedPasskeyBody<'a> {
+    id: i64,
+    name: &'a str,
+    created_at: String,
+    suspended: bool,
+}
+
+/// The second factors, for the owner to look through.
+#[derive(Serialize)]
+struct ReviewBody<'a> {
+    totp: Option<ReviewedTotpBody>,
+    passkeys: Vec<ReviewedPasskeyBody<'a>>,
+}
+
+impl<'a> From<&'a FactorReview> for ReviewBody<'a> {
+    fn from(review: &'a FactorReview) -> Self {
+        let totp = review
+            .totp
+            .as_ref()
+            .map(|totp| ReviewedTotpBody { created_at: totp.created_at.rfc3339(), suspended: totp.is_suspended });
+        let passkey = |passkey: &'a ReviewedPasskey| ReviewedPasskeyBody {
+            id: passkey.id,
+            name: &passkey.name,
+            created_at: passkey.created_at.rfc3339(),
+            suspended: passkey.is_suspended,
+        };
+        Self { totp, passkeys: review.passkeys.iter().map(passkey).collect() }
+    }
+}
+
+#[derive(Serialize)]
+struct ResetBody<'a> {
+    message: &'static str,
+    review: ReviewBody<'a>,
+}
+
 pub(in crate::http) async fn reset_password(
     configured: Configured,
     JsonBody(body): JsonBody<PasswordReset>,
 ) -> Result<Response, Refusal> {
-    reset(&configured.service(), &body.proof, &body.new).await?;
-    Ok(json(200, &MessageBody { message: "Password changed" }))
+    let review = reset(&configured.service(), &body.proof, &body.new).await?;
+    Ok(json(200, &ResetBody { message: "Password changed", review: (&review).into() }))
 }

@@ -128,19 +128,21 @@ pub(in crate::http) async fn login(
     configured: Configured,
     body: JsonBody<PasswordSignIn>,
 ) -> Result<Response, Refusal> {
-    Ok(signed_in(&sign_in(&configured.service(), &body.0).await?))
+    signed_in(sign_in(&configured.service(), &body.0).await?)
 }
 
 pub(in crate::http) async fn sign_in_with_code(
     configured: Configured,
     JsonBody(FlowAndCode(texts)): JsonBody<FlowAndCode>,
 ) -> Result<Response, Refusal> {
-    Ok(signed_in(&sign_in_by_code(&configured.service(), &texts).await?))
+    signed_in(sign_in_by_code(&configured.service(), &texts).await?)
 }
 
-fn signed_in(outcome: &SignIn) -> Response {
+/// The tokens of a sign-in, or the demand of its second factor.
+pub(in crate::http) fn signed_in(outcome: SignIn) -> Result<Response, Refusal> {
     match outcome {
-        SignIn::Complete(tokens) => json(200, &SignInBody::from(tokens)),
+        SignIn::Complete(tokens) => Ok(json(200, &SignInBody::from(&tokens))),
+        SignIn::FactorDue(demand) => Err(Refusal::factor_due(demand)),
     }
 }
 

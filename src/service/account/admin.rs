@@ -131,7 +131,7 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<
 /// `NOT_FOUND`.
 #[must_use]
 pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<SessionRow>> {
-    let read = session::live_of(id, &Viewer::User(subject.user_id), ctx.now());
+    let read = session::live_of(id, &subject.viewer(ctx.settings), ctx.now());
     Reading::then(read, |sessions| sessions.ok_or(Code::NotFound.into()))
 }
 

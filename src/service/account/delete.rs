@@ -6,12 +6,11 @@ use crate::domain::mail::letter::Kind;
 use crate::domain::password::Password;
 use crate::domain::problem::{Code, Problem};
 use crate::service::authz::caller::Caller;
+use crate::service::authz::step_up::OwnAccount;
 use crate::service::mail::outbox;
-use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
 use crate::store::account::erasure;
 use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
-use crate::store::password::credentials::Account;
 
 /// The message of the `CONFLICT` that protects the last administrator.
 pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator cannot be removed";
@@ -19,14 +18,14 @@ pub(in crate::service) const SOLE_ADMINISTRATOR: &str = "The last administrator 
 /// Erases the caller's account, sessions and tokens; audit events keep only the user's id.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `CONFLICT` for the last administrator of something; [`Error`] otherwise.
 pub async fn delete_account(
     ctx: &Context<'_>,
     caller: &Caller,
-    account: &Account,
-    password: &Password,
+    own: &OwnAccount,
+    password: Option<&Password>,
 ) -> Result<(), Error> {
-    let verified = reauthenticate(ctx, caller, account, password, EventType::DeletionRefused).await?;
+    let verified = own.prove(ctx, caller, password, EventType::DeletionRefused).await?;
     let notice = outbox::notice(ctx, Kind::AccountErased)?;
     match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), notice, ctx.request).await? {
         ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),

@@ -1,17 +1,25 @@
-//! The export of a user's data, for the user. Database round trips: none, after the caller's.
+//! The export of a user's data, for the user. Database round trips: 1, after the caller's.
 
-use crate::service::Context;
-use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::step_up::{OwnAccount, demand_fresh};
+use crate::service::{Context, Error};
 use crate::store::account::export::{self, ExportCursor, ExportPage};
 
 /// Exports one page: the first, or the one at `cursor`. It contains no secrets: no password hash, and no tokens beside
-/// their sessions.
-#[must_use]
-pub fn export(ctx: &Context<'_>, subject: Subject, cursor: Option<ExportCursor>) -> Reading<(Caller, ExportPage)> {
+/// their sessions. Needs a recent sign-in, because an export is all that a thief can read.
+///
+/// # Errors
+/// `AUTH_STEP_UP_REQUIRED`; [`Error`] otherwise.
+pub async fn export(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    subject: Subject,
+    own: &OwnAccount,
+    cursor: Option<ExportCursor>,
+) -> Result<ExportPage, Error> {
+    demand_fresh(ctx, caller, own)?;
     let read = export::page(subject.user_id, subject.session_id, cursor, ctx.request);
-    Reading::for_caller(read, |caller, page| {
-        tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");
-        Ok((caller.clone(), page))
-    })
+    let page = ctx.store.run(read).await?;
+    tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");
+    Ok(page)
 }

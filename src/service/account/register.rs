@@ -8,7 +8,7 @@ use crate::domain::mail::proof::Purpose;
 use crate::domain::password::Password;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::secret::Secret;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::settings::{EmailVerification, RegistrationPolicy};
 use crate::service::account::pending;
 use crate::service::account::pending::{limit, too_many};
@@ -76,7 +76,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registrat
     }
     signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
-    let opening = Opening::draw(ctx, SignInMethod::Password)?;
+    let opening = Opening::draw(ctx, AuthMethods::PASSWORD)?;
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
@@ -103,7 +103,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registrat
     };
     tracing::info!(target: "app.auth", user_id = user.id.get(), session_id = opening.session_id.get(), "Registered");
     send_behind_response(ctx, mail);
-    let tokens = opening.issue(ctx, user.id, None, inputs).await?;
+    let tokens = opening.issue(ctx, user.id, None, None, inputs).await?;
     let flow = proof.map(|proof| flow(ctx, proof));
     Ok(Registration::Complete(Box::new(Registered { user, tokens, flow })))
 }

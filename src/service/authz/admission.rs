@@ -143,18 +143,19 @@ pub(in crate::service) fn identify(
     match presented {
         Presented::Token(subject) => {
             let subject = *subject;
+            let required = ctx.settings.factors.required_roles.clone();
             users::caller(subject.user_id, subject.session_id, target, now).map(move |read| {
                 let (resource, ring_version) = (read.resource, read.caller.as_ref().map(|row| row.ring_version));
-                let caller = Caller::of(subject, read);
+                let caller = Caller::of(subject, read, &required);
                 Identified { outcome: caller.map(|caller| (Principal::User(caller), resource)), ring_version }
             })
         }
         Presented::Key(key) => {
             let read = machine::presented::caller(key, target, ctx.request);
-            let key = key.clone();
+            let (key, required) = (key.clone(), ctx.settings.factors.required_roles.clone());
             read.map(move |read| {
                 let (resource, ring_version) = (read.resource, read.key.as_ref().map(|row| row.ring_version));
-                let principal = Principal::of_key(&key, read, now);
+                let principal = Principal::of_key(&key, read, &required, now);
                 Identified { outcome: principal.map(|principal| (principal, resource)), ring_version }
             })
         }

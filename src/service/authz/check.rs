@@ -86,7 +86,10 @@ pub async fn check(ctx: &Context<'_>, principal: &Principal, check: &Check) -> R
         Principal::Service(_) => {
             let id = check.user_id.ok_or_else(no_user)?;
             let (grants, resource) = ctx.store.run(users::active_grants(id).and(find(check))).await?;
-            (grants.map(|grants| CheckedUser { id, grants }), resource)
+            // The session of the user is unknown, so roles that need a second factor do not count.
+            let required = &ctx.settings.factors.required_roles;
+            let counted = |grants: Vec<RoleGrant>| grants.into_iter().filter(|grant| !required.contains(&grant.role));
+            (grants.map(|grants| CheckedUser { id, grants: counted(grants).collect() }), resource)
         }
     };
     Ok(answer(principal, check.permission, user.as_ref(), resource.as_ref()))

@@ -5,6 +5,7 @@ use crate::domain::keys::ring::SignedBy;
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::problem::Code;
 use crate::domain::session::token::TokenClaims;
+use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::service::authz::caller::Subject;
 use crate::service::keys::verifying::AccessClaims;
@@ -35,10 +36,11 @@ impl Presented {
 
     /// The caller, for the statements that run before access is decided.
     #[must_use]
-    pub fn viewer(&self) -> Viewer {
+    pub fn viewer(&self, settings: &Settings) -> Viewer {
+        let required = &settings.factors.required_roles;
         match self {
-            Self::Token(subject) => Viewer::User(subject.user_id),
-            Self::Key(key) => Viewer::Key(key.clone()),
+            Self::Token(subject) => subject.viewer(settings),
+            Self::Key(key) => Viewer::of_key(key, required),
         }
     }
 }
@@ -65,8 +67,8 @@ pub async fn present(ctx: &Context<'_>, bearer_token: &str) -> Result<Presented,
     }
     let (claims, signed_by) = attribution::verify_access(ctx, bearer_token).await?;
     Ok(match claims {
-        AccessClaims::User(TokenClaims { user_id, session_id, auth_time, issued_at, .. }) => {
-            Presented::Token(Subject { user_id, session_id, auth_time, signed_by, issued_at })
+        AccessClaims::User(TokenClaims { user_id, session_id, auth_time, methods, issued_at, .. }) => {
+            Presented::Token(Subject { user_id, session_id, auth_time, methods, signed_by, issued_at })
         }
         AccessClaims::Service(claims) => Presented::Key(PresentedKey::of_token(claims, signed_by)),
     })

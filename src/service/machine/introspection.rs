@@ -144,8 +144,8 @@ async fn verify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
     };
     Ok(match verified.filter(|claims| claims.expires_at() > ctx.now()) {
         None => Token::Dead,
-        Some(AccessClaims::User(TokenClaims { user_id, session_id, auth_time, issued_at, .. })) => {
-            Token::Access { subject: Subject { user_id, session_id, auth_time, signed_by, issued_at }, claims }
+        Some(AccessClaims::User(TokenClaims { user_id, session_id, auth_time, methods, issued_at, .. })) => {
+            Token::Access { subject: Subject { user_id, session_id, auth_time, methods, signed_by, issued_at }, claims }
         }
         Some(AccessClaims::Service(service)) => {
             let issued_at = service.issued_at;
@@ -161,7 +161,7 @@ fn read(token: Token, now: Timestamp) -> Read<State> {
             users::caller(subject.user_id, subject.session_id, None, now).map(move |read| {
                 let version = read.caller.as_ref().map(|row| row.ring_version);
                 let signature = version.map(|version| (subject.signed_by, subject.issued_at, version));
-                let is_live = Caller::of(subject, read).is_ok();
+                let is_live = Caller::of(subject, read, &[]).is_ok();
                 State { introspected: token_if(is_live, claims, false), signature }
             })
         }
@@ -173,7 +173,7 @@ fn read(token: Token, now: Timestamp) -> Read<State> {
             let version = read.key.as_ref().map(|row| row.ring_version);
             let signature = version.map(|version| (signed_by, issued_at, version));
             // The scopes of this moment: one that was removed from the account is gone from its tokens, too.
-            let introspected = match Principal::of_key(&key, read, now) {
+            let introspected = match Principal::of_key(&key, read, &[], now) {
                 Ok(Principal::Service(service)) => {
                     token_if(true, ShownClaims { scope: Some(service.scopes.text()), ..claims }, false)
                 }
@@ -183,7 +183,7 @@ fn read(token: Token, now: Timestamp) -> Read<State> {
         }),
         Token::Key(key) => presented::find(&key).map(move |read| {
             let times = read.key.as_ref().map(|row| (row.client_id.clone(), row.created_at, row.expires_at));
-            let principal = Principal::of_key(&key, read, now).ok();
+            let principal = Principal::of_key(&key, read, &[], now).ok();
             let shown = principal.zip(times).map(|(principal, times)| shown_key(&principal, times));
             State { introspected: shown, signature: None }
         }),

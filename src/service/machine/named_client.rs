@@ -15,7 +15,7 @@ use crate::store::machine::{networks, presented};
 /// [`Error`].
 pub async fn verify(ctx: &Context<'_>, keys: &VerifiedKeys, key: &PresentedKey) -> Result<Option<Naming>, Error> {
     let read = ctx.store.run(presented::find(key)).await?;
-    let Ok(Principal::Service(service)) = Principal::of_key(key, read, ctx.now()) else { return Ok(None) };
+    let Ok(Principal::Service(service)) = Principal::of_key(key, read, &[], ctx.now()) else { return Ok(None) };
     let is_allowed = service.scopes.contains(Scope::ClientAddress);
     let naming = if is_allowed { Naming::Allowed(service.id) } else { Naming::Forbidden };
     let network = ctx.request.peer.network();

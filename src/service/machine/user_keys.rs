@@ -55,6 +55,7 @@ pub async fn create(
         name: &command.name,
         permissions: command.permissions,
         expires_at: command.expires_at,
+        has_mfa: caller.has_mfa,
         needs_proof,
     };
     let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;

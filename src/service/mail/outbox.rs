@@ -101,13 +101,17 @@ impl Sending {
             Kind::Reset | Kind::AddressTaken | Kind::Registered | Kind::AccountErased => {
                 (Purpose::Reset, &settings.reset_page)
             }
-            // Its mail has no link.
+            // Their mails have no link.
             Kind::SignIn => (Purpose::SignIn, &settings.reset_page),
+            Kind::Enrol => (Purpose::Enrol, &settings.reset_page),
             Kind::Register => (Purpose::Register, &settings.verify_page),
             Kind::EmailChanged => (Purpose::Undo, &settings.undo_page),
-            Kind::PasswordChanged | Kind::SignedIn | Kind::ReuseDetected | Kind::ApiKeysChanged => {
-                (Purpose::NotMe, &settings.not_me_page)
-            }
+            Kind::PasswordChanged
+            | Kind::SignedIn
+            | Kind::ReuseDetected
+            | Kind::ApiKeysChanged
+            | Kind::FactorsChanged
+            | Kind::SecondFactorRefused => (Purpose::NotMe, &settings.not_me_page),
             Kind::Invitation => (Purpose::Invite, &settings.invite_page),
         };
         let (link, code) = match mail.proof_id.filter(|_| !matches!(kind, Kind::AddressTaken | Kind::Registered)) {
@@ -130,6 +134,8 @@ impl Sending {
             Kind::SignedIn => of_notice(letter::Notice::SignedIn),
             Kind::ReuseDetected => of_notice(letter::Notice::ReuseDetected),
             Kind::ApiKeysChanged => of_notice(letter::Notice::ApiKeysChanged),
+            Kind::FactorsChanged => of_notice(letter::Notice::FactorsChanged),
+            Kind::SecondFactorRefused => of_notice(letter::Notice::SecondFactorRefused),
             Kind::AccountErased => Letter::AccountErased { at },
             Kind::AddressTaken => Letter::AddressTaken { reset_page: link },
             Kind::Invitation => {
@@ -137,6 +143,7 @@ impl Sending {
                 Letter::Invitation { role, university, link }
             }
             Kind::SignIn => Letter::SignIn { code: &code },
+            Kind::Enrol => Letter::Enrol { code: &code },
             Kind::Register => Letter::Register(proofs),
             Kind::Registered => Letter::Registered { reset_page: link },
         };
@@ -170,7 +177,10 @@ pub async fn run(ctx: &Context<'_>) {
         Ok(mut mails) => {
             // The statement returns them in any order.
             mails.sort_by_key(|mail| {
-                (![Kind::Reset, Kind::SignIn].map(Kind::as_str).contains(&mail.kind.as_str()), mail.created_at)
+                (
+                    ![Kind::Reset, Kind::SignIn, Kind::Enrol].map(Kind::as_str).contains(&mail.kind.as_str()),
+                    mail.created_at,
+                )
             });
             for mail in mails {
                 sending.clone().send(mail).await;

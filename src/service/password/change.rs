@@ -4,30 +4,36 @@
 use crate::domain::audit::EventType;
 use crate::domain::mail::letter::Kind;
 use crate::domain::password::Password;
-use crate::domain::problem::Code;
+use crate::domain::problem::{Code, Fault, FaultKind, Problem};
 use crate::service::authz::caller::Caller;
+use crate::service::authz::step_up::OwnAccount;
 use crate::service::mail::outbox;
-use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::{Context, Error};
-use crate::store::password::credentials::{self, Account, PasswordChanged};
+use crate::store::password::credentials::{self, PasswordChanged};
 
 /// Changes the caller's password and ends all their other sessions.
 ///
-/// The current password is required: a stolen token or an unlocked laptop must not suffice to take the account over. A
+/// The current password is required: a stolen token or an unlocked laptop must not suffice to take the account over. An
+/// account without a password needs a recent sign-in instead, and one with a second factor needs both. A
 /// request repeated after a lost answer gets `AUTH_INVALID_CREDENTIALS`, because the old password is no longer valid.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `VALIDATION_ERROR` without the current password; [`Error`] otherwise.
 pub async fn change_password(
     ctx: &Context<'_>,
     caller: &Caller,
-    account: &Account,
-    current: &Password,
+    own: &OwnAccount,
+    current: Option<&Password>,
     new: &Password,
 ) -> Result<(), Error> {
+    own.demand_factor(ctx, caller)?;
+    if current.is_none() && own.account.credentials.has_password {
+        let fault = Fault::of("current_password", FaultKind::Missing, "field is required");
+        return Err(Error::Refused(Problem::validation(vec![fault])));
+    }
     // Hash first: hashing only after a correct password would leak that by timing.
     let new_hash = ctx.hash(new).await?;
-    let verified = reauthenticate(ctx, caller, account, current, EventType::PasswordChangeRefused).await?;
+    let verified = own.prove(ctx, caller, current, EventType::PasswordChangeRefused).await?;
     let kept_session = caller.credential.session_id();
     let notice = outbox::notice(ctx, Kind::PasswordChanged)?;
     let changed =

@@ -7,17 +7,10 @@ use crate::domain::limits::standing::{Counter, Standing};
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
-use crate::service::authz::admission::Reading;
-use crate::service::authz::caller::{Caller, Subject};
+use crate::service::authz::caller::Caller;
 use crate::service::password::verify::verify_password;
 use crate::service::{Context, Error};
 use crate::store::password::credentials::{self, Account};
-
-/// Reads the credentials with which `reauthenticate` compares.
-#[must_use]
-pub fn credentials(subject: Subject) -> Reading<Account> {
-    Reading::then(credentials::by_id(subject.user_id), |account| account.ok_or(Code::TokenInvalid.into()))
-}
 
 /// Checks the caller's password before an irreversible act. The check is repeated in a batch of its own, so that a right
 /// guess among concurrent wrong ones is refused once they have begun a wait. Database round trips: 1.

@@ -1,13 +1,16 @@
 //! The pair of tokens that a sign-in or a refresh returns.
 
+use crate::domain::authz::RoleGrant;
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::secret::Secret;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::device_token::RememberedFactor;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::role_claims::{MAX_ROLES, RoleClaims};
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::session::{RecordedToken, SessionState};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::service::authz::caller::Subject;
 use crate::service::keys::signing::sign_access;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
@@ -36,7 +39,7 @@ pub struct SignInTokens {
 
 /// The ids and expiries of a session to be opened, drawn before the batch that writes them.
 pub(in crate::service) struct Opening {
-    method: SignInMethod,
+    methods: AuthMethods,
     network_tag: String,
     max_roles: i64,
     pub(in crate::service) session_id: SessionId,
@@ -45,19 +48,19 @@ pub(in crate::service) struct Opening {
 }
 
 impl Opening {
-    pub(in crate::service) fn draw(ctx: &Context<'_>, method: SignInMethod) -> Result<Self, Error> {
+    pub(in crate::service) fn draw(ctx: &Context<'_>, methods: AuthMethods) -> Result<Self, Error> {
         let session_expires_at = ctx.settings.lifetimes.session_end(ctx.now());
         let expires_at = ctx.settings.lifetimes.refresh_end(ctx.now(), session_expires_at);
         let refresh = RecordedToken { id: ctx.new_token_id()?, issued_at: ctx.now(), expires_at };
         let network_tag = ctx.request.key.network_tag(&ctx.request.peer.network());
         let max_roles = max_roles(ctx.settings);
-        Ok(Self { method, network_tag, max_roles, session_id: ctx.new_session_id()?, session_expires_at, refresh })
+        Ok(Self { methods, network_tag, max_roles, session_id: ctx.new_session_id()?, session_expires_at, refresh })
     }
 
     pub(in crate::service) fn as_row<'a>(&'a self, request: RequestInfo<'a>) -> NewSession<'a> {
         NewSession {
             id: self.session_id,
-            method: self.method,
+            methods: self.methods,
             network_tag: &self.network_tag,
             request,
             expires_at: self.session_expires_at,
@@ -67,19 +70,21 @@ impl Opening {
         }
     }
 
-    /// Issues the tokens of the session, and a device token: of this device, or of a new one.
+    /// Issues the tokens of the session, and a device token: of this device, or of a new one. `factor` is the second factor
+    /// that the device remembers.
     pub(in crate::service) async fn issue(
         self,
         ctx: &Context<'_>,
         user_id: UserId,
         device: Option<TokenId>,
+        factor: Option<RememberedFactor>,
         inputs: TokenInputs,
     ) -> Result<SignInTokens, Error> {
         let device = device.map_or_else(|| ctx.new_token_id(), Ok)?;
-        let device_token = ctx.tokens.sign_device(user_id, &device, ctx.now())?;
+        let device_token = ctx.tokens.sign_device(user_id, &device, factor, ctx.now())?;
         let session = SessionState {
             signed_in_at: ctx.now(),
-            method: self.method,
+            methods: self.methods,
             expires_at: self.session_expires_at,
             current: self.refresh,
             previous_id: None,
@@ -100,7 +105,7 @@ pub(in crate::service) async fn issue(
     let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session.expires_at);
     let RecordedToken { id, issued_at, expires_at } = session.current;
     let refresh =
-        TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None, method: session.method };
+        TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None, methods: session.methods };
     let access = TokenClaims {
         id: ctx.new_token_id()?,
         issued_at: ctx.now(),
@@ -108,12 +113,44 @@ pub(in crate::service) async fn issue(
         auth_time: Some(session.signed_in_at),
         ..refresh.clone()
     };
-    let roles = ctx.settings.tokens.include_roles.then(|| RoleClaims::of(&inputs.grants));
+    let roles = role_claims(ctx.settings, access.methods, inputs.grants);
     Ok(TokenPair {
         access_token: sign_access(ctx, &access, roles, inputs.ring_version).await?,
         refresh_token: ctx.tokens.sign(TokenKind::Refresh, &refresh)?,
         expires_in: access_expires_at.seconds() - ctx.now().seconds(),
     })
+}
+
+/// Signs an access token of a session that was stepped up now, without a refresh token. Beside it, the seconds until it
+/// expires.
+pub(in crate::service) async fn issue_fresh(
+    ctx: &Context<'_>,
+    subject: &Subject,
+    methods: AuthMethods,
+    session_expires_at: Timestamp,
+    inputs: TokenInputs,
+) -> Result<(Secret, i64), Error> {
+    let expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session_expires_at);
+    let claims = TokenClaims {
+        id: ctx.new_token_id()?,
+        user_id: subject.user_id,
+        session_id: subject.session_id,
+        issued_at: ctx.now(),
+        expires_at,
+        auth_time: Some(ctx.now()),
+        methods,
+    };
+    let roles = role_claims(ctx.settings, methods, inputs.grants);
+    let token = sign_access(ctx, &claims, roles, inputs.ring_version).await?;
+    Ok((token, expires_at.seconds() - ctx.now().seconds()))
+}
+
+/// The roles that the token lists: those that count in its session.
+fn role_claims(settings: &Settings, methods: AuthMethods, mut grants: Vec<RoleGrant>) -> Option<RoleClaims> {
+    if !methods.include(AuthMethods::MULTIPLE) {
+        grants.retain(|grant| !settings.factors.required_roles.contains(&grant.role));
+    }
+    settings.tokens.include_roles.then(|| RoleClaims::of(&grants))
 }
 
 /// The number of roles to read for a token: one more than it lists, to see whether there are more.

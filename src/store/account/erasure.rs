@@ -27,7 +27,8 @@ use crate::store::{IdRow, Store};
 /// of a university or of the platform is never erased. The new value of `email` is no valid address.
 const ERASE_USER: &str = concat!(
     "UPDATE users
-     SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, is_active = 0,
+     SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
+         is_active = 0,
          erasure_cursor = 0, password_version = password_version + 1
      WHERE id = :user_id AND erasure_cursor IS NULL
        AND (:version IS NULL OR (",

@@ -6,13 +6,17 @@
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
 use crate::store::owned::Owned;
-use crate::store::{audit, authz, campus, machine, mail, password, session};
+use crate::store::{audit, authz, campus, factor, machine, mail, password, session};
 
 /// Every table, in the order of erasure.
 pub static OWNED: &[Owned] = &[
     authz::grants::OWNED,
     session::OWNED,
     machine::user_keys::OWNED,
+    factor::totp::OWNED,
+    factor::recovery_codes::OWNED,
+    factor::passkeys::OWNED,
+    factor::challenges::OWNED,
     mail::proofs::OWNED,
     mail::outbox::OWNED,
     mail::notices::OWNED,

@@ -213,6 +213,13 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::CourseChanged
         | EventType::CourseDeleted
         | EventType::EnrollmentEnded
+        | EventType::FactorAdded
+        | EventType::FactorRemoved
+        | EventType::FactorRenamed
+        | EventType::RecoveryCodesReplaced
+        | EventType::FactorsConfirmed
+        | EventType::FactorsReset
+        | EventType::SecondFactorRefused
         | EventType::ApiKeyCreated
         | EventType::ApiKeyWithdrawn
         | EventType::ServiceAccountCreated

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
+use crate::domain::authz::role::names_text;
 use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::IdRow;
-use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::authz::viewer::{Viewer, caller_id, role_counts};
 use crate::store::owned::Owned;
 use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
@@ -58,8 +59,9 @@ macro_rules! caller_is_platform_admin {
                  SELECT 1 FROM user_university_roles AS own
                  WHERE own.user_id = ",
             $crate::store::authz::viewer::caller_id!(),
-            " AND coalesce(own.university_id, 0) = 0 AND own.role = 'PLATFORM_ADMIN'
-             )"
+            " AND coalesce(own.university_id, 0) = 0 AND own.role = 'PLATFORM_ADMIN' AND ",
+            $crate::store::authz::viewer::role_counts!("own.role"),
+            ")"
         )
     };
 }
@@ -88,8 +90,9 @@ macro_rules! caller_sees_university {
                  SELECT 1 FROM user_university_roles AS own
                  WHERE own.user_id = ",
             $crate::store::authz::viewer::caller_id!(),
-            " AND coalesce(own.university_id, 0) IN (0, :university_id)
-             )"
+            " AND coalesce(own.university_id, 0) IN (0, :university_id) AND ",
+            $crate::store::authz::viewer::role_counts!("own.role"),
+            ")"
         )
     };
 }
@@ -150,8 +153,9 @@ const SELECT_OF_UNIVERSITY: &str = concat!(
          WHERE own.user_id = ",
     caller_id!(),
     " AND coalesce(own.university_id, 0) IN (0, :university_id)
-           AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) = 0
-     )"
+           AND instr(:roles, '\"' || own.role || '\"') > 0 AND coalesce(own.department_id, 0) = 0 AND ",
+    role_counts!("own.role"),
+    ")"
 );
 
 /// Has a row if the user administers a university or the platform.
@@ -171,7 +175,8 @@ const SELECT_OF_DEPARTMENTS: &str = concat!(
              WHERE user_id = ",
             caller_id!(),
             " AND coalesce(university_id, 0) = :university_id
-               AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0"
+               AND instr(:roles, '\"' || role || '\"') > 0 AND coalesce(department_id, 0) > 0 AND ",
+            role_counts!("role")
         )
     ),
     "SELECT ",
@@ -227,7 +232,7 @@ pub(in crate::store) fn of_user(user_id: UserId) -> Read<Vec<RoleGrant>> {
 
 /// Reads the grants of the user that presents a key; none if the key is no user's.
 pub(in crate::store) fn of_viewer(viewer: &Viewer) -> Read<Vec<RoleGrant>> {
-    Read::of(viewer.bind(query(SELECT_OF_VIEWER)), decode)
+    Read::of(viewer.bind_id(query(SELECT_OF_VIEWER)), decode)
 }
 
 /// Reads whether a user administers a university or the platform.
@@ -277,12 +282,6 @@ pub struct GrantPages {
     pub of_departments: Page<GrantRow>,
 }
 
-/// The value of `:roles`, in which a statement looks for `'"' || role || '"'`.
-pub(in crate::store) fn role_names(roles: &[Role]) -> String {
-    let names: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.as_str())).collect();
-    format!("[{}]", names.join(","))
-}
-
 /// Lists the grants of a university that a caller with one of these roles may see.
 #[must_use]
 pub fn of_university(
@@ -291,7 +290,7 @@ pub fn of_university(
     roles: &[Role],
     page: PageRequest,
 ) -> Read<GrantPages> {
-    let names = role_names(roles);
+    let names = names_text(roles);
     let list = |sql| {
         let select = page.query(sql).bind("university_id", university_id);
         let select = viewer.bind(select).bind("roles", names.as_str());

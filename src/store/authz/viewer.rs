@@ -4,6 +4,8 @@
 //! secret is right: the rows of other users must not be read for a client that guesses ids of keys. A verified token of a
 //! service account names its key, and proves as much as the secret does.
 
+use crate::domain::authz::Role;
+use crate::domain::authz::role::names_text;
 use crate::domain::ids::{ApiKeyId, UserId};
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::machine::api_key::{ApiKey, KeyHash};
@@ -12,10 +14,17 @@ use crate::ports::Statement;
 
 /// The caller of a request, before the database confirms it.
 #[derive(Debug, Clone)]
-pub enum Viewer {
-    /// The user that a verified token names.
+pub struct Viewer {
+    credential: PresentedCredential,
+    /// The names of roles that do not count, as `:roles` of a list: empty, unless roles need a second factor.
+    withheld: String,
+}
+
+#[derive(Debug, Clone)]
+enum PresentedCredential {
+    /// A verified token names the user.
     User(UserId),
-    /// The owner of a presented key.
+    /// The key names its owner.
     Key(PresentedKey),
 }
 
@@ -107,18 +116,51 @@ macro_rules! caller_is_service_with {
 }
 pub(in crate::store) use caller_is_service_with;
 
+/// 1 if this role of the caller counts, otherwise 0. Where it needs more than one factor, a token says so by itself, and a key
+/// by its row.
+macro_rules! role_counts {
+    ($role:literal) => {
+        concat!(
+            "(instr(:withheld, '\"' || ",
+            $role,
+            " || '\"') = 0 OR EXISTS (
+                 SELECT 1 FROM api_keys AS presented WHERE presented.id = :caller_key_id AND presented.has_mfa = 1
+             ))"
+        )
+    };
+}
+pub(in crate::store) use role_counts;
+
 impl Viewer {
-    /// Binds the parameters of [`caller_id!`] and of the conditions that contain it.
+    /// The user that a verified token names. `withheld` are the roles that do not count in its session.
+    #[must_use]
+    pub fn of_user(id: UserId, withheld: &[Role]) -> Self {
+        Self { credential: PresentedCredential::User(id), withheld: text(withheld) }
+    }
+
+    /// The owner of a presented key. `withheld` are the roles that do not count unless the key was made with more than one
+    /// factor.
+    #[must_use]
+    pub fn of_key(key: &PresentedKey, withheld: &[Role]) -> Self {
+        Self { credential: PresentedCredential::Key(key.clone()), withheld: text(withheld) }
+    }
+
+    /// Binds the parameters of [`caller_id!`] and [`role_counts!`], and of the conditions that contain them.
     pub(in crate::store) fn bind(&self, statement: Statement) -> Statement {
-        Self::bind_any(Some(self), statement)
+        self.bind_id(statement).bind("withheld", self.withheld.as_str())
+    }
+
+    /// Binds the parameters of [`caller_id!`], for a statement that asks for no role.
+    pub(in crate::store) fn bind_id(&self, statement: Statement) -> Statement {
+        Self::bind_any_id(Some(self), statement)
     }
 
     /// The same for a request that needs no caller.
-    pub(in crate::store) fn bind_any(viewer: Option<&Self>, statement: Statement) -> Statement {
-        let (user, key) = match viewer {
+    pub(in crate::store) fn bind_any_id(viewer: Option<&Self>, statement: Statement) -> Statement {
+        let (user, key) = match viewer.map(|viewer| &viewer.credential) {
             None => (None, None),
-            Some(Self::User(id)) => (Some(*id), None),
-            Some(Self::Key(key)) => (None, Some(key)),
+            Some(PresentedCredential::User(id)) => (Some(*id), None),
+            Some(PresentedCredential::Key(key)) => (None, Some(key)),
         };
         statement
             .bind("caller_id", user)
@@ -126,4 +168,8 @@ impl Viewer {
             .bind("caller_key_hash", key.and_then(PresentedKey::hash))
             .bind("caller_key_is_proven", key.is_some_and(|key| key.hash().is_none()))
     }
+}
+
+fn text(withheld: &[Role]) -> String {
+    if withheld.is_empty() { String::new() } else { names_text(withheld) }
 }

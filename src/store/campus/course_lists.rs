@@ -3,7 +3,7 @@
 use crate::domain::ids::UniversityId;
 use crate::ports::Statement;
 use crate::store::authz::grants::{caller_is_platform_admin, caller_sees_university};
-use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::authz::viewer::{Viewer, caller_id, role_counts};
 use crate::store::campus::courses::{CourseRow, course_columns, is_enrolled};
 use crate::store::page::{Page, PageRequest, merged};
 use crate::store::read::Read;
@@ -39,7 +39,9 @@ const SELECT_FOR_USER: &str = concat!(
         rows: "courses WHERE university_id",
         places: concat!(
             "SELECT DISTINCT coalesce(university_id, 0) AS place FROM user_university_roles WHERE user_id = ",
-            caller_id!()
+            caller_id!(),
+            " AND ",
+            role_counts!("role")
         )
     ),
     select_courses!(

@@ -221,7 +221,7 @@ fn is_missing(department_id: Option<DepartmentId>, found: &Rows) -> Result<bool,
 /// Finds a course, with the viewer's enrolment.
 #[must_use]
 pub fn find(id: CourseId, viewer: Option<&Viewer>) -> Read<Option<CourseRow>> {
-    Read::of(Viewer::bind_any(viewer, query(SELECT).bind("course_id", id)), Rows::first)
+    Read::of(Viewer::bind_any_id(viewer, query(SELECT).bind("course_id", id)), Rows::first)
 }
 
 /// The place of a course for which access was granted. If the course was moved concurrently, the caller may have no
@@ -273,7 +273,7 @@ pub async fn update(
     };
     let record = audit::insert(RECORD_CHANGE, request, EventType::CourseChanged);
     let record = change(place.bind(record)).bind("actor_id", actor);
-    let update = Viewer::User(actor).bind(change(place.query(UPDATE)).bind("nonce", request.stamp.nonce()));
+    let update = Viewer::of_user(actor, &[]).bind_id(change(place.query(UPDATE)).bind("nonce", request.stamp.nonce()));
     let department = departments::present(place.university_id, new_department_id);
     let statements = [record, update, department, present(place.id)];
     let [_, rows, department, course] = match store.batch(statements).await {

@@ -4,13 +4,13 @@ use serde::Deserialize;
 
 use crate::domain::audit::EventType;
 use crate::domain::authz::Role;
+use crate::domain::authz::role::names_text;
 use crate::domain::ids::{CourseId, EnrollmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
 use crate::store::audit;
 use crate::store::audit::{RequestInfo, insert_event};
-use crate::store::authz::grants::role_names;
-use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::authz::viewer::{Viewer, caller_id, role_counts};
 use crate::store::campus::deletion_marks;
 use crate::store::owned::{Paging, Section};
 use crate::store::page::{Page, PageRequest};
@@ -79,8 +79,9 @@ const SELECT_OF_COURSE: &str = concat!(
     caller_id!(),
     " AND coalesce(own.university_id, 0) IN (0, c.university_id)
         WHERE c.id = :course_id AND instr(:roles, '\"' || own.role || '\"') > 0
-          AND coalesce(own.department_id, 0) IN (0, coalesce(c.department_id, 0))
-     )"
+          AND coalesce(own.department_id, 0) IN (0, coalesce(c.department_id, 0)) AND ",
+    role_counts!("own.role"),
+    ")"
 );
 
 /// The end of an enrolment by another user than its owner; the event is about the owner.
@@ -178,7 +179,7 @@ pub fn of_course(
     page: PageRequest,
 ) -> Read<Page<ParticipantRow>> {
     let select = page.query(SELECT_OF_COURSE).bind("course_id", course_id);
-    let select = viewer.bind(select).bind("roles", role_names(roles));
+    let select = viewer.bind(select).bind("roles", names_text(roles));
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &ParticipantRow| row.enrollment.id.get())))
 }
 

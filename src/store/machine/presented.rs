@@ -20,11 +20,11 @@ use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::authz::viewer::{PresentedKey, Viewer, caller_id};
 use crate::store::keys::ring_version;
 use crate::store::machine::names;
-use crate::store::optional_boolean;
 use crate::store::read::Read;
+use crate::store::{boolean, optional_boolean};
 
 const SELECT_KEY: &str = concat!(
-    "SELECT k.secret_hash, k.permissions, k.created_at, k.expires_at, k.service_account_id, a.client_id, a.scopes,
+    "SELECT k.secret_hash, k.permissions, k.has_mfa, k.created_at, k.expires_at, k.service_account_id, a.client_id, a.scopes,
             a.is_active AS service_is_active, ",
     ring_version!(),
     " AS ring_version
@@ -49,6 +49,9 @@ pub const STATEMENTS: &[&str] = &[SELECT_KEY, SELECT_OWNER, NOTE_USE];
 pub struct KeyRow {
     secret_hash: KeyHash,
     permissions: Option<String>,
+    /// The key was made in a session with more than one factor.
+    #[serde(deserialize_with = "boolean")]
+    pub has_mfa: bool,
     /// The time at which the key was made.
     pub created_at: Timestamp,
     /// The end of the key, if it has one.
@@ -120,9 +123,9 @@ pub struct KeyRead {
 /// Reads the key, its owner and the owner's roles, without noting a use of the key.
 #[must_use]
 pub fn find(key: &PresentedKey) -> Read<KeyRead> {
-    let viewer = Viewer::Key(key.clone());
+    let viewer = Viewer::of_key(key, &[]);
     let select = Read::of(query(SELECT_KEY).bind("key_id", key.id), Rows::first);
-    let read = select.and(Read::of(viewer.bind(query(SELECT_OWNER)), Rows::first)).and(grants::of_viewer(&viewer));
+    let read = select.and(Read::of(viewer.bind_id(query(SELECT_OWNER)), Rows::first)).and(grants::of_viewer(&viewer));
     read.map(|((key, owner), grants)| KeyRead { key, owner, grants, resource: None })
 }
 

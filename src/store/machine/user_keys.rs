@@ -53,6 +53,8 @@ pub struct NewUserKey<'a> {
     pub name: &'a Label,
     pub permissions: PermissionSet,
     pub expires_at: Option<Timestamp>,
+    /// The session has more than one factor.
+    pub has_mfa: bool,
     /// Only an owner whose address is proven may have keys.
     pub needs_proof: bool,
 }
@@ -87,8 +89,8 @@ macro_rules! owner_is_present {
 }
 
 const INSERT: &str = concat!(
-    "INSERT INTO api_keys (id, user_id, name, permissions, secret_hash, created_at, expires_at)
-     SELECT :key_id, :user_id, :name, :permissions, :key_hash, :now, :expires_at
+    "INSERT INTO api_keys (id, user_id, name, permissions, secret_hash, created_at, expires_at, has_mfa)
+     SELECT :key_id, :user_id, :name, :permissions, :key_hash, :now, :expires_at, :has_mfa
      WHERE (SELECT count(*) FROM api_keys WHERE user_id = :user_id) < :max_keys AND ",
     owner_is_present!(),
     " ON CONFLICT (id) DO NOTHING"
@@ -148,6 +150,7 @@ pub async fn create(
         .bind("permissions", names::text(new.permissions.names()))
         .bind("now", request.now)
         .bind("expires_at", new.expires_at)
+        .bind("has_mfa", new.has_mfa)
         .bind("max_keys", MAX_KEYS_OF_USER);
     let event = Event::of(EventType::ApiKeyCreated, new.user_id).within(new.session_id).about(new.key.id().get());
     let owner = of_owner(SELECT_PRESENT_OWNER).bind("now", request.now);

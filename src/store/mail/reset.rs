@@ -6,9 +6,12 @@ use crate::domain::mail::proof::Purpose;
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
+use crate::store::factor::review;
+use crate::store::factor::review::FactorReview;
 use crate::store::mail::notices::{self, Notice, password_notice};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
-use crate::store::password::credentials::PasswordChanged;
+use crate::store::password::new_hash::is_set;
 use crate::store::password::throttle;
 use crate::store::session::end_others;
 
@@ -45,7 +48,7 @@ pub(super) const DELETE_KNOWN: &str =
 /// The network and the name of a registration by a stranger are none of the owner's.
 const SET_PASSWORD: &str = concat!(
     "UPDATE users
-     SET password_hash = :new_hash, password_version = password_version + 1,
+     SET password_hash = :new_hash, has_password = 1, password_version = password_version + 1,
          mail_refused_at = iif(:proves_address, NULL, mail_refused_at),
          full_name = iif(:proves_address AND email_verified_at IS NULL, NULL, full_name),
          registered_network = iif(:proves_address AND email_verified_at IS NULL, NULL, registered_network),
@@ -54,14 +57,6 @@ const SET_PASSWORD: &str = concat!(
     proof_holds!(),
     " RETURNING id"
 );
-
-/// The condition that the password was set by this request: the salt makes the hash unique.
-macro_rules! is_set {
-    () => {
-        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :new_hash)"
-    };
-}
-pub(in crate::store) use is_set;
 
 const DELETE_KEYS: &str = concat!("DELETE FROM api_keys WHERE user_id = :user_id AND ", is_set!());
 
@@ -77,7 +72,15 @@ pub(in crate::store) fn shut_out(user_id: UserId, new_hash: &str) -> [Statement;
     [DELETE_KEYS, DELETE_PROOFS].map(|sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash))
 }
 
-/// Sets the password, ends every session, withdraws the API keys and resets the throttle. A mail proves the address, too.
+/// A new password was set by mail.
+pub struct PasswordReset {
+    /// The mail that tells it.
+    pub notice: Option<QueuedMail>,
+    /// The second factors, of which young ones are suspended now.
+    pub review: FactorReview,
+}
+
+/// Sets the password, ends every session, suspends young second factors, withdraws the API keys and resets the throttle. A mail proves the address, too.
 /// Returns the notice; `None`, and changes nothing, if the proof is no longer valid.
 ///
 /// # Errors
@@ -89,7 +92,7 @@ pub async fn reset(
     new_hash: &str,
     notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<Option<PasswordChanged>, DbError> {
+) -> Result<Option<PasswordReset>, DbError> {
     let guarded = |statement| {
         let proves_address = proof.purpose == Purpose::Reset;
         bind_presented(statement, proof).bind("user_id", user_id).bind("proves_address", proves_address)
@@ -97,12 +100,18 @@ pub async fn reset(
     let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
     let [delete_keys, delete_proofs] = shut_out(user_id, new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
+    let [delete_pending, suspend_totp, suspend_passkeys, select_review] =
+        review::suspend(user_id, new_hash, request.now);
     let mut statements = vec![
         recorded(request, EventType::PasswordReset),
         record,
         throttle::bind_user(guarded(query(DELETE_KNOWN)), user_id).bind("now", request.now),
         guarded(query(DELETE_ROLES)).bind("now", request.now),
         guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
+        delete_pending,
+        suspend_totp,
+        suspend_passkeys,
+        select_review,
         delete_keys,
         end_others(user_id, None, new_hash),
         delete_proofs,
@@ -113,9 +122,10 @@ pub async fn reset(
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [earlier, _, _, _, set, ..] = results.as_slice() else {
+    let [earlier, _, _, _, set, _, _, _, factors, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let notice = notices::queued(notice, &results)?;
-    Ok(is_done(set, earlier)?.then_some(PasswordChanged { notice }))
+    let review = review::read(factors)?;
+    Ok(is_done(set, earlier)?.then_some(PasswordReset { notice, review }))
 }

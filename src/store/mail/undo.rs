@@ -9,6 +9,7 @@ use crate::store::audit::{RequestInfo, is_done, recorded};
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::mail::reset;
 use crate::store::mail::verification;
+use crate::store::password::new_hash::is_set;
 use crate::store::password::throttle;
 use crate::store::session::end_others;
 
@@ -16,7 +17,8 @@ use crate::store::session::end_others;
 const TAKE_BACK: &str = concat!(
     "UPDATE users
      SET email = (SELECT address FROM email_proofs WHERE id = :proof_id), email_verified_at = coalesce(email_verified_at, :now),
-         mail_refused_at = NULL, password_hash = :new_hash, password_version = password_version + 1
+         mail_refused_at = NULL, password_hash = :new_hash, has_password = 0,
+         password_version = password_version + 1
      WHERE id = :user_id AND ",
     proof_holds!(),
     " RETURNING id"
@@ -29,13 +31,31 @@ const DELETE_LATER_UNDOS: &str = concat!(
      WHERE user_id = :user_id AND purpose = 'undo'
        AND created_at >= (SELECT created_at FROM email_proofs WHERE id = :proof_id AND purpose = 'undo')
        AND ",
-    reset::is_set!()
+    is_set!()
 );
 
-/// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_LATER_UNDOS];
+/// Factors that were added since a day before the change: as long as its link was valid, a thief had the account.
+macro_rules! delete_added_since {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE user_id = :user_id AND created_at > (
+                 SELECT created_at - 86400000 FROM email_proofs WHERE id = :proof_id AND purpose = 'undo'
+             ) AND ",
+            is_set!()
+        )
+    };
+}
 
-/// Sets a hash that no password matches, ends every session, withdraws the API keys, and voids pending proofs and later
+const DELETE_TOTP: &str = delete_added_since!("totp_secrets");
+const DELETE_RECOVERY_CODES: &str = delete_added_since!("recovery_codes");
+const DELETE_PASSKEYS: &str = delete_added_since!("passkeys");
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_TOTP, DELETE_RECOVERY_CODES, DELETE_PASSKEYS, DELETE_LATER_UNDOS];
+
+/// Sets a hash that no password matches, ends every session, with an undo removes young second factors, withdraws the API keys, and voids pending proofs and later
 /// undos. Returns false, and changes nothing, if the proof is no longer valid.
 ///
 /// # Errors
@@ -54,6 +74,9 @@ pub async fn take_back(
     let statements = [
         verification::record(proof, user_id, event, request),
         bind_presented(of_change(TAKE_BACK).bind("now", request.now), proof),
+        of_change(DELETE_TOTP).bind("proof_id", proof.id),
+        of_change(DELETE_RECOVERY_CODES).bind("proof_id", proof.id),
+        of_change(DELETE_PASSKEYS).bind("proof_id", proof.id),
         of_change(DELETE_LATER_UNDOS).bind("proof_id", proof.id),
         delete_keys,
         delete_proofs,

@@ -29,6 +29,9 @@ pub struct CredentialsRow {
     pub password_hash: String,
     /// Incremented by every change of the password.
     pub password_version: i64,
+    /// False if no password matches the hash: the account was emptied, or taken back from a thief.
+    #[serde(deserialize_with = "boolean")]
+    pub has_password: bool,
     /// A disabled account cannot sign in.
     #[serde(deserialize_with = "boolean")]
     pub is_active: bool,
@@ -38,7 +41,8 @@ pub struct CredentialsRow {
 }
 
 impl CredentialsRow {
-    /// Evidence that the password matched this row. Only the check itself may create it.
+    /// Evidence that the password matched this row. Only the check itself may create it, or a fresh sign-in that stands for
+    /// the password.
     #[must_use]
     pub const fn verified(&self) -> VerifiedPassword {
         VerifiedPassword { user_id: self.id, version: self.password_version }
@@ -60,7 +64,7 @@ pub struct SignInAccount {
 /// The columns of a [`CredentialsRow`].
 macro_rules! credentials_columns {
     () => {
-        "u.id, u.password_hash, u.password_version, u.is_active"
+        "u.id, u.password_hash, u.password_version, u.has_password, u.is_active"
     };
 }
 
@@ -90,7 +94,7 @@ macro_rules! password_holds {
 pub(in crate::store) use password_holds;
 
 const CHANGE_PASSWORD: &str = concat!(
-    "UPDATE users SET password_hash = :new_hash, password_version = password_version + 1 WHERE id = :user_id AND ",
+    "UPDATE users SET password_hash = :new_hash, has_password = 1, password_version = password_version + 1 WHERE id = :user_id AND ",
     password_holds!()
 );
 

@@ -2,9 +2,12 @@
 
 use crate::domain::account::email::Email;
 use crate::domain::limits::standing::Counter;
-use crate::ports::{DbError, query};
+use crate::domain::password::verified::VerifiedPassword;
+use crate::ports::{DbError, Statement, query};
 use crate::store::account::pending;
 use crate::store::audit::{Event, RequestInfo, refusals};
+use crate::store::factor::due;
+use crate::store::factor::due::DueFactors;
 use crate::store::password::throttle::{self, no_wait};
 use crate::store::{IdRow, Store};
 
@@ -43,8 +46,42 @@ pub async fn record_useless(
     request: RequestInfo<'_>,
     event: Event,
 ) -> Result<bool, DbError> {
-    let admitted = throttle::bind_guard(query(SELECT_ADMITTED), counter).bind("now", request.now);
-    let count = throttle::count_failure(counter, 0, request);
-    let [_, _, admitted] = store.batch([count, refusals::count(request, event), admitted]).await?;
+    let [_, _, admitted] = store.batch(useless(counter, request, event)).await?;
     Ok(!admitted.all::<IdRow>()?.is_empty())
+}
+
+/// The statements of [`record_useless`]. The last one has a row unless a wait has begun.
+fn useless(counter: &Counter, request: RequestInfo<'_>, event: Event) -> [Statement; 3] {
+    let admitted = throttle::bind_guard(query(SELECT_ADMITTED), counter).bind("now", request.now);
+    [throttle::count_failure(counter, 0, request), refusals::count(request, event), admitted]
+}
+
+/// The outcome of a right password of a disabled account.
+pub enum DisabledOutcome {
+    /// The second factor is due before anything is said about the account.
+    FactorDue(DueFactors),
+    /// The owner may learn that the account is disabled.
+    Disabled,
+    /// A wait has begun since the counters were read.
+    Overtaken,
+}
+
+/// Records a right password of a disabled account.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn record_disabled(
+    store: &Store,
+    verified: VerifiedPassword,
+    counter: &Counter,
+    request: RequestInfo<'_>,
+    event: Event,
+) -> Result<DisabledOutcome, DbError> {
+    let [count, record, admitted] = useless(counter, request, event);
+    let [_, _, admitted, due] = store.batch([count, record, admitted, due::select(verified, counter, request)]).await?;
+    Ok(match (DueFactors::read(&due)?, admitted.all::<IdRow>()?.is_empty()) {
+        (Some(due), _) => DisabledOutcome::FactorDue(due),
+        (None, false) => DisabledOutcome::Disabled,
+        (None, true) => DisabledOutcome::Overtaken,
+    })
 }

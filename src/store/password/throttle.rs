@@ -168,7 +168,7 @@ const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
 /// Re-authentication keeps its counter: a thief with an administrator's token could unlock that account, and guess on.
 macro_rules! may_unlock {
     () => {
-        concat!("key NOT GLOB '*/reauthentication' AND ", actor_is_platform_admin!())
+        concat!("key NOT GLOB '*/reauthentication' AND key NOT GLOB '*/second-factor' AND ", actor_is_platform_admin!())
     };
 }
 const UNLOCK_UNKNOWN: &str = reset_unknown!(may_unlock!());

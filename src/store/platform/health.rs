@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::ports::{DbError, Rows, query};
+use crate::store::factor::totp;
 use crate::store::{Store, keys};
 
 #[derive(Deserialize)]
@@ -17,13 +18,15 @@ struct AliveRow {
 /// # Errors
 /// [`DbError`].
 pub async fn ping(store: &Store, key_id: Option<&str>) -> Result<Option<i64>, DbError> {
-    let statements = std::iter::once(query("SELECT 1 AS alive")).chain(key_id.map(keys::count_outdated));
+    let statements = std::iter::once(query("SELECT 1 AS alive"))
+        .chain(key_id.map(keys::count_outdated))
+        .chain(key_id.map(totp::count_outdated));
     let results = store.batch_of(statements.collect()).await?;
     if let Some(alive) = results.first() {
         alive.first::<AliveRow>()?;
     }
-    let outdated = results.get(1).map(Rows::first::<CountRow>).transpose()?;
-    Ok(outdated.flatten().map(|row| row.count))
+    let counts = results.iter().skip(1).map(Rows::first::<CountRow>).collect::<Result<Vec<_>, _>>()?;
+    Ok(key_id.map(|_| counts.into_iter().flatten().map(|row| row.count).sum()))
 }
 
 #[derive(Deserialize)]

@@ -8,11 +8,13 @@ use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::MAX_SESSIONS;
 use crate::domain::limits::standing::Counter;
 use crate::domain::password::verified::VerifiedPassword;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
-use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, refusals};
+use crate::store::audit::refusals::count_refusal;
+use crate::store::audit::{self, Event, RequestInfo, insert_event, insert_events, is_recorded, refusals};
+use crate::store::factor::due::{self, DueFactors, has_factor, is_due};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::throttle::{self, no_wait};
@@ -22,7 +24,7 @@ use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewSession<'a> {
     pub id: SessionId,
-    pub method: SignInMethod,
+    pub methods: AuthMethods,
     /// The absolute end, which no refresh extends.
     pub expires_at: Timestamp,
     pub token_id: &'a TokenId,
@@ -49,9 +51,25 @@ macro_rules! insert_session {
 }
 pub(in crate::store) use insert_session;
 
-/// Inserts nothing if an earlier execution of the batch opened the session. Only if the account is active, the verified version of the password is current, and no wait is in force.
-const OPEN_SESSION: &str =
-    insert_session!(concat!("id = :user_id AND is_active = 1 AND password_version = :version AND ", no_wait!()));
+/// The device presented a second factor at `:remembered_at`, and none was added since.
+macro_rules! is_remembered {
+    () => {
+        "(:remembered_at IS NOT NULL AND NOT EXISTS (
+              SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1 AND created_at > :remembered_at
+          ) AND NOT EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND created_at > :remembered_at))"
+    };
+}
+
+/// Inserts nothing if an earlier execution of the batch opened the session. Only if the account is active, the verified
+/// version of the password is current, no second factor is due, and no wait is in force.
+const OPEN_SESSION: &str = insert_session!(concat!(
+    "id = :user_id AND is_active = 1 AND password_version = :version AND (NOT ",
+    has_factor!(),
+    " OR ",
+    is_remembered!(),
+    ") AND ",
+    no_wait!()
+));
 
 /// Holds if the session was opened.
 macro_rules! is_open {
@@ -66,6 +84,11 @@ const RECORD_OPENED: &str = insert_event! {
     type: ":type", reason: ":reason", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL",
     university_id: "NULL", from: concat!("WHERE ", is_open!()),
 };
+
+/// A right password that opened nothing, though no second factor is due.
+const COUNT_OVERTAKEN: &str = count_refusal!(
+    user_id: ":user_id", if: concat!("NOT ", is_recorded!(":done_nonce"), " AND NOT (", is_due!(), ")")
+);
 
 /// One event for each session that [`END_OLDEST`], the next statement of the batch, ends to make room. The new
 /// one is kept, also if the clock of this isolate is late.
@@ -89,7 +112,8 @@ const END_OLDEST: &str = "
     AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[OPEN_SESSION, SELECT_OPENED, RECORD_OPENED, RECORD_OLDEST, END_OLDEST];
+pub const STATEMENTS: &[&str] =
+    &[OPEN_SESSION, SELECT_OPENED, RECORD_OPENED, COUNT_OVERTAKEN, RECORD_OLDEST, END_OLDEST];
 
 /// Binds the values of [`insert_session`].
 pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Statement {
@@ -103,11 +127,20 @@ pub(in crate::store) fn bind(insert: Statement, session: &NewSession<'_>) -> Sta
         .bind("token_id", session.token_id)
         .bind("token_expires_at", session.token_expires_at)
         // That of a session without one, of the previous version.
-        .bind("method", (session.method != SignInMethod::Password).then(|| session.method.as_str()))
+        .bind("method", (session.methods != AuthMethods::PASSWORD).then(|| session.methods.text()))
 }
 
-/// Opens a session for a verified password. Returns `None`, and opens nothing, if the account was disabled, erased,
-/// throttled or given another password after it was read. Beside the inputs of its token, perhaps the notice.
+/// The outcome of a right password.
+pub enum OpeningOutcome {
+    /// The session is open. Beside the inputs of its token, perhaps the notice.
+    Opened(TokenInputs, Option<QueuedMail>),
+    /// Nothing was opened, because a second factor is due.
+    FactorDue(DueFactors),
+    /// Nothing was opened: the account was disabled, erased, throttled or given another password after it was read.
+    Overtaken,
+}
+
+/// Opens a session for a verified password, unless a second factor is due.
 ///
 /// # Errors
 /// [`DbError`].
@@ -116,29 +149,50 @@ pub async fn open(
     verified: VerifiedPassword,
     counter: &Counter,
     session: &NewSession<'_>,
+    remembered_at: Option<Timestamp>,
     notice: Option<Notice>,
-) -> Result<Option<(TokenInputs, Option<QueuedMail>)>, DbError> {
-    let open = open_statement(verified, counter, session);
-    let after = after_opening(verified.user_id, counter, session, None);
-    let tell = event_notice(notice, verified.user_id, EventType::SignedIn, session.request);
-    let results = store.batch_of(std::iter::once(open).chain(after).chain(tell).collect()).await?;
-    let [_, opened, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+) -> Result<OpeningOutcome, DbError> {
+    let request = session.request;
+    let open = due::bind(bind(query(OPEN_SESSION), session), verified, counter);
+    let open = open.bind("remembered_at", remembered_at);
+    let due = due::select(verified, counter, request);
+    let overtaken = Event::of(EventType::SignInRefused, verified.user_id).because(Reason::Overtaken);
+    let overtaken = refusals::of_user_if_recorded(request, COUNT_OVERTAKEN, overtaken).map(|count| {
+        let (id, nonce) = (request.stamp.id(), request.stamp.nonce_of(EventType::SignedIn));
+        let count = throttle::bind_guard(count, counter).bind("version", verified.version);
+        count.bind("event_id", id).bind("done_nonce", nonce)
+    });
+    let overtaken = overtaken.unwrap_or_else(refusals::nothing);
+    let after = after_opening(verified.user_id, counter, session, None, overtaken);
+    let tell = event_notice(notice, verified.user_id, EventType::SignedIn, request);
+    let results = store.batch_of([open, due].into_iter().chain(after).chain(tell).collect()).await?;
+    let [_, due, opened, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
     let mail = queued(notice, &results)?;
-    Ok(TokenInputs::read(opened)?.map(|inputs| (inputs, mail)))
+    Ok(match (TokenInputs::read(opened)?, DueFactors::read(due)?) {
+        (Some(inputs), _) => OpeningOutcome::Opened(inputs, mail),
+        (None, Some(due)) => OpeningOutcome::FactorDue(due),
+        (None, None) => OpeningOutcome::Overtaken,
+    })
+}
+
+/// Counts that nothing was opened, for [`after_opening`].
+pub(in crate::store) fn overtaken(user_id: UserId, request: RequestInfo<'_>) -> Statement {
+    let refused = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);
+    refusals::count_unless(request, refused, EventType::SignedIn)
 }
 
 /// The statements behind the one that opens a session. The first one returns the inputs of its access token, if it was
-/// opened.
+/// opened. `overtaken` counts a refusal if it was not.
 pub(in crate::store) fn after_opening(
     user_id: UserId,
     counter: &Counter,
     session: &NewSession<'_>,
     reason: Option<Reason>,
+    overtaken: Statement,
 ) -> [Statement; 8] {
     let request = session.request;
     let of_session = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session.id);
     let record_opened = of_session(audit::insert(RECORD_OPENED, request, EventType::SignedIn)).bind("reason", reason);
-    let refused = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);
     let record_oldest = audit::insert(RECORD_OLDEST, request, EventType::SessionEnded);
     let make_room = [record_oldest, query(END_OLDEST)].map(|statement| {
         statement.bind("user_id", user_id).bind("max_others", MAX_SESSIONS - 1).bind("session_id", session.id)
@@ -149,17 +203,11 @@ pub(in crate::store) fn after_opening(
     [
         of_session(query(SELECT_OPENED)).bind("max_roles", session.max_roles),
         record_opened,
-        refusals::count_unless(request, refused, EventType::SignedIn),
+        overtaken,
         move_slot,
         note_network,
         reset,
         record_oldest,
         end_oldest,
     ]
-}
-
-fn open_statement(verified: VerifiedPassword, counter: &Counter, session: &NewSession<'_>) -> Statement {
-    throttle::bind_guard(bind(query(OPEN_SESSION), session), counter)
-        .bind("user_id", verified.user_id)
-        .bind("version", verified.version)
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::TokenId;
-use crate::domain::session::method::SignInMethod;
+use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::token::TokenClaims;
 use crate::domain::session::{RecordedToken, Rotation, RotationState, SessionState};
 use crate::domain::time::Timestamp;
@@ -148,7 +148,7 @@ impl From<RotationStateRow> for RotationState {
         let times = row.created_at.zip(row.expires_at);
         let session = times.zip(current).map(|((signed_in_at, expires_at), current)| SessionState {
             signed_in_at,
-            method: SignInMethod::named(row.method.as_deref()),
+            methods: AuthMethods::of_text(row.method.as_deref()),
             expires_at,
             current,
             previous_id: row.previous_refresh_id,

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use crate::domain::audit::EventType;
+use crate::domain::authz::role::names_text;
 use crate::domain::authz::{Role, RoleGrant};
 use crate::domain::ids::{DepartmentId, InvitationId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
@@ -58,7 +59,8 @@ macro_rules! own_roles {
             "user_university_roles AS own WHERE own.user_id = ",
             $crate::store::authz::viewer::caller_id!(),
             " AND coalesce(own.university_id, 0) IN (0, :university_id)
-              AND instr(:roles, '\"' || own.role || '\"') > 0"
+              AND instr(:roles, '\"' || own.role || '\"') > 0 AND ",
+            $crate::store::authz::viewer::role_counts!("own.role")
         )
     };
 }
@@ -171,7 +173,7 @@ pub fn of_university(
     now: Timestamp,
 ) -> Read<Page<InvitationRow>> {
     let select = page.query(SELECT_PAGE).bind("university_id", university_id).bind("now", now);
-    let select = viewer.bind(select).bind("roles", grants::role_names(roles));
+    let select = viewer.bind(select).bind("roles", names_text(roles));
     Read::of(select, move |rows| Ok(Page::new(rows.all()?, page, |row: &InvitationRow| row.id.get())))
 }
 

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::audit;
 use crate::store::audit::{Event, RequestInfo, insert_event, insert_events, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::caller_is_platform_admin;
-use crate::store::authz::viewer::{Viewer, caller_id};
+use crate::store::authz::viewer::{Viewer, caller_id, role_counts};
 use crate::store::outcome::DeletionOutcome;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -81,6 +81,8 @@ const SELECT_OF_CALLER: &str = concat!(
     " FROM universities
      WHERE id IN (SELECT university_id FROM user_university_roles WHERE user_id = ",
     caller_id!(),
+    " AND ",
+    role_counts!("role"),
     ") AND id > :after
      ORDER BY id LIMIT :limit"
 );

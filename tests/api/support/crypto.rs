@@ -5,6 +5,7 @@ use aes_gcm::{Aes256Gcm, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer as _;
+use edge_auth::domain::factor::webauthn::{CredentialAlgorithm, CredentialKey};
 use edge_auth::domain::keys::Algorithm;
 use edge_auth::domain::keys::ring::PrivateKey;
 use edge_auth::domain::secret::Secret;
@@ -16,7 +17,7 @@ const NONCE_BYTES: usize = 12;
 
 pub struct NativeCrypto;
 
-fn random<const N: usize>() -> [u8; N] {
+pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     super::entropy(&mut bytes).unwrap();
     bytes
@@ -76,6 +77,15 @@ fn verify(algorithm: Algorithm, key: &Value, text: &[u8], signature: &[u8]) -> O
     }
 }
 
+fn is_importable(algorithm: Algorithm, key: &Value) -> bool {
+    let x = member(key, "x").unwrap_or_default();
+    if algorithm == Algorithm::EdDsa {
+        return x.len() == 32;
+    }
+    let point = [vec![4], x, member(key, "y").unwrap_or_default()].concat();
+    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).is_ok()
+}
+
 impl Signatures for NativeCrypto {
     fn generate(&self, algorithm: Algorithm) -> PortFuture<'_, Result<Secret, CryptoError>> {
         Box::pin(async move { Ok(Secret::new(generate(algorithm).to_string())) })
@@ -96,6 +106,27 @@ impl Signatures for NativeCrypto {
             let key = serde_json::from_str(public_key).unwrap();
             let Ok(signature) = BASE64.decode(signature) else { return Ok(false) };
             Ok(verify(algorithm, &key, text.as_bytes(), &signature).is_some())
+        })
+    }
+
+    /// RSA is left to the end-to-end tests: its crate would be here for them alone.
+    fn verify_assertion<'a>(
+        &'a self,
+        key: &'a CredentialKey,
+        message: &'a [u8],
+        signature: &'a [u8],
+    ) -> PortFuture<'a, Result<bool, CryptoError>> {
+        Box::pin(async move {
+            let jwk: Value = serde_json::from_str(&key.jwk).map_err(|error| CryptoError(error.to_string()))?;
+            let algorithm = match key.algorithm {
+                CredentialAlgorithm::EdDsa => Algorithm::EdDsa,
+                CredentialAlgorithm::Es256 => Algorithm::Es256,
+                CredentialAlgorithm::Rs256 => return Err(CryptoError("no RSA here".to_owned())),
+            };
+            if !is_importable(algorithm, &jwk) {
+                return Err(CryptoError("no key".to_owned()));
+            }
+            Ok(verify(algorithm, &jwk, message, signature).is_some())
         })
     }
 }

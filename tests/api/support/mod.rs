@@ -1,6 +1,7 @@
 //! The service, in process, as the tests drive it.
 
 mod assets;
+pub mod authenticator;
 mod background;
 pub mod change;
 pub mod contract;
@@ -13,6 +14,7 @@ pub mod mail;
 pub mod mailbox;
 mod reply;
 pub mod sqlite;
+pub mod totp;
 pub mod watched_body;
 pub mod world;
 

@@ -49,6 +49,12 @@ impl Sqlite {
     }
 
     /// Notes from now on which event was written or counted last: the rows of counted refusals are in no order.
+    /// The texts of a column.
+    pub fn column(&self, sql: &str) -> Vec<String> {
+        let text = |row: Map<String, Json>| row.values().next().and_then(Json::as_str).unwrap_or_default().to_owned();
+        self.rows(sql).into_iter().map(text).collect()
+    }
+
     pub fn watch_events(&self) {
         self.execute(
             "CREATE TEMP TABLE latest (event INTEGER);

@@ -1,0 +1,139 @@
+//! `POST /auth/step-up`: a fresh access token of the same session (RFC 9470). Database round trips after the caller's: 1 with
+//! a code; 2 with a password or a passkey.
+
+use crate::domain::audit::EventType;
+use crate::domain::factor::challenge::Purpose;
+use crate::domain::ids::UserId;
+use crate::domain::limits::standing::Counter;
+use crate::domain::limits::throttle::reauthentication_key;
+use crate::domain::password::Password;
+use crate::domain::problem::Code;
+use crate::domain::secret::Secret;
+use crate::domain::session::methods::AuthMethods;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
+use crate::service::factor::check::{CheckOutcome, PresentedFactor, check};
+use crate::service::factor::due::{draw, step_up_demand};
+use crate::service::password::reauthenticate;
+use crate::service::session::tokens;
+use crate::service::{Context, Error};
+use crate::store::audit::Event;
+use crate::store::factor::challenges::{self, WrongAnswer};
+use crate::store::factor::due::{self, DueFactors};
+use crate::store::factor::state::{self, FactorState};
+use crate::store::factor::step_up::{self, LiveSession};
+use crate::store::factor::usage::Evidence;
+use crate::store::password::credentials::{self, Account};
+
+/// The evidence of a step-up.
+#[allow(missing_docs, reason = "the variants are the members of the request")]
+pub enum StepUp {
+    Password(Password),
+    Factor(PresentedFactor),
+}
+
+/// The rows of a step-up, read with the caller.
+#[derive(Clone)]
+pub struct StepUpRows {
+    subject: Subject,
+    account: Option<Account>,
+    due: Option<DueFactors>,
+    factors: Option<FactorState>,
+}
+
+/// An access token whose sign-in is now.
+#[allow(missing_docs, reason = "the fields are the response's")]
+pub struct FreshToken {
+    pub access_token: Secret,
+    pub expires_in: i64,
+}
+
+/// Reads the rows of a step-up.
+#[must_use]
+pub fn rows(ctx: &Context<'_>, subject: Subject) -> Reading<StepUpRows> {
+    let user_id = subject.user_id;
+    let factors = state::of_user(user_id, None, None, &reauthentication_key(user_id), ctx.now());
+    let read = credentials::by_id(user_id).and(due::of_user(user_id)).and(factors);
+    read.map(move |((account, due), factors)| StepUpRows { subject, account, due, factors }).into()
+}
+
+/// Issues an access token whose sign-in is now. The session keeps its own, so a refresh does, too.
+///
+/// # Errors
+/// `AUTH_STEP_UP_REQUIRED` for a password alone, if the account has a second factor; `AUTH_INVALID_CREDENTIALS`;
+/// `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`] otherwise.
+pub async fn step_up(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    rows: &StepUpRows,
+    command: &StepUp,
+) -> Result<FreshToken, Error> {
+    let (subject, max_roles) = (rows.subject, tokens::max_roles(ctx.settings));
+    let (session, methods) = match command {
+        StepUp::Password(password) => {
+            if let Some(due) = &rows.due {
+                return Err(step_up_demand(ctx, subject.user_id, due)?);
+            }
+            let account = rows.account.as_ref().ok_or(Code::TokenInvalid)?;
+            reauthenticate::step_up(ctx, caller, account, password).await?;
+            let read = step_up::session(subject.user_id, subject.session_id, max_roles, ctx.now());
+            let session = ctx.store.run(read).await?.ok_or(Code::TokenRevoked)?;
+            (session, subject.methods.and(AuthMethods::PASSWORD))
+        }
+        StepUp::Factor(factor) => by_factor(ctx, rows, factor, max_roles).await?,
+    };
+    let user_id = subject.user_id.get();
+    tracing::info!(target: "app.auth", user_id, session_id = subject.session_id.get(), "Stepped up");
+    let LiveSession { expires_at, inputs } = session;
+    let (access_token, expires_in) = tokens::issue_fresh(ctx, &subject, methods, expires_at, inputs).await?;
+    Ok(FreshToken { access_token, expires_in })
+}
+
+async fn by_factor(
+    ctx: &Context<'_>,
+    rows: &StepUpRows,
+    presented: &PresentedFactor,
+    max_roles: i64,
+) -> Result<(LiveSession, AuthMethods), Error> {
+    let Subject { user_id, session_id, methods, .. } = rows.subject;
+    let throttle = reauthentication_key(user_id);
+    let purpose = Purpose::StepUp(user_id.get());
+    let mut challenge = draw(ctx)?;
+    let state = match presented {
+        // The id of the credential was not known before.
+        PresentedFactor::Passkey(response) => {
+            challenge = super::check::challenge_of(ctx, &response.client_data_json, purpose).unwrap_or(challenge);
+            let read = state::of_user(user_id, Some(challenge.id), Some(&response.id), &throttle, ctx.now());
+            ctx.store.run(read).await?
+        }
+        PresentedFactor::Code(_) | PresentedFactor::RecoveryCode(_) => rows.factors.clone(),
+    };
+    let state = state.ok_or(Code::TokenInvalid)?;
+    let factor = match check(ctx, &state, presented, purpose).await? {
+        CheckOutcome::Right(factor) if !state.is_answered => factor,
+        CheckOutcome::Right(_) => return Err(Code::InvalidCredentials.into()),
+        CheckOutcome::Wrong { reason, was_guess } => {
+            let event = Event::of(EventType::StepUpRefused, user_id).because(reason).within(Some(session_id));
+            return Err(refuse(ctx, user_id, was_guess, event).await?);
+        }
+    };
+    let evidence = Evidence {
+        user_id,
+        challenge,
+        factor: &factor,
+        version: None,
+        session_id: Some(session_id),
+        throttle: &throttle,
+    };
+    let used = step_up::use_factor(ctx.store, evidence, session_id, max_roles, ctx.request).await?;
+    Ok((used.ok_or(Code::InvalidCredentials)?, factor.after(methods)))
+}
+
+/// Counted like a wrong password of re-authentication: a stolen access token gives no further guesses, and does not hold up
+/// sign-ins.
+async fn refuse(ctx: &Context<'_>, user_id: UserId, was_guess: bool, event: Event) -> Result<Error, Error> {
+    let counter = Counter::of_reauthentication(user_id);
+    let wrong = WrongAnswer { user_id, challenge: None, counter: &counter, was_guess, event };
+    challenges::count_wrong_answer(ctx.store, &wrong, None, ctx.request).await?;
+    Ok(Code::InvalidCredentials.into())
+}

@@ -1,0 +1,219 @@
+//! Removing second factors, by their owner or by an administrator. The last way in stays: a passkey is not removed while it
+//! is the only way to sign in.
+//!
+//! Other sessions end first, under the condition of the removal, so that a second execution of the batch finds nothing to do.
+
+use serde::Deserialize;
+
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::ids::{PasskeyId, SessionId, UserId};
+use crate::ports::{DbError, Statement, query};
+use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
+use crate::store::authz::grants::{actor_is_platform_admin, select_actor};
+use crate::store::factor::changes::{delete_useless_codes, end_others_if};
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
+use crate::store::outcome::ActOutcome;
+use crate::store::{IdRow, Store, boolean};
+
+macro_rules! has_totp {
+    () => {
+        "EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1)"
+    };
+}
+
+const END_OTHERS_WITH_TOTP: &str = end_others_if!(has_totp!());
+
+/// A pending secret goes, too.
+const DELETE_TOTP: &str = "DELETE FROM totp_secrets WHERE user_id = :user_id RETURNING is_confirmed AS id";
+
+/// The user can sign in without the passkey `:passkey_id`; without any, if that is NULL.
+macro_rules! has_other_way {
+    () => {
+        "EXISTS (
+             SELECT 1 FROM users AS u
+             WHERE u.id = :user_id AND (
+                 u.has_password = 1 OR (:signs_in_by_code = 1 AND u.email_verified_at IS NOT NULL) OR EXISTS (
+                     SELECT 1 FROM passkeys AS o
+                     WHERE o.user_id = u.id AND o.id <> :passkey_id AND o.suspended_at IS NULL
+                 )
+             )
+         )"
+    };
+}
+
+/// The passkey is the user's, and not the last way in. `:signs_in_by_code`: a mailed code is one.
+macro_rules! is_removable {
+    () => {
+        concat!("EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey_id AND user_id = :user_id) AND ", has_other_way!())
+    };
+}
+
+const END_OTHERS_WITH_PASSKEY: &str = end_others_if!(is_removable!());
+
+const DELETE_PASSKEY: &str = concat!(
+    "DELETE FROM passkeys WHERE id = :passkey_id AND user_id = :user_id AND ",
+    has_other_way!(),
+    " RETURNING id"
+);
+
+const SELECT_PASSKEY: &str = "SELECT id FROM passkeys WHERE id = :passkey_id AND user_id = :user_id";
+
+/// An administrator removes every factor, under this condition.
+macro_rules! may_reset {
+    () => {
+        concat!(has_other_way!(), " AND ", actor_is_platform_admin!())
+    };
+}
+
+const RESET_SESSIONS: &str = concat!("DELETE FROM sessions WHERE user_id = :user_id AND ", may_reset!());
+const RESET_TOTP: &str = concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND ", may_reset!());
+const RESET_CODES: &str = concat!("DELETE FROM recovery_codes WHERE user_id = :user_id AND ", may_reset!());
+const RESET_PASSKEYS: &str = concat!("DELETE FROM passkeys WHERE user_id = :user_id AND ", may_reset!());
+
+/// Precedes the deletions: has a row if there is something to remove.
+const RECORD_RESET: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
+    from: concat!(
+        "WHERE (EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id)
+                OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id)) AND ",
+        may_reset!()
+    ),
+};
+
+const SELECT_USER: &str = concat!(
+    "SELECT id, ",
+    has_other_way!(),
+    " AS has_other_way FROM users WHERE id = :user_id AND erasure_cursor IS NULL"
+);
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    END_OTHERS_WITH_TOTP,
+    DELETE_TOTP,
+    END_OTHERS_WITH_PASSKEY,
+    DELETE_PASSKEY,
+    SELECT_PASSKEY,
+    RESET_SESSIONS,
+    RESET_TOTP,
+    RESET_CODES,
+    RESET_PASSKEYS,
+    RECORD_RESET,
+    SELECT_USER,
+];
+
+/// The outcome of a removal.
+pub enum RemovalOutcome {
+    /// The factor is gone. Perhaps the notice.
+    Removed(Option<QueuedMail>),
+    /// The user has no such factor.
+    Missing,
+    /// The user could not sign in any more.
+    LastWayIn,
+}
+
+/// Removes the authenticator app of a user, and ends all other sessions.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn remove_totp(
+    store: &Store,
+    user_id: UserId,
+    kept: Option<SessionId>,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<RemovalOutcome, DbError> {
+    let of_user = |sql| query(sql).bind("user_id", user_id);
+    let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Totp).within(kept);
+    let mut statements = vec![
+        of_user(END_OTHERS_WITH_TOTP).bind("kept_id", kept),
+        of_user(DELETE_TOTP),
+        record_if_changed(request, event),
+        recorded(request, EventType::FactorRemoved),
+        delete_useless_codes(user_id),
+    ];
+    statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
+    let results = store.batch_of(statements).await?;
+    let [_, deleted, _, recorded, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
+    Ok(if is_done(deleted, recorded)? { RemovalOutcome::Removed(mail) } else { RemovalOutcome::Missing })
+}
+
+/// Removes a passkey of a user, and ends all other sessions.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn remove_passkey(
+    store: &Store,
+    (user_id, kept): (UserId, Option<SessionId>),
+    id: PasskeyId,
+    signs_in_by_code: bool,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<RemovalOutcome, DbError> {
+    let of_passkey = |sql| query(sql).bind("user_id", user_id).bind("passkey_id", id);
+    let guarded = |sql| of_passkey(sql).bind("signs_in_by_code", signs_in_by_code);
+    let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Passkey).within(kept).about(id.get());
+    let mut statements = vec![
+        guarded(END_OTHERS_WITH_PASSKEY).bind("kept_id", kept),
+        guarded(DELETE_PASSKEY),
+        record_if_changed(request, event),
+        recorded(request, EventType::FactorRemoved),
+        of_passkey(SELECT_PASSKEY),
+        delete_useless_codes(user_id),
+    ];
+    statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
+    let results = store.batch_of(statements).await?;
+    let [_, deleted, _, recorded, left, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
+    Ok(match (is_done(deleted, recorded)?, left.all::<IdRow>()?.is_empty()) {
+        (true, _) => RemovalOutcome::Removed(mail),
+        (false, true) => RemovalOutcome::Missing,
+        (false, false) => RemovalOutcome::LastWayIn,
+    })
+}
+
+#[derive(Deserialize)]
+struct ResetUserRow {
+    #[serde(deserialize_with = "boolean")]
+    has_other_way: bool,
+}
+
+/// Removes every second factor of a user for an administrator, and ends all sessions.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn reset(
+    store: &Store,
+    user_id: UserId,
+    actor: UserId,
+    signs_in_by_code: bool,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<ActOutcome<RemovalOutcome>, DbError> {
+    let of_user = |statement: Statement| {
+        statement.bind("user_id", user_id).bind("passkey_id", None::<i64>).bind("signs_in_by_code", signs_in_by_code)
+    };
+    let of_actor = |statement| of_user(statement).bind("actor_id", actor);
+    let mut statements = vec![
+        select_actor(actor),
+        of_user(query(SELECT_USER)),
+        of_actor(audit::insert(RECORD_RESET, request, EventType::FactorsReset)),
+        of_actor(query(RESET_SESSIONS)),
+        of_actor(query(RESET_TOTP)),
+        of_actor(query(RESET_CODES)),
+        of_actor(query(RESET_PASSKEYS)),
+    ];
+    statements.extend(event_notice(notice, user_id, EventType::FactorsReset, request));
+    let results = store.batch_of(statements).await?;
+    let [actors, users, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+    let mail = queued(notice, &results)?;
+    let user: Option<ResetUserRow> = users.first()?;
+    let has_other_way = user.is_some_and(|user| user.has_other_way);
+    let done = if has_other_way { RemovalOutcome::Removed(mail) } else { RemovalOutcome::LastWayIn };
+    ActOutcome::read(actors, users, done)
+}

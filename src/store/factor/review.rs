@@ -1,0 +1,129 @@
+//! Second factors after a new password by mail. The young ones are suspended, since a thief of the mailbox, or of the account
+//! before, may have added them; the owner confirms them after signing in.
+
+use serde::Deserialize;
+
+use crate::domain::audit::EventType;
+use crate::domain::ids::UserId;
+use crate::domain::time::{DAY, Timestamp};
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{self, RequestInfo, insert_event, recorded};
+use crate::store::factor::changes::FactorOwner;
+use crate::store::password::new_hash::is_set;
+use crate::store::{IdRow, Store, boolean};
+
+/// Factors that are younger are suspended, in milliseconds: 7 days.
+const YOUNG_MS: i64 = 7 * DAY * 1000;
+
+const DELETE_PENDING: &str =
+    concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 0 AND ", is_set!());
+
+const SUSPEND_TOTP: &str = concat!(
+    "UPDATE totp_secrets SET suspended_at = :now
+     WHERE user_id = :user_id AND is_confirmed = 1 AND suspended_at IS NULL AND created_at > :now - :young AND ",
+    is_set!()
+);
+
+const SUSPEND_PASSKEYS: &str = concat!(
+    "UPDATE passkeys SET suspended_at = :now
+     WHERE user_id = :user_id AND suspended_at IS NULL AND created_at > :now - :young AND ",
+    is_set!()
+);
+
+const SELECT_REVIEW: &str = concat!(
+    "SELECT t.created_at AS totp_created_at, t.suspended_at IS NOT NULL AS is_totp_suspended, (
+         SELECT json_group_array(json_object(
+             'id', p.id, 'name', p.name, 'created_at', p.created_at, 'is_suspended', p.suspended_at IS NOT NULL
+         )) FROM passkeys AS p WHERE p.user_id = u.id
+     ) AS passkeys
+     FROM users AS u LEFT JOIN totp_secrets AS t ON t.user_id = u.id AND t.is_confirmed = 1
+     WHERE u.id = :user_id AND ",
+    is_set!()
+);
+
+const CONFIRM_PASSKEYS: &str =
+    "UPDATE passkeys SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL";
+const CONFIRM_TOTP: &str =
+    "UPDATE totp_secrets SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL";
+/// Precedes the statements that confirm.
+const RECORD_CONFIRMATION: &str = insert_event! {
+    type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL", university_id: "NULL",
+    from: "WHERE EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
+              OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)",
+};
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    DELETE_PENDING,
+    SUSPEND_TOTP,
+    SUSPEND_PASSKEYS,
+    SELECT_REVIEW,
+    CONFIRM_PASSKEYS,
+    CONFIRM_TOTP,
+    RECORD_CONFIRMATION,
+];
+
+/// The second factors of an account, for the owner to look through.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct FactorReview {
+    pub totp: Option<ReviewedTotp>,
+    pub passkeys: Vec<ReviewedPasskey>,
+}
+
+/// An authenticator app in the review.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
+pub struct ReviewedTotp {
+    pub created_at: Timestamp,
+    pub is_suspended: bool,
+}
+
+/// A passkey in the review.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
+pub struct ReviewedPasskey {
+    pub id: i64,
+    pub name: String,
+    pub created_at: Timestamp,
+    #[serde(deserialize_with = "boolean")]
+    pub is_suspended: bool,
+}
+
+#[derive(Deserialize)]
+struct ReviewRow {
+    totp_created_at: Option<Timestamp>,
+    #[serde(deserialize_with = "boolean")]
+    is_totp_suspended: bool,
+    passkeys: String,
+}
+
+/// The statements that suspend young factors, if the password was set to this hash. The last one selects the review.
+pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 4] {
+    let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
+    let young = |sql| of_change(sql).bind("now", now).bind("young", YOUNG_MS);
+    [of_change(DELETE_PENDING), young(SUSPEND_TOTP), young(SUSPEND_PASSKEYS), of_change(SELECT_REVIEW)]
+}
+
+/// Reads the row of the review.
+pub(in crate::store) fn read(rows: &Rows) -> Result<FactorReview, DbError> {
+    let Some(row) = rows.first::<ReviewRow>()? else { return Ok(FactorReview::default()) };
+    let is_suspended = row.is_totp_suspended;
+    Ok(FactorReview {
+        totp: row.totp_created_at.map(|created_at| ReviewedTotp { created_at, is_suspended }),
+        passkeys: serde_json::from_str(&row.passkeys).map_err(|error| DbError::Unreadable(error.to_string()))?,
+    })
+}
+
+/// Confirms the factors that a reset suspended. Returns false if none was.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn confirm_suspended(store: &Store, owner: FactorOwner, request: RequestInfo<'_>) -> Result<bool, DbError> {
+    let of_user = |sql| query(sql).bind("user_id", owner.user_id);
+    let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed);
+    let record = record.bind("user_id", owner.user_id).bind("session_id", owner.session_id);
+    let recorded = recorded(request, EventType::FactorsConfirmed);
+    let [_, _, _, recorded] = store.batch([record, of_user(CONFIRM_PASSKEYS), of_user(CONFIRM_TOTP), recorded]).await?;
+    Ok(!recorded.all::<IdRow>()?.is_empty())
+}

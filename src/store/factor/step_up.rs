@@ -1,0 +1,75 @@
+//! Step-up: a fresh access token of the same session.
+
+use serde::Deserialize;
+
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::time::Timestamp;
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::Store;
+use crate::store::audit::RequestInfo;
+use crate::store::factor::usage::{self, Evidence, is_marked};
+use crate::store::read::Read;
+use crate::store::session::token_inputs::{TokenInputs, token_inputs};
+
+macro_rules! select_session {
+    ($condition:expr) => {
+        concat!(
+            "SELECT s.expires_at, ",
+            token_inputs!(":user_id"),
+            " FROM sessions AS s WHERE s.id = :session_id AND s.user_id = :user_id AND s.expires_at > :now AND ",
+            $condition
+        )
+    };
+}
+
+const SELECT_SESSION: &str = select_session!("TRUE");
+const SELECT_MARKED_SESSION: &str = select_session!(is_marked!());
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[SELECT_SESSION, SELECT_MARKED_SESSION];
+
+/// A live session, with the inputs of an access token.
+#[allow(missing_docs, reason = "the names say it")]
+pub struct LiveSession {
+    pub expires_at: Timestamp,
+    pub inputs: TokenInputs,
+}
+
+#[derive(Deserialize)]
+struct SessionRow {
+    expires_at: Timestamp,
+}
+
+fn read(rows: &Rows) -> Result<Option<LiveSession>, DbError> {
+    let row: Option<SessionRow> = rows.first()?;
+    Ok(row.zip(TokenInputs::read(rows)?).map(|(row, inputs)| LiveSession { expires_at: row.expires_at, inputs }))
+}
+
+fn select(sql: &'static str, user_id: UserId, session_id: SessionId, max_roles: i64, now: Timestamp) -> Statement {
+    query(sql).bind("user_id", user_id).bind("session_id", session_id).bind("max_roles", max_roles).bind("now", now)
+}
+
+/// Reads a session that the user has stepped up with a password.
+#[must_use]
+pub fn session(user_id: UserId, session_id: SessionId, max_roles: i64, now: Timestamp) -> Read<Option<LiveSession>> {
+    Read::of(select(SELECT_SESSION, user_id, session_id, max_roles, now), read)
+}
+
+/// Uses a factor up, and reads the session. Returns `None`, and changes nothing, if the session has ended or the factor does
+/// not hold any more.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn use_factor(
+    store: &Store,
+    evidence: Evidence<'_>,
+    session_id: SessionId,
+    max_roles: i64,
+    request: RequestInfo<'_>,
+) -> Result<Option<LiveSession>, DbError> {
+    let select = select(SELECT_MARKED_SESSION, evidence.user_id, session_id, max_roles, request.now);
+    let select = usage::bind_marked(select, evidence.challenge, request);
+    let [use_up, reset] = usage::use_up(evidence, request);
+    let [_, _, _, rows] = store.batch([usage::mark(evidence, request), use_up, reset, select]).await?;
+    read(&rows)
+}

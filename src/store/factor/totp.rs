@@ -1,0 +1,200 @@
+//! The secrets of authenticator apps: one that waits for its first code, and one that is confirmed.
+
+use serde::Deserialize;
+
+use crate::domain::audit::{EventType, Reason};
+use crate::domain::factor::totp::TimeStep;
+use crate::domain::ids::{TotpId, UserId};
+use crate::domain::keys::ring::Sealed;
+use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::audit::{Event, RequestInfo, is_done, record_if_changed, recorded};
+use crate::store::factor::changes::{FactorOwner, end_others_if, is_confirmed, owner_is_present};
+use crate::store::factor::recovery_codes;
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
+use crate::store::owned::{Owned, Paging, Section};
+use crate::store::read::Read;
+use crate::store::session::liveness::session_is_live;
+use crate::store::{IdRow, Store};
+
+/// Another pending secret of the user is replaced.
+const INSERT_PENDING: &str = concat!(
+    "INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at)
+     SELECT :totp_id, :user_id, 0, :secret, :encrypted_by, :now WHERE ",
+    owner_is_present!(),
+    " ON CONFLICT (user_id, is_confirmed) DO UPDATE SET
+         id = excluded.id, secret = excluded.secret, encrypted_by = excluded.encrypted_by, created_at = excluded.created_at"
+);
+
+const SELECT_NEW: &str = "SELECT id FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id";
+
+const SELECT_PENDING: &str =
+    "SELECT id, secret, encrypted_by FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 0";
+
+/// It makes room for the one that is confirmed by the next statement.
+const DELETE_FORMER: &str = concat!(
+    "DELETE FROM totp_secrets
+     WHERE user_id = :user_id AND is_confirmed = 1
+       AND EXISTS (SELECT 1 FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0) AND ",
+    owner_is_present!()
+);
+
+const CONFIRM: &str = concat!(
+    "UPDATE totp_secrets SET is_confirmed = 1, used_step = :step, created_at = :now
+     WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0 AND ",
+    owner_is_present!(),
+    " RETURNING id"
+);
+
+const END_OTHERS: &str = end_others_if!(is_confirmed!());
+
+/// The secrets of another `SECRET_KEY`. The index is asked for both sides of the current one.
+const SELECT_OUTDATED: &str = "
+    SELECT id, secret, encrypted_by FROM (
+        SELECT id, secret, encrypted_by FROM totp_secrets WHERE encrypted_by < :current
+        UNION ALL SELECT id, secret, encrypted_by FROM totp_secrets WHERE encrypted_by > :current
+    ) LIMIT :limit";
+
+const COUNT_OUTDATED: &str = "
+    SELECT (SELECT count(*) FROM totp_secrets WHERE encrypted_by < :current)
+         + (SELECT count(*) FROM totp_secrets WHERE encrypted_by > :current) AS count";
+
+/// Unless the secret was replaced concurrently.
+const ENCRYPT_ANEW: &str = "
+    UPDATE totp_secrets SET secret = :secret, encrypted_by = :encrypted_by WHERE id = :totp_id AND secret = :former";
+
+/// The secret itself is a credential, so it is not exported.
+const EXPORT: &str = concat!(
+    "SELECT created_at, suspended_at FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1 LIMIT :limit * ",
+    session_is_live!()
+);
+
+const ERASE: &str = "
+    DELETE FROM totp_secrets
+    WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step >= 2";
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[
+    INSERT_PENDING,
+    SELECT_NEW,
+    SELECT_PENDING,
+    DELETE_FORMER,
+    CONFIRM,
+    END_OTHERS,
+    SELECT_OUTDATED,
+    COUNT_OUTDATED,
+    ENCRYPT_ANEW,
+    EXPORT,
+    ERASE,
+];
+
+/// The secrets of a user: two at most.
+pub(in crate::store) const OWNED: Owned = Owned {
+    table: "totp_secrets",
+    erase: &[ERASE],
+    remains: &["SELECT 1 FROM totp_secrets AS t WHERE t.user_id = users.id"],
+    export: Some(Section { member: "totp", select: EXPORT, paging: Paging::FirstPage { limit: 1 } }),
+    walk: None,
+};
+
+/// A stored secret, encrypted.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
+pub struct SealedTotp {
+    pub id: TotpId,
+    pub secret: String,
+    pub encrypted_by: String,
+}
+
+impl From<SealedTotp> for (TotpId, Sealed) {
+    fn from(row: SealedTotp) -> Self {
+        (row.id, Sealed { text: row.secret, key_id: row.encrypted_by })
+    }
+}
+
+/// Stores a secret that waits for its first code. Returns false if the owner may not add it any more.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn add_pending(
+    store: &Store,
+    owner: FactorOwner,
+    id: TotpId,
+    secret: &Sealed,
+    request: RequestInfo<'_>,
+) -> Result<bool, DbError> {
+    let insert = owner.bind(query(INSERT_PENDING), request.now).bind("totp_id", id);
+    let insert = insert.bind("secret", secret.text.as_str()).bind("encrypted_by", secret.key_id.as_str());
+    let [_, added] = store.batch([insert, of_secret(SELECT_NEW, owner.user_id, id)]).await?;
+    Ok(!added.all::<IdRow>()?.is_empty())
+}
+
+fn of_secret(sql: &'static str, user_id: UserId, id: TotpId) -> Statement {
+    query(sql).bind("user_id", user_id).bind("totp_id", id)
+}
+
+/// Reads the secret that waits for its first code.
+#[must_use]
+pub fn pending(user_id: UserId) -> Read<Option<SealedTotp>> {
+    Read::of(query(SELECT_PENDING).bind("user_id", user_id), Rows::first)
+}
+
+/// Confirms a pending secret by its first code, which is used thereby. It replaces the former secret and the recovery codes,
+/// and ends all other sessions. `None` if the secret was replaced or the session ended concurrently; otherwise perhaps the
+/// notice.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn confirm(
+    store: &Store,
+    owner: FactorOwner,
+    (id, step): (TotpId, TimeStep),
+    code_hashes: &str,
+    notice: Option<Notice>,
+    request: RequestInfo<'_>,
+) -> Result<Option<Option<QueuedMail>>, DbError> {
+    let user_id = owner.user_id;
+    let of_owner = |sql| owner.bind(query(sql), request.now).bind("totp_id", id);
+    let event = Event::of(EventType::FactorAdded, user_id).because(Reason::Totp).within(owner.session_id);
+    let end = of_secret(END_OTHERS, user_id, id).bind("now", request.now).bind("kept_id", owner.session_id);
+    let mut statements = vec![
+        of_owner(DELETE_FORMER),
+        of_owner(CONFIRM).bind("step", step.get()),
+        record_if_changed(request, event),
+        recorded(request, EventType::FactorAdded),
+        recovery_codes::give_with_totp(user_id, id, code_hashes, request.now),
+        end,
+    ];
+    statements.extend(event_notice(notice, user_id, EventType::FactorAdded, request));
+    let results = store.batch_of(statements).await?;
+    let [_, confirmed, _, recorded, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
+    Ok(is_done(confirmed, recorded)?.then_some(mail))
+}
+
+/// Reads secrets that another `SECRET_KEY` has encrypted.
+#[must_use]
+pub fn outdated(current_key: &str, limit: i64) -> Read<Vec<SealedTotp>> {
+    Read::of(query(SELECT_OUTDATED).bind("current", current_key).bind("limit", limit), Rows::all)
+}
+
+/// Counts the secrets of another key.
+pub(in crate::store) fn count_outdated(current_key: &str) -> Statement {
+    query(COUNT_OUTDATED).bind("current", current_key)
+}
+
+/// Replaces an encrypted secret by the same one under another key.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn encrypt_anew(store: &Store, id: TotpId, former: &Sealed, sealed: &Sealed) -> Result<(), DbError> {
+    let update = query(ENCRYPT_ANEW)
+        .bind("totp_id", id)
+        .bind("former", former.text.as_str())
+        .bind("secret", sealed.text.as_str())
+        .bind("encrypted_by", sealed.key_id.as_str());
+    let [_] = store.batch([update]).await?;
+    Ok(())
+}
