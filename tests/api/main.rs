@@ -34,6 +34,8 @@ mod every_statement;
 mod every_statement_requests;
 mod factor_devices;
 mod factor_guesses;
+mod factor_passkey_challenges;
+mod factor_passkeys;
 mod factor_sign_in;
 mod factor_totp;
 mod failures;

@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod machine;
 pub mod mail;
 pub mod mailbox;
+pub mod passkey;
 mod reply;
 pub mod sqlite;
 pub mod totp;
