@@ -35,6 +35,8 @@ mod every_statement_requests;
 mod factor_devices;
 mod factor_guesses;
 mod factor_passkey_challenges;
+mod factor_passkey_second;
+mod factor_passkey_sign_in;
 mod factor_passkeys;
 mod factor_sign_in;
 mod factor_totp;
