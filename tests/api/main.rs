@@ -38,6 +38,7 @@ mod factor_passkey_challenges;
 mod factor_passkey_second;
 mod factor_passkey_sign_in;
 mod factor_passkeys;
+mod factor_roles;
 mod factor_sign_in;
 mod factor_totp;
 mod failures;

@@ -17,7 +17,7 @@ use crate::support::world::{Person, World, address};
 /// `anon` has no token, `off` was a `PLATFORM_ADMIN` and is disabled, `new` has no role, `own` has none either and owns
 /// the resources. `S`tudent, `T`A, `I`nstructor, `D`epartment and `U`niversity administrator, those of another
 /// university after an `x`, and `PLATFORM_ADMIN`. University 1 also has administrators that are not callers.
-const PEOPLE: [Person; 24] = [
+pub const PEOPLE: [Person; 24] = [
     ("off", "PLATFORM_ADMIN"),
     ("new", ""),
     ("own", ""),
@@ -138,7 +138,7 @@ adminCreateServiceKey            401 403 403 403 403 403 403 403 403 403 403 403
 adminWithdrawServiceKey          401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204";
 
 /// The request behind a line of the matrix.
-fn request(world: &World, line: &str) -> String {
+pub fn request(world: &World, line: &str) -> String {
     let (operation, role) = line.split_once(' ').unwrap_or((line, ""));
     if operation == "grantRole" {
         let (name, place) = role.split_once('@').unwrap_or((role, ""));
@@ -225,12 +225,12 @@ async fn check(line: &str, caller: &str, status: u16) {
 }
 
 /// The columns of the matrix: the callers.
-fn callers() -> Vec<&'static str> {
+pub fn callers() -> Vec<&'static str> {
     MATRIX.lines().find(|line| !line.is_empty()).unwrap()[32..].split_whitespace().collect()
 }
 
 /// The parts of the matrix, each with its lines: the operation and one status per caller.
-fn parts() -> Vec<Vec<(&'static str, Vec<&'static str>)>> {
+pub fn parts() -> Vec<Vec<(&'static str, Vec<&'static str>)>> {
     let line = |line: &'static str| (line[..32].trim(), line[32..].split_whitespace().collect());
     MATRIX.split("\n\n").skip(1).map(|part| part.lines().map(line).collect()).collect()
 }
