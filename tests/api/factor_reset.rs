@@ -7,6 +7,7 @@ use crate::support::authenticator::Authenticator;
 use crate::support::mail::{MAIL, ask, forgot, reset, settle, with};
 use crate::support::passkey::{PASSKEYS, PATH, claims, register, sign_in};
 use crate::support::totp::{App, enrol, second_factor};
+use crate::support::world::World;
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -115,6 +116,21 @@ async fn an_older_factor_is_asked_for_beside_a_suspended_one() {
     assert_eq!((&review["totp"]["suspended"], &review["passkeys"][0]["suspended"]), (&json!(false), &json!(true)));
     assert_eq!(methods(login(&service).await), json!(["totp", "recovery_code"]));
     sign_in(&service, &mut passkey).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+}
+
+/// A reset ends the thief's session between the read and the write of its confirmation.
+#[tokio::test]
+async fn a_session_that_ended_concurrently_confirms_nothing() {
+    let people = [("bob", "")];
+    let world = World::overtaken(&people, "SET suspended_at = NULL", "DELETE FROM sessions");
+    let bob = world.sign_in("bob").await;
+    world.service.db.execute(
+        "INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at, suspended_at)
+         VALUES (1, 1, 1, 'sealed', 'key', 1, 1)",
+    );
+    bob.ask("POST /users/me/factors/confirm").await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    assert_eq!(world.service.db.one::<i64>("SELECT count(*) FROM totp_secrets WHERE suspended_at IS NULL"), 0);
+    assert_eq!(world.service.db.one::<i64>("SELECT count(*) FROM audit_events WHERE type = 'factors_confirmed'"), 0);
 }
 
 #[tokio::test]

@@ -110,11 +110,12 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
 /// Confirms the factors that a new password by mail had suspended.
 ///
 /// # Errors
-/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`]
+/// otherwise.
 pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
     demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let owner = owner(ctx, caller)?;
-    let was_suspended = confirm_suspended(ctx.store, owner, ctx.request).await?;
+    let was_suspended = confirm_suspended(ctx.store, owner, ctx.request).await?.ok_or(Code::TokenRevoked)?;
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), was_suspended, "Second factors confirmed");
     Ok(())
 }

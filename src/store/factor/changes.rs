@@ -44,6 +44,13 @@ impl FactorOwner {
     }
 }
 
+const SELECT_PRESENT_OWNER: &str = concat!("SELECT :user_id AS id WHERE ", owner_is_present!());
+
+/// Has a row if the owner may still add a factor.
+pub(super) fn select_present_owner(owner: FactorOwner, now: Timestamp) -> Statement {
+    owner.bind(query(SELECT_PRESENT_OWNER), now)
+}
+
 /// Ends every session of the user but one, under a condition.
 macro_rules! end_others_if {
     ($condition:expr) => {
@@ -77,7 +84,7 @@ const SELECT_FACTORS: &str = concat!(
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[DELETE_USELESS_CODES, SELECT_FACTORS];
+pub const STATEMENTS: &[&str] = &[SELECT_PRESENT_OWNER, DELETE_USELESS_CODES, SELECT_FACTORS];
 
 pub(super) fn delete_useless_codes(user_id: UserId) -> Statement {
     query(DELETE_USELESS_CODES).bind("user_id", user_id)

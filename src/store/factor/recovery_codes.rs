@@ -5,7 +5,7 @@ use crate::domain::ids::{PasskeyId, TotpId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
-use crate::store::factor::changes::{FactorOwner, is_confirmed, owner_is_present};
+use crate::store::factor::changes::{FactorOwner, is_confirmed, owner_is_present, select_present_owner};
 use crate::store::factor::due::has_factor;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
@@ -38,8 +38,6 @@ const REPLACE: &str = set_codes!(concat!(has_factor!(), " AND ", owner_is_presen
 /// These codes are the user's.
 const SELECT_GIVEN: &str = "SELECT user_id AS id FROM recovery_codes WHERE user_id = :user_id AND hashes = :hashes";
 
-const SELECT_PRESENT_OWNER: &str = concat!("SELECT :user_id AS id WHERE ", owner_is_present!());
-
 const EXPORT: &str = concat!(
     "SELECT created_at, length(hashes) / 65 AS unused FROM recovery_codes WHERE user_id = :user_id LIMIT :limit * ",
     session_is_live!()
@@ -50,8 +48,7 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step > 0";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[GIVE_WITH_TOTP, GIVE_WITH_PASSKEY, REPLACE, SELECT_GIVEN, SELECT_PRESENT_OWNER, EXPORT, ERASE];
+pub const STATEMENTS: &[&str] = &[GIVE_WITH_TOTP, GIVE_WITH_PASSKEY, REPLACE, SELECT_GIVEN, EXPORT, ERASE];
 
 /// The codes of a user: one row.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -102,7 +99,7 @@ pub async fn replace(
         owner.bind(query(REPLACE), request.now).bind("hashes", hashes),
         record_if_changed(request, event),
         query(SELECT_GIVEN).bind("user_id", owner.user_id).bind("hashes", hashes),
-        owner.bind(query(SELECT_PRESENT_OWNER), request.now),
+        select_present_owner(owner, request.now),
     ];
     statements.extend(event_notice(notice, owner.user_id, EventType::RecoveryCodesReplaced, request));
     let results = store.batch_of(statements).await?;

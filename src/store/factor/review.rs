@@ -8,7 +8,7 @@ use crate::domain::ids::UserId;
 use crate::domain::time::{DAY, Timestamp};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{self, RequestInfo, insert_event, recorded};
-use crate::store::factor::changes::FactorOwner;
+use crate::store::factor::changes::{FactorOwner, owner_is_present, select_present_owner};
 use crate::store::password::new_hash::is_set;
 use crate::store::{IdRow, Store, boolean};
 
@@ -41,15 +41,28 @@ const SELECT_REVIEW: &str = concat!(
     is_set!()
 );
 
-const CONFIRM_PASSKEYS: &str =
-    "UPDATE passkeys SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL";
-const CONFIRM_TOTP: &str =
-    "UPDATE totp_secrets SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL";
+/// A reset ends the sessions of a thief, so one that ended concurrently confirms nothing.
+macro_rules! confirm {
+    ($table:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL AND ",
+            owner_is_present!()
+        )
+    };
+}
+
+const CONFIRM_PASSKEYS: &str = confirm!("passkeys");
+const CONFIRM_TOTP: &str = confirm!("totp_secrets");
 /// Precedes the statements that confirm.
 const RECORD_CONFIRMATION: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL", university_id: "NULL",
-    from: "WHERE EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
-              OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)",
+    from: concat!(
+        "WHERE (EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)) AND ",
+        owner_is_present!()
+    ),
 };
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
@@ -115,15 +128,29 @@ pub(in crate::store) fn read(rows: &Rows) -> Result<FactorReview, DbError> {
     })
 }
 
-/// Confirms the factors that a reset suspended. Returns false if none was.
+/// Confirms the factors that a reset suspended. Returns whether any was; `None`, and changes nothing, if the session ended
+/// concurrently.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn confirm_suspended(store: &Store, owner: FactorOwner, request: RequestInfo<'_>) -> Result<bool, DbError> {
-    let of_user = |sql| query(sql).bind("user_id", owner.user_id);
-    let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed);
-    let record = record.bind("user_id", owner.user_id).bind("session_id", owner.session_id);
-    let recorded = recorded(request, EventType::FactorsConfirmed);
-    let [_, _, _, recorded] = store.batch([record, of_user(CONFIRM_PASSKEYS), of_user(CONFIRM_TOTP), recorded]).await?;
-    Ok(!recorded.all::<IdRow>()?.is_empty())
+pub async fn confirm_suspended(
+    store: &Store,
+    owner: FactorOwner,
+    request: RequestInfo<'_>,
+) -> Result<Option<bool>, DbError> {
+    let of_owner = |sql| owner.bind(query(sql), request.now);
+    let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed)
+        .bind("user_id", owner.user_id)
+        .bind("session_id", owner.session_id)
+        .bind("needs_proof", owner.needs_proof);
+    let statements = [
+        record,
+        of_owner(CONFIRM_PASSKEYS),
+        of_owner(CONFIRM_TOTP),
+        recorded(request, EventType::FactorsConfirmed),
+        select_present_owner(owner, request.now),
+    ];
+    let [_, _, _, recorded, present] = store.batch(statements).await?;
+    let was_suspended = !recorded.all::<IdRow>()?.is_empty();
+    Ok((!present.all::<IdRow>()?.is_empty()).then_some(was_suspended))
 }
