@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::authenticator::Authenticator;
 use crate::support::mail::{MAIL, ask, forgot, reset, settle, with};
 use crate::support::passkey::{PASSKEYS, PATH, claims, register, sign_in};
-use crate::support::totp::{App, enrol, second_factor};
+use crate::support::totp::{App, codes, enrol, second_factor};
 use crate::support::world::World;
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
@@ -116,6 +116,24 @@ async fn an_older_factor_is_asked_for_beside_a_suspended_one() {
     assert_eq!((&review["totp"]["suspended"], &review["passkeys"][0]["suspended"]), (&json!(false), &json!(true)));
     assert_eq!(methods(login(&service).await), json!(["totp", "recovery_code"]));
     sign_in(&service, &mut passkey).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+}
+
+/// A thief with a session enrols an app, and has its recovery codes. They must not be those of the owner's passkey.
+#[tokio::test]
+async fn recovery_codes_of_a_suspended_factor_do_not_become_those_of_a_new_passkey() {
+    let (service, thief) = proven(&[]).await;
+    let (_, stolen) = enrol(&service, &thief.access).await;
+    settle().await;
+    service.mailbox.take();
+    reset_by_mail(&service).await;
+    let owner = login(&service).await.expect(200).tokens();
+    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let own = codes(&register(&service, &owner.access, &mut passkey).await.expect(201));
+    for (code, status) in [(&stolen[0], 401), (&own[0], 200)] {
+        let reply = login(&service).await.expect_error(401, "AUTH_MFA_REQUIRED");
+        let token = reply.body["error"]["details"]["mfa_token"].as_str().unwrap().to_owned();
+        second_factor(&service, &token, "recovery_code", code.as_str()).await.expect(status);
+    }
 }
 
 /// A reset ends the thief's session between the read and the write of its confirmation.

@@ -27,11 +27,15 @@ macro_rules! set_codes {
 /// If the secret was confirmed in the same batch. A second execution sets the same codes.
 const GIVE_WITH_TOTP: &str = set_codes!(is_confirmed!());
 
-/// If the passkey was added in the same batch, and the user has no codes.
+/// If the passkey was added in the same batch, and the user has no codes, or those of suspended factors: a thief may have them.
 const GIVE_WITH_PASSKEY: &str = "
     INSERT INTO recovery_codes (user_id, hashes, created_at)
     SELECT :user_id, :hashes, :now WHERE EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey_id AND user_id = :user_id)
-    ON CONFLICT (user_id) DO UPDATE SET hashes = excluded.hashes, created_at = excluded.created_at WHERE hashes = ''";
+    ON CONFLICT (user_id) DO UPDATE SET hashes = excluded.hashes, created_at = excluded.created_at
+    WHERE hashes = '' OR NOT EXISTS (
+        SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1 AND suspended_at IS NULL
+        UNION ALL SELECT 1 FROM passkeys WHERE user_id = :user_id AND id <> :passkey_id AND suspended_at IS NULL
+    )";
 
 const REPLACE: &str = set_codes!(concat!(has_factor!(), " AND ", owner_is_present!()));
 
