@@ -34,6 +34,8 @@ mod every_statement;
 mod every_statement_requests;
 mod factor_devices;
 mod factor_guesses;
+mod factor_model;
+mod factor_model_steps;
 mod factor_passkey_challenges;
 mod factor_passkey_second;
 mod factor_passkey_sign_in;
