@@ -43,6 +43,7 @@ mod factor_passkeys;
 mod factor_reset;
 mod factor_roles;
 mod factor_sign_in;
+mod factor_step_up_table;
 mod factor_totp;
 mod factor_undo;
 mod failures;
