@@ -100,7 +100,7 @@ async fn a_challenge_is_valid_for_five_minutes() {
 }
 
 #[tokio::test]
-async fn the_challenge_of_a_registration_signs_nobody_in() {
+async fn the_challenge_of_a_registration_signs_no_user_in() {
     let service = service_with(&[]);
     let tokens = service.register(EMAIL).await;
     let mut passkey = new_passkey();

@@ -73,9 +73,19 @@ impl World {
     /// The same, with a concurrent writer: it runs `sql` once, right before the first batch with a statement that
     /// contains `statement`, so between a request's read and its write. The test fails if that batch never came.
     pub fn overtaken(people: &[Person], statement: &'static str, sql: &'static str) -> Self {
+        Self::overtaken_with(people, &[], statement, sql)
+    }
+
+    /// The same, with these settings.
+    pub fn overtaken_with(
+        people: &[Person],
+        settings: &[(&str, &str)],
+        statement: &'static str,
+        sql: &'static str,
+    ) -> Self {
         let db = filled(people);
         let writer = Arc::new(ConcurrentWriter { db: Arc::clone(&db), statement, sql, batches: AtomicUsize::new(0) });
-        let service = Service::on(db, Arc::clone(&writer) as Arc<dyn Db>, &[]);
+        let service = Service::on(db, Arc::clone(&writer) as Arc<dyn Db>, settings);
         Self { service, people: people.to_vec(), writer: Some(writer) }
     }
 
