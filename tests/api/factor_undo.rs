@@ -1,11 +1,12 @@
 //! Second factors and the undo of a changed address.
 
 use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::mail::proof::Purpose;
 use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
 use crate::support::change::{NEXT, address_of, change, changed, not_me, pending, undo, verify};
-use crate::support::mail::{MAIL, forgot, reset, settle, with};
+use crate::support::mail::{MAIL, forgot, planted, reset, settle, with};
 use crate::support::passkey::{PASSKEYS, register, sign_in};
 use crate::support::totp::{enrol, second_factor};
 use crate::support::{EMAIL, Service, Tokens};
@@ -85,14 +86,32 @@ async fn an_undo_keeps_the_factors_of_the_time_before() {
     second_factor(&service, token, "code", app.code(0)).await.expect(200);
 }
 
+/// A thief with a session adds a passkey, and the owner gets the notice. The passkey must not sign the thief in again.
 #[tokio::test]
-async fn the_link_of_a_notice_passes_no_second_factor() {
+async fn the_link_of_a_notice_suspends_young_factors() {
+    let (service, thief) = proven().await;
+    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    register(&service, &thief.access, &mut passkey).await.expect(201);
+    settle().await;
+    let notice = service.mailbox.take_one();
+    not_me(&service, &notice.token()).await.expect(200);
+    sign_in(&service, &mut passkey).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.advance(60);
+    let (letter, _) = forgot(&service).await;
+    let reply = reset(&service, json!({"token": letter.token()}), NEW_PASSWORD).await.expect(200);
+    assert_eq!(reply.body["review"]["passkeys"][0]["suspended"], true);
+    service.login(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_link_of_a_notice_passes_no_factor_of_seven_days() {
     let (service, tokens) = proven().await;
     let (app, _) = enrol(&service, &tokens.access).await;
     settle().await;
-    let notice = service.mailbox.take_one();
-    service.advance(7 * 24 * 3600 - 60);
-    not_me(&service, &notice.token()).await.expect(200);
+    service.advance(7 * 24 * 3600);
+    let link = planted(&service.db, Purpose::NotMe, EMAIL);
+    not_me(&service, &link).await.expect(200);
+    service.mailbox.take();
     service.advance(60);
     let (letter, _) = forgot(&service).await;
     reset(&service, json!({"token": letter.token()}), NEW_PASSWORD).await.expect(200);

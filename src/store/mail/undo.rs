@@ -6,6 +6,7 @@ use crate::domain::mail::proof::Purpose;
 use crate::ports::{DbError, query};
 use crate::store::Store;
 use crate::store::audit::{RequestInfo, is_done, recorded};
+use crate::store::factor::review;
 use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::mail::reset;
 use crate::store::mail::verification;
@@ -55,8 +56,9 @@ const DELETE_PASSKEYS: &str = delete_added_since!("passkeys");
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_TOTP, DELETE_RECOVERY_CODES, DELETE_PASSKEYS, DELETE_LATER_UNDOS];
 
-/// Sets a hash that no password matches, ends every session, with an undo removes young second factors, withdraws the API keys, and voids pending proofs and later
-/// undos. Returns false, and changes nothing, if the proof is no longer valid.
+/// Sets a hash that no password matches, ends every session, suspends young second factors, withdraws the API keys, and voids
+/// pending proofs and later undos. An undo removes the factors that a thief may have added. Returns false, and changes
+/// nothing, if the proof is no longer valid.
 ///
 /// # Errors
 /// [`DbError`].
@@ -71,12 +73,17 @@ pub async fn take_back(
     let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let [delete_keys, delete_proofs] = reset::shut_out(user_id, new_hash);
+    // A passkey of a thief would sign in without the password.
+    let [delete_pending, suspend_totp, suspend_passkeys, _] = review::suspend(user_id, new_hash, request.now);
     let statements = [
         verification::record(proof, user_id, event, request),
         bind_presented(of_change(TAKE_BACK).bind("now", request.now), proof),
         of_change(DELETE_TOTP).bind("proof_id", proof.id),
         of_change(DELETE_RECOVERY_CODES).bind("proof_id", proof.id),
         of_change(DELETE_PASSKEYS).bind("proof_id", proof.id),
+        delete_pending,
+        suspend_totp,
+        suspend_passkeys,
         of_change(DELETE_LATER_UNDOS).bind("proof_id", proof.id),
         delete_keys,
         delete_proofs,
