@@ -21,7 +21,9 @@ CREATE TABLE totp_secrets (
     used_step INTEGER,
     created_at INTEGER NOT NULL,
     -- A reset by mail suspends a young factor until its owner confirms it.
-    suspended_at INTEGER
+    suspended_at INTEGER,
+    -- The request that confirmed it.
+    nonce INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX totp_secrets_of_user ON totp_secrets (user_id, is_confirmed);

@@ -41,7 +41,7 @@ pub enum Step {
         pending: usize,
         code: Recovery,
     },
-    StepUp {
+    Freshen {
         session: usize,
         offset: i64,
     },
@@ -78,7 +78,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         8 => (0..3_usize, -1..=1_i64).prop_map(|(pending, offset)| Step::Code { pending, offset, is_right: true }),
         2 => (0..2_usize).prop_map(|pending| Step::Code { pending, offset: 0, is_right: false }),
         3 => (0..3_usize, recovery).prop_map(|(pending, code)| Step::Recover { pending, code }),
-        2 => (session(), -1..=1_i64).prop_map(|(session, offset)| Step::StepUp { session, offset }),
+        2 => (session(), -1..=1_i64).prop_map(|(session, offset)| Step::Freshen { session, offset }),
         3 => session().prop_map(|session| Step::Enrol { session }),
         1 => session().prop_map(|session| Step::Remove { session }),
         1 => session().prop_map(|session| Step::ConfirmFactors { session }),
@@ -182,7 +182,7 @@ impl Model {
         }
         let is_void = pending.is_answered || pending.failures >= MAX_WRONG_ANSWERS || pending.version != version;
         match (is_right, is_void, is_disabled) {
-            (false, true, _) | (true, true, _) => WRONG,
+            (_, true, _) => WRONG,
             (false, false, _) => {
                 pending.failures += 1;
                 self.wrong_factors += 1;

@@ -58,10 +58,10 @@ async fn apply(service: &Service, model: &mut Model, step: &Step) {
         Step::Login { is_right } => login(service, model, step, is_right).await,
         Step::Code { .. } | Step::Recover { .. } if model.pending.is_empty() => {}
         Step::Code { pending, offset, is_right } => {
-            answer_code(service, model, step, (pending, offset, is_right)).await
+            answer_code(service, model, step, (pending, offset, is_right)).await;
         }
         Step::Recover { pending, code } => recover(service, model, step, (pending, code)).await,
-        Step::StepUp { session, offset } => step_up(service, model, step, (session, offset)).await,
+        Step::Freshen { session, offset } => step_up(service, model, step, (session, offset)).await,
         Step::Enrol { session } => enrol(service, model, step, session).await,
         Step::Reset => set_new_password(service, model, step).await,
         Step::Remove { session } => {
@@ -195,7 +195,7 @@ async fn step_up(service: &Service, model: &mut Model, step: &Step, (session, of
         model.totp.as_mut().unwrap().used_step = now() / 30 + offset;
         let session = &mut model.sessions[session];
         (session.issued_at, session.has_mfa) = (now(), true);
-        session.access = reply.body["access_token"].as_str().unwrap().to_owned();
+        reply.body["access_token"].as_str().unwrap().clone_into(&mut session.access);
     }
 }
 

@@ -26,8 +26,9 @@ pub async fn delete_account(
     password: Option<&Password>,
 ) -> Result<(), Error> {
     let verified = own.prove(ctx, caller, password, EventType::DeletionRefused).await?;
+    let session_id = caller.credential.session_id().ok_or(Code::TokenInvalid)?;
     let notice = outbox::notice(ctx, Kind::AccountErased)?;
-    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified), notice, ctx.request).await? {
+    match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified, session_id), notice, ctx.request).await? {
         ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
         ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
         ErasureOutcome::Nothing | ErasureOutcome::ActorNotAllowed => return Err(Code::InvalidCredentials.into()),

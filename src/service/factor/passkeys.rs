@@ -120,7 +120,7 @@ pub async fn register(
     }
 }
 
-/// Verifies a registration. The runtime imports the key, so that one that could never verify anything is not stored.
+/// Verifies a registration. The runtime imports the key, which refuses a point off the curve of P-256.
 async fn verify(
     ctx: &Context<'_>,
     rp: &RelyingParty,

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::throttle::reauthentication_key;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Statement, query};
@@ -115,8 +115,8 @@ pub enum ErasureOutcome {
 /// The actor of an erasure.
 #[derive(Clone, Copy)]
 pub enum ErasedBy {
-    /// The user, after password verification.
-    Owner(VerifiedPassword),
+    /// The user, after password verification, in this session.
+    Owner(VerifiedPassword, SessionId),
     /// An administrator of the platform.
     Administrator(UserId),
 }
@@ -133,24 +133,26 @@ pub async fn erase(
     request: RequestInfo<'_>,
 ) -> Result<ErasureOutcome, DbError> {
     let deleted = Event::of(EventType::Deleted, user_id);
-    let (version, actor, event) = match by {
-        ErasedBy::Owner(verified) => (Some(verified.version), None, deleted),
-        ErasedBy::Administrator(actor) => (None, Some(actor), deleted.by(actor)),
+    let (version, session_id, actor, event) = match by {
+        ErasedBy::Owner(verified, session_id) => (Some(verified.version), Some(session_id), None, deleted),
+        ErasedBy::Administrator(actor) => (None, None, Some(actor), deleted.by(actor)),
     };
     let erase = query(ERASE_USER)
         .bind("user_id", user_id)
         .bind("version", version)
+        .bind("session_id", session_id)
         .bind("actor_id", actor)
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let refused = Event::of(EventType::DeletionRefused, user_id).because(Reason::Overtaken);
     let [record, count] = match by {
-        ErasedBy::Owner(_) => record_outcome(request, event, refused),
+        ErasedBy::Owner(..) => record_outcome(request, event, refused),
         ErasedBy::Administrator(_) => [record_if_changed(request, event), refusals::nothing()],
     };
     let sole = query(SELECT_SOLE_ADMINISTRATOR)
         .bind("user_id", user_id)
         .bind("version", version)
+        .bind("session_id", session_id)
         .bind("throttle", reauthentication_key(user_id))
         .bind("now", request.now);
     let guard = actor.map(select_actor);

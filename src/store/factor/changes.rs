@@ -59,10 +59,13 @@ macro_rules! end_others_if {
 }
 pub(super) use end_others_if;
 
-/// The secret was confirmed, by this request or before.
+/// This request has confirmed the secret, perhaps by an earlier execution of its batch.
 macro_rules! is_confirmed {
     () => {
-        "EXISTS (SELECT 1 FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 1 AND created_at = :now)"
+        "EXISTS (
+             SELECT 1 FROM totp_secrets
+             WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 1 AND nonce = :confirmed_by
+         )"
     };
 }
 pub(super) use is_confirmed;

@@ -77,8 +77,13 @@ fn set(sql: &'static str, user_id: UserId, hashes: &str, now: Timestamp) -> Stat
     query(sql).bind("user_id", user_id).bind("hashes", hashes).bind("now", now)
 }
 
-pub(super) fn give_with_totp(user_id: UserId, id: TotpId, hashes: &str, now: Timestamp) -> Statement {
-    set(GIVE_WITH_TOTP, user_id, hashes, now).bind("totp_id", id)
+pub(super) fn give_with_totp(
+    user_id: UserId,
+    (id, confirmed_by): (TotpId, i64),
+    hashes: &str,
+    now: Timestamp,
+) -> Statement {
+    set(GIVE_WITH_TOTP, user_id, hashes, now).bind("totp_id", id).bind("confirmed_by", confirmed_by)
 }
 
 /// The second statement has a row if the codes were given.

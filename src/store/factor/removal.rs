@@ -14,18 +14,23 @@ use crate::store::factor::changes::{delete_useless_codes, end_others_if};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::outcome::ActOutcome;
+use crate::store::session::liveness::session_is_live;
 use crate::store::{IdRow, Store, boolean};
 
-macro_rules! has_totp {
-    () => {
-        "EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1)"
-    };
-}
+/// A session that has ended concurrently removes nothing: a new factor may have ended it.
+const END_OTHERS_WITH_TOTP: &str = end_others_if!(concat!(
+    "EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1) AND ",
+    session_is_live!()
+));
 
-const END_OTHERS_WITH_TOTP: &str = end_others_if!(has_totp!());
+const DELETE_TOTP: &str = concat!(
+    "DELETE FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1 AND ",
+    session_is_live!(),
+    " RETURNING id"
+);
 
-/// A pending secret goes, too.
-const DELETE_TOTP: &str = "DELETE FROM totp_secrets WHERE user_id = :user_id RETURNING is_confirmed AS id";
+/// A secret that waits for its first code goes, too.
+const DELETE_PENDING: &str = concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND ", session_is_live!());
 
 /// The user can sign in without the passkey `:passkey_id`; without any, if that is NULL.
 macro_rules! has_other_way {
@@ -91,6 +96,7 @@ const SELECT_USER: &str = concat!(
 pub const STATEMENTS: &[&str] = &[
     END_OTHERS_WITH_TOTP,
     DELETE_TOTP,
+    DELETE_PENDING,
     END_OTHERS_WITH_PASSKEY,
     DELETE_PASSKEY,
     SELECT_PASSKEY,
@@ -123,13 +129,14 @@ pub async fn remove_totp(
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<RemovalOutcome, DbError> {
-    let of_user = |sql| query(sql).bind("user_id", user_id);
+    let of_session = |sql| query(sql).bind("user_id", user_id).bind("session_id", kept).bind("now", request.now);
     let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Totp).within(kept);
     let mut statements = vec![
-        of_user(END_OTHERS_WITH_TOTP).bind("kept_id", kept),
-        of_user(DELETE_TOTP),
+        of_session(END_OTHERS_WITH_TOTP).bind("kept_id", kept),
+        of_session(DELETE_TOTP),
         record_if_changed(request, event),
         recorded(request, EventType::FactorRemoved),
+        of_session(DELETE_PENDING),
         delete_useless_codes(user_id),
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
@@ -154,7 +161,10 @@ pub async fn remove_passkey(
     request: RequestInfo<'_>,
 ) -> Result<RemovalOutcome, DbError> {
     let of_passkey = |sql| query(sql).bind("user_id", user_id).bind("passkey_id", id);
-    let guarded = |sql| of_passkey(sql).bind("signs_in_by_code", signs_in_by_code);
+    let guarded = |sql| {
+        let of_session = of_passkey(sql).bind("session_id", kept).bind("now", request.now);
+        of_session.bind("signs_in_by_code", signs_in_by_code)
+    };
     let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Passkey).within(kept).about(id.get());
     let mut statements = vec![
         guarded(END_OTHERS_WITH_PASSKEY).bind("kept_id", kept),

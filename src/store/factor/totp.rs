@@ -40,7 +40,7 @@ const DELETE_FORMER: &str = concat!(
 );
 
 const CONFIRM: &str = concat!(
-    "UPDATE totp_secrets SET is_confirmed = 1, used_step = :step, created_at = :now
+    "UPDATE totp_secrets SET is_confirmed = 1, used_step = :step, created_at = :now, nonce = :confirmed_by
      WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0 AND ",
     owner_is_present!(),
     " RETURNING id"
@@ -153,16 +153,16 @@ pub async fn confirm(
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<Option<Option<QueuedMail>>, DbError> {
-    let user_id = owner.user_id;
+    let (user_id, nonce) = (owner.user_id, request.stamp.nonce());
     let of_owner = |sql| owner.bind(query(sql), request.now).bind("totp_id", id);
     let event = Event::of(EventType::FactorAdded, user_id).because(Reason::Totp).within(owner.session_id);
-    let end = of_secret(END_OTHERS, user_id, id).bind("now", request.now).bind("kept_id", owner.session_id);
+    let end = of_secret(END_OTHERS, user_id, id).bind("confirmed_by", nonce).bind("kept_id", owner.session_id);
     let mut statements = vec![
         of_owner(DELETE_FORMER),
-        of_owner(CONFIRM).bind("step", step.get()),
+        of_owner(CONFIRM).bind("step", step.get()).bind("confirmed_by", nonce),
         record_if_changed(request, event),
         recorded(request, EventType::FactorAdded),
-        recovery_codes::give_with_totp(user_id, id, code_hashes, request.now),
+        recovery_codes::give_with_totp(user_id, (id, nonce), code_hashes, request.now),
         end,
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorAdded, request));

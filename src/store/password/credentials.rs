@@ -83,12 +83,15 @@ const SELECT_BY_ID: &str = concat!(
      WHERE u.id = :user_id AND u.erasure_cursor IS NULL"
 );
 
-/// A condition on a row of `users`: the verified version of the password is current, the account active, and no wait of
-/// re-authentication is in force.
+/// A condition on a row of `users`: the verified version of the password is current, the account active, the session live,
+/// and no wait of re-authentication is in force.
 macro_rules! password_holds {
     () => {
-        "password_version = :version AND is_active = 1
-         AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now)"
+        concat!(
+            "password_version = :version AND is_active = 1
+             AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = :throttle AND blocked_until > :now) AND ",
+            $crate::store::session::liveness::session_is_live!()
+        )
     };
 }
 pub(in crate::store) use password_holds;
@@ -219,6 +222,7 @@ pub async fn change_password(
         .bind("user_id", user_id)
         .bind("version", verified.version)
         .bind("throttle", reauthentication_key(user_id))
+        .bind("session_id", kept_session)
         .bind("now", request.now);
     let of_change = |statement: Statement| statement.bind("user_id", user_id).bind("new_hash", new_hash);
     let record = audit::insert(RECORD_CHANGE, request, EventType::PasswordChanged).bind("session_id", kept_session);
@@ -262,8 +266,10 @@ pub async fn confirm(
     let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
     let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
     let unconfirmed = unconfirmed.map_or_else(refusals::nothing, of_password);
-    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP]
-        .map(|sql| of_password(query(sql)).bind("user_id", user_id).bind("now", request.now));
+    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| {
+        let of_user = of_password(query(sql)).bind("user_id", user_id).bind("now", request.now);
+        of_user.bind("session_id", session_id)
+    });
     let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
     Ok(!confirmed.all::<IdRow>()?.is_empty())
 }

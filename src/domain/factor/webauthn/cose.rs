@@ -139,7 +139,9 @@ fn coordinate(bytes: Option<&[u8]>) -> Option<String> {
 /// A number of 2048 to 4096 bits, without leading zeros (RFC 8230 §4).
 fn modulus(bytes: &[u8]) -> Option<String> {
     let is_long_enough = bytes.len() > 256 || bytes.first().is_some_and(|first| *first >= 0x80);
-    let fits = (256..=512).contains(&bytes.len()) && is_long_enough && bytes.first() != Some(&0);
+    // A product of two odd primes is odd.
+    let is_odd = bytes.last().is_some_and(|last| last % 2 == 1);
+    let fits = (256..=512).contains(&bytes.len()) && is_long_enough && is_odd && bytes.first() != Some(&0);
     fits.then(|| Base64UrlUnpadded::encode_string(bytes))
 }
 
