@@ -31,7 +31,7 @@ export function assertEnvelope(response, status, code) {
   assert.equal(typeof body.error.message, "string");
   assert.notEqual(body.error.message.trim(), "");
   assert.equal(body.request_id, headers["x-request-id"]);
-  if (!["VALIDATION_ERROR", "AUTH_STEP_UP_REQUIRED"].includes(code)) {
+  if (!["VALIDATION_ERROR", "AUTH_STEP_UP_REQUIRED", "AUTH_MFA_REQUIRED"].includes(code)) {
     assert.deepEqual(body.error.details, {});
   }
   return body.error.details;

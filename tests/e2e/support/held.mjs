@@ -54,3 +54,10 @@ export function holder(service) {
     },
   };
 }
+
+/** The two extremes of concurrency, as `together(starts, question)`: each has read before any has written, and as they come. */
+export const orders = (hold) => ({
+  "every write after all reads": (starts, question = 1) =>
+    hold.allAtOnce(...starts.map((start) => (at) => start(at(question)))),
+  "in one burst": (starts) => Promise.all(starts.map((start) => start({}))),
+});
