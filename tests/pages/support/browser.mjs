@@ -33,9 +33,11 @@ export function withBrowser() {
  * @param {string} path with its fragment, if it has one
  * @param {object} [options] of Playwright's context
  * @param {RegExp} [refusals] the lines that Chromium itself writes to the console about responses that the test expects
+ * @param {Function} [prepare] is called with Playwright's context before the page is opened
  */
-export async function openPage(t, { origin }, path, options = {}, refusals = undefined) {
+export async function openPage(t, { origin }, path, options = {}, refusals = undefined, prepare = undefined) {
   const context = await browser.newContext(options);
+  await prepare?.(context);
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints = [];
