@@ -1,6 +1,5 @@
-// The second step of a sign-in while D1 fails: the answer is a 503, the next attempt succeeds, no wrong answer is counted
-// twice, and the owner is never locked out. At this level, because only here are there real timeouts and a real database
-// that performed a call whose answer was lost.
+// The second step of a sign-in while D1 fails. The answer is a 503, the next attempt succeeds, and no wrong answer is counted
+// twice. At this level, because only here are there real timeouts, and a real database that performed a call without an answer.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 

@@ -1,6 +1,5 @@
-// Sign-ins in both steps, in parallel with all that ends them: a change of the password, the removal of the app, another app,
-// new recovery codes, the end of the account. Whatever the order, no session survives that the final state forbids, and the
-// owner can sign in. At this level, because D1 and workerd make the interleavings.
+// Sign-ins in both steps, in parallel with all that ends them: changes of the password, the app and the recovery codes, and
+// disabling. In every order, no session survives that the final state forbids, and the owner can sign in. At this level, because D1 and workerd make the interleavings.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

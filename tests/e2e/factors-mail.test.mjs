@@ -1,5 +1,5 @@
-// Second factors and mail: a mailed code is a first factor like the password, a reset opens no account with an older second
-// factor, and the owner is told of guesses. At this level, because only workerd interleaves requests over a real D1.
+// Second factors and mail. A mailed code is a first factor like the password. A reset opens no account with an older second
+// factor. The owner is told of guesses. At this level, because only workerd interleaves requests over a real D1.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 

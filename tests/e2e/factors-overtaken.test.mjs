@@ -10,7 +10,7 @@ import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { addPasskey, complete, confirm, due, enrol, enrolled, FACTOR_SETTINGS, ORIGIN } from "./support/factors.mjs";
 import { forgetSteps, removeTotp, stepUp, withPasskey, withTotp } from "./support/factors.mjs";
 import { HELD, holder, orders } from "./support/held.mjs";
-import { made, platformAdmin } from "./support/roles.mjs";
+import { answersOf, made, platformAdmin } from "./support/roles.mjs";
 import { startService } from "./support/service.mjs";
 import { decode } from "./support/tokens.mjs";
 import { totp } from "./support/totp.mjs";
@@ -94,6 +94,23 @@ describe("enrolment", () => {
     const { mfa_token } = await due(service, account.user);
     assertSuccess(await complete(service, { mfa_token, recovery_code: added.body.recovery_codes[0] }), 200);
     assert.equal((await rows(service.db, "SELECT id FROM passkeys WHERE user_id = ?1", account.id)).length, 1);
+  });
+
+  test("of thirty passkeys at once stores 25, and one response has recovery codes, which are valid", async () => {
+    const account = await signUp(service);
+    const startRegistration = () => made(asUser(service, account.access, "POST", "/users/me/passkeys/options", {}));
+    const options = await Promise.all(times(30, startRegistration));
+    const starts = options.map((creation) => (at) => {
+      const credential = new Authenticator({ origin: ORIGIN }).create(creation);
+      return asUser(service, account.access, "POST", "/users/me/passkeys", { name: "Key", credential }, at(1));
+    });
+    const answers = await hold.allAtOnce(...starts);
+    assert.deepEqual(answersOf(answers), { 201: 25, "409 CONFLICT": 5 });
+    const given = answers.flatMap(({ body }) => body.recovery_codes ?? []);
+    assert.equal(given.length, 10);
+    const { mfa_token, passkey_options: passkeys } = await due(service, account.user);
+    assert.equal(passkeys.allowCredentials.length, 25);
+    assertSuccess(await complete(service, { mfa_token, recovery_code: given[0] }), 200);
   });
 });
 

@@ -1,5 +1,5 @@
-// Second factors tell nothing: neither the log nor the rows hold anything that can be presented, and no response tells of a
-// second factor before the password is right. At this level, because only the bundle has all of it.
+// Second factors tell nothing: neither the log nor the rows hold anything that can be presented. Before the password is right,
+// no response tells of a second factor. At this level, because only the bundle has all of it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -15,6 +15,7 @@ import { startFor } from "./support/start.mjs";
 import { watchedFor } from "./support/watched.mjs";
 import { secretBytes, stepNow, totp, wrongCodes } from "./support/totp.mjs";
 
+const UNKNOWN_CODE = "0000-0000-0000-0000-0000-0000";
 const isRefused = (answer) => assertEnvelope(answer, 401, "AUTH_INVALID_CREDENTIALS");
 
 /** Every spelling in which a leak of these bytes is likely. */
@@ -22,33 +23,40 @@ const spellings = (bytes) => ["base64", "base64url", "hex", "latin1"].map((encod
 /** The parts of a signed token that nothing else has. */
 const parts = (token) => token.split(".").slice(1);
 /** The members of a credential that sign something, or that name it. */
-const partsOf = ({ id, response }) => [id, ...Object.entries(response).flatMap(([name, value]) => (name === "transports" ? [] : value))];
+const partsOf = ({ id, response: { transports, ...members } }) => [id, ...Object.values(members)];
 
-/** Runs through all that a user can do with second factors, rightly and wrongly; returns what must not be found. */
-async function lifetime(service) {
-  const secrets = { everywhere: [], logged: [], codes: [] };
+/** Enrols an app twice, the second time to its end; `{account, secret, recovery, wrong}`. */
+async function enrolment(service, secrets) {
   const account = await signUp(service);
-  const offer = await made(enrol(service, account.access));
-  secrets.everywhere.push(offer.secret, offer.otpauth_uri, ...spellings(secretBytes(offer.secret)));
-  const pending = await made(enrol(service, account.access));
-  secrets.everywhere.push(pending.secret, ...spellings(secretBytes(pending.secret)));
-  const [wrong] = wrongCodes(pending.secret, 1);
+  const offers = [await made(enrol(service, account.access)), await made(enrol(service, account.access))];
+  for (const { secret, otpauth_uri: uri } of offers) {
+    secrets.everywhere.push(secret, uri, ...spellings(secretBytes(secret)));
+  }
+  const [, { secret }] = offers;
+  const [wrong] = wrongCodes(secret, 1);
   assertEnvelope(await confirm(service, account.access, wrong), 422, "VALIDATION_ERROR");
-  const { recovery_codes: recovery } = await made(confirm(service, account.access, totp(pending.secret)));
+  const { recovery_codes: recovery } = await made(confirm(service, account.access, totp(secret)));
   secrets.everywhere.push(...recovery, ...recovery.map((code) => code.replaceAll("-", "")));
-  await forgetSteps(service, account.id);
-  const codes = [-1, 0, 1].map((offset) => totp(pending.secret, stepNow() + offset));
-  secrets.codes.push(...codes, wrong);
+  secrets.codes.push(wrong, ...[-1, 0, 1].map((offset) => totp(secret, stepNow() + offset)));
+  return { account, secret, recovery, wrong };
+}
 
-  const evidence = [{ code: wrong }, { recovery_code: "0000-0000-0000-0000-0000-0000" }, { code: codes[1] }, { recovery_code: recovery[0] }];
+/** Sign-ins with right and wrong codes, each sent twice, and a step-up; returns the fresh token. */
+async function signIns(service, secrets, { account, secret, recovery, wrong }) {
+  await forgetSteps(service, account.id);
+  const evidence = [{ code: wrong }, { recovery_code: UNKNOWN_CODE }, { code: totp(secret) }, { recovery_code: recovery[0] }];
   for (const factor of evidence) {
     const { mfa_token } = await due(service, account.user);
-    await complete(service, { mfa_token, ...factor });
-    await complete(service, { mfa_token, ...factor });
+    const answers = [await complete(service, { mfa_token, ...factor }), await complete(service, { mfa_token, ...factor })];
+    assert.equal(answers[1].status, 401);
     secrets.everywhere.push(...parts(mfa_token));
   }
   await forgetSteps(service, account.id);
-  const { access_token: access } = await made(stepUp(service, account.access, { code: totp(pending.secret) }));
+  return (await made(stepUp(service, account.access, { code: totp(secret) }))).access_token;
+}
+
+/** A passkey, refused and registered, and its assertions, refused and accepted. */
+async function ceremonies(service, secrets, { user }, access) {
   const creation = await made(asUser(service, access, "POST", "/users/me/passkeys/options", {}));
   const passkey = new Authenticator({ origin: ORIGIN });
   secrets.logged.push(creation.user.id);
@@ -58,10 +66,10 @@ async function lifetime(service) {
     secrets.logged.push(...partsOf(credential));
   }
   const { flow, options } = await passkeyOptions(service);
-  const { mfa_token, passkey_options: second } = await due(service, account.user);
+  const { mfa_token, passkey_options: second } = await due(service, user);
   secrets.everywhere.push(creation.challenge, flow, second.challenge, ...parts(mfa_token));
-  const [alone, beside] = [passkey.get(options), passkey.get(second)];
   const bad = passkey.get(options, { signature: Buffer.alloc(64) });
+  const [alone, beside] = [passkey.get(options), passkey.get(second)];
   isRefused(await signInByPasskey(service, flow, bad));
   assertSuccess(await signInByPasskey(service, flow, alone), 200);
   assertSuccess(await complete(service, { mfa_token, passkey: beside }), 200);
@@ -69,6 +77,14 @@ async function lifetime(service) {
     secrets.everywhere.push(response.clientDataJSON, response.signature);
     secrets.logged.push(response.authenticatorData, response.userHandle);
   }
+}
+
+/** Runs through all that a user can do with second factors, rightly and wrongly. Returns the texts that must not be found. */
+async function lifetime(service) {
+  const secrets = { everywhere: [], logged: [], codes: [] };
+  const enrolled = await enrolment(service, secrets);
+  const access = await signIns(service, secrets, enrolled);
+  await ceremonies(service, secrets, enrolled.account, access);
   assert.equal((await removeTotp(service, access)).status, 204);
   return secrets;
 }

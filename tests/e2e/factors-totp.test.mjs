@@ -199,6 +199,14 @@ describe("removing the app", () => {
     assert.deepEqual(await endingsOf(service.db, claims.sid), []);
   });
 
+  test("that only waits for its first code is no removal of a factor", { todo: "it is recorded and told as one" }, async () => {
+    const account = await signUp(service);
+    const { secret } = await made(enrol(service, account.access));
+    const answer = await removeTotp(service, account.access);
+    assert.deepEqual(inShort(await eventsOf(service.db, account.id)), ["registered"], String(answer.status));
+    assertEnvelope(await confirm(service, account.access, totp(secret)), 409, "CONFLICT");
+  });
+
   test("and enrolling again begins anew", async () => {
     const account = await withTotp(service);
     const fresh = await made(stepUp(service, account.access, { code: totp(account.secret) }));

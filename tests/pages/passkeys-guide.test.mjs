@@ -1,5 +1,5 @@
-// The code of docs/factors.md, word for word, in headless Chromium with a virtual authenticator: with the functions of current
-// browsers, and with its own replacements for older ones.
+// The code of docs/factors.md, word for word, in headless Chromium with a virtual authenticator. Both ways are run: the
+// functions of current browsers, and the guide's replacements for older ones.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
