@@ -2,7 +2,7 @@
 //! be a tenth of the service.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, mem, slice};
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
@@ -32,7 +32,7 @@ impl Error for Unfit {
 }
 
 /// Parses a JSON array of objects, and hands on its rows one by one: a long list is not twice in memory.
-pub(super) fn each(json: &str, take: &mut dyn FnMut(Row<'_>) -> Result<(), Unfit>) -> Result<(), DbError> {
+pub(super) fn each(json: &str, take: &mut dyn FnMut(&mut Row<'_>) -> Result<(), Unfit>) -> Result<(), DbError> {
     let mut parser = serde_json::Deserializer::from_str(json);
     let parsed = parser.deserialize_seq(Each(take)).and_then(|()| parser.end());
     // The error's own text may quote a stored value; its kind and position are enough to find it.
@@ -41,7 +41,7 @@ pub(super) fn each(json: &str, take: &mut dyn FnMut(Row<'_>) -> Result<(), Unfit
     })
 }
 
-struct Each<'a>(&'a mut dyn FnMut(Row<'_>) -> Result<(), Unfit>);
+struct Each<'a>(&'a mut dyn FnMut(&mut Row<'_>) -> Result<(), Unfit>);
 
 impl<'de> Visitor<'de> for Each<'_> {
     type Value = ();
@@ -51,8 +51,8 @@ impl<'de> Visitor<'de> for Each<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while let Some(row) = rows.next_element()? {
-            (self.0)(row).map_err(A::Error::custom)?;
+        while let Some(mut row) = rows.next_element()? {
+            (self.0)(&mut row).map_err(A::Error::custom)?;
         }
         Ok(())
     }
@@ -60,9 +60,9 @@ impl<'de> Visitor<'de> for Each<'_> {
 
 impl<'de> Deserialize<'de> for Row<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Columns;
+        struct Object;
 
-        impl<'de> Visitor<'de> for Columns {
+        impl<'de> Visitor<'de> for Object {
             type Value = Row<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Row<'de> {
             }
         }
 
-        deserializer.deserialize_map(Columns)
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -118,19 +118,78 @@ impl<'de> Deserialize<'de> for Cell<'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Row<'de> {
+/// A struct takes its columns out of the row, so a row can be read as several structs.
+impl<'de> Deserializer<'de> for &mut Row<'de> {
     type Error = Unfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
-        visitor.visit_map(Entries { columns: self.0.into_iter(), value: None })
+        visitor.visit_map(Entries { columns: mem::take(&mut self.0).into_iter(), value: None })
+    }
+
+    /// The fields take their columns in the order of the struct: code that is compiled for each type neither compares
+    /// names nor keeps fields that may still be absent.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unfit> {
+        visitor.visit_seq(Columns { row: self, fields: fields.iter() })
+    }
+
+    /// Each member of the tuple is a struct.
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Unfit> {
+        visitor.visit_seq(Structs { row: self, left: len })
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        newtype_struct seq tuple_struct map enum identifier ignored_any
     }
 }
 
+impl<'de> Row<'de> {
+    /// Takes the value of a column. That of an absent one is null, so only an optional field may lack its column.
+    fn take(&mut self, field: &str) -> Cell<'de> {
+        let is_named = |name: &Cell<'_>| matches!(name, Cell::Text(text) if text == field);
+        let column = self.0.iter_mut().find(|(name, _)| is_named(name));
+        column.map_or(Cell::Null, |(_, value)| mem::replace(value, Cell::Null))
+    }
+}
+
+/// The columns of a struct's fields.
+struct Columns<'row, 'de> {
+    row: &'row mut Row<'de>,
+    fields: slice::Iter<'static, &'static str>,
+}
+
+impl<'de> SeqAccess<'de> for Columns<'_, 'de> {
+    type Error = Unfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unfit> {
+        self.fields.next().map(|field| seed.deserialize(self.row.take(field))).transpose()
+    }
+}
+
+/// The structs of a tuple. It serves rows with another row in them: `serde(flatten)` would keep all columns once more.
+struct Structs<'row, 'de> {
+    row: &'row mut Row<'de>,
+    left: usize,
+}
+
+impl<'de> SeqAccess<'de> for Structs<'_, 'de> {
+    type Error = Unfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unfit> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        seed.deserialize(&mut *self.row).map(Some)
+    }
+}
+
+/// The columns as a map, for a type that asks for their names.
 struct Entries<'de> {
     columns: std::vec::IntoIter<(Cell<'de>, Cell<'de>)>,
     value: Option<Cell<'de>>,
@@ -199,74 +258,5 @@ impl<'de> Deserializer<'de> for Cell<'de> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Word {
-        NoSuchUser,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct Wrapped(i64);
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct Inner {
-        text: String,
-        word: Option<Word>,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct Outer {
-        id: u32,
-        #[serde(flatten)]
-        inner: Inner,
-        wrapped: Option<Wrapped>,
-        absent: Option<String>,
-    }
-
-    fn read(json: &str) -> Result<Vec<Outer>, DbError> {
-        let mut all = Vec::new();
-        each(json, &mut |row| {
-            all.push(Outer::deserialize(row)?);
-            Ok(())
-        })?;
-        Ok(all)
-    }
-
-    #[test]
-    fn a_row_fits_a_type_by_the_names_of_its_columns() {
-        let json = r#"[{"other":7,"word":"no_such_user","text":"a\n\"b\"","id":9,"wrapped":-1},
-                       {"id":4294967295,"wrapped":null,"word":null,"text":"plain"}]"#;
-        let inner = |text: &str, word| Inner { text: text.to_owned(), word };
-        let first =
-            Outer { id: 9, inner: inner("a\n\"b\"", Some(Word::NoSuchUser)), wrapped: Some(Wrapped(-1)), absent: None };
-        let second = Outer { id: u32::MAX, inner: inner("plain", None), wrapped: None, absent: None };
-        assert_eq!(read(json).unwrap(), [first, second]);
-        assert_eq!(read("[]").unwrap(), []);
-    }
-
-    #[test]
-    fn every_other_row_is_unreadable() {
-        for json in [
-            r#"[{"id":1}]"#,
-            r#"[{"id":-1,"text":""}]"#,
-            r#"[{"id":4294967296,"text":""}]"#,
-            r#"[{"id":18446744073709551615,"text":""}]"#,
-            r#"[{"id":1.5,"text":""}]"#,
-            r#"[{"id":"1","text":""}]"#,
-            r#"[{"id":1,"text":2}]"#,
-            r#"[{"id":1,"text":"","word":"other"}]"#,
-            r#"[{"id":1,"text":"","word":3}]"#,
-            r#"[{"id":1,"text":""}"#,
-            r#"[{"id":1,"text":""}] [1]"#,
-            r#"[[1,""]]"#,
-            "{}",
-        ] {
-            assert!(matches!(read(json), Err(DbError::Unreadable(_))), "{json}");
-        }
-    }
-}
+#[path = "row_tests.rs"]
+mod tests;

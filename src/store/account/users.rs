@@ -37,15 +37,28 @@ pub struct UserRow {
 
 /// The user and the session that an access token names.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(from = "(UserRow, CallerColumns)")]
 #[allow(missing_docs, reason = "the fields are the query's columns")]
 pub struct CallerRow {
-    #[serde(flatten)]
     pub user: UserRow,
     /// True if the user has this session and it has not expired.
-    #[serde(deserialize_with = "boolean")]
     pub session_is_live: bool,
     /// The version of the key ring.
     pub ring_version: i64,
+}
+
+/// The columns of a [`CallerRow`] besides those of its user.
+#[derive(Deserialize)]
+struct CallerColumns {
+    #[serde(deserialize_with = "boolean")]
+    session_is_live: bool,
+    ring_version: i64,
+}
+
+impl From<(UserRow, CallerColumns)> for CallerRow {
+    fn from((user, CallerColumns { session_is_live, ring_version }): (UserRow, CallerColumns)) -> Self {
+        Self { user, session_is_live, ring_version }
+    }
 }
 
 /// The columns of a [`UserRow`].

@@ -30,12 +30,25 @@ pub struct EnrollmentRow {
 
 /// An enrolment with the participant's address and name, for the teachers of the course.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(from = "(EnrollmentRow, Person)")]
 #[expect(missing_docs, reason = "the fields are the tables' columns")]
 pub struct ParticipantRow {
-    #[serde(flatten)]
     pub enrollment: EnrollmentRow,
     pub email: String,
     pub full_name: Option<String>,
+}
+
+/// The columns of a [`ParticipantRow`] besides those of the enrolment.
+#[derive(Deserialize)]
+struct Person {
+    email: String,
+    full_name: Option<String>,
+}
+
+impl From<(EnrollmentRow, Person)> for ParticipantRow {
+    fn from((enrollment, Person { email, full_name }): (EnrollmentRow, Person)) -> Self {
+        Self { enrollment, email, full_name }
+    }
 }
 
 /// The columns of an [`EnrollmentRow`].

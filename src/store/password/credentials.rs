@@ -171,11 +171,9 @@ pub async fn by_email(
     Ok(SignInAccount { credentials, scope, counters, registration })
 }
 
-/// The credentials of a signed-in user, with the wait of re-authentication.
-#[derive(Clone, Deserialize)]
-struct ReauthenticationRow {
-    #[serde(flatten)]
-    credentials: CredentialsRow,
+/// The wait of re-authentication, a column beside the credentials of a signed-in user.
+#[derive(Deserialize)]
+struct Wait {
     blocked_until: Timestamp,
 }
 
@@ -190,10 +188,11 @@ pub struct Account {
 /// Reads the credentials of a signed-in user; `None` if the account is erased.
 #[must_use]
 pub fn by_id(user_id: UserId) -> Read<Option<Account>> {
-    let read: Read<Option<ReauthenticationRow>> = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first);
+    let read = Read::of(query(SELECT_BY_ID).bind("user_id", user_id), Rows::first::<(CredentialsRow, Wait)>);
     read.map(|row| {
-        let throttle = |row: &ReauthenticationRow| Throttle { blocked_until: row.blocked_until };
-        row.map(|row| Account { throttle: throttle(&row), credentials: row.credentials })
+        let account =
+            |(credentials, Wait { blocked_until })| Account { credentials, throttle: Throttle { blocked_until } };
+        row.map(account)
     })
 }
 
