@@ -111,11 +111,9 @@ pub(in crate::domain) fn secret(text: &str) -> Option<Secret> {
     ];
     let lower = text.to_ascii_lowercase();
     let is_sample = SAMPLES.iter().any(|sample| lower.contains(sample));
-    let mut distinct: Vec<u8> = text.bytes().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
+    let distinct = (0..=u8::MAX).filter(|byte| text.as_bytes().contains(byte)).count();
     // A text of only a few distinct letters is a placeholder.
-    let is_repetitive = distinct.len() < 8;
+    let is_repetitive = distinct < 8;
     (text.len() >= MIN_SECRET_BYTES && !is_sample && !is_repetitive).then(|| Secret::new(text))
 }
 
