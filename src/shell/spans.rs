@@ -119,6 +119,8 @@ impl Visit for Span {
         }
     }
 
+    fn record_f64(&mut self, _: &Field, _: f64) {}
+
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 

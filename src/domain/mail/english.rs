@@ -144,7 +144,7 @@ fn of_invitation(role: &str, university: &str, link: &Secret, app_name: &str) ->
             Paragraph(format!(
                 "You are invited at {app_name}, to this university: {}. Your role there: {}. Accept it here:",
                 without_links(university),
-                role.to_lowercase().replace('_', " ")
+                role.to_ascii_lowercase().replace('_', " ")
             )),
             Link(link.expose().to_owned()),
             Paragraph(

@@ -45,7 +45,7 @@ const fn server_url(base_path: &str) -> &str {
 }
 
 fn json_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 fn file_response(text: String, tag: HeaderValue, content_type: &'static str) -> Response {
