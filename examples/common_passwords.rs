@@ -51,7 +51,7 @@ fn most_common(list: &str) -> Result<BTreeMap<u64, Password>, &'static str> {
     for line in list.lines() {
         let password = Password::presented(line, normalize);
         if password.length() >= MIN_LENGTH {
-            common.entry(key(&password)).or_insert(password);
+            common.entry(key(&password, normalize)).or_insert(password);
         }
         if common.len() == COUNT {
             return Ok(common);
@@ -76,7 +76,7 @@ fn check(common: &BTreeMap<u64, Password>, filter: &[u8]) -> Result<(), Box<dyn 
             "src/domain/password/common_passwords.bin is not what the list gives: run `make common-passwords`".into()
         );
     }
-    if !common.values().all(is_common) {
+    if !common.values().all(|password| is_common(password, normalize)) {
         return Err("a common password is not found in the filter".into());
     }
     Ok(())
@@ -87,5 +87,6 @@ fn normalize(text: &str, form: NormalForm) -> String {
         NormalForm::Nfc => text.nfc().collect(),
         NormalForm::Idna => idna::domain_to_ascii(text).unwrap_or_default(),
         NormalForm::Nfkc => text.nfkc().collect(),
+        NormalForm::LowerCase => text.to_lowercase(),
     }
 }

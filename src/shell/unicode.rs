@@ -1,4 +1,4 @@
-//! Unicode normalisation and domain names with the runtime's own tables.
+//! Unicode normalisation, lower case and domain names with the runtime's own tables.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -12,6 +12,10 @@ extern "C" {
     /// `String.prototype.normalize` of the runtime.
     #[wasm_bindgen(method)]
     fn normalize(this: &Text, form: &str) -> String;
+
+    /// `String.prototype.toLowerCase` of the runtime, which knows no locale.
+    #[wasm_bindgen(method, js_name = toLowerCase)]
+    fn to_lower_case(this: &Text) -> String;
 
     #[wasm_bindgen(js_name = URL)]
     type Url;
@@ -29,8 +33,13 @@ pub(crate) fn normalize(text: &str, form: NormalForm) -> String {
         NormalForm::Nfc => "NFC",
         NormalForm::Nfkc => "NFKC",
         NormalForm::Idna => return host(text),
+        NormalForm::LowerCase => return js_text(text).to_lower_case(),
     };
-    JsValue::from_str(text).unchecked_into::<Text>().normalize(form)
+    js_text(text).normalize(form)
+}
+
+fn js_text(text: &str) -> Text {
+    JsValue::from_str(text).unchecked_into()
 }
 
 /// The host name of a URL is in its ASCII form (URL Standard, "domain to ASCII").

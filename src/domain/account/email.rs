@@ -38,7 +38,7 @@ impl Email {
             return Err(EmailFault::TooLong);
         }
         let (local, domain) = text.rsplit_once('@').unwrap_or((text, ""));
-        let local = normalized(&fold_case(local), NormalForm::Nfc, normalize);
+        let local = normalized(&fold_case(local, normalize), NormalForm::Nfc, normalize);
         let domain = ascii_domain(domain, normalize);
         // Checked last, because normalising and lower-casing can lengthen a text.
         if local.len() + 1 + domain.len() > MAX_LENGTH {

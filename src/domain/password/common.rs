@@ -40,15 +40,15 @@ const _: () = assert!(cfg!(target_endian = "little"));
 
 /// Is this one of the most common passwords, ignoring case?
 #[must_use]
-pub fn is_common(password: &Password) -> bool {
+pub fn is_common(password: &Password, normalize: Normalize) -> bool {
     let (descriptor, fingerprints) = FILTER;
-    BinaryFuse16Ref::from_dma(descriptor, fingerprints).contains(&key(password))
+    BinaryFuse16Ref::from_dma(descriptor, fingerprints).contains(&key(password, normalize))
 }
 
 /// The password's key in the filter: the first eight bytes of the SHA-256 of its lower-case text.
 #[must_use]
-pub fn key(password: &Password) -> u64 {
-    let hash = Sha256::digest(fold_case(password.as_str()));
+pub fn key(password: &Password, normalize: Normalize) -> u64 {
+    let hash = Sha256::digest(fold_case(password.as_str(), normalize));
     hash.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
@@ -56,11 +56,11 @@ pub fn key(password: &Password) -> u64 {
 /// may follow.
 #[must_use]
 pub fn is_guessable_from(password: &Password, address: &str, app_name: &str, normalize: Normalize) -> bool {
-    let password = fold_case(password.as_str());
+    let password = fold_case(password.as_str(), normalize);
     let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);
     [address, local_part, app_name].into_iter().any(|name| {
         // Addresses are in NFC, passwords in NFKC.
-        let name = fold_case(&normalized(name, NormalForm::Nfkc, normalize));
+        let name = fold_case(&normalized(name, NormalForm::Nfkc, normalize), normalize);
         password.strip_prefix(&name).is_some_and(is_short_suffix)
     })
 }
@@ -80,7 +80,7 @@ mod tests {
     use crate::domain::unicode::for_tests::normalize;
 
     fn is_common(text: &str) -> bool {
-        super::is_common(&Password::presented(text, normalize))
+        super::is_common(&Password::presented(text, normalize), normalize)
     }
 
     /// Is this guessable for ada.l@example.com at the service "Edge Auth"?
@@ -169,7 +169,7 @@ mod tests {
     fn filter_format_unchanged() {
         assert_eq!(FILE.0.len(), 77_844);
         assert_eq!(hex(&Sha256::digest(&FILE.0)), "8b34713752f363d9e302281aff2b6c00e04b15904951fa1332a1b747b133f191");
-        assert_eq!(key(&Password::presented("PassWord", normalize)), 0x5e88_4898_da28_0471);
+        assert_eq!(key(&Password::presented("PassWord", normalize), normalize), 0x5e88_4898_da28_0471);
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Fields {
     ) -> Result<Password, Invalid> {
         let text = self.string(field)?;
         match Password::choose(&text, min_length, self.normalize) {
-            Ok(password) if is_common(&password) => self.note(field, FaultKind::PasswordCommon, COMMON),
+            Ok(password) if is_common(&password, self.normalize) => self.note(field, FaultKind::PasswordCommon, COMMON),
             Ok(password) => Ok(password),
             Err(PasswordFault::ControlCharacter) => {
                 self.note(field, FaultKind::ValueError, "value must not contain control characters")

@@ -87,6 +87,7 @@ pub fn normalize(text: &str, form: NormalForm) -> String {
         NormalForm::Nfc => text.nfc().collect(),
         NormalForm::Idna => idna::domain_to_ascii(text).unwrap_or_default(),
         NormalForm::Nfkc => text.nfkc().collect(),
+        NormalForm::LowerCase => text.to_lowercase(),
     }
 }
 
