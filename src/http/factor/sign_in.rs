@@ -11,6 +11,7 @@ use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::passkey_options::RequestBody;
+use crate::http::kit::query::NoParameters;
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::auth::signed_in;
 use crate::service::authz::admission::Reading;
@@ -83,7 +84,7 @@ pub(in crate::http) async fn complete_sign_in(
     signed_in(complete(&configured.service(), &body).await?)
 }
 
-pub(in crate::http) async fn passkey_options(configured: Configured) -> Result<Response, Refusal> {
+pub(in crate::http) async fn passkey_options(configured: Configured, _: NoParameters) -> Result<Response, Refusal> {
     let (flow, options) = options(&configured.service())?;
     Ok(json(200, &FlowBody { flow: flow.expose(), options: options.into() }))
 }

@@ -147,6 +147,11 @@ macro_rules! from_query {
     };
 }
 
+/// No parameters, for an operation that has neither a caller nor a body: nothing else would refuse them.
+pub(in crate::http) struct NoParameters;
+
+from_query!(NoParameters, |_, _| Ok(Self));
+
 /// `?cursor=` of the export.
 pub(in crate::http) struct ExportQuery(pub(in crate::http) Option<ExportCursor>);
 
