@@ -8,6 +8,7 @@ use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::SecretKeys;
 use serde_json::{Value, json};
 
+use crate::support::factors::with_factors;
 use crate::support::mailbox::Letter;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::address;
@@ -96,10 +97,10 @@ pub fn code_of(purpose: Purpose, id: i64) -> String {
     keys().code(purpose, ProofId::new(id).unwrap()).expose().to_owned()
 }
 
-/// The request with links in the place of words: new ones to bob's address, or to a new address of bob's, and for the last two one
+/// The request with evidence of a second factor, and with links in the place of words: new ones to bob's address, or to a new address of bob's, and for the last two one
 /// that was mailed, if there is any.
 pub fn with_links(db: &Sqlite, request: &str) -> String {
-    let mut request = request.to_owned();
+    let mut request = with_factors(db, request);
     for (word, purpose) in [
         ("VERIFY_LINK", Purpose::Verify),
         ("RESET_LINK", Purpose::Reset),

@@ -6,6 +6,7 @@ mod background;
 pub mod change;
 pub mod contract;
 pub mod crypto;
+pub mod factors;
 pub mod gate;
 pub mod hash_queue;
 pub mod limiter;

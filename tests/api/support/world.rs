@@ -23,6 +23,7 @@ use axum::http::request::Builder;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::Value;
 
+use super::factors::complete;
 use super::machine;
 use super::machine::media_type;
 use super::sqlite::Sqlite;
@@ -148,9 +149,10 @@ impl World {
         self.service.db.execute(&format!("UPDATE users SET is_active = {active} WHERE id = {}", self.id(name)));
     }
 
-    /// A user with a new session.
+    /// A user with a new session, which was opened with a second factor if the user has one.
     pub async fn sign_in(&self, name: &str) -> Visitor<'_> {
-        let tokens = self.service.login(&address(name), PASSWORD).await.expect(200).tokens();
+        let reply = self.service.login(&address(name), PASSWORD).await;
+        let tokens = complete(&self.service, name, reply).await.expect(200).tokens();
         Visitor { service: &self.service, authorization: Some(format!("Bearer {}", tokens.access)) }
     }
 
@@ -170,11 +172,11 @@ impl World {
         Visitor { service: &self.service, authorization: Some(format!("Bearer {token}")) }
     }
 
-    /// All users, roles, places, courses, enrolments, service accounts and keys, as text.
+    /// All users, roles, places, courses, enrolments, service accounts, keys, proofs, invitations and second factors, as text.
     pub fn dump(&self) -> String {
         let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"]
             .into_iter()
-            .chain(["service_accounts", "api_keys", "email_proofs", "invitations"]);
+            .chain(["service_accounts", "api_keys", "email_proofs", "invitations", "totp_secrets", "passkeys"]);
         let rows: Vec<_> =
             tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id"))).collect();
         serde_json::to_string_pretty(&rows).unwrap()
