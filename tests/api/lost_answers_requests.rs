@@ -95,6 +95,55 @@ root   404 POST /admin/users/99/password-reset
 root   204 DELETE /admin/users/5
 root   404 DELETE /admin/users/5
 ulla   403 DELETE /admin/users/4
+stu    200 POST /auth/step-up {"password": "PASSWORD"}
+stu    401 POST /auth/step-up {"password": "a wrong password"}
+mia    200 POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
+mia    409 POST /users/me/mfa/totp/confirm {"code": "000000"}
+mia    201 POST /users/me/mfa/totp
+mia    422 POST /users/me/mfa/totp/confirm {"code": "00"}
+mia    200 POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
+mia    201 POST /users/me/mfa/totp
+mia    200 POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
+mia    200 GET /users/me/mfa
+mia    200 POST /users/me/mfa/recovery-codes
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "TOTP_CODE"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "WRONG_CODE"}
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "RECOVERY_CODE"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": MFA_ASSERTION}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": STEP_UP_ASSERTION}
+anyone 200 POST /auth/passkey PASSKEY_SIGN_IN
+mia    200 POST /auth/step-up {"code": "TOTP_CODE"}
+mia    401 POST /auth/step-up {"code": "WRONG_CODE"}
+mia    200 POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
+mia    401 POST /auth/step-up {"password": "PASSWORD"}
+mia    200 POST /users/me/passkeys/options
+mia    201 POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
+mia    422 POST /users/me/passkeys {"name": "Laptop", "credential": STEP_UP_ASSERTION}
+mia    200 PATCH /users/me/passkeys/{passkey} {"name": "Renamed"}
+mia    200 PATCH /users/me/passkeys/{passkey} {"name": "Renamed"}
+mia    404 PATCH /users/me/passkeys/9999 {"name": "Renamed"}
+mia    204 DELETE /users/me/passkeys/{passkey}
+mia    404 DELETE /users/me/passkeys/9999
+anyone 401 POST /auth/email/sign-in MAILED_CODE_OF_MIA
+anyone 200 POST /auth/password/reset {"token": "RESET_OF_MIA", "new_password": "PASSWORD"}
+mia    200 POST /users/me/factors/confirm
+mia    200 POST /users/me/factors/confirm
+mia    204 DELETE /users/me/mfa/totp
+mia    404 DELETE /users/me/mfa/totp
+mia    409 POST /users/me/mfa/recovery-codes
+mia    201 POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
+anyone 200 POST /auth/email/undo {"token": "UNDO_OF_MIA"}
+anyone 200 POST /auth/password/reset {"token": "RESET_OF_MIA", "new_password": "PASSWORD"}
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": MFA_ASSERTION}
+root   204 DELETE /admin/users/9/mfa
+root   204 DELETE /admin/users/9/mfa
+root   404 DELETE /admin/users/99/mfa
 second 200 PATCH /admin/users/8 {"is_active": false}
 root   409 PATCH /admin/users/1 {"is_active": false}
 root   409 DELETE /users/me {"password": "PASSWORD"}
