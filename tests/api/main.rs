@@ -75,6 +75,7 @@ mod mail_undo;
 mod mail_verification;
 mod migrations;
 mod migrations_events;
+mod migrations_factors;
 mod migrations_machines;
 mod migrations_sessions;
 mod migrations_throttles;
