@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use edge_auth::domain::mail::proof::Purpose;
 use edge_auth::http::routes::{Access, ROUTES};
 
-use crate::rbac_requests::REQUESTS;
+use crate::rbac_requests::{NEED_FACTORS, REQUESTS, budget, code};
 use crate::support::contract::is_built;
+use crate::support::factors::with_factors_of;
 use crate::support::mail::planted_invitation;
 use crate::support::world::{Person, World, address};
 
@@ -64,6 +65,18 @@ deleteAccountByPost              401 403 204 204 204 204 204 204 204 204 204 204
 listApiKeys                      401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 createApiKey                     401 403 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201
 withdrawApiKey                   401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+stepUp                           401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+getFactors                       401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+enrolTotp                        401 403 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201
+confirmTotp                      401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+removeTotp                       401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
+replaceRecoveryCodes             401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+confirmFactors                   401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+listPasskeys                     401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+startPasskeyRegistration         401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+registerPasskey                  401 403 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201 201
+renamePasskey                    401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
+removePasskey                    401 403 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204 204
 
 listUniversities                 401 403 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200 200
 createUniversity                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
@@ -126,6 +139,7 @@ adminDeleteUser                  401 403 403 403 403 403 403 403 403 403 403 403
 adminEndSessions                 401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminUnlockUser                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminResetPassword               401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 201
+adminResetFactors                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 204
 adminListSessions                401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListEvents                  401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
 adminListServiceAccounts         401 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 200
@@ -175,32 +189,16 @@ fn filled(world: &World, request: &str) -> String {
     request
 }
 
-/// The maximum of round trips: one for the caller and the resource, one for the operation. Verifying a password takes
-/// one more, and so does looking up the holder of a role.
-fn budget(operation: &str) -> u64 {
-    match operation {
-        "getCurrentUser" => 1,
-        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" | "acceptInvitation" => 3,
-        _ => 2,
-    }
-}
-
-fn code(status: u16, caller: &str) -> Option<&'static str> {
-    match status {
-        401 => Some("AUTH_TOKEN_INVALID"),
-        403 if caller == "off" => Some("AUTH_INACTIVE_USER"),
-        403 => Some("FORBIDDEN"),
-        404 => Some("NOT_FOUND"),
-        409 => Some("CONFLICT"),
-        _ => None,
-    }
-}
-
 /// One cell, in a world of its own.
 async fn check(line: &str, caller: &str, status: u16) {
-    let world = World::of(&PEOPLE);
+    let world = World::through(&PEOPLE, &[("PUBLIC_URL", "https://auth.example.com")], |db| db);
     world.enroll("own", 1);
     world.enroll("own", 3);
+    let operation = line.split(' ').next().unwrap();
+    let owner = if caller == "anon" || operation == "adminResetFactors" { "plain" } else { caller };
+    if NEED_FACTORS.contains(&operation) {
+        with_factors_of(&world.service.db, owner, "TOTP_CODE {passkey}");
+    }
     let visitor = if caller == "anon" {
         world.anonymous()
     } else {
@@ -208,12 +206,11 @@ async fn check(line: &str, caller: &str, status: u16) {
         world.sign_in(caller).await
     };
     world.set_active("off", false);
-    let request = request(&world, line);
+    let request = with_factors_of(&world.service.db, owner, &request(&world, line));
     let before = world.dump();
     let reply = visitor.ask(&request).await;
     assert_eq!(reply.status, status, "{line}, asked by {caller}: {reply:?}");
     assert_eq!(reply.body["error"]["code"].as_str(), code(status, caller), "{line}, asked by {caller}");
-    let operation = line.split(' ').next().unwrap();
     let calls = world.service.last_d1_calls();
     assert!(calls <= budget(operation), "{line}, asked by {caller}: {calls} round trips");
     assert!(status != 401 || calls == 0, "{line}: no database call without a token");

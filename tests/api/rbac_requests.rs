@@ -1,4 +1,4 @@
-//! The requests of the access matrix, which is in `rbac_matrix`.
+//! The requests of the access matrix, which is in `rbac_matrix`, their round trips and the codes of their refusals.
 
 /// The request for each line of the matrix. Lines that grant or remove a role name the role instead.
 pub const REQUESTS: &str = r#"
@@ -12,6 +12,18 @@ changeEmail             PUT /users/me/email {"new_email": "moved@example.com"}
 exportData              GET /users/me/export
 deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
 deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
+stepUp                  POST /auth/step-up {"code": "TOTP_CODE"}
+getFactors              GET /users/me/mfa
+enrolTotp               POST /users/me/mfa/totp
+confirmTotp             POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
+removeTotp              DELETE /users/me/mfa/totp
+replaceRecoveryCodes    POST /users/me/mfa/recovery-codes
+confirmFactors          POST /users/me/factors/confirm
+listPasskeys            GET /users/me/passkeys
+startPasskeyRegistration  POST /users/me/passkeys/options
+registerPasskey         POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
+renamePasskey           PATCH /users/me/passkeys/{passkey} {"name": "Laptop"}
+removePasskey           DELETE /users/me/passkeys/{passkey}
 listUniversities        GET /universities
 createUniversity        POST /universities {"name": "New", "slug": "new"}
 getUniversity           GET /universities/1
@@ -53,6 +65,7 @@ adminDeleteUser         DELETE /admin/users/{plain}
 adminEndSessions        POST /admin/users/{plain}/logout
 adminUnlockUser         POST /admin/users/{plain}/unlock
 adminResetPassword      POST /admin/users/{plain}/password-reset
+adminResetFactors       DELETE /admin/users/{plain}/mfa
 adminListSessions       GET /admin/users/{plain}/sessions
 adminListEvents         GET /admin/audit-events
 listApiKeys             GET /users/me/api-keys
@@ -66,3 +79,28 @@ adminDeleteServiceAccount  DELETE /admin/service-accounts/1
 adminListServiceKeys    GET /admin/service-accounts/1/keys
 adminCreateServiceKey   POST /admin/service-accounts/1/keys
 adminWithdrawServiceKey  DELETE /admin/service-accounts/1/keys/1"#;
+
+/// Operations on second factors that are there.
+pub const NEED_FACTORS: [&str; 6] =
+    ["stepUp", "removeTotp", "replaceRecoveryCodes", "renamePasskey", "removePasskey", "adminResetFactors"];
+
+/// The maximum of round trips: one for the caller and the resource, one for the operation. Verifying a password takes
+/// one more, and so does looking up the holder of a role.
+pub fn budget(operation: &str) -> u64 {
+    match operation {
+        "getCurrentUser" => 1,
+        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" | "acceptInvitation" => 3,
+        _ => 2,
+    }
+}
+
+pub fn code(status: u16, caller: &str) -> Option<&'static str> {
+    match status {
+        401 => Some("AUTH_TOKEN_INVALID"),
+        403 if caller == "off" => Some("AUTH_INACTIVE_USER"),
+        403 => Some("FORBIDDEN"),
+        404 => Some("NOT_FOUND"),
+        409 => Some("CONFLICT"),
+        _ => None,
+    }
+}
