@@ -58,7 +58,7 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 /// refused refresh, a password instead of a recent sign-in, the note of a mail behind the response. The deletion of a course
 /// with many enrolments is left out.
 #[cfg(feature = "campus")]
-const MORE: [(&str, u64); 17] = [
+const MORE: [(&str, u64); 27] = [
     ("login", 4),
     ("refresh", 3),
     ("createApiKey", 4),
@@ -76,6 +76,16 @@ const MORE: [(&str, u64); 17] = [
     ("changePassword", 3),
     ("changeEmail", 4),
     ("verifyEmail", 4),
+    ("completeSignIn", 3),
+    ("enrolTotp", 3),
+    ("confirmTotp", 3),
+    ("removeTotp", 4),
+    ("replaceRecoveryCodes", 4),
+    ("confirmFactors", 3),
+    ("startPasskeyRegistration", 3),
+    ("registerPasskey", 4),
+    ("removePasskey", 4),
+    ("adminResetFactors", 4),
 ];
 
 #[cfg(feature = "campus")]

@@ -14,7 +14,7 @@ use crate::support::mail::with_links;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, Visitor, World, address};
 
-pub const PEOPLE: [Person; 7] = [
+pub const PEOPLE: [Person; 8] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("dora", "DEPARTMENT_ADMIN@1/1"),
@@ -22,6 +22,7 @@ pub const PEOPLE: [Person; 7] = [
     ("bob", ""),
     ("eve", ""),
     ("pat", ""),
+    ("mia", ""),
 ];
 
 pub const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
@@ -101,6 +102,40 @@ async fn every_operation_takes_the_round_trips_that_are_stated() {
     let known: BTreeSet<&str> = operations().map(|(_, operation, ..)| operation).collect();
     let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.operation_id).collect();
     assert_eq!(known, routes);
+}
+
+/// Refusals of second factors, in order: the round trips, the status, the caller, the request.
+const REFUSED_FACTORS: [(u64, u16, &str, &str); 11] = [
+    (2, 401, "anyone", r#"POST /auth/login {"email": "mia@example.com", "password": "PASSWORD"}"#),
+    (2, 401, "anyone", r#"POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "WRONG_CODE"}"#),
+    (2, 401, "anyone", r#"POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "a wrong code"}"#),
+    (2, 401, "anyone", r#"POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": STEP_UP_ASSERTION}"#),
+    (0, 401, "anyone", r#"POST /auth/mfa {"mfa_token": "a wrong token", "code": "TOTP_CODE"}"#),
+    (0, 401, "anyone", r#"POST /auth/passkey {"flow": "AA", "credential": STEP_UP_ASSERTION}"#),
+    (2, 401, "mia", r#"POST /auth/step-up {"code": "WRONG_CODE"}"#),
+    (3, 401, "mia", r#"POST /auth/step-up {"passkey": MFA_ASSERTION}"#),
+    (1, 401, "mia", r#"POST /auth/step-up {"password": "PASSWORD"}"#),
+    (1, 422, "mia", r#"POST /users/me/mfa/totp/confirm {"code": "WRONG_CODE"}"#),
+    (2, 401, "bob", r#"POST /auth/step-up {"password": "a wrong password"}"#),
+];
+
+#[tokio::test]
+async fn a_refused_second_factor_takes_the_round_trips_that_are_stated() {
+    let world = World::through(&PEOPLE, SETTINGS, |db| db);
+    world.service.get("/.well-known/jwks.json").await.expect(200);
+    world.verify("mia");
+    with_links(&world.service.db, "TOTP_CODE PENDING_CODE");
+    for (number, status, caller, request) in REFUSED_FACTORS {
+        let (visitor, request) = prepared(&world, caller, request).await;
+        visitor.ask(&request).await.expect(status);
+        assert_eq!(world.service.last_d1_calls(), number, "{caller}: {request}");
+    }
+    // The second one finds the challenge answered.
+    let answer = with_links(&world.service.db, "POST /auth/passkey PASSKEY_SIGN_IN");
+    for (number, status) in [(2, 200), (1, 401)] {
+        world.anonymous().ask(&answer).await.expect(status);
+        assert_eq!(world.service.last_d1_calls(), number);
+    }
 }
 
 /// Counts the rows that each statement returned.

@@ -29,8 +29,29 @@ pub const OPERATIONS: &str = r#"
 1 getCurrentUser    bob      GET /users/me
 2 updateProfile     bob      PATCH /users/me {"full_name": "Bob"}
 1 updateProfile     bob      PATCH /users/me {}
-1 exportData        bob      GET /users/me/export
-1 exportData        bob      GET /users/me/export?cursor=5
+2 exportData        bob      GET /users/me/export
+2 exportData        bob      GET /users/me/export?cursor=5
+3 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
+3 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
+2 enrolTotp         mia      POST /users/me/mfa/totp
+2 confirmTotp       mia      POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
+1 getFactors        mia      GET /users/me/mfa
+2 replaceRecoveryCodes mia   POST /users/me/mfa/recovery-codes
+2 completeSignIn    anyone   POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "TOTP_CODE"}
+2 completeSignIn    anyone   POST /auth/mfa {"mfa_token": "MFA_TOKEN", "recovery_code": "RECOVERY_CODE"}
+2 completeSignIn    anyone   POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": MFA_ASSERTION}
+0 startPasskeySignIn anyone  POST /auth/passkey/options
+2 signInWithPasskey anyone   POST /auth/passkey PASSKEY_SIGN_IN
+2 stepUp            mia      POST /auth/step-up {"code": "TOTP_CODE"}
+3 stepUp            mia      POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
+2 startPasskeyRegistration mia POST /users/me/passkeys/options
+2 registerPasskey   mia      POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
+1 listPasskeys      mia      GET /users/me/passkeys
+2 renamePasskey     mia      PATCH /users/me/passkeys/{passkey} {"name": "Renamed"}
+2 removePasskey     mia      DELETE /users/me/passkeys/{passkey}
+2 confirmFactors    mia      POST /users/me/factors/confirm
+2 removeTotp        mia      DELETE /users/me/mfa/totp
+2 exportData        mia      GET /users/me/export
 2 changePassword    bob      PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}
 2 deleteAccount     eve      DELETE /users/me {"password": "PASSWORD"}
 2 deleteAccountByPost pat    POST /users/me/delete {"password": "PASSWORD"}
@@ -75,6 +96,7 @@ pub const OPERATIONS: &str = r#"
 1 adminGetUser      root     GET /admin/users/5
 2 adminUpdateUser   root     PATCH /admin/users/5 {"full_name": "Robert"}
 2 adminResetPassword root    POST /admin/users/5/password-reset
+2 adminResetFactors root     DELETE /admin/users/8/mfa
 1 adminListSessions root     GET /admin/users/5/sessions
 2 adminEndSessions  root     POST /admin/users/5/logout
 2 adminUnlockUser   root     POST /admin/users/5/unlock
@@ -96,5 +118,6 @@ pub const OPERATIONS: &str = r#"
 2 changeSigningKeys operator POST /operator/signing-keys {"action": "rotate"}
 0 getKeySet         anyone   GET /.well-known/jwks.json
 0 getMetadata       anyone   GET /.well-known/oauth-authorization-server
+0 getRelatedOrigins anyone   GET /.well-known/webauthn
 0 getOpenapiJson    anyone   GET /openapi.json
 0 getOpenapiYaml    anyone   GET /openapi.yaml"#;
