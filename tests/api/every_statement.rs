@@ -24,13 +24,14 @@ use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
 
-const PEOPLE: [Person; 6] = [
+const PEOPLE: [Person; 7] = [
     ("root", "PLATFORM_ADMIN"),
     ("second", "PLATFORM_ADMIN UNIVERSITY_ADMIN@1"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("dora", "DEPARTMENT_ADMIN@1/1"),
     ("stu", "STUDENT@1"),
     ("bob", ""),
+    ("mia", ""),
 ];
 
 const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
@@ -235,6 +236,7 @@ async fn every_statement_of_the_store_is_executed() {
     world.service.tend().await;
     prove_registration(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>).await;
     // Under a new secret key.
+    with_links(&world.service.db, "TOTP_CODE");
     let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
     let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();
     Service::on(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>, &changed).tend().await;

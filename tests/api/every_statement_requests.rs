@@ -61,4 +61,25 @@ root   200 GET /admin/service-accounts/1/keys
 root   201 POST /admin/service-accounts/1/keys {"name": "Next"}
 root   204 DELETE /admin/service-accounts/1/keys/1
 root   204 DELETE /admin/service-accounts/1
+stu    200 POST /auth/step-up {"password": "correct horse battery staple"}
+mia    200 GET /users/me/mfa
+mia    201 POST /users/me/mfa/totp
+mia    200 POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
+mia    200 POST /users/me/mfa/recovery-codes
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "TOTP_CODE"}
+anyone 401 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "code": "WRONG_CODE"}
+anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": MFA_ASSERTION}
+anyone 200 POST /auth/passkey PASSKEY_SIGN_IN
+mia    200 POST /auth/step-up {"code": "TOTP_CODE"}
+mia    200 POST /users/me/passkeys/options
+mia    201 POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
+mia    200 GET /users/me/passkeys
+mia    200 PATCH /users/me/passkeys/{passkey} {"name": "Renamed"}
+mia    200 GET /users/me/export
+mia    204 DELETE /users/me/passkeys/{passkey}
+anyone 401 POST /auth/email/sign-in MAILED_CODE_OF_MIA
+anyone 200 POST /auth/password/reset {"token": "RESET_OF_MIA", "new_password": "correct horse battery staple"}
+mia    200 POST /users/me/factors/confirm
+mia    204 DELETE /users/me/mfa/totp
+root   204 DELETE /admin/users/7/mfa
 anyone 200 GET /health/ready"#;

@@ -7,14 +7,21 @@ use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::{Value, json};
 
 use crate::api_keys::{make, make_with};
+use crate::support::factors::{with_factors, with_factors_of};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD};
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
 
-const PEOPLE: [Person; 5] =
-    [("root", "PLATFORM_ADMIN"), ("ulla", "UNIVERSITY_ADMIN@1"), ("stu", "STUDENT@1"), ("bob", ""), ("eve", "")];
+const PEOPLE: [Person; 6] = [
+    ("root", "PLATFORM_ADMIN"),
+    ("ulla", "UNIVERSITY_ADMIN@1"),
+    ("stu", "STUDENT@1"),
+    ("bob", ""),
+    ("eve", ""),
+    ("mia", ""),
+];
 
 /// Reports a size, and perhaps refuses every insertion of an event for want of space.
 struct Filling {
@@ -83,7 +90,7 @@ async fn readiness_and_the_log_tell_that_space_is_low() {
 }
 
 /// Everything that must go on, and that only adds. The names of the events that a change leaves are in the last column.
-const OPERATIONS: [(&str, u16, &str); 9] = [
+const OPERATIONS: [(&str, u16, &str); 12] = [
     ("bob", 200, r#"PATCH /users/me {"full_name": "Bob"}"#),
     ("bob", 200, r#"PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}"#),
     ("root", 200, r#"PATCH /admin/users/5 {"is_active": false}"#),
@@ -92,6 +99,9 @@ const OPERATIONS: [(&str, u16, &str); 9] = [
     ("ulla", 204, "DELETE /universities/1/roles/3"),
     ("bob", 200, "GET /users/me/export"),
     ("bob", 200, "POST /auth/logout-all"),
+    ("mia", 204, "DELETE /users/me/mfa/totp"),
+    ("root", 204, "DELETE /admin/users/6/mfa"),
+    ("mia", 200, "POST /users/me/factors/confirm"),
     ("eve", 204, r#"DELETE /users/me {"password": "PASSWORD"}"#),
 ];
 
@@ -102,6 +112,8 @@ async fn use_everything(world: &World) {
     service.me(&tokens.access).await.expect(200);
     service.logout(&tokens.refresh).await.expect(200);
     service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+    world.verify("mia");
+    with_factors(&service.db, "TOTP_CODE {passkey}");
     for (caller, status, request) in OPERATIONS {
         world.sign_in(caller).await.ask(&request.replace("PASSWORD", PASSWORD)).await.expect(status);
     }
@@ -125,6 +137,11 @@ async fn a_full_database_refuses_only_operations_that_add_and_records_only_chang
     #[cfg(feature = "campus")]
     stu.ask("POST /courses/1/enrollments").await.expect_error(503, "SERVICE_UNAVAILABLE");
     make_with(&stu, r#""permissions": ["universities:view"]"#).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    for request in ["/users/me/mfa/totp", "/users/me/mfa/recovery-codes", "/users/me/passkeys/options"] {
+        stu.ask(&format!("POST {request}")).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    }
+    let passkey = with_factors_of(&world.service.db, "stu", r#"{"name": "N", "credential": PASSKEY_CREDENTIAL}"#);
+    stu.ask(&format!("POST /users/me/passkeys {passkey}")).await.expect_error(503, "SERVICE_UNAVAILABLE");
     let root = world.sign_in("root").await;
     for request in
         [r#"POST /admin/service-accounts {"name": "N", "scopes": []}"#, "POST /admin/service-accounts/1/keys"]
@@ -166,6 +183,8 @@ async fn a_batch_that_finds_no_space_is_repeated_without_its_events_which_go_to_
         line("enabled", 5, json!(1)),
         line("role_removed", 3, json!(2)),
         line("sessions_ended", 4, Value::Null),
+        line("factor_removed", 6, Value::Null),
+        line("factors_reset", 6, json!(1)),
         line("deleted", 5, Value::Null),
         line("sessions_ended", 4, Value::Null),
     ];

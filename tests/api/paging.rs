@@ -8,7 +8,7 @@ use crate::support::contract::{DESCRIPTION, is_built};
 use crate::support::world::{Visitor, World};
 
 /// Every list: the caller, the path, and the table of its items.
-const ALL_LISTS: [(&str, &str, &str); 18] = [
+const ALL_LISTS: [(&str, &str, &str); 19] = [
     ("root", "/universities", "universities"),
     ("root", "/universities/1/departments", "departments"),
     ("root", "/universities/1/roles", "user_university_roles"),
@@ -25,6 +25,7 @@ const ALL_LISTS: [(&str, &str, &str); 18] = [
     ("root", "/admin/audit-events?type=role_granted", "audit_events"),
     ("root", "/admin/audit-events?user_id=3", "audit_events"),
     ("root", "/users/me/api-keys", "api_keys"),
+    ("root", "/users/me/passkeys", "passkeys"),
     ("root", "/admin/service-accounts", "service_accounts"),
     ("root", "/admin/service-accounts/1/keys", "api_keys AS service_keys"),
 ];
@@ -75,6 +76,11 @@ fn add(world: &World, table: &str, number: i64) -> i64 {
         "api_keys AS service_keys" => format!(
             "INSERT INTO api_keys (id, service_account_id, secret_hash, created_at)
              VALUES ({number}, 1, printf('%064d', 0), 1)"
+        ),
+        "passkeys" => format!(
+            "INSERT INTO passkeys (id, user_id, credential_id, name, algorithm, public_key, sign_count, transports,
+                 is_backup_eligible, is_backed_up, created_at, suspended_at)
+             VALUES ({number}, 1, 'n{number}', 'N', 'EdDSA', '{{}}', 0, '[]', 0, 0, 1, 1)"
         ),
         "service_accounts" => format!(
             "INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at)

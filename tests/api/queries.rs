@@ -39,7 +39,7 @@ async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
         let (root, sam) = (world.sign_in("root").await, world.sign_in("sam").await);
         let caller = if path.ends_with("/enrollments") && method == "POST" { &sam } else { &root };
         let path = path.replace("{id}", "1").replace("{department_id}", "3").replace("{grant_id}", "1");
-        let path = path.replace("{invitation_id}", "1");
+        let path = path.replace("{invitation_id}", "1").replace("{passkey_id}", "1");
         let value = |name: &str| match name {
             "email" => "a@example.com",
             "is_active" => "true",
