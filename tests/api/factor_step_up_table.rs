@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use edge_auth::domain::mail::proof::Purpose;
-use edge_auth::http::routes::ROUTES;
+use edge_auth::http::routes::{Freshness, ROUTES};
 use serde_json::{Value, json};
 
 use crate::round_trips::{PEOPLE, SETTINGS, operations, prepared};
@@ -53,6 +53,7 @@ adminEndSessions    root POST /admin/users/5/logout
 adminEndSessions    root POST /admin/users/1/logout
 grantRole           root POST /universities/1/roles {"user_id": 5, "role": "UNIVERSITY_ADMIN"}
 removeRole          ulla DELETE /universities/1/roles/4
+requestEnrolmentCode bob POST /users/me/mfa/email-code
 getFactors          bob  GET /users/me/mfa
 confirmTotp         bob  POST /users/me/mfa/totp/confirm {"code": "000000"}
 listPasskeys        bob  GET /users/me/passkeys
@@ -157,6 +158,22 @@ async fn with_a_second_factor_the_password_is_not_enough() {
             assert_step_up(thief.ask(&with_password(&request)).await, &json!(["totp"]), &request);
         }
         assert_eq!(world.dump(), before, "{request}");
+    }
+}
+
+/// The requests of both lists are those of operations that depend on the body or on the user concerned.
+#[test]
+fn the_table_of_routes_says_which_operations_need_a_fresh_sign_in() {
+    let operations = |text| -> BTreeSet<&str> { lines(text).map(|(operation, ..)| operation).collect() };
+    let (mut needed, others) = (operations(FRESH), operations(OTHERS));
+    needed.extend(operations(WITH_PASSWORD));
+    for route in ROUTES {
+        let expected = match (needed.contains(route.operation_id), others.contains(route.operation_id)) {
+            (true, true) => Freshness::NeededForSome,
+            (true, false) => Freshness::Needed,
+            (false, _) => Freshness::NotNeeded,
+        };
+        assert_eq!(route.freshness, expected, "{}", route.operation_id);
     }
 }
 

@@ -20,6 +20,7 @@ anyone 200 POST /auth/email/undo {"token": "UNDO_LINK"}
 anyone 401 POST /auth/email/undo {"token": "NOT_ME_LINK"}
 anyone 200 POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 anyone 200 POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
+bob    202 POST /users/me/mfa/email-code
 anyone 202 POST /auth/email/code {"email": "bob@example.com"}
 anyone 200 POST /auth/email/sign-in SIGN_IN_CODE
 bob    200 PATCH /users/me {"full_name": "Bob"}

@@ -14,6 +14,7 @@ deleteAccount           DELETE /users/me {"password": "correct horse battery sta
 deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
 stepUp                  POST /auth/step-up {"code": "TOTP_CODE"}
 getFactors              GET /users/me/mfa
+requestEnrolmentCode    POST /users/me/mfa/email-code
 enrolTotp               POST /users/me/mfa/totp
 confirmTotp             POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
 removeTotp              DELETE /users/me/mfa/totp

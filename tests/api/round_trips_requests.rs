@@ -33,6 +33,7 @@ pub const OPERATIONS: &str = r#"
 2 exportData        bob      GET /users/me/export?cursor=5
 3 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
 3 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
+2 requestEnrolmentCode bob     POST /users/me/mfa/email-code
 2 enrolTotp         mia      POST /users/me/mfa/totp
 2 confirmTotp       mia      POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
 1 getFactors        mia      GET /users/me/mfa
