@@ -18,7 +18,7 @@ use crate::store::tenant::invitations::INVITATIONS;
 
 /// Steps of one run for all unfinished erasures together. D1 allows an invocation 1000 queries; a test adds up those of
 /// the erasures and the walks.
-const MAX_ERASURE_STEPS: usize = 17;
+const MAX_ERASURE_STEPS: usize = 12;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {

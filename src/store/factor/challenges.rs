@@ -53,7 +53,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
         table: "used_challenges",
         cutoff: Cutoff::Now,
         order: Order::OldestFirst { delete: DELETE_EXPIRED },
-        max_steps: 5,
+        max_steps: 18,
     }),
 };
 

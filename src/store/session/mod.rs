@@ -147,7 +147,7 @@ pub(in crate::store) const OWNED: Owned = Owned {
         table: "sessions",
         cutoff: Cutoff::AccessTokens,
         order: Order::ByKey { advance: ADVANCE_WALK, delete: DELETE_OUTDATED },
-        max_steps: 180,
+        max_steps: 168,
     }),
 };
 
