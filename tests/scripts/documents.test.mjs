@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { ROOT } from "./support/make.mjs";
 
-const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "examples/README.md"];
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "examples/README.md"];
 /** Without commands. */
 const OTHERS = ["docs/invitations.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
@@ -57,8 +57,24 @@ test("each log line of the runbooks is one that the service writes", () => {
 test("each setting and secret of the runbooks is one that the service reads", () => {
   const code = sources();
   const platform = /^(CLOUDFLARE_|SERVICE_URL$)/;
-  for (const path of ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", ...OTHERS]) {
+  const runbooks = ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md"];
+  for (const path of [...runbooks, ...OTHERS]) {
     const names = [...read(path).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name);
     assert.deepEqual(names.filter((name) => !platform.test(name) && !code.includes(name)), []);
   }
+});
+
+test("docs/factors.md: each test that it names exists, and each requirement of its sections of ASVS has a row", () => {
+  const [, asvs] = read("docs/factors.md").split("\n## ASVS 5.0\n");
+  const named = [...asvs.matchAll(/`(tests\/[^`]+|src\/[^`]+)`: ([^;|]+)/g)];
+  assert.ok(named.length >= 40, String(named.length));
+  for (const [, path, names] of named) {
+    const source = read(path);
+    for (const name of names.split(",").map((text) => text.trim())) {
+      assert.ok([`fn ${name}(`, `"${name}`, `\`${name}`].some((text) => source.includes(text)), `${path}: ${name}`);
+    }
+  }
+  const rows = [...asvs.matchAll(/^\| ([67]\.\d\.\d) /gm)].map(([, number]) => number);
+  const section = ([number, last]) => Array.from({ length: last }, (_, index) => `${number}.${index + 1}`);
+  assert.deepEqual(rows, [["6.3", 8], ["6.4", 6], ["6.5", 8], ["6.6", 4], ["7.5", 3]].flatMap(section));
 });

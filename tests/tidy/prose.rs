@@ -46,6 +46,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/mail.md",
         "docs/email-verification.md",
         "docs/account-recovery.md",
+        "docs/factors.md",
         "docs/invitations.md",
         "examples/README.md",
         "docs/operate.md",
