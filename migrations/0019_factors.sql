@@ -8,6 +8,9 @@ ALTER TABLE users ADD COLUMN has_password INTEGER NOT NULL DEFAULT 1 CHECK (has_
 -- The key was made in a session with more than one factor.
 ALTER TABLE api_keys ADD COLUMN has_mfa INTEGER NOT NULL DEFAULT 0 CHECK (has_mfa IN (0, 1));
 
+-- A change of address that was asked for with a second factor of some age: it cannot be undone.
+ALTER TABLE email_proofs ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0 CHECK (is_final IN (0, 1));
+
 -- The secret of an authenticator app (RFC 6238): one that is confirmed, and one that waits for its first code.
 CREATE TABLE totp_secrets (
     id INTEGER PRIMARY KEY,

@@ -18,7 +18,7 @@ const eventsOf = (column, ...types) =>
 
 /** The users whose second factors changed, or that used a recovery code. */
 const REFACTORED = `SELECT id FROM users WHERE erasure_cursor IS NULL AND id IN (
-  ${eventsOf("user_id", "factor_added", "factor_removed", "recovery_codes_replaced", "factors_confirmed", "factors_reset", "password_reset", "email_change_undone")}
+  ${eventsOf("user_id", "factor_added", "factor_removed", "recovery_codes_replaced", "factors_confirmed", "factors_reset", "password_reset", "email_change_undone", "not_me")}
   UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied'
   UNION SELECT user_id FROM audit_events WHERE type = 'signed_in' AND reason = 'recovery_code' AND created_at >= ${since}
 )`;
@@ -43,7 +43,7 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
    SELECT id, email, email_verified_at, registered_network FROM users
      WHERE erasure_cursor IS NULL AND email_verified_at IS NOT NULL
        AND id IN (${eventsOf("user_id", "password_reset", "email_verified", "email_changed", "email_change_undone")});
-   ${REFACTORED};
+   SELECT id, passkey_handle FROM users WHERE id IN (${REFACTORED});
    ${FACTOR_TABLES.map((table) => `SELECT * FROM ${table} WHERE user_id IN (${REFACTORED})`).join(";\n   ")};`,
   { state, environment },
 );
@@ -79,9 +79,13 @@ const alterAgain = ({ id, scopes, is_active }) =>
   `UPDATE service_accounts SET scopes = ${quoted(scopes)}, is_active = ${is_active} WHERE id = ${id};`;
 /** Revoked keys would sign again, and revived sessions with them. The service makes new ones by itself. */
 const FORGET_SIGNING_KEYS = ["DELETE FROM signing_keys;", "DELETE FROM key_ring;"];
-/** The second factors of such a user become those of now: removed ones stay removed, and used codes stay used. */
-const refactorAgain = ({ id }) => FACTOR_TABLES.map((table) => `DELETE FROM ${table} WHERE user_id = ${id};`);
 const literal = (value) => (value === null ? "NULL" : typeof value === "number" ? String(value) : quoted(value));
+/** The second factors of such a user become those of now: removed ones stay removed, and used codes stay used. */
+const refactorAgain = ({ id, passkey_handle }) => [
+  ...FACTOR_TABLES.map((table) => `DELETE FROM ${table} WHERE user_id = ${id};`),
+  // The handle is a part of every passkey of the user.
+  `UPDATE users SET passkey_handle = ${literal(passkey_handle)} WHERE id = ${id};`,
+];
 const insertAgain = (table) => (row) =>
   `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${Object.values(row).map(literal).join(", ")});`;
 /** Used links would be valid again, mails that were sent would be sent again, and withdrawn offers would wait again. */

@@ -172,15 +172,15 @@ fn add_erased(service: &Service, ids: std::ops::RangeInclusive<i64>, events: i64
 }
 
 #[tokio::test]
-async fn a_small_erasure_does_not_wait_for_sixteen_large_ones() {
+async fn a_small_erasure_does_not_wait_for_eleven_large_ones() {
     let service = Service::new();
-    add_erased(&service, 1..=16, 5000);
-    add_erased(&service, 17..=17, 10);
+    add_erased(&service, 1..=11, 5000);
+    add_erased(&service, 12..=12, 10);
     let removed = run(&service).await;
     assert!(!removed.is_complete, "the large ones go on");
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE id = 17"), 0);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE id = 12"), 0);
     let stripped =
-        "SELECT min(n) FROM (SELECT sum(ip IS NULL) AS n FROM audit_events WHERE user_id < 17 GROUP BY user_id)";
+        "SELECT min(n) FROM (SELECT sum(ip IS NULL) AS n FROM audit_events WHERE user_id < 12 GROUP BY user_id)";
     assert_eq!(service.db.one::<i64>(stripped), 1000, "each of them took a step");
 }
 
@@ -188,17 +188,17 @@ async fn a_small_erasure_does_not_wait_for_sixteen_large_ones() {
 #[tokio::test]
 async fn erasures_are_served_in_turn_over_several_runs() {
     let service = Service::new();
-    add_erased(&service, 1..=60, 2500);
-    add_erased(&service, 61..=61, 10);
+    add_erased(&service, 1..=40, 2500);
+    add_erased(&service, 41..=41, 10);
     let steps = "SELECT group_concat(n, '') FROM (
-        SELECT sum(ip IS NULL) / 1000 AS n FROM audit_events WHERE user_id <= 60 GROUP BY user_id ORDER BY user_id)";
-    let is_there = "SELECT count(*) FROM users WHERE id = 61";
+        SELECT sum(ip IS NULL) / 1000 AS n FROM audit_events WHERE user_id <= 40 GROUP BY user_id ORDER BY user_id)";
+    let is_there = "SELECT count(*) FROM users WHERE id = 41";
     for (seen, small) in [
-        ([[1; 17].as_slice(), &[0; 43]].concat(), 1),
-        ([[1; 34].as_slice(), &[0; 26]].concat(), 1),
-        ([[1; 51].as_slice(), &[0; 9]].concat(), 1),
-        // Nine, the small one, and the first 7 once more.
-        ([[2; 7].as_slice(), &[1; 53]].concat(), 0),
+        ([[1; 12].as_slice(), &[0; 28]].concat(), 1),
+        ([[1; 24].as_slice(), &[0; 16]].concat(), 1),
+        ([[1; 36].as_slice(), &[0; 4]].concat(), 1),
+        // Four, the small one, and the first 7 once more.
+        ([[2; 7].as_slice(), &[1; 33]].concat(), 0),
     ] {
         assert_eq!(run(&service).await.users, i64::from(small == 0));
         let expected: String = seen.iter().map(ToString::to_string).collect();

@@ -197,6 +197,16 @@ async fn prove_registration(db: Arc<Sqlite>, port: Arc<dyn Db>) {
     service.post("/auth/email/verify", &json!({"flow": flow, "code": code})).await.expect(200);
 }
 
+/// Enrols the first second factor of a role that needs one, with its mailed code.
+async fn enrol_administrator(world: &World, recorder: &Arc<Recorder>) {
+    let required = [("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN"]"#)];
+    let settings: Vec<_> = SETTINGS.iter().copied().chain(required).collect();
+    let service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
+    let root = service.login(&address("root"), PASSWORD).await.expect(200).tokens();
+    let code = serde_json::from_str(&planted_code(&world.service.db, Purpose::Enrol, &address("root"))).unwrap();
+    service.call("POST", "/users/me/mfa/totp", &root.access, Some(&code)).await.expect(201);
+}
+
 /// A command of the operator, whose event is written behind the response.
 async fn command_breaker(world: &World) {
     let body = json!({"state": "automatic"});
@@ -220,6 +230,7 @@ async fn every_statement_of_the_store_is_executed() {
     use_account(&world).await;
     ask_all(&world).await;
     command_breaker(&world).await;
+    enrol_administrator(&world, &recorder).await;
     name_client(&world).await;
     revoke_keys(&world).await;
     use_mail(&world).await;
@@ -239,7 +250,10 @@ async fn every_statement_of_the_store_is_executed() {
     with_links(&world.service.db, "TOTP_CODE");
     let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
     let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();
-    Service::on(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>, &changed).tend().await;
+    let under_new_key = Service::on(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>, &changed);
+    under_new_key.tend().await;
+    // The trigger of every minute encrypts the secrets anew.
+    under_new_key.send_mails().await;
     // Rotates, and deletes the retired key.
     for _ in 0..2 {
         world.service.advance(2 * DAY);

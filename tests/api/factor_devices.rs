@@ -102,6 +102,8 @@ async fn the_first_factor_of_a_role_that_needs_one_takes_a_mailed_code() {
     enrolment(Some(json!({"flow": flow}))).await.expect(422);
     let offer = enrolment(Some(json!({"flow": flow, "code": letter.code()}))).await.expect(201);
     let app = App::of(offer.body["secret"].as_str().unwrap());
+    let again = enrolment(Some(json!({"flow": flow, "code": letter.code()}))).await;
+    again.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     let confirm = json!({"code": app.code(0)});
     service.call("POST", "/users/me/mfa/totp/confirm", &root.access, Some(&confirm)).await.expect(200);
     // A code that was mailed to another account is none.

@@ -120,8 +120,12 @@ async fn a_token_ends_after_five_minutes_five_wrong_answers_and_a_change_of_the_
     let change = json!({"current_password": PASSWORD, "new_password": "another correct horse"});
     service.call("PUT", "/users/me/password", &tokens.access, Some(&change)).await.expect(200);
     second_factor(&service, &pending, "recovery_code", codes[1].as_str()).await.expect(401);
-    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM used_challenges"), 3);
-    service.advance(301);
+    assert_eq!(
+        service.db.one::<i64>("SELECT count(*) FROM used_challenges"),
+        2,
+        "the answer to a void token leaves no row"
+    );
+    service.advance(361);
     service.tend().await;
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM used_challenges"), 0);
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::round_trips::{PEOPLE, SETTINGS, operations, prepared};
 use crate::support::contract::is_built;
+use crate::support::factors::{MIA, has_words};
 use crate::support::mail::planted;
 use crate::support::totp::{App, enrol, second_factor};
 use crate::support::world::{Visitor, World, address};
@@ -185,8 +186,10 @@ async fn every_other_operation_asks_for_no_step_up() {
         let listed: BTreeSet<&str> =
             lines(FRESH).chain(lines(WITH_PASSWORD)).map(|(operation, ..)| operation).collect();
         let others = operations().map(|(_, operation, caller, request)| (operation, caller, request.to_owned()));
+        // The factors of mia are planted by the requests of `round_trips`; their operations are in the lists here.
         let others: Vec<_> = others
             .filter(|(operation, ..)| !listed.contains(operation) || OTHERS.contains(operation))
+            .filter(|(operation, caller, request)| *caller != MIA && !has_words(request) && *operation != "stepUp")
             .chain(lines(OTHERS))
             .collect();
         let mut done = listed;

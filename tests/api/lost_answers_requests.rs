@@ -143,7 +143,7 @@ anyone 200 POST /auth/email/undo {"token": "UNDO_OF_MIA"}
 anyone 200 POST /auth/password/reset {"token": "RESET_OF_MIA", "new_password": "PASSWORD"}
 anyone 200 POST /auth/mfa {"mfa_token": "MFA_TOKEN", "passkey": MFA_ASSERTION}
 root   204 DELETE /admin/users/9/mfa
-root   204 DELETE /admin/users/9/mfa
+root   404 DELETE /admin/users/9/mfa
 root   404 DELETE /admin/users/99/mfa
 second 200 PATCH /admin/users/8 {"is_active": false}
 root   409 PATCH /admin/users/1 {"is_active": false}

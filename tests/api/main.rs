@@ -46,6 +46,7 @@ mod factor_reset;
 mod factor_roles;
 mod factor_sign_in;
 mod factor_step_up_table;
+mod factor_thieves;
 mod factor_totp;
 mod factor_undo;
 mod failures;

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use crate::domain::ids::ChallengeId;
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::SecretKeys;
+use crate::domain::session::token::CLOCK_SKEW_SECONDS;
 use crate::domain::time::{MINUTE, Timestamp};
 
 /// Seconds for which a challenge is valid.
@@ -53,6 +54,14 @@ pub struct Challenge {
     pub id: ChallengeId,
     /// The end of its validity.
     pub expires_at: Timestamp,
+}
+
+impl Challenge {
+    /// The end of its row: the clock of another isolate may be late.
+    #[must_use]
+    pub const fn kept_until(self) -> Timestamp {
+        self.expires_at.plus_seconds(CLOCK_SKEW_SECONDS)
+    }
 }
 
 /// The key of one `SECRET_KEY`.

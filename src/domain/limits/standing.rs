@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::limits::throttle::{
     FREE_FAILURES, HashKey, KNOWN_FOR_MS, MAX_FAILURES, MAX_KNOWN, Scope, reauthentication_key, second_factor_key,
+    unguessable_factor_key,
 };
 use crate::domain::time::Timestamp;
 
@@ -90,6 +91,13 @@ impl Counter {
     #[must_use]
     pub fn of_second_factor(user_id: UserId) -> Self {
         let key = second_factor_key(user_id);
+        Self { scope: Scope::User(user_id), kind: Kind::SecondFactor, key, tag: None }
+    }
+
+    /// The counter of recovery codes and passkeys. No wait of it is asked for: it counts for the notices.
+    #[must_use]
+    pub fn of_unguessable_factor(user_id: UserId) -> Self {
+        let key = unguessable_factor_key(user_id);
         Self { scope: Scope::User(user_id), kind: Kind::SecondFactor, key, tag: None }
     }
 

@@ -149,6 +149,12 @@ pub fn second_factor_key(user_id: UserId) -> String {
     format!("{}second-factor", Scope::User(user_id).prefix())
 }
 
+/// The key of the counter of wrong recovery codes and passkeys. Nobody guesses those, so they hold up no codes of apps.
+#[must_use]
+pub fn unguessable_factor_key(user_id: UserId) -> String {
+    format!("{}second-factor/unguessable", Scope::User(user_id).prefix())
+}
+
 fn range(prefix: String) -> (String, String) {
     let end = prefix.strip_suffix('/').map(|stem| format!("{stem}0")).unwrap_or_default();
     (prefix, end)

@@ -55,7 +55,8 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
             ),
         ),
         Letter::AddressTaken { reset_page } => of_taken_address(reset_page, app_name),
-        Letter::EmailChanged { at, link } => of_changed_address(*at, link, app_name),
+        Letter::EmailChanged { at, link } => of_changed_address(*at, Some(link), app_name),
+        Letter::EmailMoved { at } => of_changed_address(*at, None, app_name),
         Letter::SignIn { code } => of_code(
             format!("Your sign-in code for {app_name}"),
             format!("Enter this code to sign in to {app_name}. It is valid for 10 minutes, and once:"),
@@ -65,7 +66,7 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
         Letter::Enrol { code } => of_code(
             format!("Your code for a second factor at {app_name}"),
             format!(
-                "Enter this code to add the first second factor to your account at {app_name}. It is valid for 10 minutes:"
+                "Enter this code to add the first second factor to your account at {app_name}. It is valid for 10 minutes, and once:"
             ),
             code,
             "You did not ask for it? Then your password may be known to others: change it, and give the code to no one.",
@@ -119,22 +120,27 @@ fn of_code(subject: String, opening: String, code: &Secret, closing: &str) -> Me
     Message::of(subject, &[Paragraph(opening), Code(code.expose().to_owned()), Paragraph(closing.to_owned())])
 }
 
-fn of_changed_address(at: Timestamp, link: &Secret, app_name: &str) -> Message {
-    Message::of(
-            format!("Your address for {app_name} was changed"),
-            &[
-                Paragraph(format!(
-                    "The address of your account at {app_name} was changed on {}. Its mails go to the new address from now on.",
-                    moment(at)
-                )),
-                Paragraph("Was it you? Then there is nothing to do. If not, undo the change within 7 days:".to_owned()),
-                Link(link.expose().to_owned()),
-                Paragraph(
-                    "This ends all sessions and API keys of the account. Then you choose a new password, by a mail to this address."
-                        .to_owned(),
-                ),
-            ],
-        )
+/// Without the link, the change is final.
+fn of_changed_address(at: Timestamp, link: Option<&Secret>, app_name: &str) -> Message {
+    let mut parts = vec![Paragraph(format!(
+        "The address of your account at {app_name} was changed on {}. Its mails go to the new address from now on.",
+        moment(at)
+    ))];
+    match link {
+        Some(link) => parts.extend([
+            Paragraph("Was it you? Then there is nothing to do. If not, undo the change within 7 days:".to_owned()),
+            Link(link.expose().to_owned()),
+            Paragraph(
+                "This ends all sessions and API keys of the account. Then you choose a new password, by a mail to this address."
+                    .to_owned(),
+            ),
+        ]),
+        None => parts.push(Paragraph(
+            "It was confirmed with a second factor of the account, so it cannot be undone by this mail. Was it not you? Then tell the operator of the service."
+                .to_owned(),
+        )),
+    }
+    Message::of(format!("Your address for {app_name} was changed"), &parts)
 }
 
 fn of_invitation(role: &str, university: &str, link: &Secret, app_name: &str) -> Message {

@@ -105,6 +105,17 @@ This ends all sessions and API keys of the account. Then you choose a new passwo
 }
 
 #[test]
+fn a_change_that_a_second_factor_confirmed_has_no_link() {
+    let letter = Letter::EmailMoved { at: Timestamp::from_seconds(1_795_208_163) };
+    let text = "The address of your account at Example was changed on 2026-11-20 at 20:56 UTC. Its mails go to the new address from now on.
+
+It was confirmed with a second factor of the account, so it cannot be undone by this mail. Was it not you? Then tell the operator of the service.
+";
+    let message = write(&letter, "Example");
+    assert_eq!((message.subject.as_str(), message.text.as_str()), ("Your address for Example was changed", text));
+}
+
+#[test]
 fn every_notice_tells_the_event_its_moment_and_the_way_back() {
     let (at, link) =
         (Timestamp::from_seconds(1_795_208_163), Secret::new("https://login.example.com/not-me#token=1.ab"));

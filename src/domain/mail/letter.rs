@@ -24,6 +24,8 @@ pub enum Kind {
     AddressTaken,
     /// Tells the former address that the account has another one.
     EmailChanged,
+    /// The same of a change that a second factor confirmed, and that has no undo.
+    EmailMoved,
     /// Tells of a sign-in from a network and a device that the account did not know.
     SignedIn,
     /// Tells that a session was ended, because a refresh token was presented twice.
@@ -48,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
@@ -56,6 +58,7 @@ impl Kind {
         Self::ChangeAddress,
         Self::AddressTaken,
         Self::EmailChanged,
+        Self::EmailMoved,
         Self::SignedIn,
         Self::ReuseDetected,
         Self::ApiKeysChanged,
@@ -79,6 +82,7 @@ impl Kind {
             Self::ChangeAddress => "change_address",
             Self::AddressTaken => "address_taken",
             Self::EmailChanged => "email_changed",
+            Self::EmailMoved => "email_moved",
             Self::SignedIn => "signed_in",
             Self::ReuseDetected => "reuse_detected",
             Self::ApiKeysChanged => "api_keys_changed",
@@ -103,6 +107,7 @@ impl Kind {
             | Self::Invitation
             | Self::ChangeAddress
             | Self::AddressTaken
+            | Self::EmailMoved
             | Self::SignedIn
             | Self::ReuseDetected
             | Self::ApiKeysChanged
@@ -157,6 +162,11 @@ pub enum Letter<'a> {
         at: Timestamp,
         /// The link that undoes it.
         link: &'a Secret,
+    },
+    /// The letter of [`Kind::EmailMoved`].
+    EmailMoved {
+        /// The moment of the change.
+        at: Timestamp,
     },
     /// The letter of [`Kind::SignIn`].
     SignIn {

@@ -3,9 +3,7 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::domain::account::email::Email;
 use crate::domain::ids::UserId;
-use crate::domain::mail::proof::Purpose;
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -21,7 +19,6 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::SignInAge;
 use crate::service::factor::enrolment::MailedCode;
 use crate::service::factor::{enrolment, removal, totp};
-use crate::service::mail::asking::ask;
 use crate::service::mail::presented::ProofTexts;
 use crate::store::factor::totp::SealedTotp;
 
@@ -83,8 +80,7 @@ pub(in crate::http) async fn mail_code(
     configured: Configured,
     SignedIn(caller): SignedIn,
 ) -> Result<Response, Refusal> {
-    let email = Email::stored(caller.user.email);
-    let flow = ask(&configured.service(), Purpose::Enrol, &email, true).await?;
+    let flow = enrolment::mail_code(&configured.service(), &caller).await?;
     Ok(accepted("A mail is on its way", &flow))
 }
 
@@ -108,8 +104,8 @@ pub(in crate::http) async fn enrol(
 }
 
 /// The plan of a confirmation.
-pub(in crate::http) fn pending(Bearer(subject): Bearer) -> Reading<Option<SealedTotp>> {
-    totp::pending(subject)
+pub(in crate::http) fn pending((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<Option<SealedTotp>> {
+    totp::pending(&configured.service(), subject)
 }
 
 pub(in crate::http) async fn confirm(

@@ -13,6 +13,7 @@ use crate::domain::factor::webauthn::{
     presented_challenge,
 };
 use crate::domain::keys::ring::Sealed;
+use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
 use crate::service::factor::totp::unseal;
 use crate::service::{Context, Error};
@@ -34,6 +35,11 @@ impl PresentedFactor {
             Self::Code(_) | Self::RecoveryCode(_) => None,
             Self::Passkey(response) => Some(&response.id),
         }
+    }
+
+    /// A code of an app has six digits; the others are random, with 120 bits and more.
+    pub(in crate::service) const fn is_guessable(&self) -> bool {
+        matches!(self, Self::Code(_))
     }
 
     const fn reason(&self) -> Reason {
@@ -62,7 +68,7 @@ pub(in crate::service) async fn check(
 ) -> Result<CheckOutcome, Error> {
     let right = match presented {
         PresentedFactor::Code(code) => match &state.totp {
-            Some(totp) => check_code(ctx, totp, code).await,
+            Some(totp) => check_code(ctx, totp, code).await?,
             None => None,
         },
         PresentedFactor::RecoveryCode(code) => check_recovery_code(&state.recovery_hashes, code),
@@ -70,7 +76,7 @@ pub(in crate::service) async fn check(
             check_passkey(ctx, state.passkey.as_ref(), response, purpose, false).await?.map(|(factor, _)| factor)
         }
     };
-    let waits = state.codes_wait && matches!(presented, PresentedFactor::Code(_));
+    let waits = state.codes_wait && presented.is_guessable();
     Ok(match right.filter(|_| !waits) {
         Some(factor) => CheckOutcome::Right(factor),
         None if waits => CheckOutcome::Wrong { reason: Reason::Throttled, was_guess: false },
@@ -78,12 +84,13 @@ pub(in crate::service) async fn check(
     })
 }
 
-async fn check_code(ctx: &Context<'_>, totp: &StoredTotp, code: &Secret) -> Option<FactorUse> {
+/// A secret that cannot be decrypted is a fault of the service, and no wrong answer.
+async fn check_code(ctx: &Context<'_>, totp: &StoredTotp, code: &Secret) -> Result<Option<FactorUse>, Error> {
     let sealed = Sealed { text: totp.secret.clone(), key_id: totp.encrypted_by.clone() };
-    let secret = unseal(ctx, totp.id, &sealed).await?;
-    let secret = TotpSecret::parse(secret.expose())?;
-    let step = matching_step(&secret, code.expose(), ctx.now(), totp.used_step)?;
-    Some(FactorUse::Totp { id: totp.id, step })
+    let secret = unseal(ctx, totp.id, &sealed).await;
+    let secret = secret.and_then(|secret| TotpSecret::parse(secret.expose())).ok_or(Code::Internal)?;
+    let step = matching_step(&secret, code.expose(), ctx.now(), totp.used_step);
+    Ok(step.map(|step| FactorUse::Totp { id: totp.id, step }))
 }
 
 /// The codes are random, with 120 bits, so neither the time of a comparison of hashes nor guesses tell anything.

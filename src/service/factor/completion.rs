@@ -43,11 +43,13 @@ pub async fn complete(ctx: &Context<'_>, command: &SecondFactor) -> Result<SignI
     let state = ctx.store.run(read).await?.ok_or(Code::InvalidCredentials)?;
     let outcome = check(ctx, &state, &command.factor, Purpose::SecondFactor(pending.id.get())).await?;
     let is_void = state.is_answered || state.password_version != pending.password_version;
+    let is_guessable = command.factor.is_guessable();
+    let counter = if is_guessable { Counter::of_second_factor } else { Counter::of_unguessable_factor }(user_id);
     let factor = match outcome {
         CheckOutcome::Right(factor) if !is_void => factor,
-        CheckOutcome::Right(_) => return Err(refuse(ctx, &pending, Reason::Answered, false).await?),
+        CheckOutcome::Right(_) => return Err(refuse(ctx, &pending, counter, Reason::Answered, false).await?),
         CheckOutcome::Wrong { reason, was_guess } => {
-            return Err(refuse(ctx, &pending, reason, was_guess && !is_void).await?);
+            return Err(refuse(ctx, &pending, counter, reason, was_guess && !is_void).await?);
         }
     };
     if !state.is_active {
@@ -89,13 +91,19 @@ const fn challenge(pending: &PendingSignIn) -> Challenge {
 }
 
 /// Counts and records a wrong answer. After every fifth one the owner is told, because the password is known to a stranger.
-async fn refuse(ctx: &Context<'_>, pending: &PendingSignIn, reason: Reason, was_guess: bool) -> Result<Error, Error> {
+async fn refuse(
+    ctx: &Context<'_>,
+    pending: &PendingSignIn,
+    counter: Counter,
+    reason: Reason,
+    was_guess: bool,
+) -> Result<Error, Error> {
     let event = Event::of(EventType::SecondFactorRefused, pending.user_id).because(reason);
-    let notice = outbox::notice(ctx, Kind::SecondFactorRefused)?;
-    let counter = Counter::of_second_factor(pending.user_id);
+    // Neither a code during a wait nor an answer to a token that is void is a guess.
+    let notice = if was_guess { outbox::notice(ctx, Kind::SecondFactorRefused)? } else { None };
     let wrong = challenges::WrongAnswer {
         user_id: pending.user_id,
-        challenge: Some(challenge(pending)),
+        challenge: was_guess.then(|| challenge(pending)),
         counter: &counter,
         was_guess,
         event,

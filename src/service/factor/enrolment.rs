@@ -1,6 +1,7 @@
 //! The conditions of every new second factor, and recovery codes. Database round trips after the caller's: 1 for new codes;
 //! none for the list.
 
+use crate::domain::account::email::Email;
 use crate::domain::authz::step_up::Act;
 use crate::domain::factor::recovery_code;
 use crate::domain::factor::recovery_code::RecoveryCode;
@@ -13,6 +14,7 @@ use crate::domain::settings::EmailVerification;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
+use crate::service::mail::asking::{ask, settings};
 use crate::service::mail::outbox;
 use crate::service::mail::presented::{ProofTexts, find};
 use crate::service::{Context, Error};
@@ -22,6 +24,7 @@ use crate::store::factor::changes::FactorsRow;
 use crate::store::factor::recovery_codes;
 use crate::store::factor::recovery_codes::ReplacementOutcome;
 use crate::store::factor::review::confirm_suspended;
+use crate::store::mail::proofs;
 
 /// New recovery codes, and the text that is stored of them.
 pub(in crate::service) struct NewCodes {
@@ -62,6 +65,16 @@ pub(in crate::service) async fn enrolling_owner(
     Ok(owner)
 }
 
+/// Mails the code to the caller's own address, if it is proven: otherwise it may be the mailbox of another person.
+///
+/// # Errors
+/// `NOT_FOUND` without mail; `AUTH_EMAIL_NOT_VERIFIED`; [`Error`] otherwise.
+pub async fn mail_code(ctx: &Context<'_>, caller: &Caller) -> Result<Secret, Error> {
+    settings(ctx)?;
+    owner(ctx, caller)?;
+    ask(ctx, Purpose::Enrol, &Email::stored(caller.user.email.clone()), true).await
+}
+
 /// The flow and the code of a mail, for the first second factor of an account whose roles need one.
 pub type MailedCode = Option<ProofTexts>;
 
@@ -78,7 +91,11 @@ pub(in crate::service) async fn demand_mailed_code(
     }
     let texts = mailed.as_ref().ok_or(Error::Refused(Problem::needs_mailed_code()))?;
     let proven = find(ctx, &[Purpose::Enrol], texts).await?;
-    if proven.row.user_id == caller.user.id { Ok(()) } else { Err(Code::InvalidCredentials.into()) }
+    let is_own = proven.row.user_id == caller.user.id;
+    if is_own && proofs::use_up(ctx.store, proven.proof, caller.user.id, ctx.now()).await? {
+        return Ok(());
+    }
+    Err(Code::InvalidCredentials.into())
 }
 
 /// Reads the caller's second factors beside the passkeys.
@@ -113,8 +130,8 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`]
 /// otherwise.
 pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let owner = owner(ctx, caller)?;
+    demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let was_suspended = confirm_suspended(ctx.store, owner, ctx.request).await?.ok_or(Code::TokenRevoked)?;
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), was_suspended, "Second factors confirmed");
     Ok(())

@@ -40,7 +40,7 @@ pub async fn remove_passkey(ctx: &Context<'_>, caller: &Caller, id: PasskeyId, p
 /// Removes every second factor of a user that lost them, and ends all sessions.
 ///
 /// # Errors
-/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `CONFLICT` for the last way in; `FORBIDDEN` if the caller
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`, also for a user without a second factor; `CONFLICT` for the last way in; `FORBIDDEN` if the caller
 /// lost the role concurrently; [`Error`] otherwise.
 pub async fn reset(ctx: &Context<'_>, caller: &Caller, user_id: UserId, proof: Proof<'_>) -> Result<(), Error> {
     demand(ctx, caller, Act::ResetFactors, proof).await?;
@@ -61,6 +61,7 @@ fn finish(ctx: &Context<'_>, user_id: UserId, outcome: RemovalOutcome) -> Result
     match outcome {
         RemovalOutcome::Removed(mail) => outbox::send_behind_response(ctx, mail),
         RemovalOutcome::Missing => return Err(Code::NotFound.into()),
+        RemovalOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
         RemovalOutcome::LastWayIn => {
             return Err(Error::Refused(Problem::conflict("Account would have no way to sign in")));
         }

@@ -109,12 +109,14 @@ async fn by_factor(
         PresentedFactor::Code(_) | PresentedFactor::RecoveryCode(_) => rows.factors.clone(),
     };
     let state = state.ok_or(Code::TokenInvalid)?;
+    let is_guessable = presented.is_guessable();
+    let counter = if is_guessable { Counter::of_reauthentication } else { Counter::of_unguessable_factor }(user_id);
     let factor = match check(ctx, &state, presented, purpose).await? {
         CheckOutcome::Right(factor) if !state.is_answered => factor,
         CheckOutcome::Right(_) => return Err(Code::InvalidCredentials.into()),
         CheckOutcome::Wrong { reason, was_guess } => {
             let event = Event::of(EventType::StepUpRefused, user_id).because(reason).within(Some(session_id));
-            return Err(refuse(ctx, user_id, was_guess, event).await?);
+            return Err(refuse(ctx, user_id, counter, was_guess, event).await?);
         }
     };
     let evidence = Evidence {
@@ -129,10 +131,15 @@ async fn by_factor(
     Ok((used.ok_or(Code::InvalidCredentials)?, factor.after(methods)))
 }
 
-/// Counted like a wrong password of re-authentication: a stolen access token gives no further guesses, and does not hold up
-/// sign-ins.
-async fn refuse(ctx: &Context<'_>, user_id: UserId, was_guess: bool, event: Event) -> Result<Error, Error> {
-    let counter = Counter::of_reauthentication(user_id);
+/// A wrong code is counted like a wrong password of re-authentication: a stolen access token gives no further guesses, and
+/// does not hold up sign-ins.
+async fn refuse(
+    ctx: &Context<'_>,
+    user_id: UserId,
+    counter: Counter,
+    was_guess: bool,
+    event: Event,
+) -> Result<Error, Error> {
     let wrong = WrongAnswer { user_id, challenge: None, counter: &counter, was_guess, event };
     challenges::count_wrong_answer(ctx.store, &wrong, None, ctx.request).await?;
     Ok(Code::InvalidCredentials.into())

@@ -30,7 +30,10 @@ pub(in crate::service) async fn seal(ctx: &Context<'_>, id: TotpId, secret: &Sec
 
 /// Decrypts a secret; `None` if no configured key does.
 pub(in crate::service) async fn unseal(ctx: &Context<'_>, id: TotpId, sealed: &Sealed) -> Option<Secret> {
-    let key = ctx.settings.secret_keys.decrypting(&sealed.key_id)?;
+    let Some(key) = ctx.settings.secret_keys.decrypting(&sealed.key_id) else {
+        tracing::error!(target: "app.keys", totp_id = id.get(), cause = "unknown key", "Not decrypted");
+        return None;
+    };
     let seal = Seal { secret: key, purpose: PURPOSE, row: &id.to_string() };
     let opened = ctx.encryption.decrypt(seal, &sealed.text).await;
     let log = |error: &_| tracing::error!(target: "app.keys", totp_id = id.get(), cause = %error, "Not decrypted");
@@ -73,8 +76,8 @@ pub async fn enrol(
 
 /// Reads the secret that waits.
 #[must_use]
-pub fn pending(subject: Subject) -> Reading<Option<SealedTotp>> {
-    totp::pending(subject.user_id).into()
+pub fn pending(ctx: &Context<'_>, subject: Subject) -> Reading<Option<SealedTotp>> {
+    totp::pending(subject.user_id, ctx.now()).into()
 }
 
 /// Confirms the secret that waits, by a code. Needs no step-up: it had one, and a stranger does not know the secret. The

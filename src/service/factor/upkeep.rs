@@ -19,8 +19,13 @@ pub async fn run(ctx: &Context<'_>) {
 }
 
 async fn encrypt_anew(ctx: &Context<'_>) -> Result<(), Error> {
-    let current = key_id(&ctx.settings.secret_keys.current);
-    for row in ctx.store.run(totp::outdated(&current, MAX_SECRETS.into())).await? {
+    let keys = &ctx.settings.secret_keys;
+    let [next, previous] = [&keys.next, &keys.previous].map(|key| key.as_ref().map(key_id));
+    if next.is_none() && previous.is_none() {
+        return Ok(());
+    }
+    let outdated = totp::outdated(next.as_deref(), previous.as_deref(), MAX_SECRETS.into());
+    for row in ctx.store.run(outdated).await? {
         let (id, former) = row.into();
         if let Some(secret) = unseal(ctx, id, &former).await {
             let sealed = seal(ctx, id, &secret).await?;

@@ -33,11 +33,15 @@ pub async fn change_address(
         return Err(Error::Refused(Problem::validation(vec![fault])));
     }
     demand(ctx, caller, Act::ChangeAddress, evidence).await?;
+    // The code for the first second factor goes to the address: a thief of the password would have it mailed to his own.
+    if !caller.withheld.is_empty() && !evidence.age.has_factor() {
+        return Err(Error::Refused(Problem::needs_mfa()));
+    }
     let purpose = Purpose::ChangeAddress;
     let proof = draw(ctx, purpose, true)?;
     let asking = Asking { email, purpose, counts: &counts(ctx, settings, purpose, email) };
-    let session_id = caller.credential.session_id();
-    let mail = address::ask(ctx.store, proof, caller.user.id, session_id, asking, ctx.request).await?;
+    let session = (caller.credential.session_id(), evidence.age.is_with_factor());
+    let mail = address::ask(ctx.store, proof, caller.user.id, session, asking, ctx.request).await?;
     let is_admitted = mail.is_some();
     tracing::info!(target: "app.mail", kind = purpose.as_str(), is_admitted, "Mail asked for");
     send_behind_response(ctx, mail);

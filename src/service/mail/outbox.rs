@@ -97,8 +97,8 @@ impl Sending {
         let (purpose, page) = match kind {
             Kind::Verify => (Purpose::Verify, &settings.verify_page),
             Kind::ChangeAddress => (Purpose::ChangeAddress, &settings.verify_page),
-            // The last one has no link.
-            Kind::Reset | Kind::AddressTaken | Kind::Registered | Kind::AccountErased => {
+            // The last two have no link.
+            Kind::Reset | Kind::AddressTaken | Kind::Registered | Kind::AccountErased | Kind::EmailMoved => {
                 (Purpose::Reset, &settings.reset_page)
             }
             // Their mails have no link.
@@ -130,6 +130,7 @@ impl Sending {
             Kind::ChangeAddress => Letter::ChangeAddress(proofs),
             Kind::Reset => Letter::Reset(proofs),
             Kind::EmailChanged => Letter::EmailChanged { at, link },
+            Kind::EmailMoved => Letter::EmailMoved { at },
             Kind::PasswordChanged => of_notice(letter::Notice::PasswordChanged),
             Kind::SignedIn => of_notice(letter::Notice::SignedIn),
             Kind::ReuseDetected => of_notice(letter::Notice::ReuseDetected),

@@ -59,7 +59,8 @@ pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verifi
         return Ok(proven.row.address);
     };
     ctx.admit_growth(Growth::Mail)?;
-    let notice = outbox::draw_notice(ctx, Kind::EmailChanged)?;
+    let kind = if proven.row.is_final { Kind::EmailMoved } else { Kind::EmailChanged };
+    let notice = outbox::draw_notice(ctx, kind)?;
     let changed = address::change(ctx.store, proven.proof, user_id, &new_address, notice, ctx.request).await?;
     let AddressChanged { notice } = changed.ok_or(Code::InvalidCredentials)?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), "Address changed");

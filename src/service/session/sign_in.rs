@@ -82,14 +82,13 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let opened = opening::open(ctx.store, verified.password, &standing.counter, &row, remembered_at, notice).await?;
     let (inputs, mail) = match opened {
         OpeningOutcome::Opened(inputs, mail) => (inputs, mail),
-        OpeningOutcome::FactorDue(due) => return factor_due(ctx, user_id, &due, device, is_new),
+        OpeningOutcome::FactorDue(due) => {
+            replace_hash(ctx, &verified, &command.password).await;
+            return factor_due(ctx, user_id, &due, device, is_new);
+        }
         OpeningOutcome::Overtaken => return Err(overtaken(ctx, &verified, &command.password).await),
     };
-    let hash_upgraded = upgrade_hash(ctx, &verified, &command.password).await.unwrap_or_else(|error| {
-        let (user_id, cause) = (user_id.get(), error.to_string());
-        tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
-        false
-    });
+    let hash_upgraded = replace_hash(ctx, &verified, &command.password).await;
     let session_id = session.session_id.get();
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, hash_upgraded, "Signed in");
     outbox::send_behind_response(ctx, mail);
@@ -134,8 +133,17 @@ async fn overtaken(ctx: &Context<'_>, verified: &Verified, password: &Password) 
     Code::InvalidCredentials.into()
 }
 
+/// A failure is none of the sign-in, whose password was right.
+async fn replace_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> bool {
+    upgrade_hash(ctx, verified, password).await.unwrap_or_else(|error| {
+        let (user_id, cause) = (verified.password.user_id.get(), error.to_string());
+        tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
+        false
+    })
+}
+
 /// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the
-/// upgrade waits for the next sign-in. A failure is none of the sign-in, because the user is signed in already.
+/// upgrade waits for the next sign-in.
 async fn upgrade_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Result<bool, Error> {
     if !verified.hash.work().is_replaced_by(ctx.settings.password_work) {
         return Ok(false);

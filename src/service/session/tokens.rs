@@ -14,6 +14,7 @@ use crate::service::authz::caller::Subject;
 use crate::service::keys::signing::sign_access;
 use crate::service::{Context, Error};
 use crate::store::audit::RequestInfo;
+use crate::store::authz::granting::MAX_GRANTS;
 use crate::store::session::opening::NewSession;
 use crate::store::session::token_inputs::TokenInputs;
 
@@ -153,7 +154,12 @@ fn role_claims(settings: &Settings, methods: AuthMethods, mut grants: Vec<RoleGr
     settings.tokens.include_roles.then(|| RoleClaims::of(&grants))
 }
 
-/// The number of roles to read for a token: one more than it lists, to see whether there are more.
+/// The number of roles to read for a token: one more than it lists, to see whether there are more. Where some may not count,
+/// all that a user can have.
 pub(in crate::service) fn max_roles(settings: &Settings) -> i64 {
-    if settings.tokens.include_roles { i64::try_from(MAX_ROLES).unwrap_or_default() + 1 } else { 0 }
+    match (settings.tokens.include_roles, settings.factors.required_roles.is_empty()) {
+        (false, _) => 0,
+        (true, true) => i64::try_from(MAX_ROLES).unwrap_or_default() + 1,
+        (true, false) => MAX_GRANTS,
+    }
 }

@@ -18,7 +18,7 @@ const COUNT: &str = "
     INSERT INTO used_challenges (id, user_id, failures, used_at, expires_at, nonce)
     SELECT :challenge_id, id, 1, NULL, :challenge_ends_at, :nonce FROM users WHERE id = :user_id AND erasure_cursor IS NULL
     ON CONFLICT (id) DO UPDATE SET failures = failures + 1, nonce = excluded.nonce
-    WHERE nonce IS NOT excluded.nonce AND failures < :max_wrong";
+    WHERE nonce IS NOT excluded.nonce AND failures < :max_wrong AND used_at IS NULL";
 
 /// After every fifth wrong answer in a row of the account: its password is known to someone.
 const QUEUE_NOTICE: &str = queue_notice!(
@@ -85,7 +85,7 @@ pub async fn count_wrong_answer(
     statements.extend(challenge.map(|challenge| {
         query(COUNT)
             .bind("challenge_id", challenge.id)
-            .bind("challenge_ends_at", challenge.expires_at)
+            .bind("challenge_ends_at", challenge.kept_until())
             .bind("user_id", user_id)
             .bind("nonce", request.stamp.nonce())
             .bind("max_wrong", MAX_WRONG_ANSWERS)

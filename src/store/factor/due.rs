@@ -21,16 +21,36 @@ macro_rules! has_factor {
 }
 pub(in crate::store) use has_factor;
 
+/// The recovery codes `r` were not given while a factor was there that is suspended now: a thief that added it may have seen
+/// them.
+macro_rules! codes_hold {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM totp_secrets AS x
+             WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
+               AND r.created_at < x.suspended_at
+         ) AND NOT EXISTS (
+             SELECT 1 FROM passkeys AS x
+             WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
+               AND r.created_at < x.suspended_at
+         )"
+    };
+}
+pub(in crate::store) use codes_hold;
+
 /// The columns of [`DueFactors`], of the user `u`.
 macro_rules! due_columns {
     () => {
-        "u.password_version, EXISTS (
-             SELECT 1 FROM totp_secrets AS t WHERE t.user_id = u.id AND t.is_confirmed = 1 AND t.suspended_at IS NULL
-         ) AS has_totp,
-         EXISTS (SELECT 1 FROM recovery_codes AS r WHERE r.user_id = u.id AND r.hashes <> '') AS has_recovery_codes, (
-             SELECT json_group_array(json_object('id', p.credential_id, 'transports', json(p.transports)))
-             FROM passkeys AS p WHERE p.user_id = u.id AND p.suspended_at IS NULL
-         ) AS passkeys"
+        concat!(
+            "u.password_version, EXISTS (
+                 SELECT 1 FROM totp_secrets AS t WHERE t.user_id = u.id AND t.is_confirmed = 1 AND t.suspended_at IS NULL
+             ) AS has_totp, EXISTS (SELECT 1 FROM recovery_codes AS r WHERE r.user_id = u.id AND r.hashes <> '' AND ",
+            $crate::store::factor::due::codes_hold!(),
+            ") AS has_recovery_codes, (
+                 SELECT json_group_array(json_object('id', p.credential_id, 'transports', json(p.transports)))
+                 FROM passkeys AS p WHERE p.user_id = u.id AND p.suspended_at IS NULL
+             ) AS passkeys"
+        )
     };
 }
 pub(in crate::store) use due_columns;

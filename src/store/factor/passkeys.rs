@@ -224,7 +224,7 @@ pub async fn add(
         record_if_changed(request, event.about(new.id.get())),
         of_passkey(USE_CHALLENGE)
             .bind("challenge_id", new.challenge.id)
-            .bind("challenge_ends_at", new.challenge.expires_at)
+            .bind("challenge_ends_at", new.challenge.kept_until())
             .bind("now", request.now),
         give,
         of_passkey(END_OTHERS).bind("kept_id", owner.session_id),

@@ -10,7 +10,7 @@ use crate::domain::ids::{PasskeyId, SessionId, UserId};
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::{actor_is_platform_admin, select_actor};
-use crate::store::factor::changes::{delete_useless_codes, end_others_if};
+use crate::store::factor::changes::{FactorOwner, delete_useless_codes, end_others_if, select_present_owner};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::outcome::ActOutcome;
@@ -50,7 +50,12 @@ macro_rules! has_other_way {
 /// The passkey is the user's, and not the last way in. `:signs_in_by_code`: a mailed code is one.
 macro_rules! is_removable {
     () => {
-        concat!("EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey_id AND user_id = :user_id) AND ", has_other_way!())
+        concat!(
+            "EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey_id AND user_id = :user_id) AND ",
+            has_other_way!(),
+            " AND ",
+            $crate::store::session::liveness::session_is_live!()
+        )
     };
 }
 
@@ -58,7 +63,7 @@ const END_OTHERS_WITH_PASSKEY: &str = end_others_if!(is_removable!());
 
 const DELETE_PASSKEY: &str = concat!(
     "DELETE FROM passkeys WHERE id = :passkey_id AND user_id = :user_id AND ",
-    has_other_way!(),
+    is_removable!(),
     " RETURNING id"
 );
 
@@ -71,19 +76,26 @@ macro_rules! may_reset {
     };
 }
 
-const RESET_SESSIONS: &str = concat!("DELETE FROM sessions WHERE user_id = :user_id AND ", may_reset!());
-const RESET_TOTP: &str = concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND ", may_reset!());
+/// There is a factor to be removed.
+macro_rules! has_any_factor {
+    () => {
+        "(EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id)
+          OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id))"
+    };
+}
+
+const RESET_SESSIONS: &str =
+    concat!("DELETE FROM sessions WHERE user_id = :user_id AND ", has_any_factor!(), " AND ", may_reset!());
+const RESET_TOTP: &str =
+    concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND ", may_reset!(), " RETURNING id");
 const RESET_CODES: &str = concat!("DELETE FROM recovery_codes WHERE user_id = :user_id AND ", may_reset!());
-const RESET_PASSKEYS: &str = concat!("DELETE FROM passkeys WHERE user_id = :user_id AND ", may_reset!());
+const RESET_PASSKEYS: &str =
+    concat!("DELETE FROM passkeys WHERE user_id = :user_id AND ", may_reset!(), " RETURNING id");
 
 /// Precedes the deletions: has a row if there is something to remove.
 const RECORD_RESET: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
-    from: concat!(
-        "WHERE (EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id)
-                OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id)) AND ",
-        may_reset!()
-    ),
+    from: concat!("WHERE ", has_any_factor!(), " AND ", may_reset!()),
 };
 
 const SELECT_USER: &str = concat!(
@@ -116,6 +128,8 @@ pub enum RemovalOutcome {
     Missing,
     /// The user could not sign in any more.
     LastWayIn,
+    /// The session ended concurrently.
+    NoOwner,
 }
 
 /// Removes the authenticator app of a user, and ends all other sessions.
@@ -138,14 +152,24 @@ pub async fn remove_totp(
         recorded(request, EventType::FactorRemoved),
         of_session(DELETE_PENDING),
         delete_useless_codes(user_id),
+        select_present_owner(owner_of(user_id, kept), request.now),
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
-    let [_, deleted, _, recorded, ..] = results.as_slice() else {
+    let [_, deleted, _, recorded, _, _, owner, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;
-    Ok(if is_done(deleted, recorded)? { RemovalOutcome::Removed(mail) } else { RemovalOutcome::Missing })
+    Ok(match (is_done(deleted, recorded)?, owner.all::<IdRow>()?.is_empty()) {
+        (true, _) => RemovalOutcome::Removed(mail),
+        (false, true) => RemovalOutcome::NoOwner,
+        (false, false) => RemovalOutcome::Missing,
+    })
+}
+
+/// The owner with this session. A removal needs no proven address.
+const fn owner_of(user_id: UserId, session_id: Option<SessionId>) -> FactorOwner {
+    FactorOwner { user_id, session_id, needs_proof: false }
 }
 
 /// Removes a passkey of a user, and ends all other sessions.
@@ -173,15 +197,18 @@ pub async fn remove_passkey(
         recorded(request, EventType::FactorRemoved),
         of_passkey(SELECT_PASSKEY),
         delete_useless_codes(user_id),
+        select_present_owner(owner_of(user_id, kept), request.now),
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
-    let [_, deleted, _, recorded, left, ..] = results.as_slice() else {
+    let [_, deleted, _, recorded, left, _, owner, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;
+    let is_owner = !owner.all::<IdRow>()?.is_empty();
     Ok(match (is_done(deleted, recorded)?, left.all::<IdRow>()?.is_empty()) {
         (true, _) => RemovalOutcome::Removed(mail),
+        (false, _) if !is_owner => RemovalOutcome::NoOwner,
         (false, true) => RemovalOutcome::Missing,
         (false, false) => RemovalOutcome::LastWayIn,
     })
@@ -217,13 +244,21 @@ pub async fn reset(
         of_actor(query(RESET_TOTP)),
         of_actor(query(RESET_CODES)),
         of_actor(query(RESET_PASSKEYS)),
+        recorded(request, EventType::FactorsReset),
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorsReset, request));
     let results = store.batch_of(statements).await?;
-    let [actors, users, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+    let [actors, users, _, _, totp, _, passkeys, recorded, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
     let mail = queued(notice, &results)?;
+    let is_removed = is_done(totp, recorded)? || !passkeys.all::<IdRow>()?.is_empty();
     let user: Option<ResetUserRow> = users.first()?;
     let has_other_way = user.is_some_and(|user| user.has_other_way);
-    let done = if has_other_way { RemovalOutcome::Removed(mail) } else { RemovalOutcome::LastWayIn };
+    let done = match (is_removed, has_other_way) {
+        (true, _) => RemovalOutcome::Removed(mail),
+        (false, true) => RemovalOutcome::Missing,
+        (false, false) => RemovalOutcome::LastWayIn,
+    };
     ActOutcome::read(actors, users, done)
 }

@@ -13,7 +13,7 @@ use crate::store::password::new_hash::is_set;
 use crate::store::{IdRow, Store, boolean};
 
 /// Factors that are younger are suspended, in milliseconds: 7 days.
-const YOUNG_MS: i64 = 7 * DAY * 1000;
+pub(in crate::store) const YOUNG_MS: i64 = 7 * DAY * 1000;
 
 const DELETE_PENDING: &str =
     concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 0 AND ", is_set!());

@@ -8,6 +8,7 @@ use crate::domain::ids::{ChallengeId, PasskeyId, TotpId, UserId};
 use crate::domain::limits::throttle::{DAY_MS, MAX_FAILURES};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
+use crate::store::factor::due::codes_hold;
 use crate::store::factor::usage::codes_wait;
 use crate::store::read::Read;
 use crate::store::{boolean, optional_boolean};
@@ -30,8 +31,9 @@ const SELECT_STATE: &str = concat!(
     passkey_columns!(),
     " FROM users AS u
      LEFT JOIN totp_secrets AS t ON t.user_id = u.id AND t.is_confirmed = 1 AND t.suspended_at IS NULL
-     LEFT JOIN recovery_codes AS r ON r.user_id = u.id
-     LEFT JOIN passkeys AS p ON p.credential_id = :credential_id AND p.user_id = u.id AND p.suspended_at IS NULL
+     LEFT JOIN recovery_codes AS r ON r.user_id = u.id AND ",
+    codes_hold!(),
+    " LEFT JOIN passkeys AS p ON p.credential_id = :credential_id AND p.user_id = u.id AND p.suspended_at IS NULL
      WHERE u.id = :user_id AND u.erasure_cursor IS NULL"
 );
 

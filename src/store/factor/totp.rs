@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use crate::domain::audit::{EventType, Reason};
+use crate::domain::authz::step_up::MAX_AGE_SECONDS;
 use crate::domain::factor::totp::TimeStep;
 use crate::domain::ids::{TotpId, UserId};
 use crate::domain::keys::ring::Sealed;
+use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_if_changed, recorded};
 use crate::store::factor::changes::{FactorOwner, end_others_if, is_confirmed, owner_is_present};
@@ -28,32 +30,33 @@ const INSERT_PENDING: &str = concat!(
 
 const SELECT_NEW: &str = "SELECT id FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id";
 
-const SELECT_PENDING: &str =
-    "SELECT id, secret, encrypted_by FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 0";
+const SELECT_PENDING: &str = "
+    SELECT id, secret, encrypted_by FROM totp_secrets
+    WHERE user_id = :user_id AND is_confirmed = 0 AND created_at > :offered_after";
 
 /// It makes room for the one that is confirmed by the next statement.
 const DELETE_FORMER: &str = concat!(
     "DELETE FROM totp_secrets
      WHERE user_id = :user_id AND is_confirmed = 1
-       AND EXISTS (SELECT 1 FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0) AND ",
+       AND EXISTS (
+           SELECT 1 FROM totp_secrets
+           WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0 AND created_at > :offered_after
+       ) AND ",
     owner_is_present!()
 );
 
 const CONFIRM: &str = concat!(
     "UPDATE totp_secrets SET is_confirmed = 1, used_step = :step, created_at = :now, nonce = :confirmed_by
-     WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0 AND ",
+     WHERE id = :totp_id AND user_id = :user_id AND is_confirmed = 0 AND created_at > :offered_after AND ",
     owner_is_present!(),
     " RETURNING id"
 );
 
 const END_OTHERS: &str = end_others_if!(is_confirmed!());
 
-/// The secrets of another `SECRET_KEY`. The index is asked for both sides of the current one.
+/// The secrets of these keys. Those of a key that is gone cannot be encrypted anew, and must not be in the way of others.
 const SELECT_OUTDATED: &str = "
-    SELECT id, secret, encrypted_by FROM (
-        SELECT id, secret, encrypted_by FROM totp_secrets WHERE encrypted_by < :current
-        UNION ALL SELECT id, secret, encrypted_by FROM totp_secrets WHERE encrypted_by > :current
-    ) LIMIT :limit";
+    SELECT id, secret, encrypted_by FROM totp_secrets WHERE encrypted_by IN (:next, :previous) LIMIT :limit";
 
 const COUNT_OUTDATED: &str = "
     SELECT (SELECT count(*) FROM totp_secrets WHERE encrypted_by < :current)
@@ -135,8 +138,14 @@ fn of_secret(sql: &'static str, user_id: UserId, id: TotpId) -> Statement {
 
 /// Reads the secret that waits for its first code.
 #[must_use]
-pub fn pending(user_id: UserId) -> Read<Option<SealedTotp>> {
-    Read::of(query(SELECT_PENDING).bind("user_id", user_id), Rows::first)
+pub fn pending(user_id: UserId, now: Timestamp) -> Read<Option<SealedTotp>> {
+    let select = query(SELECT_PENDING).bind("user_id", user_id).bind("offered_after", offered_after(now));
+    Read::of(select, Rows::first)
+}
+
+/// The step-up of an offer was at most ten minutes before it. An older offer may be that of a thief, with another session.
+const fn offered_after(now: Timestamp) -> Timestamp {
+    now.plus_seconds(-MAX_AGE_SECONDS)
 }
 
 /// Confirms a pending secret by its first code, which is used thereby. It replaces the former secret and the recovery codes,
@@ -154,12 +163,15 @@ pub async fn confirm(
     request: RequestInfo<'_>,
 ) -> Result<Option<Option<QueuedMail>>, DbError> {
     let (user_id, nonce) = (owner.user_id, request.stamp.nonce());
-    let of_owner = |sql| owner.bind(query(sql), request.now).bind("totp_id", id);
+    let of_offer = |sql| {
+        let of_owner = owner.bind(query(sql), request.now).bind("totp_id", id);
+        of_owner.bind("offered_after", offered_after(request.now))
+    };
     let event = Event::of(EventType::FactorAdded, user_id).because(Reason::Totp).within(owner.session_id);
     let end = of_secret(END_OTHERS, user_id, id).bind("confirmed_by", nonce).bind("kept_id", owner.session_id);
     let mut statements = vec![
-        of_owner(DELETE_FORMER),
-        of_owner(CONFIRM).bind("step", step.get()).bind("confirmed_by", nonce),
+        of_offer(DELETE_FORMER),
+        of_offer(CONFIRM).bind("step", step.get()).bind("confirmed_by", nonce),
         record_if_changed(request, event),
         recorded(request, EventType::FactorAdded),
         recovery_codes::give_with_totp(user_id, (id, nonce), code_hashes, request.now),
@@ -174,10 +186,11 @@ pub async fn confirm(
     Ok(is_done(confirmed, recorded)?.then_some(mail))
 }
 
-/// Reads secrets that another `SECRET_KEY` has encrypted.
+/// Reads secrets that the next or the previous `SECRET_KEY` has encrypted.
 #[must_use]
-pub fn outdated(current_key: &str, limit: i64) -> Read<Vec<SealedTotp>> {
-    Read::of(query(SELECT_OUTDATED).bind("current", current_key).bind("limit", limit), Rows::all)
+pub fn outdated(next: Option<&str>, previous: Option<&str>, limit: i64) -> Read<Vec<SealedTotp>> {
+    let select = query(SELECT_OUTDATED).bind("next", next).bind("previous", previous);
+    Read::of(select.bind("limit", limit), Rows::all)
 }
 
 /// Counts the secrets of another key.

@@ -10,6 +10,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::limits::throttle::{DAY_MS, MAX_FAILURES};
 use crate::ports::{Statement, query};
 use crate::store::audit::RequestInfo;
+use crate::store::factor::due::codes_hold;
 use crate::store::session::liveness::session_is_live;
 
 /// The codes of authenticator apps are refused: a wait is in force, or there were too many wrong ones in a row within a day.
@@ -35,8 +36,9 @@ macro_rules! factor_holds {
                  ) AND NOT ",
             codes_wait!(),
             " WHEN 'recovery_code' THEN EXISTS (
-                     SELECT 1 FROM recovery_codes WHERE user_id = :user_id AND instr(hashes, :code_hash) > 0
-                 )
+                     SELECT 1 FROM recovery_codes AS r WHERE r.user_id = :user_id AND instr(r.hashes, :code_hash) > 0 AND ",
+            codes_hold!(),
+            ")
                  ELSE EXISTS (
                      SELECT 1 FROM passkeys WHERE id = :factor_id AND user_id = :user_id AND suspended_at IS NULL
                  )
@@ -81,7 +83,7 @@ const USE_RECOVERY_CODE: &str = concat!(
 );
 
 const USE_PASSKEY: &str = concat!(
-    "UPDATE passkeys SET sign_count = :sign_count, is_backed_up = :is_backed_up, last_used_at = :now
+    "UPDATE passkeys SET sign_count = max(sign_count, :sign_count), is_backed_up = :is_backed_up, last_used_at = :now
      WHERE id = :factor_id AND user_id = :user_id AND ",
     is_marked!()
 );
@@ -124,7 +126,7 @@ pub(in crate::store) fn mark(evidence: Evidence<'_>, request: RequestInfo<'_>) -
     };
     query(MARK)
         .bind("challenge_id", evidence.challenge.id)
-        .bind("challenge_ends_at", evidence.challenge.expires_at)
+        .bind("challenge_ends_at", evidence.challenge.kept_until())
         .bind("nonce", request.stamp.nonce())
         .bind("user_id", evidence.user_id)
         .bind("version", evidence.version)

@@ -5,6 +5,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{RequestInfo, is_done, recorded};
+use crate::store::factor::review::YOUNG_MS;
 use crate::store::mail::counts::{Asking, is_admitted};
 use crate::store::mail::notices::{Notice, notice_statements, queue_notice};
 use crate::store::mail::outbox::QueuedMail;
@@ -12,13 +13,27 @@ use crate::store::mail::proofs::{self, NewProof, PresentedProof, bind_presented,
 use crate::store::mail::verification;
 use crate::store::session::liveness::session_is_live;
 
+/// The caller gave a second factor, and the account has one that no thief has added lately. Who lost the mailbox, and has the
+/// factor, moves the account away from it for good.
+macro_rules! has_grown_factor {
+    () => {
+        ":has_mfa AND (EXISTS (
+             SELECT 1 FROM totp_secrets AS t
+             WHERE t.user_id = u.id AND t.is_confirmed = 1 AND t.suspended_at IS NULL AND t.created_at <= :now - :young
+         ) OR EXISTS (
+             SELECT 1 FROM passkeys AS t
+             WHERE t.user_id = u.id AND t.suspended_at IS NULL AND t.created_at <= :now - :young
+         ))"
+    };
+}
+
 /// For the caller, unless the session has ended concurrently. A new address that is taken leaves the same row.
 const INSERT: &str = insert_proof!(concat!(
     "(SELECT '' AS class) AS k JOIN users AS u ON u.id = :user_id AND u.is_active = 1 WHERE ",
     session_is_live!(),
     " AND ",
     is_admitted!()
-), new_address: ":email", session_id: ":session_id");
+), new_address: ":email", session_id: ":session_id", is_final: has_grown_factor!());
 
 /// The undo of an earlier change away from the new address.
 macro_rules! undo_of_return {
@@ -36,11 +51,13 @@ macro_rules! undo_of_return {
 const QUEUE_NOTICE: &str =
     queue_notice!(concat!("NOT EXISTS (SELECT 1 FROM ", undo_of_return!(), ") AND ", proof_holds!()));
 
-/// No proven address is left without its undo, also if a full database took no notice.
+/// No proven address is left without its undo, unless a second factor took part; also if a full database took no notice.
 const SET_ADDRESS: &str = concat!(
     "UPDATE users SET email = :new_address, email_verified_at = :now, mail_refused_at = NULL
      WHERE id = :user_id AND (
-         email_verified_at IS NULL OR EXISTS (SELECT 1 FROM email_proofs WHERE id = :undo_id)
+         email_verified_at IS NULL OR EXISTS (
+             SELECT 1 FROM email_proofs WHERE id = :undo_id OR (id = :proof_id AND is_final = 1)
+         )
          OR EXISTS (SELECT 1 FROM ",
     undo_of_return!(),
     ")) AND ",
@@ -62,7 +79,8 @@ const VOID: &str = "DELETE FROM email_proofs WHERE user_id = :user_id AND purpos
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[INSERT, QUEUE_NOTICE, SET_ADDRESS, DELETE_PROOFS, VOID];
 
-/// Writes the proof of the new address and its mail, if the counts of that address admit it. Returns the mail.
+/// Writes the proof of the new address and its mail, if the counts of that address admit it. Returns the mail. `has_mfa`: the
+/// caller's recent sign-in had a second factor.
 ///
 /// # Errors
 /// [`DbError`].
@@ -70,11 +88,12 @@ pub async fn ask(
     store: &Store,
     new: NewProof,
     user_id: UserId,
-    session_id: Option<SessionId>,
+    (session_id, has_mfa): (Option<SessionId>, bool),
     asking: Asking<'_>,
     request: RequestInfo<'_>,
 ) -> Result<Option<QueuedMail>, DbError> {
     let insert = query(INSERT).bind("user_id", user_id).bind("session_id", session_id).bind("email", asking.email);
+    let insert = insert.bind("has_mfa", has_mfa).bind("young", YOUNG_MS);
     proofs::write(store, insert, new, asking, request).await
 }
 

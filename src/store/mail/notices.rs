@@ -38,7 +38,7 @@ const MAX_NOTICES: i64 = 10;
 /// the thing, or is about to do it.
 ///
 /// Beyond the maximum of a day the notice waits for the end of the day, together with others of its kind, unless their link is void by
-/// now. That of a changed address waits never: its undo is the only way back, and a thief could use up the others before. An address that is not proven gets none: it may be that of another person, to whom a stranger could send any number by
+/// now. Those of a changed address wait never: the undo is the only way back, and a thief could use up the others before. An address that is not proven gets none: it may be that of another person, to whom a stranger could send any number by
 /// registering it again and again.
 macro_rules! queue_notice {
     ($if:expr) => {
@@ -48,7 +48,7 @@ macro_rules! queue_notice {
                  coalesce(n.waits_until, :now) + :notice_ms, n.waits_until IS NULL, coalesce(n.waits_until, :due_at)
              FROM (
                  SELECT u.id AS user_id, u.email AS email, (
-                     SELECT CASE WHEN :kind <> 'email_changed' THEN c.window_started_at + 86400000 END FROM notice_counts AS c
+                     SELECT CASE WHEN :kind NOT IN ('email_changed', 'email_moved') THEN c.window_started_at + 86400000 END FROM notice_counts AS c
                      WHERE c.user_id = u.id AND c.window_started_at > :now - 86400000 AND c.count >= :max_notices
                  ) AS waits_until
                  FROM users AS u

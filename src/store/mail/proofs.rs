@@ -11,7 +11,7 @@ use crate::store::mail::counts::{self, Asking, class, is_admitted};
 use crate::store::mail::outbox::{self, QueuedMail};
 use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
-use crate::store::{Store, boolean};
+use crate::store::{IdRow, Store, boolean};
 
 /// A proof to be made, and the mail that carries it.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,9 @@ pub struct ProofRow {
     pub new_address: Option<String>,
     #[serde(deserialize_with = "boolean")]
     pub is_of_owner: bool,
+    /// The change of address cannot be undone.
+    #[serde(deserialize_with = "boolean")]
+    pub is_final: bool,
 }
 
 /// The form in which a proof is presented.
@@ -56,7 +59,8 @@ pub struct PresentedProof {
 
 /// The proof, and the user whom it concerns, if it is valid. A stranger with a flow can use up its codes, and not its link.
 /// A changed password voids no reset: a thief with the password could void every one. A reset deletes the others. Nothing that
-/// the present address or password can do voids an undo, which takes both from a thief.
+/// the present address or password can do voids an undo, which takes both from a thief. What a session asked for is void when
+/// the session ends: a thief may have asked.
 macro_rules! valid_proof {
     () => {
         concat!(
@@ -67,6 +71,7 @@ macro_rules! valid_proof {
            AND (u.email = p.address
                 OR p.purpose = 'undo' AND NOT EXISTS (SELECT 1 FROM users AS o WHERE o.email = p.address))
            AND (p.purpose NOT IN ('verify', 'change_address') OR u.password_version = p.password_version)
+           AND (p.session_id IS NULL OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = p.session_id AND s.expires_at > :now))
            AND (p.new_address IS NULL OR NOT ",
             $crate::store::mail::taken::address_is_taken!("p.new_address", "p.user_id"),
             ")"
@@ -83,16 +88,18 @@ macro_rules! proof_holds {
 
 macro_rules! insert_proof {
     ($from:expr) => {
-        $crate::store::mail::proofs::insert_proof!($from, new_address: "NULL", session_id: "NULL")
+        $crate::store::mail::proofs::insert_proof!($from, new_address: "NULL", session_id: "NULL", is_final: "0")
     };
-    ($from:expr, new_address: $new_address:literal, session_id: $session_id:literal) => {
+    ($from:expr, new_address: $new_address:literal, session_id: $session_id:literal, is_final: $is_final:expr) => {
         concat!(
-            "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, session_id, password_version, is_of_owner,
-                 created_at, expires_at, code_expires_at)
+            "INSERT INTO email_proofs (id, purpose, user_id, address, new_address, session_id, is_final, password_version,
+                 is_of_owner, created_at, expires_at, code_expires_at)
              SELECT :proof_id, :purpose, u.id, u.email, ",
             $new_address,
             ", ",
             $session_id,
+            ", ",
+            $is_final,
             ", u.password_version, :is_of_owner, :now, :expires_at, :code_expires_at
              FROM ",
             $from,
@@ -118,14 +125,12 @@ const INSERT_FOR_NEW_USER: &str = insert_proof!(concat!(
     is_admitted!()
 ));
 
-/// The flow that a session asked for is the owner's while the session has not ended: a thief may have asked.
 const SELECT_VALID: &str = concat!(
-    "SELECT u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner AND (
-         p.session_id IS NULL OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.id = p.session_id AND s.expires_at > :now)
-     ) AS is_of_owner
-     FROM ",
+    "SELECT u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner, p.is_final FROM ",
     valid_proof!()
 );
+
+const USE_UP: &str = concat!("DELETE FROM email_proofs WHERE id = :proof_id AND ", proof_holds!(), " RETURNING id");
 
 /// A batch that is executed again finds its nonce, and counts nothing.
 const COUNT_WRONG_CODE: &str = "
@@ -146,7 +151,7 @@ const DELETE_EXPIRED: &str = "
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] =
-    &[INSERT_FOR_ADDRESS, INSERT_FOR_NEW_USER, SELECT_VALID, COUNT_WRONG_CODE, ERASE, DELETE_EXPIRED];
+    &[INSERT_FOR_ADDRESS, INSERT_FOR_NEW_USER, SELECT_VALID, USE_UP, COUNT_WRONG_CODE, ERASE, DELETE_EXPIRED];
 
 /// Proofs of users. They live for a week at most, and say nothing that the account and its events do not, so the export lists none.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -234,6 +239,15 @@ pub(in crate::store) fn bind_presented(statement: Statement, proof: PresentedPro
 pub async fn find(store: &Store, proof: PresentedProof, now: Timestamp) -> Result<Option<ProofRow>, DbError> {
     let [rows] = store.batch([bind_presented(query(SELECT_VALID), proof).bind("now", now)]).await?;
     rows.first()
+}
+
+/// Uses a proof up that stands alone. Returns false if it is no longer valid, or was used concurrently.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn use_up(store: &Store, proof: PresentedProof, user_id: UserId, now: Timestamp) -> Result<bool, DbError> {
+    let [used] = store.batch([bind_presented(query(USE_UP), proof).bind("user_id", user_id).bind("now", now)]).await?;
+    Ok(!used.all::<IdRow>()?.is_empty())
 }
 
 /// Counts a wrong code, of a flow that may lead nowhere.

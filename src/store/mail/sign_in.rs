@@ -92,7 +92,7 @@ pub async fn open(
         emptying(query(DELETE_ROLES)).bind("now", request.now),
         emptying(query(EMPTY)).bind("now", request.now).bind("new_hash", no_password),
         guarded(opening::bind(query(OPEN_SESSION), session)),
-        note.bind("challenge_ends_at", challenge.expires_at),
+        note.bind("challenge_ends_at", challenge.kept_until()),
         of_challenge(SELECT_DUE),
     ];
     let overtaken = Event::of(EventType::SignInRefused, user_id).because(Reason::Overtaken);

@@ -156,10 +156,12 @@ macro_rules! reset_known {
     };
 }
 
-/// Holds if the change of the password was made.
+/// Holds if the change of the password was made. Second factors keep their counter: a thief with the mailbox would have
+/// further guesses with each reset.
 macro_rules! is_changed {
     () => {
-        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
+        "key NOT GLOB '*/second-factor*'
+         AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
     };
 }
 
@@ -168,7 +170,10 @@ const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
 /// Re-authentication keeps its counter: a thief with an administrator's token could unlock that account, and guess on.
 macro_rules! may_unlock {
     () => {
-        concat!("key NOT GLOB '*/reauthentication' AND key NOT GLOB '*/second-factor' AND ", actor_is_platform_admin!())
+        concat!(
+            "key NOT GLOB '*/reauthentication' AND key NOT GLOB '*/second-factor*' AND ",
+            actor_is_platform_admin!()
+        )
     };
 }
 const UNLOCK_UNKNOWN: &str = reset_unknown!(may_unlock!());

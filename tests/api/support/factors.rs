@@ -68,6 +68,11 @@ impl Owner<'_> {
     }
 }
 
+/// Has the request words that stand for second factors?
+pub fn has_words(request: &str) -> bool {
+    WORDS.iter().any(|(word, _)| request.contains(word))
+}
+
 /// The request with evidence of mia in the place of words. A factor that she lacks is added to the database.
 pub fn with_factors(db: &Sqlite, request: &str) -> String {
     with_factors_of(db, MIA, request)

@@ -63,7 +63,7 @@ impl Letter {
         self.0["subject"].as_str().unwrap()
     }
 
-    fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         self.0["text"].as_str().unwrap()
     }
 
