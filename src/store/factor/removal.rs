@@ -3,8 +3,6 @@
 //!
 //! Other sessions end first, under the condition of the removal, so that a second execution of the batch finds nothing to do.
 
-use serde::Deserialize;
-
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{PasskeyId, SessionId, UserId};
 use crate::ports::{DbError, Statement, query};
@@ -15,7 +13,7 @@ use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::outcome::ActOutcome;
 use crate::store::session::liveness::session_is_live;
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{IdRow, Store};
 
 /// A session that has ended concurrently removes nothing: a new factor may have ended it.
 const END_OTHERS_WITH_TOTP: &str = end_others_if!(concat!(
@@ -98,11 +96,9 @@ const RECORD_RESET: &str = insert_event! {
     from: concat!("WHERE ", has_any_factor!(), " AND ", may_reset!()),
 };
 
-const SELECT_USER: &str = concat!(
-    "SELECT id, ",
-    has_other_way!(),
-    " AS has_other_way FROM users WHERE id = :user_id AND erasure_cursor IS NULL"
-);
+const SELECT_USER: &str = "SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NULL";
+
+const SELECT_OTHER_WAY: &str = concat!("SELECT :user_id AS id WHERE ", has_other_way!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
@@ -118,6 +114,7 @@ pub const STATEMENTS: &[&str] = &[
     RESET_PASSKEYS,
     RECORD_RESET,
     SELECT_USER,
+    SELECT_OTHER_WAY,
 ];
 
 /// The outcome of a removal.
@@ -214,12 +211,6 @@ pub async fn remove_passkey(
     })
 }
 
-#[derive(Deserialize)]
-struct ResetUserRow {
-    #[serde(deserialize_with = "boolean")]
-    has_other_way: bool,
-}
-
 /// Removes every second factor of a user for an administrator, and ends all sessions.
 ///
 /// # Errors
@@ -238,7 +229,8 @@ pub async fn reset(
     let of_actor = |statement| of_user(statement).bind("actor_id", actor);
     let mut statements = vec![
         select_actor(actor),
-        of_user(query(SELECT_USER)),
+        query(SELECT_USER).bind("user_id", user_id),
+        of_user(query(SELECT_OTHER_WAY)),
         of_actor(audit::insert(RECORD_RESET, request, EventType::FactorsReset)),
         of_actor(query(RESET_SESSIONS)),
         of_actor(query(RESET_TOTP)),
@@ -248,14 +240,12 @@ pub async fn reset(
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorsReset, request));
     let results = store.batch_of(statements).await?;
-    let [actors, users, _, _, totp, _, passkeys, recorded, ..] = results.as_slice() else {
+    let [actors, users, other_ways, _, _, totp, _, passkeys, recorded, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;
     let is_removed = is_done(totp, recorded)? || !passkeys.all::<IdRow>()?.is_empty();
-    let user: Option<ResetUserRow> = users.first()?;
-    let has_other_way = user.is_some_and(|user| user.has_other_way);
-    let done = match (is_removed, has_other_way) {
+    let done = match (is_removed, !other_ways.all::<IdRow>()?.is_empty()) {
         (true, _) => RemovalOutcome::Removed(mail),
         (false, true) => RemovalOutcome::Missing,
         (false, false) => RemovalOutcome::LastWayIn,

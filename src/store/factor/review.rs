@@ -31,14 +31,15 @@ const SUSPEND_PASSKEYS: &str = concat!(
 );
 
 const SELECT_REVIEW: &str = concat!(
-    "SELECT t.created_at AS totp_created_at, t.suspended_at IS NOT NULL AS is_totp_suspended, (
-         SELECT json_group_array(json_object(
-             'id', p.id, 'name', p.name, 'created_at', p.created_at, 'is_suspended', p.suspended_at IS NOT NULL
-         )) FROM passkeys AS p WHERE p.user_id = u.id
-     ) AS passkeys
-     FROM users AS u LEFT JOIN totp_secrets AS t ON t.user_id = u.id AND t.is_confirmed = 1
-     WHERE u.id = :user_id AND ",
+    "SELECT created_at, suspended_at IS NOT NULL AS is_suspended FROM totp_secrets
+     WHERE user_id = :user_id AND is_confirmed = 1 AND ",
     is_set!()
+);
+
+const SELECT_REVIEWED_PASSKEYS: &str = concat!(
+    "SELECT id, name, created_at, suspended_at IS NOT NULL AS is_suspended FROM passkeys WHERE user_id = :user_id AND ",
+    is_set!(),
+    " ORDER BY id"
 );
 
 /// A reset ends the sessions of a thief, so one that ended concurrently confirms nothing.
@@ -71,6 +72,7 @@ pub const STATEMENTS: &[&str] = &[
     SUSPEND_TOTP,
     SUSPEND_PASSKEYS,
     SELECT_REVIEW,
+    SELECT_REVIEWED_PASSKEYS,
     CONFIRM_PASSKEYS,
     CONFIRM_TOTP,
     RECORD_CONFIRMATION,
@@ -85,10 +87,11 @@ pub struct FactorReview {
 }
 
 /// An authenticator app in the review.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct ReviewedTotp {
     pub created_at: Timestamp,
+    #[serde(deserialize_with = "boolean")]
     pub is_suspended: bool,
 }
 
@@ -103,29 +106,22 @@ pub struct ReviewedPasskey {
     pub is_suspended: bool,
 }
 
-#[derive(Deserialize)]
-struct ReviewRow {
-    totp_created_at: Option<Timestamp>,
-    #[serde(deserialize_with = "boolean")]
-    is_totp_suspended: bool,
-    passkeys: String,
-}
-
-/// The statements that suspend young factors, if the password was set to this hash. The last one selects the review.
-pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 4] {
+/// The statements that suspend young factors, if the password was set to this hash. The last two select the review.
+pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 5] {
     let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let young = |sql| of_change(sql).bind("now", now).bind("young", YOUNG_MS);
-    [of_change(DELETE_PENDING), young(SUSPEND_TOTP), young(SUSPEND_PASSKEYS), of_change(SELECT_REVIEW)]
+    [
+        of_change(DELETE_PENDING),
+        young(SUSPEND_TOTP),
+        young(SUSPEND_PASSKEYS),
+        of_change(SELECT_REVIEW),
+        of_change(SELECT_REVIEWED_PASSKEYS),
+    ]
 }
 
-/// Reads the row of the review.
-pub(in crate::store) fn read(rows: &Rows) -> Result<FactorReview, DbError> {
-    let Some(row) = rows.first::<ReviewRow>()? else { return Ok(FactorReview::default()) };
-    let is_suspended = row.is_totp_suspended;
-    Ok(FactorReview {
-        totp: row.totp_created_at.map(|created_at| ReviewedTotp { created_at, is_suspended }),
-        passkeys: serde_json::from_str(&row.passkeys).map_err(|error| DbError::Unreadable(error.to_string()))?,
-    })
+/// Reads the rows of the review.
+pub(in crate::store) fn read(totp: &Rows, passkeys: &Rows) -> Result<FactorReview, DbError> {
+    Ok(FactorReview { totp: totp.first()?, passkeys: passkeys.all()? })
 }
 
 /// Confirms the factors that a reset suspended. Returns whether any was; `None`, and changes nothing, if the session ended

@@ -100,7 +100,7 @@ pub async fn reset(
     let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
     let [delete_keys, delete_proofs] = shut_out(user_id, new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
-    let [delete_pending, suspend_totp, suspend_passkeys, select_review] =
+    let [delete_pending, suspend_totp, suspend_passkeys, select_totp, select_passkeys] =
         review::suspend(user_id, new_hash, request.now);
     let mut statements = vec![
         recorded(request, EventType::PasswordReset),
@@ -111,7 +111,8 @@ pub async fn reset(
         delete_pending,
         suspend_totp,
         suspend_passkeys,
-        select_review,
+        select_totp,
+        select_passkeys,
         delete_keys,
         end_others(user_id, None, new_hash),
         delete_proofs,
@@ -122,10 +123,10 @@ pub async fn reset(
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [earlier, _, _, _, set, _, _, _, factors, ..] = results.as_slice() else {
+    let [earlier, _, _, _, set, _, _, _, totp, passkeys, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let notice = notices::queued(notice, &results)?;
-    let review = review::read(factors)?;
+    let review = review::read(totp, passkeys)?;
     Ok(is_done(set, earlier)?.then_some(PasswordReset { notice, review }))
 }

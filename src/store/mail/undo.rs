@@ -74,7 +74,7 @@ pub async fn take_back(
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let [delete_keys, delete_proofs] = reset::shut_out(user_id, new_hash);
     // A passkey of a thief would sign in without the password.
-    let [delete_pending, suspend_totp, suspend_passkeys, _] = review::suspend(user_id, new_hash, request.now);
+    let [delete_pending, suspend_totp, suspend_passkeys, ..] = review::suspend(user_id, new_hash, request.now);
     let statements = [
         verification::record(proof, user_id, event, request),
         bind_presented(of_change(TAKE_BACK).bind("now", request.now), proof),
