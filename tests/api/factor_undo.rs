@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
 use crate::support::change::{NEXT, address_of, change, changed, not_me, pending, undo, verify};
-use crate::support::mail::{MAIL, forgot, planted, reset, settle, with};
+use crate::support::mail::{MAIL, ask, forgot, planted, reset, settle, with};
 use crate::support::passkey::{PASSKEYS, register, sign_in};
 use crate::support::totp::{enrol, second_factor};
 use crate::support::{EMAIL, Service, Tokens};
@@ -101,6 +101,31 @@ async fn the_link_of_a_notice_suspends_young_factors() {
     let reply = reset(&service, json!({"token": letter.token()}), NEW_PASSWORD).await.expect(200);
     assert_eq!(reply.body["review"]["passkeys"][0]["suspended"], true);
     service.login(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+/// The mailbox alone would pass the suspended factors.
+#[tokio::test]
+async fn after_the_link_of_a_notice_a_mailed_code_signs_in_only_behind_a_new_password() {
+    let service = with(MAIL, &[PASSKEYS, &[("EMAIL_SIGN_IN", "on")]].concat());
+    let owner = service.register(EMAIL).await;
+    service.db.execute("UPDATE users SET email_verified_at = 1");
+    enrol(&service, &owner.access).await;
+    settle().await;
+    let notice = service.mailbox.take_one();
+    not_me(&service, &notice.token()).await.expect(200);
+    let sign_in_by_code = async || {
+        let flow = ask(&service, "/auth/email/code", EMAIL).await;
+        let body = json!({"flow": flow, "code": service.mailbox.take_one().code()});
+        service.post("/auth/email/sign-in", &body).await
+    };
+    sign_in_by_code().await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM sessions"), 0);
+    service.advance(60);
+    let (letter, _) = forgot(&service).await;
+    reset(&service, json!({"token": letter.token()}), NEW_PASSWORD).await.expect(200);
+    service.mailbox.take();
+    service.advance(60);
+    sign_in_by_code().await.expect(200);
 }
 
 #[tokio::test]

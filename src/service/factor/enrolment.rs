@@ -132,7 +132,10 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
 pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
     let owner = owner(ctx, caller)?;
     demand(ctx, caller, Act::ChangeFactors, proof).await?;
-    let was_suspended = confirm_suspended(ctx.store, owner, ctx.request).await?.ok_or(Code::TokenRevoked)?;
+    let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
+    let confirmed = confirm_suspended(ctx.store, owner, notice, ctx.request).await?;
+    let (was_suspended, mail) = confirmed.ok_or(Code::TokenRevoked)?;
+    outbox::send_behind_response(ctx, mail);
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), was_suspended, "Second factors confirmed");
     Ok(())
 }

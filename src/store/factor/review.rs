@@ -9,6 +9,8 @@ use crate::domain::time::{DAY, Timestamp};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{self, RequestInfo, insert_event, recorded};
 use crate::store::factor::changes::{FactorOwner, owner_is_present, select_present_owner};
+use crate::store::mail::notices::{Notice, event_notice, queued};
+use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::new_hash::is_set;
 use crate::store::{IdRow, Store, boolean};
 
@@ -124,7 +126,7 @@ pub(in crate::store) fn read(totp: &Rows, passkeys: &Rows) -> Result<FactorRevie
     Ok(FactorReview { totp: totp.first()?, passkeys: passkeys.all()? })
 }
 
-/// Confirms the factors that a reset suspended. Returns whether any was; `None`, and changes nothing, if the session ended
+/// Confirms the factors that a reset suspended. Returns whether any was, and the notice; `None`, and changes nothing, if the session ended
 /// concurrently.
 ///
 /// # Errors
@@ -132,21 +134,27 @@ pub(in crate::store) fn read(totp: &Rows, passkeys: &Rows) -> Result<FactorRevie
 pub async fn confirm_suspended(
     store: &Store,
     owner: FactorOwner,
+    notice: Option<Notice>,
     request: RequestInfo<'_>,
-) -> Result<Option<bool>, DbError> {
+) -> Result<Option<(bool, Option<QueuedMail>)>, DbError> {
     let of_owner = |sql| owner.bind(query(sql), request.now);
     let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed)
         .bind("user_id", owner.user_id)
         .bind("session_id", owner.session_id)
         .bind("needs_proof", owner.needs_proof);
-    let statements = [
+    let mut statements = vec![
         record,
         of_owner(CONFIRM_PASSKEYS),
         of_owner(CONFIRM_TOTP),
         recorded(request, EventType::FactorsConfirmed),
         select_present_owner(owner, request.now),
     ];
-    let [_, _, _, recorded, present] = store.batch(statements).await?;
+    statements.extend(event_notice(notice, owner.user_id, EventType::FactorsConfirmed, request));
+    let results = store.batch_of(statements).await?;
+    let [_, _, _, recorded, present, ..] = results.as_slice() else {
+        return Err(DbError::Corrupt("lost results".to_owned()));
+    };
+    let mail = queued(notice, &results)?;
     let was_suspended = !recorded.all::<IdRow>()?.is_empty();
-    Ok((!present.all::<IdRow>()?.is_empty()).then_some(was_suspended))
+    Ok((!present.all::<IdRow>()?.is_empty()).then_some((was_suspended, mail)))
 }

@@ -31,7 +31,25 @@ const EMPTY: &str = concat!(
     is_emptied!()
 );
 
-const OPEN_SESSION: &str = insert_session!(concat!("id = :user_id AND NOT ", has_factor!(), " AND ", proof_holds!()));
+/// A link of a notice has taken the account back from a thief, and suspended its young factors. A new password comes first:
+/// otherwise the mailbox alone would pass the factors.
+macro_rules! waits_for_reset {
+    () => {
+        "has_password = 0 AND (
+             EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)
+             OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
+         )"
+    };
+}
+
+const OPEN_SESSION: &str = insert_session!(concat!(
+    "id = :user_id AND NOT ",
+    has_factor!(),
+    " AND NOT (",
+    waits_for_reset!(),
+    ") AND ",
+    proof_holds!()
+));
 
 /// A second factor is due after a right code. The row says so when the proof is used up.
 const NOTE_DUE: &str = concat!(
