@@ -176,8 +176,15 @@ async fn recovery_codes_are_suspended_with_the_factor_that_gave_them() {
     let token = details["mfa_token"].as_str().unwrap();
     let refused = second_factor(&service, token, "recovery_code", codes[0].as_str()).await;
     refused.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    // Confirmed, they are valid again.
+    let suspended_at: i64 = service.db.one("SELECT suspended_at FROM totp_secrets");
     service.db.execute("UPDATE totp_secrets SET suspended_at = NULL");
-    second_factor(&service, token, "recovery_code", codes[0].as_str()).await.expect(200);
+    let owner = second_factor(&service, token, "recovery_code", codes[0].as_str()).await.expect(200).tokens();
+    // They go with the factor.
+    service.db.execute(&format!("UPDATE totp_secrets SET suspended_at = {suspended_at}"));
+    service.call("DELETE", "/users/me/mfa/totp", &owner.access, None).await.expect(204);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM recovery_codes"), 0);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM passkeys"), 1);
 }
 
 /// Enrols an app beside a passkey, which the session does not present here.

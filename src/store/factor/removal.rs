@@ -9,11 +9,29 @@ use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::{actor_is_platform_admin, select_actor};
 use crate::store::factor::changes::{FactorOwner, delete_useless_codes, end_others_if, select_present_owner};
+use crate::store::factor::due::codes_hold;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::outcome::ActOutcome;
 use crate::store::session::liveness::session_is_live;
 use crate::store::{IdRow, Store};
+
+/// The recovery codes that a thief may have seen go with the thief's factor. It precedes the removal, under this condition.
+macro_rules! delete_seen_codes {
+    ($condition:expr) => {
+        concat!(
+            "DELETE FROM recovery_codes AS r WHERE r.user_id = :user_id AND NOT (",
+            codes_hold!(),
+            ") AND ",
+            $condition
+        )
+    };
+}
+
+const DELETE_CODES_WITH_TOTP: &str = delete_seen_codes!(concat!(
+    "EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1 AND suspended_at IS NOT NULL) AND ",
+    session_is_live!()
+));
 
 /// A session that has ended concurrently removes nothing: a new factor may have ended it.
 const END_OTHERS_WITH_TOTP: &str = end_others_if!(concat!(
@@ -56,6 +74,11 @@ macro_rules! is_removable {
         )
     };
 }
+
+const DELETE_CODES_WITH_PASSKEY: &str = delete_seen_codes!(concat!(
+    "EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey_id AND suspended_at IS NOT NULL) AND ",
+    is_removable!()
+));
 
 const END_OTHERS_WITH_PASSKEY: &str = end_others_if!(is_removable!());
 
@@ -102,6 +125,8 @@ const SELECT_OTHER_WAY: &str = concat!("SELECT :user_id AS id WHERE ", has_other
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
+    DELETE_CODES_WITH_TOTP,
+    DELETE_CODES_WITH_PASSKEY,
     END_OTHERS_WITH_TOTP,
     DELETE_TOTP,
     DELETE_PENDING,
@@ -143,6 +168,7 @@ pub async fn remove_totp(
     let of_session = |sql| query(sql).bind("user_id", user_id).bind("session_id", kept).bind("now", request.now);
     let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Totp).within(kept);
     let mut statements = vec![
+        of_session(DELETE_CODES_WITH_TOTP),
         of_session(END_OTHERS_WITH_TOTP).bind("kept_id", kept),
         of_session(DELETE_TOTP),
         record_if_changed(request, event),
@@ -153,7 +179,7 @@ pub async fn remove_totp(
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
-    let [_, deleted, _, recorded, _, _, owner, ..] = results.as_slice() else {
+    let [_, _, deleted, _, recorded, _, _, owner, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;
@@ -188,6 +214,7 @@ pub async fn remove_passkey(
     };
     let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Passkey).within(kept).about(id.get());
     let mut statements = vec![
+        guarded(DELETE_CODES_WITH_PASSKEY),
         guarded(END_OTHERS_WITH_PASSKEY).bind("kept_id", kept),
         guarded(DELETE_PASSKEY),
         record_if_changed(request, event),
@@ -198,7 +225,7 @@ pub async fn remove_passkey(
     ];
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
-    let [_, deleted, _, recorded, left, _, owner, ..] = results.as_slice() else {
+    let [_, _, deleted, _, recorded, left, _, owner, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;
