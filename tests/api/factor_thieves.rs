@@ -52,7 +52,7 @@ async fn a_role_that_needs_a_second_factor_changes_no_address_without_one() {
     let refused = ask_for_change(&service, &tokens.access, NEXT).await.expect_error(403, "FORBIDDEN");
     assert_eq!(refused.body["error"]["details"], json!({"required": "mfa"}));
     assert!(service.mailbox.take().is_empty());
-    // An unproven address may be that of another person, who would get the code.
+    // An unproven address may be that of another person. The code would go there.
     let verifying = with(VERIFYING, &[]);
     let tokens = verifying.register(EMAIL).await;
     let refused = verifying.call("POST", "/users/me/mfa/email-code", &tokens.access, None).await;
@@ -143,7 +143,7 @@ async fn an_answer_to_a_token_that_is_void_sends_no_notice() {
     assert_eq!(service.mailbox.take().len(), 0, "the sixth is the last one of its token");
 }
 
-/// Somebody else may have the session of the offer, and the secret.
+/// A thief may have had the session of the offer, and has the secret.
 #[tokio::test]
 async fn an_offer_of_an_app_is_valid_for_ten_minutes() {
     let service = Service::new();

@@ -149,7 +149,7 @@ pub fn second_factor_key(user_id: UserId) -> String {
     format!("{}second-factor", Scope::User(user_id).prefix())
 }
 
-/// The key of the counter of wrong recovery codes and passkeys. Nobody guesses those, so they hold up no codes of apps.
+/// The key of the counter of wrong recovery codes and passkeys. No guess finds those, so they hold up no codes of apps.
 #[must_use]
 pub fn unguessable_factor_key(user_id: UserId) -> String {
     format!("{}second-factor/unguessable", Scope::User(user_id).prefix())

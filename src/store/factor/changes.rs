@@ -24,7 +24,7 @@ macro_rules! owner_is_present {
 }
 pub(super) use owner_is_present;
 
-/// The owner of a factor, for [`owner_is_present`].
+/// The owner of a factor, for `owner_is_present!`.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct FactorOwner {

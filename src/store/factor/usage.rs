@@ -1,6 +1,6 @@
 //! The statements that use a second factor up, in the batch that opens something with it.
 //!
-//! [`mark`] comes first, and has every guard. Its row in `used_challenges` is the condition of all statements behind it, so
+//! `mark` comes first, and has every guard. Its row in `used_challenges` is the condition of all statements behind it, so
 //! a batch that is executed twice does the same once.
 
 use crate::domain::factor::challenge::Challenge;

@@ -13,8 +13,8 @@ use crate::store::mail::proofs::{self, NewProof, PresentedProof, bind_presented,
 use crate::store::mail::verification;
 use crate::store::session::liveness::session_is_live;
 
-/// The caller gave a second factor, and the account has one that no thief has added lately. Who lost the mailbox, and has the
-/// factor, moves the account away from it for good.
+/// The caller gave a second factor, and the account has one that no thief has added lately. The owner of a stolen
+/// mailbox moves the account away from it for good.
 macro_rules! has_grown_factor {
     () => {
         ":has_mfa AND (EXISTS (

@@ -59,8 +59,8 @@ pub struct PresentedProof {
 
 /// The proof, and the user whom it concerns, if it is valid. A stranger with a flow can use up its codes, and not its link.
 /// A changed password voids no reset: a thief with the password could void every one. A reset deletes the others. Nothing that
-/// the present address or password can do voids an undo, which takes both from a thief. What a session asked for is void when
-/// the session ends: a thief may have asked.
+/// the present address or password can do voids an undo, which takes both from a thief. The requests of a
+/// session are void when it ends: a thief may have asked.
 macro_rules! valid_proof {
     () => {
         concat!(

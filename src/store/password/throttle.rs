@@ -139,45 +139,40 @@ const RESET_AFTER_SIGN_IN: &str = concat!(
     " END AND failures > 0 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id)"
 );
 
-/// The two ways to reset all counters of an account under a condition. Known networks stay known. The keys of a user are
-/// a range of text: D1 binds every number as a REAL, and `'user/' || 7.0` is another text than `'user/' || 7`.
+/// Reset all counters of an account under a condition. Known networks stay known, and wrong second factors counted: a thief
+/// with the mailbox would have further guesses. Keys are a range of text: D1 binds numbers as REAL, and makes `'user/7.0'`.
 macro_rules! reset_unknown {
     ($condition:expr) => {
-        concat!("DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND tag IS NULL AND ", $condition)
+        concat!(
+            "DELETE FROM throttles WHERE key > :first_key AND key < :last_key AND tag IS NULL
+             AND key NOT GLOB '*/second-factor*' AND ",
+            $condition
+        )
     };
 }
 macro_rules! reset_known {
     ($condition:expr) => {
         concat!(
             "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
-             WHERE key > :first_key AND key < :last_key AND failures > 0 AND ",
+             WHERE key > :first_key AND key < :last_key AND tag IS NOT NULL AND failures > 0 AND ",
             $condition
         )
     };
 }
 
-/// Holds if the change of the password was made. Second factors keep their counter: a thief with the mailbox would have
-/// further guesses with each reset.
+/// Holds if the change of the password was made.
 macro_rules! is_changed {
     () => {
-        "key NOT GLOB '*/second-factor*'
-         AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
+        "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND password_hash = :password_hash)"
     };
 }
 
 const RESET_UNKNOWN_AFTER_CHANGE: &str = reset_unknown!(is_changed!());
 const RESET_KNOWN_AFTER_CHANGE: &str = reset_known!(is_changed!());
 /// Re-authentication keeps its counter: a thief with an administrator's token could unlock that account, and guess on.
-macro_rules! may_unlock {
-    () => {
-        concat!(
-            "key NOT GLOB '*/reauthentication' AND key NOT GLOB '*/second-factor*' AND ",
-            actor_is_platform_admin!()
-        )
-    };
-}
-const UNLOCK_UNKNOWN: &str = reset_unknown!(may_unlock!());
-const UNLOCK_KNOWN: &str = reset_known!(may_unlock!());
+const UNLOCK_UNKNOWN: &str =
+    reset_unknown!(concat!("key NOT GLOB '*/reauthentication' AND ", actor_is_platform_admin!()));
+const UNLOCK_KNOWN: &str = reset_known!(actor_is_platform_admin!());
 
 const ERASE: &str = "
     DELETE FROM throttles WHERE key IN (

@@ -211,7 +211,7 @@ export const OPERATIONS = [
     // The notice is deleted behind the response.
     trips: 3,
     // A throttle of the user is read by the check of the password and by the guard of the change, and then deleted.
-    reads: ({ sessions, throttles }) => 35 + 2 * sessions + 4 * throttles,
+    reads: ({ sessions, throttles }) => 39 + 2 * sessions + 4 * throttles,
     // The notice has a link: the row of its proof, and two indexes.
     writes: ({ sessions, throttles }) => 10 + sessions + throttles,
     // Only a proven address gets a notice.
@@ -230,8 +230,9 @@ export const OPERATIONS = [
   {
     id: "exportData",
     status: 200,
-    trips: 1,
-    reads: ({ sessions, events }) => 21 + sessions + Math.min(events, PAGE),
+    // The second factors are read first: the account may need a step-up.
+    trips: 2,
+    reads: ({ sessions, events }) => 30 + sessions + Math.min(events, PAGE),
     writes: () => 3,
     perform: (service, person) => authorized(service, person, "GET", "/users/me/export"),
   },
@@ -240,7 +241,7 @@ export const OPERATIONS = [
     status: 204,
     trips: 2,
     // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
-    reads: ({ sessions, events, throttles }) => 60 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
+    reads: ({ sessions, events, throttles }) => 72 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 13 + sessions + Math.min(events, STEP) + throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
