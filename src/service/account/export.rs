@@ -1,15 +1,17 @@
 //! The export of a user's data, for the user. Database round trips: 1, after the caller's.
 
+use crate::domain::problem::Code;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{OwnAccount, demand_fresh};
 use crate::service::{Context, Error};
 use crate::store::account::export::{self, ExportCursor, ExportPage};
+use crate::store::factor::changes;
 
 /// Exports one page: the first, or the one at `cursor`. It contains no secrets: no password hash, and no tokens beside
 /// their sessions. Needs a recent sign-in, because an export is all that a thief can read.
 ///
 /// # Errors
-/// `AUTH_STEP_UP_REQUIRED`; [`Error`] otherwise.
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`] otherwise.
 pub async fn export(
     ctx: &Context<'_>,
     caller: &Caller,
@@ -19,7 +21,10 @@ pub async fn export(
 ) -> Result<ExportPage, Error> {
     demand_fresh(ctx, caller, own)?;
     let read = export::page(subject.user_id, subject.session_id, cursor, ctx.request);
-    let page = ctx.store.run(read).await?;
+    // Of a session that has ended concurrently, every section is empty.
+    let is_live = changes::factors(subject.user_id, subject.session_id, ctx.now());
+    let (page, live) = ctx.store.run(read.and(is_live)).await?;
+    live.ok_or(Code::TokenRevoked)?;
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");
     Ok(page)
 }
