@@ -22,9 +22,9 @@ import {
 } from "./support/client.mjs";
 import { cleanUp } from "./support/clean-up.mjs";
 import { dump, eventsOf, inShort, rows, userRow } from "./support/database.mjs";
-import { assertEnvelope, assertFaults, assertSuccess, assertWrongPassword } from "./support/envelope.mjs";
+import { assertEnvelope, assertSuccess, assertWrongPassword } from "./support/envelope.mjs";
 import { HELD, holder } from "./support/held.mjs";
-import { decode } from "./support/tokens.mjs";
+import { decode, sign } from "./support/tokens.mjs";
 import { startWatched } from "./support/watched.mjs";
 
 let service;
@@ -123,12 +123,14 @@ test("another user keeps everything", async () => {
   assert.equal((await me(service, neighbour.access)).body.full_name, "Ada Lovelace");
 });
 
-test("a caller with a token but without the password erases nothing", async () => {
+test("a caller with a token of an old sign-in but without the password erases nothing", async () => {
   const person = await signUp(service);
+  const { header, claims } = decode(person.access);
+  const stale = sign(header, { ...claims, auth_time: claims.auth_time - 660 });
   assertWrongPassword(await deleteAccount(service, person.access, "a wrong passphrase"));
-  assertFaults(await asUser(service, person.access, "DELETE", "/users/me", {}), "password: missing");
-  const bare = await asUser(service, person.access, "DELETE", "/users/me");
-  assertEnvelope(bare, 415, "UNSUPPORTED_MEDIA_TYPE");
+  assertWrongPassword(await deleteAccount(service, stale, "a wrong passphrase"));
+  assertEnvelope(await asUser(service, stale, "DELETE", "/users/me", {}), 401, "AUTH_STEP_UP_REQUIRED");
+  assertEnvelope(await asUser(service, stale, "DELETE", "/users/me"), 401, "AUTH_STEP_UP_REQUIRED");
   assertEnvelope(await deleteAccount(service, person.refresh, person.user.password), 401, "AUTH_TOKEN_INVALID");
   assertSuccess(await me(service, person.access), 200);
   assertSuccess(await login(service, person.user), 200);
