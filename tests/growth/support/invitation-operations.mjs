@@ -48,12 +48,12 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
     operation("grantRole", "rector", ask("POST", ROLES, invitation), {
       kind: "an invitation",
       status: 202,
-      reads: 2 * MOST_PENDING + 14,
+      reads: 2 * MOST_PENDING + 17,
     }),
     operation("grantRole", "rector", ask("POST", ROLES, forStranger), {
       kind: "the same invitation again",
       status: 202,
-      reads: MOST_PENDING + 25,
+      reads: MOST_PENDING + 28,
       prepare: [["rector", invites(ROLES, forStranger)]],
     }),
     operation("withdrawInvitation", "rector", withdraw, {

@@ -148,13 +148,13 @@ const OF_ROLES = [
   operation("listRoles", "rector", page(ROLES, "&cursor=950000"), { kind: "late", reads: 22 + 2 * PAGE }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     status: 204,
-    reads: 21,
+    reads: 24,
     prepare: [["boss", makes(ROLES, role("TA"))]],
   }),
   operation("removeRole", "rector", ask("DELETE", `${ROLES}/{made}`), {
     kind: "an administrator's",
     status: 204,
-    reads: 23,
+    reads: 26,
     prepare: [["boss", makes(ROLES, role("UNIVERSITY_ADMIN"))]],
   }),
 ];
@@ -250,17 +250,18 @@ const OF_USERS = [
     kind: "with the most roles",
     reads: 4 + 2 * MOST_ROLES,
   }),
-  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 19 }),
+  operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { full_name: "Another" }), { reads: 22 }),
   operation("adminUpdateUser", "boss", ask("PATCH", "/admin/users/100", { is_active: false }), {
     kind: "disabling",
-    reads: 21,
+    reads: 24,
   }),
   operation("adminListSessions", "boss", get("/admin/users/1/sessions"), { reads: 4 }),
-  operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 2 }),
+  operation("adminEndSessions", "boss", ask("POST", "/admin/users/101/logout"), { reads: 13 }),
   operation("adminUnlockUser", "boss", ask("POST", "/admin/users/101/unlock"), { reads: 14 }),
-  operation("adminResetPassword", "boss", ask("POST", "/admin/users/101/password-reset"), { status: 201, reads: 20 }),
+  operation("adminResetFactors", "boss", ask("DELETE", "/admin/users/101/mfa"), { kind: "of none", status: 404, reads: 34 }),
+  operation("adminResetPassword", "boss", ask("POST", "/admin/users/101/password-reset"), { status: 201, reads: 24 }),
   // The user's rows are looked for in every table, throttles included, and each of them deleted.
-  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 90 }),
+  operation("adminDeleteUser", "boss", ask("DELETE", "/admin/users/102"), { status: 204, reads: 112 }),
 ];
 
 const OF_MANAGED_USER = `&user_id=${MANAGED_USER}`;
