@@ -266,5 +266,5 @@ test("an export requires an access token, and its event has user and address", a
     [event.type, event.ip, event.user_agent, event.request_id],
     ["exported", client["CF-Connecting-IP"], "Exporter/1.0", "an-export"],
   );
-  assert.equal((await accessLines(service, [response]))[0].d1_calls, 1);
+  assert.equal((await accessLines(service, [response]))[0].d1_calls, 2);
 });
