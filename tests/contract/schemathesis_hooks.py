@@ -1,4 +1,5 @@
 # Knowledge about the service beyond its description, for Schemathesis.
+import base64
 import os
 import re
 import unicodedata
@@ -94,6 +95,37 @@ def put_future(body):
     """The end of a key is in the future, which no schema can say."""
     if re.match("[01]|20[01]|202[0-6]", str(body.get("expires_at") or "")):
         body["expires_at"] = "2100" + body["expires_at"][4:]
+
+
+def canonical(text):
+    """A pattern cannot say that the last character of base64url has no bits to spare."""
+    if not isinstance(text, str) or not re.fullmatch("[A-Za-z0-9_-]+", text):
+        return text
+    whole = (text[:-1] or "AA") if len(text) % 4 == 1 else text
+    decoded = base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
+    return base64.urlsafe_b64encode(decoded).decode().rstrip("=")
+
+
+def put_canonical_credential(body):
+    """The members of a credential are bytes in base64url."""
+    for member in ("passkey", "credential"):
+        credential = body.get(member)
+        if isinstance(credential, dict):
+            for values in (credential, credential.get("response")):
+                if isinstance(values, dict):
+                    values.update({name: canonical(value) for name, value in values.items() if name != "type"})
+
+
+def put_whole_proof(case):
+    """Members that belong together, and one that most accounts need, which the description says in words."""
+    body = case.body
+    if case.path in ("/users/me/mfa/totp", "/users/me/passkeys/options"):
+        proof = [body.get("flow"), body.get("code")]
+        if None in proof and all(value is None or isinstance(value, str) for value in proof):
+            body.pop("flow", None)
+            body.pop("code", None)
+    if case.path == "/users/me/password" and body.get("current_password") is None and "new_password" in body:
+        body["current_password"] = "not the present one"
 
 
 def put_no_invitation(body):
@@ -194,6 +226,8 @@ def before_call(context, case, kwargs):
         put_plain_names(case.body)
         put_future(case.body)
         put_no_invitation(case.body)
+        put_canonical_credential(case.body)
+        put_whole_proof(case)
     if isinstance(case.body, dict) and case.path.startswith("/oauth/"):
         put_plain_form(case)
     if case.path == SIGNING_KEYS:
@@ -207,6 +241,9 @@ def before_call(context, case, kwargs):
         return
     session = world.current(url)
     case.headers["Authorization"] = session["headers"]["Authorization"]
+    if case.path == "/users/me/mfa/totp/confirm":
+        # No schema has the code of the moment. Without an app that waits for one, every code is 409.
+        requests.delete(f"{url}/users/me/mfa/totp", headers=session["headers"], timeout=10)
     if case.method != "GET" and case.path.startswith("/admin/users/{id}"):
         # No request may disable or delete the administrators that this run depends on.
         if str(case.path_parameters.get("id")) in (str(ADMIN_ID), str(session["user"])):
