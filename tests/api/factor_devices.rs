@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::mail::{MAIL, settle, with};
+use crate::support::factors::waiting_administrator;
+use crate::support::mail::settle;
 use crate::support::totp::{App, account, enrol, first_factor, second_factor};
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
@@ -78,14 +79,7 @@ async fn no_device_remembers_unless_the_setting_says_so() {
 
 #[tokio::test]
 async fn the_first_factor_of_a_role_that_needs_one_takes_a_mailed_code() {
-    let service = with(MAIL, &[("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN"]"#)]);
-    let root = service.register(EMAIL).await;
-    service.db.execute(
-        "UPDATE users SET email_verified_at = 1;
-         INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 1)",
-    );
-    settle().await;
-    service.mailbox.take();
+    let (service, root) = waiting_administrator().await;
     let enrolment =
         async |body: Option<Value>| service.call("POST", "/users/me/mfa/totp", &root.access, body.as_ref()).await;
     for path in ["/users/me/mfa/totp", "/users/me/passkeys/options"] {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
 use crate::support::change::{NEXT, address_of, ask_for_change, change, changed, pending, proven, verify};
+use crate::support::factors::waiting_administrator;
 use crate::support::mail::{MAIL, VERIFYING, forgot, reset, settle, with};
 use crate::support::passkey::{PASSKEYS, register};
 use crate::support::totp::{App, account, enrol, first_factor, second_factor, sign_in};
@@ -41,14 +42,7 @@ async fn a_pending_change_of_address_ends_with_the_session_that_a_new_factor_end
 /// The code for the first second factor would go to the thief.
 #[tokio::test]
 async fn a_role_that_needs_a_second_factor_changes_no_address_without_one() {
-    let service = with(MAIL, &[("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN"]"#)]);
-    let tokens = service.register(EMAIL).await;
-    service.db.execute(
-        "UPDATE users SET email_verified_at = 1;
-         INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 1)",
-    );
-    settle().await;
-    service.mailbox.take();
+    let (service, tokens) = waiting_administrator().await;
     let refused = ask_for_change(&service, &tokens.access, NEXT).await.expect_error(403, "FORBIDDEN");
     assert_eq!(refused.body["error"]["details"], json!({"required": "mfa"}));
     assert!(service.mailbox.take().is_empty());

@@ -46,11 +46,6 @@ pub struct StoredAge {
 }
 
 impl SignInAge {
-    /// Is the sign-in recent, with several factors?
-    pub(in crate::service) const fn is_with_factor(&self) -> bool {
-        matches!(self, Self::Recent)
-    }
-
     /// Has the caller's account a second factor?
     pub(in crate::service) const fn has_factor(&self) -> bool {
         match self {

@@ -33,14 +33,16 @@ pub async fn change_address(
         return Err(Error::Refused(Problem::validation(vec![fault])));
     }
     demand(ctx, caller, Act::ChangeAddress, evidence).await?;
-    // The code for the first second factor goes to the address: a thief of the password would have it mailed to his own.
-    if !caller.withheld.is_empty() && !evidence.age.has_factor() {
+    // The account has one, so the demand asked for it.
+    let has_mfa = evidence.age.has_factor();
+    // The code for the first second factor goes to the address: a thief of the password would have it mailed to another one.
+    if !caller.withheld.is_empty() && !has_mfa {
         return Err(Error::Refused(Problem::needs_mfa()));
     }
     let purpose = Purpose::ChangeAddress;
     let proof = draw(ctx, purpose, true)?;
     let asking = Asking { email, purpose, counts: &counts(ctx, settings, purpose, email) };
-    let session = (caller.credential.session_id(), evidence.age.is_with_factor());
+    let session = (caller.credential.session_id(), has_mfa);
     let mail = address::ask(ctx.store, proof, caller.user.id, session, asking, ctx.request).await?;
     let is_admitted = mail.is_some();
     tracing::info!(target: "app.mail", kind = purpose.as_str(), is_admitted, "Mail asked for");

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
+use crate::store::IdRow;
 use crate::store::account::user_data::OWNED;
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{Event, RequestInfo};
@@ -113,25 +114,27 @@ pub struct ExportPage {
     pub next: Option<ExportCursor>,
 }
 
-/// Guarded like the sections: the statement runs before access is decided, and a refused caller must leave no event.
-/// Counted like a refusal, because it is no change, and a user can repeat it without end.
+/// Guarded like the sections: a session that has ended concurrently must leave no event. Counted like a refusal, because it is no change, and a user can repeat it without end.
 const COUNT: &str = count_refusal!(user_id: ":user_id", if: concat!(
     "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1) AND ",
     session_is_live!()
 ));
 
-/// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[COUNT];
+/// Has a row if the session is live.
+const SELECT_LIVE: &str = concat!("SELECT :user_id AS id WHERE ", session_is_live!());
 
-/// Reads one page for the user of a live session. The first page, without `cursor`, records that the export was
-/// requested.
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[COUNT, SELECT_LIVE];
+
+/// Reads one page for the user of a live session; `None` if the session has ended. The first page, without `cursor`, records
+/// that the export was requested.
 #[must_use]
 pub fn page(
     user_id: UserId,
     session_id: SessionId,
     cursor: Option<ExportCursor>,
     request: RequestInfo<'_>,
-) -> Read<ExportPage> {
+) -> Read<Option<ExportPage>> {
     let guarded = |statement: Statement| statement.bind("user_id", user_id).bind("session_id", session_id);
     let is_first = cursor.is_none();
     let places = places(is_first, &cursor.unwrap_or_else(ExportCursor::start));
@@ -141,7 +144,10 @@ pub fn page(
         let event = Event::of(EventType::Exported, user_id).in_session(session_id);
         statements.extend(refusals::of_user_if_recorded(request, COUNT, event));
     }
-    Read::of_all(statements, move |results| decode(results, places))
+    // Of a session that has ended, every section is empty.
+    let live = Read::of(guarded(query(SELECT_LIVE)).bind("now", request.now), Rows::first::<IdRow>);
+    let page = Read::of_all(statements, move |results| decode(results, places));
+    live.and(page).map(|(live, page)| live.map(|_| page))
 }
 
 fn sections() -> impl Iterator<Item = Section> {

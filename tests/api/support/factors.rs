@@ -22,11 +22,11 @@ use serde_json::{Value, json};
 
 use super::authenticator::Authenticator;
 use super::crypto::NativeCrypto;
-use super::mail::{planted, planted_code};
+use super::mail::{MAIL, planted, planted_code, settle, with};
 use super::sqlite::Sqlite;
 use super::totp::App;
 use super::world::address;
-use super::{Reply, SECRET, Service, clock};
+use super::{EMAIL, Reply, SECRET, Service, Tokens, clock};
 
 /// The user with second factors.
 pub const MIA: &str = "mia";
@@ -66,6 +66,19 @@ impl Owner<'_> {
     fn id(self) -> i64 {
         self.db.one(&format!("SELECT id FROM users WHERE email = '{}'", self.email))
     }
+}
+
+/// An administrator of the platform with a proven address, and without the second factor that the role needs.
+pub async fn waiting_administrator() -> (Service, Tokens) {
+    let service = with(MAIL, &[("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN"]"#)]);
+    let tokens = service.register(EMAIL).await;
+    service.db.execute(
+        "UPDATE users SET email_verified_at = 1;
+         INSERT INTO user_university_roles (user_id, role, created_at) VALUES (1, 'PLATFORM_ADMIN', 1)",
+    );
+    settle().await;
+    service.mailbox.take();
+    (service, tokens)
 }
 
 /// Has the request words that stand for second factors?
