@@ -121,6 +121,10 @@ pub struct Problem {
 }
 
 impl Problem {
+    const fn of(code: Code, message: Option<&'static str>, required: Option<&'static str>) -> Self {
+        Self { code, message, faults: Vec::new(), retry_after_seconds: None, required }
+    }
+
     /// 422 with all the faults at once.
     #[must_use]
     pub const fn validation(faults: Vec<Fault>) -> Self {
@@ -130,49 +134,25 @@ impl Problem {
     /// 409 with a specific message.
     #[must_use]
     pub const fn conflict(message: &'static str) -> Self {
-        Self {
-            code: Code::Conflict,
-            message: Some(message),
-            faults: Vec::new(),
-            retry_after_seconds: None,
-            required: None,
-        }
+        Self::of(Code::Conflict, Some(message), None)
     }
 
     /// 403 with a specific message.
     #[must_use]
     pub const fn forbidden(message: &'static str) -> Self {
-        Self {
-            code: Code::Forbidden,
-            message: Some(message),
-            faults: Vec::new(),
-            retry_after_seconds: None,
-            required: None,
-        }
+        Self::of(Code::Forbidden, Some(message), None)
     }
 
     /// 403 for a role whose rights need a session with more than one factor.
     #[must_use]
     pub const fn needs_mfa() -> Self {
-        Self {
-            code: Code::Forbidden,
-            message: Some("A sign-in with a second factor is required"),
-            faults: Vec::new(),
-            retry_after_seconds: None,
-            required: Some("mfa"),
-        }
+        Self::of(Code::Forbidden, Some("A sign-in with a second factor is required"), Some("mfa"))
     }
 
     /// 403 for the first second factor of an account whose roles need one: a mailed code is missing.
     #[must_use]
     pub const fn needs_mailed_code() -> Self {
-        Self {
-            code: Code::Forbidden,
-            message: Some("A code mailed to the address of the account is required"),
-            faults: Vec::new(),
-            retry_after_seconds: None,
-            required: Some("email_code"),
-        }
+        Self::of(Code::Forbidden, Some("A code mailed to the address of the account is required"), Some("email_code"))
     }
 
     /// 503 with `Retry-After` in seconds.
@@ -208,7 +188,7 @@ pub fn whole_seconds(millis: i64) -> u32 {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, message: None, faults: Vec::new(), retry_after_seconds: None, required: None }
+        Self::of(code, None, None)
     }
 }
 

@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use crate::domain::factor::challenge::Purpose;
 use crate::domain::factor::demand::PasskeyRequest;
 use crate::domain::factor::usage::FactorUse;
-use crate::domain::factor::webauthn::AssertionResponse;
+use crate::domain::factor::webauthn::{AssertionResponse, presented_challenge};
 use crate::domain::limits::standing::Counter;
 use crate::domain::limits::throttle::second_factor_key;
 use crate::domain::problem::Code;
@@ -51,7 +51,7 @@ pub async fn sign_in_with_passkey(ctx: &Context<'_>, command: &PasskeySignIn) ->
     let response = &command.credential;
     let challenge = challenge_of(ctx, &response.client_data_json, Purpose::SignIn).ok_or(Code::InvalidCredentials)?;
     let flow = Base64UrlUnpadded::decode_vec(command.flow.expose()).ok();
-    if flow != crate::domain::factor::webauthn::presented_challenge(&response.client_data_json) {
+    if flow != presented_challenge(&response.client_data_json) {
         return Err(Code::InvalidCredentials.into());
     }
     let state = ctx.store.run(state::of_passkey(&response.id, challenge.id)).await?.ok_or(Code::InvalidCredentials)?;

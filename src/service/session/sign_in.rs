@@ -102,7 +102,7 @@ fn remembered(ctx: &Context<'_>, verified: &Verified, token: &str) -> Option<Rem
     (factor.password_version == verified.password.version && ends_at > ctx.now()).then_some(factor)
 }
 
-/// The hash is replaced by a later sign-in without a second factor, or by a change of the password.
+/// The answer to a right password whose account has a second factor.
 fn factor_due(
     ctx: &Context<'_>,
     user_id: UserId,

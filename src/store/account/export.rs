@@ -139,15 +139,13 @@ pub fn page(
     let is_first = cursor.is_none();
     let places = places(is_first, &cursor.unwrap_or_else(ExportCursor::start));
     let selects = places.iter().filter_map(|(section, place)| select(section, *place, request));
-    let mut statements: Vec<Statement> = selects.map(|select| guarded(select).bind("now", request.now)).collect();
+    let statements = std::iter::once(query(SELECT_LIVE)).chain(selects);
+    let mut statements: Vec<Statement> = statements.map(|select| guarded(select).bind("now", request.now)).collect();
     if is_first {
         let event = Event::of(EventType::Exported, user_id).in_session(session_id);
         statements.extend(refusals::of_user_if_recorded(request, COUNT, event));
     }
-    // Of a session that has ended, every section is empty.
-    let live = Read::of(guarded(query(SELECT_LIVE)).bind("now", request.now), Rows::first::<IdRow>);
-    let page = Read::of_all(statements, move |results| decode(results, places));
-    live.and(page).map(|(live, page)| live.map(|_| page))
+    Read::of_all(statements, move |results| decode(results, places))
 }
 
 fn sections() -> impl Iterator<Item = Section> {
@@ -201,8 +199,12 @@ fn select(section: &Section, place: Place, request: RequestInfo<'_>) -> Option<S
     }
 }
 
-fn decode(results: Vec<Rows>, places: Vec<(Section, Place)>) -> Result<ExportPage, DbError> {
+fn decode(results: Vec<Rows>, places: Vec<(Section, Place)>) -> Result<Option<ExportPage>, DbError> {
     let mut results = results.into_iter();
+    // Of a session that has ended, every section is empty.
+    if results.next().map(|live| live.all::<IdRow>()).transpose()?.is_none_or(|live| live.is_empty()) {
+        return Ok(None);
+    }
     let mut next = ExportCursor(Vec::new());
     let mut page = ExportPage { sections: Vec::new(), next: None };
     for (section, place) in places {
@@ -219,7 +221,7 @@ fn decode(results: Vec<Rows>, places: Vec<(Section, Place)>) -> Result<ExportPag
         page.sections.push((section.member, rows));
     }
     page.next = Some(next).filter(ExportCursor::has_more);
-    Ok(page)
+    Ok(Some(page))
 }
 
 #[cfg(test)]
