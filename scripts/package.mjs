@@ -14,7 +14,7 @@ if (!folder) {
 }
 
 const COPIED = ["public", "migrations", "package.json", "package-lock.json", "scripts/release.mjs", "scripts/smoke.mjs"];
-const isWorker = (name) => name === "entry.js" || name.endsWith(".wasm");
+const isWorker = (name) => name === "entry.js" || [".wasm", ".bin"].some((ending) => name.endsWith(ending));
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(join(folder, "worker"), { recursive: true });

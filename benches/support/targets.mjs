@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
@@ -28,8 +28,9 @@ export const esModule = (path, contents) => ({ type: "ESModule", path, contents 
 /** The bundle that `wrangler deploy` would upload; `wrapper` is the path of a module that wraps it. */
 export function productModules(wrapper) {
   const folder = join(ROOT, "dist");
-  const bundle = readdirSync(folder).filter((name) => name === "entry.js" || name.endsWith(".wasm")).map((name) => {
-    const type = name.endsWith(".wasm") ? "CompiledWasm" : "ESModule";
+  const isModule = (name) => name === "entry.js" || name.endsWith(".wasm") || name.endsWith(".bin");
+  const bundle = readdirSync(folder).filter(isModule).map((name) => {
+    const type = { ".js": "ESModule", ".wasm": "CompiledWasm", ".bin": "Data" }[extname(name)];
     return { type, path: join(folder, name), contents: readFileSync(join(folder, name)) };
   });
   const [main, ...others] = bundle.sort((one) => (one.path.endsWith("entry.js") ? -1 : 1));

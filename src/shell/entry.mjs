@@ -6,6 +6,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import * as rust from "../../build/index.js";
+import commonPasswords from "../domain/password/common_passwords.bin";
 import { carryOut, discardBody, environmentText, headText, responseOf } from "./platform.mjs";
 
 /** Log lines by the first character of their record. */
@@ -31,7 +32,7 @@ let isConnected = false;
 let isLost = false;
 /** The text of the current turn; a panic hands over its log lines, too. */
 let records = "";
-const taker = { take: (text) => (records = text) };
+const taker = { take: (text) => (records = text), commonPasswords: () => new Uint8Array(commonPasswords) };
 
 export default class extends WorkerEntrypoint {
   fetch(request) {

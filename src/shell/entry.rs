@@ -6,10 +6,12 @@
 #![expect(unreachable_pub, reason = "JavaScript calls these functions")]
 
 use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::domain::password::common::CommonPasswords;
 use crate::domain::time::Timestamp;
 use crate::ports::NoEntropy;
 use crate::shell::breaker_object::{self, Storage};
@@ -27,6 +29,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn take(this: &Turn, records: &str);
 
+    /// The bytes of `common_passwords.bin`.
+    #[wasm_bindgen(method, js_name = commonPasswords)]
+    fn common_passwords(this: &Turn) -> Vec<u8>;
+
     /// The SQL storage of a Durable Object.
     pub type Sql;
 
@@ -39,7 +45,17 @@ thread_local! {
     static TURN: OnceCell<Turn> = const { OnceCell::new() };
 }
 
-const FUNCTIONS: Functions = Functions { entropy, normalize };
+const FUNCTIONS: Functions = Functions { entropy, normalize, common_passwords };
+
+/// The file that the bundle has beside the Wasm.
+fn common_passwords() -> &'static CommonPasswords {
+    static COMMON: OnceLock<CommonPasswords> = OnceLock::new();
+    #[expect(clippy::expect_used, reason = "a deployment with a damaged file must not accept every password")]
+    COMMON.get_or_init(|| {
+        let file = TURN.with(|turn| turn.get().map(Turn::common_passwords));
+        CommonPasswords::read(&file.unwrap_or_default()).expect("the filter of common passwords is damaged")
+    })
+}
 
 /// Runs once per instance, before any other call.
 #[wasm_bindgen]

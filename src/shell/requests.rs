@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 
 use crate::domain::limits;
 use crate::domain::mail::provider::Provider;
+use crate::domain::password::common::FindCommonPasswords;
 use crate::domain::peer::Peer;
 use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
@@ -45,6 +46,8 @@ pub struct Functions {
     pub entropy: Entropy,
     /// Normalises Unicode with the tables of the runtime.
     pub normalize: Normalize,
+    /// Returns the filter of common passwords.
+    pub common_passwords: FindCommonPasswords,
 }
 
 /// Takes the environment, before any other call. Text that is no environment counts as an empty one.
@@ -95,6 +98,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
         background,
         await_hash_slot: slot,
         normalize: functions.normalize,
+        common_passwords: functions.common_passwords,
         limiter: Arc::new(BindingLimiter),
         signatures: Arc::new(WebCrypto),
         encryption: Arc::new(WebCrypto),

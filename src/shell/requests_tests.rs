@@ -1,10 +1,12 @@
 //! The whole shell below `entry.rs`: texts in, texts out, with the real router and the real adapters.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::password::common::CommonPasswords;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::NormalForm;
 use crate::ports::{Db as _, NoEntropy};
@@ -14,7 +16,7 @@ use crate::shell::tasks::Answer;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const SECRET_KEY: &str = "5f2b8c91d3e64a7fb0c1d2e3f4a5b6c7";
-const FUNCTIONS: Functions = Functions { entropy, normalize };
+const FUNCTIONS: Functions = Functions { entropy, normalize, common_passwords };
 
 #[expect(clippy::unnecessary_wraps, reason = "the port may fail")]
 fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
@@ -24,6 +26,12 @@ fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
 
 fn normalize(text: &str, _: NormalForm) -> String {
     text.to_owned()
+}
+
+fn common_passwords() -> &'static CommonPasswords {
+    static COMMON: OnceLock<CommonPasswords> = OnceLock::new();
+    let file = include_bytes!("../domain/password/common_passwords.bin");
+    COMMON.get_or_init(|| CommonPasswords::read(file).unwrap())
 }
 
 /// A deployment without rate limits.

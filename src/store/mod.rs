@@ -11,6 +11,7 @@ pub mod factor;
 pub mod keys;
 pub mod machine;
 pub mod mail;
+mod names;
 pub mod outcome;
 pub mod owned;
 pub mod page;

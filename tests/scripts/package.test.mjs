@@ -10,9 +10,9 @@ import { stateFolder } from "../e2e/support/start.mjs";
 import { assertDone, environment, ROOT, run } from "./support/make.mjs";
 
 const hash = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");
-/** The modules that wrangler would upload: the entry, and the Wasm. */
+/** The modules that wrangler would upload: the entry, the Wasm, and the filter of common passwords. */
 const modules = (folder) => {
-  const names = readdirSync(folder).filter((name) => /^entry\.js$|\.wasm$/.test(name));
+  const names = readdirSync(folder).filter((name) => /^entry\.js$|\.(wasm|bin)$/.test(name));
   return Object.fromEntries(names.sort().map((name) => [name, hash(join(folder, name))]));
 };
 const packed = async (t) => {
@@ -29,7 +29,7 @@ test("a deployment of the package uploads what was built, without building", asy
   const { code, stdout, stderr } = await run("wrangler", args, { cwd: folder, env });
   assert.equal(code, 0, stdout + stderr);
   assert.match(stdout, /env\.DB \(edge-auth-production\)/);
-  assert.equal(Object.keys(modules(upload)).length, 2);
+  assert.equal(Object.keys(modules(upload)).length, 3);
   assert.deepEqual(modules(upload), modules(join(ROOT, "dist")));
 });
 
@@ -64,7 +64,7 @@ test("the Worker contains no code of an npm package", () => {
   const imports = readFileSync(join(ROOT, "dist/entry.js"), "utf8").matchAll(/\bfrom\s*"([^"]+)"|\bimport\s*"([^"]+)"/g);
   const names = [...imports].map(([, from, plain]) => from ?? plain);
   assert.ok(names.length >= 2, String(names));
-  assert.deepEqual(names.filter((name) => !/^cloudflare:|^\.\/[0-9a-f]+-index_bg\.wasm$/.test(name)), []);
+  assert.deepEqual(names.filter((name) => !/^cloudflare:|^\.\/[0-9a-f]+-(index_bg\.wasm|common_passwords\.bin)$/.test(name)), []);
 });
 
 test("the npm packages that reach production are the pages and the tool that deploys", () => {

@@ -4,20 +4,23 @@
 //! earlier breaches and the names of the user and the service. The comparison ignores case. Other modules own the
 //! minimum length.
 //!
-//! The Worker contains no list but a binary fuse filter (Graf and Lemire, 2022). It holds 32,110 passwords of at least
-//! [`MIN_LENGTH`] code points in 77,844 bytes, 72 kB after gzip. It finds all of them; its false-positive rate is one
-//! in 65,536. The `xorf` crate reads the filter in place in the Wasm: three reads per answer, nothing unpacked at
-//! start. A Golomb-coded set would be 10 kB smaller, but needs its own codec. `examples/common_passwords.rs` generates
-//! the file and documents the source of the list.
+//! The deployment contains no list but a binary fuse filter (Graf and Lemire, 2022). It holds 32,110 passwords of at
+//! least [`MIN_LENGTH`] code points in 77,844 bytes, which no compression shortens. It finds all of them; its
+//! false-positive rate is one in 65,536. The `xorf` crate reads it: three reads per answer. A Golomb-coded set would be
+//! 10 kB smaller, but needs its own codec. `examples/common_passwords.rs` generates the file and documents the source of
+//! the list.
+//!
+//! The file is a module of the Worker beside the Wasm, so that an isolate which registers no user does not have it in
+//! the memory of the Wasm, too. The first new password of an isolate reads it.
 
 use sha2::{Digest as _, Sha256};
-use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, FilterRef as _};
+use xorf::{BinaryFuse16, Descriptor, Filter as _};
 
 use crate::domain::password::Password;
 use crate::domain::unicode::{NormalForm, Normalize, fold_case, normalized};
 
-/// Minimum length of a password in the filter, in code points. [`is_common`] does not detect shorter passwords, which
-/// an operator may allow.
+/// Minimum length of a password in the filter, in code points. It does not detect shorter passwords, which an operator
+/// may allow.
 pub const MIN_LENGTH: usize = 8;
 
 /// The message to the user about a password in the filter.
@@ -28,21 +31,41 @@ pub const GUESSABLE: &str = "value must not be made of the e-mail address or of 
 /// A name plus at most this many digits or punctuation characters is still guessable.
 const MAX_SUFFIX: usize = 4;
 
-/// The filter reads 16-bit numbers in place, so its address must be even.
-#[repr(C, align(2))]
-struct Aligned<Bytes: ?Sized>(Bytes);
+/// The filter of common passwords.
+#[derive(Debug)]
+pub struct CommonPasswords(BinaryFuse16);
 
-static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("common_passwords.bin"));
-/// The filter's descriptor (seed and sizes) and its fingerprints. A file too short to split does not compile.
-static FILTER: (&[u8], &[u8]) = FILE.0.split_at(BinaryFuse16::DESCRIPTOR_LEN);
-/// The file's numbers are little-endian and are read in the machine's byte order.
-const _: () = assert!(cfg!(target_endian = "little"));
+/// Returns the filter of this deployment.
+pub type FindCommonPasswords = fn() -> &'static CommonPasswords;
 
-/// Is this one of the most common passwords, ignoring case?
-#[must_use]
-pub fn is_common(password: &Password, normalize: Normalize) -> bool {
-    let (descriptor, fingerprints) = FILTER;
-    BinaryFuse16Ref::from_dma(descriptor, fingerprints).contains(&key(password, normalize))
+impl CommonPasswords {
+    /// Reads the file: the descriptor (seed and sizes) and the fingerprints, all of them little-endian. `None` if it is cut
+    /// off.
+    #[must_use]
+    pub fn read(file: &[u8]) -> Option<Self> {
+        let (seed, rest) = file.split_first_chunk()?;
+        let (segment_length, rest) = rest.split_first_chunk()?;
+        let (segment_length_mask, rest) = rest.split_first_chunk()?;
+        let (segment_count_length, rest) = rest.split_first_chunk()?;
+        let (fingerprints, remainder) = rest.as_chunks();
+        let descriptor = Descriptor {
+            seed: u64::from_le_bytes(*seed),
+            segment_length: u32::from_le_bytes(*segment_length),
+            segment_length_mask: u32::from_le_bytes(*segment_length_mask),
+            segment_count_length: u32::from_le_bytes(*segment_count_length),
+        };
+        // A look-up reads at positions below this sum, and panics beyond the end.
+        let needed = u64::from(descriptor.segment_count_length) + 2 * u64::from(descriptor.segment_length);
+        let is_whole = remainder.is_empty() && fingerprints.len() as u64 >= needed;
+        let fingerprints = fingerprints.iter().copied().map(u16::from_le_bytes).collect();
+        is_whole.then_some(Self(BinaryFuse16 { descriptor, fingerprints }))
+    }
+
+    /// Is this one of the most common passwords, ignoring case?
+    #[must_use]
+    pub fn contain(&self, password: &Password, normalize: Normalize) -> bool {
+        self.0.contains(&key(password, normalize))
+    }
 }
 
 /// The password's key in the filter: the first eight bytes of the SHA-256 of its lower-case text.
@@ -79,8 +102,20 @@ mod tests {
     use crate::domain::ids::hex;
     use crate::domain::unicode::for_tests::normalize;
 
+    const FILE: &[u8] = include_bytes!("common_passwords.bin");
+
     fn is_common(text: &str) -> bool {
-        super::is_common(&Password::presented(text, normalize), normalize)
+        thread_local! {
+            static COMMON: CommonPasswords = CommonPasswords::read(FILE).unwrap();
+        }
+        COMMON.with(|common| common.contain(&Password::presented(text, normalize), normalize))
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_refused() {
+        for length in [0, 7, 19, 20, 21, FILE.len() - 2, FILE.len() - 1] {
+            assert!(CommonPasswords::read(&FILE[..length]).is_none(), "{length}");
+        }
     }
 
     /// Is this guessable for ada.l@example.com at the service "Edge Auth"?
@@ -167,8 +202,8 @@ mod tests {
 
     #[test]
     fn filter_format_unchanged() {
-        assert_eq!(FILE.0.len(), 77_844);
-        assert_eq!(hex(&Sha256::digest(&FILE.0)), "8b34713752f363d9e302281aff2b6c00e04b15904951fa1332a1b747b133f191");
+        assert_eq!(FILE.len(), 77_844);
+        assert_eq!(hex(&Sha256::digest(FILE)), "8b34713752f363d9e302281aff2b6c00e04b15904951fa1332a1b747b133f191");
         assert_eq!(key(&Password::presented("PassWord", normalize), normalize), 0x5e88_4898_da28_0471);
     }
 

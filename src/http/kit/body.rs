@@ -156,12 +156,12 @@ pub(in crate::http) async fn read_fields(
         return Err(undeclared(kind).into());
     }
     if kind == BodyKind::Form {
-        return Ok((Fields::of_form(&bytes, configured.normalize())?, configured));
+        return Ok((Fields::of_form(&bytes, configured.texts())?, configured));
     }
     let bytes = if is_absent { Bytes::from_static(b"{}") } else { bytes };
     let caller = parts.extensions.get::<Principal>().and_then(Principal::user);
     let caller_address = caller.map(|caller| caller.user.email.clone());
-    Ok((Fields::parse(&bytes, configured.normalize(), caller_address)?, configured))
+    Ok((Fields::parse(&bytes, configured.texts(), caller_address)?, configured))
 }
 
 const fn undeclared(kind: BodyKind) -> ProtocolError {

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use crate::domain::event_keys::EventStamp;
 use crate::domain::limits::storage::StorageState;
 use crate::domain::limits::throttle::HashKey;
+use crate::domain::password::common::FindCommonPasswords;
 use crate::domain::peer::Peer;
 use crate::domain::problem::Code;
 use crate::domain::request_id::RequestId;
@@ -57,6 +58,7 @@ pub struct Ports {
     pub background: Arc<dyn Background>,
     pub await_hash_slot: AwaitHashSlot,
     pub normalize: Normalize,
+    pub common_passwords: FindCommonPasswords,
     pub limiter: Arc<dyn Limiter>,
     pub signatures: Arc<dyn Signatures>,
     pub encryption: Arc<dyn Encryption>,
@@ -70,6 +72,9 @@ pub struct Ports {
     /// The clock, for [`Moment`] and the duration in the access log only.
     pub clock: fn() -> Timestamp,
 }
+
+/// The functions with which texts and new passwords are compared.
+pub(crate) type Texts = (Normalize, FindCommonPasswords);
 
 /// The settings, and the values that are derived from them once.
 pub(crate) struct Configuration {
@@ -172,6 +177,10 @@ impl Configured {
 
     pub(crate) fn normalize(&self) -> Normalize {
         self.ports.normalize
+    }
+
+    pub(crate) fn texts(&self) -> Texts {
+        (self.ports.normalize, self.ports.common_passwords)
     }
 
     pub(crate) fn service(&self) -> service::Context<'_> {

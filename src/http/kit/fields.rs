@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
 use crate::domain::password;
-use crate::domain::password::common::{COMMON, GUESSABLE, is_common, is_guessable_from};
+use crate::domain::password::common::{COMMON, FindCommonPasswords, GUESSABLE, is_guessable_from};
 use crate::domain::password::{Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::unicode::Normalize;
+use crate::http::kit::context::Texts;
 use crate::http::kit::json::{JsonText, Object};
 use crate::http::kit::query::decoded;
 use crate::http::kit::refusal::Refusal;
@@ -26,6 +27,7 @@ pub(in crate::http) struct Fields {
     object: Object,
     faults: Vec<Fault>,
     normalize: Normalize,
+    common_passwords: FindCommonPasswords,
     /// The caller's e-mail address, on a route with authentication.
     caller_address: Option<String>,
 }
@@ -34,7 +36,7 @@ impl Fields {
     /// Parses a body, which must be an object without duplicate names.
     pub(in crate::http) fn parse(
         bytes: &[u8],
-        normalize: Normalize,
+        (normalize, common_passwords): Texts,
         caller_address: Option<String>,
     ) -> Result<Self, Problem> {
         let parsed = serde_json::from_slice::<JsonText>(bytes).map_err(|error| {
@@ -48,12 +50,12 @@ impl Fields {
         if object.has_duplicates {
             return Err(json_invalid("body has two fields of the same name"));
         }
-        Ok(Self { object, faults: Vec::new(), normalize, caller_address })
+        Ok(Self { object, faults: Vec::new(), normalize, common_passwords, caller_address })
     }
 
     /// Parses a form (URL Standard, "application/x-www-form-urlencoded"). A parameter without a value counts as absent, and
     /// one given twice is refused (RFC 6749 §3.2).
-    pub(in crate::http) fn of_form(bytes: &[u8], normalize: Normalize) -> Result<Self, Problem> {
+    pub(in crate::http) fn of_form(bytes: &[u8], (normalize, common_passwords): Texts) -> Result<Self, Problem> {
         let invalid = |message| Problem::validation(vec![Fault::of_body(FaultKind::ValueError, message)]);
         let text = std::str::from_utf8(bytes).map_err(|_| invalid("body is not UTF-8"))?;
         let mut object = Object::default();
@@ -67,7 +69,7 @@ impl Fields {
         if object.has_duplicates {
             return Err(invalid("a parameter is given twice"));
         }
-        Ok(Self { object, faults: Vec::new(), normalize, caller_address: None })
+        Ok(Self { object, faults: Vec::new(), normalize, common_passwords, caller_address: None })
     }
 
     /// The refusal of a body, with all its faults.
@@ -228,7 +230,9 @@ impl Fields {
     ) -> Result<Password, Invalid> {
         let text = self.string(field)?;
         match Password::choose(&text, min_length, self.normalize) {
-            Ok(password) if is_common(&password, self.normalize) => self.note(field, FaultKind::PasswordCommon, COMMON),
+            Ok(password) if (self.common_passwords)().contain(&password, self.normalize) => {
+                self.note(field, FaultKind::PasswordCommon, COMMON)
+            }
             Ok(password) => Ok(password),
             Err(PasswordFault::ControlCharacter) => {
                 self.note(field, FaultKind::ValueError, "value must not contain control characters")

@@ -91,8 +91,6 @@ pub async fn register(
     let challenge = challenge_of(ctx, &command.credential.client_data_json, purpose).ok_or(Code::InvalidCredentials)?;
     let new = verify(ctx, rp, challenge, purpose, &command.credential).await?;
     let drawn = draw_codes(ctx)?;
-    // The names are constants of lower-case letters and hyphens, so this is JSON, too.
-    let transports = format!("{:?}", new.transports);
     let added = AddedPasskey {
         id: PasskeyId::draw(ctx.now(), ctx.random()?),
         name: &command.name,
@@ -100,7 +98,7 @@ pub async fn register(
         algorithm: new.key.algorithm.as_str(),
         public_key: &new.key.jwk,
         sign_count: new.sign_count,
-        transports: &transports,
+        transports: &new.transports,
         is_backup_eligible: new.is_backup_eligible,
         is_backed_up: new.is_backed_up,
         challenge,

@@ -8,6 +8,7 @@ use crate::domain::password::verified::VerifiedPassword;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::RequestInfo;
 use crate::store::boolean;
+use crate::store::names;
 use crate::store::password::throttle;
 use crate::store::read::Read;
 
@@ -38,6 +39,18 @@ macro_rules! codes_hold {
 }
 pub(in crate::store) use codes_hold;
 
+/// The passkeys of the user `u` under a condition: of each its id and its list of transports, with a blank between.
+macro_rules! passkey_list {
+    ($condition:literal) => {
+        concat!(
+            "(SELECT json_group_array(p.credential_id || ' ' || p.transports) FROM passkeys AS p WHERE p.user_id = u.id AND ",
+            $condition,
+            ")"
+        )
+    };
+}
+pub(in crate::store) use passkey_list;
+
 /// The columns of [`DueFactors`], of the user `u`.
 macro_rules! due_columns {
     () => {
@@ -46,10 +59,9 @@ macro_rules! due_columns {
                  SELECT 1 FROM totp_secrets AS t WHERE t.user_id = u.id AND t.is_confirmed = 1 AND t.suspended_at IS NULL
              ) AS has_totp, EXISTS (SELECT 1 FROM recovery_codes AS r WHERE r.user_id = u.id AND r.hashes <> '' AND ",
             $crate::store::factor::due::codes_hold!(),
-            ") AS has_recovery_codes, (
-                 SELECT json_group_array(json_object('id', p.credential_id, 'transports', json(p.transports)))
-                 FROM passkeys AS p WHERE p.user_id = u.id AND p.suspended_at IS NULL
-             ) AS passkeys"
+            ") AS has_recovery_codes, ",
+            $crate::store::factor::due::passkey_list!("p.suspended_at IS NULL"),
+            " AS passkeys"
         )
     };
 }
@@ -77,12 +89,20 @@ const SELECT_OF_USER: &str =
 pub const STATEMENTS: &[&str] = &[SELECT_DUE, SELECT_OF_USER];
 
 /// A passkey that may answer a challenge.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct AllowedPasskey {
-    #[serde(rename = "id")]
     pub credential_id: String,
     pub transports: Vec<String>,
+}
+
+/// Reads the column of a `passkey_list!`.
+pub(super) fn read_list(text: &str) -> Result<Vec<AllowedPasskey>, DbError> {
+    let passkey = |passkey: String| {
+        let (id, transports) = passkey.split_once(' ').unwrap_or_default();
+        Ok(AllowedPasskey { credential_id: id.to_owned(), transports: names::parse(transports)? })
+    };
+    names::parse(text)?.into_iter().map(passkey).collect()
 }
 
 /// The second factors of an account.
@@ -109,8 +129,8 @@ impl DueFactors {
     /// Reads the columns of the first row; `None` if there is no row.
     pub(in crate::store) fn read(rows: &Rows) -> Result<Option<Self>, DbError> {
         let Some(row) = rows.first::<DueRow>()? else { return Ok(None) };
-        let passkeys = serde_json::from_str(&row.passkeys).map_err(|error| DbError::Unreadable(error.to_string()))?;
-        let DueRow { password_version, has_totp, has_recovery_codes, .. } = row;
+        let DueRow { password_version, has_totp, has_recovery_codes, passkeys } = row;
+        let passkeys = read_list(&passkeys)?;
         Ok(Some(Self { password_version, has_totp, has_recovery_codes, passkeys }))
     }
 }

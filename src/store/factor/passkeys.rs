@@ -10,10 +10,11 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::factor::changes::{FactorOwner, end_others_if, owner_is_present};
-use crate::store::factor::due::AllowedPasskey;
+use crate::store::factor::due::{AllowedPasskey, passkey_list, read_list};
 use crate::store::factor::recovery_codes;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
+use crate::store::names;
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
@@ -34,11 +35,11 @@ const DRAW_HANDLE: &str =
     "UPDATE users SET passkey_handle = :handle WHERE id = :user_id AND passkey_handle IS NULL AND is_active = 1";
 
 /// A discoverable credential of the same user handle would be replaced, so the known ones are excluded.
-const SELECT_EXCLUDED: &str = "
-    SELECT u.passkey_handle, (
-        SELECT json_group_array(json_object('id', p.credential_id, 'transports', json(p.transports)))
-        FROM passkeys AS p WHERE p.user_id = u.id
-    ) AS excluded FROM users AS u WHERE u.id = :user_id AND u.passkey_handle IS NOT NULL";
+const SELECT_EXCLUDED: &str = concat!(
+    "SELECT u.passkey_handle, ",
+    passkey_list!("TRUE"),
+    " AS excluded FROM users AS u WHERE u.id = :user_id AND u.passkey_handle IS NOT NULL"
+);
 
 /// The challenge was not answered before.
 const INSERT: &str = concat!(
@@ -153,7 +154,7 @@ pub struct AddedPasskey<'a> {
     pub public_key: &'a str,
     pub sign_count: u32,
     /// The names as a JSON list.
-    pub transports: &'a str,
+    pub transports: &'a [&'static str],
     pub is_backup_eligible: bool,
     pub is_backed_up: bool,
     pub challenge: Challenge,
@@ -198,8 +199,7 @@ pub async fn handle(store: &Store, user_id: UserId, drawn: &str) -> Result<Optio
     let draw = query(DRAW_HANDLE).bind("user_id", user_id).bind("handle", drawn);
     let [_, rows] = store.batch([draw, query(SELECT_EXCLUDED).bind("user_id", user_id)]).await?;
     let Some(row) = rows.first::<ExcludedRow>()? else { return Ok(None) };
-    let passkeys = serde_json::from_str(&row.excluded).map_err(|error| DbError::Unreadable(error.to_string()))?;
-    Ok(Some(Excluded { handle: row.passkey_handle, passkeys }))
+    Ok(Some(Excluded { handle: row.passkey_handle, passkeys: read_list(&row.excluded)? }))
 }
 
 /// Adds a passkey, gives recovery codes to a user without any, and ends all other sessions.
@@ -257,7 +257,7 @@ fn insert(owner: FactorOwner, new: &AddedPasskey<'_>, request: RequestInfo<'_>) 
         .bind("algorithm", new.algorithm)
         .bind("public_key", new.public_key)
         .bind("sign_count", i64::from(new.sign_count))
-        .bind("transports", new.transports)
+        .bind("transports", names::text(new.transports.iter().copied()))
         .bind("is_backup_eligible", new.is_backup_eligible)
         .bind("is_backed_up", new.is_backed_up)
         .bind("max_passkeys", MAX_PASSKEYS)

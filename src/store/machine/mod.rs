@@ -1,6 +1,5 @@
 //! API keys and service accounts.
 
-mod names;
 pub mod networks;
 pub mod presented;
 pub mod revocation;

@@ -19,7 +19,7 @@ use crate::store::authz::resources;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::authz::viewer::{PresentedKey, Viewer, caller_id};
 use crate::store::keys::ring_version;
-use crate::store::machine::names;
+use crate::store::names;
 use crate::store::read::Read;
 use crate::store::{boolean, optional_boolean};
 

@@ -14,7 +14,7 @@ use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{self, RequestInfo, insert_event, is_done, recorded};
 use crate::store::authz::grants::{actor_is_platform_admin, caller_is_platform_admin, select_actor};
 use crate::store::authz::viewer::Viewer;
-use crate::store::machine::names;
+use crate::store::names;
 use crate::store::page::{Page, PageRequest};
 use crate::store::read::Read;
 use crate::store::{IdRow, Store, boolean};

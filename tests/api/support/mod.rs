@@ -21,12 +21,13 @@ pub mod watched_body;
 pub mod world;
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use assets::PublicFolder;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use edge_auth::domain::breaker::Policy;
+use edge_auth::domain::password::common::CommonPasswords;
 use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
@@ -80,6 +81,12 @@ fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
     }
     #[expect(clippy::disallowed_methods, reason = "the tests stand in for the shell")]
     getrandom::fill(bytes).map_err(|_| NoEntropy)
+}
+
+pub fn common_passwords() -> &'static CommonPasswords {
+    static COMMON: OnceLock<CommonPasswords> = OnceLock::new();
+    let file = include_bytes!("../../../src/domain/password/common_passwords.bin");
+    COMMON.get_or_init(|| CommonPasswords::read(file).unwrap())
 }
 
 pub fn normalize(text: &str, form: NormalForm) -> String {
@@ -180,6 +187,7 @@ impl Service {
             background: Arc::new(background::Immediate),
             await_hash_slot,
             normalize,
+            common_passwords,
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
             signatures: Arc::new(crypto::NativeCrypto),
             encryption: Arc::new(crypto::NativeCrypto),

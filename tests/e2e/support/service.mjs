@@ -3,7 +3,7 @@
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
@@ -26,11 +26,13 @@ export const TEST_SETTINGS = {
   D1_TIMEOUT_MS: "60000",
 };
 
+const MODULE_TYPES = { ".js": "ESModule", ".wasm": "CompiledWasm", ".bin": "Data" };
+
 /** The modules of the bundle; `wrappers` name modules of the tests, each of which stands in front of the next one. */
 function modules(wrappers) {
-  const files = readdirSync(DIST).filter((name) => name.endsWith(".js") || name.endsWith(".wasm"));
+  const files = readdirSync(DIST).filter((name) => extname(name) in MODULE_TYPES);
   const bundle = files.map((name) => ({
-    type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+    type: MODULE_TYPES[extname(name)],
     path: join(DIST, name),
     contents: readFileSync(join(DIST, name)),
   }));

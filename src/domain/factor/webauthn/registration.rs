@@ -43,7 +43,7 @@ pub struct NewPasskey {
     /// Is it synced at present?
     pub is_backed_up: bool,
     /// Known ones only, each once, in the order of the alphabet.
-    pub transports: Vec<String>,
+    pub transports: Vec<&'static str>,
     /// The model of the authenticator, by its own account: nothing attests it.
     pub aaguid: [u8; 16],
 }
@@ -79,7 +79,7 @@ pub fn register(response: &RegistrationResponse, ceremony: &Ceremony<'_>) -> Res
         sign_count: data.sign_count,
         is_backup_eligible: data.is_backup_eligible(),
         is_backed_up: data.is_backed_up(),
-        transports: TRANSPORTS.into_iter().filter(is_sent).map(str::to_owned).collect(),
+        transports: TRANSPORTS.into_iter().filter(is_sent).collect(),
         aaguid: *credential.aaguid,
     })
 }

@@ -44,7 +44,7 @@ fn a_valid_registration_gives_the_passkey() {
         sign_count: 5,
         is_backup_eligible: true,
         is_backed_up: true,
-        transports: vec!["internal".to_owned()],
+        transports: vec!["internal"],
         aaguid: [7; 16],
     };
     assert_eq!(passkey, expected);

@@ -1,15 +1,15 @@
-//! Lists of names in one column: permissions and scopes, as a JSON list.
+//! Lists of names in one column: permissions, scopes and transports, as a JSON list.
 
 use crate::ports::DbError;
 
 /// The text of a list. The names are words of the code, which need no escapes.
-pub(super) fn text(names: impl Iterator<Item = &'static str>) -> String {
+pub(in crate::store) fn text(names: impl Iterator<Item = &'static str>) -> String {
     let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
     format!("[{}]", names.join(","))
 }
 
 /// The names of a list.
-pub(super) fn parse(text: &str) -> Result<Vec<String>, DbError> {
+pub(in crate::store) fn parse(text: &str) -> Result<Vec<String>, DbError> {
     serde_json::from_str(text).map_err(|_| DbError::Unreadable("a list of names is malformed".to_owned()))
 }
 
