@@ -1,0 +1,82 @@
+// Modal dialogs on the platform's <dialog>: it holds the focus, closes by Escape, and gives the focus back.
+//
+//   const value = await openDialog({ title, open: (host, close) => { …; return cleanUp } });   // undefined after Escape
+//   if (await confirm({ title, texts: ["…"], action: "Remove", typed: email })) …
+import { html, nothing, render } from "lit-html";
+
+import { commonTexts as texts } from "../texts.js";
+
+let count = 0;
+
+/**
+ * Opens a dialog. `open` renders into `host` and may return a function that is called at the end. `close(value)` ends the
+ * dialog, and the promise has the value.
+ * @param {{title: string, open: Function, isSticky?: boolean}} options a sticky dialog has no Escape
+ */
+export function openDialog({ title, open, isSticky = false }) {
+  count += 1;
+  const id = `dialog-${count}`;
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-labelledby", id);
+  render(html`<h2 id=${id} tabindex="-1">${title}</h2><div class="dialog-body"></div>`, dialog);
+  document.body.append(dialog);
+  return new Promise((done) => {
+    let value;
+    let cleanUp;
+    const close = (result) => {
+      value = result;
+      dialog.close();
+    };
+    dialog.addEventListener("cancel", (event) => isSticky && event.preventDefault());
+    dialog.addEventListener("close", () => {
+      cleanUp?.();
+      dialog.remove();
+      done(value);
+    });
+    dialog.showModal();
+    cleanUp = open(dialog.querySelector(".dialog-body"), close);
+    dialog.querySelector("[autofocus], input, select, textarea")?.focus();
+  });
+}
+
+/**
+ * Asks before an act that cannot be undone. True if the person confirms it.
+ * @param {{title: string, texts: string[], action: string, typed?: string, label?: string}} options `typed` is a text that must be
+ *   typed before, `label` that of its field
+ */
+export async function confirm({ title, texts: paragraphs, action, typed, label }) {
+  const open = (host, close) => {
+    let given = "";
+    const submit = (event) => {
+      event.preventDefault();
+      if (isTyped(given, typed)) {
+        close(true);
+      }
+    };
+    const draw = () => render(confirmation({ paragraphs, action, typed, label, given, submit, close, input }), host);
+    const input = ({ target }) => {
+      given = target.value;
+      draw();
+    };
+    draw();
+  };
+  return (await openDialog({ title, open })) === true;
+}
+
+const isTyped = (given, typed) => typed === undefined || given.trim().toLowerCase() === typed.toLowerCase();
+
+const confirmation = ({ paragraphs, action, typed, label, given, submit, close, input }) => html`
+  <form @submit=${submit}>
+    ${paragraphs.map((text) => html`<p>${text}</p>`)}
+    ${typed === undefined
+      ? nothing
+      : html`<div class="field">
+          <label for="confirm-typed">${label}</label>
+          <input id="confirm-typed" autocomplete="off" autocapitalize="none" spellcheck="false" required @input=${input} />
+        </div>`}
+    <div class="actions">
+      <button class="danger" aria-disabled=${isTyped(given, typed) ? nothing : "true"}>${action}</button>
+      <button type="button" class="second" ?autofocus=${typed === undefined} @click=${() => close(false)}>${texts.cancel}</button>
+    </div>
+  </form>
+`;

@@ -1,0 +1,80 @@
+// Passkeys in the browser (WebAuthn): the options and answers of the service are JSON, those of the browser have bytes.
+//
+//   if (hasPasskeys(settings)) …
+//   const { credential, error } = await createPasskey(options);       // error: words for the person
+//   const { credential, error } = await usePasskey(options);          // after a click
+//   const stop = offerPasskeys({ start, finish });                    // conditional UI: in the field of the address
+//
+// One ceremony runs at a time: each one ends the offer in the field of the address, and the offer comes back after it.
+import { commonTexts as texts } from "../texts.js";
+import { forCreate, forGet, toJson } from "./passkeys-json.js";
+
+/** Challenges are valid for five minutes: an offer is renewed before. */
+const OFFER_MS = 240_000;
+
+/** `{controller, resume}` of the running offer. */
+let offer;
+
+/** Do the deployment and this browser have passkeys? */
+export const hasPasskeys = (settings) => settings.passkeys && window.PublicKeyCredential !== undefined;
+
+/** Registers a passkey: `{credential}` for the service, or `{error}`. */
+export const createPasskey = (options) =>
+  ceremony(async () => navigator.credentials.create({ publicKey: forCreate(options) }), texts.passkeyErrorsAtCreation);
+
+/** Presents a passkey: `{credential}` for the service, or `{error}`. */
+export const usePasskey = (options) =>
+  ceremony(async () => navigator.credentials.get({ publicKey: forGet(options) }), texts.passkeyErrors);
+
+async function ceremony(run, words) {
+  offer?.controller.abort();
+  try {
+    return { credential: toJson(await run()) };
+  } catch ({ name }) {
+    return { error: words[name] ?? texts.passkeyFailed(name) };
+  } finally {
+    offer?.resume();
+  }
+}
+
+/**
+ * Lets the browser offer passkeys in the field with `autocomplete="username webauthn"`.
+ * @param {{start: Function, finish: Function}} steps `start()` asks the service for `{flow, options}`, or returns undefined;
+ *   `finish({flow, credential})` sends the chosen one
+ * @returns {Function} ends the offer
+ */
+export function offerPasskeys(steps) {
+  const own = { controller: new AbortController(), resume: () => run() };
+  offer = own;
+
+  async function run() {
+    if (offer !== own || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) {
+      return;
+    }
+    own.controller.abort();
+    own.controller = new AbortController();
+    const { signal } = own.controller;
+    const offered = await steps.start();
+    if (offered !== undefined && offer === own && !signal.aborted) {
+      await choose(offered, signal);
+    }
+  }
+
+  async function choose({ flow, options }, signal) {
+    const renewal = setTimeout(run, OFFER_MS);
+    try {
+      const credential = await navigator.credentials.get({ mediation: "conditional", signal, publicKey: forGet(options) });
+      await steps.finish({ flow, credential: toJson(credential) });
+    } catch {
+      // Ended, or refused by the person: the button is left.
+    } finally {
+      clearTimeout(renewal);
+    }
+  }
+
+  run();
+  return () => {
+    own.controller.abort();
+    offer = offer === own ? undefined : offer;
+  };
+}

@@ -1,0 +1,3 @@
+// The texts of /console.
+
+export const consoleTexts = {};
