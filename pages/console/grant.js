@@ -1,0 +1,101 @@
+// The form that gives a role: at once, or by an invitation to the address. The service decides which; the form says which it was.
+import { html, nothing } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { selectField, textField } from "../kit/fields.js";
+import { createForm } from "../kit/form.js";
+import { commonTexts, consoleTexts } from "../texts.js";
+import { shownOnce } from "./parts.js";
+import { departmentOf } from "./rights.js";
+import { roleText } from "./roles.js";
+
+const texts = consoleTexts.university;
+
+/** The page on which the owner of the address accepts. */
+const linkOf = (token) => new URL(`invite#token=${token}`, location.href).href;
+
+/** A user is named by id, in digits, or by address. */
+function nameOf(text) {
+  const name = text.trim();
+  return /^[0-9]+$/.test(name) ? { user_id: Number(name) } : { email: name };
+}
+
+export function createGrant({ path, rights, places, redraw, changed }) {
+  let role = rights.gives[0];
+  let invitation;
+  const form = createForm({ id: "grant", redraw, wait: texts.granting, send, done, refusals: { CONFLICT: conflict } });
+
+  function send({ person, department_id: department }) {
+    invitation = undefined;
+    const narrowed = department ? { department_id: Number(department) } : {};
+    return request("POST", `${path}/roles`, { body: { ...nameOf(person), role, ...narrowed } }).then(atPerson);
+  }
+
+  async function done({ status, body }) {
+    form.reset();
+    role = rights.gives[0];
+    await changed();
+    if (status === 201) {
+      return texts.granted(body.email, roleText(body, places));
+    }
+    invitation = body.invitation;
+    return invitation.token ? texts.invitedByHand(invitation.email) : texts.invited(invitation.email);
+  }
+
+  const choose = ({ target }) => {
+    if (target.name === "role") {
+      role = target.value;
+      redraw();
+    }
+  };
+
+  const close = () => {
+    invitation = undefined;
+    form.clear();
+  };
+
+  const view = () => html`
+    ${invitation?.token
+      ? shownOnce({ id: "invitation", label: texts.link, value: linkOf(invitation.token), hint: texts.linkHint, close })
+      : nothing}
+    <div @change=${choose}>
+      ${form.view({
+        fields: html`
+          ${textField(form, { name: "person", label: texts.who, hint: texts.whoHint })}
+          ${selectField(form, { name: "role", label: texts.role, options: roleOptions(rights), value: role })}
+          ${departmentOf(role) === "none"
+            ? nothing
+            : selectField(form, { name: "department_id", label: texts.department, options: departmentOptions(role, rights, places) })}
+        `,
+        submit: texts.grant,
+      })}
+    </div>
+  `;
+
+  return { view };
+}
+
+/** The one field of the form has two names in the API. */
+function atPerson(answer) {
+  const errors = answer.details?.errors?.map((error) =>
+    ["email", "user_id"].includes(error.loc[1]) ? { ...error, loc: ["body", "person"] } : error,
+  );
+  return errors ? { ...answer, details: { ...answer.details, errors } } : answer;
+}
+
+const roleOptions = ({ gives }) => gives.map((value) => ({ value, label: commonTexts.roles[value] }));
+
+function departmentOptions(role, { departments }, places) {
+  const all = places.departments().filter(({ id }) => departments === null || departments.includes(id));
+  const whole = departments === null && departmentOf(role) === "allowed" ? [{ value: "", label: texts.wholeUniversity }] : [];
+  return [...whole, ...all.map(({ id, name }) => ({ value: String(id), label: name }))];
+}
+
+/** One code has several reasons. */
+function conflict({ body }) {
+  const message = body.error?.message ?? "";
+  if (/invitations/.test(message)) {
+    return texts.tooManyInvitations;
+  }
+  return /too many/i.test(message) ? texts.tooManyRoles : texts.hasRole;
+}

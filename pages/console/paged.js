@@ -1,0 +1,102 @@
+// One page at a time of a list of the API, with its template. Owns the position in the list, and which of several answers
+// counts.
+//
+//   const users = createPaged({ path: "admin/users", redraw, empty: texts.none });
+//   users.open({ is_active: true });
+//   html`${users.view((items) => html`…`)}`
+import { html, nothing } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { failed, loading } from "../kit/source.js";
+import { consoleTexts } from "../texts.js";
+
+const texts = consoleTexts.list;
+/** Filtered pages may be empty although more follow. After this many of them the person decides whether to read on. */
+const MOST_EMPTY_PAGES = 10;
+const PAGE = 50;
+
+/** @param {{path: string, redraw: Function, empty: string}} options */
+export function createPaged({ path, redraw, empty }) {
+  let query = {};
+  let cursor;
+  let latest = 0;
+  const state = { items: undefined, next: null, isBusy: false, failure: undefined };
+
+  async function read() {
+    let position = cursor;
+    for (let pages = 1; ; pages += 1) {
+      const answer = await request("GET", path, { query: { ...query, limit: PAGE, cursor: position } });
+      const { items, next_cursor: next } = answer.body;
+      if (answer.status !== 200 || items.length > 0 || next === null || pages === MOST_EMPTY_PAGES) {
+        return answer;
+      }
+      position = next;
+    }
+  }
+
+  /** Reads the present page, and returns the answer. One that a later request has overtaken changes nothing. */
+  async function load() {
+    latest += 1;
+    const mine = latest;
+    state.isBusy = true;
+    redraw();
+    const answer = await read();
+    if (mine === latest) {
+      take(answer);
+    }
+    return answer;
+  }
+
+  /** A filter that the service refuses matches nothing; its form says why. */
+  function take(answer) {
+    const { items, next_cursor: next = null } = answer.status === 200 ? answer.body : {};
+    const isRefused = answer.status === 422;
+    const failure = answer.status === 200 || isRefused ? undefined : answer;
+    Object.assign(state, { isBusy: false, items: isRefused ? [] : items, next, failure });
+    redraw();
+  }
+
+  const turn = (to) => {
+    cursor = to;
+    return load();
+  };
+
+  function open(filter = {}) {
+    query = filter;
+    return turn(undefined);
+  }
+
+  const view = (template) => html`
+    <div class="stack" aria-busy=${state.isBusy ? "true" : "false"}>
+      ${state.failure ? failed(state.failure, load) : nothing}
+      ${state.items === undefined ? (state.failure ? nothing : loading()) : pageOf(state.items, template)}
+    </div>
+  `;
+
+  const pageOf = (items, template) => html`
+    ${items.length === 0 ? html`<p class="quiet">${state.next === null ? empty : texts.emptyPage}</p>` : template(items)}
+    ${cursor === undefined && state.next === null ? nothing : pager()}
+  `;
+
+  const pager = () => html`<nav class="pager" aria-label=${texts.pages}>
+    ${pageButton(texts.first, cursor === undefined, () => turn(undefined))}
+    ${pageButton(texts.next, state.next === null, () => turn(state.next))}
+  </nav>`;
+
+  const pageButton = (label, isOver, act) => html`<button type="button" class="second"
+    aria-disabled=${isOver || state.isBusy ? "true" : nothing} @click=${() => isOver || state.isBusy || act()}>${label}</button>`;
+
+  return { open, load, view };
+}
+
+/** All items of a list, as far as ten pages of a hundred go; those before a failure. */
+export async function allOf(path) {
+  const all = [];
+  let cursor;
+  for (let pages = 0; pages < 10 && cursor !== null; pages += 1) {
+    const { status, body } = await request("GET", path, { query: { limit: 100, cursor }, quiet: true });
+    all.push(...(status === 200 ? body.items : []));
+    cursor = status === 200 ? body.next_cursor : null;
+  }
+  return all;
+}

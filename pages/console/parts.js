@@ -1,0 +1,41 @@
+// Small templates and helpers that the views of the console share.
+import { html, nothing } from "lit-html";
+
+import { copyButton, notice } from "../kit/ui.js";
+import { consoleTexts as texts } from "../texts.js";
+
+/** An id of the fragment, or "0", which no row has: only digits go into a path. */
+export const idOf = (text) => (/^[0-9]{1,16}$/.test(text ?? "") ? text : "0");
+
+/** The outcome of the view before. */
+export const noteOf = (note) => html`<div role="status">${note ? notice({ kind: "done", texts: [note] }) : nothing}</div>`;
+
+/** "Second factor refused" for `second_factor_refused`. */
+export const wordsOf = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+/** Terms and what is known about them, without those that are undefined. */
+export const facts = (entries) => html`<dl class="facts">
+  ${entries
+    .filter(([, value]) => value !== undefined)
+    .map(([term, value]) => html`<div><dt>${term}</dt><dd>${value ?? "–"}</dd></div>`)}
+</dl>`;
+
+/**
+ * A secret that the service shows once.
+ * @param {{id: string, label: string, value: string, hint: string, close: Function}} secret
+ */
+export const shownOnce = ({ id, label, value, hint, close }) => html`
+  <div class="once">
+    <label for=${id}>${label}</label>
+    <input id=${id} readonly spellcheck="false" autocomplete="off" .value=${value} aria-describedby="${id}-hint"
+      @focus=${({ target }) => target.select()} />
+    <p class="hint" id="${id}-hint">${hint}</p>
+    <div class="actions">
+      ${copyButton(value)} <button type="button" class="second" @click=${close}>${texts.once.close}</button>
+    </div>
+  </div>
+`;
+
+/** A button of a list or a group. Its description names the row, because many buttons have the same words. */
+export const actButton = ({ label, about, kind = "second", isBusy, act }) => html`<button type="button" class=${kind}
+  aria-label=${about ? `${label}: ${about}` : nothing} aria-disabled=${isBusy ? "true" : nothing} @click=${act}>${label}</button>`;

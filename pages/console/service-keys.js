@@ -1,0 +1,89 @@
+// The keys of a service account: at most two, so that a backend can change from one to the next.
+import { html, nothing } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { confirm } from "../kit/dialog.js";
+import { textField } from "../kit/fields.js";
+import { createForm, createTask } from "../kit/form.js";
+import { moment } from "../kit/ui.js";
+import { consoleTexts } from "../texts.js";
+import { createPaged } from "./paged.js";
+import { actButton, shownOnce } from "./parts.js";
+import { table } from "./table.js";
+
+const texts = consoleTexts.serviceKeys;
+
+/** The end of a day in the time zone of the browser; undefined without a date. */
+const endOf = (date) => (date ? { expires_at: new Date(`${date}T23:59:59`).toISOString() } : {});
+
+export function createServiceKeys({ path, redraw }) {
+  let created;
+  const list = createPaged({ path, redraw, empty: texts.none });
+  const adding = createForm({
+    id: "add-key",
+    redraw,
+    wait: texts.making,
+    send: ({ name, expires_at: date }) => {
+      created = undefined;
+      return request("POST", path, { body: { ...(name.trim() && { name }), ...endOf(date) } });
+    },
+    done: async ({ body }) => {
+      created = body;
+      adding.reset();
+      await list.load();
+      return texts.made;
+    },
+    refusals: { CONFLICT: texts.tooMany },
+  });
+  const withdrawing = createTask({
+    id: "withdraw-key",
+    redraw,
+    wait: texts.withdrawing,
+    send: ({ id }) => request("DELETE", `${path}/${id}`),
+    done: async () => {
+      await list.load();
+      return texts.withdrawn;
+    },
+  });
+
+  async function withdraw(key) {
+    if (await confirm({ title: texts.withdrawTitle, texts: [texts.withdrawText(nameOf(key))], action: texts.withdraw })) {
+      await withdrawing.run(key);
+    }
+  }
+
+  const close = () => {
+    created = undefined;
+    adding.clear();
+  };
+
+  const columns = [
+    { name: texts.name, cell: (key) => nameOf(key) },
+    { name: texts.createdAt, cell: ({ created_at: time }) => moment(time) },
+    { name: texts.expiresAt, cell: ({ expires_at: time }) => (time === null ? texts.never : moment(time)) },
+    { name: texts.lastUsedAt, cell: ({ last_used_at: time }) => (time === null ? texts.notUsed : moment(time)) },
+    {
+      name: consoleTexts.acts,
+      kind: "act",
+      cell: (key) =>
+        actButton({ label: texts.withdraw, about: nameOf(key), isBusy: withdrawing.isBusy, act: () => withdraw(key) }),
+    },
+  ];
+
+  const view = () => html`
+    ${withdrawing.result()} ${list.view((rows) => table({ caption: texts.title, columns, rows }))}
+    ${created ? shownOnce({ id: "key", label: texts.key, value: created.key, hint: texts.keyHint, close }) : nothing}
+    ${adding.view({
+      fields: html`<div class="filters">
+        ${textField(adding, { name: "name", label: texts.name, optional: true })}
+        ${textField(adding, { name: "expires_at", label: texts.expiresOn, type: "date", optional: true })}
+      </div>`,
+      submit: texts.make,
+      kind: "second",
+    })}
+  `;
+
+  return { load: () => list.open(), view };
+}
+
+const nameOf = ({ id, name }) => name ?? texts.unnamed(id);

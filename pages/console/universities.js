@@ -1,0 +1,60 @@
+// The list of universities: all of them for an administrator of the platform, who can add one; those of their roles for others.
+import { html, nothing, render } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { textField } from "../kit/fields.js";
+import { createForm } from "../kit/form.js";
+import { card, day, heading } from "../kit/ui.js";
+import { consoleTexts } from "../texts.js";
+import { createPaged } from "./paged.js";
+import { noteOf } from "./parts.js";
+import { rightsOf } from "./rights.js";
+import { table } from "./table.js";
+
+const texts = consoleTexts.universities;
+
+const COLUMNS = [
+  { name: texts.name, cell: ({ id, name }) => html`<a href="#/universities/${id}">${name}</a>` },
+  { name: texts.slug, cell: ({ slug }) => slug },
+  { name: texts.created, cell: ({ created_at: time }) => day(time) },
+];
+
+/** The fields of a university. Its form may be that of a new one, or of a change. */
+export const universityFields = (form, { name, slug } = {}) => html`
+  ${textField(form, { name: "name", label: texts.name, value: name })}
+  ${textField(form, { name: "slug", label: texts.slug, hint: texts.slugHint, value: slug })}
+`;
+
+export function openUniversities(host, context) {
+  const note = context.takeNote();
+  const universities = createPaged({ path: "universities", redraw: draw, empty: texts.none });
+  const adding = createForm({
+    id: "add",
+    redraw: draw,
+    wait: consoleTexts.saving,
+    send: (body) => request("POST", "universities", { body }),
+    done: async ({ body }) => {
+      adding.reset();
+      await universities.open();
+      return texts.added(body.name);
+    },
+    refusals: { CONFLICT: texts.slugTaken },
+  });
+
+  function draw() {
+    render(view(), host);
+  }
+
+  const view = () => html`
+    ${heading(texts.title)} ${noteOf(note)}
+    <section class="card" aria-label=${texts.title}>
+      ${universities.view((rows) => table({ caption: texts.title, columns: COLUMNS, rows }))}
+    </section>
+    ${rightsOf(context.user).platform
+      ? card({ id: "add-title", title: texts.add, body: adding.view({ fields: universityFields(adding), submit: texts.add }) })
+      : nothing}
+  `;
+
+  draw();
+  universities.open();
+}
