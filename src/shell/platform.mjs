@@ -10,11 +10,13 @@ const HEADERS = [
   "content-encoding",
   "content-length",
   "content-type",
+  "cookie",
   "if-none-match",
   "origin",
   "user-agent",
   "cf-connecting-ip",
   "cf-ray",
+  "sec-fetch-site",
   "x-edge-auth-client",
   "x-edge-auth-key",
   "x-request-id",
@@ -30,6 +32,8 @@ const statements = [];
 const knownHeaders = new Map();
 /** Bounds the cache, because some texts contain a number of seconds or an origin. */
 const MAX_KNOWN_HEADERS = 100;
+/** A text with a cookie is never the same again, and has a secret. */
+const COOKIE = /^set-cookie: /m;
 
 /** Parses headers. There is always at least one, because `http/kit/headers.rs` adds some to every response. */
 function headersOf(text) {
@@ -43,7 +47,9 @@ function headersOf(text) {
       return [line.slice(0, colon), line.slice(colon + 2)];
     });
     headers = new Headers(pairs);
-    knownHeaders.set(text, headers);
+    if (!COOKIE.test(text)) {
+      knownHeaders.set(text, headers);
+    }
   }
   return headers;
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, IF_NONE_MATCH, ORIGIN, USER_AGENT,
+    CONTENT_TYPE, COOKIE, IF_NONE_MATCH, ORIGIN, USER_AGENT,
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
@@ -20,18 +20,20 @@ use crate::shell::assets::OpenedStream;
 use crate::shell::body::RequestBody;
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
-const HEADERS: [HeaderName; 14] = [
+const HEADERS: [HeaderName; 16] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_TYPE,
+    COOKIE,
     IF_NONE_MATCH,
     ORIGIN,
     USER_AGENT,
     HeaderName::from_static("cf-connecting-ip"),
     HeaderName::from_static("cf-ray"),
+    HeaderName::from_static("sec-fetch-site"),
     HeaderName::from_static("x-edge-auth-client"),
     HeaderName::from_static("x-edge-auth-key"),
     HeaderName::from_static("x-request-id"),

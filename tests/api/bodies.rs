@@ -17,6 +17,15 @@ fn paths() -> Vec<&'static str> {
     paths.map(|(path, _)| path.as_str()).collect()
 }
 
+fn is_required(path: &str) -> bool {
+    DESCRIPTION["paths"][path]["post"]["requestBody"]["required"] == true
+}
+
+/// The answer to a body without members. An operation that needs none misses a token.
+fn answer_to_nothing(path: &str) -> u16 {
+    if is_required(path) { 422 } else { 401 }
+}
+
 async fn post_as(service: &Service, path: &str, content_type: Option<&str>, body: &str) -> Reply {
     let mut request = Request::post(path);
     if let Some(content_type) = content_type {
@@ -46,7 +55,7 @@ async fn text_that_is_not_json_is_json_invalid() {
         deep_member.as_bytes(),
     ];
     for path in paths() {
-        for text in texts {
+        for text in texts.iter().filter(|text| is_required(path) || !text.is_empty()) {
             let reply = service.post_text(path, text.to_vec()).await.expect_error(422, "VALIDATION_ERROR");
             assert_eq!(reply.faults(), [("body".to_owned(), "json_invalid".to_owned())], "{path} {text:?}");
         }
@@ -134,7 +143,7 @@ async fn a_body_without_a_json_media_type_is_refused() {
             "application/json; profile=\"a\\\"; charset=utf-16\"",
             "application/vnd.api+json",
         ] {
-            post_as(&service, path, Some(content_type), "{}").await.expect_error(422, "VALIDATION_ERROR");
+            post_as(&service, path, Some(content_type), "{}").await.expect(answer_to_nothing(path));
         }
     }
 }
@@ -149,9 +158,9 @@ async fn a_coded_body_is_refused_with_the_codings_that_are_accepted() {
             ("br", 415),
             ("identity, gzip", 415),
             ("aws-chunked", 415),
-            ("identity", 422),
-            ("Identity", 422),
-            ("", 422),
+            ("identity", answer_to_nothing(path)),
+            ("Identity", answer_to_nothing(path)),
+            ("", answer_to_nothing(path)),
         ] {
             let request = Request::post(path).header("Content-Type", "application/json");
             let request = request.header("Content-Encoding", coding).body(Body::from("{}")).unwrap();

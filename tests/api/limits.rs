@@ -84,7 +84,7 @@ async fn client_supplied_address_headers_are_ignored() {
             .fold(request, |request, name| request.header(name, &forged));
         let request = request.header("Content-Type", "application/json").body(Body::from("{}")).unwrap();
         let status = service.send(request).await.status;
-        assert_eq!(status, if number < LIMIT { 422 } else { 429 });
+        assert_eq!(status, if number < LIMIT { 401 } else { 429 });
     }
 }
 

@@ -25,6 +25,7 @@ mod breaker_object;
 mod clean_up;
 mod configuration;
 mod contract;
+mod cookies;
 #[cfg(feature = "campus")]
 mod courses;
 mod credentials;

@@ -21,8 +21,8 @@ pub struct RememberedFactor {
     pub password_version: i64,
 }
 
-/// Lifetime of a device token.
-const LIFETIME_SECONDS: i64 = 90 * DAY;
+/// Lifetime of a device token, in seconds.
+pub const LIFETIME_SECONDS: i64 = 90 * DAY;
 const HEADER_TYPE: &str = "dt+jwt";
 const TYPE: &str = "device";
 

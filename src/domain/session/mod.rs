@@ -62,15 +62,16 @@ impl Lifetimes {
         now.plus_seconds(self.access_seconds).min(session_end)
     }
 
-    /// The numbers that the guards of a refresh at this time need.
+    /// The numbers that the guards of a refresh at this time need. The retry interval is `min_interval_seconds` at least.
     #[must_use]
-    pub const fn rotation(&self, now: Timestamp) -> Rotation {
-        let theft_cutoff = if self.reuse_interval_seconds == 0 {
+    pub fn rotation(&self, now: Timestamp, min_interval_seconds: i64) -> Rotation {
+        let interval = self.reuse_interval_seconds.max(min_interval_seconds);
+        let theft_cutoff = if interval == 0 {
             // Strict mode: any reuse is theft, even if the clock of the machine that rotated the token runs
             // ahead of this one.
             Timestamp::LATEST
         } else {
-            Timestamp::from_millis(now.plus_seconds(-self.reuse_interval_seconds).millis() - 1)
+            Timestamp::from_millis(now.plus_seconds(-interval).millis() - 1)
         };
         Rotation { now, theft_cutoff, refresh_expires_at: now.plus_seconds(self.refresh_seconds) }
     }

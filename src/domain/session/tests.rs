@@ -40,7 +40,7 @@ fn conclusion(session: Option<SessionState>, interval: i64) -> RefreshOutcome {
 
 fn conclusion_for(user_is_active: bool, session: Option<SessionState>, interval: i64) -> RefreshOutcome {
     let state = RotationState { user_is_active, session };
-    outcome(state, &id(PRESENTED), &id(PROPOSED), &lifetimes(interval).rotation(NOW))
+    outcome(state, &id(PRESENTED), &id(PROPOSED), &lifetimes(interval).rotation(NOW, 0))
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::http::kit::passkey_options::RequestBody;
 use crate::http::kit::query::NoParameters;
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::auth::signed_in;
+use crate::http::session::delivery::{Asked, Cookies};
 use crate::service::authz::admission::Reading;
 use crate::service::factor::check::PresentedFactor;
 use crate::service::factor::completion::{SecondFactor, complete};
@@ -79,9 +80,11 @@ struct FreshTokenBody<'a> {
 
 pub(in crate::http) async fn complete_sign_in(
     configured: Configured,
-    JsonBody(body): JsonBody<SecondFactor>,
+    cookies: Cookies,
+    JsonBody(Asked(body, asked)): JsonBody<Asked<SecondFactor>>,
 ) -> Result<Response, Refusal> {
-    signed_in(complete(&configured.service(), &body).await?)
+    let delivery = cookies.delivery(asked)?;
+    signed_in(complete(&configured.service(), &body).await?, &delivery)
 }
 
 pub(in crate::http) async fn passkey_options(configured: Configured, _: NoParameters) -> Result<Response, Refusal> {
@@ -91,9 +94,11 @@ pub(in crate::http) async fn passkey_options(configured: Configured, _: NoParame
 
 pub(in crate::http) async fn passkey(
     configured: Configured,
-    JsonBody(body): JsonBody<PasskeySignIn>,
+    cookies: Cookies,
+    JsonBody(Asked(body, asked)): JsonBody<Asked<PasskeySignIn>>,
 ) -> Result<Response, Refusal> {
-    signed_in(sign_in_with_passkey(&configured.service(), &body).await?)
+    let delivery = cookies.delivery(asked)?;
+    signed_in(sign_in_with_passkey(&configured.service(), &body).await?, &delivery)
 }
 
 /// The plan of a step-up.

@@ -1,15 +1,16 @@
-//! `/auth`: registering, signing in, refreshing, signing out.
+//! `/auth`: registering, signing in, refreshing, signing out. `delivery` owns the cookies.
 
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
-use crate::http::kit::body::{FromFields, JsonBody, MessageBody, json};
+use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody, json};
 use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::refusal::Refusal;
 use crate::http::mail::email::accepted;
+use crate::http::session::delivery::{Asked, Cookies, Delivery, without_token};
 use crate::service::TokenPair;
 use crate::service::account::register::{Register, Registered, Registration, register as register_user};
 use crate::service::mail::presented::ProofTexts;
@@ -53,28 +54,29 @@ impl FromFields for FlowAndCode {
     }
 }
 
-/// The body of refresh and logout.
-pub(in crate::http) struct RefreshToken(Secret);
+/// The body of refresh and logout. In cookie mode it has no token.
+pub(in crate::http) struct RefreshToken(Option<Secret>);
 
 impl FromFields for RefreshToken {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
-        fields.string("refresh_token").map(|text| Self(Secret::new(text)))
+        Ok(Self(fields.optional_string("refresh_token")?.map(Secret::new)))
     }
 }
 
 #[derive(Serialize)]
 struct TokenPairBody<'a> {
     access_token: &'a str,
-    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
     token_type: &'static str,
     expires_in: i64,
 }
 
-impl<'a> From<&'a TokenPair> for TokenPairBody<'a> {
-    fn from(tokens: &'a TokenPair) -> Self {
+impl<'a> TokenPairBody<'a> {
+    fn new(tokens: &'a TokenPair, delivery: &Delivery) -> Self {
         Self {
             access_token: tokens.access_token.expose(),
-            refresh_token: tokens.refresh_token.expose(),
+            refresh_token: delivery.in_body(&tokens.refresh_token),
             token_type: "bearer",
             expires_in: tokens.expires_in,
         }
@@ -85,12 +87,13 @@ impl<'a> From<&'a TokenPair> for TokenPairBody<'a> {
 struct SignInBody<'a> {
     #[serde(flatten)]
     pair: TokenPairBody<'a>,
-    device_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<&'a str>,
 }
 
-impl<'a> From<&'a SignInTokens> for SignInBody<'a> {
-    fn from(tokens: &'a SignInTokens) -> Self {
-        Self { pair: (&tokens.pair).into(), device_token: tokens.device_token.expose() }
+impl<'a> SignInBody<'a> {
+    fn new(tokens: &'a SignInTokens, delivery: &Delivery) -> Self {
+        Self { pair: TokenPairBody::new(&tokens.pair, delivery), device_token: delivery.in_body(&tokens.device_token) }
     }
 }
 
@@ -107,8 +110,13 @@ struct RegisteredBody<'a> {
     flow: Option<&'a str>,
 }
 
-pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Register>) -> Result<Response, Refusal> {
-    let Registered { user, tokens, flow } = match register_user(&configured.service(), &body.0).await? {
+pub(in crate::http) async fn register(
+    configured: Configured,
+    cookies: Cookies,
+    JsonBody(Asked(command, asked)): JsonBody<Asked<Register>>,
+) -> Result<Response, Refusal> {
+    let delivery = cookies.delivery(asked)?;
+    let Registered { user, tokens, flow } = match register_user(&configured.service(), &command).await? {
         Registration::Complete(registered) => *registered,
         Registration::Pending(flow) => return Ok(accepted("A mail is on its way", &flow)),
     };
@@ -118,43 +126,59 @@ pub(in crate::http) async fn register(configured: Configured, body: JsonBody<Reg
         full_name: user.full_name.as_deref(),
         is_active: user.is_active,
         created_at: user.created_at.rfc3339(),
-        tokens: (&tokens).into(),
+        tokens: SignInBody::new(&tokens, &delivery),
         flow: flow.as_ref().map(Secret::expose),
     };
-    Ok(json(201, &body))
+    Ok(delivery.with_both(json(201, &body), &tokens))
 }
 
 pub(in crate::http) async fn login(
     configured: Configured,
-    body: JsonBody<PasswordSignIn>,
+    mut cookies: Cookies,
+    JsonBody(Asked(mut command, asked)): JsonBody<Asked<PasswordSignIn>>,
 ) -> Result<Response, Refusal> {
-    signed_in(sign_in(&configured.service(), &body.0).await?)
+    let delivery = cookies.delivery(asked)?;
+    command.device_token = command.device_token.or_else(|| cookies.device_token(&delivery));
+    signed_in(sign_in(&configured.service(), &command).await?, &delivery)
 }
 
 pub(in crate::http) async fn sign_in_with_code(
     configured: Configured,
-    JsonBody(FlowAndCode(texts)): JsonBody<FlowAndCode>,
+    cookies: Cookies,
+    JsonBody(Asked(FlowAndCode(texts), asked)): JsonBody<Asked<FlowAndCode>>,
 ) -> Result<Response, Refusal> {
-    signed_in(sign_in_by_code(&configured.service(), &texts).await?)
+    let delivery = cookies.delivery(asked)?;
+    signed_in(sign_in_by_code(&configured.service(), &texts).await?, &delivery)
 }
 
 /// The tokens of a sign-in, or the demand of its second factor.
-pub(in crate::http) fn signed_in(outcome: SignIn) -> Result<Response, Refusal> {
+pub(in crate::http) fn signed_in(outcome: SignIn, delivery: &Delivery) -> Result<Response, Refusal> {
     match outcome {
-        SignIn::Complete(tokens) => Ok(json(200, &SignInBody::from(&tokens))),
+        SignIn::Complete(tokens) => Ok(delivery.with_both(json(200, &SignInBody::new(&tokens, delivery)), &tokens)),
         SignIn::FactorDue(demand) => Err(Refusal::factor_due(demand)),
     }
 }
 
 pub(in crate::http) async fn refresh(
     configured: Configured,
-    body: JsonBody<RefreshToken>,
+    cookies: Cookies,
+    OptionalJsonBody(RefreshToken(of_body)): OptionalJsonBody<RefreshToken>,
 ) -> Result<Response, Refusal> {
-    let tokens = refresh::refresh(&configured.service(), body.0.0.expose()).await?;
-    Ok(json(200, &TokenPairBody::from(&tokens)))
+    let Some((token, delivery)) = cookies.refresh_token(of_body)? else { return Ok(without_token()) };
+    match refresh::refresh(&configured.service(), token.expose(), delivery.store()).await {
+        Ok(tokens) => Ok(delivery.with_refresh(json(200, &TokenPairBody::new(&tokens, &delivery)), &tokens)),
+        Err(error) => Ok(delivery.refusing(error)),
+    }
 }
 
-pub(in crate::http) async fn logout(configured: Configured, body: JsonBody<RefreshToken>) -> Result<Response, Refusal> {
-    sign_out(&configured.service(), body.0.0.expose()).await?;
-    Ok(json(200, &MessageBody { message: "Logged out successfully" }))
+pub(in crate::http) async fn logout(
+    configured: Configured,
+    cookies: Cookies,
+    OptionalJsonBody(RefreshToken(of_body)): OptionalJsonBody<RefreshToken>,
+) -> Result<Response, Refusal> {
+    let Some((token, delivery)) = cookies.refresh_token(of_body)? else { return Ok(without_token()) };
+    match sign_out(&configured.service(), token.expose()).await {
+        Ok(()) => Ok(delivery.without_refresh(json(200, &MessageBody { message: "Logged out successfully" }))),
+        Err(error) => Ok(delivery.refusing(error)),
+    }
 }

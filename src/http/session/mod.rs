@@ -1,6 +1,7 @@
 //! `/auth/sessions` and `/auth/logout-all`: listing and ending a user's sessions.
 
 pub(crate) mod auth;
+pub(in crate::http) mod delivery;
 
 use axum::response::Response;
 use serde::Serialize;

@@ -15,6 +15,25 @@ use crate::service::{Context, Error, TokenPair, attribution};
 use crate::store::session::rotation;
 use crate::store::session::token_inputs::TokenInputs;
 
+/// The place from which a client takes the token that it presents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStore {
+    /// The client's own memory: it decides which request uses the token.
+    Client,
+    /// A browser's cookies: every tab of an application sends the token by itself.
+    Cookies,
+}
+
+impl TokenStore {
+    /// The least retry interval, in seconds. Two tabs that refresh at once send the same cookie.
+    const fn min_interval_seconds(self) -> i64 {
+        match self {
+            Self::Client => 0,
+            Self::Cookies => 10,
+        }
+    }
+}
+
 /// Exchanges a refresh token.
 ///
 /// A client that lost the response may repeat the request within `REFRESH_REUSE_INTERVAL_SECONDS`, and gets the same
@@ -22,14 +41,14 @@ use crate::store::session::token_inputs::TokenInputs;
 ///
 /// # Errors
 /// `AUTH_TOKEN_INVALID`, `AUTH_TOKEN_EXPIRED`, `AUTH_TOKEN_REVOKED`, `AUTH_INACTIVE_USER`; [`Error`] otherwise.
-pub async fn refresh(ctx: &Context<'_>, refresh_token: &str) -> Result<TokenPair, Error> {
+pub async fn refresh(ctx: &Context<'_>, refresh_token: &str, store: TokenStore) -> Result<TokenPair, Error> {
     let presented = attribution::verify_refresh(ctx, refresh_token).map_err(|fault| match fault {
         TokenFault::Invalid => Code::TokenInvalid,
         TokenFault::Expired(_) => Code::TokenExpired,
     })?;
     signing::prepare(ctx).await?;
     let proposed = ctx.new_token_id()?;
-    let rotation = ctx.settings.lifetimes.rotation(ctx.now());
+    let rotation = ctx.settings.lifetimes.rotation(ctx.now(), store.min_interval_seconds());
     let max_roles = tokens::max_roles(ctx.settings);
     let answer = rotation::rotate(ctx.store, &presented, &proposed, &rotation, max_roles, ctx.request).await;
     let (state, inputs) = match answer {

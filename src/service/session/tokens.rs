@@ -27,6 +27,8 @@ pub struct TokenPair {
     pub refresh_token: Secret,
     /// Seconds until the access token expires.
     pub expires_in: i64,
+    /// Seconds until the session ends, however often it is refreshed.
+    pub session_ends_in: i64,
 }
 
 /// The tokens that a sign-in returns.
@@ -119,6 +121,7 @@ pub(in crate::service) async fn issue(
         access_token: sign_access(ctx, &access, roles, inputs.ring_version).await?,
         refresh_token: ctx.tokens.sign(TokenKind::Refresh, &refresh)?,
         expires_in: access_expires_at.seconds() - ctx.now().seconds(),
+        session_ends_in: session.expires_at.seconds() - ctx.now().seconds(),
     })
 }
 

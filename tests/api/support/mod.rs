@@ -3,6 +3,7 @@
 mod assets;
 pub mod authenticator;
 mod background;
+pub mod browser;
 pub mod change;
 pub mod contract;
 pub mod crypto;
