@@ -16,7 +16,8 @@ for (const folder of ["docs", "mail", "redoc"]) {
 }
 const sha256 = (content) => createHash("sha256").update(content).digest("hex");
 
-// The pages for people are modules in the source, and one script and one style sheet each in the deployment.
+// The pages for people are modules in the source, and one script and one style sheet each in the deployment. pages/package.json
+// says that no module acts by being imported, so that texts of another page are left out.
 for (const page of ["account", "console"].filter((name) => existsSync(`pages/${name}/${name}.js`))) {
   bundlePage(page);
 }

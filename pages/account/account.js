@@ -1,12 +1,34 @@
 // The entry of /account: its views, and their order in the navigation.
 import { startApp } from "../kit/app.js";
 import { accountTexts as texts } from "../texts.js";
+import { addressView } from "./address.js";
+import { dataView } from "./data.js";
+import { forgotView } from "./forgot.js";
+import { keysView } from "./keys.js";
 import { overviewView } from "./overview.js";
+import { registerView } from "./register.js";
+import { securityView } from "./security.js";
+import { sessionsView } from "./sessions.js";
 import { signInView } from "./sign-in.js";
+
+const views = {
+  overview: overviewView,
+  security: securityView,
+  sessions: sessionsView,
+  address: addressView,
+  keys: keysView,
+  data: dataView,
+};
+
+/** Without mail no address can be proven, so none can be changed. */
+const isOffered = (id, { settings }) => id !== "address" || settings.mail;
 
 startApp({
   title: texts.title,
-  closed: { "sign-in": signInView },
-  views: { overview: overviewView },
-  nav: () => [{ id: "overview", label: texts.overview.title }],
+  closed: { "sign-in": signInView, register: registerView, forgot: forgotView },
+  views,
+  nav: (context) =>
+    Object.entries(views)
+      .filter(([id]) => isOffered(id, context))
+      .map(([id, { title }]) => ({ id, label: title })),
 });

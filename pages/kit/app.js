@@ -7,7 +7,8 @@
 //   settings, user             the answers of `pages/settings.json` and `users/me`
 //   go(id, ...rest)            opens a view
 //   note, takeNote()           a text for the next view, which takes it
-//   reloadUser(), signOut(), leave(note)   `leave` shows the views without a session, after `session.end()`
+//   setUser(user), reloadUser()   after a change of the user
+//   leave(note), signOut()     `leave` ends the session here, after the service has ended it
 //   data                       free for the views; emptied at the sign-out
 import { html, nothing, render } from "lit-html";
 
@@ -29,7 +30,7 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
   let isOpen = false;
   let failure;
   let present;
-  const context = { settings: undefined, user: undefined, note: undefined, data: {}, go, leave, signOut, reloadUser, takeNote };
+  const context = { settings: undefined, user: undefined, note: undefined, data: {}, go: (...parts) => router.go(...parts), leave: depart, signOut, setUser, reloadUser, takeNote };
   const router = createRouter({ host: main, context, onOpen });
 
   async function begin() {
@@ -55,10 +56,14 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
   async function reloadUser() {
     const answer = await request("GET", "users/me");
     if (answer.status === 200) {
-      page.user = context.user = answer.body;
-      draw();
+      setUser(answer.body);
     }
     return answer;
+  }
+
+  function setUser(user) {
+    page.user = context.user = user;
+    draw();
   }
 
   /** Shows the views of the signed-in user. */
@@ -98,11 +103,12 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
     }
   }
 
-  function go(...parts) {
-    router.go(...parts);
+  function depart(note) {
+    context.note = note;
+    session.end();
   }
 
-  /** The text for this view, once. */
+  /** The text for the next view, once. */
   function takeNote() {
     const { note } = context;
     context.note = undefined;
@@ -116,7 +122,7 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
   }
 
   function draw() {
-    document.body.dataset.session = isOpen ? "open" : "closed";
+    document.body.dataset.session = isOpen && context.user ? "open" : "closed";
     render(barOf(context, { title, signOut, failure }), bar);
     render(isOpen && context.user ? navOf(nav(context), present) : nothing, navigation);
   }

@@ -19,10 +19,10 @@ const isInvalid = (form, { name }) => (form.faults[name] ? "true" : nothing);
 
 /** Label, input, faults and hint, in this order on the page. */
 function framed(form, field, input) {
-  const { name, label, hint, optional } = field;
+  const { name, label, hint, optional, isUnmarked } = field;
   return html`
     <div class="field">
-      <label for=${idOf(form, name)}>${label}${optional ? html` <span class="quiet">${texts.optional}</span>` : nothing}</label>
+      <label for=${idOf(form, name)}>${label}${optional && !isUnmarked ? html` <span class="quiet">${texts.optional}</span>` : nothing}</label>
       ${input}
       ${form.faults[name] ? html`<p class="fault" id="${idOf(form, name)}-error">${faultsOf(form, field)}</p>` : nothing}
       ${hint ? html`<p class="hint" id="${idOf(form, name)}-hint">${hint}</p>` : nothing}

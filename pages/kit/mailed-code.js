@@ -50,17 +50,18 @@ export function createMailedCode(options) {
   const isEarly = (values) => key(values) === last.values && pauseMs() > 0;
 
   function arrive(newFlow, values) {
-    const text = isEarly(values) ? texts.tooSoon(duration(pauseMs() / 1000)) : asked;
-    if (newFlow !== flow) {
-      last = { values: key(values), at: Date.now() };
+    const pause = isEarly(values) ? pauseMs() : 0;
+    if (pause === 0) {
+      begin(newFlow, values);
     }
-    begin(newFlow);
-    form.show("note", text);
+    isAsking = false;
+    form.show("note", pause > 0 ? texts.tooSoon(duration(pause / 1000)) : asked);
   }
 
   /** Takes the code of a mail that is on its way. */
-  function begin(newFlow) {
+  function begin(newFlow, values = {}) {
     flow = newFlow;
+    last = { values: key(values), at: Date.now() };
     isAsking = false;
     redraw();
   }

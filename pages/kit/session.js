@@ -18,6 +18,9 @@ const RETRIES_MS = [500, 1000, 2000, 4000];
 /** A tab that had to wait for the lock gives the message of the tab before so long to arrive. */
 const MESSAGE_MS = 250;
 
+/** The bodies of all sign-ins of the pages: the refresh token comes as a cookie. */
+export const inCookies = (body) => ({ ...body, token_delivery: "cookie" });
+
 const channel = new BroadcastChannel(`edge-auth session ${BASE}`);
 const listeners = new Set();
 const arrivals = new EventTarget();
@@ -109,13 +112,18 @@ async function refresh() {
 async function signOut() {
   const answer = await exchange("POST", "auth/logout");
   if (answer.status === 200 || answer.status === 401) {
-    end();
+    conclude();
   }
   return answer;
 }
 
-/** Forgets the session in all tabs: the service has ended it. */
+/** Forgets the session in all tabs, because the service has ended it. A sign-out without a session clears the cookie. */
 function end() {
+  exchange("POST", "auth/logout");
+  conclude();
+}
+
+function conclude() {
   channel.postMessage({ type: "signed-out" });
   forget();
 }

@@ -10,14 +10,12 @@ import { html, nothing } from "lit-html";
 import { commonTexts as texts } from "../texts.js";
 import { createFactorStep } from "./factor-step.js";
 import { passwordField, textField } from "./fields.js";
+import { ownFailure } from "./failures.js";
 import { createForm, createTask } from "./form.js";
 import { createMailedCode } from "./mailed-code.js";
 import { hasPasskeys, offerPasskeys, usePasskey } from "./passkeys.js";
-import { session } from "./session.js";
+import { inCookies, session } from "./session.js";
 import { exchange } from "./transport.js";
-
-/** Every sign-in of the pages: the refresh token comes as a cookie. */
-const inCookies = (body) => ({ ...body, token_delivery: "cookie" });
 
 /** @param {{id: string, settings: object, redraw: Function, email?: string, done?: Function}} options */
 export function createSignIn({ id, settings, redraw, email = "", done = () => {} }) {
@@ -51,40 +49,44 @@ export function createSignIn({ id, settings, redraw, email = "", done = () => {}
     return answer;
   };
 
-  /** A task of a sign-in; a second factor that is due is no failure of it. */
-  const signingIn = (options) => ({ redraw, done: succeed, failed: proceed, refusals: texts.signInRefusals, ...options });
+  /** The options of each kind of sign-in: a second factor that is due is no failure of it. */
+  const common = { redraw, intercept: proceed, done: succeed, refusals: texts.signInRefusals };
 
   const password = createForm({
-    ...signingIn({ id, wait: texts.checkingPassword }),
+    ...common,
+    id,
+    wait: texts.checkingPassword,
     send: (values) => exchange("POST", "auth/login", { body: inCookies(values) }),
-    failed: proceed,
   });
 
-  const passkey = createTask({ ...signingIn({ id: `${id}-passkey`, wait: texts.checkingPasskey }), send: sendPasskey });
+  const passkey = createTask({
+    ...common,
+    id: `${id}-passkey`,
+    wait: texts.checkingPasskey,
+    refusals: texts.passkeyRefusals,
+    send: (chosen) => (chosen ? presentPasskey(chosen) : askForPasskey()),
+  });
 
   const code = createMailedCode({
-    ...signingIn({ id: `${id}-code` }),
+    ...common,
+    id: `${id}-code`,
+    wait: texts.signingIn,
+    submit: texts.signIn,
+    refusals: {},
     ask: (values) => exchange("POST", "auth/email/code", { body: values }),
     send: (values) => exchange("POST", "auth/email/sign-in", { body: inCookies(values) }),
-    submit: texts.signIn,
-    wait: texts.signingIn,
   });
 
   const optionsOfPasskey = () => exchange("POST", "auth/passkey/options");
   const presentPasskey = (body) => exchange("POST", "auth/passkey", { body: inCookies(body) });
 
-  async function sendPasskey() {
+  async function askForPasskey() {
     const offered = await optionsOfPasskey();
     if (offered.status !== 200) {
       return offered;
     }
     const { credential, error } = await usePasskey(offered.body.options);
-    return error ? { status: -1, details: {}, error } : presentPasskey({ flow: offered.body.flow, credential });
-  }
-
-  /** A passkey that was chosen in the field of the address. */
-  async function finishOffer(body) {
-    await passkey.run(body);
+    return error ? ownFailure(error) : presentPasskey({ flow: offered.body.flow, credential });
   }
 
   function turn(to) {
@@ -103,7 +105,7 @@ export function createSignIn({ id, settings, redraw, email = "", done = () => {}
         const offered = await optionsOfPasskey();
         return offered.status === 200 ? offered.body : undefined;
       };
-      stopOffer = offerPasskeys({ start, finish: finishOffer });
+      stopOffer = offerPasskeys({ start, finish: passkey.run });
     }
   }
 

@@ -1,0 +1,107 @@
+// The view of the user's data: the export as a file, and the end of the account.
+import { html, nothing, render } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { confirm } from "../kit/dialog.js";
+import { createTask } from "../kit/form.js";
+import { card, download, heading } from "../kit/ui.js";
+import { accountTexts } from "../texts.js";
+
+const texts = accountTexts.data;
+/** The service limits exports per minute: a long one goes on after the pause. */
+const LONGEST_PAUSE_S = 90;
+
+export const dataView = { title: texts.title, open };
+
+function open(host, context) {
+  const redraw = () => draw();
+
+  const exporting = createTask({
+    id: "export",
+    redraw,
+    wait: texts.exporting,
+    send: readAll,
+    done: ({ body }) => {
+      const { next_cursor: _, ...all } = body;
+      download(`account-${new Date().toISOString().slice(0, 10)}.json`, JSON.stringify(all, null, 2), "application/json");
+      return texts.exported;
+    },
+  });
+
+  const deleting = createTask({
+    id: "delete",
+    redraw,
+    wait: texts.deleting,
+    send: () => request("POST", "users/me/delete"),
+    done: () => {
+      context.leave(texts.deleted);
+      return [];
+    },
+    refusals: { CONFLICT: texts.lastAdministrator },
+  });
+
+  async function remove() {
+    const isSure = await confirm({
+      title: texts.deleteTitle,
+      texts: texts.deleteTexts,
+      action: texts.deleteForEver,
+      typed: context.user.email,
+      label: texts.typeAddress(context.user.email),
+    });
+    if (isSure) {
+      await deleting.run();
+    }
+  }
+
+  const button = (task, label, run, kind = "") => html`
+    ${task.result()}
+    <div class="actions"><button type="button" class=${kind} aria-disabled=${task.isBusy ? "true" : nothing} @click=${run}>${label}</button></div>
+  `;
+
+  const draw = () => render(html`
+    ${heading(texts.title)}
+    ${card({
+      id: "export-card",
+      title: texts.exportTitle,
+      body: html`<p>${texts.exportHint}</p>${button(exporting, texts.export, () => exporting.run())}`,
+    })}
+    ${card({
+      id: "delete-card",
+      title: texts.deleteTitle,
+      body: html`<p>${texts.deleteHint}</p>${button(deleting, texts.delete, remove, "danger second")}`,
+    })}
+  `, host);
+  draw();
+}
+
+/** All pages of the export as one answer, or the first failure. */
+async function readAll() {
+  let all;
+  let cursor;
+  do {
+    const answer = await readPage(cursor);
+    if (answer.status !== 200) {
+      return answer;
+    }
+    const { body } = answer;
+    all = all === undefined ? body : joined(all, body);
+    cursor = body.next_cursor;
+  } while (cursor !== null);
+  return { status: 200, body: all };
+}
+
+/** Sessions, keys and factors are on the first page only. */
+const joined = (all, page) => ({
+  ...all,
+  enrollments: [...all.enrollments, ...page.enrollments],
+  audit_events: [...all.audit_events, ...page.audit_events],
+});
+
+async function readPage(cursor) {
+  const answer = await request("GET", "users/me/export", { query: { cursor } });
+  if (cursor === undefined || answer.status !== 429 || !(answer.seconds > 0 && answer.seconds <= LONGEST_PAUSE_S)) {
+    return answer;
+  }
+  await new Promise((done) => setTimeout(done, answer.seconds * 1000));
+  return readPage(cursor);
+}

@@ -1,0 +1,127 @@
+// The view of API keys: the list, a new one whose text is shown once, and their withdrawal.
+import { html, nothing, render } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { confirm, openDialog } from "../kit/dialog.js";
+import { checkField, selectField, textField } from "../kit/fields.js";
+import { createForm, createTask } from "../kit/form.js";
+import { createList } from "../kit/source.js";
+import { card, copyButton, day, heading, moment, notice } from "../kit/ui.js";
+import { accountTexts } from "../texts.js";
+import { PERMISSIONS } from "./permissions.js";
+
+const texts = accountTexts.keys;
+const DAY_MS = 86_400_000;
+const LIFETIMES = ["30", "90", "365", ""];
+
+export const keysView = { title: texts.title, open };
+
+function open(host, { settings }) {
+  const redraw = () => draw();
+  const keys = createList({ redraw, read: (cursor) => request("GET", "users/me/api-keys", { query: { limit: 100, cursor } }) });
+  const form = keyForm(redraw, keys);
+
+  const withdrawing = createTask({
+    id: "withdraw",
+    redraw,
+    wait: texts.withdrawing,
+    send: ({ id }) => request("DELETE", `users/me/api-keys/${id}`),
+    done: async () => {
+      await keys.load();
+      return texts.withdrawn;
+    },
+  });
+
+  async function withdraw(key) {
+    if (await confirm({ title: texts.withdraw, texts: [texts.withdrawHint(key.name)], action: texts.withdraw })) {
+      await withdrawing.run(key);
+    }
+  }
+
+  const item = (key) => html`
+    <li class="list-item">
+      <div class="item-main">
+        <span class="item-title">${key.name}</span>
+        <span class="small">${texts.created} ${day(key.created_at)} · ${key.expires_at ? html`${texts.until} ${day(key.expires_at)}` : texts.noEnd}
+          · ${key.last_used_at ? html`${texts.lastUsed} ${moment(key.last_used_at)}` : texts.unused}</span>
+        <details class="small"><summary>${texts.permissionCount(key.permissions.length)}</summary>
+          <p class="mono">${key.permissions.join(", ")}</p></details>
+      </div>
+      <div class="item-side">
+        <button type="button" class="second danger" aria-label=${texts.withdrawOf(key.name)} @click=${() => withdraw(key)}>${texts.withdraw}</button>
+      </div>
+    </li>
+  `;
+
+  const draw = () => render(html`
+    ${heading(texts.title)}
+    ${card({
+      id: "present-keys",
+      title: texts.present,
+      body: html`
+        <p class="quiet">${texts.hint}</p>
+        ${withdrawing.result()}
+        ${keys.view((items) => (items.length === 0 ? html`<p>${texts.none}</p>` : html`<ul class="list">${items.map(item)}</ul>`))}
+      `,
+    })}
+    ${card({ id: "new-key", title: texts.new, body: form.view({ fields: fieldsOf(form, settings), submit: texts.create }) })}
+  `, host);
+
+  draw();
+  keys.load();
+}
+
+const keyForm = (redraw, keys) => createForm({
+  id: "key",
+  redraw,
+  wait: texts.creating,
+  send: ({ name, permissions, days }) => request("POST", "users/me/api-keys", { body: { name, permissions, expires_at: endOf(days) } }),
+  done: async ({ body }) => {
+    document.getElementById("key").reset();
+    keys.load();
+    await showKey(body);
+    return texts.made(body.name);
+  },
+  refusals: { CONFLICT: texts.tooMany },
+});
+
+const endOf = (days) => (days === "" ? null : new Date(Date.now() + Number(days) * DAY_MS).toISOString());
+
+const fieldsOf = (form, settings) => html`
+  ${textField(form, { name: "name", label: texts.name, hint: texts.nameHint })}
+  ${selectField(form, {
+    name: "days",
+    label: texts.lifetime,
+    options: LIFETIMES.map((value) => ({ value, label: texts.lifetimes[value] })),
+    value: "90",
+  })}
+  <fieldset aria-describedby=${form.faults.permissions ? "key-permissions-error" : nothing}>
+    <legend>${texts.permissions}</legend>
+    ${form.faults.permissions ? html`<p class="fault" id="key-permissions-error">${texts.choose}</p>` : nothing}
+    <p class="hint">${texts.permissionsHint}</p>
+    ${Object.entries(PERMISSIONS)
+      .filter(([group]) => group !== "courses" || settings.campus)
+      .map(([group, names]) => groupOf(form, group, names))}
+  </fieldset>
+`;
+
+const groupOf = (form, group, names) => html`
+  <details class="group">
+    <summary>${texts.groups[group]}</summary>
+    <div class="checks">
+      ${names.map((name) => checkField(form, { name: "permissions", value: name, isList: true, label: html`<span class="mono">${name}</span>` }))}
+    </div>
+  </details>
+`;
+
+/** The text of a key, once. */
+const showKey = ({ name, key }) => openDialog({
+  title: texts.onceTitle,
+  isSticky: true,
+  open: (host, close) => render(html`
+    ${notice({ kind: "warn", texts: [texts.once(name)] })}
+    <p class="secret mono" tabindex="0">${key}</p>
+    <div class="actions">${copyButton(key)}
+      <button type="button" autofocus @click=${() => close(true)}>${texts.kept}</button></div>
+  `, host),
+});
