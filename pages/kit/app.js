@@ -2,8 +2,9 @@
 //
 //   startApp({ title, closed: { "sign-in": view, … }, views: { overview: view, … }, nav: (context) => [{ id, label }], prepare });
 //
-// `closed` are the views without a session, `views` those with one. `prepare(context)` runs after the sign-in; it may return an
-// answer that is shown as a failure, or `{ views }` in place of the usual ones. `context` is for the views:
+// `closed` are the views without a session, `views` those with one. An entry of `nav` with an `href` leads to another page.
+// `prepare(context)` runs after the sign-in; it may return an answer that is shown as a failure, or `{ views }` in place of the
+// usual ones. `context` is for the views:
 //   settings, user             the answers of `pages/settings.json` and `users/me`
 //   go(id, ...rest)            opens a view
 //   note, takeNote()           a text for the next view, which takes it
@@ -165,6 +166,8 @@ const barOf = ({ settings, user }, { title, signOut, failure }) => html`
 
 const navOf = (entries, present) => html`
   <ul>
-    ${entries.map(({ id, label }) => html`<li><a href="#/${id}" aria-current=${id === present ? "page" : nothing}>${label}</a></li>`)}
+    ${entries.map(({ id, label, href = `#/${id}` }) => html`<li>
+      <a href=${href} aria-current=${id === present ? "page" : nothing}>${label}</a>
+    </li>`)}
   </ul>
 `;
