@@ -85,10 +85,11 @@ export function createList({ redraw, read }) {
 
 export const loading = () => html`<p class="quiet" role="status">${texts.loading}</p>`;
 
-/** A failure with a button for another attempt. */
+/** A failure with a button for another attempt, and with the way to a second factor if one is missing. */
 export const failed = (answer, again) => html`
   <div role="alert">
     ${notice({ kind: "error", texts: failureTexts(answer), requestId: isExplained(answer) ? undefined : answer.requestId })}
   </div>
+  ${answer.details?.required === "mfa" ? html`<p><a href="account#/security">${texts.toSecondFactors}</a></p>` : nothing}
   <button type="button" class="second" @click=${again}>${texts.again}</button>
 `;

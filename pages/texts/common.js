@@ -111,6 +111,7 @@ export const commonTexts = {
   unverified: "Confirm your address first.",
   forbidden: "Your account may not do this.",
   needsSecondFactor: "This role counts only in sessions with a second factor. Sign out, and sign in with yours.",
+  toSecondFactors: "Second factors of your account",
   tooMany: (time) => `Too many requests at the moment. Try again in ${time}.`,
   busy: (time) => `The service is busy. Try again in ${time}.`,
   unreachable: "No answer from the service. Check the connection, and try again.",
