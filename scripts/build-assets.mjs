@@ -32,6 +32,7 @@ function bundlePage(page) {
     format: "esm",
     target: ["es2022", "chrome109", "firefox115", "safari16.4"],
     logLevel: "warning",
+    define: { HAS_CAMPUS: String(process.env.CAMPUS !== "off") },
   });
   const html = readFileSync(`pages/${page}/index.html`, "utf8");
   const files = [`${page}/${page}.js`, `${page}/${page}.css`];

@@ -100,7 +100,7 @@ const fieldsOf = (form, settings) => html`
     ${form.faults.permissions ? html`<p class="fault" id="key-permissions-error">${texts.choose}</p>` : nothing}
     <p class="hint">${texts.permissionsHint}</p>
     ${Object.entries(PERMISSIONS)
-      .filter(([group]) => group !== "courses" || settings.campus)
+      .filter(([group]) => group !== "courses" || HAS_CAMPUS)
       .map(([group, names]) => groupOf(form, group, names))}
   </fieldset>
 `;

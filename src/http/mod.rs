@@ -69,7 +69,7 @@ impl App {
     pub fn new(settings: Result<Settings, WrongSettings>) -> Self {
         let presentation = match &settings {
             Ok(settings) => settings.presentation.clone(),
-            Err(wrong) => wrong.presentation.clone(),
+            Err(wrong) => Presentation::clone(&wrong.presentation),
         };
         let configuration = settings.map(|settings| {
             let (issuers, audience) = (settings.tokens.issuers.clone(), &settings.tokens.audience);
@@ -78,7 +78,7 @@ impl App {
             let (keys, verified_keys, digests) = (Arc::default(), VerifiedKeys::default(), OnceLock::new());
             Arc::new(Configuration { settings, tokens, keys, verified_keys, digests, throttle_key })
         });
-        let plain_router = routes::router(&presentation.base_path);
+        let plain_router = routes::router(&presentation);
         let router = cors::wrap(plain_router.clone(), &presentation);
         Self { configuration, presentation, storage: StorageWatch::default(), router, plain_router }
     }

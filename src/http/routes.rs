@@ -19,6 +19,7 @@ use crate::domain::authz::Permission;
 #[cfg(feature = "campus")]
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::problem::Code;
+use crate::domain::settings::Presentation;
 use crate::http::account::{admin, export, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
@@ -236,16 +237,23 @@ routes! {
     GET    "/openapi.yaml"       getOpenapiYaml  Public [Unlimited]           => description::yaml;
 }
 
-/// The router of all routes and pages, under the base path.
-pub(super) fn router(base_path: &str) -> Router {
-    let table = TABLE.iter().fold(pages::router(), |router, &(path, rule, method, operation)| {
+/// The paths of the API description begin with this.
+const DESCRIPTION: &str = "/openapi.";
+
+/// The router of all routes and pages that the deployment has, under the base path.
+pub(super) fn router(presentation: &Presentation) -> Router {
+    let (base_path, settings) = (presentation.base_path.as_str(), &presentation.pages);
+    let is_served = |path: &str| settings.has_api || !path.starts_with(DESCRIPTION);
+    let lines = TABLE.iter().filter(|(path, ..)| is_served(path));
+    let table = lines.fold(pages::router(settings), |router, &(path, rule, method, operation)| {
         router.route(path, guarded(rule, method, operation))
     });
     let router = if base_path.is_empty() {
         table
     } else {
         // Nesting covers `/api/v1`, not `/api/v1/`.
-        let nested = Router::new().nest(base_path, table).route(&format!("{base_path}/"), pages::root());
+        let nested = Router::new().nest(base_path, table);
+        let nested = if settings.has_api { nested.route(&format!("{base_path}/"), pages::root()) } else { nested };
         nested.merge(discovery::beside(base_path))
     };
     router.method_not_allowed_fallback(method_not_allowed).fallback(not_found)

@@ -54,7 +54,7 @@ pub struct Functions {
 pub fn configure(environment: &str) {
     let environment: Environment = serde_json::from_str(environment).unwrap_or_default();
     let settings = Settings::read(|name| environment.text(name));
-    let presentation = settings.map_or_else(|wrong| wrong.presentation, |settings| settings.presentation);
+    let presentation = settings.map_or_else(|wrong| *wrong.presentation, |settings| settings.presentation);
     MIN_LEVEL.set(presentation.log_level);
     ENVIRONMENT.set(environment);
 }
@@ -165,7 +165,7 @@ fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
     let missing: Vec<&'static str> = bindings.filter(|name| !environment.has(name)).collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),
-        Ok(settings) => Err(WrongSettings { names: missing, presentation: settings.presentation }),
+        Ok(settings) => Err(WrongSettings { names: missing, presentation: Box::new(settings.presentation) }),
         Err(WrongSettings { mut names, presentation }) => {
             names.extend(missing);
             Err(WrongSettings { names, presentation })

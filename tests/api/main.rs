@@ -84,6 +84,7 @@ mod migrations_throttles;
 mod named_clients;
 mod oauth;
 mod overtaken;
+mod pages;
 mod paging;
 mod properties;
 mod queries;

@@ -20,13 +20,18 @@ pub enum EmailVerification {
 }
 
 impl EmailVerification {
-    fn named(text: &str) -> Option<Self> {
-        match text {
-            "off" => Some(Self::Off),
-            "optional" => Some(Self::Optional),
-            "required" => Some(Self::Required),
-            _ => None,
+    /// The name in the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
         }
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        [Self::Off, Self::Optional, Self::Required].into_iter().find(|verification| verification.as_str() == text)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod factors;
 mod mail;
+mod pages;
 mod reader;
 mod tokens;
 mod values;
@@ -22,6 +23,7 @@ use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
 pub use crate::domain::settings::factors::FactorSettings;
 pub use crate::domain::settings::mail::{EmailVerification, MailSettings};
+pub use crate::domain::settings::pages::PageSettings;
 use crate::domain::settings::reader::Reader;
 pub use crate::domain::settings::tokens::TokenSettings;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
@@ -53,6 +55,8 @@ pub struct Presentation {
     pub app_name: String,
     /// Path prefix of all routes: empty, or like `/api/v1`.
     pub base_path: String,
+    /// The pages, and their look.
+    pub pages: Box<PageSettings>,
 }
 
 impl Default for Presentation {
@@ -65,6 +69,7 @@ impl Default for Presentation {
             log_client: LogClient::Network,
             app_name: "edge-auth".to_owned(),
             base_path: String::new(),
+            pages: Box::default(),
         }
     }
 }
@@ -81,13 +86,18 @@ pub enum RegistrationPolicy {
 }
 
 impl RegistrationPolicy {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "open" => Some(Self::Open),
-            "invitation" => Some(Self::Invitation),
-            "closed" => Some(Self::Closed),
-            _ => None,
+    /// The name in the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Invitation => "invitation",
+            Self::Closed => "closed",
         }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Open, Self::Invitation, Self::Closed].into_iter().find(|policy| policy.as_str() == name)
     }
 }
 
@@ -135,7 +145,7 @@ pub struct WrongSettings {
     /// The names of all missing or invalid settings.
     pub names: Vec<&'static str>,
     /// The settings that shape responses; an invalid one has its default.
-    pub presentation: Presentation,
+    pub presentation: Box<Presentation>,
 }
 
 impl Settings {
@@ -148,7 +158,7 @@ impl Settings {
         let presentation = reader.presentation();
         match reader.settings(presentation.clone()) {
             Some(settings) if reader.wrong.is_empty() => Ok(settings),
-            _ => Err(WrongSettings { names: reader.wrong, presentation }),
+            _ => Err(WrongSettings { names: reader.wrong, presentation: Box::new(presentation) }),
         }
     }
 
@@ -178,7 +188,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let log_client = self.or("LOG_CLIENT", Some(default.log_client), log_client);
         let app_name = self.or("APP_NAME", Some(default.app_name.clone()), line);
         let base_path = self.or("BASE_PATH", Some(default.base_path.clone()), base_path);
+        let pages = Box::new(self.pages());
         Presentation {
+            pages,
             cors_origins: cors_origins.unwrap_or(default.cors_origins),
             cors_request_headers: request_headers.unwrap_or_default(),
             log_level: log_level.unwrap_or(default.log_level),

@@ -19,7 +19,7 @@ use crate::http::session::{EndedBody, SessionsBody};
 use crate::service::account::admin;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::{SignInAge, sign_in_age};
-use crate::store::account::admin::UserChange;
+use crate::store::account::admin::{FactorCounts, UserChange};
 use crate::store::account::users::UserRow;
 use crate::store::audit::list::AdminEventRow;
 
@@ -63,7 +63,15 @@ struct UserDetailBody<'a> {
     #[serde(flatten)]
     user: AdminUserBody<'a>,
     mail_refused_at: Option<String>,
+    factors: FactorsBody,
     roles: Vec<UserRoleBody>,
+}
+
+#[derive(Serialize)]
+struct FactorsBody {
+    totp: bool,
+    recovery_codes: bool,
+    passkeys: u32,
 }
 
 #[derive(Serialize)]
@@ -138,7 +146,9 @@ pub(in crate::http) fn user((Viewing(viewer), Id(id)): (Viewing, Id<UserId>)) ->
     admin::user(&viewer, id).map(|detail| {
         let roles = detail.grants.iter().map(UserRoleBody::from).collect();
         let mail_refused_at = detail.user.mail_refused_at.map(Timestamp::rfc3339);
-        json(200, &UserDetailBody { user: (&detail.user).into(), mail_refused_at, roles })
+        let FactorCounts { has_totp: totp, has_recovery_codes: recovery_codes, passkeys } = detail.factors;
+        let factors = FactorsBody { totp, recovery_codes, passkeys };
+        json(200, &UserDetailBody { user: (&detail.user).into(), mail_refused_at, factors, roles })
     })
 }
 

@@ -13,9 +13,9 @@ use crate::http::kit::refusal::Refusal;
 use crate::http::platform::etag;
 
 pub(in crate::http) async fn json(configured: Configured, headers: HeaderMap) -> Result<Response, Refusal> {
-    let tag = etag::of(&configured, "/openapi.json").await?;
+    let tag = etag::of(&configured, etag::digest_of(&configured, "/openapi.json").await?)?;
     if etag::is_known(&headers, &tag) {
-        return Ok(etag::not_modified(tag));
+        return Ok(etag::not_modified(tag, etag::CACHED));
     }
     let text = configured.assets().text("/openapi.json").await?;
     let presentation = &configured.settings().presentation;
@@ -27,9 +27,9 @@ pub(in crate::http) async fn json(configured: Configured, headers: HeaderMap) ->
 }
 
 pub(in crate::http) async fn yaml(configured: Configured, headers: HeaderMap) -> Result<Response, Refusal> {
-    let tag = etag::of(&configured, "/openapi.yaml").await?;
+    let tag = etag::of(&configured, etag::digest_of(&configured, "/openapi.yaml").await?)?;
     if etag::is_known(&headers, &tag) {
-        return Ok(etag::not_modified(tag));
+        return Ok(etag::not_modified(tag, etag::CACHED));
     }
     let text = configured.assets().text("/openapi.yaml").await?;
     let presentation = &configured.settings().presentation;

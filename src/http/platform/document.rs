@@ -11,10 +11,19 @@ use crate::http::platform::etag;
 pub(in crate::http) const WELL_KNOWN: &str = "/.well-known/";
 
 /// The document, or 304 if the client has it.
-pub(in crate::http) fn public(headers: &HeaderMap, text: String, cache_control: &'static str) -> Response {
+pub(in crate::http) fn versioned(headers: &HeaderMap, text: String, cached: HeaderValue) -> Response {
     let tag = etag::of_text(&text);
-    let mut response = if etag::is_known(headers, &tag) { etag::not_modified(tag) } else { with_tag(text, tag) };
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if etag::is_known(headers, &tag) {
+        return etag::not_modified(tag, cached);
+    }
+    let mut response = with_tag(text, tag);
+    response.headers_mut().insert(CACHE_CONTROL, cached);
+    response
+}
+
+/// The same for pages of every origin.
+pub(in crate::http) fn public(headers: &HeaderMap, text: String, cache_control: &'static str) -> Response {
+    let mut response = versioned(headers, text, HeaderValue::from_static(cache_control));
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }

@@ -19,8 +19,11 @@ const DIGESTS: &str = "/digests.txt";
 /// `Cache-Control` of a static file.
 pub(in crate::http) const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// The tag of a file. It covers the settings that the service inserts into some files.
-pub(in crate::http) async fn of(configured: &Configured, path: &str) -> Result<HeaderValue, Refusal> {
+/// The same for a file under a URL that no other content ever has.
+pub(in crate::http) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// The digest of a file.
+pub(in crate::http) async fn digest_of<'a>(configured: &'a Configured, path: &str) -> Result<&'a str, Refusal> {
     let kept = configured.digests();
     let digests = if let Some(digests) = kept.get() {
         digests
@@ -30,7 +33,11 @@ pub(in crate::http) async fn of(configured: &Configured, path: &str) -> Result<H
     };
     let mut lines = digests.lines().filter_map(|line| line.split_once(' '));
     let digest = lines.find(|(_, file)| *file == path).map(|(digest, _)| digest);
-    let digest = digest.ok_or_else(|| Refusal::internal(format!("{DIGESTS} does not have {path}")))?;
+    digest.ok_or_else(|| Refusal::internal(format!("{DIGESTS} does not have {path}")))
+}
+
+/// The tag of a file with this digest. It covers the settings that the service inserts into some files.
+pub(in crate::http) fn of(configured: &Configured, digest: &str) -> Result<HeaderValue, Refusal> {
     let presentation = &configured.settings().presentation;
     let settings = [presentation.base_path.as_str(), presentation.app_name.as_str()].join("\n");
     let tag = Sha256::new().chain_update(digest).chain_update(settings).finalize();
@@ -55,10 +62,10 @@ pub(in crate::http) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool 
 }
 
 /// 304, with the headers that a 200 would have for caches (RFC 9110 §15.4.5).
-pub(in crate::http) fn not_modified(tag: HeaderValue) -> Response {
+pub(in crate::http) fn not_modified(tag: HeaderValue, cached: HeaderValue) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response.headers_mut().insert(ETAG, tag);
-    response.headers_mut().insert(CACHE_CONTROL, CACHED);
+    response.headers_mut().insert(CACHE_CONTROL, cached);
     response
 }

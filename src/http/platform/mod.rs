@@ -5,4 +5,5 @@ pub(in crate::http) mod document;
 pub(in crate::http) mod etag;
 pub(crate) mod health;
 pub(crate) mod operator;
+mod page_settings;
 pub(crate) mod pages;

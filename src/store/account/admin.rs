@@ -1,11 +1,12 @@
 //! Reading and changing one user, for administrators of the platform. `list` lists users.
 
+use serde::Deserialize;
+
 use crate::domain::account::full_name::FullName;
 use crate::domain::audit::EventType;
 use crate::domain::authz::RoleGrant;
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
 use crate::store::account::users::{self, UserRow, user_columns};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, record_if_changed, recorded};
 use crate::store::authz::grants;
@@ -15,12 +16,25 @@ use crate::store::outcome::ActOutcome;
 use crate::store::password::throttle;
 use crate::store::read::Read;
 use crate::store::session;
+use crate::store::{Store, boolean};
 
-/// A user and their roles.
+/// A user, their second factors and their roles.
 #[allow(missing_docs, reason = "the fields are the response's")]
 pub struct UserDetail {
     pub user: UserRow,
+    pub factors: FactorCounts,
     pub grants: Vec<RoleGrant>,
+}
+
+/// The second factors of a user, suspended ones included.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the query's columns")]
+pub struct FactorCounts {
+    #[serde(deserialize_with = "boolean")]
+    pub has_totp: bool,
+    #[serde(deserialize_with = "boolean")]
+    pub has_recovery_codes: bool,
+    pub passkeys: u32,
 }
 
 /// A change of a user. An absent field stays as it is.
@@ -48,7 +62,10 @@ pub enum UserChangeOutcome {
 const SELECT_USER: &str = concat!(
     "SELECT ",
     user_columns!(),
-    " FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
+    ", EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1) AS has_totp,
+       EXISTS (SELECT 1 FROM recovery_codes WHERE user_id = :user_id AND hashes <> '') AS has_recovery_codes,
+       (SELECT count(*) FROM passkeys WHERE user_id = :user_id) AS passkeys
+     FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
     caller_administers_or_has!("users:read")
 );
 
@@ -146,7 +163,7 @@ pub const STATEMENTS: &[&str] = &[
 pub fn user(id: UserId, viewer: &Viewer) -> Read<Option<UserDetail>> {
     let select = viewer.bind(query(SELECT_USER).bind("user_id", id));
     let read = Read::of(select, Rows::first).and(grants::of_user_for(id, viewer));
-    read.map(|(user, grants)| user.map(|user| UserDetail { user, grants }))
+    read.map(|(row, grants)| row.map(|(user, factors)| UserDetail { user, factors, grants }))
 }
 
 /// Changes a user; disabling ends all their sessions. Nothing changes if it would disable the last administrator.

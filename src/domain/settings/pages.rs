@@ -1,0 +1,44 @@
+//! The settings of the pages.
+
+use crate::domain::settings::reader::Reader;
+use crate::domain::settings::values::switch;
+
+/// The pages that a deployment has, and their look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageSettings {
+    /// The API description and the pages that show it.
+    pub has_api: bool,
+    /// The pages for people: the account and the console.
+    pub has_people: bool,
+    /// Path of a picture at the origin of the service.
+    pub logo_url: Option<String>,
+    /// A colour as CSS has it: `#` and six hexadecimal digits.
+    pub accent: Option<String>,
+}
+
+impl Default for PageSettings {
+    fn default() -> Self {
+        Self { has_api: true, has_people: true, logo_url: None, accent: None }
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    pub(super) fn pages(&mut self) -> PageSettings {
+        let has_api = self.or("API_PAGES", Some(true), switch);
+        let has_people = self.or("PAGES", Some(true), switch);
+        let logo_url = self.optional("PAGES_LOGO_URL", logo_url);
+        let accent = self.optional("PAGES_ACCENT", accent);
+        PageSettings { has_api: has_api.unwrap_or(true), has_people: has_people.unwrap_or(true), logo_url, accent }
+    }
+}
+
+/// A path of the same origin: two slashes, or a backslash, would begin another host (URL Standard §4.4).
+fn logo_url(text: &str) -> Option<String> {
+    let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
+    (is_path && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+fn accent(text: &str) -> Option<String> {
+    let digits = text.strip_prefix('#')?;
+    (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.to_owned())
+}
