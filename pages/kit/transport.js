@@ -36,11 +36,18 @@ export async function exchange(method, path, { body, query, access } = {}) {
 
 async function answerOf(response) {
   const { status, headers } = response;
-  // A proxy in between may answer with a page of its own.
-  const body = status === 204 ? {} : await response.json().catch(() => ({}));
+  const body = status === 204 ? {} : await response.json().catch((error) => unreadable(response, error));
   const requestId = body.request_id ?? headers.get("X-Request-ID") ?? undefined;
   const { code, details = {} } = body.error ?? {};
   return { status, body, requestId, seconds: Number(headers.get("Retry-After")), code, details };
+}
+
+/** A proxy in between may refuse with a page of its own. A success whose body was lost is no answer. */
+function unreadable({ ok }, error) {
+  if (ok) {
+    throw error;
+  }
+  return {};
 }
 
 function urlOf(path, query = {}) {
