@@ -24,7 +24,7 @@ function open(host, context) {
 
   const draw = () => render(html`
     ${heading(words.title)}
-    <div role="status">${note ? notice({ kind: "note", texts: [note] }) : nothing}</div>
+    <div class="result" role="status">${note ? notice({ kind: "note", texts: [note] }) : nothing}</div>
     ${signIn.view({ links })}
   `, host);
 

@@ -9,9 +9,12 @@ const texts = accountTexts.verification;
 
 /** @param {{redraw: Function, context: object, done: Function}} options `done(user)` is called with the changed user */
 export function createVerification({ redraw, context, done }) {
-  const code = createMailedCode({
+  const { verificationFlow: flow } = context.data;
+  delete context.data.verificationFlow;
+  return createMailedCode({
     id: "verification",
     redraw,
+    flow,
     wait: texts.wait,
     submit: texts.submit,
     asked: texts.asked,
@@ -23,11 +26,4 @@ export function createVerification({ redraw, context, done }) {
       done();
     },
   });
-  const { verificationFlow } = context.data;
-  if (verificationFlow) {
-    delete context.data.verificationFlow;
-    code.begin(verificationFlow);
-    code.form.shown = { kind: "note", texts: [texts.asked] };
-  }
-  return code;
 }

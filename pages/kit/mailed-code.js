@@ -2,7 +2,7 @@
 //
 //   const code = createMailedCode({ id, redraw, ask: (values) => request(…), send: ({ flow, code }) => request(…), done,
 //     askFields: (form) => …, fields: (form) => …, askLabel, submit, wait });
-//   html`${code.view()}`;  code.begin(flow);      // with the flow of a mail that is on its way already
+//   html`${code.view()}`;  code.begin(flow);      // takes the code of a mail that another request has sent
 import { html, nothing } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
@@ -22,13 +22,14 @@ const emailField = (form, email) =>
  * @param {Function} [options.askFields] the fields of the first step; by default the address
  * @param {Function} [options.fields] further fields of the second step
  * @param {string} [options.asked] the text after the request
+ * @param {string} [options.flow] of a mail that is on its way
  */
 export function createMailedCode(options) {
   const { id, redraw, ask, askFields = emailField, fields = () => nothing, asked = texts.mailAsked, refusals } = options;
   const { askLabel = texts.sendMail, submit } = options;
-  let flow;
-  let isAsking = true;
-  let last = { values: "", at: 0 };
+  let { flow } = options;
+  let isAsking = flow === undefined;
+  let last = isAsking ? { values: "", at: 0 } : { values: "{}", at: Date.now() };
 
   const asking = createForm({
     id: `${id}-ask`,
@@ -44,6 +45,7 @@ export function createMailedCode(options) {
     refusals: { AUTH_INVALID_CREDENTIALS: texts.wrongCode, ...refusals },
     send: (values) => options.send({ ...values, flow }),
   });
+  form.shown = isAsking ? undefined : { kind: "note", texts: [asked] };
 
   const key = (values) => JSON.stringify(values);
   const pauseMs = () => last.at + PAUSE_MS - Date.now();

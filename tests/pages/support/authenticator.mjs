@@ -26,7 +26,7 @@ export async function startAtLocalhost() {
   return { ...(await startService({ port, settings })), origin };
 }
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address();
