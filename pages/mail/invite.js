@@ -1,6 +1,6 @@
 // The page of a mailed invitation. Its owner makes an account with the invited address, or signs in to one, and gets the
 // role. The page signs out again, because the session would be of no use: the role is for another application.
-import { attempt, clearFaults, element, failure, hasWords, isBusy, post } from "./page.js";
+import { attempt, clearFaults, element, failure, hasWords, isBusy, offerAccount, post } from "./page.js";
 import { read, show, showFaults, store, stored, takeToken, words } from "./page.js";
 
 const NAME = "edge-auth invite";
@@ -65,6 +65,7 @@ async function submit(event) {
     form.reset();
     forget();
     conclude("done", [done, words("goodbye")]);
+    offerAccount();
   } else {
     refuse(step, answer);
   }
@@ -137,6 +138,7 @@ function open() {
   const taken = takeToken();
   if (taken) {
     token = taken;
+    element("account").hidden = true;
     store(NAME, { token });
     isUncertain = false;
   }

@@ -2,7 +2,7 @@
 // Without a token, or with one that the service refuses, it asks for a new mail and takes its code. A page without the form
 // for it takes links only. It sends nothing by itself, because programs that inspect mails open their links, too. All words are
 // in the HTML.
-import { attempt, clearFaults, duration, element, failure, faultsOf, isBusy } from "./page.js";
+import { attempt, clearFaults, duration, element, failure, faultsOf, isBusy, offerAccount } from "./page.js";
 import { post, show, showFaults, store, stored, takeToken, words } from "./page.js";
 
 /** The service sends an address one mail a minute, and answers alike if it sends none. */
@@ -114,6 +114,7 @@ function succeed({ body }) {
   conclude("done", [words("done", body)]);
   if (ask) {
     ask.hidden = true;
+    offerAccount();
   } else {
     next.hidden = false;
   }
@@ -150,6 +151,9 @@ function open() {
   const token = takeToken();
   if (token) {
     keep({ token });
+    if (ask) {
+      element("account").hidden = true;
+    }
     isAsking = false;
     isUncertain = false;
     clearFaults();

@@ -140,6 +140,13 @@ export function clearFaults() {
   }
 }
 
+/** Leads to the account, where the deployment has that page. */
+export async function offerAccount() {
+  const answer = await fetch("pages/settings.json").catch(() => undefined);
+  const settings = answer?.ok ? await answer.json().catch(() => ({})) : {};
+  element("account").hidden = settings.pages !== true;
+}
+
 /** The members of the body that a 422 complains about, and the complaints. */
 export const faultsOf = ({ body }) => (body.error?.details?.errors ?? []).map(({ loc, msg }) => ({ name: loc.at(-1), msg }));
 

@@ -232,6 +232,22 @@ test("below a base path", async (t) => {
   await page.getByLabel("Password of your account").fill(password);
   await button(page, "Confirm address").click();
   await resultOf(page, "done").waitFor();
+  await page.getByRole("link", { name: "Go to your account" }).click();
+  await page.waitForURL(`${below.origin}${base}/account`);
+});
+
+test("where there is no account page, none is offered", async (t) => {
+  const bare = await startService(withMailbox({ settings: { PAGES: "off" } }));
+  t.after(() => bare.stop());
+  const { email, password } = await registered(bare);
+  const { path } = await mailedLink(bare, email, "verify");
+  const page = await openPage(t, bare, path);
+  await page.getByLabel("Password of your account").fill(password);
+  const read = page.waitForResponse("**/pages/settings.json");
+  await button(page, "Confirm address").click();
+  await (await read).finished();
+  await resultOf(page, "done").waitFor();
+  assert.equal(await page.getByRole("link", { name: "Go to your account" }).isVisible(), false);
 });
 
 for (const name of ["reset", "verify"]) {
