@@ -25,7 +25,7 @@ fn prose(path: &Path) -> String {
             return text.lines().filter(|line| !line.contains("message: \"")).collect::<Vec<_>>().join("\n");
         }
         Some("sql") => "--",
-        Some("rs" | "mjs") => "//",
+        Some("rs" | "mjs" | "js") => "//",
         _ => "#",
     };
     let is_comment = |line: &&str| {
@@ -43,6 +43,7 @@ fn documents() -> Vec<PathBuf> {
         "DEPLOY.md",
         "SECURITY.md",
         "docs/integrate.md",
+        "docs/browsers.md",
         "docs/mail.md",
         "docs/email-verification.md",
         "docs/account-recovery.md",
@@ -67,6 +68,7 @@ fn programs() -> Vec<PathBuf> {
         ("examples", "rs"),
         ("examples", "mjs"),
         ("scripts", "mjs"),
+        ("pages", "js"),
         ("migrations", "sql"),
     ];
     folders.iter().flat_map(|(folder, ending)| files(folder, ending)).collect()
