@@ -1,13 +1,13 @@
-// Bars per hour, as SVG without any file or style attribute. Two charts with a scale each: a flood of refusals must not
+// Bars per hour, as SVG without any file or style attribute. Each chart has a scale of its own: a flood of refusals must not
 // flatten the sign-ins. The numbers stand in a table as well, for screen readers and for reading off.
 import { html, svg } from "lit-html";
 
-const WIDTH = 720;
-const HEIGHT = 120;
-const AXIS = 20;
-const GAP = 4;
+/** Units of the drawing: it is stretched to its place. */
+const STEP = 10;
+const GAP = 2;
+const HEIGHT = 100;
 
-const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 /** "14:00", in the time zone of the browser. */
 export const hourText = (time) => clock.format(time);
 
@@ -17,20 +17,10 @@ export function roundUp(value) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((top) => top >= value);
 }
 
-function bar(value, index, { top, count }) {
-  const step = WIDTH / count;
+function bar(value, index, top) {
   // A bar of one among thousands must be seen, too.
   const height = value === 0 ? 0 : Math.max((value / top) * HEIGHT, 2);
-  return svg`<rect class="bar" x=${index * step + GAP / 2} y=${AXIS + HEIGHT - height}
-    width=${step - GAP} height=${height} rx="2"></rect>`;
-}
-
-function label(start, index, count) {
-  const isShown = index % 6 === 0;
-  return isShown
-    ? svg`<text class="tick" x=${(index + 0.5) * (WIDTH / count)} y=${AXIS + HEIGHT + AXIS - 4}
-        text-anchor=${index === 0 ? "start" : "middle"}>${hourText(start)}</text>`
-    : "";
+  return svg`<rect class="bar" x=${index * STEP + GAP / 2} y=${HEIGHT - height} width=${STEP - GAP} height=${height}></rect>`;
 }
 
 /**
@@ -42,15 +32,13 @@ function label(start, index, count) {
  */
 export function barChart({ title, summary, kind, bars }) {
   const top = roundUp(Math.max(...bars.map(({ value }) => value)));
-  const scale = { top, count: bars.length };
+  const hours = bars.filter((_, index) => index % 6 === 0 || index === bars.length - 1);
   return html`<figure class="chart" data-kind=${kind}>
     <figcaption>${title}</figcaption>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT + 2 * AXIS}" role="img" aria-label=${summary}>
-      <line class="rule" x1="0" x2=${WIDTH} y1=${AXIS} y2=${AXIS}></line>
-      <line class="rule" x1="0" x2=${WIDTH} y1=${AXIS + HEIGHT} y2=${AXIS + HEIGHT}></line>
-      <text class="tick" x="0" y=${AXIS - 5}>${top}</text>
-      ${bars.map(({ value }, index) => bar(value, index, scale))}
-      ${bars.map(({ start }, index) => label(start, index, bars.length))}
+    <div class="scale" aria-hidden="true">${top}</div>
+    <svg viewBox="0 0 ${STEP * bars.length} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${summary}>
+      ${bars.map(({ value }, index) => bar(value, index, top))}
     </svg>
+    <div class="hours" aria-hidden="true">${hours.map(({ start }) => html`<span>${hourText(start)}</span>`)}</div>
   </figure>`;
 }

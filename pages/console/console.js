@@ -36,10 +36,17 @@ function viewsOf(user) {
   return rights.universities ? { universities } : { "no-rights": { title: texts.noRights.title, open: openNoRights } };
 }
 
+/** The list of views, and the way to the person's own account. */
+function navOf(user) {
+  const entries = Object.entries(viewsOf(user)).map(([id, { title }]) => ({ id, label: title }));
+  const account = { id: "account", label: texts.account, href: "account" };
+  return entries[0].id === "no-rights" ? [] : [...entries, account];
+}
+
 startApp({
   title: texts.title,
   closed: { "sign-in": { title: texts.signIn.title, open: openSignIn } },
   views: PLATFORM,
   prepare: ({ user }) => ({ views: viewsOf(user) }),
-  nav: ({ user }) => Object.entries(viewsOf(user)).map(([id, { title }]) => ({ id, label: title })),
+  nav: ({ user }) => navOf(user),
 });

@@ -45,7 +45,7 @@ export function createDepartments({ path, rights, redraw, changed }) {
   }
 
   const columns = [
-    { name: texts.name, cell: ({ name }) => name },
+    { name: texts.name, kind: "free", cell: ({ name }) => name },
     { name: texts.id, cell: ({ id }) => id },
     {
       name: consoleTexts.acts,

@@ -19,13 +19,15 @@ const TYPES = [
 
 const userLink = (id) => (id === null ? undefined : html`<a href="#/users/${id}">${id}</a>`);
 const known = (value) => value ?? undefined;
+const EXACT = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+const exact = (time) => html`<time datetime=${time}>${EXACT.format(new Date(time))}</time>`;
 
 const detailsOf = (event) => facts([
   [texts.type, html`<code>${event.type}</code>`],
   [texts.reason, known(event.reason)],
   [texts.count, event.count === 1 ? undefined : event.count],
-  [texts.first, event.count === 1 ? undefined : moment(event.first_at)],
-  [texts.last, event.count === 1 ? undefined : moment(event.last_at)],
+  [texts.first, exact(event.first_at)],
+  [texts.last, event.last_at === event.first_at ? undefined : exact(event.last_at)],
   [texts.user, userLink(event.user_id)],
   [texts.actor, userLink(event.actor_id)],
   [texts.university, event.university_id === null ? undefined : html`<a href="#/universities/${event.university_id}">${event.university_id}</a>`],
@@ -42,7 +44,7 @@ const item = (event) => html`<li>
   <details>
     <summary>
       <span class="what">${wordsOf(event.type)}${event.count === 1 ? nothing : html` <span class="badge">${texts.times(event.count)}</span>`}</span>
-      <span class="quiet">${event.user_id === null ? texts.noUser : texts.ofUser(event.user_id)}</span>
+      <span class="quiet">${texts.people(event.user_id, event.actor_id)}</span>
       <span class="quiet">${moment(event.created_at)}</span>
     </summary>
     ${detailsOf(event)}

@@ -39,8 +39,8 @@ export function createInvitations({ path, rights, places, redraw }) {
       : "";
 
   const columns = [
-    { name: texts.email, cell: ({ email }) => email },
-    { name: texts.role, cell: (row) => roleText(row, places) },
+    { name: texts.email, kind: "free", cell: ({ email }) => email },
+    { name: texts.role, kind: "free", cell: (row) => roleText(row, places) },
     { name: texts.by, cell: ({ invited_by: id }) => texts.user(id) },
     { name: texts.expires, cell: ({ expires_at: time }) => moment(time) },
     { name: consoleTexts.acts, kind: "act", cell: button },

@@ -8,10 +8,10 @@ import { consoleTexts as texts } from "../texts.js";
 export const idOf = (text) => (/^[0-9]{1,16}$/.test(text ?? "") ? text : "0");
 
 /** The outcome of the view before. */
-export const noteOf = (note) => html`<div role="status">${note ? notice({ kind: "done", texts: [note] }) : nothing}</div>`;
+export const noteOf = (note) => html`<div class="result" role="status">${note ? notice({ kind: "done", texts: [note] }) : nothing}</div>`;
 
 /** "Second factor refused" for `second_factor_refused`. */
-export const wordsOf = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+export const wordsOf = (name) => name.charAt(0).toUpperCase() + name.slice(1).replace("sign_in_", "sign-in ").replaceAll("_", " ");
 
 /** Terms and what is known about them, without those that are undefined. */
 export const facts = (entries) => html`<dl class="facts">

@@ -47,10 +47,10 @@ export function createRoles({ path, rights, places, redraw }) {
       : "";
 
   const columns = [
-    { name: texts.person, cell: ({ email }) => email },
-    { name: texts.personName, cell: ({ full_name: name }) => name ?? "–" },
+    { name: texts.person, kind: "free", cell: ({ email }) => email },
+    { name: texts.personName, kind: "free", cell: ({ full_name: name }) => name ?? "–" },
     { name: texts.userId, cell: ({ user_id: id }) => id },
-    { name: texts.role, cell: (row) => roleText(row, places) },
+    { name: texts.role, kind: "free", cell: (row) => roleText(row, places) },
     { name: consoleTexts.acts, kind: "act", cell: button },
   ];
 

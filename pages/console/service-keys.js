@@ -58,7 +58,7 @@ export function createServiceKeys({ path, redraw }) {
   };
 
   const columns = [
-    { name: texts.name, cell: (key) => nameOf(key) },
+    { name: texts.name, kind: "free", cell: (key) => nameOf(key) },
     { name: texts.createdAt, cell: ({ created_at: time }) => moment(time) },
     { name: texts.expiresAt, cell: ({ expires_at: time }) => (time === null ? texts.never : moment(time)) },
     { name: texts.lastUsedAt, cell: ({ last_used_at: time }) => (time === null ? texts.notUsed : moment(time)) },

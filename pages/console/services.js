@@ -15,8 +15,8 @@ import { table } from "./table.js";
 const texts = consoleTexts.services;
 
 const COLUMNS = [
-  { name: texts.name, cell: ({ id, name }) => html`<a href="#/services/${id}">${name}</a>` },
-  { name: texts.clientId, cell: ({ client_id: id }) => html`<code>${id}</code>` },
+  { name: texts.name, kind: "free", cell: ({ id, name }) => html`<a href="#/services/${id}">${name}</a>` },
+  { name: texts.clientId, kind: "free", cell: ({ client_id: id }) => html`<code>${id}</code>` },
   { name: texts.scopes, cell: ({ scopes }) => scopes.join(", ") || "–" },
   { name: texts.state, cell: stateBadge },
 ];

@@ -6,7 +6,8 @@ import { repeat } from "lit-html/directives/repeat.js";
 /**
  * @param {object} table
  * @param {string} table.caption for screen readers; the heading above tells it to others
- * @param {Array<{name: string, cell: Function, kind?: string}>} table.columns the first one names the row
+ * @param {Array<{name: string, cell: Function, kind?: string}>} table.columns the first one names the row; `kind` is "free" for
+ *   texts of people, which may break anywhere, and "act" for buttons
  * @param {Array<{id: number}>} table.rows
  */
 export const table = ({ caption, columns, rows }) => html`

@@ -14,8 +14,8 @@ import { table } from "./table.js";
 const texts = consoleTexts.universities;
 
 const COLUMNS = [
-  { name: texts.name, cell: ({ id, name }) => html`<a href="#/universities/${id}">${name}</a>` },
-  { name: texts.slug, cell: ({ slug }) => slug },
+  { name: texts.name, kind: "free", cell: ({ id, name }) => html`<a href="#/universities/${id}">${name}</a>` },
+  { name: texts.slug, kind: "free", cell: ({ slug }) => slug },
   { name: texts.created, cell: ({ created_at: time }) => day(time) },
 ];
 

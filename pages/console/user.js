@@ -21,7 +21,7 @@ const SESSION_COLUMNS = [
   { name: texts.started, cell: ({ created_at: time }) => moment(time) },
   { name: texts.lastUsed, cell: ({ last_used_at: time }) => moment(time) },
   { name: texts.network, cell: ({ ip }) => ip ?? "–" },
-  { name: texts.program, cell: ({ user_agent: agent }) => agent ?? "–", kind: "long" },
+  { name: texts.program, kind: "free long", cell: ({ user_agent: agent }) => agent ?? "–" },
 ];
 
 const factsOf = (user) => facts([

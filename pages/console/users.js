@@ -16,8 +16,8 @@ export const stateBadge = ({ is_active: isActive }) =>
   isActive ? badge("good", consoleTexts.active) : badge("warn", consoleTexts.disabled);
 
 const COLUMNS = [
-  { name: texts.email, cell: ({ id, email }) => html`<a href="#/users/${id}">${email}</a>` },
-  { name: texts.name, cell: ({ full_name: name }) => name ?? "–" },
+  { name: texts.email, kind: "free", cell: ({ id, email }) => html`<a href="#/users/${id}">${email}</a>` },
+  { name: texts.name, kind: "free", cell: ({ full_name: name }) => name ?? "–" },
   { name: texts.state, cell: stateBadge },
   { name: texts.verified, cell: ({ email_verified: isVerified }) => (isVerified ? consoleTexts.yes : consoleTexts.no) },
   { name: texts.registered, cell: ({ created_at: time }) => day(time) },
@@ -37,8 +37,8 @@ export function openUsers(host, context) {
   const search = createForm({ id: "search", redraw: draw, wait: consoleTexts.list.searching, send });
 
   function send(values) {
-    Object.assign(filter, values);
-    return users.open({ ...values, email: values.email.trim() });
+    Object.assign(filter, values, { email: values.email.trim() });
+    return users.open(filter);
   }
 
   function draw() {

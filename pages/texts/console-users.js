@@ -33,13 +33,13 @@ export const user = {
     [
       totp && "authenticator app",
       passkeys > 0 && (passkeys === 1 ? "1 passkey" : `${passkeys} passkeys`),
-      codes > 0 && (codes === 1 ? "1 recovery code" : `${codes} recovery codes`),
+      codes && "recovery codes",
     ]
       .filter(Boolean)
       .join(", ") || "none",
   events: "Security events of this user",
   acts: "Actions",
-  renameTitle: "Name",
+  renameTitle: "Change the name",
   renamed: "The name is saved.",
   roles: "Roles",
   noRoles: "No roles. They are granted at a university.",
@@ -144,7 +144,7 @@ export const events = {
   reason: "Reason",
   count: "Number",
   times: (count) => `${count} times`,
-  first: "First",
+  first: "Time",
   last: "Latest",
   user: "User",
   userId: "User id",
@@ -156,6 +156,9 @@ export const events = {
   program: "Program",
   requestId: "Request id",
   ray: "Ray",
-  noUser: "No user",
-  ofUser: (id) => `User ${id}`,
+  people: (user, actor) => {
+    const of = user === null ? "" : `User ${user}`;
+    const by = actor === null ? "" : `by user ${actor}`;
+    return [of, by].filter(Boolean).join(", ") || "No user";
+  },
 };

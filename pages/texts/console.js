@@ -8,6 +8,7 @@ export const consoleTexts = {
   ...universities,
   ...users,
   title: "Console",
+  account: "Your account",
 
   // Words of several views
   active: "Active",
