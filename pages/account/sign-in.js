@@ -11,7 +11,7 @@ export const signInView = { title: words.title, open };
 
 function open(host, context) {
   const { settings } = context;
-  const note = context.takeNote();
+  let note = context.takeNote();
   const signIn = createSignIn({ id: "sign-in", settings, redraw: () => draw() });
 
   const links = html`
@@ -28,6 +28,15 @@ function open(host, context) {
     ${signIn.view({ links })}
   `, host);
 
+  /** The news of the view before is old after the first act here. */
+  function forgetNote({ target }) {
+    if (target.closest("button")) {
+      note = undefined;
+      draw();
+    }
+  }
+
+  host.addEventListener("click", forgetNote);
   draw();
   signIn.open();
   return signIn.close;

@@ -52,7 +52,7 @@ export function createSource({ redraw, read }) {
 export function createList({ redraw, read }) {
   let cursor;
   const source = createSource({ redraw, read: () => read(cursor) });
-  const { load: loadPage } = source;
+  const { load: loadPage, view: framed } = source;
   let items = [];
   let next = null;
   let isBusy = false;
@@ -73,7 +73,7 @@ export function createList({ redraw, read }) {
   }
 
   const view = (template) => html`
-    ${source.view(() => template(items))}
+    ${framed(() => template(items))}
     ${next === null
       ? nothing
       : html`<button type="button" class="second more" aria-disabled=${isBusy ? "true" : nothing}
