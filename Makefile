@@ -104,7 +104,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin addresses mail seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-factors bench-signing bench-hashing bench-growth bench-capacity
+.PHONY: bench bench-cold bench-pages bench-factors bench-signing bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -232,6 +232,9 @@ bench-factors: $(BUNDLE) ## The CPU of a sign-in by its factors: password, app, 
 
 bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
 	@node benches/cold-start.mjs
+
+bench-pages: $(BUNDLE) $(CHROMIUM) ## The pages in Chromium: bytes over the wire, first paint, layout shift. Half a minute.
+	@node benches/pages.mjs
 
 bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by other means. Linux; a minute.
 	@node benches/hashing.mjs
