@@ -191,6 +191,21 @@ async fn the_device_cookie_keeps_strangers_from_locking_the_browser_out() {
     other.post(&service, "/auth/login", Some(&plain)).await.expect(401);
 }
 
+/// The device cookie is a device token like any other: with `REMEMBER_DEVICE_DAYS` it stands for the second factor.
+#[tokio::test]
+async fn the_device_cookie_remembers_a_second_factor() {
+    let service = Service::with(&[("REMEMBER_DEVICE_DAYS", "7")]);
+    let (_, app, _) = account(&service).await;
+    let mut browser = Browser::at_home();
+    let due = browser.post(&service, "/auth/login", Some(&login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
+    let token = due.body["error"]["details"]["mfa_token"].clone();
+    let body = json!({"mfa_token": token, "code": app.code(0), "token_delivery": "cookie"});
+    browser.post(&service, "/auth/mfa", Some(&body)).await.expect(200);
+    browser.post(&service, "/auth/login", Some(&login())).await.expect(200);
+    browser.cookies.retain(|(name, _)| name != DEVICE);
+    browser.post(&service, "/auth/login", Some(&login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
+}
+
 /// The pages that may use the cookies, by the headers of their browser.
 #[tokio::test]
 async fn only_pages_of_the_service_and_listed_ones_of_its_site_may_use_cookies() {
