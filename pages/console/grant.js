@@ -25,15 +25,14 @@ export function createGrant({ path, rights, places, redraw, changed }) {
   let invitation;
   const form = createForm({ id: "grant", redraw, wait: texts.granting, send, done, refusals: { CONFLICT: conflict } });
 
-  function send({ person, department_id: department }) {
+  async function send({ person, role: chosen, department_id: department }) {
     invitation = undefined;
     const narrowed = department ? { department_id: Number(department) } : {};
-    return request("POST", `${path}/roles`, { body: { ...nameOf(person), role, ...narrowed } }).then(atPerson);
+    return atPerson(await request("POST", `${path}/roles`, { body: { ...nameOf(person), role: chosen, ...narrowed } }));
   }
 
   async function done({ status, body }) {
     form.reset();
-    role = rights.gives[0];
     await changed();
     if (status === 201) {
       return texts.granted(body.email, roleText(body, places));

@@ -11,7 +11,10 @@ export const idOf = (text) => (/^[0-9]{1,16}$/.test(text ?? "") ? text : "0");
 export const noteOf = (note) => html`<div class="result" role="status">${note ? notice({ kind: "done", texts: [note] }) : nothing}</div>`;
 
 /** "Second factor refused" for `second_factor_refused`. */
-export const wordsOf = (name) => name.charAt(0).toUpperCase() + name.slice(1).replace("sign_in_", "sign-in ").replaceAll("_", " ");
+export function wordsOf(name) {
+  const words = name.replace("sign_in_", "sign-in ").replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 /** Terms and what is known about them, without those that are undefined. */
 export const facts = (entries) => html`<dl class="facts">

@@ -10,7 +10,7 @@ import { repeat } from "lit-html/directives/repeat.js";
  *   texts of people, which may break anywhere, and "act" for buttons
  * @param {Array<{id: number}>} table.rows
  */
-export const table = ({ caption, columns, rows }) => html`
+export const table = ({ caption, columns, rows }) => html`<div class="rows-place">
   <table class="rows" role="table">
     <caption class="visually-hidden">${caption}</caption>
     <thead role="rowgroup">
@@ -18,7 +18,7 @@ export const table = ({ caption, columns, rows }) => html`
     </thead>
     <tbody role="rowgroup">${repeat(rows, ({ id }) => id, (row) => rowOf(row, columns))}</tbody>
   </table>
-`;
+</div>`;
 
 const rowOf = (row, [first, ...others]) => html`
   <tr role="row">

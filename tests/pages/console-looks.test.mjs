@@ -8,7 +8,7 @@ import { createDepartment, createUniversity, grantByAddress, made, member, platf
 import { openPage, withBrowser } from "./support/browser.mjs";
 import { assertGood, headed, manyUsers, openConsole, press, said, show, start, tableOf } from "./support/console.mjs";
 
-/** The console itself is the only writer of elements: what these name would raise a dialog or a request. */
+/** As an element, any part of it would raise a dialog, a request or a breach of the policy, which fail the test. */
 const HOSTILE = `<img src=x onerror="alert(1)"> ${"${7*7}"} "'\`</td></script><svg/onload=alert(2)>`;
 const LONG = `Llanfairpwllgwyngyll${"gogerychwyrndrobwllllantysiliogogogoch".repeat(3)}`;
 const AGENT = `Mozilla/5.0 ${HOSTILE} ${"x".repeat(100)}`;
@@ -42,14 +42,20 @@ after(() => service?.stop());
 /** The views, each until its content is there. */
 const VIEWS = {
   overview: ["#/overview", "Overview", (page) => page.getByRole("img").last().waitFor()],
-  users: ["#/users", "Users", (page) => tableOf(page, "Users")],
+  users: ["#/users", "Users", (page) => hostileIn(page, "Users")],
   events: ["#/events", "Events", openFirstEvent],
-  universities: ["#/universities", "Universities", (page) => tableOf(page, "Universities")],
-  services: ["#/services", "Service accounts", (page) => tableOf(page, "Service accounts")],
+  universities: ["#/universities", "Universities", (page) => hostileIn(page, "Universities")],
+  services: ["#/services", "Service accounts", (page) => hostileIn(page, "Service accounts")],
 };
 
+/** The hostile name stands in the table as it was given. */
+async function hostileIn(page, name) {
+  const cells = (await tableOf(page, name)).flat();
+  assert.ok(cells.includes(HOSTILE), String(cells));
+}
+
 async function openFirstEvent(page) {
-  const item = page.locator(".events summary", { hasText: "Sign in refused" });
+  const item = page.locator(".events summary", { hasText: "Sign-in refused" });
   await item.first().click();
   await page.locator("details[open] dt", { hasText: "Request id" }).waitFor();
 }
@@ -88,6 +94,9 @@ test("fits, reads well and passes axe: a university", async (t) => {
   const page = await openConsole(t, service, boss);
   await show(page, `#/universities/${university.id}`, HOSTILE);
   await tableOf(page, "Invitations");
+  for (const name of ["Departments", "Roles"]) {
+    await hostileIn(page, name);
+  }
   await page.getByLabel("E-mail address or user id").fill("invited@mail.example");
   await press(page, "Grant the role");
   await said(page, "Hand the link over");

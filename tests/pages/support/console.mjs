@@ -72,8 +72,15 @@ export async function tableOf(page, name) {
 export const factOf = (page, term) =>
   page.locator(".facts > div", { has: page.locator("dt", { hasText: new RegExp(`^${term}$`) }) }).locator("dd");
 
+/** Widths at which the layout is tightest: the least one, and that from which the navigation stands at the side. */
+const TIGHT = [320, 900];
+
 /** Fails if axe finds a violation, or the view does not fit, on a phone or a desktop, light or dark. Keeps screenshots. */
 export async function assertGood(page, name) {
+  for (const width of TIGHT) {
+    await page.setViewportSize({ width, height: 800 });
+    await assertFits(page);
+  }
   for (const { viewport } of [PHONE, DESKTOP]) {
     for (const colorScheme of ["light", "dark"]) {
       await page.setViewportSize(viewport);
