@@ -23,12 +23,20 @@ const views = {
 /** Without mail no address can be proven, so none can be changed. */
 const isOffered = (id, { settings }) => id !== "address" || settings.mail;
 
+/** The roles that have something to do in /console. */
+const ADMINISTRATORS = ["DEPARTMENT_ADMIN", "UNIVERSITY_ADMIN", "PLATFORM_ADMIN"];
+
+const consoleFor = ({ user }) =>
+  user.roles.some(({ role }) => ADMINISTRATORS.includes(role)) ? [{ id: "console", label: texts.console, href: "console" }] : [];
+
+const entriesFor = (context) =>
+  Object.entries(views)
+    .filter(([id]) => isOffered(id, context))
+    .map(([id, { title }]) => ({ id, label: title }));
+
 startApp({
   title: texts.title,
   closed: { "sign-in": signInView, register: registerView, forgot: forgotView },
   views,
-  nav: (context) =>
-    Object.entries(views)
-      .filter(([id]) => isOffered(id, context))
-      .map(([id, { title }]) => ({ id, label: title })),
+  nav: (context) => [...entriesFor(context), ...consoleFor(context)],
 });

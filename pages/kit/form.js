@@ -18,6 +18,9 @@ import { commonTexts as texts } from "../texts.js";
 import { failureTexts, isExplained } from "./failures.js";
 import { notice } from "./ui.js";
 
+/** The task with the latest success: its text goes as soon as another task shows something. */
+let succeeded;
+
 /** @param {{id: string, redraw: Function, wait: string, send: Function, done?: Function, refusals?: object}} options */
 export function createTask(options) {
   const { id, redraw, wait, send, done, refusals = {} } = options;
@@ -63,6 +66,13 @@ export function createTask(options) {
   }
 
   function display(shown) {
+    if (shown !== undefined) {
+      const before = succeeded;
+      succeeded = shown.kind === "done" ? task : undefined;
+      if (before !== task) {
+        before?.clear();
+      }
+    }
     task.shown = shown;
     redraw();
   }

@@ -2,6 +2,7 @@
 
 export const accountTexts = {
   title: "Account",
+  console: "Console",
   signIn: {
     title: "Sign in",
     register: "Create an account",
