@@ -17,7 +17,8 @@ const TYPES = [
   ...EVENT_TYPES.map((value) => ({ value, label: wordsOf(value) })).sort((one, other) => one.label.localeCompare(other.label)),
 ];
 
-const userLink = (id) => (id === null ? undefined : html`<a href="#/users/${id}">${id}</a>`);
+const linkTo = (view, id) => (id === null ? undefined : html`<a href="#/${view}/${id}">${id}</a>`);
+const timesOf = ({ count }) => (count === 1 ? nothing : html` <span class="badge">${texts.times(count)}</span>`);
 const known = (value) => value ?? undefined;
 const EXACT = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
 const exact = (time) => html`<time datetime=${time}>${EXACT.format(new Date(time))}</time>`;
@@ -28,9 +29,9 @@ const detailsOf = (event) => facts([
   [texts.count, event.count === 1 ? undefined : event.count],
   [texts.first, exact(event.first_at)],
   [texts.last, event.last_at === event.first_at ? undefined : exact(event.last_at)],
-  [texts.user, userLink(event.user_id)],
-  [texts.actor, userLink(event.actor_id)],
-  [texts.university, event.university_id === null ? undefined : html`<a href="#/universities/${event.university_id}">${event.university_id}</a>`],
+  [texts.user, linkTo("users", event.user_id)],
+  [texts.actor, linkTo("users", event.actor_id)],
+  [texts.university, linkTo("universities", event.university_id)],
   [texts.object, known(event.object_id)],
   [texts.session, known(event.session_id)],
   [texts.network, known(event.ip)],
@@ -43,7 +44,7 @@ const detailsOf = (event) => facts([
 const item = (event) => html`<li>
   <details>
     <summary>
-      <span class="what">${wordsOf(event.type)}${event.count === 1 ? nothing : html` <span class="badge">${texts.times(event.count)}</span>`}</span>
+      <span class="what">${wordsOf(event.type)}${timesOf(event)}</span>
       <span class="quiet">${texts.people(event.user_id, event.actor_id)}</span>
       <span class="quiet">${moment(event.created_at)}</span>
     </summary>

@@ -10,6 +10,7 @@ import { departmentOf } from "./rights.js";
 import { roleText } from "./roles.js";
 
 const texts = consoleTexts.university;
+const DEPARTMENT = { name: "department_id", label: texts.department };
 
 /** The page on which the owner of the address accepts. */
 const linkOf = (token) => new URL(`invite#token=${token}`, location.href).href;
@@ -64,7 +65,7 @@ export function createGrant({ path, rights, places, redraw, changed }) {
           ${selectField(form, { name: "role", label: texts.role, options: roleOptions(rights), value: role })}
           ${departmentOf(role) === "none"
             ? nothing
-            : selectField(form, { name: "department_id", label: texts.department, options: departmentOptions(role, rights, places) })}
+            : selectField(form, { ...DEPARTMENT, options: departmentOptions(role, rights, places) })}
         `,
         submit: texts.grant,
       })}

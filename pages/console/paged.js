@@ -9,6 +9,7 @@ import { html, nothing } from "lit-html";
 import { request } from "../kit/api.js";
 import { failed, loading } from "../kit/source.js";
 import { consoleTexts } from "../texts.js";
+import { actButton } from "./parts.js";
 
 const texts = consoleTexts.list;
 /** Filtered pages may be empty although more follow. After this many of them the person decides whether to read on. */
@@ -83,8 +84,7 @@ export function createPaged({ path, redraw, empty }) {
     ${pageButton(texts.next, state.next === null, () => turn(state.next))}
   </nav>`;
 
-  const pageButton = (label, isOver, act) => html`<button type="button" class="second"
-    aria-disabled=${isOver || state.isBusy ? "true" : nothing} @click=${() => isOver || state.isBusy || act()}>${label}</button>`;
+  const pageButton = (label, isOver, act) => actButton({ label, isBusy: isOver || state.isBusy, act });
 
   return { open, load, view };
 }

@@ -8,7 +8,9 @@ import { consoleTexts as texts } from "../texts.js";
 export const idOf = (text) => (/^[0-9]{1,16}$/.test(text ?? "") ? text : "0");
 
 /** The outcome of the view before. */
-export const noteOf = (note) => html`<div class="result" role="status">${note ? notice({ kind: "done", texts: [note] }) : nothing}</div>`;
+export const noteOf = (note) => html`<div class="result" role="status">
+  ${note ? notice({ kind: "done", texts: [note] }) : nothing}
+</div>`;
 
 /** "Second factor refused" for `second_factor_refused`. */
 export function wordsOf(name) {
@@ -16,7 +18,7 @@ export function wordsOf(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Terms and what is known about them, without those that are undefined. */
+/** Terms with their values, without those that are undefined. */
 export const facts = (entries) => html`<dl class="facts">
   ${entries
     .filter(([, value]) => value !== undefined)
@@ -39,6 +41,11 @@ export const shownOnce = ({ id, label, value, hint, close }) => html`
   </div>
 `;
 
-/** A button of a list or a group. Its description names the row, because many buttons have the same words. */
+/**
+ * A button that starts a task, unless one runs.
+ * @param {{label: string, about?: string, kind?: string, isBusy: boolean, act: Function}} button `about` names the row for screen
+ *   readers, because the buttons of a list have the same words
+ */
 export const actButton = ({ label, about, kind = "second", isBusy, act }) => html`<button type="button" class=${kind}
-  aria-label=${about ? `${label}: ${about}` : nothing} aria-disabled=${isBusy ? "true" : nothing} @click=${act}>${label}</button>`;
+  aria-label=${about ? `${label}: ${about}` : nothing} aria-disabled=${isBusy ? "true" : nothing}
+  @click=${() => isBusy || act()}>${label}</button>`;

@@ -14,11 +14,13 @@ export const table = ({ caption, columns, rows }) => html`<div class="rows-place
   <table class="rows" role="table">
     <caption class="visually-hidden">${caption}</caption>
     <thead role="rowgroup">
-      <tr role="row">${columns.map(({ name, kind }) => html`<th role="columnheader" scope="col" class=${kind ?? nothing}>${name}</th>`)}</tr>
+      <tr role="row">${columns.map(headOf)}</tr>
     </thead>
     <tbody role="rowgroup">${repeat(rows, ({ id }) => id, (row) => rowOf(row, columns))}</tbody>
   </table>
 </div>`;
+
+const headOf = ({ name, kind }) => html`<th role="columnheader" scope="col" class=${kind ?? nothing}>${name}</th>`;
 
 const rowOf = (row, [first, ...others]) => html`
   <tr role="row">

@@ -6,6 +6,7 @@ import { failed, loading } from "../kit/source.js";
 import { notice } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { barChart, hourText } from "./chart.js";
+import { actButton } from "./parts.js";
 import { lowestHour, perHour, readEvents } from "./traffic.js";
 
 const texts = consoleTexts.traffic;
@@ -28,8 +29,7 @@ export function createTraffic({ redraw }) {
     ${read === undefined ? loading() : read.failed ? failed(read.failed, load) : chartsOf(perHour(read.events, readAt), read)}
     ${read === undefined || read.failed
       ? nothing
-      : html`<div class="actions"><button type="button" class="second" aria-disabled=${isBusy ? "true" : nothing}
-          @click=${() => isBusy || load()}>${isBusy ? texts.reading : texts.again}</button></div>`}
+      : html`<div class="actions">${actButton({ label: isBusy ? texts.reading : texts.again, isBusy, act: load })}</div>`}
   `;
 
   return { load, view };
@@ -53,7 +53,9 @@ const chartsOf = (hours, { events, isComplete }) => html`
     <summary>${texts.asTable}</summary>
     <table>
       <caption class="visually-hidden">${texts.caption}</caption>
-      <thead><tr><th scope="col">${texts.hour}</th><th scope="col">${texts.signInsColumn}</th><th scope="col">${texts.refusalsColumn}</th></tr></thead>
+      <thead>
+        <tr>${[texts.hour, texts.signInsColumn, texts.refusalsColumn].map((name) => html`<th scope="col">${name}</th>`)}</tr>
+      </thead>
       <tbody>
         ${hours.map(({ start, signIns, refusals }) => html`<tr>
           <th scope="row">${hourText(start)}</th><td>${signIns}</td><td>${refusals}</td>

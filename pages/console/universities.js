@@ -1,4 +1,5 @@
-// The list of universities: all of them for an administrator of the platform, who can add one; those of their roles for others.
+// The list of universities: those of a person's roles, and all of them, with a form for another one, for an administrator of
+// the platform.
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";

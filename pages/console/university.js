@@ -2,19 +2,17 @@
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
-import { confirm } from "../kit/dialog.js";
-import { createForm, createTask } from "../kit/form.js";
 import { createSource } from "../kit/source.js";
 import { card, heading, moment } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { createDepartments } from "./departments.js";
 import { createGrant } from "./grant.js";
 import { createInvitations } from "./invitations.js";
-import { actButton, facts, idOf } from "./parts.js";
+import { facts, idOf } from "./parts.js";
 import { createPlaces } from "./places.js";
 import { rightsIn, rightsOf } from "./rights.js";
 import { createRoles } from "./roles.js";
-import { universityFields } from "./universities.js";
+import { createUniversityChange } from "./university-change.js";
 
 const texts = consoleTexts.university;
 
@@ -29,44 +27,21 @@ export function openUniversity(host, context, given) {
   const roles = createRoles(parts);
   const invitations = createInvitations(parts);
   const grant = createGrant({ ...parts, changed: () => Promise.all([roles.load(), invitations.load()]) });
-  const changing = createForm({
-    id: "change",
-    redraw: draw,
-    wait: consoleTexts.saving,
-    send: (body) => request("PATCH", path, { body }),
-    done: ({ body }) => {
-      source.set(body);
-      return texts.changed;
-    },
-    refusals: { CONFLICT: consoleTexts.universities.slugTaken },
-  });
-  const deleting = createTask({
-    id: "delete",
-    redraw: draw,
-    wait: consoleTexts.removing,
-    send: () => request("DELETE", path),
-    done: () => {
-      context.note = texts.deleted(source.value.name);
-      context.go("universities");
-      return [];
-    },
-    refusals: { CONFLICT: texts.inUse },
-  });
+  const change = createUniversityChange({ path, source, redraw: draw, deleted });
 
+  /** Without a right to give roles, the service would refuse the other lists. */
   async function load() {
     const { status } = await source.load();
     if (status === 200) {
+      const lists = rights.gives.length === 0 ? [departments] : [departments, roles, invitations];
       places.reload(id);
-      [departments, roles, invitations].forEach((part) => part.load());
+      lists.forEach((list) => list.load());
     }
   }
 
-  async function remove() {
-    const { name, slug } = source.value;
-    const words = { title: texts.deleteTitle, texts: texts.deleteTexts(name), action: texts.delete };
-    if (await confirm({ ...words, typed: slug, label: texts.deleteTyped(slug) })) {
-      await deleting.run();
-    }
+  function deleted(note) {
+    context.note = note;
+    context.go("universities");
   }
 
   function draw() {
@@ -80,7 +55,7 @@ export function openUniversity(host, context, given) {
       ${card({ id: "facts", title: texts.facts, body: factsOf(university) })}
       ${card({ id: "departments", title: texts.departments, body: departments.view() })}
       ${rights.gives.length === 0 ? html`<p class="quiet">${texts.noRights}</p>` : managed()}
-      ${rightsOf(context.user).platform ? administered(university) : nothing}
+      ${rightsOf(context.user).platform ? change.view(university) : nothing}
     `)}
   `;
 
@@ -88,18 +63,6 @@ export function openUniversity(host, context, given) {
     ${card({ id: "roles", title: texts.roles, body: roles.view() })}
     ${card({ id: "grant-title", title: texts.grantTitle, body: grant.view() })}
     ${card({ id: "invitations", title: texts.invitations, body: invitations.view() })}
-  `;
-
-  const administered = (university) => html`
-    ${card({ id: "change-title", title: texts.changeTitle, body: changing.view({
-      fields: universityFields(changing, university),
-      submit: consoleTexts.save,
-    }) })}
-    ${card({ id: "delete-title", title: texts.deleteTitle, body: html`
-      ${deleting.result()}
-      <p>${texts.deleteHint}</p>
-      ${actButton({ label: texts.delete, kind: "danger", isBusy: deleting.isBusy, act: remove })}
-    ` })}
   `;
 
   draw();

@@ -1,6 +1,7 @@
-// What an administrator can do with an account: the words, the question before, the request. The view runs them.
+// The acts of an administrator on an account: their words, the question before, the request. user-panel.js runs them.
 //
-// An act is `{ id, label, wait, confirm?, isOffered?, send, done, kind? }`; its functions get the user, `done` the answer as well.
+// An act is `{ id, label, hint, wait, confirm?, isOffered?, send, done, kind? }`. Its functions get the user; `done` is a text,
+// or a function of the answer.
 import { request } from "../kit/api.js";
 import { consoleTexts } from "../texts.js";
 

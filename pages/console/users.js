@@ -23,6 +23,7 @@ const COLUMNS = [
   { name: texts.registered, cell: ({ created_at: time }) => day(time) },
 ];
 
+const ADDRESS = { name: "email", label: texts.email, type: "email", hint: texts.exact, optional: true };
 const STATES = [
   { value: "", label: texts.anyState },
   { value: "true", label: texts.onlyActive },
@@ -50,7 +51,7 @@ export function openUsers(host, context) {
     <section class="card" aria-label=${texts.searchTitle}>
       ${search.view({
         fields: html`<div class="filters">
-          ${textField(search, { name: "email", label: texts.email, type: "email", hint: texts.exact, optional: true, value: filter.email })}
+          ${textField(search, { ...ADDRESS, value: filter.email })}
           ${selectField(search, { name: "is_active", label: texts.state, options: STATES, value: filter.is_active })}
         </div>`,
         submit: consoleTexts.list.search,

@@ -74,7 +74,8 @@ const pagesOf = (pages) => async (method, path, { query }) => {
 test("the walk ends with the first older event, with the list, or after ten pages", async () => {
   const recent = event("2026-11-20T10:00:00Z");
   const old = event("2026-11-19T10:00:00Z");
-  assert.deepEqual(await readEvents(pagesOf([[recent], [recent, old], [recent]]), NOW), { events: [recent, recent], isComplete: true });
+  const pages = pagesOf([[recent], [recent, old], [recent]]);
+  assert.deepEqual(await readEvents(pages, NOW), { events: [recent, recent], isComplete: true });
   assert.deepEqual(await readEvents(pagesOf([[recent]]), NOW), { events: [recent], isComplete: true });
   const many = await readEvents(pagesOf(Array.from({ length: 11 }, () => [recent])), NOW);
   assert.deepEqual([many.events.length, many.isComplete], [10, false]);

@@ -4,7 +4,8 @@ import { after, before, test } from "node:test";
 
 import { me, newUser, signUp } from "../e2e/support/client.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
-import { createDepartment, createUniversity, grantByAddress, made, member, newName, platformAdmin, vouch } from "../e2e/support/roles.mjs";
+import { createDepartment, createUniversity, grantByAddress, made } from "../e2e/support/roles.mjs";
+import { member, newName, platformAdmin, vouch } from "../e2e/support/roles.mjs";
 import { openPage, withBrowser } from "./support/browser.mjs";
 import { assertGood, confirm, headed, openConsole, press, said, show, start, tableOf, visit } from "./support/console.mjs";
 import { refusals, resultOf } from "./support/mailed.mjs";

@@ -9,7 +9,7 @@ import { DESKTOP, PHONE } from "./mailed.mjs";
 export const start = ({ settings = {}, ...options } = {}) =>
   startService({ ...options, settings: { PASSWORD_ITERATIONS: "1", ...settings } });
 
-/** Opens a view of the console as a person that signs in there. `expected` are lines of the console that the test accounts for. */
+/** Opens a view of the console as a person that signs in there. `expected` are the lines about refusals that the test causes. */
 export async function openConsole(t, service, person, fragment = "", { options = DESKTOP, expected } = {}) {
   const page = await openPage(t, service, `/console${fragment}`, options, expected);
   await signIn(page, person);
