@@ -2,6 +2,8 @@
 import { html, nothing } from "lit-html";
 
 import { request } from "../kit/api.js";
+import { confirm } from "../kit/dialog.js";
+import { ownFailure } from "../kit/failures.js";
 import { selectField, textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
 import { commonTexts, consoleTexts } from "../texts.js";
@@ -28,6 +30,9 @@ export function createGrant({ path, rights, places, redraw, changed }) {
 
   async function send({ person, role: chosen, department_id: department }) {
     invitation = undefined;
+    if (chosen === "PLATFORM_ADMIN" && !(await confirm({ ...texts.platformAdmin, texts: texts.platformAdmin.texts(person) }))) {
+      return ownFailure(texts.notGranted);
+    }
     const narrowed = department ? { department_id: Number(department) } : {};
     return atPerson(await request("POST", `${path}/roles`, { body: { ...nameOf(person), role: chosen, ...narrowed } }));
   }

@@ -5,6 +5,7 @@ import { html, nothing, render } from "lit-html";
 import { request } from "../kit/api.js";
 import { textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
+import { failed } from "../kit/source.js";
 import { card, day, heading } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { createPaged } from "./paged.js";
@@ -26,8 +27,17 @@ export const universityFields = (form, { name, slug } = {}) => html`
   ${textField(form, { name: "slug", label: texts.slug, hint: texts.slugHint, value: slug })}
 `;
 
+/** A request that the role of the person allows: an empty list does not tell whether the role counts in this session. */
+function ask({ roles }) {
+  if (rightsOf({ roles }).platform) {
+    return request("GET", "admin/users", { query: { limit: 1 } });
+  }
+  return request("GET", `universities/${roles.find(({ university_id: id }) => id !== null).university_id}`);
+}
+
 export function openUniversities(host, context) {
   const note = context.takeNote();
+  let refusal;
   const universities = createPaged({ path: "universities", redraw: draw, empty: texts.none });
   const adding = createForm({
     id: "add",
@@ -42,6 +52,13 @@ export function openUniversities(host, context) {
     refusals: { CONFLICT: texts.slugTaken },
   });
 
+  async function load() {
+    const { status, body } = await universities.open();
+    const answer = status === 200 && body.items.length === 0 ? await ask(context.user) : undefined;
+    refusal = answer?.status === 403 ? answer : undefined;
+    draw();
+  }
+
   function draw() {
     render(view(), host);
   }
@@ -49,7 +66,9 @@ export function openUniversities(host, context) {
   const view = () => html`
     ${heading(texts.title)} ${noteOf(note)}
     <section class="card" aria-label=${texts.title}>
-      ${universities.view((rows) => table({ caption: texts.title, columns: COLUMNS, rows }))}
+      ${refusal
+        ? failed(refusal, load)
+        : universities.view((rows) => table({ caption: texts.title, columns: COLUMNS, rows }))}
     </section>
     ${rightsOf(context.user).platform
       ? card({ id: "add-title", title: texts.add, body: adding.view({ fields: universityFields(adding), submit: texts.add }) })
@@ -57,5 +76,5 @@ export function openUniversities(host, context) {
   `;
 
   draw();
-  universities.open();
+  load();
 }

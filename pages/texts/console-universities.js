@@ -60,6 +60,12 @@ export const university = {
   invitedByHand: (email) => `${email} is invited. Hand the link over: it is valid for 7 days.`,
   link: "Link of the invitation",
   linkHint: "It is shown only now. Hand it over to the owner of the address.",
+  platformAdmin: {
+    title: "Make an administrator of the platform?",
+    texts: (person) => [`${person} gets every right: on all users, universities and service accounts, yours included.`],
+    action: "Grant the role",
+  },
+  notGranted: "The role is not granted.",
   hasRole: "This person has the role already.",
   tooManyRoles: "Not granted: the person has too many roles.",
   tooManyInvitations: "Not granted: this university has 200 pending invitations. Withdraw some first.",

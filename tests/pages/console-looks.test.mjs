@@ -41,7 +41,7 @@ after(() => service?.stop());
 
 /** The views, each until its content is there. */
 const VIEWS = {
-  overview: ["#/overview", "Overview", (page) => page.getByRole("img").last().waitFor()],
+  overview: ["#/overview", "Overview", (page) => page.getByText("Show the numbers as a table").click()],
   users: ["#/users", "Users", (page) => hostileIn(page, "Users")],
   events: ["#/events", "Events", openFirstEvent],
   universities: ["#/universities", "Universities", (page) => hostileIn(page, "Universities")],

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { me, newUser, signUp } from "../e2e/support/client.mjs";
+import { rows } from "../e2e/support/database.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { createDepartment, createUniversity, grantByAddress, made } from "../e2e/support/roles.mjs";
 import { member, newName, platformAdmin, vouch } from "../e2e/support/roles.mjs";
@@ -103,6 +104,18 @@ test("a role is granted by id and by a proven address, and removed", async (t) =
   await said(page, "Not removed: it is the last administrator.", "error");
 });
 
+test("the highest role is granted after a question only", async (t) => {
+  const person = await signUp(service);
+  const page = await openUniversity(t, boss);
+  await grant(page, String(person.id), "Administrator of the platform");
+  await press(page.getByRole("dialog"), "Cancel");
+  await said(page, "The role is not granted.", "error");
+  await press(page, "Grant the role");
+  await confirm(page, "Grant the role");
+  await said(page, `${person.user.email} has the role now: Administrator of the platform.`);
+  assert.deepEqual(await grantOf(person), ["PLATFORM_ADMIN"]);
+});
+
 test("an invitation without mail is handed over, and accepted on its page", async (t) => {
   const user = newUser();
   const page = await openUniversity(t, boss);
@@ -190,14 +203,28 @@ test("an administrator of a department gives roles in it, and sees those", async
   await assertGood(page, "department-admin");
 });
 
-test("a role that counts with a second factor only is explained, with the way to one", async (t) => {
-  const strict = await start({ settings: { MFA_REQUIRED_ROLES: '["PLATFORM_ADMIN"]' } });
-  t.after(() => strict.stop());
-  const administrator = await platformAdmin(strict);
-  const page = await openConsole(t, strict, administrator, "", { expected: refusals(403) });
-  await show(page, "#/users", "Users");
+/** Waits for the explanation, and checks the link. */
+async function factorIsAsked(page) {
   await page.getByText("This role counts only in sessions with a second factor").waitFor();
   const link = page.getByRole("link", { name: "Second factors of your account" });
   assert.equal(await link.getAttribute("href"), "account#/security");
+}
+
+test("a role that counts with a second factor only is explained, with the way to one", async (t) => {
+  const strict = await start({ settings: { MFA_REQUIRED_ROLES: '["PLATFORM_ADMIN", "UNIVERSITY_ADMIN"]' } });
+  t.after(() => strict.stop());
+  const administrator = await platformAdmin(strict);
+  const page = await openConsole(t, strict, administrator, "", { expected: refusals(403) });
+  for (const title of ["Users", "Events", "Universities", "Service accounts"]) {
+    await visit(page, title);
+    await factorIsAsked(page);
+  }
   await assertGood(page, "needs-factor");
+
+  const person = await signUp(strict);
+  await rows(strict.db, "INSERT INTO universities (id, name, slug, created_at) VALUES (1, 'Own', 'own', 1)");
+  const grant = "INSERT INTO user_university_roles (user_id, university_id, role, created_at)";
+  await rows(strict.db, `${grant} VALUES (?1, 1, 'UNIVERSITY_ADMIN', 1)`, person.id);
+  const second = await openConsole(t, strict, person, "", { expected: refusals(403) });
+  await factorIsAsked(second);
 });
