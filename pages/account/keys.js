@@ -118,10 +118,12 @@ const groupOf = (form, group, names) => html`
 const showKey = ({ name, key }) => openDialog({
   title: texts.onceTitle,
   isSticky: true,
-  open: (host, close) => render(html`
-    ${notice({ kind: "warn", texts: [texts.once(name)] })}
-    <p class="secret mono" tabindex="0">${key}</p>
-    <div class="actions">${copyButton(key)}
-      <button type="button" autofocus @click=${() => close(true)}>${texts.kept}</button></div>
-  `, host),
+  open: (host, close) => {
+    render(html`
+      ${notice({ kind: "warn", texts: [texts.once(name)] })}
+      <p class="secret mono" tabindex="0">${key}</p>
+      <div class="actions">${copyButton(key)}
+        <button type="button" autofocus @click=${() => close(true)}>${texts.kept}</button></div>
+    `, host);
+  },
 });

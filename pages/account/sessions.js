@@ -62,7 +62,7 @@ function open(host, context) {
           : nothing}
       </div>
       <div class="item-side">
-        <button type="button" class="second" aria-label=${texts.endOf(deviceOf(session.user_agent) ?? commonTexts.unknownDevice)}
+        <button type="button" class="second" aria-label=${session.current ? nothing : texts.endOf(deviceOf(session.user_agent) ?? commonTexts.unknownDevice)}
           @click=${() => ending.run(session)}>${session.current ? commonTexts.signOut : texts.end}</button>
       </div>
     </li>

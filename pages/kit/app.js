@@ -29,6 +29,8 @@ const [bar, navigation, main] = ["bar", "nav", "main"].map((id) => document.getE
 export async function startApp({ title, closed, views, nav, prepare = () => undefined }) {
   /** Is the frame that of a signed-in user? */
   let isOpen = false;
+  /** Is it known whether there is a session? */
+  let isStarted = false;
   let failure;
   let present;
   const context = { settings: undefined, user: undefined, note: undefined, data: {}, go: (...parts) => router.go(...parts), leave: depart, signOut, setUser, reloadUser, takeNote };
@@ -44,6 +46,7 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
     page.settings = context.settings = answer.body;
     applyAccent(answer.body.accent);
     const started = await session.start();
+    isStarted = true;
     if (started.status === 200) {
       return enter(true);
     }
@@ -136,7 +139,7 @@ export async function startApp({ title, closed, views, nav, prepare = () => unde
   session.onChange((event) => {
     if (event === "signed-out") {
       leave(context.note);
-    } else if (!isOpen) {
+    } else if (isStarted && !isOpen) {
       enter();
     }
   });

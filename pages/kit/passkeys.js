@@ -5,7 +5,7 @@
 //   const { credential, error } = await usePasskey(options);          // after a click
 //   const stop = offerPasskeys({ start, finish });                    // conditional UI: in the field of the address
 //
-// One ceremony runs at a time: each one ends the offer in the field of the address, and the offer comes back after it.
+// One ceremony runs at a time: each one ends the offer in the field of the address, and the offer comes back after a failure.
 import { commonTexts as texts } from "../texts.js";
 import { forCreate, forGet, toJson } from "./passkeys-json.js";
 
@@ -14,6 +14,13 @@ const OFFER_MS = 240_000;
 
 /** `{controller, resume}` of the running offer. */
 let offer;
+
+/** Tabs in the background ask for no challenge. */
+async function visible() {
+  while (document.hidden) {
+    await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  }
+}
 
 /** Do the deployment and this browser have passkeys? */
 export const hasPasskeys = (settings) => settings.passkeys && window.PublicKeyCredential !== undefined;
@@ -31,9 +38,8 @@ async function ceremony(run, words) {
   try {
     return { credential: toJson(await run()) };
   } catch ({ name }) {
-    return { error: words[name] ?? texts.passkeyFailed(name) };
-  } finally {
     offer?.resume();
+    return { error: words[name] ?? texts.passkeyFailed(name) };
   }
 }
 
@@ -54,8 +60,10 @@ export function offerPasskeys(steps) {
     own.controller.abort();
     own.controller = new AbortController();
     const { signal } = own.controller;
-    const offered = await steps.start();
-    if (offered !== undefined && offer === own && !signal.aborted) {
+    const isWanted = () => offer === own && !signal.aborted;
+    await visible();
+    const offered = isWanted() ? await steps.start() : undefined;
+    if (offered !== undefined && isWanted()) {
       await choose(offered, signal);
     }
   }

@@ -11,6 +11,8 @@ import { BASE, exchange } from "./transport.js";
 /** Says that a sign-in took place, and nothing about it. Without it a refresh at the load of the page is pointless. */
 const MARKER = `edge-auth signed-in ${BASE}`;
 const LOCK = `edge-auth refresh ${BASE}`;
+/** Held, together with others, by each tab that has an access token. */
+const PRESENCE = `edge-auth tab ${BASE}`;
 /** An access token that expires so soon is renewed before it is sent. */
 const MARGIN_MS = 30_000;
 /** The service takes the same cookie again within ten seconds, so a lost answer costs no session. */
@@ -29,6 +31,8 @@ const arrivals = new EventTarget();
 let current;
 /** The id of the user whose data the page shows. It outlives a session that ended by itself. */
 let owner;
+/** Gives the lock of this tab back. */
+let leave = () => {};
 
 export const session = {
   /** The access token; undefined without a session. */
@@ -51,7 +55,21 @@ export const session = {
 
 /** Finds out whether this browser has a session: the status of the answer is 200 then, and 401 without one. */
 async function start() {
-  return marker() ? renew() : { status: 401 };
+  if (!marker()) {
+    return { status: 401 };
+  }
+  return (await isTold()) ? { status: 200 } : renew();
+}
+
+/** Asks the other tabs for their access token, if there are others. */
+async function isTold() {
+  const { held } = await navigator.locks.query();
+  if (held.some(({ name }) => name === PRESENCE)) {
+    const answered = message();
+    channel.postMessage({ type: "question" });
+    await answered;
+  }
+  return current !== undefined;
 }
 
 /** Takes over the tokens of a sign-in, or the fresh token of a step-up, which stays in this tab. */
@@ -131,6 +149,7 @@ function conclude() {
 function forget() {
   current = undefined;
   owner = undefined;
+  leave();
   mark(false);
   notify("signed-out");
 }
@@ -146,7 +165,10 @@ function keep(token) {
     location.reload();
     return false;
   }
-  owner = token.subject;
+  if (owner === undefined) {
+    owner = token.subject;
+    navigator.locks.request(PRESENCE, { mode: "shared" }, () => new Promise((release) => (leave = release)));
+  }
   if (current === undefined || token.authTime >= current.authTime || session.isStale()) {
     current = token;
   }
@@ -168,15 +190,26 @@ function claimsOf(access) {
   }
 }
 
-channel.addEventListener("message", ({ data }) => {
+channel.addEventListener("message", ({ data: { type, token } }) => {
+  if (type === "question") {
+    tell();
+    return;
+  }
   const isSignIn = current === undefined;
-  if (data.type === "signed-out") {
+  if (type === "signed-out") {
     forget();
-  } else if (keep(data.token) && isSignIn) {
+  } else if (keep(token) && isSignIn) {
     notify("signed-in");
   }
   arrivals.dispatchEvent(new Event("message"));
 });
+
+/** Answers a tab that was opened just now. */
+function tell() {
+  if (current !== undefined && !session.isStale()) {
+    channel.postMessage({ type: "token", token: current });
+  }
+}
 
 // Storage may be blocked. Then a new tab asks for the session by itself.
 function marker() {
