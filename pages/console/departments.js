@@ -13,7 +13,7 @@ import { table } from "./table.js";
 const texts = consoleTexts.departments;
 
 export function createDepartments({ path, rights, redraw, changed }) {
-  const list = createPaged({ path: `${path}/departments`, redraw, empty: texts.none });
+  const list = createPaged({ name: texts.title, path: `${path}/departments`, redraw, empty: texts.none });
   const adding = createForm({
     id: "add-department",
     redraw,

@@ -53,7 +53,7 @@ const item = (event) => html`<li>
 </li>`;
 
 export function openEvents(host, context, user = "") {
-  const events = createPaged({ path: "admin/audit-events", redraw: draw, empty: texts.none });
+  const events = createPaged({ name: texts.title, path: "admin/audit-events", redraw: draw, empty: texts.none });
   const filter = createForm({ id: "filter", redraw: draw, wait: consoleTexts.list.searching, send });
 
   function send({ user_id: id, type }) {

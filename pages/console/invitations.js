@@ -14,7 +14,7 @@ import { table } from "./table.js";
 const texts = consoleTexts.invitations;
 
 export function createInvitations({ path, rights, places, redraw }) {
-  const list = createPaged({ path: `${path}/invitations`, redraw, empty: texts.none });
+  const list = createPaged({ name: texts.title, path: `${path}/invitations`, redraw, empty: texts.none });
   const withdrawing = createTask({
     id: "withdraw",
     redraw,

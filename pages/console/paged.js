@@ -1,7 +1,7 @@
 // One page at a time of a list of the API, with its template. Owns the position in the list, and which of several answers
 // counts.
 //
-//   const users = createPaged({ path: "admin/users", redraw, empty: texts.none });
+//   const users = createPaged({ name: texts.title, path: "admin/users", redraw, empty: texts.none });
 //   users.open({ is_active: true });
 //   html`${users.view((items) => html`…`)}`
 import { html, nothing } from "lit-html";
@@ -16,8 +16,9 @@ const texts = consoleTexts.list;
 const MOST_EMPTY_PAGES = 10;
 const PAGE = 50;
 
-/** @param {{path: string, redraw: Function, empty: string}} options */
-export function createPaged({ path, redraw, empty }) {
+/** @param {{name: string, path: string, redraw: Function, empty: string}} options `name` is for screen readers */
+export function createPaged({ name, path, redraw, empty }) {
+  const id = `list-${path.replaceAll("/", "-")}`;
   let query = {};
   let cursor;
   let latest = 0;
@@ -62,13 +63,20 @@ export function createPaged({ path, redraw, empty }) {
     return load();
   };
 
+  /** Another page begins at its top: the button was below the page before. */
+  async function leaf(to) {
+    await turn(to);
+    document.getElementById(id)?.focus();
+  }
+
   function open(filter = {}) {
     query = filter;
     return turn(undefined);
   }
 
   const view = (template) => html`
-    <div class="stack" aria-busy=${state.isBusy ? "true" : "false"}>
+    <div class="stack" id=${id} role="group" aria-label=${name} tabindex="-1" aria-busy=${state.isBusy ? "true" : "false"}>
+      <p class="visually-hidden" role="status">${state.items === undefined ? nothing : texts.count(name, state.items.length)}</p>
       ${state.failure ? failed(state.failure, load) : nothing}
       ${state.items === undefined ? (state.failure ? nothing : loading()) : pageOf(state.items, template)}
     </div>
@@ -80,8 +88,8 @@ export function createPaged({ path, redraw, empty }) {
   `;
 
   const pager = () => html`<nav class="pager" aria-label=${texts.pages}>
-    ${pageButton(texts.first, cursor === undefined, () => turn(undefined))}
-    ${pageButton(texts.next, state.next === null, () => turn(state.next))}
+    ${pageButton(texts.first, cursor === undefined, () => leaf(undefined))}
+    ${pageButton(texts.next, state.next === null, () => leaf(state.next))}
   </nav>`;
 
   const pageButton = (label, isOver, act) => actButton({ label, isBusy: isOver || state.isBusy, act });

@@ -16,7 +16,7 @@ export const roleText = ({ role, department_id: department }, places) =>
   [commonTexts.roles[role] ?? role, department && places.department(department)].filter(Boolean).join(", ");
 
 export function createRoles({ path, rights, places, redraw }) {
-  const list = createPaged({ path: `${path}/roles`, redraw, empty: texts.noRoles });
+  const list = createPaged({ name: texts.roles, path: `${path}/roles`, redraw, empty: texts.noRoles });
   const removing = createTask({
     id: "remove-role",
     redraw,

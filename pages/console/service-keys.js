@@ -18,7 +18,7 @@ const endOf = (date) => (date ? { expires_at: new Date(`${date}T23:59:59`).toISO
 
 export function createServiceKeys({ path, redraw }) {
   let created;
-  const list = createPaged({ path, redraw, empty: texts.none });
+  const list = createPaged({ name: texts.title, path, redraw, empty: texts.none });
   const adding = createForm({
     id: "add-key",
     redraw,

@@ -39,7 +39,7 @@ export const serviceFields = (form, { name, scopes = [] } = {}) => html`
 export function openServices(host, context) {
   const note = context.takeNote();
   let created;
-  const list = createPaged({ path: "admin/service-accounts", redraw: draw, empty: texts.none });
+  const list = createPaged({ name: texts.title, path: "admin/service-accounts", redraw: draw, empty: texts.none });
   const adding = createForm({
     id: "add",
     redraw: draw,

@@ -38,7 +38,7 @@ function ask({ roles }) {
 export function openUniversities(host, context) {
   const note = context.takeNote();
   let refusal;
-  const universities = createPaged({ path: "universities", redraw: draw, empty: texts.none });
+  const universities = createPaged({ name: texts.title, path: "universities", redraw: draw, empty: texts.none });
   const adding = createForm({
     id: "add",
     redraw: draw,

@@ -34,7 +34,7 @@ export function openUsers(host, context) {
   const note = context.takeNote();
   // The filter stays in memory while the administrator looks at a user; the URL must not have an address.
   const filter = (context.data.users ??= { email: "", is_active: "" });
-  const users = createPaged({ path: "admin/users", redraw: draw, empty: texts.none });
+  const users = createPaged({ name: texts.title, path: "admin/users", redraw: draw, empty: texts.none });
   const search = createForm({ id: "search", redraw: draw, wait: consoleTexts.list.searching, send });
 
   function send(values) {

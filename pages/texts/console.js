@@ -26,6 +26,7 @@ export const consoleTexts = {
   list: {
     search: "Search",
     searching: "Searching…",
+    count: (name, count) => `${name}: ${count} on this page`,
     pages: "Pages",
     first: "First page",
     next: "Next page",

@@ -53,6 +53,8 @@ test("a page has fifty users, and a search is by the whole address or by the sta
   assert.equal(first.length, 50);
   await press(page, "Next page");
   await page.getByText("crowd-070@mail.example").waitFor();
+  await page.waitForFunction(() => document.activeElement.ariaLabel === "Users");
+  await page.getByRole("status").getByText(/^Users: \d+ on this page$/).waitFor({ state: "attached" });
   const second = await tableOf(page, "Users");
   const addresses = [...first, ...second].map(([email]) => email);
   assert.equal(new Set(addresses).size, addresses.length, "no user twice");
