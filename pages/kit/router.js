@@ -1,7 +1,7 @@
 // Views by the fragment of the URL: `#/sessions`, `#/universities/12`. Nothing personal belongs there.
 //
-//   const router = createRouter({ host, context, onOpen });
-//   router.use({ overview, sessions });          // the first one is the default; opens the view of the fragment
+//   const router = createRouter({ host, onOpen });
+//   router.use({ overview, sessions }, context);  // the first one is the default; opens the view of the fragment
 //   router.go("sessions");
 //
 // A view is `{ title, open(host, context, ...rest) }`; `open` renders into `host` (which is the view's own), starts with
@@ -17,8 +17,9 @@ function decoded(part) {
   }
 }
 
-export function createRouter({ host, context, onOpen }) {
-  let views = {};
+export function createRouter({ host, onOpen }) {
+  let views;
+  let context;
   let close;
 
   /** Opens the view of the fragment, or the first one. */
@@ -40,8 +41,9 @@ export function createRouter({ host, context, onOpen }) {
   }
 
   /** Chooses other views, for example after the sign-in. */
-  function use(others, { isFirst = false } = {}) {
+  function use(others, other, { isFirst = false } = {}) {
     views = others;
+    context = other;
     open({ isFirst });
   }
 
@@ -60,6 +62,6 @@ export function createRouter({ host, context, onOpen }) {
     history.replaceState(null, "", location.pathname + location.search);
   }
 
-  addEventListener("hashchange", () => open());
+  addEventListener("hashchange", () => views && open());
   return { use, go, restart, open };
 }

@@ -1,0 +1,40 @@
+// The bar and the navigation around the views. `app.js` calls it after each change.
+//
+//   drawFrame(context, { title, entries, present, failure });
+//
+// `entries` are `{id, label, href?}`, or undefined without a session. `failure` is the answer of a sign-out that failed.
+import { html, nothing, render } from "lit-html";
+
+import { commonTexts as texts } from "../texts.js";
+import { failureTexts } from "./failures.js";
+import { notice } from "./ui.js";
+
+const [bar, navigation] = ["bar", "nav"].map((id) => document.getElementById(id));
+
+export function drawFrame(context, { title, entries, present, failure }) {
+  document.body.dataset.session = entries ? "open" : "closed";
+  render(barOf(context, title, failure), bar);
+  render(entries ? navOf(entries, present) : nothing, navigation);
+}
+
+const barOf = ({ settings, user, signOut }, title, failure) => html`
+  <div class="bar-inner">
+    <div class="brand">
+      ${settings.logo_url ? html`<img src=${settings.logo_url} alt="" height="28" />` : nothing}
+      <span class="brand-name">${settings.app_name}</span> <span class="brand-page">${title}</span>
+    </div>
+    ${user
+      ? html`<div class="who"><span class="who-name">${user.full_name ?? user.email}</span>
+          <button type="button" class="second" @click=${signOut}>${texts.signOut}</button></div>`
+      : nothing}
+  </div>
+  <div role="alert">${failure ? notice({ kind: "error", texts: [texts.notSignedOut, ...failureTexts(failure)] }) : nothing}</div>
+`;
+
+const navOf = (entries, present) => html`
+  <ul>
+    ${entries.map(({ id, label, href = `#/${id}` }) => html`<li>
+      <a href=${href} aria-current=${id === present ? "page" : nothing}>${label}</a>
+    </li>`)}
+  </ul>
+`;
