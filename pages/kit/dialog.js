@@ -35,8 +35,14 @@ export function openDialog({ title, open, isSticky = false }) {
     });
     dialog.showModal();
     cleanUp = open(dialog.querySelector(".dialog-body"), close);
-    dialog.querySelector("[autofocus], input, select, textarea")?.focus();
+    firstOf(dialog)?.focus();
   });
+}
+
+/** The element to begin with: the first empty field, else the first one. */
+function firstOf(dialog) {
+  const fields = [...dialog.querySelectorAll("[autofocus], input:not([tabindex]), select, textarea")];
+  return fields.find((field) => field.value === "") ?? fields[0];
 }
 
 /**

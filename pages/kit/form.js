@@ -118,7 +118,7 @@ export function createForm(options) {
   }
 
   /** Shows a 422 at its fields. False if one of them is not in this form. */
-  function atFields({ status, details, requestId }) {
+  function atFields({ status, details }) {
     const found = status === 422 ? (details.errors ?? []).map(({ loc, msg }) => ({ name: loc[1], msg })) : [];
     const inputs = found.map(({ name }) => element()?.querySelector(`[name="${CSS.escape(String(name))}"]`));
     if (inputs.length === 0 || inputs.some((input) => !input || input.type === "hidden")) {
@@ -127,7 +127,7 @@ export function createForm(options) {
     for (const { name, msg } of found) {
       faults[name] = [...(faults[name] ?? []), msg];
     }
-    form.show("error", texts.faulty, requestId);
+    form.show("error", texts.faulty);
     inputs[0].focus();
     return true;
   }

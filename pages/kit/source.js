@@ -76,8 +76,8 @@ export function createList({ redraw, read }) {
     ${framed(() => template(items))}
     ${next === null
       ? nothing
-      : html`<button type="button" class="second more" aria-disabled=${isBusy ? "true" : nothing}
-          @click=${() => isBusy || load(next)}>${isBusy ? texts.loading : texts.more}</button>`}
+      : html`<div class="actions"><button type="button" class="second more" aria-disabled=${isBusy ? "true" : nothing}
+          @click=${() => isBusy || load(next)}>${isBusy ? texts.loading : texts.more}</button></div>`}
   `;
 
   return Object.assign(source, { load: () => load(), view, items: () => items });
@@ -91,5 +91,5 @@ export const failed = (answer, again) => html`
     ${notice({ kind: "error", texts: failureTexts(answer), requestId: isExplained(answer) ? undefined : answer.requestId })}
   </div>
   ${answer.details?.required === "mfa" ? html`<p><a href="account#/security">${texts.toSecondFactors}</a></p>` : nothing}
-  <button type="button" class="second" @click=${again}>${texts.again}</button>
+  <div class="actions"><button type="button" class="second" @click=${again}>${texts.again}</button></div>
 `;
