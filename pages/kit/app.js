@@ -16,6 +16,7 @@ import { html, render } from "lit-html";
 import { commonTexts as texts } from "../texts.js";
 import { applyAccent } from "./accent.js";
 import { request } from "./api.js";
+import { closeDialogs } from "./dialog.js";
 import { drawFrame } from "./frame.js";
 import { page } from "./page.js";
 import { createRouter } from "./router.js";
@@ -71,6 +72,7 @@ function onSession(event) {
     const { note } = context;
     context = createContext();
     context.note = note;
+    closeDialogs({ isEnd: true });
     router.restart();
     showClosed();
   } else if (isStarted && !isOpen) {

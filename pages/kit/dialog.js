@@ -18,6 +18,7 @@ export function openDialog({ title, open, isSticky = false }) {
   const id = `dialog-${count}`;
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", id);
+  dialog.toggleAttribute("data-sticky", isSticky);
   render(html`<h2 id=${id} tabindex="-1">${title}</h2><div class="dialog-body"></div>`, dialog);
   document.body.append(dialog);
   return new Promise((done) => {
@@ -37,6 +38,11 @@ export function openDialog({ title, open, isSticky = false }) {
     cleanUp = open(dialog.querySelector(".dialog-body"), close);
     firstOf(dialog)?.focus();
   });
+}
+
+/** Closes the open dialogs, as Escape does: those that belong to a view that is left, or all at the end of the session. */
+export function closeDialogs({ isEnd = false } = {}) {
+  document.querySelectorAll(isEnd ? "dialog" : "dialog:not([data-sticky])").forEach((dialog) => dialog.close());
 }
 
 /** The element to begin with: the first empty field, else the first one. */

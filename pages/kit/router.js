@@ -6,6 +6,7 @@
 //
 // A view is `{ title, open(host, context, ...rest) }`; `open` renders into `host` (which is the view's own), starts with
 // `heading(title)`, and may return a function that is called when the view is left. `rest` are the further parts of the fragment.
+import { closeDialogs } from "./dialog.js";
 
 const partsOf = (hash) => hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
 
@@ -62,6 +63,11 @@ export function createRouter({ host, onOpen }) {
     history.replaceState(null, "", location.pathname + location.search);
   }
 
-  addEventListener("hashchange", () => views && open());
+  addEventListener("hashchange", () => {
+    closeDialogs();
+    if (views !== undefined) {
+      open();
+    }
+  });
   return { use, go, restart, open };
 }

@@ -243,3 +243,25 @@ test("an unknown fragment shows the first view", async (t) => {
   const page = await openAccount(t, service, { hash: "#/no/such%view" });
   assert.equal(await headingOf(page), "Sign in");
 });
+
+test("the end of the session in another tab closes an open dialog", async (t) => {
+  const page = await signedIn(t, "dialog@mail.example");
+  await go(page, "Your data");
+  await button(page, "Delete my account").click();
+  await page.getByRole("dialog").waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${service.page.origin}/account`);
+  await button(other, "Sign out").click();
+  await atView(page, "Sign in");
+  assert.equal(await page.locator("dialog").count(), 0);
+});
+
+test("the way back of the browser closes a dialog, too", async (t) => {
+  const page = await signedIn(t, "back@mail.example");
+  await go(page, "Your data");
+  await button(page, "Delete my account").click();
+  await page.getByRole("dialog").waitFor();
+  await page.goBack();
+  await atView(page, "Overview");
+  assert.equal(await page.locator("dialog").count(), 0);
+});

@@ -140,3 +140,20 @@ test("a deployment that admits no registration has no way to it", async (t) => {
   assert.equal(await link(page, "Create an account").count(), 0);
   await assertGood(page, "sign-in-accent");
 });
+
+test("below a base path, with the wait for the password hash", async (t) => {
+  const based = await startPages({ settings: { BASE_PATH: "/id" } });
+  t.after(() => based.stop());
+  const page = await openAccount(t, based, { path: "/id/account" });
+  await page.route("**/auth/register", async (route) => {
+    await page.getByText("Creating the account: the password is being hashed…").waitFor();
+    await route.continue();
+  });
+  await registerOnPage(page, "ada@mail.example");
+  await atView(page, "Overview");
+  await page.reload();
+  await atView(page, "Overview");
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), ["edge-auth signed-in /id/"]);
+  const names = (await page.context().cookies()).map(({ name }) => name);
+  assert.ok(names.includes("__Host-edge-auth-id"), `${names}`);
+});
