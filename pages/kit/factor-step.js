@@ -1,9 +1,9 @@
 // The second step of a sign-in: the right password, or the right mailed code, was answered by AUTH_MFA_REQUIRED. The token of
 // that answer lives for five minutes and bears five wrong answers.
 //
-//   const step = createFactorStep({ id, settings, redraw, details, send, back });
+//   const step = createFactorStep({ id, settings, redraw, details, send, done, back });
 //
-// `send({mfa_token, …})` sends the second factor; `back()` returns to the first step.
+// `send({mfa_token, …})` sends the second factor, `done(answer)` takes the success; `back()` returns to the first step.
 import { html } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
@@ -12,7 +12,7 @@ import { notice } from "./ui.js";
 
 const ATTEMPTS = 5;
 
-export function createFactorStep({ id, settings, redraw, details, send, back }) {
+export function createFactorStep({ id, settings, redraw, details, send, done, back }) {
   let wrong = 0;
   let isOver = false;
   const timer = setTimeout(finish, details.expires_in * 1000);
@@ -32,6 +32,10 @@ export function createFactorStep({ id, settings, redraw, details, send, back }) 
     submit: texts.signIn,
     wait: texts.checkingFactor,
     send: (given) => send({ mfa_token: details.mfa_token, ...given }),
+    done: (answer) => {
+      clearTimeout(timer);
+      done(answer);
+    },
     refusals: { AUTH_INVALID_CREDENTIALS: refused },
   });
 
@@ -59,5 +63,5 @@ export function createFactorStep({ id, settings, redraw, details, send, back }) 
     <button type="button" class="plain" @click=${leave}>${texts.backToStart}</button>
   `;
 
-  return { view, focus: () => evidence.focus(), close: () => clearTimeout(timer) };
+  return { view, focus: () => evidence.focus() };
 }

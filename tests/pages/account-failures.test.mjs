@@ -265,3 +265,23 @@ test("the way back of the browser closes a dialog, too", async (t) => {
   await atView(page, "Overview");
   assert.equal(await page.locator("dialog").count(), 0);
 });
+
+test("a service that is busy at the load of the page signs no person out: the second attempt opens the account", async (t) => {
+  const page = await signedIn(t, "busy@mail.example");
+  for (const path of ["pages/settings.json", "auth/refresh", "users/me"]) {
+    await answerFor(page, path, 503, "SERVICE_UNAVAILABLE", { "Retry-After": "5" }, { times: 1 });
+    await page.reload();
+    assert.match(await resultOf(page, "error"), /Try again in 5 seconds/, path);
+    await button(page, "Try again").click();
+    await atView(page, "Overview");
+  }
+});
+
+test("a sign-out without an answer says so, and keeps the session", async (t) => {
+  const page = await signedIn(t, "stays@mail.example");
+  await page.route("**/auth/logout", (route) => route.abort("connectionreset"), { times: 1 });
+  await button(page, "Sign out").click();
+  assert.match(await resultOf(page, "error"), /You are not signed out yet/);
+  await button(page, "Sign out").click();
+  await atView(page, "Sign in");
+});

@@ -1,6 +1,8 @@
 // /account from an empty database: registration, confirmation of the address, profile, roles, in headless Chromium against the
 // bundle on workerd.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import { mailedLink } from "../e2e/support/mailbox.mjs";
@@ -156,4 +158,15 @@ test("below a base path, with the wait for the password hash", async (t) => {
   assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), ["edge-auth signed-in /id/"]);
   const names = (await page.context().cookies()).map(({ name }) => name);
   assert.ok(names.includes("__Host-edge-auth-id"), `${names}`);
+});
+
+test("the deployment has one script and one style sheet of the page, named by their content, and no sources", () => {
+  assert.deepEqual(readdirSync("public/account").sort(), ["account.css", "account.js", "index.html"]);
+  const folders = readdirSync("public", { recursive: true });
+  assert.deepEqual(folders.filter((name) => /\.map$|^kit|^texts|package\.json/.test(name)), []);
+  const html = readFileSync("public/account/index.html", "utf8");
+  for (const name of ["account/account.js", "account/account.css"]) {
+    const digest = createHash("sha256").update(readFileSync(`public/${name}`)).digest("hex").slice(0, 16);
+    assert.ok(html.includes(`"${name}?v=${digest}"`), name);
+  }
 });
