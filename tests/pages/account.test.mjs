@@ -122,8 +122,9 @@ describe("with EMAIL_VERIFICATION = required", () => {
 
 test("without mail and passkeys, the page offers neither", async (t) => {
   const bare = await startPages({ settings: { MAIL: "none", WEBAUTHN_RP_ID: undefined, WEBAUTHN_ORIGINS: undefined, PUBLIC_URL: undefined } });
-  t.after(() => bare.stop());
   const page = await openAccount(t, bare);
+  // After the page is closed: it may still load something.
+  t.after(() => bare.stop());
   assert.equal(await link(page, "Forgot the password?").count(), 0);
   assert.equal(await button(page, "Sign in with a passkey").count(), 0);
   await registerOnPage(page, "ada@mail.example");
@@ -137,16 +138,16 @@ test("without mail and passkeys, the page offers neither", async (t) => {
 
 test("a deployment that admits no registration has no way to it", async (t) => {
   const closed = await startPages({ settings: { REGISTRATION: "closed", PAGES_ACCENT: "#ffee00" } });
-  t.after(() => closed.stop());
   const page = await openAccount(t, closed);
+  t.after(() => closed.stop());
   assert.equal(await link(page, "Create an account").count(), 0);
   await assertGood(page, "sign-in-accent");
 });
 
 test("below a base path, with the wait for the password hash", async (t) => {
   const based = await startPages({ settings: { BASE_PATH: "/id" } });
-  t.after(() => based.stop());
   const page = await openAccount(t, based, { path: "/id/account" });
+  t.after(() => based.stop());
   await page.route("**/auth/register", async (route) => {
     await page.getByText("Creating the account: the password is being hashed…").waitFor();
     await route.continue();
