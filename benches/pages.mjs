@@ -17,7 +17,7 @@ import { median } from "./support/statistics.mjs";
 
 const VISITS = 9;
 
-/** Collects what the browser measures itself, from the first moment of the page on. */
+/** Collects the measurements of the browser itself, from the first moment of the page on. */
 function observe() {
   globalThis.shifts = [];
   new PerformanceObserver((list) => globalThis.shifts.push(...list.getEntries().map(({ value }) => value))).observe({
