@@ -41,7 +41,8 @@ function open(host, context) {
       title: texts.change,
       body: html`
         <dl class="facts"><div><dt>${texts.present}</dt>
-          <dd>${context.user.email} ${context.user.email_verified ? badge("good", texts.verified) : badge("warn", texts.unverified)}</dd></div></dl>
+          <dd>${context.user.email}
+            ${context.user.email_verified ? badge("good", texts.verified) : badge("warn", texts.unverified)}</dd></div></dl>
         <p class="quiet">${texts.hint}</p>
         ${changed ? nothing : code.view()}
         <p class="hint">${texts.undo}</p>

@@ -84,13 +84,16 @@ export function createAppFactor({ redraw, reload }) {
 
   const state = (totp) => html`
     ${totp
-      ? html`<p>${badge("good", texts.on)} ${texts.since} ${day(totp.created_at)} ${totp.suspended ? badge("warn", texts.suspended) : nothing}</p>`
+      ? html`<p>${badge("good", texts.on)} ${texts.since} ${day(totp.created_at)}
+          ${totp.suspended ? badge("warn", texts.suspended) : nothing}</p>`
       : html`<p class="quiet">${texts.hint}</p>`}
     ${enrolment.view()}
     ${enrolment.isNeeded()
       ? nothing
       : html`<div class="actions">
-          <button type="button" class=${totp ? "second" : ""} @click=${enrolment.start}>${totp ? texts.replace : texts.start}</button>
+          <button type="button" class=${totp ? "second" : ""} @click=${enrolment.start}>
+            ${totp ? texts.replace : texts.start}
+          </button>
           ${totp ? html`<button type="button" class="second danger" @click=${remove}>${texts.remove}</button>` : nothing}
         </div>
         <p class="hint">${texts.others}</p>`}

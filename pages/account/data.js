@@ -55,7 +55,9 @@ function open(host, context) {
 
   const button = (task, label, run, kind = "") => html`
     ${task.result()}
-    <div class="actions"><button type="button" class=${kind} aria-disabled=${task.isBusy ? "true" : nothing} @click=${run}>${label}</button></div>
+    <div class="actions">
+      <button type="button" class=${kind} aria-disabled=${task.isBusy ? "true" : nothing} @click=${run}>${label}</button>
+    </div>
   `;
 
   const draw = () => render(html`

@@ -46,7 +46,8 @@ function open(host, { settings }) {
 }
 
 function reviewOf({ totp, passkeys }) {
-  const factors = [...(totp ? [{ ...totp, name: texts.app }] : []), ...passkeys.map((key) => ({ ...key, name: texts.passkey(key.name) }))];
+  const apps = totp ? [{ ...totp, name: texts.app }] : [];
+  const factors = [...apps, ...passkeys.map((key) => ({ ...key, name: texts.passkey(key.name) }))];
   return html`
     ${notice({ kind: "done", texts: [texts.done] })}
     ${factors.length === 0

@@ -38,21 +38,6 @@ function open(host, { settings }) {
     }
   }
 
-  const item = (key) => html`
-    <li class="list-item">
-      <div class="item-main">
-        <span class="item-title">${key.name}</span>
-        <span class="small">${texts.created} ${day(key.created_at)} · ${key.expires_at ? html`${texts.until} ${day(key.expires_at)}` : texts.noEnd}
-          · ${key.last_used_at ? html`${texts.lastUsed} ${moment(key.last_used_at)}` : texts.unused}</span>
-        <details class="small"><summary>${texts.permissionCount(key.permissions.length)}</summary>
-          <p class="mono">${key.permissions.join(", ")}</p></details>
-      </div>
-      <div class="item-side">
-        <button type="button" class="second danger" aria-label=${texts.withdrawOf(key.name)} @click=${() => withdraw(key)}>${texts.withdraw}</button>
-      </div>
-    </li>
-  `;
-
   const draw = () => render(html`
     ${heading(texts.title)}
     ${card({
@@ -61,7 +46,7 @@ function open(host, { settings }) {
       body: html`
         <p class="quiet">${texts.hint}</p>
         ${withdrawing.result()}
-        ${keys.view((items) => (items.length === 0 ? html`<p>${texts.none}</p>` : html`<ul class="list">${items.map(item)}</ul>`))}
+        ${keys.view((items) => (items.length === 0 ? html`<p>${texts.none}</p>` : html`<ul class="list">${items.map((key) => itemOf(key, withdraw))}</ul>`))}
       `,
     })}
     ${card({ id: "new-key", title: texts.new, body: form.view({ fields: fieldsOf(form, settings), submit: texts.create }) })}
@@ -71,11 +56,32 @@ function open(host, { settings }) {
   keys.load();
 }
 
+const itemOf = (key, withdraw) => html`
+  <li class="list-item">
+    <div class="item-main">
+      <span class="item-title">${key.name}</span>
+      <span class="small">${texts.created} ${day(key.created_at)} ·
+        ${key.expires_at ? html`${texts.until} ${day(key.expires_at)}` : texts.noEnd} ·
+        ${key.last_used_at ? html`${texts.lastUsed} ${moment(key.last_used_at)}` : texts.unused}</span>
+      <details class="small"><summary>${texts.permissionCount(key.permissions.length)}</summary>
+        <p class="mono">${key.permissions.join(", ")}</p></details>
+    </div>
+    <div class="item-side">
+      <button type="button" class="second danger" aria-label=${texts.withdrawOf(key.name)} @click=${() => withdraw(key)}>
+        ${texts.withdraw}
+      </button>
+    </div>
+  </li>
+`;
+
 const keyForm = (redraw, keys) => createForm({
   id: "key",
   redraw,
   wait: texts.creating,
-  send: ({ name, permissions, days }) => request("POST", "users/me/api-keys", { body: { name, permissions, expires_at: endOf(days) } }),
+  send: ({ name, permissions, days }) => {
+    const body = { name, permissions, expires_at: endOf(days) };
+    return request("POST", "users/me/api-keys", { body });
+  },
   done: async ({ body }) => {
     document.getElementById("key").reset();
     keys.load();
@@ -109,7 +115,10 @@ const groupOf = (form, group, names) => html`
   <details class="group">
     <summary>${texts.groups[group]}</summary>
     <div class="checks">
-      ${names.map((name) => checkField(form, { name: "permissions", value: name, isList: true, label: html`<span class="mono">${name}</span>` }))}
+      ${names.map((name) => {
+        const label = html`<span class="mono">${name}</span>`;
+        return checkField(form, { name: "permissions", value: name, isList: true, label });
+      })}
     </div>
   </details>
 `;

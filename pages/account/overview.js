@@ -32,7 +32,9 @@ function open(host, context) {
     render(html`
       ${heading(texts.title)}
       ${suspended.view()}
-      ${verified ? html`<div id="verified" tabindex="-1">${notice({ kind: "done", texts: [texts.verifiedNow(user.email)] })}</div>` : nothing}
+      ${verified
+        ? html`<div id="verified" tabindex="-1">${notice({ kind: "done", texts: [texts.verifiedNow(user.email)] })}</div>`
+        : nothing}
       ${user.email_verified || !canVerify ? nothing : card({ id: "verify", title: texts.verify, body: verification.view() })}
       ${card({ id: "profile", title: texts.profile, body: profile(user, canVerify, name) })}
       ${card({ id: "roles", title: texts.roles, body: roles.view() })}
@@ -47,14 +49,27 @@ function open(host, context) {
 const profile = (user, canVerify, name) => html`
   <dl class="facts">
     <div><dt>${commonTexts.email}</dt>
-      <dd>${user.email} ${user.email_verified ? badge("good", texts.verified) : canVerify ? badge("warn", texts.unverified) : nothing}</dd></div>
+      <dd>${user.email} ${stateOf(user, canVerify)}</dd></div>
     <div><dt>${texts.since}</dt><dd>${moment(user.created_at)}</dd></div>
   </dl>
   ${name.view({
-    fields: textField(name, { name: "full_name", label: texts.name, autocomplete: "name", optional: true, value: user.full_name ?? "" }),
+    fields: textField(name, {
+      name: "full_name",
+      label: texts.name,
+      autocomplete: "name",
+      optional: true,
+      value: user.full_name ?? "",
+    }),
     submit: texts.saveName,
   })}
 `;
+
+function stateOf(user, canVerify) {
+  if (user.email_verified) {
+    return badge("good", texts.verified);
+  }
+  return canVerify ? badge("warn", texts.unverified) : nothing;
+}
 
 function nameForm(redraw, context) {
   return createForm({
@@ -96,7 +111,8 @@ function createRoles(redraw, roles) {
     </div></li>
   `;
 
-  const view = () => (roles.length === 0 ? html`<p class="quiet">${texts.noRoles}</p>` : html`<ul class="list">${roles.map(item)}</ul>`);
+  const view = () =>
+    roles.length === 0 ? html`<p class="quiet">${texts.noRoles}</p>` : html`<ul class="list">${roles.map(item)}</ul>`;
   return { load, view };
 }
 

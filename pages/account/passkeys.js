@@ -54,30 +54,35 @@ export function createPasskeys({ context, redraw, reload }) {
     }
   }
 
-  const item = (key) => html`
-    <li class="list-item">
-      <div class="item-main">
-        <span class="item-title">${key.name} ${key.suspended ? badge("warn", texts.suspended) : nothing}</span>
-        <span class="small">${texts.since} ${day(key.created_at)} · ${key.last_used_at ? html`${texts.lastUsed} ${moment(key.last_used_at)}` : texts.unused}</span>
-      </div>
-      <div class="item-side">
-        <button type="button" class="second" aria-label=${texts.renameOf(key.name)} @click=${() => rename(key)}>${texts.rename}</button>
-        <button type="button" class="second danger" aria-label=${texts.removeOf(key.name)} @click=${() => remove(key)}>${texts.remove}</button>
-      </div>
-    </li>
-  `;
-
   const view = (items) => html`
     <p class="quiet">${texts.hint}</p>
     ${removing.result()}
-    ${items.length === 0 ? nothing : html`<ul class="list">${items.map(item)}</ul>`}
+    ${items.length === 0 ? nothing : html`<ul class="list">${items.map((key) => itemOf(key, { rename, remove }))}</ul>`}
     ${hasPasskeys(context.settings)
-      ? html`<div class="actions"><button type="button" class=${items.length === 0 ? "" : "second"} @click=${add}>${texts.add}</button></div>
+      ? html`<div class="actions">
+            <button type="button" class=${items.length === 0 ? "" : "second"} @click=${add}>${texts.add}</button>
+          </div>
           <p class="hint">${texts.others}</p>`
       : html`<p>${texts.unsupported}</p>`}
   `;
   return { view };
 }
+
+const itemOf = (key, { rename, remove }) => html`
+  <li class="list-item">
+    <div class="item-main">
+      <span class="item-title">${key.name} ${key.suspended ? badge("warn", texts.suspended) : nothing}</span>
+      <span class="small">${texts.since} ${day(key.created_at)} ·
+        ${key.last_used_at ? html`${texts.lastUsed} ${moment(key.last_used_at)}` : texts.unused}</span>
+    </div>
+    <div class="item-side">
+      <button type="button" class="second" aria-label=${texts.renameOf(key.name)} @click=${() => rename(key)}>${texts.rename}</button>
+      <button type="button" class="second danger" aria-label=${texts.removeOf(key.name)} @click=${() => remove(key)}>
+        ${texts.remove}
+      </button>
+    </div>
+  </li>
+`;
 
 /** Asks for a name and makes a passkey; the answer of the service, or undefined. */
 const addDialog = () => openDialog({

@@ -4,9 +4,9 @@ import { html, nothing, render } from "lit-html";
 import { request } from "../kit/api.js";
 import { confirm, openDialog } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
+import { page } from "../kit/page.js";
 import { badge, copyButton, download, notice } from "../kit/ui.js";
 import { accountTexts } from "../texts.js";
-import { page } from "../kit/page.js";
 
 const texts = accountTexts.security.codes;
 /** So few that it is time for new ones. */
@@ -61,7 +61,9 @@ export function showRecoveryCodes(codes) {
         </div>
         <div class="actions">
           ${copyButton(codes.join("\n"))}
-          <button type="button" class="second" @click=${() => download("recovery-codes.txt", text, "text/plain")}>${texts.download}</button>
+          <button type="button" class="second" @click=${() => download("recovery-codes.txt", text, "text/plain")}>
+            ${texts.download}
+          </button>
           <button type="button" class="second" @click=${() => print()}>${texts.print}</button>
         </div>
         <label class="check"><input type="checkbox" @change=${tick} /><span>${texts.kept}</span></label>

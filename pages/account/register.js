@@ -19,7 +19,10 @@ function open(host, context) {
   /** The values of the form, kept until the address is confirmed; undefined before. */
   let waiting;
 
-  const register = (values) => exchange("POST", "auth/register", { body: inCookies({ ...values, full_name: values.full_name || null }) });
+  const register = (values) => {
+    const body = inCookies({ ...values, full_name: values.full_name || null });
+    return exchange("POST", "auth/register", { body });
+  };
 
   const form = createForm({
     id: "register",

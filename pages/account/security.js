@@ -1,5 +1,5 @@
 // The view of the ways to sign in: password, authenticator app, recovery codes, passkeys. Each has a file of its own; this one
-// arranges them, and loads what they show.
+// arranges them, and loads their data.
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";

@@ -50,30 +50,12 @@ function open(host, context) {
     }
   }
 
-  const item = (session) => html`
-    <li class="list-item">
-      <div class="item-main">
-        <span class="item-title">${deviceOf(session.user_agent) ?? commonTexts.unknownDevice}
-          ${session.current ? badge("good", texts.current) : nothing}</span>
-        <span class="small">${texts.signedIn} ${moment(session.created_at)} · ${texts.lastUsed} ${moment(session.last_used_at)}</span>
-        <span class="small">${session.ip ? texts.from(session.ip) : nothing} ${texts.until} ${moment(session.expires_at)}</span>
-        ${session.user_agent
-          ? html`<details class="small"><summary>${texts.userAgent}</summary><p class="mono">${session.user_agent}</p></details>`
-          : nothing}
-      </div>
-      <div class="item-side">
-        <button type="button" class="second" aria-label=${session.current ? nothing : texts.endOf(deviceOf(session.user_agent) ?? commonTexts.unknownDevice)}
-          @click=${() => ending.run(session)}>${session.current ? commonTexts.signOut : texts.end}</button>
-      </div>
-    </li>
-  `;
-
   const draw = () => render(html`
     ${heading(texts.title)}
     <section class="card" aria-label=${texts.title}>
       <p class="quiet">${texts.hint}</p>
       ${ending.result()}
-      ${sessions.view(({ sessions: list }) => html`<ul class="list">${list.map(item)}</ul>`)}
+      ${sessions.view(({ sessions: list }) => html`<ul class="list">${list.map((session) => itemOf(session, ending.run))}</ul>`)}
       ${endingAll.result()}
       <div class="actions"><button type="button" class="danger second" @click=${endAll}>${texts.endAll}</button></div>
     </section>
@@ -81,4 +63,26 @@ function open(host, context) {
 
   draw();
   sessions.load();
+}
+
+function itemOf(session, end) {
+  const { current, ip, user_agent: userAgent, created_at: created, last_used_at: used, expires_at: expires } = session;
+  const device = deviceOf(userAgent) ?? commonTexts.unknownDevice;
+  return html`
+    <li class="list-item">
+      <div class="item-main">
+        <span class="item-title">${device} ${current ? badge("good", texts.current) : nothing}</span>
+        <span class="small">${texts.signedIn} ${moment(created)} · ${texts.lastUsed} ${moment(used)}</span>
+        <span class="small">${ip ? texts.from(ip) : nothing} ${texts.until} ${moment(expires)}</span>
+        ${userAgent
+          ? html`<details class="small"><summary>${texts.userAgent}</summary><p class="mono">${userAgent}</p></details>`
+          : nothing}
+      </div>
+      <div class="item-side">
+        <button type="button" class="second" aria-label=${current ? nothing : texts.endOf(device)} @click=${() => end(session)}>
+          ${current ? commonTexts.signOut : texts.end}
+        </button>
+      </div>
+    </li>
+  `;
 }

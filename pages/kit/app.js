@@ -163,7 +163,7 @@ function fail(answer, again) {
   render(html`<h1>${app.title}</h1>${failed(answer, () => again())}`, fresh());
 }
 
-/** A place for what is no view. */
+/** A place for content outside the views. */
 function fresh() {
   const element = Object.assign(document.createElement("div"), { className: "view" });
   main.replaceChildren(element);

@@ -1,7 +1,7 @@
 // The words for refusals and failures that no form explains by itself.
 //
 //   failureTexts(answer)   // a list of texts
-//   isExplained(answer)    // true if the request id would not help: the person knows what to do
+//   isExplained(answer)    // true if the request id would not help: the text says all that a person can do
 import { commonTexts as texts } from "../texts.js";
 
 /** Longer waits are told in minutes, and from this many minutes on in hours. */

@@ -1,4 +1,4 @@
-// What goes wrong on /account: refusals of every kind at forms, a session that ends in the middle of a form, lost answers,
+// Failures on /account: refusals of every kind at forms, a session that ends in the middle of a form, lost answers,
 // several tabs.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -51,7 +51,7 @@ describe("at the form of a registration", () => {
     await assertGood(page, "register-faults");
   });
 
-  test("an address that is taken, and what to do", async (t) => {
+  test("an address that is taken, and the ways on", async (t) => {
     const page = await openAccount(t, service, { expected: [409] });
     await login(service, { email: "x@mail.example", password: PASSWORD });
     await registerOnPage(page, "taken@mail.example");
@@ -106,7 +106,7 @@ describe("a refusal for want of time, capacity or an answer", () => {
 });
 
 describe("a session that ends in the middle of a form", () => {
-  test("is begun again over the page, and the form is sent with what was typed", async (t) => {
+  test("is begun again over the page, and the form is sent with the typed texts", async (t) => {
     const page = await signedIn(t, "middle@mail.example");
     await field(page, "Name (optional)").fill("Typed before the end");
     const { body } = await login(service, { email: "middle@mail.example", password: PASSWORD });

@@ -1,4 +1,4 @@
-// Shared by the tests of /account: a service with mailbox and passkeys at localhost, its pages, and what a person does there.
+// Shared by the tests of /account: a service with mailbox and passkeys at localhost, its pages, and the steps of a person there.
 import assert from "node:assert/strict";
 
 import { mailedLink, withMailbox } from "../../e2e/support/mailbox.mjs";
