@@ -144,6 +144,17 @@ test("a deployment that admits no registration has no way to it", async (t) => {
   await assertGood(page, "sign-in-accent");
 });
 
+test("a deployment that admits invited persons asks for the invitation, and tells one that is of no use", async (t) => {
+  const inviting = await startPages({ settings: { REGISTRATION: "invitation" } });
+  const page = await openAccount(t, inviting, { expected: [401] });
+  t.after(() => inviting.stop());
+  await link(page, "Create an account").click();
+  await fill(page, { "E-mail address": "ada@mail.example", Password: PASSWORD, Invitation: "no-invitation" });
+  await button(page, "Create the account").click();
+  assert.match(await resultOf(page, "error"), /The invitation was used or withdrawn, or has expired/);
+  await assertGood(page, "register-invitation");
+});
+
 test("below a base path, with the wait for the password hash", async (t) => {
   const based = await startPages({ settings: { BASE_PATH: "/id" } });
   const page = await openAccount(t, based, { path: "/id/account" });
