@@ -11,6 +11,8 @@ import { facts } from "./parts.js";
 
 const texts = consoleTexts.readiness;
 const PAUSE_MS = 5000;
+/** Keeps the place of a line. */
+const NO_BREAK_SPACE = "\u00a0";
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
 
 const GOOD = ["ready", "ok", "closed"];
@@ -59,7 +61,7 @@ export function createReadiness({ redraw }) {
 
   const view = () => html`
     <div class="readiness" role="status">${answer === undefined ? loading() : bodyOf(answer)}</div>
-    ${checkedAt ? html`<p class="small">${texts.checked(clock.format(checkedAt))}</p>` : nothing}
+    <p class="small">${checkedAt ? texts.checked(clock.format(checkedAt)) : NO_BREAK_SPACE}</p>
   `;
 
   return { start, view };

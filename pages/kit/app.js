@@ -51,6 +51,7 @@ export async function startApp(options) {
 }
 
 async function begin() {
+  document.body.dataset.session = "starting";
   render(loading(), fresh());
   const answer = await exchange("GET", "pages/settings.json");
   if (answer.status !== 200) {
@@ -110,7 +111,10 @@ function createContext() {
     own.user = user;
     if (own === context) {
       page.user = user;
-      draw();
+      // The first view brings the frame along.
+      if (present !== undefined) {
+        draw();
+      }
     }
   };
   own.reloadUser = async () => {
@@ -160,6 +164,7 @@ function draw() {
 
 /** Shows a failure in place of a view. */
 function fail(answer, again) {
+  document.body.dataset.session = "closed";
   render(html`<h1>${app.title}</h1>${failed(answer, () => again())}`, fresh());
 }
 

@@ -11,6 +11,7 @@ import { notice } from "./ui.js";
 
 const [bar, navigation] = ["bar", "nav"].map((id) => document.getElementById(id));
 
+/** Before the first view the page has another state, in which the style sheet hides it for a second (`frame.css`). */
 export function drawFrame(context, { title, entries, present, failure }) {
   document.body.dataset.session = entries ? "open" : "closed";
   render(barOf(context, title, failure), bar);

@@ -15,8 +15,11 @@ const LOCK = `edge-auth refresh ${BASE}`;
 const PRESENCE = `edge-auth tab ${BASE}`;
 /** An access token that expires so soon is renewed before it is sent. */
 const MARGIN_MS = 30_000;
-/** The service takes the same cookie again within ten seconds, so a lost answer costs no session. */
+/** The service takes the same cookie again within ten seconds, so a lost answer costs no session. No attempt begins later. */
 const RETRIES_MS = [500, 1000, 2000, 4000];
+const LAST_RETRY_MS = 9000;
+/** An answer that takes so long is asked for again, while that is still possible: longer than the service waits for its database. */
+const SILENCE_MS = 6000;
 /** A tab that had to wait for the lock gives the message of the tab before so long to arrive. */
 const MESSAGE_MS = 250;
 
@@ -108,20 +111,28 @@ function message() {
 }
 
 async function refresh() {
-  let answer = await exchange("POST", "auth/refresh");
-  for (const pause of RETRIES_MS) {
-    if (answer.status !== 0) {
-      break;
-    }
-    await new Promise((done) => setTimeout(done, pause));
-    answer = await exchange("POST", "auth/refresh");
-  }
+  const answer = await exchangeCookie();
   if (answer.status === 200) {
     keep(tokenOf(answer.body));
     channel.postMessage({ type: "token", token: current });
   } else if (answer.status === 401 || answer.status === 403) {
     current = undefined;
     mark(false);
+  }
+  return answer;
+}
+
+async function exchangeCookie() {
+  const begun = performance.now();
+  const attempt = (patience) => exchange("POST", "auth/refresh", { patience });
+  let answer = await attempt(SILENCE_MS);
+  for (const pause of RETRIES_MS) {
+    if (answer.status !== 0 || performance.now() - begun + pause > LAST_RETRY_MS) {
+      break;
+    }
+    await new Promise((done) => setTimeout(done, pause));
+    const isLast = performance.now() - begun + SILENCE_MS > LAST_RETRY_MS;
+    answer = await attempt(isLast ? undefined : SILENCE_MS);
   }
   return answer;
 }

@@ -13,11 +13,11 @@ export const BASE = new URL(".", location.href).pathname;
  * Sends a request and reads the answer. Never throws: without an answer the status is 0.
  * @param {string} method
  * @param {string} path relative, "users/me": the pages may stand below a base path
- * @param {{body?: object, query?: object, access?: string}} [options] members of `query` that are
- *   undefined, null or empty are left out
+ * @param {{body?: object, query?: object, access?: string, patience?: number}} [options] members of `query` that are
+ *   undefined, null or empty are left out; `patience` is in milliseconds
  * @returns {Promise<{status: number, body: any, requestId?: string, seconds: number, code?: string, details: object}>}
  */
-export async function exchange(method, path, { body, query, access } = {}) {
+export async function exchange(method, path, { body, query, access, patience = PATIENCE_MS } = {}) {
   try {
     const response = await fetch(urlOf(path, query), {
       method,
@@ -26,7 +26,7 @@ export async function exchange(method, path, { body, query, access } = {}) {
         ...(access === undefined ? {} : { Authorization: `Bearer ${access}` }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(patience),
     });
     return await answerOf(response);
   } catch {
