@@ -1,5 +1,5 @@
-// Pages of other origins against the cookies of a browser, in Chromium, which decides what it sends: forged requests, sign-ins of the
-// visitor as the attacker, and the applications that may do all this.
+// Pages of other origins against the cookies of a browser: forged requests, sign-ins of the visitor as the attacker, and the
+// applications that may do all this. In Chromium, because the browser decides which cookies and headers it sends.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -44,7 +44,7 @@ async function victim(t) {
   return page;
 }
 
-/** The attacker's own account, and what it would like the victim's browser to send to a path. */
+/** The attacker's own account, as the body that the victim's browser should send to a path. */
 async function attacker() {
   const { user, refresh } = await signUp(service);
   const { email, password } = user;

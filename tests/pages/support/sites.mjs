@@ -35,9 +35,11 @@ export async function startSite() {
 /** The service at localhost, without mail: `page` is its place in browsers. Applications at `listed` may call it. */
 export async function startAtSite({ listed = [], settings = {}, ...options } = {}) {
   const port = await freePort();
-  const all = { PASSWORD_ITERATIONS: "1", BACKEND_CORS_ORIGINS: JSON.stringify(listed), ...settings };
+  const origin = `http://localhost:${port}`;
+  const passkeys = { WEBAUTHN_RP_ID: "localhost", WEBAUTHN_ORIGINS: JSON.stringify([origin]) };
+  const all = { PASSWORD_ITERATIONS: "1", BACKEND_CORS_ORIGINS: JSON.stringify(listed), ...passkeys, ...settings };
   const service = await startService({ port, settings: all, ...options });
-  return Object.assign(service, { page: { origin: `http://localhost:${port}` } });
+  return Object.assign(service, { page: { origin } });
 }
 
 /** Opens another page in the browser of a page: it has the same cookies and the same storage. */
