@@ -105,7 +105,7 @@ ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin addresses mail seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
-.PHONY: audit sbom package
+.PHONY: audit sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
 .PHONY: bench bench-cold bench-pages bench-factors bench-signing bench-hashing bench-growth bench-capacity
 
@@ -207,6 +207,9 @@ test-growth: $(BUNDLE) ## Rows read, and the clean-up, with 200,000 users and a 
 test-pages: $(BUNDLE) $(CHROMIUM) ## The API pages in a browser: headless Chromium.
 	$(SAY) "The API pages in a browser"
 	@node scripts/test.mjs tests/pages
+
+pictures: $(BUNDLE) $(CHROMIUM) ## Makes the pictures of the README anew, by the test that visits the pages.
+	@PICTURES=docs/images node scripts/test.mjs tests/pages/journey.test.mjs
 
 test-contract: $(BUNDLE) $(PYTHON_TOOLS) ## The description against the service: Schemathesis, and generated clients.
 	$(SAY) "The API description against the service"
