@@ -10,7 +10,7 @@ import { atView, button, PASSWORD, signInOnPage } from "./support/account.mjs";
 import { withBrowser } from "./support/browser.mjs";
 import { jarOf, startAtSite } from "./support/sites.mjs";
 import {
-  age, dropAnswers, expireAtOnce, newPerson, openTabs, plainRefresh, refreshesDuring, visitSessions,
+  age, dropAnswers, expireAtOnce, newPerson, openTabs, plainRefresh, refreshesDuring, untilAllWait, visitSessions,
 } from "./support/tabs.mjs";
 
 /** Chromium opens so many to one host over HTTP/1.1, for all tabs together. */
@@ -27,6 +27,7 @@ describe("an access token that has expired", () => {
   for (const count of [2, 10]) {
     test(`${count} tabs whose token is refused at the same moment make one refresh`, async (t) => {
       const tabs = await openTabs(t, service, count);
+      await untilAllWait(tabs);
       assert.deepEqual(await refreshesDuring(service, () => expireAtOnce(tabs)), [200]);
       // Each tab has a token that works.
       assert.deepEqual(await refreshesDuring(service, () => visitSessions(tabs)), []);
@@ -36,6 +37,7 @@ describe("an access token that has expired", () => {
   test("ten tabs whose token is about to expire make one refresh, and no request is refused", async (t) => {
     const tabs = await openTabs(t, service, 10);
     await tabs[0].context().clock.setFixedTime(Date.now() + 14.75 * 60_000);
+    await untilAllWait(tabs);
     assert.deepEqual(await refreshesDuring(service, () => visitSessions(tabs)), [200]);
   });
 

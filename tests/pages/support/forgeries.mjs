@@ -50,7 +50,10 @@ export const FORGERIES = {
     place.evaluate(([url, text]) => navigator.sendBeacon(url, new Blob([text], { type: "application/json" })), [url, text]),
   "an empty beacon": (place, url) => place.evaluate((url) => navigator.sendBeacon(url), url),
   "a ping of a link": (place, url) =>
-    place.evaluate((url) => Object.assign(document.createElement("a"), { href: "#here", ping: url }).click(), url),
+    place.evaluate((url) => {
+      const { name } = document.body.appendChild(Object.assign(document.createElement("iframe"), { name: `sink-${Math.random()}` }));
+      Object.assign(document.createElement("a"), { href: "about:blank", target: name, ping: url }).click();
+    }, url),
   "an image": (place, url) => place.evaluate((url) => void (new Image().src = url), url),
 };
 

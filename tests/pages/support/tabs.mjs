@@ -1,8 +1,9 @@
 // Tabs of one browser on /account: they share the cookies, and each has its own access token.
 import { register } from "../../e2e/support/client.mjs";
 import { cookieOf, REFRESH, refreshByCookie, valueOf } from "../../e2e/support/cookies.mjs";
-import { logged } from "../../e2e/support/logs.mjs";
 import { rows } from "../../e2e/support/database.mjs";
+import { until } from "../../e2e/support/faults.mjs";
+import { logged } from "../../e2e/support/logs.mjs";
 import { atView, PASSWORD, signInOnPage } from "./account.mjs";
 import { openPage } from "./browser.mjs";
 import { refusals } from "./mailed.mjs";
@@ -10,6 +11,7 @@ import { jarOf, openBeside } from "./sites.mjs";
 
 /** The request that the view of the sessions makes. */
 const SESSIONS = "**/auth/sessions";
+const REFRESHES = "**/auth/refresh";
 const ERROR = { code: "AUTH_TOKEN_EXPIRED", message: "Token has expired", details: {} };
 const BODY = JSON.stringify({ error: ERROR, request_id: "intercepted" });
 const EXPIRED = { status: 401, contentType: "application/json", body: BODY };
@@ -81,10 +83,20 @@ export async function refreshesDuring(service, act) {
   return (await refreshesOf(service)).slice(length);
 }
 
+/** Stops the first refresh until all other tabs wait for its end, so that they act at the same moment on any machine. */
+export async function untilAllWait(tabs) {
+  const waiting = () => tabs[0].evaluate(async () => (await navigator.locks.query()).pending.length);
+  const hold = async (route) => {
+    await until("all other tabs wait", async () => (await waiting()) === tabs.length - 1);
+    await route.continue();
+  };
+  await tabs[0].context().route(REFRESHES, hold, { times: 1 });
+}
+
 /** Lets the next refreshes of a tab take place at the service, and drops the answers. Returns a list that gets their tokens. */
 export async function dropAnswers(tab, service, count = 1) {
   const dropped = [];
-  await tab.route("**/auth/refresh", async (route) => {
+  await tab.route(REFRESHES, async (route) => {
     if (dropped.length === count) {
       return route.continue();
     }
