@@ -24,8 +24,9 @@ RELATED := MAIL MAIL_FROM PUBLIC_URL BASE_PATH JWT_ISSUER
 HAS_OWN_MAIL = $(strip $(foreach name,$(RELATED),$(findstring $(name):,$(ARGS))) $(findstring --env,$(ARGS)) \
 	$(shell grep -E '^ *(export )? *($(subst $() $(),|,$(RELATED))) *=' .dev.vars 2>/dev/null))
 MAIL_ARGS = $(if $(HAS_OWN_MAIL),,--var MAIL:binding --var 'MAIL_FROM:edge-auth <login@example.com>' \
-	--var PUBLIC_URL:http://127.0.0.1:$(PORT))
-# Passkeys need a domain: pages use them at http://localhost:$(PORT). The same rule for settings of your own.
+	--var PUBLIC_URL:http://localhost:$(PORT))
+# Pages are at http://localhost:$(PORT): cookies and passkeys belong to a host, and passkeys need a domain. The same rule for
+# settings of your own.
 HAS_OWN_WEBAUTHN = $(strip $(findstring WEBAUTHN_,$(ARGS)) $(findstring --env,$(ARGS)) \
 	$(shell grep -E '^ *(export )? *WEBAUTHN_[A-Z_]* *=' .dev.vars 2>/dev/null))
 WEBAUTHN_ARGS = $(if $(HAS_OWN_WEBAUTHN),,--var WEBAUTHN_RP_ID:localhost \
@@ -115,7 +116,7 @@ help: ## Lists the targets.
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
 dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
-	$(SAY) "Serving http://127.0.0.1:$(PORT) (data in $$STATE; Ctrl-C stops)"
+	$(SAY) "Serving http://127.0.0.1:$(PORT), with pages at http://localhost:$(PORT)/account and /console (data in $$STATE; Ctrl-C stops)"
 	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false \
 		$(MAIL_ARGS) $(WEBAUTHN_ARGS) $(ARGS)
 

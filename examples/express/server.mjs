@@ -8,7 +8,7 @@ import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 // The defaults are those of edge-auth under `make dev`. Deployed, the issuer is its PUBLIC_URL, and the URLs begin with it.
 const {
   PORT = "3000",
-  ISSUER = "http://127.0.0.1:8787",
+  ISSUER = "http://localhost:8787",
   AUDIENCE = "edge-auth",
   JWKS_URL = "http://127.0.0.1:8787/.well-known/jwks.json",
   INTROSPECTION_URL = "http://127.0.0.1:8787/oauth/introspect",

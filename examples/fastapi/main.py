@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 # The defaults are those of edge-auth under `make dev`. Deployed, the issuer is its PUBLIC_URL, and the URLs begin with it.
-ISSUER = os.environ.get("ISSUER", "http://127.0.0.1:8787")
+ISSUER = os.environ.get("ISSUER", "http://localhost:8787")
 AUDIENCE = os.environ.get("AUDIENCE", "edge-auth")
 JWKS_URL = os.environ.get("JWKS_URL", "http://127.0.0.1:8787/.well-known/jwks.json")
 INTROSPECTION_URL = os.environ.get("INTROSPECTION_URL", "http://127.0.0.1:8787/oauth/introspect")

@@ -1,5 +1,7 @@
 //! Cookie mode: tokens that no script of a page can read, and requests that only pages of the service can make.
 
+use axum::body::Body;
+use axum::http::{HeaderValue, Request};
 use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
 use serde_json::{Value, json};
 
@@ -289,8 +291,36 @@ async fn deployments_below_different_paths_have_different_cookies() {
     browser.post(&service, "/api/v1/auth/refresh", None).await.expect_error(401, "AUTH_TOKEN_INVALID");
 }
 
+/// A neighbour of the host can set cookies for it, with any bytes.
 #[tokio::test]
-async fn another_delivery_is_refused() {
+async fn other_cookies_do_not_matter_whatever_they_contain() {
+    let service = Service::new();
+    let browser = signed_in(&service).await;
+    let token = browser.cookie(REFRESH).unwrap();
+    let padding = "x".repeat(8000);
+    for text in [
+        format!("name=Zo\u{eb}; {REFRESH}={token}"),
+        format!("{REFRESH}={token}; name=\u{1f600}"),
+        format!("a; =; ;;{REFRESH}x=1; x{REFRESH}=2; {REFRESH}={token}"),
+        format!(" {REFRESH}={token} ;{REFRESH}=another"),
+        format!("{REFRESH}=; {REFRESH}={token}"),
+        format!("padding={padding}; {REFRESH}={token}"),
+    ] {
+        let request = Request::post("/auth/refresh").header("Sec-Fetch-Site", "same-origin");
+        let request = request.header("Cookie", HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        let reply = service.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(reply.status, 200, "{text}");
+    }
+    for text in [format!("{REFRESH} ={token}"), format!("{REFRESH}=\"{token}\""), token.to_owned()] {
+        let request = Request::post("/auth/refresh").header("Sec-Fetch-Site", "same-origin").header("Cookie", text);
+        service.send(request.body(Body::empty()).unwrap()).await.expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn another_delivery_is_refused_and_null_is_none() {
+    let body = json!({"email": EMAIL, "password": PASSWORD, "token_delivery": null});
+    Browser::elsewhere().post(&Service::new(), "/auth/register", Some(&body)).await.expect(201).tokens();
     let service = Service::new();
     for value in [json!("Cookie"), json!(""), json!(true)] {
         let body = json!({"email": EMAIL, "password": PASSWORD, "token_delivery": value});

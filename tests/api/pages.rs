@@ -96,6 +96,9 @@ async fn a_file_is_kept_for_a_year_under_the_url_of_its_content_only() {
     let service = Service::new();
     let html = service.get("/account").await.expect(200);
     assert_eq!(html.header("cache-control"), Some("public, max-age=300"));
+    let version = html.text.split("?v=").nth(1).unwrap();
+    let page = service.get(&format!("/account?v={}", &version[..16])).await.expect(200);
+    assert_eq!(page.header("cache-control"), Some("public, max-age=300"), "a page has one URL for all its contents");
     for file in ["account/account.js", "account/account.css"] {
         let start = html.text.find(&format!("{file}?v=")).unwrap();
         let url = format!("/{}", &html.text[start..start + file.len() + 3 + 16]);

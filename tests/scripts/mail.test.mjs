@@ -65,7 +65,7 @@ test("`make dev` adds settings of mail, unless the developer has some", async (t
     const show = ["-f", "Makefile", "-f", "show.mk", "show", "PORT=8001", `ARGS=${args}`];
     return assertDone(await run("make", show, { cwd: folder, env: environment(folder) })).join().trim();
   };
-  const all = "--var MAIL:binding --var MAIL_FROM:edge-auth <login@example.com> --var PUBLIC_URL:http://127.0.0.1:8001";
+  const all = "--var MAIL:binding --var MAIL_FROM:edge-auth <login@example.com> --var PUBLIC_URL:http://localhost:8001";
   for (const [secrets, args] of [["# MAIL=none\nMAIL_PER_HOUR=1\n", ""], ["", "--var MAIL_PER_HOUR:1"]]) {
     assert.equal(await added(secrets, args), all);
   }

@@ -73,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // with it.
     let tokens = Tokens {
         keys: KeySet::new(http.clone(), setting("JWKS_URL", "http://127.0.0.1:8787/.well-known/jwks.json")),
-        issuer: setting("ISSUER", "http://127.0.0.1:8787"),
+        issuer: setting("ISSUER", "http://localhost:8787"),
         audience: setting("AUDIENCE", "edge-auth"),
     };
     let introspection = Introspection {

@@ -86,7 +86,7 @@ impl Fields {
         }
     }
 
-    /// Has the body this field, with another value than null?
+    /// Has the body this field, perhaps with null?
     pub(in crate::http) fn has(&self, field: &str) -> bool {
         self.object.has(field)
     }
@@ -171,11 +171,25 @@ impl Fields {
         choices: &[(&str, T)],
     ) -> Result<T, Invalid> {
         let text = self.string(field)?;
+        self.chosen(field, &text, choices)
+    }
+
+    fn chosen<T: Copy>(&mut self, field: &'static str, text: &str, choices: &[(&str, T)]) -> Result<T, Invalid> {
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
             return Ok(*value);
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.note(field, FaultKind::ValueError, format!("value must be one of: {}", words.join(", ")))
+    }
+
+    /// The same, which may be absent or null.
+    pub(in crate::http) fn optional_choice<T: Copy>(
+        &mut self,
+        field: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, Invalid> {
+        let text = self.optional_string(field)?;
+        text.map(|text| self.chosen(field, &text, choices)).transpose()
     }
 
     /// A required list of different texts, each of them one of `choices`, and at least `min` of them.

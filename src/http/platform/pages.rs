@@ -151,7 +151,7 @@ async fn show(parts: Parts, page: &'static Page) -> Result<Response, Refusal> {
     let configured = Configured::of(&parts)?;
     let digest = etag::digest_of(&configured, page.asset).await?;
     let tag = etag::of(&configured, digest)?;
-    let cached = cached(&parts, digest);
+    let cached = if page.content_type == HTML { etag::CACHED } else { cached(&parts, digest) };
     if etag::is_known(&parts.headers, &tag) {
         return Ok(etag::not_modified(tag, cached));
     }

@@ -66,12 +66,13 @@ impl FromParts for Cookies {
     }
 }
 
-/// The value of a cookie, unless it is empty.
+/// The value of a cookie, unless it is empty. Cookies of others beside it may have any bytes: a neighbour of the host can set
+/// some for it.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
-    let text = headers.get(COOKIE)?.to_str().ok()?;
-    let mut pairs = text.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(key, value)| *key == name && !value.is_empty())?;
-    Some(Secret::new(value.to_owned()))
+    let mut pairs = headers.get(COOKIE)?.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let value = |pair: &[u8]| Some(pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?.to_vec());
+    let value = pairs.find_map(|pair| value(pair).filter(|value| !value.is_empty()))?;
+    String::from_utf8(value).ok().map(Secret::new)
 }
 
 /// Was the request caused by a page of this service, or of a listed origin of the same site?
@@ -136,7 +137,7 @@ pub(in crate::http) struct Asked<T>(pub(in crate::http) T, pub(in crate::http) A
 impl<T: FromFields> FromFields for Asked<T> {
     fn read(fields: &mut Fields, settings: &Settings) -> Result<Self, Invalid> {
         let choices = [("body", AskedDelivery::Body), ("cookie", AskedDelivery::Cookie)];
-        let delivery = fields.if_named("token_delivery", |fields, name| fields.choice(name, &choices));
+        let delivery = fields.optional_choice("token_delivery", &choices);
         let command = T::read(fields, settings);
         Ok(Self(command?, delivery?.unwrap_or(AskedDelivery::Body)))
     }
