@@ -34,6 +34,8 @@ describe("forms of the header Cookie", () => {
     "beside pairs without a name or a value": (pair) => `flag; =1; ;; ${pair}; =`,
     "beside names that begin or end alike": (pair) => `${REFRESH}-x=1; x${REFRESH}=2; ${REFRESH.toLowerCase()}=3; ${pair}`,
     "beside a quoted value": (pair) => `a="b=1, c"; ${pair}`,
+    // As browsers send `document.cookie = "name=Jürgen"`: the bytes of UTF-8.
+    "beside letters beyond ASCII": (pair) => Buffer.from(`name=Jürgen; city=東京; ${pair}`).toString("latin1"),
   };
   for (const [form, written] of Object.entries(GOOD)) {
     test(`the cookie is found ${form}`, async () => {
