@@ -25,6 +25,7 @@ mod breaker_object;
 mod clean_up;
 mod configuration;
 mod contract;
+mod cookie_pages;
 mod cookies;
 #[cfg(feature = "campus")]
 mod courses;
