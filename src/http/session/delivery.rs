@@ -1,7 +1,7 @@
 //! Cookie mode: refresh and device tokens in cookies that no script can read, for browsers.
 //!
 //! A sign-in asks for it by `"token_delivery": "cookie"`, and a token that came in a cookie is answered by a cookie only.
-//! So a script that someone smuggles into a page cannot carry the tokens away.
+//! So a script that an attacker smuggles into a page cannot carry the tokens away.
 //!
 //! A cookie is sent by the browser, whichever page caused the request (cross-site request forgery). `SameSite=Strict`
 //! withholds it from other sites. A request that relies on the cookie, or asks for it, must also come from a page of this
