@@ -2,34 +2,39 @@
 //
 //   const value = await openDialog({ title, open: (host, close) => { …; return cleanUp } });   // undefined after Escape
 //   if (await confirm({ title, texts: ["…"], action: "Remove", typed: email })) …
+//
+// A sticky dialog has no Escape, and outlasts the view that opened it: for what would be lost with it.
 import { html, nothing, render } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
 
 let count = 0;
 
+/** The return value of dialogs that the page closes. Escape leaves it empty. */
+const BY_PAGE = "page";
+
 /**
  * Opens a dialog. `open` renders into `host` and may return a function that is called at the end. `close(value)` ends the
  * dialog, and the promise has the value.
- * @param {{title: string, open: Function, isSticky?: boolean}} options a sticky dialog has no Escape
+ * @param {{title: string, open: Function, isSticky?: boolean}} options
  */
 export function openDialog({ title, open, isSticky = false }) {
-  count += 1;
-  const id = `dialog-${count}`;
-  const dialog = document.createElement("dialog");
-  dialog.setAttribute("aria-labelledby", id);
-  dialog.toggleAttribute("data-sticky", isSticky);
-  render(html`<h2 id=${id} tabindex="-1">${title}</h2><div class="dialog-body"></div>`, dialog);
-  document.body.append(dialog);
+  const dialog = createDialog(title);
+  if (isSticky) {
+    makeSticky(dialog);
+  }
   return new Promise((done) => {
     let value;
     let cleanUp;
     const close = (result) => {
       value = result;
-      dialog.close();
+      dialog.close(BY_PAGE);
     };
-    dialog.addEventListener("cancel", (event) => isSticky && event.preventDefault());
     dialog.addEventListener("close", () => {
+      if (isSticky && dialog.returnValue !== BY_PAGE) {
+        dialog.showModal();
+        return;
+      }
       cleanUp?.();
       dialog.remove();
       done(value);
@@ -40,9 +45,27 @@ export function openDialog({ title, open, isSticky = false }) {
   });
 }
 
+function createDialog(title) {
+  count += 1;
+  const id = `dialog-${count}`;
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-labelledby", id);
+  render(html`<h2 id=${id} tabindex="-1">${title}</h2><div class="dialog-body"></div>`, dialog);
+  document.body.append(dialog);
+  return dialog;
+}
+
+/** Browsers without `closedby` let a repeated Escape pass by the event "cancel": there, the key itself is stopped. */
+function makeSticky(dialog) {
+  dialog.setAttribute("data-sticky", "");
+  dialog.setAttribute("closedby", "none");
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && event.preventDefault());
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+}
+
 /** Closes the open dialogs, as Escape does: those that belong to a view that is left, or all at the end of the session. */
 export function closeDialogs({ isEnd = false } = {}) {
-  document.querySelectorAll(isEnd ? "dialog" : "dialog:not([data-sticky])").forEach((dialog) => dialog.close());
+  document.querySelectorAll(isEnd ? "dialog" : "dialog:not([data-sticky])").forEach((dialog) => dialog.close(BY_PAGE));
 }
 
 /** The element to begin with: the first empty field, else the first one. */
