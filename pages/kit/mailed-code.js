@@ -13,6 +13,9 @@ import { createForm } from "./form.js";
 /** The service sends an address one mail a minute, and answers alike if it sends none: the code in hand stays the valid one. */
 const PAUSE_MS = 60_000;
 
+/** Values that are alike for the service: an address may be typed in capitals, or with blanks around it. */
+const key = (values) => JSON.stringify(values, (_, value) => (typeof value === "string" ? value.trim().toLowerCase() : value));
+
 const emailField = (form, email) =>
   textField(form, { name: "email", label: texts.email, type: "email", autocomplete: "username", value: email });
 
@@ -47,7 +50,6 @@ export function createMailedCode(options) {
   });
   form.shown = isAsking ? undefined : { kind: "note", texts: [asked] };
 
-  const key = (values) => JSON.stringify(values);
   const pauseMs = () => last.at + PAUSE_MS - Date.now();
   const isEarly = (values) => key(values) === last.values && pauseMs() > 0;
 
