@@ -2,12 +2,13 @@
 // code of the mail, or by its link on the page /verify.
 import { html, nothing, render } from "lit-html";
 
+import { refusesCookies } from "../kit/failures.js";
 import { passwordField, textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
 import { createMailedCode } from "../kit/mailed-code.js";
 import { inCookies, session } from "../kit/session.js";
 import { exchange } from "../kit/transport.js";
-import { heading } from "../kit/ui.js";
+import { heading, notice } from "../kit/ui.js";
 import { accountTexts, commonTexts } from "../texts.js";
 
 const texts = accountTexts.register;
@@ -16,36 +17,67 @@ export const registerView = { title: texts.title, open };
 
 function open(host, context) {
   const { settings } = context;
-  /** The values of the form, kept until the address is confirmed; undefined before. */
-  let waiting;
-
-  const register = (values) => {
-    const body = inCookies({ ...values, full_name: values.full_name || null });
-    return exchange("POST", "auth/register", { body });
-  };
-
+  if (settings.registration === "closed") {
+    render(html`${heading(texts.title)} ${notice({ kind: "note", texts: [texts.closed] })} ${toSignIn()}`, host);
+    return;
+  }
+  const redraw = () => draw();
   const form = createForm({
     id: "register",
-    redraw: () => draw(),
+    redraw,
     wait: texts.wait,
     send: register,
-    intercept: (answer, values) => answer.status === 202 && waitForCode(answer, values),
+    intercept: ({ status, body }, values) => status === 202 && code.start(body, values),
     done: ({ body }) => enter(body),
     refusals: {
       CONFLICT: texts.taken,
-      FORBIDDEN: settings.registration === "open" ? undefined : texts.needsInvitation,
+      FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : refusalFor(settings)),
       AUTH_INVALID_CREDENTIALS: texts.wrongInvitation,
     },
   });
+  const code = createConfirmation({ redraw, context });
 
   function enter(body) {
     context.data.verificationFlow = body.flow;
     session.accept(body);
   }
 
+  const draw = () => render(html`
+    ${heading(code.isDue() ? texts.verifyTitle : texts.title)}
+    ${code.isDue() ? code.view() : form.view({ fields: fieldsOf(form, settings), submit: texts.submit, kind: "wide" })}
+    ${toSignIn()}
+  `, host);
+  draw();
+}
+
+const register = (values) => exchange("POST", "auth/register", { body: inCookies({ ...values, full_name: values.full_name || null }) });
+
+/** The setting may have changed since the page was loaded. */
+const refusalFor = ({ registration }) => (registration === "invitation" ? texts.needsInvitation : texts.closed);
+
+const toSignIn = () => html`<p><a href="#/sign-in">${texts.signIn}</a></p>`;
+
+const fieldsOf = (form, settings) => html`
+  ${textField(form, { name: "email", label: commonTexts.email, type: "email", autocomplete: "username" })}
+  ${passwordField(form, {
+    name: "password",
+    label: commonTexts.password,
+    autocomplete: "new-password",
+    hint: commonTexts.passwordRule(settings.password_min_length),
+  })}
+  ${textField(form, { name: "full_name", label: texts.name, autocomplete: "name", optional: true })}
+  ${settings.registration === "invitation"
+    ? textField(form, { name: "invitation", label: texts.invitation, hint: texts.invitationHint })
+    : nothing}
+`;
+
+/** The second step, if the address must be confirmed: the code of the mail, then a sign-in with the password of the form. */
+function createConfirmation({ redraw, context }) {
+  /** The values of the form; undefined before this step. */
+  let waiting;
   const code = createMailedCode({
     id: "register-code",
-    redraw: () => draw(),
+    redraw,
     wait: texts.verifying,
     submit: texts.verify,
     asked: texts.asked,
@@ -55,14 +87,13 @@ function open(host, context) {
     done: signIn,
   });
 
-  function waitForCode({ body }, values) {
+  function start({ flow }, values) {
     waiting = values;
-    code.begin(body.flow);
+    code.begin(flow);
     code.form.show("note", texts.asked);
     return true;
   }
 
-  /** The address is confirmed: the password of the form signs in. */
   async function signIn() {
     const { email, password } = waiting;
     const answer = await exchange("POST", "auth/login", { body: inCookies({ email, password }) });
@@ -74,24 +105,5 @@ function open(host, context) {
     }
   }
 
-  const fields = () => html`
-    ${textField(form, { name: "email", label: commonTexts.email, type: "email", autocomplete: "username" })}
-    ${passwordField(form, {
-      name: "password",
-      label: commonTexts.password,
-      autocomplete: "new-password",
-      hint: commonTexts.passwordRule(settings.password_min_length),
-    })}
-    ${textField(form, { name: "full_name", label: texts.name, autocomplete: "name", optional: true })}
-    ${settings.registration === "invitation"
-      ? textField(form, { name: "invitation", label: texts.invitation, hint: texts.invitationHint })
-      : nothing}
-  `;
-
-  const draw = () => render(html`
-    ${heading(waiting ? texts.verifyTitle : texts.title)}
-    ${waiting ? code.view() : form.view({ fields: fields(), submit: texts.submit, kind: "wide" })}
-    <p><a href="#/sign-in">${texts.signIn}</a></p>
-  `, host);
-  draw();
+  return { start, isDue: () => waiting !== undefined, view: () => code.view() };
 }

@@ -2,6 +2,7 @@
 //
 //   failureTexts(answer)   // a list of texts
 //   isExplained(answer)    // true if the request id would not help: the text says all that a person can do
+//   refusesCookies(answer) // true if the address of the page is the reason, not the account
 import { commonTexts as texts } from "../texts.js";
 
 /** Longer waits are told in minutes, and from this many minutes on in hours. */
@@ -40,7 +41,7 @@ export function failureTexts(answer) {
     return [answer.error];
   }
   if (answer.code === "FORBIDDEN") {
-    return [answer.details.required === "mfa" ? texts.needsSecondFactor : texts.forbidden];
+    return [forbiddenText(answer)];
   }
   if (answer.status === 422) {
     return (answer.details.errors ?? []).map(({ loc, msg }) => texts.fault(loc.at(-1), msg));
@@ -48,6 +49,16 @@ export function failureTexts(answer) {
   const text = BY_CODE[answer.code] ?? BY_STATUS[answer.status] ?? (({ status }) => texts.failed(status));
   return [text(answer)];
 }
+
+function forbiddenText(answer) {
+  if (refusesCookies(answer)) {
+    return texts.wrongAddress;
+  }
+  return answer.details.required === "mfa" ? texts.needsSecondFactor : texts.forbidden;
+}
+
+/** Does the service take no cookies from pages of this address? The code alone has other reasons, too. */
+export const refusesCookies = ({ code, body }) => code === "FORBIDDEN" && /share a site/.test(body.error.message);
 
 /** "30 seconds", in the language of the page. */
 export function duration(seconds) {

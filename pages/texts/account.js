@@ -17,6 +17,7 @@ export const accountTexts = {
     signIn: "I have an account: sign in",
     taken: "This address has an account already. Sign in, or choose a new password.",
     needsInvitation: "New accounts need an invitation to this address. Open the link of its mail, or ask for one.",
+    closed: "This service admits no new accounts.",
     wrongInvitation: "The invitation was used or withdrawn, or has expired. Ask for a new one.",
     invitation: "Invitation",
     invitationHint: "The text that you were given. For an invitation by mail, open its link instead.",

@@ -110,6 +110,8 @@ export const commonTexts = {
   inactive: "This account is disabled. Ask the administrator of this service.",
   unverified: "Confirm your address first.",
   forbidden: "Your account may not do this.",
+  wrongAddress:
+    "The sign-in is kept in cookies, which need a page by https, or at localhost. Open this page at the service's own address.",
   needsSecondFactor: "This role counts only in sessions with a second factor. Sign out, and sign in with yours.",
   toSecondFactors: "Second factors of your account",
   tooMany: (time) => `Too many requests at the moment. Try again in ${time}.`,
