@@ -35,9 +35,10 @@ export function createAppFactor({ redraw, reload }) {
     wait: commonTexts.checking,
     send: ({ code }) => request("POST", "users/me/mfa/totp/confirm", { body: { code: code.replace(/\D/g, "") } }),
     done: async ({ body }) => {
+      const shown = showRecoveryCodes(body.recovery_codes);
       offer = undefined;
       redraw();
-      await showRecoveryCodes(body.recovery_codes);
+      await shown;
       await reload();
       removing.show("done", texts.done);
       return [];
@@ -67,38 +68,43 @@ export function createAppFactor({ redraw, reload }) {
     form.clear();
   }
 
-  const confirmation = () => html`
-    <ol class="steps">
-      <li><p>${texts.scan}</p>
-        <img class="qr" src="data:image/svg+xml;base64,${btoa(offer.qr_svg)}" alt=${texts.qr} width="200" height="200" />
-        <p>${texts.type}</p>
-        <p class="secret mono">${offer.secret.match(/.{1,4}/g).join(" ")}</p>
-        <div class="actions">${copyButton(offer.secret, texts.copySecret)}</div></li>
-      <li>${form.view({
-        fields: codeField(form, { name: "code", label: texts.code, noun: texts.noun, hint: texts.codeHint, digits: 6 }),
-        submit: texts.confirm,
-        extra: html`<button type="button" class="second" @click=${cancel}>${commonTexts.cancel}</button>`,
-      })}</li>
-    </ol>
+  const view = ({ totp }) => html`
+    ${removing.result()} ${offer ? confirmation(offer, form, cancel) : html`${stateOf(totp)} ${start(totp, enrolment, remove)}`}
   `;
-
-  const state = (totp) => html`
-    ${totp
-      ? html`<p>${badge("good", texts.on)} ${texts.since} ${day(totp.created_at)}
-          ${totp.suspended ? badge("warn", texts.suspended) : nothing}</p>`
-      : html`<p class="quiet">${texts.hint}</p>`}
-    ${enrolment.view()}
-    ${enrolment.isNeeded()
-      ? nothing
-      : html`<div class="actions">
-          <button type="button" class=${totp ? "second" : ""} @click=${enrolment.start}>
-            ${totp ? texts.replace : texts.start}
-          </button>
-          ${totp ? html`<button type="button" class="second danger" @click=${remove}>${texts.remove}</button>` : nothing}
-        </div>
-        <p class="hint">${texts.others}</p>`}
-  `;
-
-  const view = ({ totp }) => html`${removing.result()} ${offer ? confirmation() : state(totp)}`;
   return { view };
 }
+
+/** The secret for the app, and the form for its first code. */
+const confirmation = ({ secret, qr_svg: picture }, form, cancel) => html`
+  <ol class="steps">
+    <li><p>${texts.scan}</p>
+      <img class="qr" src="data:image/svg+xml;base64,${btoa(picture)}" alt=${texts.qr} width="200" height="200" />
+      <p>${texts.type}</p>
+      <p class="secret mono">${secret.match(/.{1,4}/g).join(" ")}</p>
+      <div class="actions">${copyButton(secret, texts.copySecret)}</div></li>
+    <li>${form.view({
+      fields: codeField(form, { name: "code", label: texts.code, noun: texts.noun, hint: texts.codeHint, digits: 6 }),
+      submit: texts.confirm,
+      extra: html`<button type="button" class="second" @click=${cancel}>${commonTexts.cancel}</button>`,
+    })}</li>
+  </ol>
+`;
+
+const stateOf = (totp) =>
+  totp
+    ? html`<p>${badge("good", texts.on)} ${texts.since} ${day(totp.created_at)}
+        ${totp.suspended ? badge("warn", texts.suspended) : nothing}</p>`
+    : html`<p class="quiet">${texts.hint}</p>`;
+
+const start = (totp, enrolment, remove) => html`
+  ${enrolment.view()}
+  ${enrolment.isNeeded()
+    ? nothing
+    : html`<div class="actions">
+        <button type="button" class=${totp ? "second" : ""} @click=${enrolment.start}>
+          ${totp ? texts.replace : texts.start}
+        </button>
+        ${totp ? html`<button type="button" class="second danger" @click=${remove}>${texts.remove}</button>` : nothing}
+      </div>
+      <p class="hint">${texts.others}</p>`}
+`;

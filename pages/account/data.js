@@ -1,10 +1,10 @@
 // The view of the user's data: the export as a file, and the end of the account.
-import { html, nothing, render } from "lit-html";
+import { html, render } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
-import { card, download, heading } from "../kit/ui.js";
+import { actButton, card, download, heading } from "../kit/ui.js";
 import { accountTexts } from "../texts.js";
 
 const texts = accountTexts.data;
@@ -15,7 +15,12 @@ export const dataView = { title: texts.title, open };
 
 function open(host, context) {
   const redraw = () => draw();
+  const parts = [createExport(redraw), createDeletion(redraw, context)];
+  const draw = () => render(html`${heading(texts.title)} ${parts.map((part) => part.view())}`, host);
+  draw();
+}
 
+function createExport(redraw) {
   const exporting = createTask({
     id: "export",
     redraw,
@@ -28,6 +33,15 @@ function open(host, context) {
     },
   });
 
+  const view = () => card({
+    id: "export-card",
+    title: texts.exportTitle,
+    body: html`<p>${texts.exportHint}</p>${buttonOf(exporting, { label: texts.export, kind: "", act: () => exporting.run() })}`,
+  });
+  return { view };
+}
+
+function createDeletion(redraw, context) {
   const deleting = createTask({
     id: "delete",
     redraw,
@@ -41,40 +55,25 @@ function open(host, context) {
   });
 
   async function remove() {
-    const isSure = await confirm({
-      title: texts.deleteTitle,
-      texts: texts.deleteTexts,
-      action: texts.deleteForEver,
-      typed: context.user.email,
-      label: texts.typeAddress(context.user.email),
-    });
-    if (isSure) {
+    const { email } = context.user;
+    const words = { title: texts.deleteTitle, texts: texts.deleteTexts, action: texts.deleteForEver };
+    if (await confirm({ ...words, typed: email, label: texts.typeAddress(email) })) {
       await deleting.run();
     }
   }
 
-  const button = (task, label, run, kind = "") => html`
-    ${task.result()}
-    <div class="actions">
-      <button type="button" class=${kind} aria-disabled=${task.isBusy ? "true" : nothing} @click=${run}>${label}</button>
-    </div>
-  `;
-
-  const draw = () => render(html`
-    ${heading(texts.title)}
-    ${card({
-      id: "export-card",
-      title: texts.exportTitle,
-      body: html`<p>${texts.exportHint}</p>${button(exporting, texts.export, () => exporting.run())}`,
-    })}
-    ${card({
-      id: "delete-card",
-      title: texts.deleteTitle,
-      body: html`<p>${texts.deleteHint}</p>${button(deleting, texts.delete, remove, "danger second")}`,
-    })}
-  `, host);
-  draw();
+  const view = () => card({
+    id: "delete-card",
+    title: texts.deleteTitle,
+    body: html`<p>${texts.deleteHint}</p>${buttonOf(deleting, { label: texts.delete, kind: "danger second", act: remove })}`,
+  });
+  return { view };
 }
+
+const buttonOf = (task, button) => html`
+  ${task.result()}
+  <div class="actions">${actButton({ ...button, isBusy: task.isBusy })}</div>
+`;
 
 /** All pages of the export as one answer, or the first failure. */
 async function readAll() {

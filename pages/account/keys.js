@@ -2,11 +2,12 @@
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
-import { confirm, openDialog } from "../kit/dialog.js";
+import { confirm } from "../kit/dialog.js";
 import { checkField, selectField, textField } from "../kit/fields.js";
 import { createForm, createTask } from "../kit/form.js";
+import { showOnce } from "../kit/shown-once.js";
 import { createList } from "../kit/source.js";
-import { card, copyButton, day, heading, moment, notice } from "../kit/ui.js";
+import { card, day, heading, moment } from "../kit/ui.js";
 import { accountTexts } from "../texts.js";
 import { PERMISSIONS } from "./permissions.js";
 
@@ -74,22 +75,26 @@ const itemOf = (key, withdraw) => html`
   </li>
 `;
 
-const keyForm = (redraw, keys) => createForm({
-  id: "key",
-  redraw,
-  wait: texts.creating,
-  send: ({ name, permissions, days }) => {
-    const body = { name, permissions, expires_at: endOf(days) };
-    return request("POST", "users/me/api-keys", { body });
-  },
-  done: async ({ body }) => {
-    document.getElementById("key").reset();
-    keys.load();
-    await showKey(body);
-    return texts.made(body.name);
-  },
-  refusals: { CONFLICT: texts.tooMany },
-});
+function keyForm(redraw, keys) {
+  const form = createForm({
+    id: "key",
+    redraw,
+    wait: texts.creating,
+    send: ({ name, permissions, days }) => {
+      const body = { name, permissions, expires_at: endOf(days) };
+      return request("POST", "users/me/api-keys", { body });
+    },
+    done: async ({ body }) => {
+      const shown = showKey(body);
+      form.reset();
+      keys.load();
+      await shown;
+      return texts.made(body.name);
+    },
+    refusals: { CONFLICT: texts.tooMany },
+  });
+  return form;
+}
 
 const endOf = (days) => (days === "" ? null : new Date(Date.now() + Number(days) * DAY_MS).toISOString());
 
@@ -124,15 +129,4 @@ const groupOf = (form, group, names) => html`
 `;
 
 /** The text of a key, once. */
-const showKey = ({ name, key }) => openDialog({
-  title: texts.onceTitle,
-  isSticky: true,
-  open: (host, close) => {
-    render(html`
-      ${notice({ kind: "warn", texts: [texts.once(name)] })}
-      <p class="secret mono" tabindex="0">${key}</p>
-      <div class="actions">${copyButton(key)}
-        <button type="button" autofocus @click=${() => close(true)}>${texts.kept}</button></div>
-    `, host);
-  },
-});
+const showKey = ({ name, key }) => showOnce({ title: texts.onceTitle, hint: texts.once(name), value: key, kept: texts.kept });

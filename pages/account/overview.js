@@ -4,7 +4,7 @@ import { html, nothing, render } from "lit-html";
 import { request } from "../kit/api.js";
 import { textField } from "../kit/fields.js";
 import { createForm, createTask } from "../kit/form.js";
-import { badge, card, heading, moment, notice } from "../kit/ui.js";
+import { actButton, badge, card, heading, moment, notice } from "../kit/ui.js";
 import { accountTexts, commonTexts } from "../texts.js";
 import { createVerification } from "./verification.js";
 
@@ -145,8 +145,9 @@ function createSuspended(redraw) {
       ? html`<div class="notice" data-kind="warn">
           <p>${texts.suspended}</p>
           <p>${texts.suspendedHint} <a href="#/security">${texts.toSecurity}</a></p>
-          <div class="actions"><button type="button" aria-disabled=${confirming.isBusy ? "true" : nothing}
-            @click=${() => confirming.run()}>${texts.confirmFactors}</button></div>
+          <div class="actions">
+            ${actButton({ label: texts.confirmFactors, kind: "", isBusy: confirming.isBusy, act: () => confirming.run() })}
+          </div>
         </div>`
       : nothing}
   `;

@@ -28,11 +28,8 @@ export function createPasskeys({ context, redraw, reload }) {
     refusals: { CONFLICT: texts.lastWay },
   });
 
-  async function add() {
-    const made = await addDialog();
-    if (made === undefined) {
-      return;
-    }
+  /** The recovery codes are shown also if the person has left the dialog or the view meanwhile. */
+  async function added(made) {
     if (made.recovery_codes) {
       await showRecoveryCodes(made.recovery_codes);
     }
@@ -60,7 +57,7 @@ export function createPasskeys({ context, redraw, reload }) {
     ${items.length === 0 ? nothing : html`<ul class="list">${items.map((key) => itemOf(key, { rename, remove }))}</ul>`}
     ${hasPasskeys(context.settings)
       ? html`<div class="actions">
-            <button type="button" class=${items.length === 0 ? "" : "second"} @click=${add}>${texts.add}</button>
+            <button type="button" class=${items.length === 0 ? "" : "second"} @click=${() => addDialog(added)}>${texts.add}</button>
           </div>
           <p class="hint">${texts.others}</p>`
       : html`<p>${texts.unsupported}</p>`}
@@ -84,8 +81,8 @@ const itemOf = (key, { rename, remove }) => html`
   </li>
 `;
 
-/** Asks for a name and makes a passkey; the answer of the service, or undefined. */
-const addDialog = () => openDialog({
+/** Asks for a name and makes a passkey. `added` gets the answer of the service. */
+const addDialog = (added) => openDialog({
   title: texts.addTitle,
   open: (host, close) => {
     let name = deviceOf(navigator.userAgent) ?? "";
@@ -101,8 +98,9 @@ const addDialog = () => openDialog({
     }
 
     const refusals = { CONFLICT: texts.conflict, AUTH_INVALID_CREDENTIALS: texts.tooLate };
-    const done = ({ body }) => {
-      close(body);
+    const done = async ({ body }) => {
+      close();
+      await added(body);
       return [];
     };
     const enrolment = createEnrolment({ id: "passkey", redraw: () => draw(), wait: texts.adding, send: register, done, refusals });

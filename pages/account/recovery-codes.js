@@ -2,9 +2,10 @@
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
-import { confirm, openDialog } from "../kit/dialog.js";
+import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
 import { page } from "../kit/page.js";
+import { openOnce } from "../kit/shown-once.js";
 import { badge, copyButton, download, notice } from "../kit/ui.js";
 import { accountTexts } from "../texts.js";
 
@@ -43,11 +44,11 @@ export function createRecoveryCodes({ redraw, reload }) {
 
 /** Shows the codes until the person says that they are kept. They are in no later answer. */
 export function showRecoveryCodes(codes) {
-  const text = `${texts.fileHead(page.settings.app_name, page.user.email)}\n\n${codes.join("\n")}\n`;
-  return openDialog({
+  return openOnce({
     title: texts.showTitle,
-    isSticky: true,
     open: (host, close) => {
+      const head = texts.fileHead(page.settings.app_name, page.user.email);
+      const text = `${head}\n\n${codes.join("\n")}\n`;
       let isKept = false;
       const tick = ({ target }) => {
         isKept = target.checked;
@@ -56,7 +57,7 @@ export function showRecoveryCodes(codes) {
       const draw = () => render(html`
         ${notice({ kind: "warn", texts: [texts.once] })}
         <div class="printed">
-          <p class="quiet">${texts.fileHead(page.settings.app_name, page.user.email)}</p>
+          <p class="quiet">${head}</p>
           <ol class="codes mono" tabindex="0" aria-label=${texts.title}>${codes.map((code) => html`<li>${code}</li>`)}</ol>
         </div>
         <div class="actions">

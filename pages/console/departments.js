@@ -5,9 +5,9 @@ import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { textField } from "../kit/fields.js";
 import { createForm, createTask } from "../kit/form.js";
+import { actButton } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { createPaged } from "./paged.js";
-import { actButton } from "./parts.js";
 import { table } from "./table.js";
 
 const texts = consoleTexts.departments;

@@ -7,7 +7,7 @@ import { ownFailure } from "../kit/failures.js";
 import { selectField, textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
 import { commonTexts, consoleTexts } from "../texts.js";
-import { shownOnce } from "./parts.js";
+import { showSecret } from "./parts.js";
 import { departmentOf } from "./rights.js";
 import { roleText } from "./roles.js";
 
@@ -25,11 +25,9 @@ function nameOf(text) {
 
 export function createGrant({ path, rights, places, redraw, changed }) {
   let role = rights.gives[0];
-  let invitation;
   const form = createForm({ id: "grant", redraw, wait: texts.granting, send, done, refusals: { CONFLICT: conflict } });
 
   async function send({ person, role: chosen, department_id: department }) {
-    invitation = undefined;
     if (chosen === "PLATFORM_ADMIN" && !(await confirm({ ...texts.platformAdmin, texts: texts.platformAdmin.texts(person) }))) {
       return ownFailure(texts.notGranted);
     }
@@ -38,13 +36,13 @@ export function createGrant({ path, rights, places, redraw, changed }) {
   }
 
   async function done({ status, body }) {
+    const shown = body.invitation?.token && showLink(body.invitation);
     form.reset();
-    await changed();
+    await Promise.all([changed(), shown]);
     if (status === 201) {
       return texts.granted(body.email, roleText(body, places));
     }
-    invitation = body.invitation;
-    return invitation.token ? texts.invitedByHand(invitation.email) : texts.invited(invitation.email);
+    return shown ? texts.invitedByHand(body.invitation.email) : texts.invited(body.invitation.email);
   }
 
   const choose = ({ target }) => {
@@ -54,15 +52,7 @@ export function createGrant({ path, rights, places, redraw, changed }) {
     }
   };
 
-  const close = () => {
-    invitation = undefined;
-    form.clear();
-  };
-
   const view = () => html`
-    ${invitation?.token
-      ? shownOnce({ id: "invitation", label: texts.link, value: linkOf(invitation.token), hint: texts.linkHint, close })
-      : nothing}
     <div @change=${choose}>
       ${form.view({
         fields: html`
@@ -79,6 +69,8 @@ export function createGrant({ path, rights, places, redraw, changed }) {
 
   return { view };
 }
+
+const showLink = ({ token }) => showSecret({ title: texts.link, hint: texts.linkHint, value: linkOf(token) });
 
 /** The one field of the form has two names in the API. */
 function atPerson(answer) {

@@ -4,10 +4,9 @@ import { html } from "lit-html";
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
-import { moment } from "../kit/ui.js";
+import { actButton, moment } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { createPaged } from "./paged.js";
-import { actButton } from "./parts.js";
 import { roleText } from "./roles.js";
 import { table } from "./table.js";
 

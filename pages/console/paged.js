@@ -8,8 +8,8 @@ import { html, nothing } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { failed, loading } from "../kit/source.js";
+import { actButton } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
-import { actButton } from "./parts.js";
 
 const texts = consoleTexts.list;
 /** Filtered pages may be empty although more follow. After this many of them the person decides whether to read on. */
@@ -20,21 +20,8 @@ const PAGE = 50;
 export function createPaged({ name, path, redraw, empty }) {
   const id = `list-${path.replaceAll("/", "-")}`;
   let query = {};
-  let cursor;
   let latest = 0;
-  const state = { items: undefined, next: null, isBusy: false, failure: undefined };
-
-  async function read() {
-    let position = cursor;
-    for (let pages = 1; ; pages += 1) {
-      const answer = await request("GET", path, { query: { ...query, limit: PAGE, cursor: position } });
-      const { items, next_cursor: next } = answer.body;
-      if (answer.status !== 200 || items.length > 0 || next === null || pages === MOST_EMPTY_PAGES) {
-        return answer;
-      }
-      position = next;
-    }
-  }
+  const state = { items: undefined, cursor: undefined, next: null, isBusy: false, failure: undefined };
 
   /** Reads the present page, and returns the answer. One that a later request has overtaken changes nothing. */
   async function load() {
@@ -42,7 +29,7 @@ export function createPaged({ name, path, redraw, empty }) {
     const mine = latest;
     state.isBusy = true;
     redraw();
-    const answer = await read();
+    const answer = await read(path, query, state.cursor);
     if (mine === latest) {
       take(answer);
     }
@@ -59,7 +46,7 @@ export function createPaged({ name, path, redraw, empty }) {
   }
 
   const turn = (to) => {
-    cursor = to;
+    state.cursor = to;
     return load();
   };
 
@@ -74,28 +61,40 @@ export function createPaged({ name, path, redraw, empty }) {
     return turn(undefined);
   }
 
-  const view = (template) => html`
-    <div class="stack" id=${id} role="group" aria-label=${name} tabindex="-1" aria-busy=${state.isBusy ? "true" : "false"}>
-      <p class="visually-hidden" role="status">${state.items === undefined ? nothing : texts.count(name, state.items.length)}</p>
-      ${state.failure ? failed(state.failure, load) : nothing}
-      ${state.items === undefined ? (state.failure ? nothing : loading()) : pageOf(state.items, template)}
-    </div>
-  `;
-
-  const pageOf = (items, template) => html`
-    ${items.length === 0 ? html`<p class="quiet">${state.next === null ? empty : texts.emptyPage}</p>` : template(items)}
-    ${cursor === undefined && state.next === null ? nothing : pager()}
-  `;
-
-  const pager = () => html`<nav class="pager" aria-label=${texts.pages}>
-    ${pageButton(texts.first, cursor === undefined, () => leaf(undefined))}
-    ${pageButton(texts.next, state.next === null, () => leaf(state.next))}
-  </nav>`;
-
-  const pageButton = (label, isOver, act) => actButton({ label, isBusy: isOver || state.isBusy, act });
-
+  const view = (template) => listOf({ id, name, empty, state, load, leaf }, template);
   return { open, load, view };
 }
+
+/** Reads on over empty pages, up to a limit. */
+async function read(path, query, cursor) {
+  let position = cursor;
+  for (let pages = 1; ; pages += 1) {
+    const answer = await request("GET", path, { query: { ...query, limit: PAGE, cursor: position } });
+    const { items, next_cursor: next } = answer.body;
+    if (answer.status !== 200 || items.length > 0 || next === null || pages === MOST_EMPTY_PAGES) {
+      return answer;
+    }
+    position = next;
+  }
+}
+
+const listOf = ({ id, name, empty, state, load, leaf }, template) => html`
+  <div class="stack" id=${id} role="group" aria-label=${name} tabindex="-1" aria-busy=${state.isBusy ? "true" : "false"}>
+    <p class="visually-hidden" role="status">${state.items === undefined ? nothing : texts.count(name, state.items.length)}</p>
+    ${state.failure ? failed(state.failure, load) : nothing}
+    ${state.items === undefined ? (state.failure ? nothing : loading()) : pageOf({ state, empty, leaf }, template)}
+  </div>
+`;
+
+const pageOf = ({ state, empty, leaf }, template) => html`
+  ${state.items.length === 0 ? html`<p class="quiet">${state.next === null ? empty : texts.emptyPage}</p>` : template(state.items)}
+  ${state.cursor === undefined && state.next === null ? nothing : pager(state, leaf)}
+`;
+
+const pager = ({ cursor, next, isBusy }, leaf) => html`<nav class="pager" aria-label=${texts.pages}>
+  ${actButton({ label: texts.first, isBusy: isBusy || cursor === undefined, act: () => leaf(undefined) })}
+  ${actButton({ label: texts.next, isBusy: isBusy || next === null, act: () => leaf(next) })}
+</nav>`;
 
 /** All items of a list, as far as ten pages of a hundred go; those before a failure. */
 export async function allOf(path) {

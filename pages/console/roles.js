@@ -4,9 +4,9 @@ import { html } from "lit-html";
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
+import { actButton } from "../kit/ui.js";
 import { commonTexts, consoleTexts } from "../texts.js";
 import { createPaged } from "./paged.js";
-import { actButton } from "./parts.js";
 import { table } from "./table.js";
 
 const texts = consoleTexts.university;

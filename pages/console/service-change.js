@@ -4,9 +4,8 @@ import { html } from "lit-html";
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { createForm, createTask } from "../kit/form.js";
-import { card } from "../kit/ui.js";
+import { actButton, card } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
-import { actButton } from "./parts.js";
 import { serviceFields } from "./services.js";
 
 const texts = consoleTexts.service;

@@ -1,14 +1,14 @@
 // The keys of a service account: at most two, so that a backend can change from one to the next.
-import { html, nothing } from "lit-html";
+import { html } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { textField } from "../kit/fields.js";
 import { createForm, createTask } from "../kit/form.js";
-import { moment } from "../kit/ui.js";
+import { actButton, moment } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { createPaged } from "./paged.js";
-import { actButton, shownOnce } from "./parts.js";
+import { showSecret } from "./parts.js";
 import { table } from "./table.js";
 
 const texts = consoleTexts.serviceKeys;
@@ -17,24 +17,8 @@ const texts = consoleTexts.serviceKeys;
 const endOf = (date) => (date ? { expires_at: new Date(`${date}T23:59:59`).toISOString() } : {});
 
 export function createServiceKeys({ path, redraw }) {
-  let created;
   const list = createPaged({ name: texts.title, path, redraw, empty: texts.none });
-  const adding = createForm({
-    id: "add-key",
-    redraw,
-    wait: texts.making,
-    send: ({ name, expires_at: date }) => {
-      created = undefined;
-      return request("POST", path, { body: { ...(name.trim() && { name }), ...endOf(date) } });
-    },
-    done: async ({ body }) => {
-      created = body;
-      adding.reset();
-      await list.load();
-      return texts.made;
-    },
-    refusals: { CONFLICT: texts.tooMany },
-  });
+  const adding = createAdding({ path, redraw, list });
   const withdrawing = createTask({
     id: "withdraw-key",
     redraw,
@@ -52,38 +36,48 @@ export function createServiceKeys({ path, redraw }) {
     }
   }
 
-  const close = () => {
-    created = undefined;
-    adding.clear();
-  };
-
-  const columns = [
-    { name: texts.name, kind: "free", cell: (key) => nameOf(key) },
-    { name: texts.createdAt, cell: ({ created_at: time }) => moment(time) },
-    { name: texts.expiresAt, cell: ({ expires_at: time }) => (time === null ? texts.never : moment(time)) },
-    { name: texts.lastUsedAt, cell: ({ last_used_at: time }) => (time === null ? texts.notUsed : moment(time)) },
-    {
-      name: consoleTexts.acts,
-      kind: "act",
-      cell: (key) =>
-        actButton({ label: texts.withdraw, about: nameOf(key), isBusy: withdrawing.isBusy, act: () => withdraw(key) }),
-    },
-  ];
+  const button = (key) =>
+    actButton({ label: texts.withdraw, about: nameOf(key), isBusy: withdrawing.isBusy, act: () => withdraw(key) });
+  const columns = [...COLUMNS, { name: consoleTexts.acts, kind: "act", cell: button }];
 
   const view = () => html`
-    ${withdrawing.result()} ${list.view((rows) => table({ caption: texts.title, columns, rows }))}
-    ${created ? shownOnce({ id: "key", label: texts.key, value: created.key, hint: texts.keyHint, close }) : nothing}
-    ${adding.view({
-      fields: html`<div class="filters">
-        ${textField(adding, { name: "name", label: texts.name, optional: true })}
-        ${textField(adding, { name: "expires_at", label: texts.expiresOn, type: "date", optional: true })}
-      </div>`,
-      submit: texts.make,
-      kind: "second",
-    })}
+    ${withdrawing.result()} ${list.view((rows) => table({ caption: texts.title, columns, rows }))} ${addingView(adding)}
   `;
 
   return { load: () => list.open(), view };
 }
 
+function createAdding({ path, redraw, list }) {
+  const adding = createForm({
+    id: "add-key",
+    redraw,
+    wait: texts.making,
+    send: ({ name, expires_at: date }) => request("POST", path, { body: { ...(name.trim() && { name }), ...endOf(date) } }),
+    done: async ({ body }) => {
+      const shown = showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
+      adding.reset();
+      await Promise.all([list.load(), shown]);
+      return texts.made;
+    },
+    refusals: { CONFLICT: texts.tooMany },
+  });
+  return adding;
+}
+
+const addingView = (adding) => adding.view({
+  fields: html`<div class="filters">
+    ${textField(adding, { name: "name", label: texts.name, optional: true })}
+    ${textField(adding, { name: "expires_at", label: texts.expiresOn, type: "date", optional: true })}
+  </div>`,
+  submit: texts.make,
+  kind: "second",
+});
+
 const nameOf = ({ id, name }) => name ?? texts.unnamed(id);
+
+const COLUMNS = [
+  { name: texts.name, kind: "free", cell: nameOf },
+  { name: texts.createdAt, cell: ({ created_at: time }) => moment(time) },
+  { name: texts.expiresAt, cell: ({ expires_at: time }) => (time === null ? texts.never : moment(time)) },
+  { name: texts.lastUsedAt, cell: ({ last_used_at: time }) => (time === null ? texts.notUsed : moment(time)) },
+];

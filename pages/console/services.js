@@ -1,5 +1,5 @@
 // Service accounts: the list, and the form for another one. Its first key is shown once.
-import { html, nothing, render } from "lit-html";
+import { html, render } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { checkField, textField } from "../kit/fields.js";
@@ -8,7 +8,7 @@ import { card, heading } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { SCOPES } from "./names.js";
 import { createPaged } from "./paged.js";
-import { noteOf, shownOnce } from "./parts.js";
+import { noteOf, showSecret } from "./parts.js";
 import { stateBadge } from "./users.js";
 import { table } from "./table.js";
 
@@ -38,7 +38,6 @@ export const serviceFields = (form, { name, scopes = [] } = {}) => html`
 
 export function openServices(host, context) {
   const note = context.takeNote();
-  let created;
   const list = createPaged({ name: texts.title, path: "admin/service-accounts", redraw: draw, empty: texts.none });
   const adding = createForm({
     id: "add",
@@ -46,17 +45,12 @@ export function openServices(host, context) {
     wait: consoleTexts.saving,
     send: (body) => request("POST", "admin/service-accounts", { body }),
     done: async ({ body }) => {
-      created = body;
+      const shown = showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
       adding.reset();
-      await list.open();
+      await Promise.all([list.open(), shown]);
       return texts.added(body.name, body.client_id);
     },
   });
-
-  const close = () => {
-    created = undefined;
-    adding.clear();
-  };
 
   function draw() {
     render(view(), host);
@@ -68,10 +62,7 @@ export function openServices(host, context) {
       <p class="quiet">${texts.hint}</p>
       ${list.view((rows) => table({ caption: texts.title, columns: COLUMNS, rows }))}
     </section>
-    ${card({ id: "add-title", title: texts.add, body: html`
-      ${created ? shownOnce({ id: "key", label: texts.key, value: created.key, hint: texts.keyHint, close }) : nothing}
-      ${adding.view({ fields: serviceFields(adding), submit: texts.add })}
-    ` })}
+    ${card({ id: "add-title", title: texts.add, body: adding.view({ fields: serviceFields(adding), submit: texts.add }) })}
   `;
 
   draw();

@@ -3,10 +3,9 @@ import { html, nothing } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { failed, loading } from "../kit/source.js";
-import { notice } from "../kit/ui.js";
+import { actButton, notice } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
 import { barChart, hourText } from "./chart.js";
-import { actButton } from "./parts.js";
 import { lowestHour, perHour, readEvents } from "./traffic.js";
 
 const texts = consoleTexts.traffic;

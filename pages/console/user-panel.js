@@ -1,10 +1,11 @@
-// The acts of user-acts.js on the page: questions, waits, outcomes, and the link that is shown once.
-import { html, nothing } from "lit-html";
+// The acts of user-acts.js on the page: questions, waits, outcomes, and the link that is shown once, in a dialog.
+import { html } from "lit-html";
 
 import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
+import { actButton } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
-import { actButton, shownOnce } from "./parts.js";
+import { showSecret } from "./parts.js";
 import { ACTS, ERASE } from "./user-acts.js";
 
 const texts = consoleTexts.user;
@@ -12,9 +13,10 @@ const texts = consoleTexts.user;
 /** The page of the service on which the token sets a new password. */
 const linkOf = (token) => new URL(`reset#token=${token}`, location.href).href;
 
+const showLink = (token) => showSecret({ title: texts.link, hint: texts.linkHint, value: linkOf(token) });
+
 /** @param {{redraw: Function, account: object, reload: Function, erased: Function}} view `account` is the source of the user */
 export function createPanel({ redraw, account, reload, erased }) {
-  let secret;
   const acting = createTask({
     id: "act",
     redraw,
@@ -26,7 +28,6 @@ export function createPanel({ redraw, account, reload, erased }) {
 
   async function start(act) {
     if (!act.confirm || (await confirm(act.confirm(account.value)))) {
-      secret = undefined;
       await acting.run(act);
     }
   }
@@ -37,14 +38,9 @@ export function createPanel({ redraw, account, reload, erased }) {
       erased(texts.erase.done(account.value.email));
       return [];
     }
-    secret = answer.body.token && linkOf(answer.body.token);
-    await reload();
+    const shown = answer.body.token && showLink(answer.body.token);
+    await Promise.all([reload(), shown]);
     return typeof act.done === "function" ? act.done(answer) : act.done;
-  }
-
-  function hide() {
-    secret = undefined;
-    acting.clear();
   }
 
   const button = (act) => actButton({ label: act.label, kind: act.kind, isBusy: acting.isBusy, act: () => start(act) });
@@ -53,7 +49,6 @@ export function createPanel({ redraw, account, reload, erased }) {
 
   const view = (user) => html`
     ${acting.result()}
-    ${secret ? shownOnce({ id: "link", label: texts.link, value: secret, hint: texts.linkHint, close: hide }) : nothing}
     <ul class="acts">${ACTS.filter(({ isOffered }) => isOffered?.(user) ?? true).map(item)}</ul>
   `;
 

@@ -4,8 +4,8 @@ import { html } from "lit-html";
 import { request } from "../kit/api.js";
 import { confirm } from "../kit/dialog.js";
 import { createTask } from "../kit/form.js";
+import { actButton } from "../kit/ui.js";
 import { commonTexts, consoleTexts } from "../texts.js";
-import { actButton } from "./parts.js";
 
 const texts = consoleTexts.user;
 

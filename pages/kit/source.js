@@ -10,7 +10,7 @@ import { html, nothing } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
 import { failureTexts, isExplained } from "./failures.js";
-import { notice } from "./ui.js";
+import { actButton, notice } from "./ui.js";
 
 /** @param {{redraw: Function, read: Function}} options `read` sends the request */
 export function createSource({ redraw, read }) {
@@ -76,8 +76,9 @@ export function createList({ redraw, read }) {
     ${framed(() => template(items))}
     ${next === null
       ? nothing
-      : html`<div class="actions"><button type="button" class="second more" aria-disabled=${isBusy ? "true" : nothing}
-          @click=${() => isBusy || load(next)}>${isBusy ? texts.loading : texts.more}</button></div>`}
+      : html`<div class="actions">
+          ${actButton({ label: isBusy ? texts.loading : texts.more, kind: "second more", isBusy, act: () => load(next) })}
+        </div>`}
   `;
 
   return Object.assign(source, { load: () => load(), view, items: () => items });

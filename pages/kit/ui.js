@@ -1,7 +1,7 @@
 // Small templates that all views share. Texts of users are always text content.
 //
 //   heading(title)  notice({ kind, texts, requestId })  moment(value)  day(value)  copyButton(text, label)  badge(kind, text)
-//   card({ title, body })  revealed(text)
+//   card({ title, body })  actButton({ label, isBusy, act })
 import { html, nothing } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
@@ -35,6 +35,15 @@ export const day = (value) => (value ? html`<time datetime=${value}>${DAY.format
 
 /** A word about a state. `kind` is "good", "warn" or "plain". */
 export const badge = (kind, text) => html`<span class="badge" data-kind=${kind}>${text}</span>`;
+
+/**
+ * A button that starts a task, unless one runs.
+ * @param {{label: string, about?: string, kind?: string, isBusy: boolean, act: Function}} button `about` names the row for screen
+ *   readers, because the buttons of a list have the same words
+ */
+export const actButton = ({ label, about, kind = "second", isBusy, act }) => html`<button type="button" class=${kind}
+  aria-label=${about ? `${label}: ${about}` : nothing} aria-disabled=${isBusy ? "true" : nothing}
+  @click=${() => isBusy || act()}>${label}</button>`;
 
 /** A button that copies a text, and says so. */
 export function copyButton(text, label = texts.copy) {

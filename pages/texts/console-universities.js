@@ -57,7 +57,7 @@ export const university = {
   granting: "Granting the role…",
   granted: (email, role) => `${email} has the role now: ${role}.`,
   invited: (email) => `${email} is invited: a mail is on its way, and its link is valid for 7 days.`,
-  invitedByHand: (email) => `${email} is invited. Hand the link over: it is valid for 7 days.`,
+  invitedByHand: (email) => `${email} is invited. The link is valid for 7 days.`,
   link: "Link of the invitation",
   linkHint: "It is shown only now. Hand it over to the owner of the address.",
   platformAdmin: {

@@ -104,7 +104,7 @@ export const user = {
     texts: (email) => [`The holder of the link chooses the password of ${email}. Make sure of the person first.`],
     action: "Make the link",
     wait: "Making the link…",
-    done: "The link is below. It works once, within 30 minutes.",
+    done: "The link is made. It works once, within 30 minutes.",
   },
   resetFactors: {
     label: "Reset the second factors",

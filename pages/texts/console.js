@@ -21,7 +21,7 @@ export const consoleTexts = {
   delete: "Delete",
   saving: "Saving…",
   removing: "Removing…",
-  once: { close: "Hide it for good" },
+  kept: "I have kept it",
 
   list: {
     search: "Search",

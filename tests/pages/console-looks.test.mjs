@@ -5,8 +5,8 @@ import { after, before, test } from "node:test";
 
 import { asUser, login, signUp } from "../e2e/support/client.mjs";
 import { createDepartment, createUniversity, grantByAddress, made, member, platformAdmin } from "../e2e/support/roles.mjs";
-import { openPage, withBrowser } from "./support/browser.mjs";
-import { assertGood, headed, manyUsers, openConsole, press, said, show, start, tableOf } from "./support/console.mjs";
+import { withBrowser } from "./support/browser.mjs";
+import { assertGood, headed, keep, manyUsers, openConsole, press, said, show, start, tableOf } from "./support/console.mjs";
 
 /** As an element, any part of it would raise a dialog, a request or a breach of the policy, which fail the test. */
 const HOSTILE = `<img src=x onerror="alert(1)"> ${"${7*7}"} "'\`</td></script><svg/onload=alert(2)>`;
@@ -76,7 +76,10 @@ test("fits, reads well and passes axe: a user, with a link that is shown once", 
   assert.ok(sessions.some((cells) => cells.at(-1) === AGENT), `the user agent as it was sent: ${sessions}`);
   await press(page, "Link to a new password");
   await press(page.getByRole("dialog"), "Make the link");
-  await said(page, "The link is below");
+  await page.getByRole("dialog").locator(".secret").waitFor();
+  await assertGood(page, "user-link");
+  await keep(page);
+  await said(page, "The link is made");
   await assertGood(page, "user");
 });
 
@@ -99,7 +102,8 @@ test("fits, reads well and passes axe: a university", async (t) => {
   }
   await page.getByLabel("E-mail address or user id").fill("invited@mail.example");
   await press(page, "Grant the role");
-  await said(page, "Hand the link over");
+  await keep(page);
+  await said(page, "invited@mail.example is invited.");
   await assertGood(page, "university");
 });
 

@@ -52,6 +52,13 @@ export async function confirm(page, name, typed) {
   await dialog.waitFor({ state: "detached" });
 }
 
+/** Takes the secret of the open dialog, which shows it once. */
+export async function keep(page) {
+  const secret = await page.getByRole("dialog").locator(".secret").innerText();
+  await confirm(page, "I have kept it");
+  return secret;
+}
+
 /** Waits for a result that says this, and checks that it has the focus. */
 export async function said(page, text, kind = "done") {
   const notice = page.locator(`.result .notice[data-kind=${kind}]`, { hasText: text });
