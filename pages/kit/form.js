@@ -50,10 +50,8 @@ export function createTask(options) {
     if (options.atFields?.(answer)) {
       return;
     }
-    const own = refusals[answer.code] ?? refusals[answer.status];
-    const text = typeof own === "function" ? own(answer, values) : own;
-    const requestId = text !== undefined || isExplained(answer) ? undefined : answer.requestId;
-    show("error", text ?? failureTexts(answer), requestId);
+    const { text, requestId } = refusalOf(answer, values, refusals);
+    show("error", text, requestId);
   }
 
   /** Shows a result, "done", "note" or "error", and moves the focus to it. */
@@ -81,13 +79,24 @@ export function createTask(options) {
     display(undefined);
   }
 
-  /** The place of the result. It must be on the page before the result, so that screen readers announce it. */
   function result() {
-    return html`<div id="${id}-result" class="result" role="status" tabindex="-1">${task.shown ? notice(task.shown) : nothing}</div>`;
+    return resultOf(task);
   }
 
   return task;
 }
+
+/** The words for an answer, with its request id if that helps. */
+function refusalOf(answer, values, refusals) {
+  const own = refusals[answer.code] ?? refusals[answer.status];
+  const text = typeof own === "function" ? own(answer, values) : own;
+  const requestId = text !== undefined || isExplained(answer) ? undefined : answer.requestId;
+  return { text: text ?? failureTexts(answer), requestId };
+}
+
+/** The place of the result. It must be on the page before the result, so that screen readers announce it. */
+const resultOf = ({ id, shown }) =>
+  html`<div id="${id}-result" class="result" role="status" tabindex="-1">${shown ? notice(shown) : nothing}</div>`;
 
 /** A task with fields. Options as of `createTask`; `element()` is the form on the page. */
 export function createForm(options) {
