@@ -6,7 +6,7 @@ import { refusesCookies } from "../kit/failures.js";
 import { passwordField, textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
 import { createMailedCode } from "../kit/mailed-code.js";
-import { inCookies, session } from "../kit/session.js";
+import { session } from "../kit/session.js";
 import { exchange } from "../kit/transport.js";
 import { heading, notice } from "../kit/ui.js";
 import { accountTexts, commonTexts } from "../texts.js";
@@ -50,7 +50,7 @@ function open(host, context) {
   draw();
 }
 
-const register = (values) => exchange("POST", "auth/register", { body: inCookies({ ...values, full_name: values.full_name || null }) });
+const register = (values) => session.signIn("auth/register", { ...values, full_name: values.full_name || null });
 
 /** The setting may have changed since the page was loaded. */
 const refusalFor = ({ registration }) => (registration === "invitation" ? texts.needsInvitation : texts.closed);
@@ -96,7 +96,7 @@ function createConfirmation({ redraw, context }) {
 
   async function signIn() {
     const { email, password } = waiting;
-    const answer = await exchange("POST", "auth/login", { body: inCookies({ email, password }) });
+    const answer = await session.signIn("auth/login", { email, password });
     if (answer.status === 200) {
       session.accept(answer.body);
     } else {

@@ -21,16 +21,19 @@ const ATTEMPTS = 4;
  * @param {{body?: object, query?: object, quiet?: boolean}} [options]
  */
 export async function request(method, path, { body, query, quiet = false } = {}) {
-  const send = () => exchange(method, path, { body, query, access: session.access() });
+  const isOver = session.watch();
+  // A view that was left sends nothing in the name of the next user.
+  const send = () => (isOver() ? session.OVER : exchange(method, path, { body, query, access: session.access() }));
+  const call = { send, isOver, quiet };
   if (session.isStale()) {
-    const renewed = await restore(quiet);
+    const renewed = await restore(call);
     if (renewed.status !== 200) {
       return renewed;
     }
   }
   let answer = await send();
-  for (let attempt = 1; attempt < ATTEMPTS && answer.status === 401; attempt += 1) {
-    const settled = await settle(answer, quiet, send);
+  for (let attempt = 1; attempt < ATTEMPTS && answer.status === 401 && !isOver(); attempt += 1) {
+    const settled = await settle(answer, call);
     if (settled !== undefined) {
       return settled;
     }
@@ -40,21 +43,27 @@ export async function request(method, path, { body, query, quiet = false } = {})
 }
 
 /** Removes the cause of a refusal. The result is undefined if the request can be sent again, else the final answer. */
-async function settle(answer, quiet, send) {
+async function settle(answer, call) {
   if (answer.code?.startsWith("AUTH_TOKEN_")) {
-    const restored = await restore(quiet);
+    const restored = await restore(call);
     return restored.status === 200 ? undefined : restored;
   }
-  if (answer.code === "AUTH_STEP_UP_REQUIRED" && !quiet) {
-    return (await stepUp(answer, send)) ? undefined : answer;
+  if (answer.code === "AUTH_STEP_UP_REQUIRED" && !call.quiet) {
+    return stepUp(answer, () => sendRenewed(call));
   }
   return answer;
 }
 
+/** A dialog may stand longer than an access token lives. */
+async function sendRenewed({ send }) {
+  const renewed = await session.renewIfStale();
+  return renewed.status === 200 ? send() : renewed;
+}
+
 /** A valid access token: by the cookie, or by a new sign-in. The answer has the status 200, or that of the failure. */
-async function restore(quiet) {
+async function restore({ isOver, quiet }) {
   const renewed = await session.renew();
-  if ((renewed.status !== 401 && renewed.status !== 403) || quiet) {
+  if ((renewed.status !== 401 && renewed.status !== 403) || quiet || isOver()) {
     return renewed;
   }
   return (await signInAgain()) ? { status: 200 } : renewed;

@@ -4,7 +4,8 @@
 //   const evidence = createEvidence({ id, settings, redraw, methods, passkeyOptions, send, refusals, submit, wait });
 //   html`${evidence.view()}`
 //
-// `send` gets `{password}`, `{code}`, `{recovery_code}` or `{passkey}`. `passkeyOptions()` returns the options for the browser.
+// `send` gets `{password}`, `{code}`, `{recovery_code}` or `{passkey}`. `passkeyOptions()` returns the options for the browser,
+// or undefined if there are none.
 import { html, nothing } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
@@ -19,7 +20,11 @@ export function createEvidence({ id, settings, redraw, methods, passkeyOptions, 
   let method = usable[0];
 
   async function sendPasskey() {
-    const { credential, error } = await usePasskey(await passkeyOptions());
+    const options = await passkeyOptions();
+    if (options === undefined) {
+      return ownFailure(texts.notConfirmed);
+    }
+    const { credential, error } = await usePasskey(options);
     return error ? ownFailure(error) : send({ passkey: credential });
   }
 

@@ -8,7 +8,7 @@ import { commonTexts as texts } from "../texts.js";
 import { ownFailure } from "./failures.js";
 import { createTask } from "./form.js";
 import { hasPasskeys, offerPasskeys, usePasskey } from "./passkeys.js";
-import { inCookies } from "./session.js";
+import { session } from "./session.js";
 import { exchange } from "./transport.js";
 
 export function createPasskeySignIn({ settings, ...options }) {
@@ -39,7 +39,7 @@ export function createPasskeySignIn({ settings, ...options }) {
 }
 
 const ask = () => exchange("POST", "auth/passkey/options");
-const present = (body) => exchange("POST", "auth/passkey", { body: inCookies(body) });
+const present = (body) => session.signIn("auth/passkey", body);
 
 /** `{flow, options}`, or undefined: an offer that fails leaves the button. */
 async function offered() {

@@ -2,53 +2,61 @@
 // cookie that no script sees. All tabs share one session: a Web Lock lets one of them renew it, and a BroadcastChannel tells
 // the others the new access token and the sign-out.
 //
-//   await session.start();              // once, at the load of the page: is there a session?
-//   session.accept(answer.body);        // the 200 or 201 of a sign-in
-//   session.onChange((event) => …);     // "signed-in", "signed-out"
+//   await session.start();                            // once, at the load of the page: is there a session?
+//   const answer = await session.signIn(path, body);  // the cookie comes with the answer
+//   session.accept(answer.body);                      // the 200 or 201 of a sign-in
+//   session.onChange((event) => …);                   // "signed-in", "signed-out"
 //   await session.signOut();
+import { exchangeCookie, exclusively, ifNoneRuns } from "./cookie.js";
+import { isMarked, mark } from "./marker.js";
 import { BASE, exchange } from "./transport.js";
 
-/** Says that a sign-in took place, and nothing about it. Without it a refresh at the load of the page is pointless. */
-const MARKER = `edge-auth signed-in ${BASE}`;
-const LOCK = `edge-auth refresh ${BASE}`;
 /** Held, together with others, by each tab that has an access token. */
 const PRESENCE = `edge-auth tab ${BASE}`;
 /** An access token that expires so soon is renewed before it is sent. */
 const MARGIN_MS = 30_000;
-/** The service takes the same cookie again within ten seconds, so a lost answer costs no session. No attempt begins later. */
-const RETRIES_MS = [500, 1000, 2000, 4000];
-const LAST_RETRY_MS = 9000;
-/** An answer that takes so long is asked for again, while that is still possible: longer than the service waits for its database. */
-const SILENCE_MS = 6000;
 /** A tab that had to wait for the lock gives the message of the tab before so long to arrive. */
 const MESSAGE_MS = 250;
-
-/** The bodies of all sign-ins of the pages: the refresh token comes as a cookie. */
-export const inCookies = (body) => ({ ...body, token_delivery: "cookie" });
+/** In place of an answer that belongs to a session of before, or of a request that has none. */
+const OVER = { status: 401, body: {}, seconds: 0, code: "AUTH_TOKEN_INVALID", details: {} };
 
 const channel = new BroadcastChannel(`edge-auth session ${BASE}`);
 const listeners = new Set();
 const arrivals = new EventTarget();
 
-/** `{access, expiresAt, subject, authTime, methods, isSpent}`; undefined without a session. */
-let current;
+/** The token of the session, `{access, expiresAt, subject, methods}`, which all tabs share; undefined without a session. */
+let shared;
+/** The token of a step-up, which stays in this tab. It is worth more than the other one for as long as it is valid. */
+let fresh;
 /** The id of the user whose data the page shows. It outlives a session that ended by itself. */
 let owner;
+/** Counts the sessions that were forgotten: what belongs to one of before counts no more. */
+let era = 0;
 /** Gives the lock of this tab back. */
 let leave = () => {};
 
 export const session = {
   /** The access token; undefined without a session. */
-  access: () => current?.access,
+  access: () => current()?.access,
   /** Is the access token refused, or about to expire? */
-  isStale: () => current !== undefined && (current.isSpent || current.expiresAt - Date.now() < MARGIN_MS),
+  isStale: () => current() !== undefined && !isGood(current()),
   /** The kinds of evidence of the sign-in (`amr`). */
-  methods: () => current?.methods ?? [],
+  methods: () => current()?.methods ?? [],
+  /** A function that tells whether the present session was left since: a request of it has no place in the next one. */
+  watch() {
+    const own = era;
+    return () => own !== era || owner === undefined;
+  },
+  OVER,
   start,
+  signIn,
   accept,
+  confirm,
   renew,
+  renewIfStale: async () => (session.isStale() ? renew() : { status: 200 }),
   signOut,
   end,
+  forget,
   /** Calls a function with "signed-in" or "signed-out", also for changes in other tabs. Returns a function that ends this. */
   onChange(listener) {
     listeners.add(listener);
@@ -56,10 +64,13 @@ export const session = {
   },
 };
 
+const isGood = (token) => token !== undefined && token.expiresAt - Date.now() >= MARGIN_MS;
+const current = () => (isGood(fresh) ? fresh : shared);
+
 /** Finds out whether this browser has a session: the status of the answer is 200 then, and 401 without one. */
 async function start() {
-  if (!marker()) {
-    return { status: 401 };
+  if (!isMarked()) {
+    return OVER;
   }
   return (await isTold()) ? { status: 200 } : renew();
 }
@@ -72,34 +83,46 @@ async function isTold() {
     channel.postMessage({ type: "question" });
     await answered;
   }
-  return current !== undefined;
+  return shared !== undefined;
 }
 
-/** Takes over the tokens of a sign-in, or the fresh token of a step-up, which stays in this tab. */
+/** Sends a sign-in whose refresh token comes as a cookie. */
+function signIn(path, body) {
+  return exclusively(() => exchange("POST", path, { body: { ...body, token_delivery: "cookie" } }));
+}
+
+/** Takes over the tokens of a sign-in. */
 function accept(body) {
-  const isSignIn = current === undefined;
+  const isFirst = shared === undefined;
   mark(true);
-  if (keep(tokenOf(body)) && isSignIn) {
-    channel.postMessage({ type: "token", token: current });
+  if (share(body) && isFirst) {
     notify("signed-in");
   }
 }
 
-/** Exchanges the cookie for a new access token, unless another tab does so at the same time. Returns the last answer. */
-async function renew() {
-  if (current !== undefined) {
-    current.isSpent = true;
-  }
-  const answer = await navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => lock && refresh());
-  return answer ?? navigator.locks.request(LOCK, refreshUnlessDone);
+/** Takes over the token of a step-up. */
+function confirm(body) {
+  fresh = tokenOf(body);
 }
 
-async function refreshUnlessDone() {
-  const isDone = () => current !== undefined && !session.isStale();
-  if (!isDone()) {
+/** Exchanges the cookie for a new access token, unless another tab does so at the same time. Returns the last answer. */
+async function renew() {
+  const own = era;
+  fresh = undefined;
+  if (shared !== undefined) {
+    shared.expiresAt = 0;
+  }
+  return (await ifNoneRuns(() => refresh(own))) ?? exclusively(() => refreshUnlessDone(own));
+}
+
+async function refreshUnlessDone(own) {
+  if (!isGood(shared) && own === era) {
     await message();
   }
-  return isDone() ? { status: 200 } : refresh();
+  if (own !== era) {
+    return OVER;
+  }
+  return isGood(shared) ? { status: 200 } : refresh(own);
 }
 
 /** Waits for the message of another tab. */
@@ -110,45 +133,37 @@ function message() {
   });
 }
 
-async function refresh() {
+async function refresh(own) {
   const answer = await exchangeCookie();
+  if (own !== era) {
+    return OVER;
+  }
   if (answer.status === 200) {
-    keep(tokenOf(answer.body));
-    channel.postMessage({ type: "token", token: current });
+    share(answer.body);
+  } else if (isGood(shared)) {
+    // Another tab has signed in meanwhile, or has renewed.
+    return { status: 200 };
   } else if (answer.status === 401 || answer.status === 403) {
-    current = undefined;
+    shared = undefined;
     mark(false);
   }
   return answer;
 }
 
-async function exchangeCookie() {
-  const begun = performance.now();
-  const attempt = (patience) => exchange("POST", "auth/refresh", { patience });
-  let answer = await attempt(SILENCE_MS);
-  for (const pause of RETRIES_MS) {
-    if (answer.status !== 0 || performance.now() - begun + pause > LAST_RETRY_MS) {
-      break;
-    }
-    await new Promise((done) => setTimeout(done, pause));
-    const isLast = performance.now() - begun + SILENCE_MS > LAST_RETRY_MS;
-    answer = await attempt(isLast ? undefined : SILENCE_MS);
-  }
-  return answer;
-}
-
 /** Ends the session at the service, and here. Without an answer everything stays: the cookie would sign in again. */
-async function signOut() {
-  const answer = await exchange("POST", "auth/logout");
-  if (answer.status === 200 || answer.status === 401) {
-    conclude();
-  }
-  return answer;
+function signOut() {
+  return exclusively(async () => {
+    const answer = await exchange("POST", "auth/logout");
+    if (answer.status === 200 || answer.status === 401) {
+      conclude();
+    }
+    return answer;
+  });
 }
 
 /** Forgets the session in all tabs, because the service has ended it. A sign-out without a session clears the cookie. */
 function end() {
-  exchange("POST", "auth/logout");
+  exclusively(() => exchange("POST", "auth/logout"));
   conclude();
 }
 
@@ -157,8 +172,11 @@ function conclude() {
   forget();
 }
 
+/** Forgets the session in this tab. */
 function forget() {
-  current = undefined;
+  era += 1;
+  shared = undefined;
+  fresh = undefined;
   owner = undefined;
   leave();
   mark(false);
@@ -167,10 +185,14 @@ function forget() {
 
 const notify = (event) => listeners.forEach((listener) => listener(event));
 
-/**
- * Takes over a token. The token of a step-up is worth more than a renewed one for as long as it is valid. A token of another
- * user starts the page anew: nothing on it belongs to that account. Then the result is false.
- */
+/** Takes over a token of the session, and tells it to the other tabs. */
+function share(body) {
+  const token = tokenOf(body);
+  channel.postMessage({ type: "token", token });
+  return keep(token);
+}
+
+/** Takes over a token. That of another user starts the page anew: nothing on it belongs to that account. Then the result is false. */
 function keep(token) {
   if (owner !== undefined && token.subject !== owner) {
     location.reload();
@@ -180,15 +202,13 @@ function keep(token) {
     owner = token.subject;
     navigator.locks.request(PRESENCE, { mode: "shared" }, () => new Promise((release) => (leave = release)));
   }
-  if (current === undefined || token.authTime >= current.authTime || session.isStale()) {
-    current = token;
-  }
+  shared = token;
   return true;
 }
 
 function tokenOf({ access_token: access, expires_in: seconds }) {
-  const { sub, auth_time: authTime = 0, amr = [] } = claimsOf(access);
-  return { access, subject: sub, authTime, methods: amr, expiresAt: Date.now() + seconds * 1000 };
+  const { sub, amr = [] } = claimsOf(access);
+  return { access, subject: sub, methods: amr, expiresAt: Date.now() + seconds * 1000 };
 }
 
 /** The claims, for comparisons only: the service is the one that checks tokens. */
@@ -206,10 +226,10 @@ channel.addEventListener("message", ({ data: { type, token } }) => {
     tell();
     return;
   }
-  const isSignIn = current === undefined;
+  const isFirst = shared === undefined;
   if (type === "signed-out") {
     forget();
-  } else if (keep(token) && isSignIn) {
+  } else if (keep(token) && isFirst) {
     notify("signed-in");
   }
   arrivals.dispatchEvent(new Event("message"));
@@ -217,28 +237,7 @@ channel.addEventListener("message", ({ data: { type, token } }) => {
 
 /** Answers a tab that was opened just now. */
 function tell() {
-  if (current !== undefined && !session.isStale()) {
-    channel.postMessage({ type: "token", token: current });
-  }
-}
-
-// Storage may be blocked. Then a new tab asks for the session by itself.
-function marker() {
-  try {
-    return localStorage.getItem(MARKER) !== null;
-  } catch {
-    return true;
-  }
-}
-
-function mark(isSignedIn) {
-  try {
-    if (isSignedIn) {
-      localStorage.setItem(MARKER, "1");
-    } else {
-      localStorage.removeItem(MARKER);
-    }
-  } catch {
-    // The answer of the refresh says the same.
+  if (isGood(shared)) {
+    channel.postMessage({ type: "token", token: shared });
   }
 }

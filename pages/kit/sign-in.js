@@ -13,10 +13,10 @@ import { passwordField, textField } from "./fields.js";
 import { createForm } from "./form.js";
 import { createMailedCode } from "./mailed-code.js";
 import { createPasskeySignIn } from "./passkey-sign-in.js";
-import { inCookies, session } from "./session.js";
+import { session } from "./session.js";
 import { exchange } from "./transport.js";
 
-const signInBy = (path) => (values) => exchange("POST", path, { body: inCookies(values) });
+const signInBy = (path) => (values) => session.signIn(path, values);
 
 /** @param {{id: string, settings: object, redraw: Function, email?: string}} options */
 export function createSignIn({ id, settings, redraw, email = "" }) {
