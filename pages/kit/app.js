@@ -51,6 +51,7 @@ export async function startApp(options) {
 }
 
 async function begin() {
+  isStarted = false;
   document.body.dataset.session = "starting";
   render(loading(), fresh());
   const answer = await exchange("GET", "pages/settings.json");
@@ -69,31 +70,42 @@ async function begin() {
 }
 
 function onSession(event) {
+  // Before the start is over, its own answer says the same.
+  if (!isStarted) {
+    return;
+  }
   if (event === "signed-out") {
-    const { note } = context;
+    const { note, farewell } = context;
     context = createContext();
-    context.note = note;
+    context.note = farewell ?? note;
     closeDialogs({ isEnd: true });
     router.restart();
     showClosed();
-  } else if (isStarted && !isOpen) {
+  } else if (!isOpen) {
     enter();
   }
 }
 
-/** Shows the views of the signed-in user. */
+/** Shows the views of the signed-in user. A sign-out in between brings another context, and the views without a session. */
 async function enter({ isFirst = false } = {}) {
+  const own = context;
   isOpen = true;
-  const answer = await context.reloadUser();
-  if (answer.status !== 200) {
-    return fail(answer, enter);
+  const answer = await own.reloadUser({ quiet: true });
+  const prepared = answer.status === 200 && own === context ? await app.prepare?.(own) : undefined;
+  if (own !== context) {
+    return;
   }
-  const prepared = (await app.prepare?.(context)) ?? {};
-  if (prepared.status !== undefined) {
-    return fail(prepared, enter);
+  if (isDead(answer)) {
+    session.forget();
+  } else if (answer.status !== 200 || prepared?.status !== undefined) {
+    fail(prepared ?? answer, enter);
+  } else {
+    router.use(prepared?.views ?? app.views, own, { isFirst });
   }
-  return router.use(prepared.views ?? app.views, context, { isFirst });
 }
+
+/** A session that has ended shows only when it is used: another tab may have told its token. */
+const isDead = ({ status, code }) => status === 401 || (status === 403 && code === "AUTH_INACTIVE_USER");
 
 /** Shows the views without a session. */
 function showClosed({ isFirst = false } = {}) {
@@ -117,8 +129,8 @@ function createContext() {
       }
     }
   };
-  own.reloadUser = async () => {
-    const answer = await request("GET", "users/me");
+  own.reloadUser = async ({ quiet = false } = {}) => {
+    const answer = await request("GET", "users/me", { quiet });
     if (answer.status === 200) {
       own.setUser(answer.body);
     }
@@ -137,10 +149,14 @@ function createContext() {
 }
 
 async function signOut() {
-  context.note = texts.signedOut;
+  const own = context;
+  if (own.farewell !== undefined) {
+    return;
+  }
+  own.farewell = texts.signedOut;
   const answer = await session.signOut();
-  if (answer.status !== 200 && answer.status !== 401) {
-    context.note = undefined;
+  own.farewell = undefined;
+  if (own === context) {
     failure = answer;
     draw();
   }
