@@ -35,10 +35,8 @@ export function createAppFactor({ redraw, reload }) {
     wait: commonTexts.checking,
     send: ({ code }) => request("POST", "users/me/mfa/totp/confirm", { body: { code: code.replace(/\D/g, "") } }),
     done: async ({ body }) => {
-      const shown = showRecoveryCodes(body.recovery_codes);
+      await showRecoveryCodes(body.recovery_codes);
       offer = undefined;
-      redraw();
-      await shown;
       await reload();
       removing.show("done", texts.done);
       return [];

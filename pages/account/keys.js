@@ -85,10 +85,9 @@ function keyForm(redraw, keys) {
       return request("POST", "users/me/api-keys", { body });
     },
     done: async ({ body }) => {
-      const shown = showKey(body);
+      await showKey(body);
       form.reset();
       keys.load();
-      await shown;
       return texts.made(body.name);
     },
     refusals: { CONFLICT: texts.tooMany },

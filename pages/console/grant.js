@@ -36,13 +36,16 @@ export function createGrant({ path, rights, places, redraw, changed }) {
   }
 
   async function done({ status, body }) {
-    const shown = body.invitation?.token && showLink(body.invitation);
+    const { token, email } = body.invitation ?? {};
+    if (token) {
+      await showSecret({ title: texts.link, hint: texts.linkHint, value: linkOf(token) });
+    }
     form.reset();
-    await Promise.all([changed(), shown]);
+    await changed();
     if (status === 201) {
       return texts.granted(body.email, roleText(body, places));
     }
-    return shown ? texts.invitedByHand(body.invitation.email) : texts.invited(body.invitation.email);
+    return token ? texts.invitedByHand(email) : texts.invited(email);
   }
 
   const choose = ({ target }) => {
@@ -69,8 +72,6 @@ export function createGrant({ path, rights, places, redraw, changed }) {
 
   return { view };
 }
-
-const showLink = ({ token }) => showSecret({ title: texts.link, hint: texts.linkHint, value: linkOf(token) });
 
 /** The one field of the form has two names in the API. */
 function atPerson(answer) {

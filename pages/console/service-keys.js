@@ -54,9 +54,9 @@ function createAdding({ path, redraw, list }) {
     wait: texts.making,
     send: ({ name, expires_at: date }) => request("POST", path, { body: { ...(name.trim() && { name }), ...endOf(date) } }),
     done: async ({ body }) => {
-      const shown = showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
+      await showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
       adding.reset();
-      await Promise.all([list.load(), shown]);
+      await list.load();
       return texts.made;
     },
     refusals: { CONFLICT: texts.tooMany },

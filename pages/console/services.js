@@ -45,9 +45,9 @@ export function openServices(host, context) {
     wait: consoleTexts.saving,
     send: (body) => request("POST", "admin/service-accounts", { body }),
     done: async ({ body }) => {
-      const shown = showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
+      await showSecret({ title: texts.key, hint: texts.keyHint, value: body.key });
       adding.reset();
-      await Promise.all([list.open(), shown]);
+      await list.open();
       return texts.added(body.name, body.client_id);
     },
   });

@@ -38,8 +38,10 @@ export function createPanel({ redraw, account, reload, erased }) {
       erased(texts.erase.done(account.value.email));
       return [];
     }
-    const shown = answer.body.token && showLink(answer.body.token);
-    await Promise.all([reload(), shown]);
+    if (answer.body.token) {
+      await showLink(answer.body.token);
+    }
+    await reload();
     return typeof act.done === "function" ? act.done(answer) : act.done;
   }
 

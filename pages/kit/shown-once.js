@@ -1,10 +1,8 @@
 // What the service shows once: secrets, recovery codes. The dialog outlasts the view that asked for it, and must open before
 // anything that may be gone with the view.
 //
-//   const shown = showOnce({ title, hint, value, kept });   // `kept` is the label of the button that ends it
-//   form.reset();
-//   await shown;
-//   openOnce({ title, open });                              // with content of another kind
+//   await showOnce({ title, hint, value, kept });   // `kept` is the label of the button that ends it
+//   await openOnce({ title, open });                // with content of another kind
 import { html, render } from "lit-html";
 
 import { openDialog } from "./dialog.js";

@@ -48,8 +48,10 @@ export async function confirm(page, name, typed) {
   if (typed !== undefined) {
     await dialog.getByRole("textbox").fill(typed);
   }
+  // Another dialog may follow at once.
+  const own = await dialog.elementHandle();
   await press(dialog, name);
-  await dialog.waitFor({ state: "detached" });
+  await page.waitForFunction((element) => !element.isConnected, own);
 }
 
 /** Takes the secret of the open dialog, which shows it once. */
