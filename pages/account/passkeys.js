@@ -28,7 +28,7 @@ export function createPasskeys({ context, redraw, reload }) {
     refusals: { CONFLICT: texts.lastWay },
   });
 
-  /** The recovery codes are shown also if the person has left the dialog or the view meanwhile. */
+  /** The recovery codes are shown also if the person has left the dialog or the view. */
   async function added(made) {
     if (made.recovery_codes) {
       await showRecoveryCodes(made.recovery_codes);

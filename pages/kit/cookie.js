@@ -1,5 +1,5 @@
 // The cookie of the session, which no script sees: requests that set or remove it run one at a time in all tabs, so that no
-// late answer of one removes what another has set.
+// late answer of one removes the cookie that another has set.
 import { BASE, exchange } from "./transport.js";
 
 const LOCK = `edge-auth refresh ${BASE}`;

@@ -3,7 +3,7 @@
 //   const value = await openDialog({ title, open: (host, close) => { …; return cleanUp } });   // undefined after Escape
 //   if (await confirm({ title, texts: ["…"], action: "Remove", typed: email })) …
 //
-// A sticky dialog has no Escape, and outlasts the view that opened it: for what would be lost with it.
+// A sticky dialog has no Escape, and outlasts the view that opened it: for texts that would be lost with it.
 import { html, nothing, render } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";

@@ -1,4 +1,4 @@
-// What the browser remembers of a session besides the cookie: that a sign-in took place, and nothing about it. Without the
+// The memory that the browser has of a session besides the cookie: that a sign-in took place, and nothing about it. Without the
 // marker a refresh at the load of a page would mostly be pointless. Storage may be blocked: then each page tries it.
 import { BASE } from "./transport.js";
 

@@ -30,7 +30,7 @@ let shared;
 let fresh;
 /** The id of the user whose data the page shows. It outlives a session that ended by itself. */
 let owner;
-/** Counts the sessions that were forgotten: what belongs to one of before counts no more. */
+/** Counts the sessions that were forgotten: an answer to one of before counts no more. */
 let era = 0;
 /** Gives the lock of this tab back. */
 let leave = () => {};
@@ -141,7 +141,7 @@ async function refresh(own) {
   if (answer.status === 200) {
     share(answer.body);
   } else if (isGood(shared)) {
-    // Another tab has signed in meanwhile, or has renewed.
+    // Another tab has signed in concurrently, or has renewed.
     return { status: 200 };
   } else if (answer.status === 401 || answer.status === 403) {
     shared = undefined;

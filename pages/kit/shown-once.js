@@ -1,4 +1,4 @@
-// What the service shows once: secrets, recovery codes. The dialog outlasts the view that asked for it, and must open before
+// Texts that the service shows once: secrets, recovery codes. The dialog outlasts the view that asked for it, and must open before
 // anything that may be gone with the view.
 //
 //   await showOnce({ title, hint, value, kept });   // `kept` is the label of the button that ends it

@@ -1,4 +1,4 @@
-// What the service shows once must reach the person: after the view is left, and under Escape. With it, the offer of passkeys and the
+// Secrets that the service shows once must reach the person: after the view is left, and under Escape. With it, the offer of passkeys and the
 // words after refusals, and the code of a mail.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// What the service shows an administrator once is shown also if the view is left before the answer.
+// A secret that the service shows an administrator once is shown also if the view is left before the answer.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
