@@ -39,19 +39,24 @@ const COOKIE = /^set-cookie: /m;
 function headersOf(text) {
   let headers = knownHeaders.get(text);
   if (headers === undefined) {
-    if (knownHeaders.size >= MAX_KNOWN_HEADERS) {
-      knownHeaders.clear();
-    }
     const pairs = text.split("\n").map((line) => {
       const colon = line.indexOf(": ");
       return [line.slice(0, colon), line.slice(colon + 2)];
     });
     headers = new Headers(pairs);
-    if (!COOKIE.test(text)) {
-      knownHeaders.set(text, headers);
-    }
+    keep(text, headers);
   }
   return headers;
+}
+
+function keep(text, headers) {
+  if (COOKIE.test(text)) {
+    return;
+  }
+  if (knownHeaders.size >= MAX_KNOWN_HEADERS) {
+    knownHeaders.clear();
+  }
+  knownHeaders.set(text, headers);
 }
 
 /** Variables and secrets as text, and the names of bindings. A list or table of `wrangler.toml` is both. */
