@@ -1,21 +1,9 @@
 //! Cookie mode: the pages that may use it. A request that relies on a cookie, or asks for one, must come from such a page.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::browser::{Browser, set_cookies};
+use crate::support::browser::{Browser, cookie_login, set_cookies};
 use crate::support::{EMAIL, PASSWORD, Service};
-
-fn login() -> Value {
-    json!({"email": EMAIL, "password": PASSWORD, "token_delivery": "cookie"})
-}
-
-/// A browser with a session.
-async fn signed_in(service: &Service) -> Browser {
-    service.register(EMAIL).await;
-    let mut browser = Browser::at_home();
-    browser.post(service, "/auth/login", Some(&login())).await.expect(200);
-    browser
-}
 
 /// The pages that may use the cookies, by the headers of their browser.
 #[tokio::test]
@@ -42,10 +30,10 @@ async fn only_pages_of_the_service_and_listed_ones_of_its_site_may_use_cookies()
         ("PUBLIC_URL", "https://auth.example.com"),
         ("BACKEND_CORS_ORIGINS", r#"["https://app.example.com"]"#),
     ]);
-    let home = signed_in(&service).await;
+    let home = Browser::signed_in(&service).await;
     for (site, origin, is_allowed) in PAGES {
         let mut browser = Browser { site, origin, cookies: home.cookies.clone(), ..Browser::at_home() };
-        let reply = browser.post(&service, "/auth/login", Some(&login())).await;
+        let reply = browser.post(&service, "/auth/login", Some(&cookie_login())).await;
         assert_eq!(reply.status, if is_allowed { 200 } else { 403 }, "{site:?} {origin:?}");
         for path in ["/auth/refresh", "/auth/logout"] {
             let reply = browser.post(&service, path, None).await;
@@ -54,7 +42,8 @@ async fn only_pages_of_the_service_and_listed_ones_of_its_site_may_use_cookies()
         }
     }
     let foreign = Browser { cookies: home.cookies.clone(), ..Browser::elsewhere() };
-    let reply = foreign.clone().post(&service, "/auth/login", Some(&login())).await.expect_error(403, "FORBIDDEN");
+    let reply =
+        foreign.clone().post(&service, "/auth/login", Some(&cookie_login())).await.expect_error(403, "FORBIDDEN");
     assert!(reply.body["error"]["message"].as_str().unwrap().contains("share a site"));
     // A request that neither relies on a cookie nor asks for one needs no page.
     let plain = json!({"email": EMAIL, "password": PASSWORD});
@@ -69,7 +58,7 @@ async fn a_star_lists_no_origin() {
     service.register(EMAIL).await;
     for site in [Some("same-site"), None] {
         let mut browser = Browser { site, origin: Some("https://app.example.com"), ..Browser::at_home() };
-        browser.post(&service, "/auth/login", Some(&login())).await.expect_error(403, "FORBIDDEN");
+        browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect_error(403, "FORBIDDEN");
     }
 }
 

@@ -3,10 +3,10 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
-use crate::support::browser::{Browser, SetCookie, set_cookies};
+use crate::support::browser::{Browser, SetCookie, cookie_login, set_cookies};
 use crate::support::mail::{MAIL, ask, with};
 use crate::support::passkey::{ORIGIN, parsed, register, service_with, start};
 use crate::support::totp::account;
@@ -15,18 +15,6 @@ use crate::support::{EMAIL, PASSWORD, Reply, Service};
 const REFRESH: &str = "__Host-edge-auth";
 const DEVICE: &str = "__Host-edge-auth-device";
 const DAY: i64 = 24 * 3600;
-
-fn login() -> Value {
-    json!({"email": EMAIL, "password": PASSWORD, "token_delivery": "cookie"})
-}
-
-/// A browser with a session.
-async fn signed_in(service: &Service) -> Browser {
-    service.register(EMAIL).await;
-    let mut browser = Browser::at_home();
-    browser.post(service, "/auth/login", Some(&login())).await.expect(200);
-    browser
-}
 
 /// Both tokens are in cookies, and no token but the access token is in the body.
 fn assert_in_cookies(reply: &Reply) {
@@ -47,7 +35,7 @@ async fn each_way_to_sign_in_can_hand_over_cookies() {
     let body = json!({"email": "new@example.com", "password": PASSWORD, "token_delivery": "cookie"});
     assert_in_cookies(&browser.post(&service, "/auth/register", Some(&body)).await.expect(201));
     let tokens = service.register(EMAIL).await;
-    assert_in_cookies(&browser.post(&service, "/auth/login", Some(&login())).await.expect(200));
+    assert_in_cookies(&browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect(200));
     let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
     register(&service, &tokens.access, &mut passkey).await.expect(201);
     let started = start(&service).await;
@@ -61,7 +49,7 @@ async fn a_second_factor_and_a_mailed_code_can_hand_over_cookies() {
     let mut browser = Browser::at_home();
     let service = Service::new();
     let (_, app, _) = account(&service).await;
-    let due = browser.post(&service, "/auth/login", Some(&login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
+    let due = browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
     assert_eq!(set_cookies(&due), [], "the first factor opens nothing");
     let token = due.body["error"]["details"]["mfa_token"].clone();
     let body = json!({"mfa_token": token, "code": app.code(0), "token_delivery": "cookie"});
@@ -78,7 +66,7 @@ async fn a_second_factor_and_a_mailed_code_can_hand_over_cookies() {
 #[tokio::test]
 async fn a_token_that_came_by_cookie_is_answered_by_cookie() {
     let service = Service::new();
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     let before = browser.cookie(REFRESH).unwrap().to_owned();
     service.advance(DAY);
     for body in [None, Some(json!({})), Some(json!({"refresh_token": null, "token_delivery": "body"}))] {
@@ -100,7 +88,7 @@ async fn a_token_that_came_by_cookie_is_answered_by_cookie() {
 #[tokio::test]
 async fn logout_takes_the_cookie_and_removes_it() {
     let service = Service::new();
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     let old = browser.clone();
     browser.post(&service, "/auth/logout", None).await.expect(200);
     assert_eq!(browser.cookie(REFRESH), None);
@@ -138,7 +126,7 @@ async fn a_token_of_no_more_use_is_removed_and_a_failure_removes_none() {
         assert!(reply.header("www-authenticate").unwrap().contains("invalid_token"));
         assert_eq!(browser.cookie(REFRESH), None);
     }
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     service.advance(8 * DAY);
     browser.clone().post(&service, "/auth/refresh", None).await.expect_error(401, "AUTH_TOKEN_EXPIRED");
     service.advance(-8 * DAY);
@@ -154,7 +142,7 @@ async fn a_token_of_no_more_use_is_removed_and_a_failure_removes_none() {
 #[tokio::test]
 async fn two_tabs_that_refresh_at_once_stay_signed_in_and_a_late_one_is_a_thief() {
     let service = Service::new();
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     let mut tab = browser.clone();
     browser.post(&service, "/auth/refresh", None).await.expect(200);
     service.advance(10);
@@ -179,7 +167,7 @@ async fn a_token_of_a_body_has_no_retry_interval_by_default() {
 #[tokio::test]
 async fn the_device_cookie_keeps_strangers_from_locking_the_browser_out() {
     let service = Service::new();
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     for number in 0..40 {
         let body = json!({"email": EMAIL, "password": "wrong"});
         service.post_from(&format!("203.0.{number}.1"), "/auth/login", &body).await.expect(401);
@@ -187,7 +175,7 @@ async fn the_device_cookie_keeps_strangers_from_locking_the_browser_out() {
     // At a network from which the account never signed in, only the device speaks for the browser.
     browser.ip = "198.51.100.7";
     let mut other = browser.clone();
-    browser.post(&service, "/auth/login", Some(&login())).await.expect(200);
+    browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect(200);
     other.ip = "198.51.101.7";
     let plain = json!({"email": EMAIL, "password": PASSWORD});
     other.post(&service, "/auth/login", Some(&plain)).await.expect(401);
@@ -199,13 +187,13 @@ async fn the_device_cookie_remembers_a_second_factor() {
     let service = Service::with(&[("REMEMBER_DEVICE_DAYS", "7")]);
     let (_, app, _) = account(&service).await;
     let mut browser = Browser::at_home();
-    let due = browser.post(&service, "/auth/login", Some(&login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
+    let due = browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
     let token = due.body["error"]["details"]["mfa_token"].clone();
     let body = json!({"mfa_token": token, "code": app.code(0), "token_delivery": "cookie"});
     browser.post(&service, "/auth/mfa", Some(&body)).await.expect(200);
-    browser.post(&service, "/auth/login", Some(&login())).await.expect(200);
+    browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect(200);
     browser.cookies.retain(|(name, _)| name != DEVICE);
-    browser.post(&service, "/auth/login", Some(&login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
+    browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect_error(401, "AUTH_MFA_REQUIRED");
 }
 
 #[tokio::test]
@@ -226,7 +214,7 @@ async fn deployments_below_different_paths_have_different_cookies() {
 #[tokio::test]
 async fn other_cookies_do_not_matter_whatever_they_contain() {
     let service = Service::new();
-    let browser = signed_in(&service).await;
+    let browser = Browser::signed_in(&service).await;
     let token = browser.cookie(REFRESH).unwrap();
     let padding = "x".repeat(8000);
     for text in [
@@ -264,7 +252,7 @@ async fn another_delivery_is_refused_and_null_is_none() {
 #[tokio::test]
 async fn no_log_line_has_a_cookie() {
     let service = Service::with(&[("LOG_LEVEL", "DEBUG")]);
-    let mut browser = signed_in(&service).await;
+    let mut browser = Browser::signed_in(&service).await;
     let values: Vec<String> = browser.cookies.iter().map(|(_, value)| value.clone()).collect();
     browser.post(&service, "/auth/refresh", None).await.expect(200);
     browser.post(&service, "/auth/logout", None).await.expect(200);

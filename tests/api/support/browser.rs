@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Reply, Service};
+use super::{EMAIL, PASSWORD, Reply, Service};
 
 /// A cookie of a response: name, value and lifetime in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub fn set_cookies(reply: &Reply) -> Vec<SetCookie> {
         .collect()
 }
 
+/// The body of a sign-in in cookie mode.
+pub fn cookie_login() -> Value {
+    json!({"email": EMAIL, "password": PASSWORD, "token_delivery": "cookie"})
+}
+
 /// A browser with a page of some origin.
 #[derive(Debug, Clone)]
 pub struct Browser {
@@ -45,6 +50,14 @@ impl Browser {
     pub fn at_home() -> Self {
         let (site, origin) = (Some("same-origin"), Some("https://auth.example.com"));
         Self { site, origin, ip: "192.0.2.1", cookies: Vec::new() }
+    }
+
+    /// A browser with a page of the service, and a session of a new user.
+    pub async fn signed_in(service: &Service) -> Self {
+        service.register(EMAIL).await;
+        let mut browser = Self::at_home();
+        browser.post(service, "/auth/login", Some(&cookie_login())).await.expect(200);
+        browser
     }
 
     /// A browser with a page of another site.
