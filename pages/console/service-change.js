@@ -6,6 +6,7 @@ import { confirm } from "../kit/dialog.js";
 import { createForm, createTask } from "../kit/form.js";
 import { actButton, card } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
+import { createDeletion } from "./deletion.js";
 import { serviceFields } from "./services.js";
 
 const texts = consoleTexts.service;
@@ -24,15 +25,9 @@ export function createServiceChange({ path, source, redraw, deleted }) {
     id: "switch",
     done: ({ body }) => took(body, body.is_active ? texts.enabled : texts.disabled),
   });
-  const deleting = createTask({
-    id: "delete",
-    redraw,
-    wait: consoleTexts.removing,
-    send: () => request("DELETE", path),
-    done: () => {
-      deleted(texts.deleted(source.value.name));
-      return [];
-    },
+  const deletion = createDeletion({
+    path, source, redraw, deleted, texts,
+    words: ({ name }) => ({ texts: texts.deleteTexts(name), typed: name, label: texts.deleteTyped }),
   });
 
   async function toggle() {
@@ -43,24 +38,16 @@ export function createServiceChange({ path, source, redraw, deleted }) {
     }
   }
 
-  async function remove() {
-    const { name } = source.value;
-    const words = { title: texts.deleteTitle, texts: texts.deleteTexts(name), action: texts.delete };
-    if (await confirm({ ...words, typed: name, label: texts.deleteTyped })) {
-      await deleting.run();
-    }
-  }
-
   const view = (account) => html`
     ${card({ id: "change-title", title: texts.changeTitle, body: changing.view({
       fields: serviceFields(changing, account),
       submit: consoleTexts.save,
     }) })}
     ${card({ id: "end", title: texts.endTitle, body: html`
-      ${switching.result()} ${deleting.result()}
+      ${switching.result()} ${deletion.result()}
       <div class="actions">
         ${actButton({ label: account.is_active ? texts.disable : texts.enable, isBusy: switching.isBusy, act: toggle })}
-        ${actButton({ label: texts.delete, kind: "danger", isBusy: deleting.isBusy, act: remove })}
+        ${deletion.button()}
       </div>
     ` })}
   `;

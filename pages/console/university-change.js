@@ -2,10 +2,10 @@
 import { html } from "lit-html";
 
 import { request } from "../kit/api.js";
-import { confirm } from "../kit/dialog.js";
-import { createForm, createTask } from "../kit/form.js";
-import { actButton, card } from "../kit/ui.js";
+import { createForm } from "../kit/form.js";
+import { card } from "../kit/ui.js";
 import { consoleTexts } from "../texts.js";
+import { createDeletion } from "./deletion.js";
 import { universityFields } from "./universities.js";
 
 const texts = consoleTexts.university;
@@ -23,25 +23,11 @@ export function createUniversityChange({ path, source, redraw, deleted }) {
     },
     refusals: { CONFLICT: consoleTexts.universities.slugTaken },
   });
-  const deleting = createTask({
-    id: "delete",
-    redraw,
-    wait: consoleTexts.removing,
-    send: () => request("DELETE", path),
-    done: () => {
-      deleted(texts.deleted(source.value.name));
-      return [];
-    },
+  const deletion = createDeletion({
+    path, source, redraw, deleted, texts,
+    words: ({ name, slug }) => ({ texts: texts.deleteTexts(name), typed: slug, label: texts.deleteTyped(slug) }),
     refusals: { CONFLICT: texts.inUse },
   });
-
-  async function remove() {
-    const { name, slug } = source.value;
-    const words = { title: texts.deleteTitle, texts: texts.deleteTexts(name), action: texts.delete };
-    if (await confirm({ ...words, typed: slug, label: texts.deleteTyped(slug) })) {
-      await deleting.run();
-    }
-  }
 
   const view = (university) => html`
     ${card({ id: "change-title", title: texts.changeTitle, body: changing.view({
@@ -49,9 +35,9 @@ export function createUniversityChange({ path, source, redraw, deleted }) {
       submit: consoleTexts.save,
     }) })}
     ${card({ id: "delete-title", title: texts.deleteTitle, body: html`
-      ${deleting.result()}
+      ${deletion.result()}
       <p>${texts.deleteHint}</p>
-      ${actButton({ label: texts.delete, kind: "danger", isBusy: deleting.isBusy, act: remove })}
+      ${deletion.button()}
     ` })}
   `;
 
