@@ -31,6 +31,21 @@ HAS_OWN_WEBAUTHN = $(strip $(findstring WEBAUTHN_,$(ARGS)) $(findstring --env,$(
 	$(shell grep -E '^ *(export )? *WEBAUTHN_[A-Z_]* *=' .dev.vars 2>/dev/null))
 WEBAUTHN_ARGS = $(if $(HAS_OWN_WEBAUTHN),,--var WEBAUTHN_RP_ID:localhost \
 	--var 'WEBAUTHN_ORIGINS:["http://localhost:$(PORT)"]')
+# Providers of sign-ins may have an address of this machine, and PROVIDER=on starts one. The same rule for settings of your own.
+PROVIDER ?= off
+PROVIDER_PORT ?= 8788
+PROVIDER_CLIENT_ID := edge-auth
+PROVIDER_CLIENT_SECRET := a-secret-of-this-machine-only
+HAS_OWN_FEDERATION = $(strip $(findstring FEDERATION,$(ARGS)) $(findstring --env,$(ARGS)) \
+	$(shell grep -E '^ *(export )? *FEDERATION[A-Z0-9_]* *=' .dev.vars 2>/dev/null))
+HAS_OWN_PRIVACY = $(strip $(findstring FEDERATION_ALLOW_PRIVATE,$(ARGS)) $(findstring --env,$(ARGS)) \
+	$(shell grep -E '^ *(export )? *FEDERATION_ALLOW_PRIVATE *=' .dev.vars 2>/dev/null))
+# The last argument of `if` may have commas.
+FEDERATION_ARGS = $(if $(HAS_OWN_PRIVACY),,--var FEDERATION_ALLOW_PRIVATE:on) \
+	$(if $(HAS_OWN_FEDERATION)$(filter-out on,$(PROVIDER)),, \
+	--var 'FEDERATION:[{"id":"local","issuer":"http://localhost:$(PROVIDER_PORT)","name":"Local provider"}]' \
+	--var FEDERATION_LOCAL_CLIENT_ID:$(PROVIDER_CLIENT_ID) --var FEDERATION_LOCAL_CLIENT_SECRET:$(PROVIDER_CLIENT_SECRET))
+BESIDE_PROVIDER = $(if $(filter on,$(PROVIDER)),node scripts/provider.mjs)
 
 # ── pinned versions: Cargo.toml and package-lock.json say them, once ─────────────────────────────────────────
 WASM_BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\([^"]*\)"/\1/p' Cargo.toml)
@@ -97,6 +112,7 @@ override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
 override SINCE := $(call said,SINCE)
 export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE STATE PORT
+export PROVIDER_PORT PROVIDER_CLIENT_ID PROVIDER_CLIENT_SECRET
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
 # By this wrangler would choose another database, even a local one, without a word.
@@ -115,10 +131,10 @@ help: ## Lists the targets.
 
 setup: $(SETUP) .dev.vars ## Installs what is missing.
 
-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=.
+dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) migrate ## Serves http://127.0.0.1:$PORT with live rebuild. PORT=, STATE=, ARGS=, PROVIDER=on.
 	$(SAY) "Serving http://127.0.0.1:$(PORT), with pages at http://localhost:$(PORT)/account and /console (data in $$STATE; Ctrl-C stops)"
-	@exec wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false \
-		$(MAIL_ARGS) $(WEBAUTHN_ARGS) $(ARGS)
+	@exec $(BESIDE_PROVIDER) wrangler dev --ip 127.0.0.1 --port $(PORT) --persist-to "$$STATE" --show-interactive-dev-session=false \
+		$(MAIL_ARGS) $(WEBAUTHN_ARGS) $(FEDERATION_ARGS) $(ARGS)
 
 admin: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Makes a registered user an administrator (EMAIL=), or a service account (SERVICE= SCOPES=). REMOTE=production.
 	@node scripts/$(if $(SERVICE),service-account,admin).mjs

@@ -17,7 +17,7 @@ function answers({ account, isRefusing }) {
 
 /**
  * A provider of the test `t`, with the options of `startOpenIdProvider`. Without `t` the caller stops it.
- * `authorize(url, {account, isRefusing, browser})` does what a person does at the provider. It returns the URL of the callback,
+ * `authorize(url, {account, isRefusing, browser})` does the part of a person at the provider. It returns the URL of the callback,
  * to which the provider sends the browser, and does not fetch it. A `browser` of an earlier sign-in has its cookies.
  */
 export async function startProvider(t, options) {
