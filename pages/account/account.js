@@ -1,8 +1,11 @@
 // The entry of /account: its views, and their order in the navigation.
 import { startApp } from "../kit/app.js";
+import { isReturn, takeReturn } from "../kit/federation.js";
+import { page } from "../kit/page.js";
 import { accountTexts as texts } from "../texts.js";
 import { addressView } from "./address.js";
 import { dataView } from "./data.js";
+import { createFederatedView } from "./federated.js";
 import { forgotView } from "./forgot.js";
 import { keysView } from "./keys.js";
 import { overviewView } from "./overview.js";
@@ -34,9 +37,14 @@ const entriesFor = (context) =>
     .filter(([id]) => isOffered(id, context))
     .map(([id, { title }]) => ({ id, label: title }));
 
+// Before anything else: the fragment of a return does not stay in the address bar.
+const federated = createFederatedView(takeReturn());
+page.takesReturns = true;
+addEventListener("hashchange", () => isReturn() && location.reload());
+
 startApp({
   title: texts.title,
-  closed: { "sign-in": signInView, register: registerView, forgot: forgotView },
-  views,
+  closed: { "sign-in": signInView, register: registerView, forgot: forgotView, federated },
+  views: { ...views, federated },
   nav: (context) => [...entriesFor(context), ...consoleFor(context)],
 });

@@ -1,8 +1,9 @@
-// The view for a forgotten password: a mail, its code and a new password, then the second factors of the account for a review.
+// The view for a forgotten password: a mail, its code and a new password, then the second factors and linked accounts for a review.
 import { html, render } from "lit-html";
 
 import { passwordField } from "../kit/fields.js";
 import { createMailedCode } from "../kit/mailed-code.js";
+import { nameOf } from "../kit/providers.js";
 import { exchange } from "../kit/transport.js";
 import { badge, day, heading, notice } from "../kit/ui.js";
 import { accountTexts, commonTexts } from "../texts.js";
@@ -12,7 +13,7 @@ const texts = accountTexts.forgot;
 export const forgotView = { title: texts.title, open };
 
 function open(host, { settings }) {
-  /** The second factors that the answer lists, after the reset. */
+  /** The second factors and linked accounts that the answer lists, after the reset. */
   let review;
 
   const code = createMailedCode({
@@ -39,15 +40,21 @@ function open(host, { settings }) {
 
   const draw = () => render(html`
     ${heading(review ? texts.doneTitle : texts.title)}
-    ${review ? reviewOf(review) : html`<p class="quiet">${texts.hint}</p>${code.view()}`}
+    ${review ? reviewOf(review, settings) : html`<p class="quiet">${texts.hint}</p>${code.view()}`}
     <p><a href="#/sign-in">${review ? texts.signIn : texts.back}</a></p>
   `, host);
   draw();
 }
 
-function reviewOf({ totp, passkeys }) {
+function reviewOf({ totp, passkeys, identities = [] }, settings) {
   const apps = totp ? [{ ...totp, name: texts.app }] : [];
-  const factors = [...apps, ...passkeys.map((key) => ({ ...key, name: texts.passkey(key.name) }))];
+  const keys = passkeys.map((key) => ({ ...key, name: texts.passkey(key.name) }));
+  const accounts = identities.map((identity) => ({
+    ...identity,
+    name: texts.identity(nameOf(settings, identity.provider), identity.email),
+    suspended: identity.is_suspended,
+  }));
+  const factors = [...apps, ...keys, ...accounts];
   return html`
     ${notice({ kind: "done", texts: [texts.done] })}
     ${factors.length === 0

@@ -18,7 +18,7 @@ function open(host, context) {
   const verification = createVerification({ redraw, context, done: finishVerification });
   const name = nameForm(redraw, context);
   const roles = createRoles(redraw, context.user.roles);
-  const suspended = createSuspended(redraw);
+  const suspended = createSuspended(redraw, context.settings);
 
   function finishVerification() {
     verified = true;
@@ -116,8 +116,8 @@ function createRoles(redraw, roles) {
   return { load, view };
 }
 
-/** Second factors that a new password by mail has suspended, until their owner confirms them. */
-function createSuspended(redraw) {
+/** Second factors and linked accounts that a new password by mail has suspended, until their owner confirms them. */
+function createSuspended(redraw, { providers = [] }) {
   let isAny = false;
   const confirming = createTask({
     id: "confirm-factors",
@@ -131,11 +131,12 @@ function createSuspended(redraw) {
   });
 
   async function load() {
-    const [{ body }, { body: keys }] = await Promise.all([
+    const [{ body }, { body: keys }, { body: accounts }] = await Promise.all([
       request("GET", "users/me/mfa", { quiet: true }),
       request("GET", "users/me/passkeys", { quiet: true, query: { limit: 100 } }),
+      providers.length > 0 ? request("GET", "users/me/identities", { quiet: true }) : { body: {} },
     ]);
-    isAny = Boolean(body.totp?.suspended) || (keys.items ?? []).some(({ suspended }) => suspended);
+    isAny = isSuspended(body.totp) || [...(keys.items ?? []), ...(accounts.identities ?? [])].some(isSuspended);
     redraw();
   }
 
@@ -153,3 +154,5 @@ function createSuspended(redraw) {
   `;
   return { load, view };
 }
+
+const isSuspended = (factor) => Boolean(factor?.suspended || factor?.is_suspended);

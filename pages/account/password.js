@@ -1,5 +1,5 @@
-// The part of the security view that changes the password.
-import { html } from "lit-html";
+// The part of the security view that changes the password, or sets the first one.
+import { html, nothing } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { passwordField, usernameField } from "../kit/fields.js";
@@ -9,34 +9,27 @@ import { accountTexts, commonTexts } from "../texts.js";
 const texts = accountTexts.security.password;
 
 export function createPasswordForm({ context, redraw }) {
-  const { settings, user } = context;
+  const { settings } = context;
   const form = createForm({
     id: "change-password",
     redraw,
     wait: texts.wait,
-    // An account without a password, for example after a report of a notice, leaves the present one out.
-    send: ({ current_password: current, new_password }) =>
-      request("PUT", "users/me/password", { body: { new_password, ...(current ? { current_password: current } : {}) } }),
-    done: () => {
+    send: (values) => request("PUT", "users/me/password", { body: passwordsOf(values) }),
+    done: async () => {
+      const text = hasPassword(context) ? texts.done : texts.isSet;
       form.reset();
-      return texts.done;
+      await context.reloadUser({ quiet: true });
+      return text;
     },
     refusals: { AUTH_INVALID_CREDENTIALS: texts.wrong },
   });
 
   const view = () => html`
-    <p class="quiet">${texts.hint}</p>
+    <p class="quiet">${hasPassword(context) ? nothing : texts.none} ${texts.hint}</p>
     ${form.view({
       fields: html`
-        ${usernameField(user.email)}
-        ${passwordField(form, {
-          name: "current_password",
-          label: texts.current,
-          autocomplete: "current-password",
-          optional: true,
-          isUnmarked: true,
-          hint: texts.currentHint,
-        })}
+        ${usernameField(context.user.email)}
+        ${hasPassword(context) ? passwordField(form, { name: "current_password", label: texts.current }) : nothing}
         ${passwordField(form, {
           name: "new_password",
           label: commonTexts.newPassword,
@@ -44,8 +37,14 @@ export function createPasswordForm({ context, redraw }) {
           hint: commonTexts.passwordRule(settings.password_min_length),
         })}
       `,
-      submit: texts.submit,
+      submit: hasPassword(context) ? texts.submit : texts.set,
     })}
   `;
   return { view };
 }
+
+/** An account of another provider has none at first, and a report of a notice removes it. */
+const hasPassword = ({ user }) => user.has_password !== false;
+
+/** Without a present password the service asks for a recent sign-in. */
+const passwordsOf = ({ current_password: present, new_password }) => ({ new_password, ...(present && { current_password: present }) });

@@ -6,6 +6,7 @@ import { refusesCookies } from "../kit/failures.js";
 import { passwordField, textField } from "../kit/fields.js";
 import { createForm } from "../kit/form.js";
 import { createMailedCode } from "../kit/mailed-code.js";
+import { createProviders, divider } from "../kit/providers.js";
 import { session } from "../kit/session.js";
 import { exchange } from "../kit/transport.js";
 import { heading, notice } from "../kit/ui.js";
@@ -31,11 +32,14 @@ function open(host, context) {
     done: ({ body }) => enter(body),
     refusals: {
       CONFLICT: texts.taken,
-      FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : refusalFor(settings)),
+      FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : noNewAccountText(settings.registration)),
       AUTH_INVALID_CREDENTIALS: texts.wrongInvitation,
     },
   });
   const code = createConfirmation({ redraw, context });
+  // An invitation belongs to an address and a password.
+  const offered = settings.registration === "open" ? settings.providers : [];
+  const providers = createProviders({ id: "register-provider", redraw, providers: offered, label: commonTexts.continueWith });
 
   function enter(body) {
     context.data.verificationFlow = body.flow;
@@ -44,7 +48,10 @@ function open(host, context) {
 
   const draw = () => render(html`
     ${heading(code.isDue() ? texts.verifyTitle : texts.title)}
-    ${code.isDue() ? code.view() : form.view({ fields: fieldsOf(form, settings), submit: texts.submit, kind: "wide" })}
+    ${code.isDue()
+      ? code.view()
+      : html`${form.view({ fields: fieldsOf(form, settings), submit: texts.submit, kind: "wide" })}
+          ${providers.isAny ? html`<div class="others">${divider()} ${providers.view()}</div>` : nothing}`}
     ${toSignIn()}
   `, host);
   draw();
@@ -53,7 +60,7 @@ function open(host, context) {
 const register = (values) => session.signIn("auth/register", { ...values, full_name: values.full_name || null });
 
 /** The setting may have changed since the page was loaded. */
-const refusalFor = ({ registration }) => (registration === "invitation" ? texts.needsInvitation : texts.closed);
+export const noNewAccountText = (registration) => (registration === "invitation" ? texts.needsInvitation : texts.closed);
 
 const toSignIn = () => html`<p><a href="#/sign-in">${texts.signIn}</a></p>`;
 

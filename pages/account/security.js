@@ -1,5 +1,5 @@
-// The view of the ways to sign in: password, authenticator app, recovery codes, passkeys. Each has a file of its own; this one
-// arranges them, and loads their data.
+// The view of the ways to sign in: password, authenticator app, recovery codes, passkeys, linked accounts. Each has a file of its
+// own; this one arranges them, and loads their data.
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
@@ -7,6 +7,7 @@ import { createList, createSource } from "../kit/source.js";
 import { card, heading } from "../kit/ui.js";
 import { accountTexts } from "../texts.js";
 import { createAppFactor } from "./app-factor.js";
+import { createIdentities } from "./identities.js";
 import { createPasskeys } from "./passkeys.js";
 import { createPasswordForm } from "./password.js";
 import { createRecoveryCodes } from "./recovery-codes.js";
@@ -21,6 +22,8 @@ function open(host, context) {
   const factors = createSource({ redraw, read: () => request("GET", "users/me/mfa") });
   const passkeys = createList({ redraw, read: (cursor) => request("GET", "users/me/passkeys", { query: { limit: 100, cursor } }) });
 
+  const identities = createSource({ redraw, read: () => request("GET", "users/me/identities") });
+
   /** After a change of a second factor, both lists may be others. */
   const reload = () => Promise.all([factors.load(), ...(settings.passkeys ? [passkeys.load()] : [])]);
 
@@ -29,6 +32,8 @@ function open(host, context) {
   const app = createAppFactor(parts);
   const codes = createRecoveryCodes(parts);
   const keys = createPasskeys(parts);
+  const hasProviders = settings.providers?.length > 0;
+  const accounts = createIdentities({ ...parts, reload: identities.load });
 
   const hasFactor = () => Boolean(factors.value?.totp) || passkeys.items().length > 0;
 
@@ -41,8 +46,12 @@ function open(host, context) {
     ${card({ id: "app", title: texts.app.title, body: factors.view(app.view) })}
     ${hasFactor() ? card({ id: "codes", title: texts.codes.title, body: factors.view(codes.view) }) : nothing}
     ${card({ id: "password", title: texts.password.title, body: password.view() })}
+    ${hasProviders ? card({ id: "identities", title: texts.identities.title, body: identities.view(accounts.view) }) : nothing}
   `, host);
 
   draw();
   reload();
+  if (hasProviders) {
+    identities.load();
+  }
 }

@@ -10,9 +10,9 @@ export const EVENT_TYPES = [
   "university_created", "university_changed", "university_deleted", "department_created", "department_deleted",
   "course_created", "course_changed", "course_deleted", "enrollment_ended", "factor_added", "factor_removed",
   "factor_renamed", "recovery_codes_replaced", "factors_confirmed", "factors_reset", "second_factor_refused",
-  "api_key_created", "api_key_withdrawn", "service_account_created", "service_account_changed",
-  "service_account_deleted", "service_account_key_created", "service_account_key_withdrawn", "service_network_used",
-  "breaker_commanded", "access_refused", "signing_algorithm_changed", "signing_key_rotated", "signing_key_revoked",
+  "identity_linked", "identity_unlinked", "api_key_created", "api_key_withdrawn", "service_account_created",
+  "service_account_changed", "service_account_deleted", "service_account_key_created", "service_account_key_withdrawn",
+  "service_network_used", "breaker_commanded", "access_refused", "signing_algorithm_changed", "signing_key_rotated", "signing_key_revoked",
   "signing_key_replaced",
 ];
 

@@ -32,6 +32,7 @@ const factsOf = (user) => facts([
   [texts.mailRefused, user.mail_refused_at === null ? undefined : moment(user.mail_refused_at)],
   [texts.registered, moment(user.created_at)],
   [texts.factors, user.factors && texts.factorsOf(user.factors)],
+  [texts.identities, user.factors?.identities],
 ]);
 
 export function openUser(host, context, id) {

@@ -8,6 +8,7 @@
 //   settings, user             the answers of `pages/settings.json` and `users/me`
 //   go(id, ...rest)            opens a view
 //   note, takeNote()           a text for the next view, which takes it
+//   news                       a success that is told over the next view, whichever it is
 //   setUser(user), reloadUser()   after a change of the user
 //   leave(note), signOut()     `leave` ends the session here, after the service has ended it
 //   data                       free for the views
@@ -38,6 +39,8 @@ let isOpen = false;
 let present;
 /** The answer of a sign-out that failed. */
 let failure;
+/** The success that is told over the present view. */
+let news;
 
 export async function startApp(options) {
   app = options;
@@ -46,8 +49,17 @@ export async function startApp(options) {
     event.preventDefault();
     main.focus();
   });
+  main.addEventListener("click", forgetNews);
   session.onChange(onSession);
   await begin();
+}
+
+/** The success is old after the first act in the view. */
+function forgetNews({ target }) {
+  if (news !== undefined && target.closest("button")) {
+    news = undefined;
+    draw();
+  }
 }
 
 async function begin() {
@@ -164,6 +176,8 @@ async function signOut() {
 
 function onOpen(id, view) {
   present = id;
+  ({ news } = context);
+  context.news = undefined;
   document.title = `${view.title} – ${context.settings.app_name}`;
   draw();
 }
@@ -173,6 +187,7 @@ function draw() {
   drawFrame(context, {
     title: app.title,
     failure,
+    news,
     present,
     entries: isOpen && user ? app.nav(context) : undefined,
   });

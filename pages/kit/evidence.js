@@ -67,7 +67,7 @@ export function createEvidence({ id, settings, redraw, methods, passkeyOptions, 
               </div>`}
         `;
 
-  return { view, focus, form };
+  return { view, focus, form, isUsable: usable.length > 0 };
 }
 
 /** The fields of the methods. */

@@ -20,7 +20,9 @@ export function signInAgain() {
 }
 
 function open(host, close) {
-  const signIn = createSignIn({ id: "sign-in-again", settings: page.settings, email: page.user?.email, redraw: () => draw() });
+  const { settings, user } = page;
+  const { leaving } = texts;
+  const signIn = createSignIn({ id: "sign-in-again", settings, email: user?.email, leaving, redraw: () => draw() });
   const ignore = session.onChange((event) => close(event === "signed-in"));
   const leave = () => {
     close(false);

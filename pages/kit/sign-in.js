@@ -1,10 +1,11 @@
-// The sign-in: address and password, passkey, mailed code, then the second factor if one is due. It is a part of a view or of a
-// dialog, and hands over to `session` by itself.
+// The sign-in: address and password, passkey, mailed code, another provider, then the second factor if one is due. It is a part of
+// a view or of a dialog, and hands over to `session` by itself.
 //
 //   const signIn = createSignIn({ id: "sign-in", settings, redraw, email });
 //   html`${signIn.view({ links })}`;  signIn.open();  signIn.close();
 //
-// `email` is the address to begin with. The session tells its beginning (`session.onChange`).
+// `email` is the address to begin with, `leaving` a text about the way to another provider. The session tells its beginning
+// (`session.onChange`).
 import { html, nothing } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
@@ -13,13 +14,14 @@ import { passwordField, textField } from "./fields.js";
 import { createForm } from "./form.js";
 import { createMailedCode } from "./mailed-code.js";
 import { createPasskeySignIn } from "./passkey-sign-in.js";
+import { createProviders, divider } from "./providers.js";
 import { session } from "./session.js";
 import { exchange } from "./transport.js";
 
 const signInBy = (path) => (values) => session.signIn(path, values);
 
-/** @param {{id: string, settings: object, redraw: Function, email?: string}} options */
-export function createSignIn({ id, settings, redraw, email = "" }) {
+/** @param {{id: string, settings: object, redraw: Function, email?: string, leaving?: string}} options */
+export function createSignIn({ id, settings, redraw, email = "", leaving }) {
   /** "password", "factor" or "code". */
   let step = "password";
   let factor;
@@ -44,6 +46,8 @@ export function createSignIn({ id, settings, redraw, email = "" }) {
   const password = createPasswordSignIn({ ...common, id });
   const passkey = createPasskeySignIn({ ...common, id: `${id}-passkey` });
   const code = createCodeSignIn({ ...common, id: `${id}-code` });
+  const { providers: others } = settings;
+  const providers = createProviders({ id: `${id}-provider`, redraw, providers: others, label: texts.continueWith });
 
   function turn(to) {
     step = to;
@@ -59,10 +63,13 @@ export function createSignIn({ id, settings, redraw, email = "" }) {
     password: (links) => html`
       ${passwordStep(password, email)}
       <div class="others">
+        ${providers.isAny ? divider() : nothing}
         ${passkey.view()}
         ${settings.email_sign_in
           ? html`<button type="button" class="second wide" @click=${() => turn("code")}>${texts.signInWithCode}</button>`
           : nothing}
+        ${providers.view()}
+        ${providers.isAny && leaving ? html`<p class="hint">${leaving}</p>` : nothing}
       </div>
       ${links}
     `,

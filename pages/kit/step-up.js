@@ -1,11 +1,13 @@
 // The dialog for AUTH_STEP_UP_REQUIRED: the act needs a sign-in of the last ten minutes. Only `api.js` calls it; views see the
 // final answer of their request.
-import { html, render } from "lit-html";
+import { html, nothing, render } from "lit-html";
 
 import { commonTexts as texts } from "../texts.js";
-import { page } from "./page.js";
 import { createEvidence } from "./evidence.js";
 import { openDialog } from "./dialog.js";
+import { createMailedCode } from "./mailed-code.js";
+import { page } from "./page.js";
+import { createProviders, divider, nameOf } from "./providers.js";
 import { session } from "./session.js";
 import { exchange } from "./transport.js";
 
@@ -35,16 +37,59 @@ export async function stepUp(refusal, repeat) {
 const isEnded = ({ code }) => code?.startsWith("AUTH_TOKEN_");
 
 function open(host, close, { details }, repeat) {
+  const { settings, user } = page;
+  const { methods = [] } = details;
+  const redraw = () => draw();
   const renewed = () => close({ isRenewed: true });
+
+  /** One request in the name of the user. */
+  async function ask(path, body) {
+    const valid = await session.renewIfStale();
+    const answer = valid.status === 200 ? await exchange("POST", path, { body, access: session.access() }) : valid;
+    if (isEnded(answer)) {
+      renewed();
+    }
+    return answer;
+  }
+
+  const common = {
+    redraw,
+    submit: texts.confirm,
+    wait: texts.checking,
+    send: (given) => ask("auth/step-up", given),
+    done: ({ body }) => {
+      session.confirm(body);
+      renewed();
+    },
+  };
+  const passkeyOptions = createPasskeyOptions({ details, repeat, renewed, close });
+  const evidence = createEvidence({
+    ...common,
+    id: "step-up",
+    settings,
+    email: user?.email,
+    methods,
+    passkeyOptions,
+    refusals: { AUTH_INVALID_CREDENTIALS: texts.wrongEvidence },
+  });
+  const ways = [
+    ...(evidence.isUsable ? [evidence] : []),
+    ...(methods.includes("email_code") ? [createMail(common, ask, user)] : []),
+    ...(methods.includes("federated") ? [createReturn(redraw, ask, details)] : []),
+  ];
+
+  const draw = () => render(html`
+    <p>${texts.stepUpHint}</p>
+    ${ways.length === 0 ? evidence.view() : ways.map((way, index) => html`${index > 0 ? divider() : nothing} ${way.view()}`)}
+    <button type="button" class="plain" @click=${() => close()}>${texts.cancel}</button>
+  `, host);
+  draw();
+}
+
+/** The options of the refusal, once; then those of another one, unless the request has succeeded or failed by now. */
+function createPasskeyOptions({ details, repeat, renewed, close }) {
   let options = details.passkey_options;
   const begun = Date.now();
-
-  /** The options of the refusal, once; then those of another one, unless the request has succeeded or failed by now. */
-  async function passkeyOptions() {
-    const present = Date.now() - begun < CHALLENGE_MS ? options : undefined;
-    options = undefined;
-    return present ?? newOptions();
-  }
 
   async function newOptions() {
     const answer = await repeat();
@@ -56,36 +101,34 @@ function open(host, close, { details }, repeat) {
     return answer.details?.passkey_options;
   }
 
-  async function send(given) {
-    const valid = await session.renewIfStale();
-    const answer = valid.status === 200 ? await exchange("POST", "auth/step-up", { body: given, access: session.access() }) : valid;
-    if (isEnded(answer)) {
-      renewed();
-    }
-    return answer;
+  return async () => {
+    const present = Date.now() - begun < CHALLENGE_MS ? options : undefined;
+    options = undefined;
+    return present ?? newOptions();
+  };
+}
+
+/** A code of a mail to the address of the account. */
+const createMail = (common, ask, { email }) => createMailedCode({
+  ...common,
+  id: "step-up-mail",
+  asked: texts.codeAsked,
+  ask: () => ask("auth/step-up/email-code"),
+  askFields: () => html`<p>${texts.codeTo(email)}</p>`,
+});
+
+/** The linked providers. The way there leaves the page, so the request cannot go on by itself. */
+function createReturn(redraw, ask, { providers: linked = [] }) {
+  if (!page.takesReturns) {
+    return { view: () => html`<p>${texts.confirmElsewhere} <a href="account#/security">${texts.toAccount}</a></p>` };
   }
-
-  const evidence = createEvidence({
-    id: "step-up",
-    settings: page.settings,
-    email: page.user?.email,
-    redraw: () => draw(),
-    methods: details.methods ?? [],
-    passkeyOptions,
-    submit: texts.confirm,
-    wait: texts.checking,
-    send,
-    done: ({ body }) => {
-      session.confirm(body);
-      renewed();
-    },
-    refusals: { AUTH_INVALID_CREDENTIALS: texts.wrongEvidence },
+  const providers = createProviders({
+    id: "step-up-provider",
+    redraw,
+    providers: linked.map((id) => ({ id, name: nameOf(page.settings, id) })),
+    label: texts.confirmWith,
+    purpose: "step-up",
+    ask,
   });
-
-  const draw = () => render(html`
-    <p>${texts.stepUpHint}</p>
-    ${evidence.view()}
-    <button type="button" class="plain" @click=${() => close()}>${texts.cancel}</button>
-  `, host);
-  draw();
+  return { view: () => html`<div class="stack">${providers.view()}<p class="hint">${texts.confirmWithHint}</p></div>` };
 }

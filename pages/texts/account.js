@@ -1,6 +1,8 @@
 // The texts of /account, by view.
+import { federated, identities } from "./account-federation.js";
 
 export const accountTexts = {
+  federated,
   title: "Account",
   console: "Console",
   signIn: {
@@ -38,10 +40,11 @@ export const accountTexts = {
     done: "Your new password is saved. All sessions have ended, and API keys are withdrawn.",
     signIn: "Sign in with the new password",
     noFactors: "Your account has no second factor.",
-    review: "Your account has these second factors:",
+    review: "Besides the password, your account has:",
     reviewHint: "Do you not know one of them? Remove it after the sign-in. Young ones are suspended: they count again after you confirm them.",
     app: "Authenticator app",
     passkey: (name) => `Passkey “${name}”`,
+    identity: (name, email) => `Account at ${name}${email ? `, ${email}` : ""}`,
     added: "Added on",
     suspended: "Suspended",
     active: "Active",
@@ -68,22 +71,25 @@ export const accountTexts = {
     noRoles: "Your account has no role.",
     university: (id) => `University ${id}`,
     department: (id) => `Department ${id}`,
-    suspended: "Second factors of your account are suspended, because your password was replaced by mail.",
+    suspended: "Ways to sign in, or second factors, are suspended, because your password was replaced by mail.",
     suspendedHint: "Remove those that you do not know. Then confirm the others, so that they count again.",
-    toSecurity: "See the second factors",
-    confirmFactors: "Confirm the second factors",
-    confirmingFactors: "Confirming the second factors…",
-    factorsConfirmed: "The second factors count again.",
+    toSecurity: "See all of them",
+    confirmFactors: "Confirm them",
+    confirmingFactors: "Confirming…",
+    factorsConfirmed: "They count again.",
   },
   security: {
     title: "Security",
     verifyFirst: "Second factors need a confirmed address.",
     toOverview: "Confirm your address",
+    identities,
     password: {
       title: "Password",
       hint: "A new password ends all other sessions.",
+      none: "Your account has no password. With one, you can sign in also without the other ways.",
+      set: "Set a password",
+      isSet: "The password is set. All other sessions have ended.",
       current: "Current password",
-      currentHint: "Leave it empty if your account has no password yet.",
       submit: "Change the password",
       wait: "Checking and saving the password…",
       done: "The password is changed. All other sessions have ended.",

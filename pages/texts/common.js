@@ -11,6 +11,7 @@ export const commonTexts = {
   copied: "Copied",
   copy: "Copy",
   leave: "Sign out and leave this page",
+  or: "or",
   more: "Show more",
   notCopied: "Not copied: select the text",
   save: "Save",
@@ -48,6 +49,13 @@ export const commonTexts = {
   passkeyRefusals: {
     AUTH_INVALID_CREDENTIALS: "This passkey does not belong to an account here. It may have been removed. Sign in in another way.",
   },
+
+  // Other providers
+  continueWith: (name) => `Continue with ${name}`,
+  goingTo: (name) => `Going to ${name}…`,
+  providerDown: (name, time) => `${name} cannot be reached at the moment. Try again in ${time}, or choose another way.`,
+  providerGone: "This provider is offered no more. Load the page again.",
+  noStorage: "This browser keeps no data for this page, so the way back from the provider would fail. Allow it, or choose another way.",
 
   // Second factor
   secondFactor: "Second step",
@@ -98,8 +106,15 @@ export const commonTexts = {
   // Dialogs
   stepUpTitle: "Confirm that it is you",
   stepUpHint: "This needs a sign-in of the last ten minutes. After that it goes on by itself.",
+  codeTo: (email) => `A mail with a code goes to ${email}.`,
+  codeAsked: "A mail is on its way. Type its code here.",
+  confirmWith: (name) => `Confirm with ${name}`,
+  confirmWithHint: "You leave this page, and come back after that. Then do it again: typed texts are lost.",
+  confirmElsewhere: "Your account has no password, and no second factor. Set one up on the page of your account, then come back.",
+  toAccount: "Go to your account",
   signInAgainTitle: "Sign in again",
   signInAgainHint: "Your session has ended. Sign in, and the page goes on where it was: typed texts are kept.",
+  leaving: "Another provider leads away from this page. Typed texts are lost then.",
 
   // Refusals
   faulty: "Not accepted yet: see the marked field.",

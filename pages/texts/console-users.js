@@ -29,6 +29,7 @@ export const user = {
   mailRefused: "Mail refused",
   registered: "Registered",
   factors: "Second factors",
+  identities: "Linked accounts",
   factorsOf: ({ totp, recovery_codes: codes, passkeys }) =>
     [
       totp && "authenticator app",

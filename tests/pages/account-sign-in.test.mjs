@@ -190,10 +190,10 @@ test("a forgotten password is replaced by the code of a mail, and the second fac
   await atView(page, "Sign in");
   await signInOnPage(page, "lise@mail.example", "another horse battery");
   await atView(page, "Overview");
-  await page.getByText("Second factors of your account are suspended").waitFor();
+  await page.getByText("second factors, are suspended").waitFor();
   await assertGood(page, "overview-suspended");
-  await button(page, "Confirm the second factors").click();
-  assert.equal(await resultOf(page, "done"), "The second factors count again.");
+  await button(page, "Confirm them").click();
+  assert.equal(await resultOf(page, "done"), "They count again.");
   const states = await rows(service.db, "SELECT suspended_at FROM totp_secrets WHERE user_id = (SELECT id FROM users WHERE email = 'lise@mail.example')");
   assert.deepEqual(states, [{ suspended_at: null }]);
 });

@@ -1,0 +1,165 @@
+// The view after the return from another provider: it exchanges the code for what this tab has begun there, a sign-in, a link or a
+// step-up. A second factor or a mailed code can come in between (`federated-steps.js`).
+import { html, nothing, render } from "lit-html";
+
+import { request } from "../kit/api.js";
+import { refusesCookies } from "../kit/failures.js";
+import { EXCHANGE } from "../kit/federation.js";
+import { createTask } from "../kit/form.js";
+import { createProviders, nameOf } from "../kit/providers.js";
+import { session } from "../kit/session.js";
+import { actButton, heading, notice } from "../kit/ui.js";
+import { accountTexts, commonTexts } from "../texts.js";
+import { createSteps } from "./federated-steps.js";
+import { noNewAccountText } from "./register.js";
+
+const texts = accountTexts.federated;
+
+const asUser = (path, body) => request("POST", path, { body });
+
+/** What the exchange is for: its request, and the way on after its success. */
+const PURPOSES = {
+  "sign-in": {
+    send: (proof) => session.signIn(EXCHANGE, proof),
+    finish(context, { body, back }) {
+      leaveTo(context, back);
+      session.accept(body);
+    },
+  },
+  link: {
+    ask: asUser,
+    send: (proof) => asUser(EXCHANGE, proof),
+    finish(context, { back, name }) {
+      context.news = texts.linked(name);
+      leaveTo(context, back);
+    },
+  },
+  "step-up": {
+    ask: asUser,
+    send: (proof) => asUser(EXCHANGE, proof),
+    finish(context, { body, back }) {
+      session.confirm(body);
+      context.news = texts.confirmed;
+      leaveTo(context, back);
+    },
+  },
+};
+
+/** The fragment at the end of a place: "#/security". */
+const viewIn = (place) => `#${place.split("#")[1] || "/"}`;
+
+/** Goes back to the place where all began. The return stays in no history. */
+function leaveTo({ user }, place) {
+  const view = viewIn(place);
+  if (!place.startsWith("account")) {
+    location.replace(place);
+  } else if (user) {
+    location.replace(view);
+  } else {
+    // The views of a signed-in user are about to open.
+    history.replaceState(null, "", view);
+  }
+}
+
+/** @param {object|undefined} taken the return with which the page was opened, if there is one */
+export function createFederatedView(taken) {
+  let returned = taken;
+
+  function open(host, context) {
+    const own = returned;
+    returned = undefined;
+    if (own === undefined) {
+      // By the history of the browser, or a reload: there is nothing left to exchange.
+      location.replace("#/");
+    } else if (own.flow === undefined) {
+      openForeign(host, context);
+    } else {
+      openReturn(host, context, own);
+    }
+  }
+
+  return { title: texts.title, open };
+}
+
+/** This tab has begun nothing, so the code stays unused. */
+const openForeign = (host, { user }) => render(html`
+  ${heading(texts.title)}
+  ${notice({ kind: "note", texts: [texts.foreign] })}
+  <p><a href=${user ? "#/security" : "#/sign-in"}>${texts.beginAgain}</a></p>
+`, host);
+
+function openReturn(host, context, { flow, code, error, provider, purpose, back }) {
+  const { user, settings } = context;
+  const { send, ask, finish } = PURPOSES[purpose];
+  const name = nameOf(settings, provider);
+  const redraw = () => draw();
+  const done = ({ body }) => {
+    finish(context, { body, back, name });
+    return [];
+  };
+
+  const steps = createSteps({ settings, redraw, name, done });
+  const exchanging = createTask({
+    id: "federated",
+    redraw,
+    wait: texts.waits[purpose],
+    send: () => send({ flow, code }),
+    intercept: steps.intercept,
+    done,
+    refusals: refusalsFor(name, settings),
+  });
+  const again = createProviders({
+    id: "federated-again",
+    redraw,
+    providers: [{ id: provider, name }],
+    label: () => texts.beginAgain,
+    kind: "second",
+    purpose,
+    back,
+    ask,
+  });
+  /** The answer to the code; undefined without one. */
+  let answer;
+
+  async function run() {
+    answer = await exchanging.run();
+    draw();
+  }
+
+  const failed = () => html`
+    ${again.result()}
+    <div class="actions">
+      ${canRepeat(answer) ? actButton({ label: commonTexts.again, kind: "", isBusy: false, act: run }) : again.buttons()}
+    </div>
+    ${answer?.code === "AUTH_EMAIL_NOT_VERIFIED" ? html`<p><a href="verify">${accountTexts.signIn.verify}</a></p>` : nothing}
+    <p><a href=${user ? viewIn(back) : "#/sign-in"}>${user ? commonTexts.back : texts.otherWays}</a></p>
+  `;
+
+  const exchangeView = () => html`
+    ${exchanging.result()} ${exchanging.shown?.kind === "error" ? failed() : nothing}
+  `;
+
+  const draw = () => render(html`
+    ${heading(texts.heading(name))}
+    <div class=${user ? "card" : "stack"}>${steps.view() ?? exchangeView()}</div>
+  `, host);
+
+  draw();
+  if (ask !== undefined && !user) {
+    exchanging.show("error", texts.sessionEnded);
+  } else if (error !== undefined) {
+    exchanging.show("error", (texts.errors[error] ?? texts.errors.server_error)(name));
+  } else {
+    run();
+  }
+}
+
+/** Was the code not used up, for want of an answer, of capacity or of a step-up? */
+const canRepeat = ({ status, code } = {}) => status === 0 || status === 429 || status >= 500 || code === "AUTH_STEP_UP_REQUIRED";
+
+const refusalsFor = (name, { registration }) => ({
+  AUTH_INVALID_CREDENTIALS: texts.errors.invalid_request(name),
+  422: texts.errors.invalid_request(name),
+  CONFLICT: ({ details }) => texts.errors[details.reason]?.(name),
+  FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : [texts.unknown(name), noNewAccountText(registration)]),
+});
