@@ -1,5 +1,5 @@
-// The view after the return from another provider: it exchanges the code for what this tab has begun there, a sign-in, a link or a
-// step-up. A second factor or a mailed code can come in between (`federated-steps.js`).
+// The view after the return from another provider: it exchanges the code for the sign-in, the link or the step-up that this tab has
+// begun there. A second factor or a mailed code can come in between (`federated-steps.js`).
 import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
@@ -17,7 +17,7 @@ const texts = accountTexts.federated;
 
 const asUser = (path, body) => request("POST", path, { body });
 
-/** What the exchange is for: its request, and the way on after its success. */
+/** The purposes of an exchange: its request, and the way on after its success. */
 const PURPOSES = {
   "sign-in": {
     send: (proof) => session.signIn(EXCHANGE, proof),
@@ -158,7 +158,7 @@ function openReturn(host, context, { flow, code, error, provider, purpose, back 
 const canRepeat = ({ status, code } = {}) => status === 0 || status === 429 || status >= 500 || code === "AUTH_STEP_UP_REQUIRED";
 
 const refusalsFor = (name, { registration }) => ({
-  AUTH_INVALID_CREDENTIALS: texts.errors.invalid_request(name),
+  AUTH_INVALID_CREDENTIALS: texts.expired(name),
   422: texts.errors.invalid_request(name),
   CONFLICT: ({ details }) => texts.errors[details.reason]?.(name),
   FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : [texts.unknown(name), noNewAccountText(registration)]),

@@ -43,24 +43,7 @@ export function createIdentities({ context, redraw, reload }) {
     }
   }
 
-  const item = (identity) => html`
-    <li class="list-item">
-      <div class="item-main">
-        <span class="item-title">${nameOf(settings, identity.provider)} ${identity.is_suspended ? badge("warn", texts.suspended) : nothing}</span>
-        <span>${addressOf(identity)}</span>
-        <span class="small">${texts.since} ${day(identity.created_at)}</span>
-      </div>
-      <div class="item-side">
-        ${actButton({
-          label: texts.unlink,
-          about: `${nameOf(settings, identity.provider)}, ${addressOf(identity)}`,
-          kind: "second danger",
-          isBusy: unlinking.isBusy,
-          act: () => unlink(identity),
-        })}
-      </div>
-    </li>
-  `;
+  const item = (identity) => itemOf(identity, nameOf(settings, identity.provider), { isBusy: unlinking.isBusy, unlink });
 
   const view = ({ identities }) => html`
     <p class="quiet">${texts.hint}</p>
@@ -71,6 +54,25 @@ export function createIdentities({ context, redraw, reload }) {
   `;
   return { view };
 }
+
+const itemOf = (identity, name, { isBusy, unlink }) => html`
+  <li class="list-item">
+    <div class="item-main">
+      <span class="item-title">${name} ${identity.is_suspended ? badge("warn", texts.suspended) : nothing}</span>
+      <span>${addressOf(identity)}</span>
+      <span class="small">${texts.since} ${day(identity.created_at)}</span>
+    </div>
+    <div class="item-side">
+      ${actButton({
+        label: texts.unlink,
+        about: `${name}, ${addressOf(identity)}`,
+        kind: "second danger",
+        isBusy,
+        act: () => unlink(identity),
+      })}
+    </div>
+  </li>
+`;
 
 /** An account at a provider may have no address. */
 const addressOf = ({ email }) => email ?? texts.noEmail;

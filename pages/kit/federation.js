@@ -16,7 +16,7 @@ export const EXCHANGE = "auth/federated/exchange";
 const KEPT = `edge-auth federated ${BASE}`;
 /** The service takes only this page: without a query or a fragment. */
 const RETURN_URL = new URL("account", new URL(BASE, location.href)).href;
-/** What is said to the service about the purpose. */
+/** The members of the request that name a purpose. */
 const PURPOSES = { "sign-in": {}, link: { link: true }, "step-up": { step_up: true } };
 /** The view of the return, in the fragment. */
 const VIEW = "#/federated";
