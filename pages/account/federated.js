@@ -98,12 +98,13 @@ function openReturn(host, context, { flow, code, error, provider, purpose, back 
     return [];
   };
 
-  const steps = createSteps({ settings, redraw, name, done });
+  const exchange = (more) => send({ flow, code, ...more });
+  const steps = createSteps({ settings, redraw, name, done, exchange, isSignIn: ask === undefined });
   const exchanging = createTask({
     id: "federated",
     redraw,
     wait: texts.waits[purpose],
-    send: () => send({ flow, code }),
+    send: () => exchange(),
     intercept: steps.intercept,
     done,
     refusals: refusalsFor(name, settings),

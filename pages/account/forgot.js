@@ -49,11 +49,7 @@ function open(host, { settings }) {
 function reviewOf({ totp, passkeys, identities = [] }, settings) {
   const apps = totp ? [{ ...totp, name: texts.app }] : [];
   const keys = passkeys.map((key) => ({ ...key, name: texts.passkey(key.name) }));
-  const accounts = identities.map((identity) => ({
-    ...identity,
-    name: texts.identity(nameOf(settings, identity.provider), identity.email),
-    suspended: identity.is_suspended,
-  }));
+  const accounts = identities.map((one) => ({ ...one, name: texts.identity(nameOf(settings, one.provider), one.email) }));
   const factors = [...apps, ...keys, ...accounts];
   return html`
     ${notice({ kind: "done", texts: [texts.done] })}

@@ -58,7 +58,7 @@ export function createIdentities({ context, redraw, reload }) {
 const itemOf = (identity, name, { isBusy, unlink }) => html`
   <li class="list-item">
     <div class="item-main">
-      <span class="item-title">${name} ${identity.is_suspended ? badge("warn", texts.suspended) : nothing}</span>
+      <span class="item-title">${name} ${identity.suspended ? badge("warn", texts.suspended) : nothing}</span>
       <span>${addressOf(identity)}</span>
       <span class="small">${texts.since} ${day(identity.created_at)}</span>
     </div>

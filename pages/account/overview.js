@@ -136,7 +136,7 @@ function createSuspended(redraw, { providers = [] }) {
       request("GET", "users/me/passkeys", { quiet: true, query: { limit: 100 } }),
       providers.length > 0 ? request("GET", "users/me/identities", { quiet: true }) : { body: {} },
     ]);
-    isAny = isSuspended(body.totp) || [...(keys.items ?? []), ...(accounts.identities ?? [])].some(isSuspended);
+    isAny = Boolean(body.totp?.suspended) || [...(keys.items ?? []), ...(accounts.identities ?? [])].some(({ suspended }) => suspended);
     redraw();
   }
 
@@ -154,5 +154,3 @@ function createSuspended(redraw, { providers = [] }) {
   `;
   return { load, view };
 }
-
-const isSuspended = (factor) => Boolean(factor?.suspended || factor?.is_suspended);

@@ -37,9 +37,8 @@ function open(host, context) {
     },
   });
   const code = createConfirmation({ redraw, context });
-  // An invitation belongs to an address and a password.
-  const offered = settings.registration === "open" ? settings.providers : [];
-  const providers = createProviders({ id: "register-provider", redraw, providers: offered, label: commonTexts.continueWith });
+  const { providers: others } = settings;
+  const providers = createProviders({ id: "register-provider", redraw, providers: others, label: commonTexts.continueWith });
 
   function enter(body) {
     context.data.verificationFlow = body.flow;
@@ -73,10 +72,11 @@ const fieldsOf = (form, settings) => html`
     hint: commonTexts.passwordRule(settings.password_min_length),
   })}
   ${textField(form, { name: "full_name", label: texts.name, autocomplete: "name", optional: true })}
-  ${settings.registration === "invitation"
-    ? textField(form, { name: "invitation", label: texts.invitation, hint: texts.invitationHint })
-    : nothing}
+  ${settings.registration === "invitation" ? invitationField(form) : nothing}
 `;
+
+export const invitationField = (form) =>
+  textField(form, { name: "invitation", label: texts.invitation, hint: texts.invitationHint });
 
 /** The second step, if the address must be confirmed: the code of the mail, then a sign-in with the password of the form. */
 function createConfirmation({ redraw, context }) {

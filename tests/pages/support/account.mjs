@@ -17,17 +17,21 @@ export const PASSWORD = "correct horse battery staple";
 const LOST = /^console: Failed to load resource: net::ERR_/;
 
 /** A service whose pages are opened at localhost: browsers take no IP address as RP ID. */
-export async function startPages({ settings = {}, ...options } = {}) {
-  const port = await freePort();
+export async function startPages({ settings = {}, port: wanted, ...options } = {}) {
+  const port = wanted ?? (await freePort());
   const origin = `http://localhost:${port}`;
   const passkeys = { WEBAUTHN_RP_ID: "localhost", WEBAUTHN_ORIGINS: JSON.stringify([origin]), PASSWORD_ITERATIONS: "1" };
   const service = await startService(withMailbox({ port, settings: { APP_NAME: "University login", ...passkeys, ...settings }, ...options }));
   return Object.assign(service, { page: { origin } });
 }
 
-/** Opens /account, and waits until it shows a view. Colours that change slowly would disturb the measured contrasts. */
-export async function openAccount(t, service, { hash = "", expected = [], path = "/account", prepare, ...options } = {}) {
-  const lines = expected.length === 0 ? undefined : new RegExp(`${refusals(...expected).source}|${LOST.source}`);
+/**
+ * Opens /account, and waits until it shows a view. Colours that change slowly would disturb the measured contrasts. `allowed` are
+ * further lines that the test expects.
+ */
+export async function openAccount(t, service, { hash = "", expected = [], path = "/account", prepare, allowed, ...options } = {}) {
+  const sources = [...(expected.length > 0 ? [refusals(...expected), LOST] : []), ...(allowed ? [allowed] : [])];
+  const lines = sources.length === 0 ? undefined : new RegExp(sources.map(({ source }) => source).join("|"));
   const page = await openPage(t, service.page, path + hash, { reducedMotion: "reduce", ...options }, lines, prepare);
   await page.locator("h1").waitFor();
   return page;
