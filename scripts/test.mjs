@@ -40,6 +40,12 @@ const SPECIAL = {
   "tests/e2e/breaker-lost-writes.test.mjs": { seconds: 25, cores: 0.5 },
   "tests/e2e/breaker-operator.test.mjs": { seconds: 30, cores: 0.5 },
   "tests/e2e/breaker-out-of-reach.test.mjs": { seconds: 60, cores: 0.5 },
+  "tests/e2e/federation-outages.test.mjs": { seconds: 80, cores: 0.5 },
+  "tests/e2e/federation-github.test.mjs": { seconds: 40, cores: 0.5 },
+  "tests/e2e/federation-liars.test.mjs": { seconds: 30 },
+  "tests/e2e/federation-places.test.mjs": { seconds: 25 },
+  "tests/e2e/federation-tokens.test.mjs": { seconds: 25 },
+  "tests/e2e/federation-secrecy.test.mjs": { seconds: 25 },
   "tests/e2e/linearizability.test.mjs": { seconds: 40, cores: 0.5 },
 };
 const USUAL = { seconds: 10, cores: 1, isMeasuring: false };

@@ -43,7 +43,7 @@ export function gitHubUser(changes = {}) {
   };
 }
 
-class GitHub {
+export class GitHub {
   #server;
   #codes = new Map();
   #tokens = new Map();

@@ -72,6 +72,8 @@ export class MockIssuer {
   forge;
   /** Changes the metadata: `(metadata) => metadata`. */
   metadata = (metadata) => metadata;
+  /** Changes the key set: `(keySet) => keySet`. */
+  keySet = (keySet) => keySet;
   /** Changes the parsed answer of the token endpoint, or its status: `({body, statusCode}) => void`. */
   tokenAnswer = () => {};
   /** The last request to the token endpoint: `{headers, body}`. */
@@ -84,11 +86,17 @@ export class MockIssuer {
     mock.#issuer = new Issuer(false);
     mock.#service = new OAuth2Service(mock.#issuer);
     mock.#inner = await startInner(mock.#service);
-    mock.#server = await startFaultyServer(mock.#inner.respond, (path) => ENDPOINTS[path] ?? "other");
+    mock.#server = await startFaultyServer((request) => mock.#respond(request), (path) => ENDPOINTS[path] ?? "other");
     mock.#issuer.url = mock.#server.origin;
     mock.#hook();
     await mock.rotate();
     return mock;
+  }
+
+  async #respond(request) {
+    const answer = await this.#inner.respond(request);
+    const isKeySet = ENDPOINTS[request.url.pathname] === "jwks";
+    return isKeySet ? { ...answer, body: JSON.stringify(this.keySet(JSON.parse(answer.body))) } : answer;
   }
 
   #hook() {

@@ -1,4 +1,6 @@
 // npm `oidc-provider` as the provider of a test, and a person that signs in there.
+import * as oauth from "oauth4webapi";
+
 import { Browser } from "./browser.mjs";
 import { startOpenIdProvider } from "../../../../scripts/provider/openid-provider.mjs";
 
@@ -25,4 +27,25 @@ export async function startProvider(t, options) {
   t?.after(() => provider.stop());
   const authorize = (url, { browser = new Browser(), ...person } = {}) => browser.leave(url, answers(person));
   return { ...provider, authorize };
+}
+
+/**
+ * An app with the SDK of a provider: a real client library signs the person in, and returns the ID token for this nonce.
+ * @param {{id: string, redirectUris: string[]}} client a public one of the provider
+ */
+export async function idTokenOfApp(provider, client, { nonce, account }) {
+  const insecure = { [oauth.allowInsecureRequests]: true };
+  const issuer = new URL(provider.issuer);
+  const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure));
+  const [verifier, redirect_uri] = [oauth.generateRandomCodeVerifier(), client.redirectUris[0]];
+  const asked = { client_id: client.id, response_type: "code", scope: "openid email", redirect_uri, nonce, state: "state" };
+  const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" };
+  const url = `${server.authorization_endpoint}?${new URLSearchParams({ ...asked, ...pkce })}`;
+  const callback = new URL(await provider.authorize(url, { account }));
+  const app = { client_id: client.id };
+  const answer = oauth.validateAuthResponse(server, app, callback, "state");
+  const request = [server, app, oauth.None(), answer, redirect_uri, verifier, insecure];
+  const response = await oauth.authorizationCodeGrantRequest(...request);
+  const tokens = await oauth.processAuthorizationCodeResponse(server, app, response, { expectedNonce: nonce });
+  return tokens.id_token;
 }
