@@ -1,59 +1,19 @@
 // The README and the walk-through of docs/factors.md, word for word, against `make dev` on a fresh machine's terms: fresh
 // data, a port of its own.
-// It is the only test that goes through wrangler's development server.
+// Besides provider.test.mjs, it is the only test that goes through wrangler's development server.
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
-const ROOT = resolve(import.meta.dirname, "../..");
+import { freePort, ROOT, startDev, stopDev } from "./support/dev.mjs";
+
 // A path may have a space in it.
 const state = mkdtempSync(join(tmpdir(), "edge-auth dev-"));
 let server;
-
-function freePort() {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
-}
-
-/** Starts `make dev` and waits until it says that it is ready. */
-async function startDev(args, port) {
-  const make = spawn("make", ["dev", `PORT=${port}`, `STATE=${state}`, `ARGS=${args}`], {
-    cwd: ROOT,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  const ready = new Promise((done, fail) => {
-    const read = (chunk) => {
-      output += chunk;
-      if (output.includes(`Ready on http://127.0.0.1:${port}`)) {
-        done();
-      }
-    };
-    make.stdout.on("data", read);
-    make.stderr.on("data", read);
-    make.on("exit", (code) => fail(new Error(`make dev ended with ${code}:\n${output}`)));
-  });
-  await ready;
-  return { make, api: `http://127.0.0.1:${port}`, output: () => output };
-}
-
-function stopDev({ make }) {
-  return new Promise((done) => {
-    make.removeAllListeners("exit");
-    make.on("exit", done);
-    process.kill(-make.pid, "SIGINT");
-  });
-}
 
 const blocksOf = (text, language) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, block]) => block);
@@ -77,7 +37,7 @@ const pattern = (line) => new RegExp(`^${line.split("…").map((part) => RegExp.
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 before(async () => {
-  server = await startDev("--var PASSWORD_ITERATIONS:2000", await freePort());
+  server = await startDev({ state, args: "--var PASSWORD_ITERATIONS:2000", port: await freePort() });
 });
 
 after(async () => {
@@ -120,7 +80,8 @@ test("data and secret outlive a restart, and ARGS reach wrangler", async () => {
   const { access_token: accessToken } = await registered.json();
   await stopDev(server);
   // The same port: it is part of PUBLIC_URL, and so of the issuer of tokens.
-  server = await startDev("--var PASSWORD_ITERATIONS:2000 --var LOG_LEVEL:WARNING", new URL(server.api).port);
+  const args = "--var PASSWORD_ITERATIONS:2000 --var LOG_LEVEL:WARNING";
+  server = await startDev({ state, args, port: new URL(server.api).port });
   const me = await fetch(`${server.api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
   assert.equal(me.status, 200);
   assert.equal((await post(server.api, "/auth/login", credentials)).status, 200);
