@@ -56,7 +56,7 @@ event_types! {
     Registered "registered" change;
     /// A registration was refused: the address is taken, or its network has registered too many accounts.
     RegistrationRefused "registration_refused" refusal;
-    /// A session was opened, with a password or, if the reason is `mailed_code`, with a code of a mail.
+    /// A session was opened, with a password or, as the reason says, with a code of a mail, a passkey or another provider.
     SignedIn "signed_in" change;
     /// A sign-in was refused; the event's reason says why.
     SignInRefused "sign_in_refused" refusal;
@@ -148,6 +148,10 @@ event_types! {
     FactorsReset "factors_reset" change;
     /// The second factor was wrong, after the right password.
     SecondFactorRefused "second_factor_refused" refusal;
+    /// An identity of another provider was linked to the account.
+    IdentityLinked "identity_linked" change;
+    /// A user unlinked one.
+    IdentityUnlinked "identity_unlinked" change;
     /// A user made an API key.
     ApiKeyCreated "api_key_created" change;
     /// A user withdrew an API key.
@@ -216,7 +220,7 @@ mod tests {
                       university_created university_changed university_deleted department_created \
                       department_deleted course_created course_changed course_deleted enrollment_ended \
                       factor_added factor_removed factor_renamed recovery_codes_replaced factors_confirmed factors_reset \
-                      second_factor_refused api_key_created api_key_withdrawn service_account_created service_account_changed \
+                      second_factor_refused identity_linked identity_unlinked api_key_created api_key_withdrawn service_account_created service_account_changed \
                       service_account_deleted service_account_key_created service_account_key_withdrawn service_network_used \
                       breaker_commanded access_refused signing_algorithm_changed signing_key_rotated \
                       signing_key_revoked signing_key_replaced";

@@ -127,6 +127,16 @@ integer_id! {
     PasskeyId
 }
 
+integer_id! {
+    /// Primary key of the table `identities`.
+    IdentityId
+}
+
+integer_id! {
+    /// Primary key of the table `used_flows`: of a sign-in at another provider. Random, like that of a session.
+    FlowId
+}
+
 /// Bits of a drawn id that are random, below those of its time.
 const RANDOM_BITS: u32 = 24;
 /// 2025-01-01T00:00:00Z, in seconds since the Unix epoch.
@@ -153,7 +163,7 @@ macro_rules! drawn_id {
     )+};
 }
 
-drawn_id! { ApiKeyId ServiceAccountId InvitationId TotpId PasskeyId }
+drawn_id! { ApiKeyId ServiceAccountId InvitationId TotpId PasskeyId IdentityId }
 
 impl EventId {
     /// Greater than every stored id: the cursor of the first page, newest event first.
@@ -173,7 +183,7 @@ macro_rules! random_id {
     )+};
 }
 
-random_id! { SessionId ProofId MailId ChallengeId }
+random_id! { SessionId ProofId MailId ChallengeId FlowId }
 
 /// Identifies one token: its `jti` claim (RFC 7519 §4.1.7), 128 random bits as 32 hex digits.
 /// It is not secret: only a signed token is accepted.

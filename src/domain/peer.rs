@@ -97,7 +97,7 @@ impl Peer {
 }
 
 /// Is it an address of a host on the public Internet (IANA special-purpose registries, RFC 6890)?
-fn is_public(address: IpAddr) -> bool {
+pub(in crate::domain) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();

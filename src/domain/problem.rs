@@ -118,23 +118,41 @@ pub struct Problem {
     pub retry_after_seconds: Option<u32>,
     /// The stronger sign-in that the right of a role needs.
     pub required: Option<&'static str>,
+    /// The rule that an identity of another provider breaks.
+    pub reason: Option<&'static str>,
 }
 
 impl Problem {
     const fn of(code: Code, message: Option<&'static str>, required: Option<&'static str>) -> Self {
-        Self { code, message, faults: Vec::new(), retry_after_seconds: None, required }
+        Self { code, message, faults: Vec::new(), retry_after_seconds: None, required, reason: None }
     }
 
     /// 422 with all the faults at once.
     #[must_use]
-    pub const fn validation(faults: Vec<Fault>) -> Self {
-        Self { code: Code::Validation, message: None, faults, retry_after_seconds: None, required: None }
+    pub fn validation(faults: Vec<Fault>) -> Self {
+        Self { faults, ..Self::of(Code::Validation, None, None) }
     }
 
     /// 409 with a specific message.
     #[must_use]
     pub const fn conflict(message: &'static str) -> Self {
         Self::of(Code::Conflict, Some(message), None)
+    }
+
+    /// 409 with a specific message, and the rule for programs.
+    #[must_use]
+    pub const fn conflict_because(message: &'static str, reason: &'static str) -> Self {
+        let mut problem = Self::conflict(message);
+        problem.reason = Some(reason);
+        problem
+    }
+
+    /// 403 for an identity whose provider asserts no verified address.
+    #[must_use]
+    pub const fn needs_verified_email() -> Self {
+        let mut problem = Self::forbidden("Provider names no verified address");
+        problem.reason = Some("verified_email_required");
+        problem
     }
 
     /// 403 with a specific message.
@@ -158,13 +176,9 @@ impl Problem {
     /// 503 with `Retry-After` in seconds.
     #[must_use]
     pub const fn unavailable(retry_after_seconds: u32) -> Self {
-        Self {
-            code: Code::Unavailable,
-            message: None,
-            faults: Vec::new(),
-            retry_after_seconds: Some(retry_after_seconds),
-            required: None,
-        }
+        let mut problem = Self::of(Code::Unavailable, None, None);
+        problem.retry_after_seconds = Some(retry_after_seconds);
+        problem
     }
 
     /// 429 with `Retry-After`, given in milliseconds and rounded up to seconds.

@@ -8,6 +8,7 @@ mod authz;
 #[cfg(feature = "campus")]
 mod campus;
 mod factor;
+mod federation;
 mod keys;
 mod kit;
 mod machine;
@@ -43,6 +44,7 @@ use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
 use crate::service::factor::upkeep as factor_upkeep;
+use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::upkeep;
 use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::service::mail::outbox;
@@ -76,7 +78,8 @@ impl App {
             let tokens = TokenAuthority::new(&settings.secret_keys, issuers, audience);
             let throttle_key = HashKey::derive(&settings.secret_keys.current);
             let (keys, verified_keys, digests) = (Arc::default(), VerifiedKeys::default(), OnceLock::new());
-            Arc::new(Configuration { settings, tokens, keys, verified_keys, digests, throttle_key })
+            let providers = ProviderCache::default();
+            Arc::new(Configuration { settings, tokens, keys, verified_keys, providers, digests, throttle_key })
         });
         let plain_router = routes::router(&presentation);
         let router = cors::wrap(plain_router.clone(), &presentation);

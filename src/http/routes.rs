@@ -26,6 +26,7 @@ use crate::http::authz::roles;
 use crate::http::campus::courses;
 use crate::http::factor::sign_in as factor_sign_in;
 use crate::http::factor::{passkeys, totp};
+use crate::http::federation::{identities, sign_in as federated};
 use crate::http::keys::operator as keys_operator;
 use crate::http::keys::{discovery, key_set};
 use crate::http::kit::access::guarded;
@@ -63,6 +64,8 @@ routes! {
     POST   "/auth/passkey"       signInWithPasskey Public [Login]           => factor_sign_in::passkey;
     POST   "/auth/step-up"       stepUp
         User   [Login, Password]                 reads factor_sign_in::rows => factor_sign_in::step_up;
+    POST   "/auth/step-up/email-code" requestStepUpCode
+        User   [Register, Change]                reads factor_sign_in::rows => factor_sign_in::mail_code;
     POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
     POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
     POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
@@ -77,6 +80,14 @@ routes! {
     POST   "/auth/email/sign-in" signInByCode    Public [Login]             => auth::sign_in_with_code;
     POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
+    POST   "/auth/federated/exchange" exchangeFederatedCode
+        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::exchange_code;
+    POST   "/auth/federated/confirm" confirmFederatedSignIn Public [Login]  => federated::confirm_code;
+    POST   "/auth/federated/{id}" startFederatedSignIn
+        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::begin;
+    GET    "/auth/federated/{id}/callback" finishFederatedSignIn Public [Login] => federated::callback;
+    POST   "/auth/federated/{id}/id-token" signInWithIdToken
+        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::sign_in_with_id_token;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User + Fresh [Login, Password]
@@ -116,6 +127,10 @@ routes! {
     PATCH  "/users/me/passkeys/{passkey_id}" renamePasskey User [Account, Change] => passkeys::rename;
     DELETE "/users/me/passkeys/{passkey_id}" removePasskey
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::remove;
+
+    GET    "/users/me/identities" listIdentities User   [Read, Read]        reads identities::list;
+    DELETE "/users/me/identities/{identity_id}" unlinkIdentity
+        User + Fresh [Login, Password] reads api_keys::step_up => identities::unlink;
 
     GET    "/universities"       listUniversities  User + Keys [Read, Read] reads universities::list;
     POST   "/universities"       createUniversity

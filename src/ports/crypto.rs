@@ -1,9 +1,9 @@
 //! Asymmetric signatures, and encryption at rest. On Workers the runtime's own `WebCrypto` does both, which is several times
 //! as fast as code in the Wasm and adds nothing to its size.
 
-use crate::domain::factor::webauthn::CredentialKey;
 use crate::domain::keys::Algorithm;
 use crate::domain::keys::ring::PrivateKey;
+use crate::domain::public_key::PublicKey;
 use crate::domain::secret::Secret;
 use crate::ports::PortFuture;
 
@@ -29,13 +29,13 @@ pub trait Signatures: Send + Sync {
         signature: &'a str,
     ) -> PortFuture<'a, Result<bool, CryptoError>>;
 
-    /// Is this the signature of the message by a passkey? A malformed signature is none.
+    /// Is this the signature of the message by the key of another party? A malformed signature is none.
     ///
     /// # Errors
     /// If the key cannot be imported: for example, if its point is not on the curve.
-    fn verify_assertion<'a>(
+    fn verify_with<'a>(
         &'a self,
-        key: &'a CredentialKey,
+        key: &'a PublicKey,
         message: &'a [u8],
         signature: &'a [u8],
     ) -> PortFuture<'a, Result<bool, CryptoError>>;

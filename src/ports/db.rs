@@ -9,8 +9,8 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::authz::Role;
 use crate::domain::ids::{
-    ApiKeyId, ChallengeId, CourseId, DepartmentId, EnrollmentId, EventId, GrantId, InvitationId, MailId, PasskeyId,
-    ProofId, ServiceAccountId, SessionId, TokenId, TotpId, UniversityId, UserId,
+    ApiKeyId, ChallengeId, CourseId, DepartmentId, EnrollmentId, EventId, GrantId, IdentityId, InvitationId, MailId,
+    PasskeyId, ProofId, ServiceAccountId, SessionId, TokenId, TotpId, UniversityId, UserId,
 };
 use crate::domain::machine::api_key::KeyHash;
 use crate::domain::request_id::RequestId;
@@ -102,6 +102,7 @@ stored_as_integer!(
     MailId: get,
     ProofId: get,
     ChallengeId: get,
+    IdentityId: get,
     PasskeyId: get,
     TotpId: get,
     ServiceAccountId: get,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::mail::provider::HttpRequest;
+use crate::domain::outbound::{HttpRequest, HttpResponse};
 use crate::ports::PortFuture;
 
 /// The binding did not accept a mail.
@@ -20,15 +20,6 @@ pub trait MailBinding: Send + Sync {
     fn send<'a>(&'a self, mail: &'a str) -> PortFuture<'a, Result<(), BindingError>>;
 }
 
-/// The response of another server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpResponse {
-    /// The status code of the response.
-    pub status: u16,
-    /// The beginning of the body, as text.
-    pub body: String,
-}
-
 /// Another server did not answer; the reason is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -36,11 +27,11 @@ pub struct NoResponse(pub String);
 
 /// Requests to other servers, with a deadline and a limit of the body that is read. A redirect is a response.
 pub trait Outbound: Send + Sync {
-    /// Sends a POST request.
-    fn post<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>>;
+    /// Sends a request.
+    fn send<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>>;
 }
 
-/// The ports to the providers of mail.
+/// The ports to the providers of mail, and to other servers.
 #[derive(Clone)]
 #[allow(missing_docs, reason = "the types of the ports are documented")]
 pub struct Carriers {

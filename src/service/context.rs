@@ -12,12 +12,15 @@ use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{MalformedHash, PasswordHash, SALT_LENGTH};
 use crate::domain::password::queue::HashQueueFull;
 use crate::domain::problem::{Code, Problem};
+use crate::domain::secret::Secret;
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::domain::unicode::Normalize;
 use crate::ports::{
     AwaitHashSlot, Background, Carriers, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures,
 };
+use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::held::RingCopy;
 use crate::store::Store;
 use crate::store::audit::RequestInfo;
@@ -34,12 +37,18 @@ pub struct Context<'a> {
     pub signatures: &'a dyn Signatures,
     /// Encrypts secrets for the database.
     pub encryption: &'a dyn Encryption,
-    /// Hand mails to their providers.
+    /// Hand mails to their providers, and requests to other servers.
     pub carriers: &'a Carriers,
+    /// The isolate's knowledge of identity providers.
+    pub providers: &'a ProviderCache,
     /// The database, behind the circuit breaker.
     pub store: &'a Store,
     /// The time, the client and the id of the request.
     pub request: RequestInfo<'a>,
+    /// The clock, for the deadline of several requests to a provider only.
+    pub clock: fn() -> Timestamp,
+    /// Brings addresses of identity providers into one spelling.
+    pub normalize: Normalize,
     /// Cryptographically strong random bytes.
     pub entropy: Entropy,
     /// Runs tasks behind the response.
@@ -152,6 +161,9 @@ pub enum Error {
     /// The act needs a more recent or a stronger sign-in.
     #[error("AUTH_STEP_UP_REQUIRED")]
     StepUpRequired(Box<FactorDemand>),
+    /// The address of an asserted identity has to be proven: a code was mailed to it, and this is its flow.
+    #[error("AUTH_INVALID_CREDENTIALS")]
+    CodeMailed(Secret),
     /// A token could not be written.
     #[error("signing: {0}")]
     Signing(#[from] jwt_compact::CreationError),

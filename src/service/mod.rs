@@ -9,6 +9,7 @@ pub mod authz;
 pub mod campus;
 mod context;
 pub mod factor;
+pub mod federation;
 pub mod keys;
 pub mod machine;
 pub mod mail;

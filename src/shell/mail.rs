@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::mail::provider::HttpRequest;
-use crate::ports::{BindingError, HttpResponse, MailBinding, NoResponse, Outbound, PortFuture};
+use crate::domain::outbound::{HttpRequest, HttpResponse};
+use crate::domain::secret::Secret;
+use crate::ports::{BindingError, MailBinding, NoResponse, Outbound, PortFuture};
 use crate::shell::tasks::ask;
 
-/// A provider that has not answered by then may have accepted the mail. It gets it a second time.
+/// A binding that has not answered by then may have accepted the mail. It gets it a second time.
 const DEADLINE_MS: u32 = 10_000;
 /// The part of a response's body that is read, in bytes.
-const MAX_BODY_BYTES: u32 = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The binding `EMAIL` of the deployment.
 pub struct EmailBinding;
@@ -42,22 +43,23 @@ pub struct Fetch;
 struct Given<'a> {
     url: &'a str,
     headers: Vec<(&'static str, &'a str)>,
-    body: &'a str,
-    limit: u32,
+    body: Option<&'a str>,
+    limit: usize,
     deadline: u32,
 }
 
 impl Outbound for Fetch {
-    fn post<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
+    fn send<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
         Box::pin(async move {
+            let HttpRequest { url, deadline_ms, .. } = request;
             let headers = request.headers.iter().map(|(name, value)| (*name, value.expose())).collect();
-            let (url, body) = (request.url, request.body.as_str());
-            let given = Given { url, headers, body, limit: MAX_BODY_BYTES, deadline: DEADLINE_MS };
+            let body = request.body.as_ref().map(Secret::expose);
+            let given = Given { url, headers, body, limit: MAX_BODY_BYTES, deadline: *deadline_ms };
             let given = serde_json::to_string(&given).map_err(|error| NoResponse(error.to_string()))?;
-            let text = ask("post", DEADLINE_MS, &given).await.text().map_err(NoResponse)?;
-            let (status, body): (u16, String) =
+            let text = ask("fetch", *deadline_ms, &given).await.text().map_err(NoResponse)?;
+            let (status, length, body): (u16, usize, String) =
                 serde_json::from_str(&text).map_err(|error| NoResponse(error.to_string()))?;
-            Ok(HttpResponse { status, body })
+            Ok(HttpResponse { status, body, is_cut: length >= MAX_BODY_BYTES })
         })
     }
 }

@@ -171,16 +171,16 @@ export const carryOut = {
     }
   },
 
-  /** The status and the beginning of the body of a response. A redirect would carry the credential to another server. */
-  async post(_, { url, headers, body, limit, deadline }) {
-    const content = [["Content-Type", "application/json"]];
+  /** The status, and the beginning of the body with its length in bytes. A redirect would carry the credential to another server. */
+  async fetch(_, { url, headers, body, limit, deadline }) {
     const signal = AbortSignal.timeout(deadline);
-    const response = await fetch(url, { method: "POST", headers: [...content, ...headers], body, redirect: "manual", signal });
+    const method = body === null ? "GET" : "POST";
+    const response = await fetch(url, { method, headers, body, redirect: "manual", signal });
     const reader = response.body?.getReader({ mode: "byob" });
     const { value } = (await reader?.readAtLeast(limit, new Uint8Array(limit))) ?? {};
     // It fails if the server is gone, which ends the body as well.
     reader?.cancel().catch(() => {});
-    return JSON.stringify([response.status, new TextDecoder().decode(value)]);
+    return JSON.stringify([response.status, value?.byteLength ?? 0, new TextDecoder().decode(value)]);
   },
 
   ...cryptography,

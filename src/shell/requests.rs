@@ -1,5 +1,6 @@
 //! The work for the runtime: answers to HTTP requests, and the clean-up. Both are tasks.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
@@ -162,7 +163,7 @@ fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
     let mail = settings.as_ref().ok().and_then(|settings| settings.mail.as_deref());
     let email = mail.filter(|mail| mail.provider == Provider::Binding).map(|_| "EMAIL");
     let bindings = ["DB", "ASSETS", "CIRCUIT_BREAKER"].into_iter().chain(email).chain(limiters);
-    let missing: Vec<&'static str> = bindings.filter(|name| !environment.has(name)).collect();
+    let missing: Vec<_> = bindings.filter(|name| !environment.has(name)).map(Cow::Borrowed).collect();
     match settings {
         Ok(settings) if missing.is_empty() => Ok(settings),
         Ok(settings) => Err(WrongSettings { names: missing, presentation: Box::new(settings.presentation) }),

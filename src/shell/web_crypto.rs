@@ -3,9 +3,9 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Serialize;
 
-use crate::domain::factor::webauthn::CredentialKey;
 use crate::domain::keys::Algorithm;
 use crate::domain::keys::ring::PrivateKey;
+use crate::domain::public_key::PublicKey;
 use crate::domain::secret::Secret;
 use crate::ports::{CryptoError, Encryption, PortFuture, Seal, Signatures};
 use crate::shell::tasks::ask;
@@ -38,9 +38,9 @@ impl Signatures for WebCrypto {
         })
     }
 
-    fn verify_assertion<'a>(
+    fn verify_with<'a>(
         &'a self,
-        key: &'a CredentialKey,
+        key: &'a PublicKey,
         message: &'a [u8],
         signature: &'a [u8],
     ) -> PortFuture<'a, Result<bool, CryptoError>> {

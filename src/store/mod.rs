@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authz;
 pub mod campus;
 pub mod factor;
+pub mod federation;
 pub mod keys;
 pub mod machine;
 pub mod mail;

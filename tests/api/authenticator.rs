@@ -4,9 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use edge_auth::domain::factor::webauthn::{
-    Assertion, AssertionResponse, Ceremony, CeremonyFault, CredentialAlgorithm, NewPasskey, RegistrationResponse,
-    RelyingParty, StoredPasskey, authenticate, presented_challenge, register,
+    Assertion, AssertionResponse, Ceremony, CeremonyFault, NewPasskey, RegistrationResponse, RelyingParty,
+    StoredPasskey, authenticate, cose_id, presented_challenge, register,
 };
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::{Authenticator, BACKED_UP, BACKUP_ELIGIBLE, Twist, USER_PRESENT, USER_VERIFIED};
@@ -23,7 +24,7 @@ fn creation_options(excluded: &[&[u8]]) -> Value {
         "challenge": BASE64.encode(CHALLENGE),
         "rp": {"id": "example.org", "name": "Example"},
         "user": {"id": BASE64.encode(USER_HANDLE), "name": "ada@example.com", "displayName": "Ada"},
-        "pubKeyCredParams": CredentialAlgorithm::ALL.map(|one| json!({"type": "public-key", "alg": one.cose_id()})),
+        "pubKeyCredParams": SignatureAlgorithm::ALL.map(|one| json!({"type": "public-key", "alg": cose_id(one)})),
         "excludeCredentials": excluded.iter().map(descriptor).collect::<Vec<_>>(),
     })
 }
@@ -95,7 +96,7 @@ fn is_signed(passkey: &NewPasskey, assertion: &Assertion) -> bool {
     use p256::ecdsa::signature::Verifier as _;
     let key: Value = serde_json::from_str(&passkey.key.jwk).unwrap();
     let (message, signature) = (&assertion.message, &assertion.signature);
-    if passkey.key.algorithm == CredentialAlgorithm::EdDsa {
+    if passkey.key.algorithm == SignatureAlgorithm::EdDsa {
         let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes(&key["x"]).try_into().unwrap()).unwrap();
         return key.verify(message, &ed25519_dalek::Signature::from_slice(signature).unwrap()).is_ok();
     }
@@ -106,7 +107,7 @@ fn is_signed(passkey: &NewPasskey, assertion: &Assertion) -> bool {
 
 #[test]
 fn honest_answers_are_accepted() {
-    for algorithm in [CredentialAlgorithm::EdDsa, CredentialAlgorithm::Es256] {
+    for algorithm in [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256] {
         let mut authenticator = Authenticator::new(algorithm);
         let passkey = registered(&mut authenticator).unwrap();
         assert_eq!((passkey.key.algorithm, &passkey.credential_id), (algorithm, &authenticator.credential_id));
@@ -121,7 +122,7 @@ fn honest_answers_are_accepted() {
 
 #[test]
 fn a_broken_signature_has_the_right_form() {
-    for algorithm in [CredentialAlgorithm::EdDsa, CredentialAlgorithm::Es256] {
+    for algorithm in [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256] {
         let mut authenticator = Authenticator::new(algorithm);
         let passkey = registered(&mut authenticator).unwrap();
         authenticator.twist.breaks_signature = true;
@@ -145,7 +146,7 @@ fn each_twist_is_refused_in_both_ceremonies() {
         (Twist { credential_id: Some(vec![1; 16]), ..Twist::default() }, CeremonyFault::CredentialId),
     ];
     for (twist, fault) in twists {
-        let mut authenticator = Authenticator::new(CredentialAlgorithm::EdDsa);
+        let mut authenticator = Authenticator::new(SignatureAlgorithm::EdDsa);
         let passkey = registered(&mut authenticator).unwrap();
         authenticator.twist = twist.clone();
         assert_eq!(authenticated(&mut authenticator, &passkey), Err(fault), "{twist:?}");
@@ -155,7 +156,7 @@ fn each_twist_is_refused_in_both_ceremonies() {
 
 #[test]
 fn twists_of_an_assertion_are_told_apart() {
-    let mut authenticator = Authenticator::new(CredentialAlgorithm::Es256);
+    let mut authenticator = Authenticator::new(SignatureAlgorithm::Es256);
     let passkey = registered(&mut authenticator).unwrap();
     let mut outcome = |twist: Twist| {
         authenticator.twist = twist;
@@ -174,7 +175,7 @@ fn twists_of_an_assertion_are_told_apart() {
 #[test]
 #[should_panic(expected = "InvalidStateError")]
 fn an_excluded_passkey_is_not_replaced() {
-    let mut authenticator = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut authenticator = Authenticator::new(SignatureAlgorithm::EdDsa);
     let known = authenticator.credential_id.clone();
     authenticator.register(&creation_options(&[&known]), ORIGIN);
 }
@@ -182,5 +183,5 @@ fn an_excluded_passkey_is_not_replaced() {
 #[test]
 #[should_panic(expected = "SecurityError")]
 fn a_page_of_another_domain_gets_no_passkey() {
-    Authenticator::new(CredentialAlgorithm::EdDsa).register(&creation_options(&[]), "https://evil.example");
+    Authenticator::new(SignatureAlgorithm::EdDsa).register(&creation_options(&[]), "https://evil.example");
 }

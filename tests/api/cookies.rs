@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
@@ -36,7 +36,7 @@ async fn each_way_to_sign_in_can_hand_over_cookies() {
     assert_in_cookies(&browser.post(&service, "/auth/register", Some(&body)).await.expect(201));
     let tokens = service.register(EMAIL).await;
     assert_in_cookies(&browser.post(&service, "/auth/login", Some(&cookie_login())).await.expect(200));
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &tokens.access, &mut passkey).await.expect(201);
     let started = start(&service).await;
     let credential = parsed(&passkey.authenticate(&started["options"], ORIGIN));

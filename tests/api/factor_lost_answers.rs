@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use edge_auth::ports::Db;
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ async fn run(service: &Service) -> Vec<(String, Vec<String>)> {
     let fresh = call("POST", "/auth/step-up", &first, json!({"code": app.code(0)}), 200).await.body;
     let fresh = fresh["access_token"].as_str().unwrap().to_owned();
     note("step-up");
-    let mut passkey = Authenticator::new(CredentialAlgorithm::Es256);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::Es256);
     let added = register(service, &fresh, &mut passkey).await.expect(201);
     assert!(added.body.get("recovery_codes").is_none());
     note("registration");

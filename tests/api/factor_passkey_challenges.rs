@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::{Authenticator, BACKED_UP, Twist, USER_PRESENT, USER_VERIFIED};
@@ -12,7 +12,7 @@ use crate::support::passkey::{
 use crate::support::{EMAIL, PASSWORD, Service};
 
 fn new_passkey() -> Authenticator {
-    Authenticator::new(CredentialAlgorithm::EdDsa)
+    Authenticator::new(SignatureAlgorithm::EdDsa)
 }
 
 fn with_challenge(options: &Value, challenge: &Value) -> Value {
@@ -160,7 +160,7 @@ async fn a_key_that_is_not_on_the_curve_is_refused() {
     let service = service_with(&[]);
     let tokens = service.register(EMAIL).await;
     let options = creation_options(&service, &tokens.access).await;
-    let mut credential = parsed(&Authenticator::new(CredentialAlgorithm::Es256).register(&options, ORIGIN));
+    let mut credential = parsed(&Authenticator::new(SignatureAlgorithm::Es256).register(&options, ORIGIN));
     let object = &mut credential["response"]["attestationObject"];
     let mut bytes = BASE64.decode(object.as_str().unwrap()).unwrap();
     // The coordinate y is the end of the object.

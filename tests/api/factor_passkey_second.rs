@@ -1,6 +1,6 @@
 //! Passkeys as a second factor after the password, and for step-up; and the last way in.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::{Authenticator, Twist};
@@ -49,7 +49,7 @@ async fn an_app_and_a_passkey_are_both_offered_and_neither_locks_the_other() {
     let tokens = service.register(EMAIL).await;
     let (app, _) = enrol(&service, &tokens.access).await;
     let tokens = crate::support::totp::sign_in(&service, &app).await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &tokens.access, &mut passkey).await.expect(201);
     for _ in 0..6 {
         let details = pending(&service).await;
@@ -106,7 +106,7 @@ async fn the_passkey_of_another_account_is_no_second_factor() {
     let service = service_with(&[]);
     account(&service).await;
     let eve = service.register("eve@example.com").await;
-    let mut of_eve = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut of_eve = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &eve.access, &mut of_eve).await.expect(201);
     let details = pending(&service).await;
     let mut options = details["passkey_options"].clone();
@@ -163,7 +163,7 @@ async fn the_step_up_challenge_of_one_user_is_none_of_another() {
     let service = service_with(&[]);
     let (tokens, mut passkey, _) = account(&service).await;
     let eve = service.register("eve@example.com").await;
-    let mut of_eve = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut of_eve = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &eve.access, &mut of_eve).await.expect(201);
     let refused = service.call("GET", "/users/me/export", &eve.access, None).await.expect(401);
     let mut options = refused.body["error"]["details"]["passkey_options"].clone();
@@ -214,7 +214,7 @@ async fn the_last_way_in_stays() {
     assert_eq!(codes.len(), 10);
     remove(first).await.expect_error(409, "CONFLICT");
     let options = creation_options(&service, &tokens.access).await;
-    let credential = parsed(&Authenticator::new(CredentialAlgorithm::EdDsa).register(&options, ORIGIN));
+    let credential = parsed(&Authenticator::new(SignatureAlgorithm::EdDsa).register(&options, ORIGIN));
     let second =
         present(&service, &tokens.access, "Second", &credential).await.expect(201).body["id"].as_i64().unwrap();
     // A suspended passkey does not sign in.
@@ -234,7 +234,7 @@ async fn two_concurrent_removals_leave_a_way_in() {
     let service = interleaving(&[]);
     let (_, mut first, _) = account(&service).await;
     let tokens = sign_in(&service, &mut first).await.expect(200).tokens();
-    register(&service, &tokens.access, &mut Authenticator::new(CredentialAlgorithm::EdDsa)).await.expect(201);
+    register(&service, &tokens.access, &mut Authenticator::new(SignatureAlgorithm::EdDsa)).await.expect(201);
     service.db.execute("UPDATE users SET has_password = 0");
     let ids = service.db.column("SELECT CAST(id AS TEXT) FROM passkeys");
     let paths: Vec<_> = ids.iter().map(|id| format!("{PATH}/{id}")).collect();

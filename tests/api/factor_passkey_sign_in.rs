@@ -1,6 +1,6 @@
 //! Sign-in with a passkey alone: the options, single use, and one answer for everything wrong.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::{Authenticator, BACKED_UP, BACKUP_ELIGIBLE, Twist, USER_PRESENT, USER_VERIFIED};
@@ -18,7 +18,7 @@ async fn a_passkey_signs_in_without_an_address() {
     for (flags, method) in [(0, "hwk"), (BACKUP_ELIGIBLE, "swk"), (BACKUP_ELIGIBLE | BACKED_UP, "swk")] {
         let service = service_with(&[]);
         let tokens = service.register(EMAIL).await;
-        let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+        let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
         passkey.flags |= flags;
         register(&service, &tokens.access, &mut passkey).await.expect(201);
         let reply = sign_in(&service, &mut passkey).await.expect(200);
@@ -83,7 +83,7 @@ fn twists() -> Vec<Twist> {
 
 #[tokio::test]
 async fn every_deviation_gets_the_same_answer_and_opens_nothing() {
-    for algorithm in [CredentialAlgorithm::EdDsa, CredentialAlgorithm::Es256] {
+    for algorithm in [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256] {
         let service = service_with(&[]);
         let tokens = service.register(EMAIL).await;
         let mut passkey = Authenticator::new(algorithm);
@@ -174,7 +174,7 @@ async fn another_passkey_of_the_same_credential_id_does_not_sign_in() {
     let service = service_with(&[]);
     let (_, passkey, _) = account(&service).await;
     let eve = service.register("eve@example.com").await;
-    let mut of_eve = Authenticator::new(CredentialAlgorithm::Es256);
+    let mut of_eve = Authenticator::new(SignatureAlgorithm::Es256);
     register(&service, &eve.access, &mut of_eve).await.expect(201);
     // The key of one account under the id of another one.
     of_eve.twist.credential_id = Some(passkey.credential_id.clone());

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::Authenticator;
@@ -17,12 +17,12 @@ const ADA: &str = EMAIL;
 const EVE: &str = "eve@example.com";
 
 fn new_passkey() -> Authenticator {
-    Authenticator::new(CredentialAlgorithm::EdDsa)
+    Authenticator::new(SignatureAlgorithm::EdDsa)
 }
 
 #[tokio::test]
 async fn passkeys_of_both_algorithms_are_registered_and_sign_in() {
-    for algorithm in [CredentialAlgorithm::EdDsa, CredentialAlgorithm::Es256] {
+    for algorithm in [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256] {
         let service = service_with(&[]);
         let tokens = service.register(EMAIL).await;
         let mut passkey = Authenticator::new(algorithm);

@@ -1,6 +1,6 @@
 //! Second factors under concurrent writes: each use asks for its conditions again in the statement that opens something.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::Authenticator;
@@ -106,7 +106,7 @@ async fn a_session_that_ended_concurrently_adds_no_passkey() {
     let world = World::overtaken_with(&PEOPLE, PASSKEYS, "INSERT INTO passkeys", "DELETE FROM sessions");
     let access = world.service.login(&address("bob"), PASSWORD).await.expect(200).tokens().access;
     let options = creation_options(&world.service, &access).await;
-    let credential = parsed(&Authenticator::new(CredentialAlgorithm::EdDsa).register(&options, ORIGIN));
+    let credential = parsed(&Authenticator::new(SignatureAlgorithm::EdDsa).register(&options, ORIGIN));
     present(&world.service, &access, "Laptop", &credential).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     for table in ["passkeys", "used_challenges", "recovery_codes"] {
         assert_eq!(world.service.db.one::<i64>(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
@@ -123,7 +123,7 @@ async fn a_passkey_that_became_the_last_way_in_concurrently_stays() {
         let world = World::overtaken_with(&PEOPLE, PASSKEYS, statement, taken_back);
         let service = &world.service;
         let access = service.login(&address("bob"), PASSWORD).await.expect(200).tokens().access;
-        let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+        let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
         crate::support::passkey::register(service, &access, &mut passkey).await.expect(201);
         let own = sign_in(service, &mut passkey).await.expect(200).tokens().access;
         let id: i64 = service.db.one("SELECT id FROM passkeys");
@@ -213,7 +213,7 @@ async fn a_passkey_that_was_removed_concurrently_does_not_sign_in() {
         let world = World::overtaken_with(&PEOPLE, PASSKEYS, MARK, concurrent);
         let service = &world.service;
         let access = service.login(&address("bob"), PASSWORD).await.expect(200).tokens().access;
-        let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+        let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
         crate::support::passkey::register(service, &access, &mut passkey).await.expect(201);
         let started = start(service).await;
         let credential = passkey.authenticate(&started["options"], ORIGIN);

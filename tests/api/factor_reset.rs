@@ -1,6 +1,6 @@
 //! Second factors and the ways back into an account: a new password by mail, a mailed sign-in code, and emptied accounts.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::authenticator::Authenticator;
@@ -26,7 +26,7 @@ async fn proven(settings: &[(&str, &str)]) -> (Service, Tokens) {
 async fn with_factors(service: &Service, tokens: &Tokens) -> (App, Authenticator, Tokens) {
     let (app, _) = enrol(service, &tokens.access).await;
     let tokens = crate::support::totp::sign_in(service, &app).await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(service, &tokens.access, &mut passkey).await.expect(201);
     settle().await;
     service.mailbox.take();
@@ -108,7 +108,7 @@ async fn an_older_factor_is_asked_for_beside_a_suspended_one() {
     let (app, _) = enrol(&service, &tokens.access).await;
     service.advance(7 * DAY);
     let tokens = crate::support::totp::sign_in(&service, &app).await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &tokens.access, &mut passkey).await.expect(201);
     settle().await;
     service.mailbox.take();
@@ -127,7 +127,7 @@ async fn recovery_codes_of_a_suspended_factor_do_not_become_those_of_a_new_passk
     service.mailbox.take();
     reset_by_mail(&service).await;
     let owner = login(&service).await.expect(200).tokens();
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     let own = codes(&register(&service, &owner.access, &mut passkey).await.expect(201));
     for (code, status) in [(&stolen[0], 401), (&own[0], 200)] {
         let reply = login(&service).await.expect_error(401, "AUTH_MFA_REQUIRED");
@@ -209,7 +209,7 @@ async fn an_emptied_account_loses_its_factors() {
 async fn a_mailed_code_is_a_way_in_where_it_is_on() {
     for (settings, status) in [(&[("EMAIL_SIGN_IN", "on")][..], 204), (&[], 409)] {
         let (service, tokens) = proven(settings).await;
-        let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+        let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
         let id = register(&service, &tokens.access, &mut passkey).await.expect(201).body["id"].clone();
         service.db.execute("UPDATE users SET has_password = 0");
         let tokens = sign_in(&service, &mut passkey).await.expect(200).tokens();

@@ -1,6 +1,6 @@
 //! Thieves of a password, a mailbox or a session, before and after the owner has a second factor.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
@@ -157,7 +157,7 @@ async fn recovery_codes_are_suspended_with_the_factor_that_gave_them() {
     let service = with(MAIL, PASSKEYS);
     let tokens = service.register(EMAIL).await;
     service.db.execute("UPDATE users SET email_verified_at = 1");
-    register(&service, &tokens.access, &mut Authenticator::new(CredentialAlgorithm::EdDsa)).await.expect(201);
+    register(&service, &tokens.access, &mut Authenticator::new(SignatureAlgorithm::EdDsa)).await.expect(201);
     service.db.execute("UPDATE passkeys SET created_at = 1; DELETE FROM recovery_codes");
     let (_, codes) = enrol_again(&service, &tokens).await;
     settle().await;

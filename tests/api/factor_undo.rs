@@ -1,7 +1,7 @@
 //! Second factors and the undo of a changed address.
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
 use edge_auth::domain::mail::proof::Purpose;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::json;
 
 use crate::support::authenticator::Authenticator;
@@ -31,7 +31,7 @@ fn factors(service: &Service) -> i64 {
 async fn an_undo_removes_the_factors_that_a_thief_added_behind_the_change() {
     let (service, thief) = proven().await;
     let token = changed(&service, &thief.access, NEXT).await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &thief.access, &mut passkey).await.expect(201);
     let thief = sign_in(&service, &mut passkey).await.expect(200).tokens();
     enrol(&service, &thief.access).await;
@@ -73,7 +73,7 @@ async fn an_undo_keeps_the_factors_of_the_time_before() {
     service.mailbox.take();
     let notices = change(&service, &thief.access, NEXT).await;
     let notice = notices.iter().find(|notice| notice.to() == EMAIL).unwrap();
-    register(&service, &thief.access, &mut Authenticator::new(CredentialAlgorithm::EdDsa)).await.expect(201);
+    register(&service, &thief.access, &mut Authenticator::new(SignatureAlgorithm::EdDsa)).await.expect(201);
     settle().await;
     service.mailbox.take();
     service.advance(6 * 24 * 3600);
@@ -90,7 +90,7 @@ async fn an_undo_keeps_the_factors_of_the_time_before() {
 #[tokio::test]
 async fn the_link_of_a_notice_suspends_young_factors() {
     let (service, thief) = proven().await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::EdDsa);
     register(&service, &thief.access, &mut passkey).await.expect(201);
     settle().await;
     let notice = service.mailbox.take_one();

@@ -13,7 +13,7 @@ use edge_auth::store::password::{credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, invitations, inviting, universities};
-use edge_auth::store::{audit, factor, keys, session};
+use edge_auth::store::{audit, factor, federation, keys, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -57,6 +57,14 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("factor/step_up", factor::step_up::STATEMENTS),
     ("factor/totp", factor::totp::STATEMENTS),
     ("factor/usage", factor::usage::STATEMENTS),
+    ("federation/facts", federation::facts::STATEMENTS),
+    ("federation/flows", federation::flows::STATEMENTS),
+    ("federation/identities", federation::identities::STATEMENTS),
+    ("federation/joining", federation::joining::STATEMENTS),
+    ("federation/linking", federation::linking::STATEMENTS),
+    ("federation/mailed", federation::mailed::STATEMENTS),
+    ("federation/sign_in", federation::sign_in::STATEMENTS),
+    ("federation/step_up", federation::step_up::STATEMENTS),
     ("grants", grants::STATEMENTS),
     ("keys", keys::STATEMENTS),
     ("machine/networks", networks::STATEMENTS),

@@ -44,11 +44,13 @@ pub enum Reason {
     Passkey,
     /// The challenge was answered before, or has had too many wrong answers.
     Answered,
+    /// An identity of another provider stood for the password.
+    Federated,
 }
 
 impl Reason {
     /// Every reason, for tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::EmailTaken,
         Self::RateLimited,
         Self::UnknownUser,
@@ -68,6 +70,7 @@ impl Reason {
         Self::RecoveryCode,
         Self::Passkey,
         Self::Answered,
+        Self::Federated,
     ];
 
     /// The name, as stored and shown.
@@ -93,6 +96,7 @@ impl Reason {
             Self::RecoveryCode => "recovery_code",
             Self::Passkey => "passkey",
             Self::Answered => "answered",
+            Self::Federated => "federated",
         }
     }
 }

@@ -28,6 +28,7 @@ pub enum Act {
     ChangeServiceAccounts,
     ChangeAddress,
     ChangeFactors,
+    ChangeIdentities,
     ResetFactors,
     ExportData,
 }
@@ -45,6 +46,7 @@ impl Act {
             | Self::ChangeServiceAccounts
             | Self::ChangeAddress
             | Self::ChangeFactors
+            | Self::ChangeIdentities
             | Self::ResetFactors
             | Self::ExportData => true,
             Self::DisableUser => of_administrator,
@@ -83,6 +85,7 @@ mod tests {
                 Act::ChangeServiceAccounts,
                 Act::ChangeAddress,
                 Act::ChangeFactors,
+                Act::ChangeIdentities,
                 Act::ResetFactors,
                 Act::ExportData,
             ];

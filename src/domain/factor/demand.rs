@@ -52,12 +52,14 @@ pub struct FactorDemand {
     pub methods: Vec<&'static str>,
     /// For the answer with a passkey.
     pub passkey_options: Option<PasskeyRequest>,
+    /// The providers whose identities step up, for an account without password and second factor.
+    pub providers: Vec<String>,
 }
 
 impl FactorDemand {
     /// A step-up with the password, of an account without a second factor.
     #[must_use]
     pub fn password() -> Self {
-        Self { token: None, expires_in: None, methods: vec!["password"], passkey_options: None }
+        Self { token: None, expires_in: None, methods: vec!["password"], passkey_options: None, providers: Vec::new() }
     }
 }

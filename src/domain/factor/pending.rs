@@ -20,6 +20,17 @@ pub const MAX_WRONG_ANSWERS: i64 = 5;
 const HEADER_TYPE: &str = "mfa+jwt";
 const TYPE: &str = "mfa";
 
+/// An identity of another provider that the second factor adds to the account. Until then it is no way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct PendingLink {
+    pub provider: String,
+    pub issuer: String,
+    pub subject: String,
+    /// The address of the account.
+    pub email: String,
+}
+
 /// A sign-in that waits for its second factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingSignIn {
@@ -35,6 +46,8 @@ pub struct PendingSignIn {
     pub device: Option<TokenId>,
     /// The account did not know the network and the device.
     pub is_new_client: bool,
+    /// The identity that is added with it.
+    pub link: Option<PendingLink>,
     /// The end of the wait.
     pub expires_at: Timestamp,
 }
@@ -56,6 +69,7 @@ impl TokenAuthority {
             password_version: Some(pending.password_version),
             device: pending.device.as_ref().map(|id| id.as_str().to_owned()),
             is_new_client: Some(pending.is_new_client),
+            link: pending.link.clone().map(|link| [link.provider, link.issuer, link.subject, link.email].into()),
             ..WireClaims::default()
         });
         body.issued_at = date_time(now);
@@ -83,9 +97,15 @@ impl TokenAuthority {
             methods: AuthMethods::named(custom.amr.iter().flatten().map(String::as_str)),
             device: custom.device.as_deref().and_then(TokenId::parse),
             is_new_client: custom.is_new_client?,
+            link: custom.link.as_deref().and_then(read_link),
             expires_at,
         })
     }
+}
+
+fn read_link(names: &[String]) -> Option<PendingLink> {
+    let [provider, issuer, subject, email] = names.iter().cloned().collect::<Vec<_>>().try_into().ok()?;
+    Some(PendingLink { provider, issuer, subject, email })
 }
 
 #[cfg(test)]
@@ -111,13 +131,18 @@ mod tests {
             methods: AuthMethods::PASSWORD,
             device,
             is_new_client: true,
+            link: None,
             expires_at: NOW.plus_seconds(PENDING_SECONDS),
         }
     }
 
     #[test]
     fn a_token_keeps_its_sign_in_for_five_minutes() {
-        for pending in [pending(None), pending(Some(TokenId::from_random([0xcd; 16])))] {
+        let link = ["acme", "https://id.example.com", "4711", "ada@example.com"].map(str::to_owned);
+        let link = read_link(&link);
+        assert!(link.is_some());
+        let linking = PendingSignIn { link, ..pending(None) };
+        for pending in [pending(None), linking, pending(Some(TokenId::from_random([0xcd; 16])))] {
             let token = authority("k").sign_pending(&pending, NOW).unwrap();
             let verify = |now| authority("k").verify_pending(token.expose(), now);
             assert_eq!(verify(NOW), Some(pending.clone()));

@@ -14,6 +14,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 
 use crate::domain::factor::base32::{self, Alphabet};
+use crate::domain::percent_encoding::percent_encoded;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::ungrouped;
@@ -135,21 +136,6 @@ pub fn otpauth_uri(secret: &TotpSecret, issuer: &str, account: &str) -> Secret {
     Secret::new(format!(
         "otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_SECONDS}"
     ))
-}
-
-/// Encodes all but the unreserved characters (RFC 3986 §2.3). A blank is `%20`: apps show a `+` as it is.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            let digits = [byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16));
-            encoded.push('%');
-            encoded.extend(digits.map(|digit| digit.to_ascii_uppercase()));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -71,6 +71,22 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
             code,
             "You did not ask for it? Then your password may be known to others: change it, and give the code to no one.",
         ),
+        Letter::Federate { code } => of_code(
+            format!("Your code to sign in to {app_name} with another provider"),
+            format!(
+                "An account of another provider with this address is to sign in to {app_name}. Enter this code to allow it from now on. It is valid for 10 minutes, and once:"
+            ),
+            code,
+            "You did not ask for it? Then do nothing, and give the code to no one: it would open your account to them.",
+        ),
+        Letter::StepUp { code } => of_code(
+            format!("Your confirmation code for {app_name}"),
+            format!(
+                "Enter this code to confirm a change of your account at {app_name}. It is valid for 10 minutes, and once:"
+            ),
+            code,
+            "You did not ask for it? Then a device of yours may be in use by others: end your sessions, and give the code to no one.",
+        ),
         Letter::Register(proofs) => Message::of(
             format!("Confirm your address for {app_name}"),
             &with_proofs(
@@ -199,6 +215,10 @@ const fn subject_and_event(notice: Notice) -> (&'static str, &'static str) {
         Notice::FactorsChanged => (
             "The second factors of your account at {app}",
             "The second factors of your account at {app} were changed on {at}: an authenticator app, a passkey or the recovery codes.",
+        ),
+        Notice::IdentitiesChanged => (
+            "The sign-in methods of your account at {app}",
+            "On {at}, an account of another provider was linked to your account at {app}, or unlinked from it. A linked one can sign in.",
         ),
         Notice::SecondFactorRefused => (
             "Your password for {app} may be known to others",

@@ -46,11 +46,17 @@ pub enum Kind {
     Registered,
     /// Lets the owner of an account enrol the first second factor.
     Enrol,
+    /// Lets the owner of an address sign in with another provider.
+    Federate,
+    /// Lets the owner of an account step up.
+    StepUp,
+    /// Tells that an identity of another provider was linked or unlinked.
+    IdentitiesChanged,
 }
 
 impl Kind {
     /// Every kind of a mail.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
@@ -69,6 +75,9 @@ impl Kind {
         Self::Register,
         Self::Registered,
         Self::Enrol,
+        Self::Federate,
+        Self::StepUp,
+        Self::IdentitiesChanged,
     ];
 
     /// The name, as stored and logged.
@@ -93,6 +102,9 @@ impl Kind {
             Self::Register => "register",
             Self::Registered => "registered",
             Self::Enrol => "enrol",
+            Self::Federate => "federate",
+            Self::StepUp => "step_up",
+            Self::IdentitiesChanged => "identities_changed",
         }
     }
 
@@ -117,7 +129,10 @@ impl Kind {
             | Self::SignIn
             | Self::Register
             | Self::Registered
-            | Self::Enrol => Purpose::NotMe,
+            | Self::Enrol
+            | Self::Federate
+            | Self::StepUp
+            | Self::IdentitiesChanged => Purpose::NotMe,
         }
     }
 
@@ -178,6 +193,16 @@ pub enum Letter<'a> {
         /// The code of 8 digits.
         code: &'a Secret,
     },
+    /// The letter of [`Kind::Federate`].
+    Federate {
+        /// The code of 8 digits.
+        code: &'a Secret,
+    },
+    /// The letter of [`Kind::StepUp`].
+    StepUp {
+        /// The code of 8 digits.
+        code: &'a Secret,
+    },
     /// The letter of [`Kind::Register`].
     Register(Proofs<'a>),
     /// The letter of [`Kind::Registered`].
@@ -206,6 +231,7 @@ pub enum Notice {
     ApiKeysChanged,
     FactorsChanged,
     SecondFactorRefused,
+    IdentitiesChanged,
 }
 
 /// The two forms of a proof.

@@ -39,13 +39,18 @@ pub struct Count {
 /// is refused alike for every address. A change of address has no classes: its mail is sent in every case.
 #[must_use]
 pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
-    // Registrations count as other mails that confirm an address.
-    let kind = if purpose == Purpose::Register { Purpose::Verify } else { purpose };
+    // Registrations count as other mails that confirm an address, and the codes of providers and of step-ups as other codes.
+    let kind = match purpose {
+        Purpose::Register => Purpose::Verify,
+        Purpose::Federate => Purpose::SignIn,
+        Purpose::StepUp => Purpose::Enrol,
+        other => other,
+    };
     let tag = |texts: &[&str]| hex(key.hash(texts).get(..16).unwrap_or_default());
     let count = |name: &str, texts: &[&str], window_seconds, max, pause_seconds| {
         let tag = if texts.is_empty() { String::new() } else { format!("/{}", tag(texts)) };
-        // A registration and a change of address send a mail to every address.
-        let is_for_all = matches!(purpose, Purpose::Register | Purpose::ChangeAddress);
+        // A registration, a change of address and a provider send a mail to every address.
+        let is_for_all = matches!(purpose, Purpose::Register | Purpose::ChangeAddress | Purpose::Federate);
         let has_classes = matches!(name, "address" | "all") && !is_for_all;
         Count { key: format!("{name}/{}{tag}", kind.as_str()), window_seconds, max, pause_seconds, has_classes }
     };
@@ -60,7 +65,7 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
 /// The part of `MAIL_PER_HOUR` that each class of the purpose has, as a divisor.
 const fn share(purpose: Purpose) -> i64 {
     match purpose {
-        Purpose::SignIn | Purpose::Enrol => 16,
+        Purpose::SignIn | Purpose::Enrol | Purpose::Federate | Purpose::StepUp => 16,
         Purpose::ChangeAddress => 8,
         Purpose::Verify
         | Purpose::Register

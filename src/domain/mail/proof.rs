@@ -50,6 +50,10 @@ pub enum Purpose {
     Register,
     /// The first second factor of an account whose roles need one, by a mailed code. No mail has its link.
     Enrol,
+    /// An identity of another provider joins the account of its address, or makes one, by a mailed code. No mail has its link.
+    Federate,
+    /// A step-up of an account without password and second factor, by a mailed code. No mail has its link.
+    StepUp,
 }
 
 impl Purpose {
@@ -68,6 +72,8 @@ impl Purpose {
             Self::SignIn => "sign_in",
             Self::Register => "register",
             Self::Enrol => "enrol",
+            Self::Federate => "federate",
+            Self::StepUp => "step_up",
         }
     }
 
@@ -80,6 +86,8 @@ impl Purpose {
             | Self::HandOver
             | Self::SignIn
             | Self::Enrol
+            | Self::Federate
+            | Self::StepUp
             | Self::Invite
             | Self::InviteHandOver
             | Self::ChangeAddress
@@ -94,7 +102,7 @@ impl Purpose {
         match self {
             Self::Verify | Self::ChangeAddress | Self::Register => DAY,
             Self::Reset | Self::HandOver => 30 * MINUTE,
-            Self::SignIn | Self::Enrol => CODE_SECONDS,
+            Self::SignIn | Self::Enrol | Self::Federate | Self::StepUp => CODE_SECONDS,
             Self::Invite | Self::InviteHandOver | Self::Undo | Self::NotMe => 7 * DAY,
         }
     }

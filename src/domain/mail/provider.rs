@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::mail::letter::Message;
 use crate::domain::mail::sender::Sender;
+use crate::domain::outbound::HttpRequest;
 use crate::domain::secret::Secret;
 
 /// The value of the setting `MAIL`.
@@ -61,16 +62,8 @@ pub enum Refusal {
     Misconfigured(String),
 }
 
-/// A POST request to a provider.
-#[derive(Debug)]
-pub struct HttpRequest {
-    /// The address of the operation.
-    pub url: &'static str,
-    /// Names and values of headers.
-    pub headers: Vec<(&'static str, Secret)>,
-    /// The body, as JSON text.
-    pub body: String,
-}
+/// A provider that has not answered by then may have accepted the mail. It gets it a second time.
+const DEADLINE_MS: u32 = 10_000;
 
 #[derive(Serialize)]
 struct Address<'a> {
@@ -141,7 +134,7 @@ pub fn http_request(provider: Provider, api_key: &Secret, mail: &Envelope<'_>) -
     let Sender { name, address } = mail.from;
     let from = if name.is_empty() { address.clone() } else { format!("{name} <{address}>") };
     let Message { subject, text, html } = mail.message;
-    let (url, headers, body) = match provider {
+    let (url, credentials, body) = match provider {
         Provider::Binding => return None,
         Provider::Resend => (
             "https://api.resend.com/emails",
@@ -166,7 +159,8 @@ pub fn http_request(provider: Provider, api_key: &Secret, mail: &Envelope<'_>) -
             }),
         ),
     };
-    Some(HttpRequest { url, headers, body })
+    let headers = std::iter::once(("Content-Type", Secret::new("application/json"))).chain(credentials).collect();
+    Some(HttpRequest { url: url.to_owned(), headers, body: Some(Secret::new(body)), deadline_ms: DEADLINE_MS })
 }
 
 /// The members of an error body: `name` and `message` of Resend, `ErrorCode` of Postmark.
@@ -239,12 +233,14 @@ mod tests {
         let resend = http_request(Provider::Resend, &key, &mail).unwrap();
         let body =
             r#"{"from":"Example <login@example.com>","to":["ada@example.com"],"subject":"S","text":"T","html":"H"}"#;
-        assert_eq!(resend.body, body);
+        assert_eq!(resend.body.as_ref().unwrap().expose(), body);
         let headers: Vec<_> = resend.headers.iter().map(|(name, value)| (*name, value.expose())).collect();
-        assert_eq!(headers, [("Authorization", "Bearer key"), ("Idempotency-Key", "4711")]);
+        let expected =
+            [("Content-Type", "application/json"), ("Authorization", "Bearer key"), ("Idempotency-Key", "4711")];
+        assert_eq!(headers, expected);
         let postmark = http_request(Provider::Postmark, &key, &mail).unwrap();
         let body = r#"{"From":"Example <login@example.com>","To":"ada@example.com","Subject":"S","TextBody":"T","HtmlBody":"H","MessageStream":"outbound","TrackOpens":false,"TrackLinks":"None"}"#;
-        assert_eq!(postmark.body, body);
+        assert_eq!(postmark.body.unwrap().expose(), body);
     }
 
     #[test]

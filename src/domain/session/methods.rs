@@ -15,14 +15,17 @@ impl AuthMethods {
     pub const SOFTWARE_KEY: Self = Self(8);
     /// More than one factor.
     pub const MULTIPLE: Self = Self(16);
+    /// An identity of another provider. RFC 8176 has no name for it; providers of identity say `fed`.
+    pub const FEDERATED: Self = Self(32);
 
-    /// The names of RFC 8176, in the order of the claim.
-    const NAMES: [(&str, Self); 5] = [
+    /// The names of RFC 8176 and `fed`, in the order of the claim.
+    const NAMES: [(&str, Self); 6] = [
         ("pwd", Self::PASSWORD),
         ("otp", Self::CODE),
         ("hwk", Self::HARDWARE_KEY),
         ("swk", Self::SOFTWARE_KEY),
         ("mfa", Self::MULTIPLE),
+        ("fed", Self::FEDERATED),
     ];
 
     /// The method of a passkey. It verifies its user, by a PIN or a body feature, so it is two factors at once.
@@ -92,6 +95,7 @@ mod tests {
             (AuthMethods::of_passkey(false), "hwk mfa"),
             (AuthMethods::of_passkey(true), "swk mfa"),
             (AuthMethods::PASSWORD.and(AuthMethods::of_passkey(true)), "pwd swk mfa"),
+            (AuthMethods::FEDERATED, "fed"),
         ];
         for (methods, text) in texts {
             assert_eq!(methods.text(), text);

@@ -5,12 +5,15 @@
 //! wrong variable. The caller chooses the source of the values.
 
 mod factors;
+mod federation;
 mod mail;
 mod pages;
 mod reader;
+mod registration;
 mod tokens;
 mod values;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::domain::breaker::Policy;
@@ -22,9 +25,11 @@ use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
 pub use crate::domain::settings::factors::FactorSettings;
+pub use crate::domain::settings::federation::FederationSettings;
 pub use crate::domain::settings::mail::{EmailVerification, MailSettings};
 pub use crate::domain::settings::pages::PageSettings;
 use crate::domain::settings::reader::Reader;
+pub use crate::domain::settings::registration::RegistrationPolicy;
 pub use crate::domain::settings::tokens::TokenSettings;
 pub use crate::domain::settings::values::{AccessLog, CorsOrigins, LogClient, LogLevel};
 use crate::domain::settings::values::{
@@ -74,33 +79,6 @@ impl Default for Presentation {
     }
 }
 
-/// The registrations that a deployment admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RegistrationPolicy {
-    /// Those of any address.
-    Open,
-    /// Those with an invitation.
-    Invitation,
-    /// None, not even those with an invitation.
-    Closed,
-}
-
-impl RegistrationPolicy {
-    /// The name in the setting.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Invitation => "invitation",
-            Self::Closed => "closed",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::Open, Self::Invitation, Self::Closed].into_iter().find(|policy| policy.as_str() == name)
-    }
-}
-
 /// The settings after validation.
 #[derive(Debug)]
 pub struct Settings {
@@ -116,6 +94,8 @@ pub struct Settings {
     pub mail: Option<Arc<MailSettings>>,
     /// The settings of second factors.
     pub factors: FactorSettings,
+    /// The providers that users can sign in with; absent in a deployment without any.
+    pub federation: Option<Arc<FederationSettings>>,
     /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
     /// The function and cost of new password hashes.
@@ -143,7 +123,7 @@ pub struct Settings {
 #[error("missing or wrong settings: {}", names.join(", "))]
 pub struct WrongSettings {
     /// The names of all missing or invalid settings.
-    pub names: Vec<&'static str>,
+    pub names: Vec<Cow<'static, str>>,
     /// The settings that shape responses; an invalid one has its default.
     pub presentation: Box<Presentation>,
 }
@@ -212,6 +192,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let public_url = tokens.as_ref().and_then(|tokens| tokens.public_url.clone());
         let mail = self.mail(public_url.as_deref(), &presentation.app_name);
         let factors = self.factors(public_url.as_deref(), &presentation.base_path);
+        let federation = self.federation(public_url.as_deref(), &presentation.pages);
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
@@ -227,6 +208,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             tokens: tokens?,
             mail,
             factors: factors?,
+            federation,
             lifetimes: lifetimes?,
             password_work: password_work?,
             password_min_length: usize::try_from(min_length?).ok()?,
@@ -246,7 +228,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let previous = self.optional("SECRET_KEY_PREVIOUS", secret);
         let previous_use = self.or("SECRET_KEY_PREVIOUS_USE", Some(PreviousUse::All), PreviousUse::named);
         let keys = SecretKeys { current: current?, next, previous, previous_use: previous_use? };
-        self.wrong.extend(keys.repeated());
+        self.wrong.extend(keys.repeated().into_iter().map(Cow::Borrowed));
         Some(keys)
     }
 

@@ -42,3 +42,39 @@ fn accent(text: &str) -> Option<String> {
     let digits = text.strip_prefix('#')?;
     (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::settings::tests::{read, wrong};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn pages_are_on_and_have_a_logo_of_their_own_origin_and_a_colour() {
+        assert_eq!(*read(&[]).unwrap().presentation.pages, PageSettings::default());
+        let pairs =
+            [("PAGES", "off"), ("API_PAGES", "off"), ("PAGES_LOGO_URL", "/logo.svg?v=2"), ("PAGES_ACCENT", "#33AAff")];
+        let pages = PageSettings {
+            has_api: false,
+            has_people: false,
+            logo_url: Some("/logo.svg?v=2".to_owned()),
+            accent: Some("#33AAff".to_owned()),
+        };
+        assert_eq!(*read(&pairs).unwrap().presentation.pages, pages);
+        assert_eq!(read(&[("PAGES_LOGO_URL", ""), ("PAGES_ACCENT", "")]).unwrap().presentation.pages.logo_url, None);
+        for name in ["PAGES", "API_PAGES"] {
+            for value in ["", "On", "true", "1"] {
+                assert_eq!(wrong(name, value), [name], "{value:?}");
+            }
+        }
+        for value in
+            ["logo.svg", "//evil.example/x", "/\\evil.example", "https://a.example/x", "/a b", "/\u{e9}", "data:,x"]
+        {
+            assert_eq!(wrong("PAGES_LOGO_URL", value), ["PAGES_LOGO_URL"], "{value:?}");
+        }
+        for value in ["red", "#fff", "33aaff", "#33aaf", "#33aafg", "#33aaff;", "#33aaffff"] {
+            assert_eq!(wrong("PAGES_ACCENT", value), ["PAGES_ACCENT"], "{value:?}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! Reads settings one by one, and notes the names of those that are missing or invalid.
 
+use std::borrow::Cow;
+
 /// The source of the settings, and the names of the wrong ones.
 pub(super) struct Reader<F> {
     pub(super) lookup: F,
-    pub(super) wrong: Vec<&'static str>,
+    pub(super) wrong: Vec<Cow<'static, str>>,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
@@ -32,14 +34,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// Notes a setting that another one makes wrong, or necessary.
     pub(super) fn note_if(&mut self, is_wrong: bool, name: &'static str) {
-        if is_wrong && !self.wrong.contains(&name) {
-            self.wrong.push(name);
+        if is_wrong && !self.wrong.iter().any(|known| known == name) {
+            self.wrong.push(Cow::Borrowed(name));
         }
     }
 
     fn noted<T>(&mut self, name: &'static str, value: Option<T>) -> Option<T> {
         if value.is_none() {
-            self.wrong.push(name);
+            self.wrong.push(Cow::Borrowed(name));
         }
         value
     }

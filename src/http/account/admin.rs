@@ -72,6 +72,7 @@ struct FactorsBody {
     totp: bool,
     recovery_codes: bool,
     passkeys: u32,
+    identities: u32,
 }
 
 #[derive(Serialize)]
@@ -146,8 +147,8 @@ pub(in crate::http) fn user((Viewing(viewer), Id(id)): (Viewing, Id<UserId>)) ->
     admin::user(&viewer, id).map(|detail| {
         let roles = detail.grants.iter().map(UserRoleBody::from).collect();
         let mail_refused_at = detail.user.mail_refused_at.map(Timestamp::rfc3339);
-        let FactorCounts { has_totp: totp, has_recovery_codes: recovery_codes, passkeys } = detail.factors;
-        let factors = FactorsBody { totp, recovery_codes, passkeys };
+        let FactorCounts { has_totp: totp, has_recovery_codes: recovery_codes, passkeys, identities } = detail.factors;
+        let factors = FactorsBody { totp, recovery_codes, passkeys, identities };
         json(200, &UserDetailBody { user: (&detail.user).into(), mail_refused_at, factors, roles })
     })
 }

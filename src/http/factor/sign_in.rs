@@ -13,6 +13,7 @@ use crate::http::kit::operation::Fetched;
 use crate::http::kit::passkey_options::RequestBody;
 use crate::http::kit::query::NoParameters;
 use crate::http::kit::refusal::Refusal;
+use crate::http::mail::email::accepted;
 use crate::http::session::auth::signed_in;
 use crate::http::session::delivery::{Asked, Cookies};
 use crate::service::authz::admission::Reading;
@@ -20,7 +21,8 @@ use crate::service::factor::check::PresentedFactor;
 use crate::service::factor::completion::{SecondFactor, complete};
 use crate::service::factor::passkey_sign_in::{PasskeySignIn, options, sign_in_with_passkey};
 use crate::service::factor::stepping_up;
-use crate::service::factor::stepping_up::{StepUp, StepUpRows};
+use crate::service::factor::stepping_up::{FreshToken, StepUp, StepUpRows};
+use crate::service::mail::presented::ProofTexts;
 
 /// Exactly one of these members.
 fn one_of(fields: &mut Fields, names: &[&'static str]) -> Result<&'static str, Invalid> {
@@ -50,6 +52,11 @@ impl FromFields for SecondFactor {
 
 impl FromFields for StepUp {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
+        if fields.has("flow") {
+            let flow = fields.string("flow");
+            let code = fields.string("code");
+            return Ok(Self::MailedCode(ProofTexts::Code { flow: Secret::new(flow?), code: Secret::new(code?) }));
+        }
         match one_of(fields, &["password", "code", "passkey"])? {
             "password" => fields.presented_password("password").map(Self::Password),
             name => factor(fields, name).map(Self::Factor),
@@ -113,6 +120,20 @@ pub(in crate::http) async fn step_up(
     JsonBody(body): JsonBody<StepUp>,
 ) -> Result<Response, Refusal> {
     let fresh = stepping_up::step_up(&configured.service(), &caller, &rows, &body).await?;
+    Ok(fresh_token(&fresh))
+}
+
+/// The response with a fresh access token.
+pub(in crate::http) fn fresh_token(fresh: &FreshToken) -> Response {
     let (access_token, expires_in) = (fresh.access_token.expose(), fresh.expires_in);
-    Ok(json(200, &FreshTokenBody { access_token, token_type: "bearer", expires_in }))
+    json(200, &FreshTokenBody { access_token, token_type: "bearer", expires_in })
+}
+
+pub(in crate::http) async fn mail_code(
+    configured: Configured,
+    SignedIn(caller): SignedIn,
+    Fetched(rows): Fetched<StepUpRows>,
+) -> Result<Response, Refusal> {
+    let flow = stepping_up::mail_code(&configured.service(), &caller, &rows).await?;
+    Ok(accepted("A mail is on its way", &flow))
 }

@@ -25,6 +25,7 @@ use crate::http::kit::path::{note_parameters, parameter};
 use crate::http::kit::query;
 use crate::http::kit::refusal::{BearerChallenge, Refusal};
 use crate::service::authz::admission::{Admission, Conditions, Decided, Demand, Reading, admit, admit_anyone};
+use crate::service::authz::caller::Subject;
 use crate::service::authz::presented::{Presented, present};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::resources::Target;
@@ -184,6 +185,7 @@ async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<P
             // A token without an active user and a live session counts as none. A failure of the database is reported.
             Err(refused) if matches!(refused.status(), 401 | 403) => {
                 parts.extensions.remove::<Viewer>();
+                parts.extensions.remove::<Subject>();
                 admitted_without_token(plan, parts).await
             }
             decided => decided,

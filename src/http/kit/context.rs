@@ -21,6 +21,7 @@ use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, AwaitHashSlot, Background, Carriers, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
+use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::held::RingCopy;
 use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::store::Store;
@@ -69,7 +70,7 @@ pub struct Ports {
     pub request_id: RequestId,
     /// The arrival of the request, until its body is complete.
     pub now: Moment,
-    /// The clock, for [`Moment`] and the duration in the access log only.
+    /// The clock, for [`Moment`], for the duration in the access log, and for deadlines only.
     pub clock: fn() -> Timestamp,
 }
 
@@ -84,6 +85,8 @@ pub(crate) struct Configuration {
     pub(crate) keys: Arc<RingCopy>,
     /// The keys of service accounts that this isolate has verified.
     pub(crate) verified_keys: VerifiedKeys,
+    /// The isolate's knowledge of identity providers.
+    pub(crate) providers: ProviderCache,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
     pub(crate) throttle_key: HashKey,
@@ -191,6 +194,9 @@ impl Configured {
             signatures: self.ports.signatures.as_ref(),
             encryption: self.ports.encryption.as_ref(),
             carriers: &self.ports.carriers,
+            providers: &self.configuration.providers,
+            clock: self.ports.clock,
+            normalize: self.ports.normalize,
             store: &self.ports.store,
             request: RequestInfo {
                 now: self.ports.now.get(),
@@ -229,6 +235,13 @@ pub(crate) struct Viewing(pub(crate) Viewer);
 impl FromParts for Viewing {
     fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         parts.extensions.get().cloned().map(Self).ok_or_else(|| Code::TokenInvalid.into())
+    }
+}
+
+/// The same on a route on which authentication is optional.
+impl FromParts for Option<Bearer> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        Ok(parts.extensions.get().copied().map(Bearer))
     }
 }
 

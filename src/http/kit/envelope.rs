@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::domain::authz::step_up::MAX_AGE_SECONDS;
 use crate::domain::factor::demand::FactorDemand;
 use crate::domain::problem::{Code, Fault, Problem};
+use crate::domain::secret::Secret;
 use crate::http::kit::passkey_options::RequestBody;
 
 #[derive(Serialize)]
@@ -39,12 +40,25 @@ pub(super) struct Details {
     /// The stronger sign-in that the right of a role needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<&'static str>,
+    /// The rule that an identity of another provider breaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Of a mailed code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<String>,
+    /// The providers that a step-up may use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    providers: Vec<String>,
 }
 
 impl Details {
+    pub(super) fn of_flow(flow: &Secret) -> Self {
+        Self { flow: Some(flow.expose().to_owned()), ..Self::default() }
+    }
+
     pub(super) fn of(problem: Problem) -> Self {
-        let required = problem.required;
-        Self { errors: problem.faults.into_iter().map(FaultBody::from).collect(), required, ..Self::default() }
+        let Problem { required, reason, .. } = problem;
+        Self { errors: problem.faults.into_iter().map(FaultBody::from).collect(), required, reason, ..Self::default() }
     }
 
     pub(super) fn of_demand(code: Code, demand: FactorDemand) -> Self {
@@ -54,6 +68,7 @@ impl Details {
             mfa_token: demand.token.map(|token| token.expose().to_owned()),
             expires_in: demand.expires_in,
             passkey_options: demand.passkey_options.map(RequestBody::from),
+            providers: demand.providers,
             ..Self::default()
         }
     }

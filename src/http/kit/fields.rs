@@ -128,6 +128,15 @@ impl Fields {
         }
     }
 
+    /// A boolean that may be absent or null, and is false then.
+    pub(in crate::http) fn optional_boolean(&mut self, field: &'static str) -> Result<bool, Invalid> {
+        match self.object.take(field) {
+            None | Some(JsonText::Null) => Ok(false),
+            Some(JsonText::Bool(value)) => Ok(value),
+            Some(_) => self.note(field, FaultKind::TypeError, "value must be true, false or null"),
+        }
+    }
+
     /// An id that may be absent or null.
     pub(in crate::http) fn optional_id<T>(
         &mut self,

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use crate::domain::factor::demand::{CredentialHint, PasskeyCreation, PasskeyRequest};
-use crate::domain::factor::webauthn::CredentialAlgorithm;
+use crate::domain::factor::webauthn::cose_id;
+use crate::domain::public_key::SignatureAlgorithm;
 
 const TYPE: &str = "public-key";
 
@@ -91,12 +92,12 @@ pub(in crate::http) struct CreationBody {
 
 impl From<PasskeyCreation> for CreationBody {
     fn from(creation: PasskeyCreation) -> Self {
-        let parameter = |algorithm: CredentialAlgorithm| ParameterBody { kind: TYPE, alg: algorithm.cose_id() };
+        let parameter = |algorithm: SignatureAlgorithm| ParameterBody { kind: TYPE, alg: cose_id(algorithm) };
         Self {
             rp: RelyingPartyBody { id: creation.rp.id, name: creation.rp_name },
             user: UserBody { id: creation.user_handle, name: creation.user_name, display_name: creation.display_name },
             challenge: creation.challenge,
-            pub_key_cred_params: CredentialAlgorithm::ALL.map(parameter).into(),
+            pub_key_cred_params: SignatureAlgorithm::ALL.map(parameter).into(),
             timeout: creation.timeout_ms,
             exclude_credentials: creation.excluded.into_iter().map(DescriptorBody::from).collect(),
             authenticator_selection: SelectionBody {

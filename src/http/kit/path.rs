@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::domain::ids::{
-    ApiKeyId, CourseId, DepartmentId, EnrollmentId, GrantId, InvitationId, PasskeyId, ServiceAccountId, SessionId,
-    UniversityId, UserId,
+    ApiKeyId, CourseId, DepartmentId, EnrollmentId, GrantId, IdentityId, InvitationId, PasskeyId, ServiceAccountId,
+    SessionId, UniversityId, UserId,
 };
 use crate::domain::problem::Code;
 use crate::http::kit::extract::FromParts;
@@ -40,6 +40,7 @@ path_id! {
     DepartmentId "department_id";
     EnrollmentId "id";
     GrantId "grant_id";
+    IdentityId "identity_id";
     InvitationId "invitation_id";
     PasskeyId "passkey_id";
     ServiceAccountId "id";
@@ -65,6 +66,15 @@ pub(in crate::http) async fn note_parameters(parts: &mut Parts) {
 pub(in crate::http) fn parameter<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     let PathParams(params) = parts.extensions.get()?;
     params.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// The name of a provider in the path.
+pub(in crate::http) struct ProviderName(pub(in crate::http) String);
+
+impl FromParts for ProviderName {
+    fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
+        Ok(Self(parameter(parts, "id").unwrap_or_default().to_owned()))
+    }
 }
 
 /// The id in the path. Malformed text gets the same 404 as an unknown id.

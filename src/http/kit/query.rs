@@ -109,6 +109,20 @@ pub(in crate::http) fn refuse_unread(parts: &Parts) -> Result<(), Refusal> {
     if parts.extensions.get::<QueryRead>().is_some() { Ok(()) } else { Query::of(parts).finish(()) }
 }
 
+/// The values of these parameters, of a request to which other servers add parameters of their own.
+pub(in crate::http) fn values<const N: usize>(
+    parts: &mut Parts,
+    names: [&'static str; N],
+) -> Result<[Option<String>; N], Refusal> {
+    let mut query = Query::of(parts);
+    let values = names.map(|name| query.read(name, "value is not percent-encoded", |text| Some(text.to_owned())));
+    if !query.faults.is_empty() {
+        return Err(Problem::validation(query.faults).into());
+    }
+    parts.extensions.insert(QueryRead);
+    Ok(values)
+}
+
 /// Parses an integer; `3.0` is one too (JSON Schema Core §6.3).
 fn integer(text: &str) -> Option<i64> {
     let text = text.strip_suffix(".0").unwrap_or(text);

@@ -9,6 +9,7 @@ use crate::domain::limits::storage;
 use crate::domain::machine::oauth::OAuthError;
 use crate::domain::problem::{Code, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
+use crate::domain::secret::Secret;
 use crate::domain::settings::WrongSettings;
 use crate::http::kit::envelope;
 use crate::http::kit::envelope::Details;
@@ -45,6 +46,8 @@ enum Error {
     Problem(Problem),
     /// A second factor or a step-up is due.
     Demand(Code, Box<FactorDemand>),
+    /// A code was mailed, and this is its flow.
+    CodeMailed(Secret),
     Protocol(ProtocolError),
     /// Only the OAuth endpoints have these.
     OAuth(OAuthError),
@@ -55,6 +58,7 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.code.as_str(),
             Self::Demand(code, _) => code.as_str(),
+            Self::CodeMailed(_) => Code::InvalidCredentials.as_str(),
             Self::Protocol(error) => error.as_str(),
             Self::OAuth(error) => error.as_str(),
         }
@@ -64,6 +68,7 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.code.status(),
             Self::Demand(code, _) => code.status(),
+            Self::CodeMailed(_) => Code::InvalidCredentials.status(),
             Self::Protocol(error) => error.status(),
             Self::OAuth(error) => error.status(),
         }
@@ -79,6 +84,10 @@ impl Error {
             Self::Demand(code, _) => {
                 let error = OAuthError::from(*code);
                 (error, oauth_error::status_of(*code, error), error.description().to_owned())
+            }
+            Self::CodeMailed(_) => {
+                let error = OAuthError::from(Code::InvalidCredentials);
+                (error, error.status(), error.description().to_owned())
             }
             Self::Protocol(error) => (OAuthError::InvalidRequest, error.status(), error.message().to_owned()),
             Self::OAuth(error) => (*error, error.status(), error.description().to_owned()),
@@ -158,6 +167,7 @@ impl From<service::Error> for Refusal {
             service::Error::StepUpRequired(demand) => {
                 return Self { error: Error::Demand(Code::StepUpRequired, demand), cause: None };
             }
+            service::Error::CodeMailed(flow) => return Self { error: Error::CodeMailed(flow), cause: None },
             service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
             service::Error::Database(DbError::NotAsked(refused)) => {
                 Problem::unavailable(whole_seconds(refused.retry_after_ms))
@@ -265,6 +275,10 @@ fn render_envelope(
         Error::Demand(code, demand) => {
             add_headers(response, code, None, realm);
             (code.message(), Details::of_demand(code, *demand))
+        }
+        Error::CodeMailed(flow) => {
+            add_headers(response, Code::InvalidCredentials, None, realm);
+            ("A code was mailed to the address", Details::of_flow(&flow))
         }
         Error::Protocol(error) => {
             add_codings(response, error);

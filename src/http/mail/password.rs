@@ -20,7 +20,7 @@ use crate::service::mail::asking::ask;
 use crate::service::mail::hand_over::{HandedOver, hand_over_reset};
 use crate::service::mail::presented::ProofTexts;
 use crate::service::mail::reset::reset;
-use crate::store::factor::review::{FactorReview, ReviewedPasskey};
+use crate::store::factor::review::{FactorReview, ReviewedIdentity, ReviewedPasskey};
 
 /// The body of a reset.
 pub(in crate::http) struct PasswordReset {
@@ -79,11 +79,21 @@ struct ReviewedPasskeyBody<'a> {
     suspended: bool,
 }
 
-/// The second factors, for the owner to look through.
+#[derive(Serialize)]
+struct ReviewedIdentityBody<'a> {
+    id: i64,
+    provider: &'a str,
+    email: Option<&'a str>,
+    created_at: String,
+    suspended: bool,
+}
+
+/// The second factors and identities, for the owner to look through.
 #[derive(Serialize)]
 struct ReviewBody<'a> {
     totp: Option<ReviewedTotpBody>,
     passkeys: Vec<ReviewedPasskeyBody<'a>>,
+    identities: Vec<ReviewedIdentityBody<'a>>,
 }
 
 impl<'a> From<&'a FactorReview> for ReviewBody<'a> {
@@ -98,7 +108,18 @@ impl<'a> From<&'a FactorReview> for ReviewBody<'a> {
             created_at: passkey.created_at.rfc3339(),
             suspended: passkey.is_suspended,
         };
-        Self { totp, passkeys: review.passkeys.iter().map(passkey).collect() }
+        let identity = |identity: &'a ReviewedIdentity| ReviewedIdentityBody {
+            id: identity.id,
+            provider: &identity.provider,
+            email: identity.email.as_deref(),
+            created_at: identity.created_at.rfc3339(),
+            suspended: identity.is_suspended,
+        };
+        Self {
+            totp,
+            passkeys: review.passkeys.iter().map(passkey).collect(),
+            identities: review.identities.iter().map(identity).collect(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::domain::federation::provider::Provider;
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::{document, etag};
@@ -24,6 +25,21 @@ struct PageSettingsBody<'a> {
     email_verification: &'static str,
     email_sign_in: bool,
     passkeys: bool,
+    providers: Vec<ProviderBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProviderBody<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// It can ask its user to sign in again.
+    steps_up: bool,
+}
+
+impl<'a> ProviderBody<'a> {
+    fn of(provider: &'a Provider) -> Self {
+        Self { id: &provider.id, name: &provider.name, steps_up: provider.steps_up() }
+    }
 }
 
 pub(in crate::http) async fn show(request: Request) -> Result<Response, Refusal> {
@@ -31,6 +47,7 @@ pub(in crate::http) async fn show(request: Request) -> Result<Response, Refusal>
     let configured = Configured::of(&parts)?;
     let settings = configured.settings();
     let pages = &settings.presentation.pages;
+    let providers = settings.federation.iter().flat_map(|federation| &federation.providers);
     let body = PageSettingsBody {
         app_name: &settings.presentation.app_name,
         pages: pages.has_people,
@@ -42,6 +59,7 @@ pub(in crate::http) async fn show(request: Request) -> Result<Response, Refusal>
         email_verification: settings.verification().as_str(),
         email_sign_in: settings.mail.as_ref().is_some_and(|mail| mail.signs_in_by_code),
         passkeys: settings.factors.relying_party.is_some(),
+        providers: providers.map(ProviderBody::of).collect(),
     };
     let text = serde_json::to_string(&body).map_err(|error| Refusal::internal(error.to_string()))?;
     Ok(document::versioned(&parts.headers, text, etag::CACHED))

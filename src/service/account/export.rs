@@ -18,7 +18,7 @@ pub async fn export(
     own: &OwnAccount,
     cursor: Option<ExportCursor>,
 ) -> Result<ExportPage, Error> {
-    demand_fresh(ctx, caller, own)?;
+    demand_fresh(ctx, caller, own).await?;
     let read = export::page(subject.user_id, subject.session_id, cursor, ctx.request);
     let page = ctx.store.run(read).await?.ok_or(Code::TokenRevoked)?;
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Data exported");

@@ -35,7 +35,7 @@ pub(super) async fn register(
     full_name: Option<&FullName>,
 ) -> Result<Secret, Error> {
     let password_hash = ctx.hash(password).await?;
-    let user = NewUser { email, password_hash: &password_hash, full_name };
+    let user = NewUser { email, password_hash: &password_hash, full_name, federated: None };
     let proof = draw(ctx, Purpose::Register, true)?;
     let counts = counts(ctx, settings(ctx)?, Purpose::Register, email);
     let asking = Asking { email, purpose: Purpose::Register, counts: &counts };

@@ -67,7 +67,7 @@ pub enum Registration {
 /// before the address is looked up; [`Error`] otherwise.
 pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registration, Error> {
     ctx.admit_growth(Growth::Registration)?;
-    let offer = admit(ctx, command).await?;
+    let offer = admit(ctx, command.invitation.as_ref(), &command.email).await?;
     let is_proven = offer.as_ref().is_some_and(|offer| offer.proves_address);
     // An invitation that was handed over waits, too: its token is good for the account that the proof makes.
     if ctx.settings.verification() == EmailVerification::Required && !is_proven {
@@ -76,26 +76,46 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registrat
     }
     signing::prepare(ctx).await?;
     let password_hash = ctx.hash(&command.password).await?;
-    let opening = Opening::draw(ctx, AuthMethods::PASSWORD)?;
-    let user = NewUser { email: &command.email, password_hash: &password_hash, full_name: command.full_name.as_ref() };
+    let full_name = command.full_name.as_ref();
+    let user = NewUser { email: &command.email, password_hash: &password_hash, full_name, federated: None };
+    let account = NewAccount { user, methods: AuthMethods::PASSWORD, is_proven };
+    let registered = open(ctx, account, offer).await?;
+    registered.map(Registration::Complete).ok_or(Error::Refused(Problem::conflict("Email is already registered")))
+}
+
+/// An account to be opened with a session.
+pub(in crate::service) struct NewAccount<'a> {
+    pub(in crate::service) user: NewUser<'a>,
+    pub(in crate::service) methods: AuthMethods,
+    /// The address needs no proof any more.
+    pub(in crate::service) is_proven: bool,
+}
+
+/// Opens an account with its first session; `None` if the address has one.
+pub(in crate::service) async fn open(
+    ctx: &Context<'_>,
+    account: NewAccount<'_>,
+    offer: Option<Offer>,
+) -> Result<Option<Box<Registered>>, Error> {
+    let NewAccount { user, methods, is_proven } = account;
+    let opening = Opening::draw(ctx, methods)?;
     let network = ctx.request.peer.network();
     let limit = limit(ctx, &network);
     // A proof of the new address, in a deployment that asks for one.
     let verifying =
         ctx.settings.mail.as_deref().filter(|mail| mail.verification != EmailVerification::Off && !is_proven);
     let proof = verifying.map(|_| draw(ctx, Purpose::Verify, true)).transpose()?;
-    let counts = verifying.map(|mail| asking::counts(ctx, mail, Purpose::Verify, &command.email));
-    let asking = counts.as_ref().map(|counts| Asking { email: &command.email, purpose: Purpose::Verify, counts });
+    let counts = verifying.map(|mail| asking::counts(ctx, mail, Purpose::Verify, user.email));
+    let asking = counts.as_ref().map(|counts| Asking { email: user.email, purpose: Purpose::Verify, counts });
     let session = opening.as_row(ctx.request);
-    let grantee = Grantee::New { email: command.email.clone(), password_hash: password_hash.clone() };
+    let grantee = Grantee::New { email: user.email.clone(), password_hash: user.password_hash.to_owned() };
     let granting = offer.as_ref().map(|offer| offer.granting(&grantee));
     let invited = granting.map(|granting| Invited { granting, proves_address: is_proven });
     let outcome = registration::register(ctx.store, &user, &session, limit, proof.zip(asking), invited).await?;
     let Created { user, inputs, mail } = match outcome {
         RegistrationOutcome::Created(created) => *created,
-        RegistrationOutcome::EmailTaken => {
-            return Err(Error::Refused(Problem::conflict("Email is already registered")));
-        }
+        RegistrationOutcome::EmailTaken => return Ok(None),
+        RegistrationOutcome::EvidenceUsed => return Err(Code::InvalidCredentials.into()),
         RegistrationOutcome::InvitationVoid => return Err(Code::InvalidCredentials.into()),
         RegistrationOutcome::TooMany { window_started_at } => {
             return Err(too_many(ctx, window_started_at));
@@ -105,18 +125,22 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registrat
     send_behind_response(ctx, mail);
     let tokens = opening.issue(ctx, user.id, None, None, inputs).await?;
     let flow = proof.map(|proof| flow(ctx, proof));
-    Ok(Registration::Complete(Box::new(Registered { user, tokens, flow })))
+    Ok(Some(Box::new(Registered { user, tokens, flow })))
 }
 
 /// The invitation, if there is one. The setting decides first, so that its refusal is the same for every address.
-async fn admit(ctx: &Context<'_>, command: &Register) -> Result<Option<Offer>, Error> {
-    let refusal = match (ctx.settings.registration, &command.invitation) {
+pub(in crate::service) async fn admit(
+    ctx: &Context<'_>,
+    invitation: Option<&Secret>,
+    email: &Email,
+) -> Result<Option<Offer>, Error> {
+    let refusal = match (ctx.settings.registration, invitation) {
         (RegistrationPolicy::Closed, _) => "Registration is closed",
         (RegistrationPolicy::Invitation, None) => "Registration needs an invitation",
         (RegistrationPolicy::Open, None) => return Ok(None),
         (RegistrationPolicy::Open | RegistrationPolicy::Invitation, Some(token)) => {
             let offer = find_offer(ctx, token).await?;
-            offer.demand_address(command.email.as_str())?;
+            offer.demand_address(email.as_str())?;
             return Ok(Some(offer));
         }
     };

@@ -6,7 +6,6 @@
 
 use crate::domain::audit::EventType;
 use crate::domain::authz::step_up::{Act, is_recent};
-use crate::domain::factor::demand::FactorDemand;
 use crate::domain::ids::UserId;
 use crate::domain::password::Password;
 use crate::domain::password::verified::VerifiedPassword;
@@ -108,7 +107,7 @@ pub(in crate::service) async fn demand(
     let account = age.account.as_ref().ok_or(Code::TokenInvalid)?;
     match (&age.due, proof.password) {
         (Some(due), _) => Err(due::step_up_demand(ctx, caller.user.id, due)?),
-        (None, None) => Err(Error::StepUpRequired(Box::new(FactorDemand::password()))),
+        (None, None) => Err(due::step_up_without_factor(ctx, caller).await?),
         (None, Some(password)) => reauthenticate::step_up(ctx, caller, account, password).await,
     }
 }
@@ -168,7 +167,7 @@ impl OwnAccount {
         match password {
             Some(password) => reauthenticate::reauthenticate(ctx, caller, &self.account, password, refused_as).await,
             None if self.is_fresh() => Ok(self.account.credentials.verified()),
-            None => Err(Error::StepUpRequired(Box::new(FactorDemand::password()))),
+            None => Err(due::step_up_without_factor(ctx, caller).await?),
         }
     }
 }
@@ -177,7 +176,11 @@ impl OwnAccount {
 ///
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; [`Error`] otherwise.
-pub(in crate::service) fn demand_fresh(ctx: &Context<'_>, caller: &Caller, own: &OwnAccount) -> Result<(), Error> {
+pub(in crate::service) async fn demand_fresh(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    own: &OwnAccount,
+) -> Result<(), Error> {
     own.demand_factor(ctx, caller)?;
-    if own.is_fresh() { Ok(()) } else { Err(Error::StepUpRequired(Box::new(FactorDemand::password()))) }
+    if own.is_fresh() { Ok(()) } else { Err(due::step_up_without_factor(ctx, caller).await?) }
 }

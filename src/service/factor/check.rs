@@ -9,11 +9,11 @@ use crate::domain::factor::recovery_code::RecoveryCode;
 use crate::domain::factor::totp::{TotpSecret, matching_step};
 use crate::domain::factor::usage::FactorUse;
 use crate::domain::factor::webauthn::{
-    self, Assertion, AssertionResponse, Ceremony, CredentialAlgorithm, CredentialKey, StoredPasskey,
-    presented_challenge,
+    self, Assertion, AssertionResponse, Ceremony, StoredPasskey, presented_challenge,
 };
 use crate::domain::keys::ring::Sealed;
 use crate::domain::problem::Code;
+use crate::domain::public_key::{PublicKey, SignatureAlgorithm};
 use crate::domain::secret::Secret;
 use crate::service::factor::totp::unseal;
 use crate::service::{Context, Error};
@@ -113,7 +113,7 @@ pub(in crate::service) async fn check_passkey(
     let Some((key, assertion)) = verify(ctx, row, challenge, response, purpose, demands_user_handle) else {
         return Ok(None);
     };
-    if !ctx.signatures.verify_assertion(&key, &assertion.message, &assertion.signature).await? {
+    if !ctx.signatures.verify_with(&key, &assertion.message, &assertion.signature).await? {
         tracing::warn!(target: "app.auth", fault = "signature", "Passkey refused");
         return Ok(None);
     }
@@ -138,10 +138,10 @@ fn verify(
     response: &AssertionResponse,
     purpose: Purpose,
     demands_user_handle: bool,
-) -> Option<(CredentialKey, Assertion)> {
+) -> Option<(PublicKey, Assertion)> {
     let rp = ctx.settings.factors.relying_party.as_ref()?;
     let decoded = |text: &str| Base64UrlUnpadded::decode_vec(text).unwrap_or_default();
-    let key = CredentialKey { algorithm: CredentialAlgorithm::parse(&row.algorithm)?, jwk: row.public_key.clone() };
+    let key = PublicKey { algorithm: SignatureAlgorithm::parse(&row.algorithm)?, jwk: row.public_key.clone() };
     let stored = StoredPasskey {
         credential_id: &decoded(&row.credential_id),
         user_handle: &decoded(row.user_handle.as_deref().unwrap_or_default()),

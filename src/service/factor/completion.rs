@@ -1,10 +1,13 @@
 //! The second factor of a sign-in. Database round trips: 2, with a right or a wrong answer; none for a token that is not
 //! ours.
 
+use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::factor::challenge::{Challenge, Purpose};
-use crate::domain::factor::pending::PendingSignIn;
+use crate::domain::factor::pending::{PendingLink, PendingSignIn};
 use crate::domain::factor::usage::FactorUse;
+use crate::domain::federation::id_token::Assertion;
+use crate::domain::ids::IdentityId;
 use crate::domain::limits::standing::Counter;
 use crate::domain::limits::throttle::second_factor_key;
 use crate::domain::mail::letter::Kind;
@@ -20,6 +23,7 @@ use crate::service::{Context, Error, attribution};
 use crate::store::audit::Event;
 use crate::store::factor::usage::Evidence;
 use crate::store::factor::{challenges, sign_in, state};
+use crate::store::federation::identities::NewIdentity;
 
 /// The token of a sign-in that waits, and its second factor.
 #[allow(missing_docs, reason = "the fields are the request's")]
@@ -66,7 +70,17 @@ async fn open(ctx: &Context<'_>, pending: PendingSignIn, factor: &FactorUse, thr
         Some(device) => Counter::of_device(user_id, ctx.request.key, &network, device),
         None => Counter::of_network(user_id, ctx.request.key, &network),
     };
-    let notice = if pending.is_new_client { outbox::notice(ctx, Kind::SignedIn)? } else { None };
+    let link = pending.link.as_ref().map(asserted);
+    let identity = pending.link.as_ref().zip(link.as_ref()).map(|(link, assertion)| {
+        let id = IdentityId::draw(ctx.now(), ctx.random()?);
+        Ok::<_, Error>(NewIdentity { id, provider: &link.provider, assertion })
+    });
+    let identity = identity.transpose()?;
+    let notice = match (identity.is_some(), pending.is_new_client) {
+        (true, _) => outbox::notice(ctx, Kind::IdentitiesChanged)?,
+        (false, true) => outbox::notice(ctx, Kind::SignedIn)?,
+        (false, false) => None,
+    };
     let evidence = Evidence {
         user_id,
         challenge: challenge(&pending),
@@ -75,7 +89,8 @@ async fn open(ctx: &Context<'_>, pending: PendingSignIn, factor: &FactorUse, thr
         session_id: None,
         throttle,
     };
-    let opened = sign_in::open(ctx.store, evidence, &counter, &session.as_row(ctx.request), false, notice).await?;
+    let opened =
+        sign_in::open(ctx.store, evidence, &counter, &session.as_row(ctx.request), false, identity, notice).await?;
     let (inputs, mail) = opened.ok_or(Code::InvalidCredentials)?;
     let (session_id, factor) = (session.session_id.get(), factor.as_str());
     tracing::info!(target: "app.auth", user_id = user_id.get(), session_id, factor, "Signed in");
@@ -84,6 +99,19 @@ async fn open(ctx: &Context<'_>, pending: PendingSignIn, factor: &FactorUse, thr
     let password_version = pending.password_version;
     let remembered = remembers.then(|| RememberedFactor { at: ctx.now(), password_version });
     session.issue(ctx, user_id, pending.device, remembered, inputs).await.map(SignIn::Complete)
+}
+
+/// The identity that waited for the factor. The provider's other words have done their part.
+fn asserted(link: &PendingLink) -> Assertion {
+    Assertion {
+        issuer: link.issuer.clone(),
+        subject: link.subject.clone(),
+        email: Some(Email::stored(link.email.as_str())),
+        is_email_verified: true,
+        name: None,
+        hosted_domain: None,
+        auth_time: None,
+    }
 }
 
 const fn challenge(pending: &PendingSignIn) -> Challenge {

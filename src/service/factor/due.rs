@@ -4,18 +4,22 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::domain::factor::challenge::{CHALLENGE_SECONDS, Challenge, ChallengeKeys, Purpose};
 use crate::domain::factor::demand::{CredentialHint, FactorDemand, PasskeyRequest};
-use crate::domain::factor::pending::{PENDING_SECONDS, PendingSignIn};
+use crate::domain::factor::pending::{PENDING_SECONDS, PendingLink, PendingSignIn};
 use crate::domain::factor::webauthn::RelyingParty;
 use crate::domain::ids::{ChallengeId, TokenId, UserId};
 use crate::domain::session::methods::AuthMethods;
+use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
 use crate::store::factor::due::{AllowedPasskey, DueFactors};
+use crate::store::federation::step_up;
 
 /// The client of a first factor.
 pub(in crate::service) struct FirstFactor {
     pub(in crate::service) methods: AuthMethods,
     pub(in crate::service) device: Option<TokenId>,
     pub(in crate::service) is_new_client: bool,
+    /// The identity that the second factor adds to the account.
+    pub(in crate::service) link: Option<PendingLink>,
 }
 
 /// Draws a challenge, which is valid for five minutes.
@@ -33,16 +37,17 @@ pub(in crate::service) fn pending(
     first: FirstFactor,
 ) -> Result<FactorDemand, Error> {
     let expires_at = ctx.now().plus_seconds(PENDING_SECONDS);
-    let FirstFactor { methods, device, is_new_client } = first;
+    let FirstFactor { methods, device, is_new_client, link } = first;
     let password_version = due.password_version;
-    let pending = PendingSignIn { id, user_id, password_version, methods, device, is_new_client, expires_at };
+    let pending = PendingSignIn { id, user_id, password_version, methods, device, is_new_client, link, expires_at };
     let token = ctx.tokens.sign_pending(&pending, ctx.now())?;
     let challenge = Challenge { id, expires_at };
     let passkey_options = request(ctx, Purpose::SecondFactor(id.get()), challenge, &due.passkeys);
     let names =
         [(due.has_totp, "totp"), (passkey_options.is_some(), "passkey"), (due.has_recovery_codes, "recovery_code")];
     let methods = names.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
-    Ok(FactorDemand { token: Some(token), expires_in: Some(PENDING_SECONDS), methods, passkey_options })
+    let (token, expires_in) = (Some(token), Some(PENDING_SECONDS));
+    Ok(FactorDemand { token, expires_in, methods, passkey_options, providers: Vec::new() })
 }
 
 /// The refusal of an act that needs a step-up with a second factor. A recovery code is for a sign-in only.
@@ -50,7 +55,24 @@ pub(in crate::service) fn step_up_demand(ctx: &Context<'_>, user_id: UserId, due
     let passkey_options = request(ctx, Purpose::StepUp(user_id.get()), draw(ctx)?, &due.passkeys);
     let names = [(due.has_totp, "totp"), (passkey_options.is_some(), "passkey")];
     let methods = names.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
-    let demand = FactorDemand { token: None, expires_in: None, methods, passkey_options };
+    let demand = FactorDemand { token: None, expires_in: None, methods, passkey_options, providers: Vec::new() };
+    Ok(Error::StepUpRequired(Box::new(demand)))
+}
+
+/// The refusal of an act that needs a step-up, for an account without a second factor: the password, or without one what the
+/// account has besides. Database round trips: none; 1 without a password.
+pub(in crate::service) async fn step_up_without_factor(ctx: &Context<'_>, caller: &Caller) -> Result<Error, Error> {
+    if caller.user.has_password {
+        return Ok(Error::StepUpRequired(Box::new(FactorDemand::password())));
+    }
+    let linked = ctx.store.run(step_up::providers(caller.user.id)).await?;
+    let configured = ctx.settings.federation.iter().flat_map(|federation| &federation.providers);
+    let providers = configured.filter(|provider| provider.steps_up() && linked.contains(&provider.id));
+    let providers: Vec<String> = providers.map(|provider| provider.id.clone()).collect();
+    let has_code = ctx.settings.mail.is_some() && caller.user.email_verified_at.is_some();
+    let names = [(!providers.is_empty(), "federated"), (has_code, "email_code")];
+    let methods = names.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
+    let demand = FactorDemand { token: None, expires_in: None, methods, passkey_options: None, providers };
     Ok(Error::StepUpRequired(Box::new(demand)))
 }
 

@@ -73,7 +73,7 @@ pub async fn sign_in_with_passkey(ctx: &Context<'_>, command: &PasskeySignIn) ->
         session_id: None,
         throttle: &throttle,
     };
-    let opened = sign_in::open(ctx.store, evidence, &counter, &session.as_row(ctx.request), true, None).await?;
+    let opened = sign_in::open(ctx.store, evidence, &counter, &session.as_row(ctx.request), true, None, None).await?;
     let (inputs, _) = opened.ok_or(Code::InvalidCredentials)?;
     let (user_id, session_id) = (state.user_id.get(), session.session_id.get());
     tracing::info!(target: "app.auth", user_id, session_id, factor = factor.as_str(), "Signed in");

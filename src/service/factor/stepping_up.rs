@@ -1,11 +1,13 @@
 //! `POST /auth/step-up`: a fresh access token of the same session (RFC 9470). Database round trips after the caller's: 1 with
 //! a code; 2 with a password or a passkey.
 
+use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::factor::challenge::Purpose;
 use crate::domain::ids::UserId;
 use crate::domain::limits::standing::Counter;
 use crate::domain::limits::throttle::reauthentication_key;
+use crate::domain::mail::proof::Purpose as ProofPurpose;
 use crate::domain::password::Password;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
@@ -13,7 +15,9 @@ use crate::domain::session::methods::AuthMethods;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::factor::check::{CheckOutcome, PresentedFactor, check};
-use crate::service::factor::due::{draw, step_up_demand};
+use crate::service::factor::due::{draw, step_up_demand, step_up_without_factor};
+use crate::service::mail::asking::{ask, settings};
+use crate::service::mail::presented::{ProofTexts, find};
 use crate::service::password::reauthenticate;
 use crate::service::session::tokens;
 use crate::service::{Context, Error};
@@ -23,6 +27,7 @@ use crate::store::factor::due::{self, DueFactors};
 use crate::store::factor::state::{self, FactorState};
 use crate::store::factor::step_up::{self, LiveSession};
 use crate::store::factor::usage::Evidence;
+use crate::store::mail::proofs;
 use crate::store::password::credentials::{self, Account};
 
 /// The evidence of a step-up.
@@ -30,6 +35,7 @@ use crate::store::password::credentials::{self, Account};
 pub enum StepUp {
     Password(Password),
     Factor(PresentedFactor),
+    MailedCode(ProofTexts),
 }
 
 /// The rows of a step-up, read with the caller.
@@ -81,12 +87,46 @@ pub async fn step_up(
             (session, subject.methods.and(AuthMethods::PASSWORD))
         }
         StepUp::Factor(factor) => by_factor(ctx, rows, factor, max_roles).await?,
+        StepUp::MailedCode(texts) => {
+            demand_mailed_code(ctx, caller, rows).await?;
+            let proven = find(ctx, &[ProofPurpose::StepUp], texts).await?;
+            let is_own = proven.row.user_id == subject.user_id;
+            if !is_own || !proofs::use_up(ctx.store, proven.proof, subject.user_id, ctx.now()).await? {
+                return Err(Code::InvalidCredentials.into());
+            }
+            let read = step_up::session(subject.user_id, subject.session_id, max_roles, ctx.now());
+            let session = ctx.store.run(read).await?.ok_or(Code::TokenRevoked)?;
+            (session, subject.methods.and(AuthMethods::CODE))
+        }
     };
     let user_id = subject.user_id.get();
     tracing::info!(target: "app.auth", user_id, session_id = subject.session_id.get(), "Stepped up");
     let LiveSession { expires_at, inputs } = session;
     let (access_token, expires_in) = tokens::issue_fresh(ctx, &subject, methods, expires_at, inputs).await?;
     Ok(FreshToken { access_token, expires_in })
+}
+
+/// Refuses a mailed code where the account has something stronger: the mailbox alone would do what a password protects.
+async fn demand_mailed_code(ctx: &Context<'_>, caller: &Caller, rows: &StepUpRows) -> Result<(), Error> {
+    let has_code = ctx.settings.mail.is_some() && caller.user.email_verified_at.is_some();
+    match &rows.due {
+        Some(due) => Err(step_up_demand(ctx, caller.user.id, due)?),
+        None if caller.user.has_password || !has_code => Err(step_up_without_factor(ctx, caller).await?),
+        None => Ok(()),
+    }
+}
+
+/// Mails a code to an account that has neither a password nor a second factor.
+///
+/// # Errors
+/// `NOT_FOUND` without mail; `AUTH_EMAIL_NOT_VERIFIED`; `AUTH_STEP_UP_REQUIRED` for other accounts; [`Error`] otherwise.
+pub async fn mail_code(ctx: &Context<'_>, caller: &Caller, rows: &StepUpRows) -> Result<Secret, Error> {
+    settings(ctx)?;
+    if caller.user.email_verified_at.is_none() {
+        return Err(Code::EmailNotVerified.into());
+    }
+    demand_mailed_code(ctx, caller, rows).await?;
+    ask(ctx, ProofPurpose::StepUp, &Email::stored(caller.user.email.clone()), true).await
 }
 
 async fn by_factor(

@@ -78,7 +78,7 @@ impl Sending {
         let api_key = self.settings.api_key.clone().unwrap_or_else(|| Secret::new(""));
         Some(match http_request(provider, &api_key, &envelope) {
             None => self.by_binding(&binding_mail(&envelope)).await,
-            Some(request) => match self.carriers.outbound.post(&request).await {
+            Some(request) => match self.carriers.outbound.send(&request).await {
                 Ok(response) => http_outcome(provider, response.status, &response.body),
                 Err(error) => Err(Refusal::Again(error.to_string())),
             },
@@ -104,6 +104,8 @@ impl Sending {
             // Their mails have no link.
             Kind::SignIn => (Purpose::SignIn, &settings.reset_page),
             Kind::Enrol => (Purpose::Enrol, &settings.reset_page),
+            Kind::Federate => (Purpose::Federate, &settings.reset_page),
+            Kind::StepUp => (Purpose::StepUp, &settings.reset_page),
             Kind::Register => (Purpose::Register, &settings.verify_page),
             Kind::EmailChanged => (Purpose::Undo, &settings.undo_page),
             Kind::PasswordChanged
@@ -111,7 +113,8 @@ impl Sending {
             | Kind::ReuseDetected
             | Kind::ApiKeysChanged
             | Kind::FactorsChanged
-            | Kind::SecondFactorRefused => (Purpose::NotMe, &settings.not_me_page),
+            | Kind::SecondFactorRefused
+            | Kind::IdentitiesChanged => (Purpose::NotMe, &settings.not_me_page),
             Kind::Invitation => (Purpose::Invite, &settings.invite_page),
         };
         let (link, code) = match mail.proof_id.filter(|_| !matches!(kind, Kind::AddressTaken | Kind::Registered)) {
@@ -137,6 +140,7 @@ impl Sending {
             Kind::ApiKeysChanged => of_notice(letter::Notice::ApiKeysChanged),
             Kind::FactorsChanged => of_notice(letter::Notice::FactorsChanged),
             Kind::SecondFactorRefused => of_notice(letter::Notice::SecondFactorRefused),
+            Kind::IdentitiesChanged => of_notice(letter::Notice::IdentitiesChanged),
             Kind::AccountErased => Letter::AccountErased { at },
             Kind::AddressTaken => Letter::AddressTaken { reset_page: link },
             Kind::Invitation => {
@@ -145,6 +149,8 @@ impl Sending {
             }
             Kind::SignIn => Letter::SignIn { code: &code },
             Kind::Enrol => Letter::Enrol { code: &code },
+            Kind::Federate => Letter::Federate { code: &code },
+            Kind::StepUp => Letter::StepUp { code: &code },
             Kind::Register => Letter::Register(proofs),
             Kind::Registered => Letter::Registered { reset_page: link },
         };
@@ -177,7 +183,7 @@ pub async fn run(ctx: &Context<'_>) {
     match outbox::claim(ctx.store, ctx.now()).await {
         Ok(mut mails) => {
             // The statement returns them in any order, and only a few. The sort of the standard library takes 3 kB.
-            let urgent = [Kind::Reset, Kind::SignIn, Kind::Enrol].map(Kind::as_str);
+            let urgent = [Kind::Reset, Kind::SignIn, Kind::Enrol, Kind::Federate, Kind::StepUp].map(Kind::as_str);
             let rank = |mail: &QueuedMail| (!urgent.contains(&mail.kind.as_str()), mail.created_at);
             while let Some((next, _)) = mails.iter().enumerate().min_by_key(|(_, mail)| rank(mail)) {
                 sending.clone().send(mails.remove(next)).await;

@@ -12,6 +12,7 @@ use crate::store::Store;
 use crate::store::account::erasure;
 use crate::store::account::pending::REGISTRATIONS;
 use crate::store::account::user_data::OWNED;
+use crate::store::federation::flows::USED_FLOWS;
 use crate::store::mail::counts::MAIL_COUNTS;
 use crate::store::platform::clean_up::{Cutoff, REGISTRATION_COUNTS, Walk, step};
 use crate::store::tenant::invitations::INVITATIONS;
@@ -22,7 +23,7 @@ const MAX_ERASURE_STEPS: usize = 12;
 
 /// Every walk: those of the register, and those of tables without an owner.
 fn walks() -> impl Iterator<Item = &'static Walk> {
-    let others = [&REGISTRATION_COUNTS, &MAIL_COUNTS, &INVITATIONS, &REGISTRATIONS];
+    let others = [&REGISTRATION_COUNTS, &MAIL_COUNTS, &INVITATIONS, &REGISTRATIONS, &USED_FLOWS];
     OWNED.iter().filter_map(|owned| owned.walk.as_ref()).chain(others)
 }
 

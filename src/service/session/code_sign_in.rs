@@ -41,7 +41,7 @@ pub async fn sign_in_by_code(ctx: &Context<'_>, texts: &ProofTexts) -> Result<Si
     let inputs = match opened {
         OpeningOutcome::Opened(inputs, _) => inputs,
         OpeningOutcome::FactorDue(due) => {
-            let first = FirstFactor { methods: AuthMethods::CODE, device: None, is_new_client: false };
+            let first = FirstFactor { methods: AuthMethods::CODE, device: None, is_new_client: false, link: None };
             tracing::info!(target: "app.auth", user_id = user_id.get(), "Second factor due");
             return Ok(SignIn::FactorDue(Box::new(pending(ctx, challenge.id, user_id, &due, first)?)));
         }

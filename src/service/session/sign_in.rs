@@ -110,7 +110,7 @@ fn factor_due(
     device: Option<TokenId>,
     is_new_client: bool,
 ) -> Result<SignIn, Error> {
-    let first = FirstFactor { methods: AuthMethods::PASSWORD, device, is_new_client };
+    let first = FirstFactor { methods: AuthMethods::PASSWORD, device, is_new_client, link: None };
     let id = ChallengeId::from_random(ctx.random()?);
     let demand = pending(ctx, id, user_id, due, first)?;
     tracing::info!(target: "app.auth", user_id = user_id.get(), "Second factor due");

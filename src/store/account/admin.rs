@@ -35,6 +35,7 @@ pub struct FactorCounts {
     #[serde(deserialize_with = "boolean")]
     pub has_recovery_codes: bool,
     pub passkeys: u32,
+    pub identities: u32,
 }
 
 /// A change of a user. An absent field stays as it is.
@@ -64,7 +65,8 @@ const SELECT_USER: &str = concat!(
     user_columns!(),
     ", EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND is_confirmed = 1) AS has_totp,
        EXISTS (SELECT 1 FROM recovery_codes WHERE user_id = :user_id AND hashes <> '') AS has_recovery_codes,
-       (SELECT count(*) FROM passkeys WHERE user_id = :user_id) AS passkeys
+       (SELECT count(*) FROM passkeys WHERE user_id = :user_id) AS passkeys,
+       (SELECT count(*) FROM identities WHERE user_id = :user_id) AS identities
      FROM users WHERE id = :user_id AND erasure_cursor IS NULL LIMIT ",
     caller_administers_or_has!("users:read")
 );

@@ -7,11 +7,12 @@ use crate::domain::account::full_name::FullName;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
 use crate::store::account::users::{UserRow, user_columns};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::authz::granting::{self, GrantOutcome, is_allowed};
+use crate::store::federation::flows::{Evidence, is_redeemed};
+use crate::store::federation::identities::{NewIdentity, insert_identity};
 use crate::store::mail::counts::Asking;
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::mail::proofs;
@@ -20,6 +21,7 @@ use crate::store::mail::taken::{address_is_taken, holder_of_address};
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::session::token_inputs::{TokenInputs, token_inputs};
 use crate::store::tenant::invitations::{Invited, acceptance};
+use crate::store::{IdRow, Store};
 
 /// A user to be registered.
 #[allow(missing_docs, reason = "the fields are the table's columns")]
@@ -28,6 +30,18 @@ pub struct NewUser<'a> {
     /// A PHC string with parameters and salt.
     pub password_hash: &'a str,
     pub full_name: Option<&'a FullName>,
+    /// The identity that the account is made for, in place of a password.
+    pub federated: Option<FederatedUser<'a>>,
+}
+
+/// The identity of a new account.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct FederatedUser<'a> {
+    pub identity: NewIdentity<'a>,
+    pub evidence: Evidence,
+    /// The provider or a mailed code has proven the address.
+    pub is_proven: bool,
 }
 
 /// The result of a registration that succeeded.
@@ -48,6 +62,8 @@ pub enum RegistrationOutcome {
     Created(Box<Created>),
     /// The address already has an account.
     EmailTaken,
+    /// The evidence of the identity was used before.
+    EvidenceUsed,
     /// The invitation is no longer valid.
     InvitationVoid,
     /// The network exceeded its limit in this window.
@@ -81,15 +97,21 @@ const COUNT_REGISTRATION: &str = "
 
 /// The constraint decides whether the address is free; the preceding count decides whether the network may register.
 const INSERT_USER: &str = concat!(
-    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at)
-     SELECT :email, :password_hash, :full_name, :network_tag, :now
+    "INSERT INTO users (email, password_hash, full_name, registered_network, created_at, has_password, email_verified_at)
+     SELECT :email, :password_hash, :full_name, :network_tag, :now, :has_password, iif(:is_proven, :now, NULL)
      WHERE (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts AND NOT ",
     address_is_taken!(":email", "NULL"),
     " AND (:invitation_id IS NULL OR ",
     is_allowed!(":allowed_by"),
     " AND EXISTS (SELECT 1 FROM invitations WHERE id = :invitation_id AND expires_at > :now AND email = :email))
+     AND (:has_password = 1 OR NOT EXISTS (SELECT 1 FROM identities WHERE issuer = :issuer AND subject = :subject) AND ",
+    is_redeemed!(),
+    ")
      ON CONFLICT (email) DO NOTHING"
 );
+
+/// Of the user that this request added.
+const INSERT_IDENTITY: &str = insert_identity!("email = :email AND password_hash = :password_hash");
 
 /// The salt makes the hash unique, so it says that this request added the user.
 const SELECT_NEW_USER: &str = concat!(
@@ -104,7 +126,7 @@ const SELECT_NEW_USER: &str = concat!(
 const OPEN_SESSION_OF_NEW_USER: &str = insert_session!("email = :email AND password_hash = :password_hash");
 
 const RECORD_REGISTRATION: &str = insert_event! {
-    type: ":type", reason: "NULL", user_id: "s.user_id", session_id: "s.id", actor_id: "NULL", university_id: "NULL",
+    type: ":type", reason: ":reason", user_id: "s.user_id", session_id: "s.id", actor_id: "NULL", university_id: "NULL",
     from: "FROM sessions AS s WHERE s.id = :session_id",
 };
 
@@ -119,6 +141,7 @@ const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), 
 pub const STATEMENTS: &[&str] = &[
     COUNT_REGISTRATION,
     INSERT_USER,
+    INSERT_IDENTITY,
     OPEN_SESSION_OF_NEW_USER,
     SELECT_NEW_USER,
     RECORD_REGISTRATION,
@@ -172,21 +195,28 @@ pub async fn register(
         .bind("max_attempts", limit.attempts)
         .bind("invitation_id", invited.and_then(|invited| invited.granting.invitation))
         .bind("allowed_by", invited.and_then(|invited| invited.granting.grantor.allowed_by));
+    let insert = bind_federated(insert, user.federated, request);
     let open = opening::bind(query(OPEN_SESSION_OF_NEW_USER), session)
         .bind("email", user.email)
         .bind("password_hash", user.password_hash);
     let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
+    let record = record.bind("reason", user.federated.map(|_| Reason::Federated));
     let [limited, taken] = count_refused(user.email, session, limit);
-    let mut statements = vec![count(limit, request), insert, open];
+    let evidence = user.federated.map(|federated| federated.evidence);
+    let mut statements =
+        evidence.map_or_else(Vec::new, |evidence| vec![evidence.redeem(request), evidence.select_redeemed(request)]);
+    let redeemed = statements.len();
+    statements.extend([count(limit, request), insert, open]);
     statements.extend(invited.into_iter().flat_map(|invited| acceptance(invited, request)));
     let accepted = statements.len();
     statements.extend([select.bind("max_roles", session.max_roles), record, limited, taken]);
+    statements.extend(user.federated.into_iter().flat_map(|federated| identity_statements(user, federated, request)));
     let of_proof = |(new, asking)| proofs::of_new_user(new, asking, user.password_hash, request);
     statements.extend(proof.into_iter().flat_map(of_proof));
     let results = store.batch_of(statements).await?;
-    let Some(([counts, _, _, acceptance @ ..], [users, _, _, _, mails @ ..])) = results.split_at_checked(accepted)
-    else {
+    let (first, last) = results.split_at_checked(accepted).unwrap_or_default();
+    let (Some([counts, _, _, acceptance @ ..]), [users, _, _, _, mails @ ..]) = (first.get(redeemed..), last) else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(users)?) {
@@ -194,6 +224,11 @@ pub async fn register(
         return Ok(RegistrationOutcome::Created(Box::new(Created { user, inputs, mail })));
     }
     let exceeded = exceeded(limit, counts)?;
+    if let Some([_, used]) = first.get(..redeemed)
+        && used.all::<IdRow>()?.is_empty()
+    {
+        return Ok(RegistrationOutcome::EvidenceUsed);
+    }
     if let [_, granted, _, refusal, ..] = acceptance
         && matches!(granting::outcome(granted, refusal)?, GrantOutcome::NotAllowed)
     {
@@ -203,6 +238,26 @@ pub async fn register(
         Some(window_started_at) => RegistrationOutcome::TooMany { window_started_at },
         None => RegistrationOutcome::EmailTaken,
     })
+}
+
+/// Binds what makes a new account one of an identity.
+fn bind_federated(insert: Statement, federated: Option<FederatedUser<'_>>, request: RequestInfo<'_>) -> Statement {
+    let insert = insert.bind("has_password", federated.is_none());
+    let insert = insert.bind("is_proven", federated.is_some_and(|federated| federated.is_proven));
+    match federated {
+        Some(FederatedUser { identity, evidence, .. }) => identity.bind_subject(evidence.bind(insert, request)),
+        None => ["issuer", "subject", "flow_id", "flow_nonce"]
+            .into_iter()
+            .fold(insert, |insert, name| insert.bind(name, None::<i64>)),
+    }
+}
+
+/// The statements that add the identity, and use a mailed code up.
+fn identity_statements(user: &NewUser<'_>, federated: FederatedUser<'_>, request: RequestInfo<'_>) -> [Statement; 2] {
+    let FederatedUser { identity, evidence, .. } = federated;
+    let insert = identity.bind_new(identity.bind_subject(query(INSERT_IDENTITY)));
+    let insert = insert.bind("email", user.email).bind("password_hash", user.password_hash).bind("now", request.now);
+    [insert, evidence.delete_proof(request)]
 }
 
 /// Counts a refusal, for either reason. The user that has the address is known to the database alone, so a hash of the

@@ -6,7 +6,7 @@
 use crate::domain::ids::UserId;
 use crate::ports::{Statement, query};
 use crate::store::owned::Owned;
-use crate::store::{audit, authz, campus, factor, machine, mail, password, session};
+use crate::store::{audit, authz, campus, factor, federation, machine, mail, password, session};
 
 /// Every table, in the order of erasure.
 pub static OWNED: &[Owned] = &[
@@ -17,6 +17,7 @@ pub static OWNED: &[Owned] = &[
     factor::recovery_codes::OWNED,
     factor::passkeys::OWNED,
     factor::challenges::OWNED,
+    federation::identities::OWNED,
     mail::proofs::OWNED,
     mail::outbox::OWNED,
     mail::notices::OWNED,

@@ -33,6 +33,9 @@ pub struct UserRow {
     pub email_verified_at: Option<Timestamp>,
     /// Absent unless a provider of mail refused the address for good.
     pub mail_refused_at: Option<Timestamp>,
+    /// A password signs in.
+    #[serde(deserialize_with = "boolean")]
+    pub has_password: bool,
 }
 
 /// The user and the session that an access token names.
@@ -64,7 +67,7 @@ impl From<(UserRow, CallerColumns)> for CallerRow {
 /// The columns of a [`UserRow`].
 macro_rules! user_columns {
     () => {
-        "id, email, full_name, is_active, created_at, email_verified_at, mail_refused_at"
+        "id, email, full_name, is_active, created_at, email_verified_at, mail_refused_at, has_password"
     };
 }
 pub(in crate::store) use user_columns;

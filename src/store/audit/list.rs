@@ -219,6 +219,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::RecoveryCodesReplaced
         | EventType::FactorsConfirmed
         | EventType::FactorsReset
+        | EventType::IdentityLinked
+        | EventType::IdentityUnlinked
         | EventType::SecondFactorRefused
         | EventType::ApiKeyCreated
         | EventType::ApiKeyWithdrawn

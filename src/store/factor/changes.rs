@@ -22,7 +22,7 @@ macro_rules! owner_is_present {
         )
     };
 }
-pub(super) use owner_is_present;
+pub(in crate::store) use owner_is_present;
 
 /// The owner of a factor, for `owner_is_present!`.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub struct FactorOwner {
 
 impl FactorOwner {
     /// Binds the values of [`owner_is_present`].
-    pub(super) fn bind(self, statement: Statement, now: Timestamp) -> Statement {
+    pub(in crate::store) fn bind(self, statement: Statement, now: Timestamp) -> Statement {
         statement
             .bind("user_id", self.user_id)
             .bind("session_id", self.session_id)
@@ -47,7 +47,7 @@ impl FactorOwner {
 const SELECT_PRESENT_OWNER: &str = concat!("SELECT :user_id AS id WHERE ", owner_is_present!());
 
 /// Has a row if the owner may still add a factor.
-pub(super) fn select_present_owner(owner: FactorOwner, now: Timestamp) -> Statement {
+pub(in crate::store) fn select_present_owner(owner: FactorOwner, now: Timestamp) -> Statement {
     owner.bind(query(SELECT_PRESENT_OWNER), now)
 }
 
@@ -57,7 +57,7 @@ macro_rules! end_others_if {
         concat!("DELETE FROM sessions WHERE user_id = :user_id AND id IS NOT :kept_id AND ", $condition)
     };
 }
-pub(super) use end_others_if;
+pub(in crate::store) use end_others_if;
 
 /// This request has confirmed the secret, perhaps by an earlier execution of its batch.
 macro_rules! is_confirmed {

@@ -4,7 +4,7 @@
 //! Other sessions end first, under the condition of the removal, so that a second execution of the batch finds nothing to do.
 
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::ids::{PasskeyId, SessionId, UserId};
+use crate::domain::ids::{IdentityId, PasskeyId, SessionId, UserId};
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{self, Event, RequestInfo, insert_event, is_done, record_if_changed, recorded};
 use crate::store::authz::grants::{actor_is_platform_admin, select_actor};
@@ -48,7 +48,8 @@ const DELETE_TOTP: &str = concat!(
 /// A secret that waits for its first code goes, too.
 const DELETE_PENDING: &str = concat!("DELETE FROM totp_secrets WHERE user_id = :user_id AND ", session_is_live!());
 
-/// The user can sign in without the passkey `:passkey_id`; without any, if that is NULL.
+/// The user can sign in without the passkey `:passkey_id` and the identity `:identity_id`; without any passkey, if the former
+/// is NULL. Ids are positive, so 0 is none.
 macro_rules! has_other_way {
     () => {
         "EXISTS (
@@ -57,13 +58,43 @@ macro_rules! has_other_way {
                  u.has_password = 1 OR (:signs_in_by_code = 1 AND u.email_verified_at IS NOT NULL) OR EXISTS (
                      SELECT 1 FROM passkeys AS o
                      WHERE o.user_id = u.id AND o.id <> :passkey_id AND o.suspended_at IS NULL
+                 ) OR EXISTS (
+                     SELECT 1 FROM identities AS o
+                     WHERE o.user_id = u.id AND o.id <> :identity_id AND o.suspended_at IS NULL
+                       AND o.issuer IN (SELECT value FROM json_each(:issuers))
                  )
              )
          )"
     };
 }
+pub(in crate::store) use has_other_way;
 
-/// The passkey is the user's, and not the last way in. `:signs_in_by_code`: a mailed code is one.
+/// The ways to sign in besides passwords and passkeys, as the settings have them.
+#[derive(Debug, Clone, Copy)]
+pub struct OtherWays<'a> {
+    /// A mailed code signs in.
+    pub signs_in_by_code: bool,
+    /// The issuers of the configured providers, as a JSON list.
+    pub issuers: &'a str,
+}
+
+impl OtherWays<'_> {
+    fn bind(self, statement: Statement) -> Statement {
+        statement.bind("signs_in_by_code", self.signs_in_by_code).bind("issuers", self.issuers)
+    }
+
+    /// Binds the values of [`has_other_way`] for the removal of a passkey, or of all.
+    fn without_passkey(self, statement: Statement, id: Option<PasskeyId>) -> Statement {
+        self.bind(statement).bind("passkey_id", id).bind("identity_id", 0)
+    }
+
+    /// The same for the removal of an identity.
+    pub(in crate::store) fn without_identity(self, statement: Statement, id: IdentityId) -> Statement {
+        self.bind(statement).bind("passkey_id", 0).bind("identity_id", id)
+    }
+}
+
+/// The passkey is the user's, and not the last way in.
 macro_rules! is_removable {
     () => {
         concat!(
@@ -203,14 +234,14 @@ pub async fn remove_passkey(
     store: &Store,
     (user_id, kept): (UserId, Option<SessionId>),
     id: PasskeyId,
-    signs_in_by_code: bool,
+    ways: OtherWays<'_>,
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<RemovalOutcome, DbError> {
     let of_passkey = |sql| query(sql).bind("user_id", user_id).bind("passkey_id", id);
     let guarded = |sql| {
-        let of_session = of_passkey(sql).bind("session_id", kept).bind("now", request.now);
-        of_session.bind("signs_in_by_code", signs_in_by_code)
+        let of_session = query(sql).bind("user_id", user_id).bind("session_id", kept).bind("now", request.now);
+        ways.without_passkey(of_session, Some(id))
     };
     let event = Event::of(EventType::FactorRemoved, user_id).because(Reason::Passkey).within(kept).about(id.get());
     let mut statements = vec![
@@ -246,13 +277,11 @@ pub async fn reset(
     store: &Store,
     user_id: UserId,
     actor: UserId,
-    signs_in_by_code: bool,
+    ways: OtherWays<'_>,
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<ActOutcome<RemovalOutcome>, DbError> {
-    let of_user = |statement: Statement| {
-        statement.bind("user_id", user_id).bind("passkey_id", None::<i64>).bind("signs_in_by_code", signs_in_by_code)
-    };
+    let of_user = |statement: Statement| ways.without_passkey(statement.bind("user_id", user_id), None);
     let of_actor = |statement| of_user(statement).bind("actor_id", actor);
     let mut statements = vec![
         select_actor(actor),

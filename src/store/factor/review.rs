@@ -1,4 +1,4 @@
-//! Second factors after a new password by mail. The young ones are suspended, since a thief of the mailbox, or of the account
+//! Second factors and identities after a new password by mail. The young ones are suspended, since a thief of the mailbox, or of the account
 //! before, may have added them; the owner confirms them after signing in.
 
 use serde::Deserialize;
@@ -32,6 +32,12 @@ const SUSPEND_PASSKEYS: &str = concat!(
     is_set!()
 );
 
+const SUSPEND_IDENTITIES: &str = concat!(
+    "UPDATE identities SET suspended_at = :now
+     WHERE user_id = :user_id AND suspended_at IS NULL AND created_at > :now - :young AND ",
+    is_set!()
+);
+
 const SELECT_REVIEW: &str = concat!(
     "SELECT created_at, suspended_at IS NOT NULL AS is_suspended FROM totp_secrets
      WHERE user_id = :user_id AND is_confirmed = 1 AND ",
@@ -40,6 +46,12 @@ const SELECT_REVIEW: &str = concat!(
 
 const SELECT_REVIEWED_PASSKEYS: &str = concat!(
     "SELECT id, name, created_at, suspended_at IS NOT NULL AS is_suspended FROM passkeys WHERE user_id = :user_id AND ",
+    is_set!(),
+    " ORDER BY id"
+);
+
+const SELECT_REVIEWED_IDENTITIES: &str = concat!(
+    "SELECT id, provider, email, created_at, suspended_at IS NOT NULL AS is_suspended FROM identities WHERE user_id = :user_id AND ",
     is_set!(),
     " ORDER BY id"
 );
@@ -58,12 +70,14 @@ macro_rules! confirm {
 
 const CONFIRM_PASSKEYS: &str = confirm!("passkeys");
 const CONFIRM_TOTP: &str = confirm!("totp_secrets");
+const CONFIRM_IDENTITIES: &str = confirm!("identities");
 /// Precedes the statements that confirm.
 const RECORD_CONFIRMATION: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL", university_id: "NULL",
     from: concat!(
         "WHERE (EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
-                OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)) AND ",
+                OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM identities WHERE user_id = :user_id AND suspended_at IS NOT NULL)) AND ",
         owner_is_present!()
     ),
 };
@@ -73,10 +87,13 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_PENDING,
     SUSPEND_TOTP,
     SUSPEND_PASSKEYS,
+    SUSPEND_IDENTITIES,
     SELECT_REVIEW,
     SELECT_REVIEWED_PASSKEYS,
+    SELECT_REVIEWED_IDENTITIES,
     CONFIRM_PASSKEYS,
     CONFIRM_TOTP,
+    CONFIRM_IDENTITIES,
     RECORD_CONFIRMATION,
 ];
 
@@ -86,6 +103,7 @@ pub const STATEMENTS: &[&str] = &[
 pub struct FactorReview {
     pub totp: Option<ReviewedTotp>,
     pub passkeys: Vec<ReviewedPasskey>,
+    pub identities: Vec<ReviewedIdentity>,
 }
 
 /// An authenticator app in the review.
@@ -108,22 +126,34 @@ pub struct ReviewedPasskey {
     pub is_suspended: bool,
 }
 
-/// The statements that suspend young factors, if the password was set to this hash. The last two select the review.
-pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 5] {
+/// An identity in the review.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the fields are the table's columns")]
+pub struct ReviewedIdentity {
+    pub id: i64,
+    pub provider: String,
+    pub email: Option<String>,
+    pub created_at: Timestamp,
+    #[serde(deserialize_with = "boolean")]
+    pub is_suspended: bool,
+}
+
+/// The statements that suspend young factors and identities, if the password was set to this hash.
+pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 4] {
     let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let young = |sql| of_change(sql).bind("now", now).bind("young", YOUNG_MS);
-    [
-        of_change(DELETE_PENDING),
-        young(SUSPEND_TOTP),
-        young(SUSPEND_PASSKEYS),
-        of_change(SELECT_REVIEW),
-        of_change(SELECT_REVIEWED_PASSKEYS),
-    ]
+    [of_change(DELETE_PENDING), young(SUSPEND_TOTP), young(SUSPEND_PASSKEYS), young(SUSPEND_IDENTITIES)]
+}
+
+/// The statements that select the review, if the password was set to this hash.
+pub(in crate::store) fn select(user_id: UserId, new_hash: &str) -> [Statement; 3] {
+    [SELECT_REVIEW, SELECT_REVIEWED_PASSKEYS, SELECT_REVIEWED_IDENTITIES]
+        .map(|sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash))
 }
 
 /// Reads the rows of the review.
-pub(in crate::store) fn read(totp: &Rows, passkeys: &Rows) -> Result<FactorReview, DbError> {
-    Ok(FactorReview { totp: totp.first()?, passkeys: passkeys.all()? })
+pub(in crate::store) fn read([totp, passkeys, identities]: [&Rows; 3]) -> Result<FactorReview, DbError> {
+    Ok(FactorReview { totp: totp.first()?, passkeys: passkeys.all()?, identities: identities.all()? })
 }
 
 /// Confirms the factors that a reset suspended. Returns whether any was, and the notice; `None`, and changes nothing, if the session ended
@@ -146,12 +176,13 @@ pub async fn confirm_suspended(
         record,
         of_owner(CONFIRM_PASSKEYS),
         of_owner(CONFIRM_TOTP),
+        of_owner(CONFIRM_IDENTITIES),
         recorded(request, EventType::FactorsConfirmed),
         select_present_owner(owner, request.now),
     ];
     statements.extend(event_notice(notice, owner.user_id, EventType::FactorsConfirmed, request));
     let results = store.batch_of(statements).await?;
-    let [_, _, _, recorded, present, ..] = results.as_slice() else {
+    let [_, _, _, _, recorded, present, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let mail = queued(notice, &results)?;

@@ -9,18 +9,19 @@ use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::factor::usage::{self, Evidence, is_marked};
 use crate::store::read::Read;
-use crate::store::session::token_inputs::{TokenInputs, token_inputs};
+use crate::store::session::token_inputs::TokenInputs;
 
 macro_rules! select_session {
     ($condition:expr) => {
         concat!(
             "SELECT s.expires_at, ",
-            token_inputs!(":user_id"),
+            $crate::store::session::token_inputs::token_inputs!(":user_id"),
             " FROM sessions AS s WHERE s.id = :session_id AND s.user_id = :user_id AND s.expires_at > :now AND ",
             $condition
         )
     };
 }
+pub(in crate::store) use select_session;
 
 const SELECT_SESSION: &str = select_session!("TRUE");
 const SELECT_MARKED_SESSION: &str = select_session!(is_marked!());
@@ -40,7 +41,8 @@ struct SessionRow {
     expires_at: Timestamp,
 }
 
-fn read(rows: &Rows) -> Result<Option<LiveSession>, DbError> {
+/// Reads the columns of the session.
+pub(in crate::store) fn read_session(rows: &Rows) -> Result<Option<LiveSession>, DbError> {
     let row: Option<SessionRow> = rows.first()?;
     Ok(row.zip(TokenInputs::read(rows)?).map(|(row, inputs)| LiveSession { expires_at: row.expires_at, inputs }))
 }
@@ -52,7 +54,7 @@ fn select(sql: &'static str, user_id: UserId, session_id: SessionId, max_roles: 
 /// Reads a session that the user has stepped up with a password.
 #[must_use]
 pub fn session(user_id: UserId, session_id: SessionId, max_roles: i64, now: Timestamp) -> Read<Option<LiveSession>> {
-    Read::of(select(SELECT_SESSION, user_id, session_id, max_roles, now), read)
+    Read::of(select(SELECT_SESSION, user_id, session_id, max_roles, now), read_session)
 }
 
 /// Uses a factor up, and reads the session. Returns `None`, and changes nothing, if the session has ended or the factor does
@@ -71,5 +73,5 @@ pub async fn use_factor(
     let select = usage::bind_marked(select, evidence.challenge, request);
     let [use_up, reset] = usage::use_up(evidence, request);
     let [_, _, _, rows] = store.batch([usage::mark(evidence, request), use_up, reset, select]).await?;
-    read(&rows)
+    read_session(&rows)
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::account::email::Email;
 use crate::domain::ids::{MailId, ProofId, UserId};
 use crate::domain::time::{MINUTE, Timestamp};
 use crate::ports::{DbError, Statement, query};
@@ -61,7 +62,7 @@ const QUEUE_PROOF: &str = concat!(
     "INSERT INTO mails (id, kind, user_id, address, proof_id, created_at, expires_at, attempts, due_at)
      SELECT :mail_id, iif(p.new_address IS NOT NULL AND ",
     address_is_taken!("p.new_address", "p.user_id"),
-    ", 'address_taken', p.purpose), p.user_id, coalesce(p.new_address, p.address), p.id, :now, p.expires_at, 1, :due_at
+    ", 'address_taken', p.purpose), p.user_id, coalesce(p.new_address, p.address, :to), p.id, :now, p.expires_at, 1, :due_at
      FROM email_proofs AS p WHERE p.id = :proof_id
      ON CONFLICT (id) DO NOTHING"
 );
@@ -129,9 +130,16 @@ pub(in crate::store) const OWNED: Owned = Owned {
     }),
 };
 
-/// The statements that queue the mail of a proof, and select it.
-pub(in crate::store) fn queue_proof(id: MailId, proof_id: ProofId, now: Timestamp) -> [Statement; 2] {
+/// The statements that queue the mail of a proof, and select it. `to` is the address of a proof that has none, because there
+/// is no account.
+pub(in crate::store) fn queue_proof(
+    id: MailId,
+    proof_id: ProofId,
+    to: Option<&Email>,
+    now: Timestamp,
+) -> [Statement; 2] {
     let queue = query(QUEUE_PROOF)
+        .bind("to", to)
         .bind("mail_id", id)
         .bind("proof_id", proof_id)
         .bind("now", now)

@@ -191,7 +191,7 @@ pub(in crate::store) async fn write(
 ) -> Result<Option<QueuedMail>, DbError> {
     let insert = bind_new(insert, new, request.now);
     let [count_1, count_2, count_3, count_4] = counts::count(asking, new.id, request);
-    let [queue, select] = outbox::queue_proof(new.mail_id, new.id, request.now);
+    let [queue, select] = outbox::queue_proof(new.mail_id, new.id, None, request.now);
     let insert = counts::bind_admission(insert, asking, request);
     let touch = counts::touch(request);
     let [.., mails] = store.batch([touch, insert, count_1, count_2, count_3, count_4, queue, select]).await?;
@@ -209,11 +209,12 @@ pub(in crate::store) fn of_new_user(
     let insert = bind_new(query(INSERT_FOR_NEW_USER), new, request.now).bind("password_hash", password_hash);
     let insert = insert.bind("email", asking.email);
     let counts = counts::count(asking, new.id, request);
-    let mail = outbox::queue_proof(new.mail_id, new.id, request.now);
+    let mail = outbox::queue_proof(new.mail_id, new.id, None, request.now);
     std::iter::once(counts::bind_admission(insert, asking, request)).chain(counts).chain(mail).collect()
 }
 
-fn bind_new(statement: Statement, new: NewProof, now: Timestamp) -> Statement {
+/// Binds the values of [`insert_proof`].
+pub(in crate::store) fn bind_new(statement: Statement, new: NewProof, now: Timestamp) -> Statement {
     statement
         .bind("proof_id", new.id)
         .bind("purpose", new.purpose.as_str())

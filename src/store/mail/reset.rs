@@ -100,33 +100,33 @@ pub async fn reset(
     let record = guarded(audit::insert(RECORD, request, EventType::PasswordReset));
     let [delete_keys, delete_proofs] = shut_out(user_id, new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
-    let [delete_pending, suspend_totp, suspend_passkeys, select_totp, select_passkeys] =
-        review::suspend(user_id, new_hash, request.now);
+    let [select_totp, select_passkeys, select_identities] = review::select(user_id, new_hash);
     let mut statements = vec![
         recorded(request, EventType::PasswordReset),
         record,
         throttle::bind_user(guarded(query(DELETE_KNOWN)), user_id).bind("now", request.now),
         guarded(query(DELETE_ROLES)).bind("now", request.now),
         guarded(query(SET_PASSWORD)).bind("now", request.now).bind("new_hash", new_hash),
-        delete_pending,
-        suspend_totp,
-        suspend_passkeys,
+    ];
+    statements.extend(review::suspend(user_id, new_hash, request.now));
+    statements.extend([
         select_totp,
         select_passkeys,
+        select_identities,
         delete_keys,
         end_others(user_id, None, new_hash),
         delete_proofs,
         unknown,
         known,
-    ];
+    ]);
     if let Some(notice) = notice {
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [earlier, _, _, _, set, _, _, _, totp, passkeys, ..] = results.as_slice() else {
+    let [earlier, _, _, _, set, _, _, _, _, totp, passkeys, identities, ..] = results.as_slice() else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     let notice = notices::queued(notice, &results)?;
-    let review = review::read(totp, passkeys)?;
+    let review = review::read([totp, passkeys, identities])?;
     Ok(is_done(set, earlier)?.then_some(PasswordReset { notice, review }))
 }

@@ -41,6 +41,7 @@ macro_rules! waits_for_reset {
          )"
     };
 }
+pub(in crate::store) use waits_for_reset;
 
 const OPEN_SESSION: &str = insert_session!(concat!(
     "id = :user_id AND NOT ",

@@ -35,7 +35,7 @@ const DELETE_LATER_UNDOS: &str = concat!(
     is_set!()
 );
 
-/// Factors that were added since a day before the change: as long as its link was valid, a thief had the account.
+/// Factors and identities that were added since a day before the change: as long as its link was valid, a thief had the account.
 macro_rules! delete_added_since {
     ($table:literal) => {
         concat!(
@@ -52,6 +52,7 @@ macro_rules! delete_added_since {
 const DELETE_TOTP: &str = delete_added_since!("totp_secrets");
 const DELETE_RECOVERY_CODES: &str = delete_added_since!("recovery_codes");
 const DELETE_PASSKEYS: &str = delete_added_since!("passkeys");
+const DELETE_IDENTITIES: &str = delete_added_since!("identities");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_TOTP, DELETE_RECOVERY_CODES, DELETE_PASSKEYS, DELETE_LATER_UNDOS];
@@ -73,17 +74,20 @@ pub async fn take_back(
     let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let [delete_keys, delete_proofs] = reset::shut_out(user_id, new_hash);
-    // A passkey of a thief would sign in without the password.
-    let [delete_pending, suspend_totp, suspend_passkeys, ..] = review::suspend(user_id, new_hash, request.now);
+    // A passkey or an identity of a thief would sign in without the password.
+    let [delete_pending, suspend_totp, suspend_passkeys, suspend_identities] =
+        review::suspend(user_id, new_hash, request.now);
     let statements = [
         verification::record(proof, user_id, event, request),
         bind_presented(of_change(TAKE_BACK).bind("now", request.now), proof),
         of_change(DELETE_TOTP).bind("proof_id", proof.id),
         of_change(DELETE_RECOVERY_CODES).bind("proof_id", proof.id),
         of_change(DELETE_PASSKEYS).bind("proof_id", proof.id),
+        of_change(DELETE_IDENTITIES).bind("proof_id", proof.id),
         delete_pending,
         suspend_totp,
         suspend_passkeys,
+        suspend_identities,
         of_change(DELETE_LATER_UNDOS).bind("proof_id", proof.id),
         delete_keys,
         delete_proofs,

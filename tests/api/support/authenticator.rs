@@ -7,7 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer as _;
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::factor::webauthn::cose_id;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -48,12 +49,12 @@ enum PrivateKey {
 }
 
 impl PrivateKey {
-    fn generate(algorithm: CredentialAlgorithm) -> Self {
+    fn generate(algorithm: SignatureAlgorithm) -> Self {
         match algorithm {
-            CredentialAlgorithm::EdDsa => Self::EdDsa(ed25519_dalek::SigningKey::from_bytes(&random())),
+            SignatureAlgorithm::EdDsa => Self::EdDsa(ed25519_dalek::SigningKey::from_bytes(&random())),
             // A random number is almost never outside of the field.
-            CredentialAlgorithm::Es256 => Self::Es256(p256::ecdsa::SigningKey::from_slice(&random::<32>()).unwrap()),
-            CredentialAlgorithm::Rs256 => panic!("no crate of the tests signs RSA"),
+            SignatureAlgorithm::Es256 => Self::Es256(p256::ecdsa::SigningKey::from_slice(&random::<32>()).unwrap()),
+            SignatureAlgorithm::Rs256 => panic!("no crate of the tests signs RSA"),
         }
     }
 
@@ -94,7 +95,7 @@ fn der_integer(number: &[u8]) -> Vec<u8> {
 
 /// An authenticator with room for one passkey.
 pub struct Authenticator {
-    algorithm: CredentialAlgorithm,
+    algorithm: SignatureAlgorithm,
     key: PrivateKey,
     pub credential_id: Vec<u8>,
     rp_id: String,
@@ -108,7 +109,7 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// With `EdDSA` or ES256.
-    pub fn new(algorithm: CredentialAlgorithm) -> Self {
+    pub fn new(algorithm: SignatureAlgorithm) -> Self {
         Self {
             algorithm,
             key: PrivateKey::generate(algorithm),
@@ -124,7 +125,7 @@ impl Authenticator {
     /// `navigator.credentials.create()` on a page of this origin: a new passkey in place of the last one.
     pub fn register(&mut self, options: &Value, origin: &str) -> String {
         let algorithms = options["pubKeyCredParams"].as_array().unwrap();
-        let is_wanted = |entry: &Value| entry["type"] == "public-key" && entry["alg"] == self.algorithm.cose_id();
+        let is_wanted = |entry: &Value| entry["type"] == "public-key" && entry["alg"] == cose_id(self.algorithm);
         assert!(algorithms.iter().any(is_wanted), "the algorithm is not offered");
         let texts = [&options["rp"]["name"], &options["user"]["name"], &options["user"]["displayName"]];
         assert!(texts.into_iter().all(Value::is_string), "a required text is missing");
@@ -145,7 +146,7 @@ impl Authenticator {
             "clientDataJSON": BASE64.encode(client_data),
             "attestationObject": BASE64.encode(object),
             "authenticatorData": BASE64.encode(data),
-            "publicKeyAlgorithm": self.algorithm.cose_id(),
+            "publicKeyAlgorithm": cose_id(self.algorithm),
             "transports": ["hybrid", "internal"],
         });
         self.credential(&response)

@@ -5,9 +5,9 @@ use aes_gcm::{Aes256Gcm, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer as _;
-use edge_auth::domain::factor::webauthn::{CredentialAlgorithm, CredentialKey};
 use edge_auth::domain::keys::Algorithm;
 use edge_auth::domain::keys::ring::PrivateKey;
+use edge_auth::domain::public_key::{PublicKey, SignatureAlgorithm};
 use edge_auth::domain::secret::Secret;
 use edge_auth::ports::{CryptoError, Encryption, PortFuture, Seal, Signatures};
 use hkdf::Hkdf;
@@ -110,18 +110,18 @@ impl Signatures for NativeCrypto {
     }
 
     /// RSA is left to the end-to-end tests: its crate would be here for them alone.
-    fn verify_assertion<'a>(
+    fn verify_with<'a>(
         &'a self,
-        key: &'a CredentialKey,
+        key: &'a PublicKey,
         message: &'a [u8],
         signature: &'a [u8],
     ) -> PortFuture<'a, Result<bool, CryptoError>> {
         Box::pin(async move {
             let jwk: Value = serde_json::from_str(&key.jwk).map_err(|error| CryptoError(error.to_string()))?;
             let algorithm = match key.algorithm {
-                CredentialAlgorithm::EdDsa => Algorithm::EdDsa,
-                CredentialAlgorithm::Es256 => Algorithm::Es256,
-                CredentialAlgorithm::Rs256 => return Err(CryptoError("no RSA here".to_owned())),
+                SignatureAlgorithm::EdDsa => Algorithm::EdDsa,
+                SignatureAlgorithm::Es256 => Algorithm::Es256,
+                SignatureAlgorithm::Rs256 => return Err(CryptoError("no RSA here".to_owned())),
             };
             if !is_importable(algorithm, &jwk) {
                 return Err(CryptoError("no key".to_owned()));

@@ -9,10 +9,11 @@ use edge_auth::domain::factor::pending::PendingSignIn;
 use edge_auth::domain::factor::recovery_code::RecoveryCode;
 use edge_auth::domain::factor::totp::TotpSecret;
 use edge_auth::domain::factor::webauthn::{
-    Ceremony, CredentialAlgorithm, NewPasskey, RegistrationResponse, RelyingParty, register,
+    Ceremony, NewPasskey, RegistrationResponse, RelyingParty, cose_id, register,
 };
 use edge_auth::domain::ids::{ChallengeId, UserId};
 use edge_auth::domain::mail::proof::Purpose as ProofPurpose;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use edge_auth::domain::secret::Secret;
 use edge_auth::domain::secret_keys::{SecretKeys, key_id};
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
@@ -184,6 +185,7 @@ fn mfa_token(owner: Owner<'_>) -> String {
         password_version: owner.db.one(&format!("SELECT password_version FROM users WHERE id = {}", owner.id())),
         methods: AuthMethods::PASSWORD,
         device: None,
+        link: None,
         is_new_client: true,
         expires_at: clock().plus_seconds(300),
     };
@@ -205,12 +207,12 @@ fn registration(owner: Owner<'_>) -> (Authenticator, String) {
         .db
         .execute(&format!("UPDATE users SET passkey_handle = coalesce(passkey_handle, '{handle}') WHERE id = {user}"));
     let handle: String = owner.db.one(&format!("SELECT passkey_handle FROM users WHERE id = {user}"));
-    let mut authenticator = Authenticator::new(CredentialAlgorithm::EdDsa);
+    let mut authenticator = Authenticator::new(SignatureAlgorithm::EdDsa);
     let options = json!({
         "challenge": BASE64.encode(challenge(owner, Purpose::Register(user))),
         "rp": {"id": RP_ID, "name": "Example"},
         "user": {"id": handle, "name": owner.email, "displayName": "Owner"},
-        "pubKeyCredParams": [{"type": "public-key", "alg": CredentialAlgorithm::EdDsa.cose_id()}],
+        "pubKeyCredParams": [{"type": "public-key", "alg": cose_id(SignatureAlgorithm::EdDsa)}],
         "excludeCredentials": [],
     });
     let credential = authenticator.register(&options, ORIGIN);

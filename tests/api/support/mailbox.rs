@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use edge_auth::domain::mail::provider::HttpRequest;
-use edge_auth::ports::{BindingError, HttpResponse, MailBinding, NoResponse, Outbound, PortFuture};
+use edge_auth::domain::outbound::{HttpRequest, HttpResponse};
+use edge_auth::ports::{BindingError, MailBinding, NoResponse, Outbound, PortFuture};
 use serde_json::Value;
 
 /// Keeps the mails, or refuses them with a code.
@@ -87,8 +87,11 @@ pub struct Server {
 }
 
 impl Outbound for Server {
-    fn post<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
-        self.requests.lock().unwrap().push((request.url.to_owned(), request.body.clone()));
-        Box::pin(std::future::ready(Ok(HttpResponse { status: self.status, body: "{}".to_owned() })))
+    fn send<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
+        self.requests.lock().unwrap().push((
+            request.url.clone(),
+            request.body.as_ref().map(|body| body.expose().to_owned()).unwrap_or_default(),
+        ));
+        Box::pin(std::future::ready(Ok(HttpResponse { status: self.status, body: "{}".to_owned(), is_cut: false })))
     }
 }

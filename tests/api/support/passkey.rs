@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge_auth::domain::factor::webauthn::CredentialAlgorithm;
+use edge_auth::domain::public_key::SignatureAlgorithm;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ pub async fn register(service: &Service, access: &str, passkey: &mut Authenticat
 /// An account with a passkey, and its recovery codes.
 pub async fn account(service: &Service) -> (Tokens, Authenticator, Vec<String>) {
     let tokens = service.register(EMAIL).await;
-    let mut passkey = Authenticator::new(CredentialAlgorithm::Es256);
+    let mut passkey = Authenticator::new(SignatureAlgorithm::Es256);
     let reply = register(service, &tokens.access, &mut passkey).await.expect(201);
     (tokens, passkey, codes(&reply))
 }

@@ -3,10 +3,10 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::factor::webauthn::authenticator_data::AuthenticatorData;
-use crate::domain::factor::webauthn::cose::{CredentialAlgorithm, CredentialKey};
 use crate::domain::factor::webauthn::der::fixed_signature;
 use crate::domain::factor::webauthn::fault::CeremonyFault;
 use crate::domain::factor::webauthn::{Ceremony, client_data, verify_id};
+use crate::domain::public_key::{PublicKey, SignatureAlgorithm};
 
 /// The `PublicKeyCredential` of `navigator.credentials.get()`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct StoredPasskey<'a> {
     pub credential_id: &'a [u8],
     /// The `user.id` that the registration was started with.
     pub user_handle: &'a [u8],
-    pub key: &'a CredentialKey,
+    pub key: &'a PublicKey,
     pub sign_count: u32,
     pub is_backup_eligible: bool,
 }
@@ -115,12 +115,12 @@ fn verify_owner(
 }
 
 /// The signature as `WebCrypto` takes it. `None` if it does not have the form of its algorithm.
-fn signature(algorithm: CredentialAlgorithm, sent: &[u8]) -> Option<Vec<u8>> {
+fn signature(algorithm: SignatureAlgorithm, sent: &[u8]) -> Option<Vec<u8>> {
     let has_length = match algorithm {
-        CredentialAlgorithm::Es256 => return fixed_signature(sent),
-        CredentialAlgorithm::EdDsa => sent.len() == 64,
+        SignatureAlgorithm::Es256 => return fixed_signature(sent),
+        SignatureAlgorithm::EdDsa => sent.len() == 64,
         // As long as a modulus of 2048 to 4096 bits.
-        CredentialAlgorithm::Rs256 => (256..=512).contains(&sent.len()),
+        SignatureAlgorithm::Rs256 => (256..=512).contains(&sent.len()),
     };
     has_length.then(|| sent.to_vec())
 }

@@ -5,6 +5,7 @@ use crate::domain::factor::webauthn::fixture::{
     AT, Authentication, BE, BS, CREDENTIAL_ID, ED, UP, UV, authentication, base64url, credential, int, map, p256_key,
     text,
 };
+use crate::domain::public_key::{PublicKey, SignatureAlgorithm};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -18,7 +19,7 @@ fn with_flags(flags: u8) -> Result<Assertion, CeremonyFault> {
     changed(|authentication| authentication.data.flags = flags)
 }
 
-fn with_signature(algorithm: CredentialAlgorithm, signature: &[u8]) -> Result<Vec<u8>, CeremonyFault> {
+fn with_signature(algorithm: SignatureAlgorithm, signature: &[u8]) -> Result<Vec<u8>, CeremonyFault> {
     let assertion = changed(|authentication| {
         authentication.algorithm = algorithm;
         authentication.response.signature = signature.to_vec();
@@ -153,7 +154,7 @@ fn a_credential_bound_to_its_device_stays_so() {
     let stored = StoredPasskey {
         credential_id: CREDENTIAL_ID,
         user_handle: &[9; 16],
-        key: &CredentialKey { algorithm: CredentialAlgorithm::Es256, jwk: String::new() },
+        key: &PublicKey { algorithm: SignatureAlgorithm::Es256, jwk: String::new() },
         sign_count: 0,
         is_backup_eligible: false,
     };
@@ -171,7 +172,7 @@ fn a_credential_bound_to_its_device_stays_so() {
 /// §7.2 step 21: the form. Whether it verifies is the caller's to find out.
 #[test]
 fn a_signature_has_the_form_of_its_algorithm() {
-    use CredentialAlgorithm::{EdDsa, Es256, Rs256};
+    use SignatureAlgorithm::{EdDsa, Es256, Rs256};
     let der = [0x30, 6, 2, 1, 1, 2, 1, 2];
     assert_eq!(with_signature(Es256, &der).map(|fixed| fixed.len()), Ok(64));
     for sent in [&[][..], &der[..7], &[&der[..], &[0]].concat(), &[1; 64]] {

@@ -5,10 +5,10 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
 
 use crate::domain::factor::webauthn::fault::CeremonyFault;
 use crate::domain::factor::webauthn::{Ceremony, RelyingParty};
+use crate::domain::json::{object, present};
 
 /// `CollectedClientData`, as far as it is checked.
 #[derive(Deserialize)]
@@ -23,17 +23,9 @@ struct ClientData {
     has_top_origin: bool,
 }
 
-/// True for a member with any value, `null` included.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
-}
-
 impl ClientData {
     fn parse(json: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(json).ok()?;
-        // A structure would be read from an array too.
-        text.trim_ascii_start().starts_with('{').then_some(())?;
-        serde_json::from_str(text).ok()
+        object(std::str::from_utf8(json).ok()?)
     }
 
     fn challenge(&self) -> Option<Vec<u8>> {

@@ -4,9 +4,10 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::factor::webauthn::{
-    Assertion, AssertionResponse, Ceremony, CeremonyFault, CredentialAlgorithm, CredentialKey, NewPasskey,
-    RegistrationResponse, RelyingParty, StoredPasskey, authenticate, register,
+    Assertion, AssertionResponse, Ceremony, CeremonyFault, NewPasskey, RegistrationResponse, RelyingParty,
+    StoredPasskey, authenticate, register,
 };
+use crate::domain::public_key::{PublicKey, SignatureAlgorithm};
 
 pub(super) const CHALLENGE: &[u8] = b"0123456789abcdef0123456789abcdef";
 pub(super) const RP_ID: &str = "example.org";
@@ -151,7 +152,7 @@ pub(super) struct Authentication {
     pub(super) response: AssertionResponse,
     pub(super) demands_user_handle: bool,
     pub(super) stored_count: u32,
-    pub(super) algorithm: CredentialAlgorithm,
+    pub(super) algorithm: SignatureAlgorithm,
 }
 
 pub(super) fn authentication() -> Authentication {
@@ -169,7 +170,7 @@ pub(super) fn authentication() -> Authentication {
         response,
         demands_user_handle: true,
         stored_count: 5,
-        algorithm: CredentialAlgorithm::Es256,
+        algorithm: SignatureAlgorithm::Es256,
     }
 }
 
@@ -188,7 +189,7 @@ impl Authentication {
         let stored = StoredPasskey {
             credential_id: CREDENTIAL_ID,
             user_handle: USER_HANDLE,
-            key: &CredentialKey { algorithm: self.algorithm, jwk: String::new() },
+            key: &PublicKey { algorithm: self.algorithm, jwk: String::new() },
             sign_count: self.stored_count,
             is_backup_eligible: true,
         };

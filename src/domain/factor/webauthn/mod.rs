@@ -29,7 +29,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 pub use authentication::{Assertion, AssertionResponse, StoredPasskey, authenticate};
 pub use client_data::presented_challenge;
-pub use cose::{CredentialAlgorithm, CredentialKey};
+pub use cose::cose_id;
 pub use fault::CeremonyFault;
 pub use registration::{NewPasskey, RegistrationResponse, register};
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::domain::factor::webauthn::cbor::Reader;
-use crate::domain::factor::webauthn::cose::CredentialKey;
+use crate::domain::factor::webauthn::cose::public_key;
 use crate::domain::factor::webauthn::der::fixed_signature;
 use crate::domain::factor::webauthn::fixture::{
     attestation_object, authentication, ed25519_key, p256_key, registration, rsa_key, run_registration,
@@ -44,7 +44,7 @@ proptest! {
         prop_assert!(reader.position() <= bytes.len());
         prop_assert!(outcome.is_err() || reader.position() > 0);
         let _ = Reader::new(&bytes).scalar();
-        let _ = CredentialKey::from_cose(&bytes);
+        let _ = public_key(&bytes);
         let _ = presented_challenge(&bytes);
         prop_assert!(fixed_signature(&bytes).is_none_or(|fixed| fixed.len() == 64));
     }
@@ -107,7 +107,7 @@ proptest! {
     #[test]
     fn mutated_keys_give_json(choice in 0_usize..3, mutations in mutations()) {
         let keys = [ed25519_key(), p256_key(), rsa_key(&[0xff; 256], &[1, 0, 1])];
-        if let Ok(key) = CredentialKey::from_cose(&mutated(&keys[choice], &mutations)) {
+        if let Ok(key) = public_key(&mutated(&keys[choice], &mutations)) {
             let members: std::collections::BTreeMap<String, String> = serde_json::from_str(&key.jwk).unwrap();
             prop_assert!(members.contains_key("kty"));
         }

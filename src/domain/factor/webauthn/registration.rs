@@ -2,9 +2,10 @@
 
 use crate::domain::factor::webauthn::authenticator_data::AuthenticatorData;
 use crate::domain::factor::webauthn::cbor::{Key, Malformed, Reader};
-use crate::domain::factor::webauthn::cose::CredentialKey;
+use crate::domain::factor::webauthn::cose::public_key;
 use crate::domain::factor::webauthn::fault::CeremonyFault;
 use crate::domain::factor::webauthn::{Ceremony, client_data, verify_id};
+use crate::domain::public_key::PublicKey;
 
 /// The longest id of a credential, in bytes (§7.1 step 25).
 const MAX_ID_BYTES: usize = 1023;
@@ -35,7 +36,7 @@ pub struct NewPasskey {
     /// 1 to 1023 bytes.
     pub credential_id: Vec<u8>,
     /// The key that verifies its signatures.
-    pub key: CredentialKey,
+    pub key: PublicKey,
     /// The signature counter. Synced passkeys leave it at 0.
     pub sign_count: u32,
     /// May it be synced? This never changes.
@@ -63,7 +64,7 @@ pub fn register(response: &RegistrationResponse, ceremony: &Ceremony<'_>) -> Res
     data.verify(ceremony.rp)?;
     let credential = data.credential.as_ref().ok_or(CeremonyFault::CredentialDataMissing)?;
     // §7.1 step 20. The attestation, steps 21 to 24, is not asked for.
-    let key = CredentialKey::from_cose(credential.key)?;
+    let key = public_key(credential.key)?;
     // §7.1 step 25
     if credential.id.is_empty() || credential.id.len() > MAX_ID_BYTES {
         return Err(CeremonyFault::CredentialIdLength);

@@ -1,11 +1,11 @@
 //! The registration: each test breaks one step and nothing else. Steps of the client data have their tests beside them.
 
 use super::*;
-use crate::domain::factor::webauthn::cose::CredentialAlgorithm;
 use crate::domain::factor::webauthn::fixture::{
     AT, BE, BS, CREDENTIAL_ID, ED, RP_ID, Registration, UP, UV, attestation_object, base64url, bytes, credential,
     ed25519_key, int, map, p256_key, registration, rsa_key, run_registration, text,
 };
+use crate::domain::public_key::SignatureAlgorithm;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -40,7 +40,7 @@ fn a_valid_registration_gives_the_passkey() {
     let passkey = registration().run().unwrap();
     let expected = NewPasskey {
         credential_id: CREDENTIAL_ID.to_vec(),
-        key: CredentialKey::from_cose(&p256_key()).unwrap(),
+        key: public_key(&p256_key()).unwrap(),
         sign_count: 5,
         is_backup_eligible: true,
         is_backed_up: true,
@@ -53,7 +53,7 @@ fn a_valid_registration_gives_the_passkey() {
 #[test]
 fn each_algorithm_is_accepted() {
     let keys = [ed25519_key(), p256_key(), rsa_key(&[0xff; 256], &[1, 0, 1])];
-    for (key, algorithm) in keys.into_iter().zip(CredentialAlgorithm::ALL) {
+    for (key, algorithm) in keys.into_iter().zip(SignatureAlgorithm::ALL) {
         let passkey = changed(|registration| registration.data.rest = credential(CREDENTIAL_ID, &key));
         assert_eq!(passkey.unwrap().key.algorithm, algorithm);
     }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use crate::domain::factor::webauthn::fixture::{UV, base64url, rp};
 use crate::domain::factor::webauthn::{
-    Assertion, AssertionResponse, Ceremony, CeremonyFault, CredentialAlgorithm, NewPasskey, RegistrationResponse,
-    StoredPasskey, authenticate, register,
+    Assertion, AssertionResponse, Ceremony, CeremonyFault, NewPasskey, RegistrationResponse, StoredPasskey,
+    authenticate, register,
 };
+use crate::domain::public_key::SignatureAlgorithm;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -85,12 +86,12 @@ impl Vector {
 #[test]
 fn the_examples_of_the_specification_are_accepted() {
     let examples = [
-        ("none-es256", CredentialAlgorithm::Es256),
-        ("none-es256-long-credential-id", CredentialAlgorithm::Es256),
-        ("packed-self-es256", CredentialAlgorithm::Es256),
-        ("packed-rs256", CredentialAlgorithm::Rs256),
-        ("packed-eddsa", CredentialAlgorithm::EdDsa),
-        ("tpm-es256", CredentialAlgorithm::Es256),
+        ("none-es256", SignatureAlgorithm::Es256),
+        ("none-es256-long-credential-id", SignatureAlgorithm::Es256),
+        ("packed-self-es256", SignatureAlgorithm::Es256),
+        ("packed-rs256", SignatureAlgorithm::Rs256),
+        ("packed-eddsa", SignatureAlgorithm::EdDsa),
+        ("tpm-es256", SignatureAlgorithm::Es256),
     ];
     for (name, algorithm) in examples {
         let vector = vector(name);
@@ -142,17 +143,17 @@ mod signature {
         let jwk: BTreeMap<String, String> = serde_json::from_str(&passkey.key.jwk).unwrap();
         let member = |name: &str| Base64UrlUnpadded::decode_vec(&jwk[name]).unwrap();
         match passkey.key.algorithm {
-            CredentialAlgorithm::Es256 => {
+            SignatureAlgorithm::Es256 => {
                 let point = [vec![4], member("x"), member("y")].concat();
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).unwrap();
                 key.verify(&message, &p256::ecdsa::Signature::from_slice(&assertion.signature).unwrap()).unwrap();
             }
-            CredentialAlgorithm::EdDsa => {
+            SignatureAlgorithm::EdDsa => {
                 let key = ed25519_dalek::VerifyingKey::from_bytes(&member("x").try_into().unwrap()).unwrap();
                 key.verify(&message, &ed25519_dalek::Signature::from_slice(&assertion.signature).unwrap()).unwrap();
             }
             // No crate of the tests verifies RSA.
-            CredentialAlgorithm::Rs256 => assert_eq!(member("n").len(), assertion.signature.len()),
+            SignatureAlgorithm::Rs256 => assert_eq!(member("n").len(), assertion.signature.len()),
         }
     }
 }
