@@ -22,6 +22,7 @@ const PURPOSES = {
   "sign-in": {
     send: (proof) => session.signIn(EXCHANGE, proof),
     finish(context, { body, back }) {
+      context.data.verificationFlow = body.flow;
       leaveTo(context, back);
       session.accept(body);
     },
@@ -145,14 +146,19 @@ function openReturn(host, context, { flow, code, error, provider, purpose, back 
     <div class=${user ? "card" : "stack"}>${steps.view() ?? exchangeView()}</div>
   `, host);
 
-  draw();
-  if (ask !== undefined && !user) {
-    exchanging.show("error", texts.sessionEnded);
-  } else if (error !== undefined) {
-    exchanging.show("error", (texts.errors[error] ?? texts.errors.server_error)(name));
-  } else {
-    run();
+  function start() {
+    if (ask !== undefined && !user) {
+      exchanging.show("error", texts.sessionEnded);
+    } else if (error !== undefined) {
+      exchanging.show("error", (texts.errors[error] ?? texts.errors.server_error)(name));
+    } else {
+      run();
+    }
   }
+
+  draw();
+  // The frame shows the view after this: an element that is hidden takes no focus.
+  queueMicrotask(start);
 }
 
 /** Was the code not used up, for want of an answer, of capacity or of a step-up? */

@@ -32,6 +32,8 @@ let fresh;
 let owner;
 /** Counts the sessions that were forgotten: an answer to one of before counts no more. */
 let era = 0;
+/** Has another user signed in? Then the page is about to start anew, and its token is no more that of the cookie. */
+let isLeaving = false;
 /** Gives the lock of this tab back. */
 let leave = () => {};
 
@@ -195,6 +197,7 @@ function share(body) {
 /** Takes over a token. That of another user starts the page anew: nothing on it belongs to that account. Then the result is false. */
 function keep(token) {
   if (owner !== undefined && token.subject !== owner) {
+    isLeaving = true;
     location.reload();
     return false;
   }
@@ -237,7 +240,7 @@ channel.addEventListener("message", ({ data: { type, token } }) => {
 
 /** Answers a tab that was opened just now. */
 function tell() {
-  if (isGood(shared)) {
+  if (isGood(shared) && !isLeaving) {
     channel.postMessage({ type: "token", token: shared });
   }
 }

@@ -72,15 +72,17 @@ function open(host, close, { details }, repeat) {
     passkeyOptions,
     refusals: { AUTH_INVALID_CREDENTIALS: texts.wrongEvidence },
   });
+  const canVisit = methods.includes("federated") && page.takesReturns;
   const ways = [
     ...(evidence.isUsable ? [evidence] : []),
     ...(methods.includes("email_code") ? [createMail(common, ask, user)] : []),
-    ...(methods.includes("federated") ? [createReturn(redraw, ask, details)] : []),
+    ...(canVisit ? [createReturn(redraw, ask, details)] : []),
   ];
+  const noWay = () => (methods.some((name) => name !== "federated") ? evidence.view() : html`<p>${texts.confirmBySignIn}</p>`);
 
   const draw = () => render(html`
-    <p>${texts.stepUpHint}</p>
-    ${ways.length === 0 ? evidence.view() : ways.map((way, index) => html`${index > 0 ? divider() : nothing} ${way.view()}`)}
+    ${ways.length === 0 ? noWay() : html`<p>${texts.stepUpHint}</p>`}
+    ${ways.map((way, index) => html`${index > 0 ? divider() : nothing} ${way.view()}`)}
     <button type="button" class="plain" @click=${() => close()}>${texts.cancel}</button>
   `, host);
   draw();
@@ -119,9 +121,6 @@ const createMail = (common, ask, { email }) => createMailedCode({
 
 /** The linked providers. The way there leaves the page, so the request cannot go on by itself. */
 function createReturn(redraw, ask, { providers: linked = [] }) {
-  if (!page.takesReturns) {
-    return { view: () => html`<p>${texts.confirmElsewhere} <a href="account#/security">${texts.toAccount}</a></p>` };
-  }
   const providers = createProviders({
     id: "step-up-provider",
     redraw,

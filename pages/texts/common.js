@@ -110,8 +110,8 @@ export const commonTexts = {
   codeAsked: "A mail is on its way. Type its code here.",
   confirmWith: (name) => `Confirm with ${name}`,
   confirmWithHint: "You leave this page, and come back after that. Then do it again: typed texts are lost.",
-  confirmElsewhere: "Your account has no password, and no second factor. Set one up on the page of your account, then come back.",
-  toAccount: "Go to your account",
+  confirmBySignIn:
+    "Your account has nothing to confirm it with here. Sign out, sign in again, and do it within ten minutes. A passkey or a password spares you this.",
   signInAgainTitle: "Sign in again",
   signInAgainHint: "Your session has ended. Sign in, and the page goes on where it was: typed texts are kept.",
   leaving: "Another provider leads away from this page. Typed texts are lost then.",
