@@ -26,6 +26,7 @@ const KINDS = {
   "throttled, wrong password": [THROTTLED, WRONG],
   "throttled, right password": [THROTTLED, RIGHT],
   "disabled, wrong password": [{ is_active: 0 }, WRONG],
+  "no password, any password": [{ has_password: 0 }, WRONG],
   "old hash, wrong password": [OLD, WRONG],
   "old hash, throttled, wrong password": [{ ...THROTTLED, ...OLD }, WRONG],
   "old hash, throttled, right password": [{ ...THROTTLED, ...OLD }, RIGHT],
@@ -55,7 +56,8 @@ describe("the clock distinguishes a control, so it would distinguish the others,
 });
 
 describe("the clock does not distinguish", () => {
-  const alike = ["wrong password", "unknown address", "throttled, wrong password", "disabled, wrong password"];
+  const refused = ["wrong password", "unknown address", "throttled, wrong password", "disabled, wrong password"];
+  const alike = [...refused, "no password, any password"];
   for (const [index, one] of alike.entries()) {
     for (const other of alike.slice(index + 1)) {
       test(`${one} – ${other}`, () => tries.assertAlike(one, other));

@@ -4,12 +4,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { send } from "./support/client.mjs";
+import { me, send, signUp } from "./support/client.mjs";
 import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { CLOSED, inspect, OPERATOR_KEY, setFaults, startFaulty, until } from "./support/faults.mjs";
-import { accountOf, arrive, federated, newPerson, returned, signInAt, start, started } from "./support/federation.mjs";
-import { visit } from "./support/federation.mjs";
+import { accountOf, arrive, bearer, exchange, federated, newPerson, returned, signInAt } from "./support/federation.mjs";
+import { start, started, visit } from "./support/federation.mjs";
 import { accessLines } from "./support/logs.mjs";
 import { MockIssuer, startMockIssuer } from "./support/providers/mock-issuer.mjs";
 import { startService } from "./support/service.mjs";
@@ -21,6 +21,7 @@ const SLOW = ["silence", "half silence", "drip"];
 const DOWN = ["500", "429", "hangup", "torn"];
 const WRONG = ["huge", "huge in pieces", "redirect", "404", "no JSON", "no object", "an empty object", "empty"];
 const MANY = 30;
+const COUNTS = "SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM sessions) AS sessions";
 /** More than enough failures for any breaker, and far fewer than the attempts. */
 const FEW = 10;
 
@@ -164,6 +165,29 @@ test("a provider that dies between start and callback is asked a few times only"
     assert.deepEqual(returned(await arrive(alone, callback)), { error: "temporarily_unavailable" });
   }
   assert.ok(dead.count("token") <= FEW, `${dead.count("token")} requests`);
+});
+
+test("an exchange whose batch D1 carried out without an answer is repeated, and has one effect", async (t) => {
+  const well = await startMockIssuer(t, "ES256");
+  const faulty = await startFaulty(t, { settings: federated({ well: { issuer: well.issuer } }) });
+  const authorize = (url) => well.authorize(url);
+  const { access } = await signUp(faulty);
+  for (const purpose of ["a new account", "the same account", "a link"]) {
+    well.claims = purpose === "the same account" ? well.claims : newPerson();
+    const isLink = purpose === "a link";
+    const headers = isLink ? bearer(access) : {};
+    const found = await visit(faulty, "well", authorize, { body: { link: isLink }, headers });
+    // An isolate saves the right to one repetition up, by ten good calls.
+    await Promise.all(Array.from({ length: 10 }, () => me(faulty, access)));
+    await setFaults(faulty, { db: { kind: "transient", skip: isLink ? 2 : 1, times: 1 } });
+    assertSuccess(await exchange(faulty, found, headers), 200);
+    await setFaults(faulty, { db: { kind: "ok" } });
+    assert.equal((await exchange(faulty, found, headers)).status, 401, purpose);
+    const owners = await rows(faulty.db, "SELECT user_id FROM identities WHERE subject = ?1", well.claims.sub);
+    assert.equal(owners.length, 1, purpose);
+  }
+  const [{ users, sessions }] = await rows(faulty.db, COUNTS);
+  assert.deepEqual([users, sessions], [2, 3]);
 });
 
 test("while D1 does not answer, a start succeeds, and a callback leads back with temporarily_unavailable", async (t) => {

@@ -83,12 +83,12 @@ export class Tries {
 }
 
 /** One account for each round. */
-async function addAccounts(service, kind, count, { hash, is_active = 1, failures = 0, blocked_until = 0 }) {
+async function addAccounts(service, kind, count, { hash, is_active = 1, has_password = 1, failures = 0, blocked_until = 0 }) {
   const sql = `
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
-    INSERT INTO users (email, password_hash, created_at, is_active)
-    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4 FROM n RETURNING id`;
-  const accounts = await rows(service.db, sql, count, String(kind), hash, is_active);
+    INSERT INTO users (email, password_hash, created_at, is_active, has_password)
+    SELECT 'kind-' || ?2 || '-round-' || i || '@mail.example', ?3, 1, ?4, ?5 FROM n RETURNING id`;
+  const accounts = await rows(service.db, sql, count, String(kind), hash, is_active, has_password);
   if (failures > 0) {
     const throttle = `
       INSERT INTO throttles (key, failures, blocked_until, closed_until)
