@@ -127,5 +127,5 @@ test("D1 is called as often as each step needs", async (t) => {
   const linking = await start(service, "acme", { link: true }, bearer(account.access));
   const linkedBack = await arrive(service, await mock.authorize(linking.body.authorize_url));
   const linked = await exchange(service, { flow: linking.body.flow, ...returned(linkedBack) }, bearer(account.access));
-  assert.deepEqual(await costs(linking, linkedBack, linked), [2, 1, 3]);
+  assert.deepEqual(await costs(linking, linkedBack, linked), [1, 1, 2]);
 });
