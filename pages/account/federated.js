@@ -89,27 +89,13 @@ const openForeign = (host, { user }) => render(html`
   <p><a href=${user ? "#/security" : "#/sign-in"}>${texts.beginAgain}</a></p>
 `, host);
 
-function openReturn(host, context, { flow, code, error, provider, purpose, back }) {
+function openReturn(host, context, returned) {
   const { user, settings } = context;
-  const { send, ask, finish } = PURPOSES[purpose];
+  const { provider, purpose, back } = returned;
+  const { ask } = PURPOSES[purpose];
   const name = nameOf(settings, provider);
   const redraw = () => draw();
-  const done = ({ body }) => {
-    finish(context, { body, back, name });
-    return [];
-  };
-
-  const exchange = (more) => send({ flow, code, ...more });
-  const steps = createSteps({ settings, redraw, name, done, exchange, isSignIn: ask === undefined });
-  const exchanging = createTask({
-    id: "federated",
-    redraw,
-    wait: texts.waits[purpose],
-    send: () => exchange(),
-    intercept: steps.intercept,
-    done,
-    refusals: refusalsFor(name, settings),
-  });
+  const exchange = createExchange({ context, returned, name, redraw });
   const again = createProviders({
     id: "federated-again",
     redraw,
@@ -120,53 +106,83 @@ function openReturn(host, context, { flow, code, error, provider, purpose, back 
     back,
     ask,
   });
-  /** The answer to the code; undefined without one. */
-  let answer;
+  /** A link and a step-up are acts of a signed-in user. */
+  const isAllowed = ask === undefined || user !== undefined;
 
-  async function run() {
-    answer = await exchanging.run();
-    draw();
-  }
-
-  const failed = () => html`
+  const ways = () => html`
     ${again.result()}
-    <div class="actions">
-      ${canRepeat(answer) ? actButton({ label: commonTexts.again, kind: "", isBusy: false, act: run }) : again.buttons()}
-    </div>
-    ${answer?.code === "AUTH_EMAIL_NOT_VERIFIED" ? html`<p><a href="verify">${accountTexts.signIn.verify}</a></p>` : nothing}
-    <p><a href=${user ? viewIn(back) : "#/sign-in"}>${user ? commonTexts.back : texts.otherWays}</a></p>
+    <div class="actions">${exchange.isRepeatable() ? repeatButton(exchange.run) : again.buttons()}</div>
+    ${exchange.isUnverified() ? html`<p><a href="verify">${accountTexts.signIn.verify}</a></p>` : nothing}
   `;
 
-  const exchangeView = () => html`
-    ${exchanging.result()} ${exchanging.shown?.kind === "error" ? failed() : nothing}
+  const view = () => html`
+    ${exchange.task.result()}
+    ${exchange.hasFailed()
+      ? html`${isAllowed ? ways() : nothing}
+          <p><a href=${user ? viewIn(back) : "#/sign-in"}>${user ? commonTexts.back : texts.otherWays}</a></p>`
+      : nothing}
   `;
 
   const draw = () => render(html`
     ${heading(texts.heading(name))}
-    <div class=${user ? "card" : "stack"}>${steps.view() ?? exchangeView()}</div>
+    <div class=${user ? "card" : "stack"}>${exchange.step() ?? view()}</div>
   `, host);
-
-  function start() {
-    if (ask !== undefined && !user) {
-      exchanging.show("error", texts.sessionEnded);
-    } else if (error !== undefined) {
-      exchanging.show("error", (texts.errors[error] ?? texts.errors.server_error)(name));
-    } else {
-      run();
-    }
-  }
 
   draw();
   // The frame shows the view after this: an element that is hidden takes no focus.
-  queueMicrotask(start);
+  queueMicrotask(() => (isAllowed ? exchange.start() : exchange.task.show("error", texts.sessionEnded)));
+}
+
+const repeatButton = (act) => actButton({ label: commonTexts.again, kind: "", isBusy: false, act });
+
+/** The exchange of the code, or the error in its place, with the steps that can follow. */
+function createExchange({ context, returned: { flow, code, error, purpose, back }, name, redraw }) {
+  const { settings } = context;
+  const { send, ask, finish } = PURPOSES[purpose];
+  /** The answer to the code; undefined without one. */
+  let answer;
+
+  const done = ({ body }) => {
+    finish(context, { body, back, name });
+    return [];
+  };
+  const exchange = (more) => send({ flow, code, ...more });
+  const steps = createSteps({ settings, redraw, name, done, exchange, isSignIn: ask === undefined });
+  const task = createTask({
+    id: "federated",
+    redraw,
+    wait: texts.waits[purpose],
+    send: () => exchange(),
+    intercept: steps.intercept,
+    done,
+    refusals: refusalsFor(name, settings),
+  });
+
+  async function run() {
+    answer = await task.run();
+    redraw();
+  }
+
+  return {
+    task,
+    run,
+    start: () => (error === undefined ? run() : task.show("error", errorText(error)(name))),
+    step: steps.view,
+    hasFailed: () => task.shown?.kind === "error",
+    isRepeatable: () => answer !== undefined && isUnused(answer),
+    isUnverified: () => answer?.code === "AUTH_EMAIL_NOT_VERIFIED",
+  };
 }
 
 /** Was the code not used up, for want of an answer, of capacity or of a step-up? */
-const canRepeat = ({ status, code } = {}) => status === 0 || status === 429 || status >= 500 || code === "AUTH_STEP_UP_REQUIRED";
+const isUnused = ({ status, code }) => status === 0 || status === 429 || status >= 500 || code === "AUTH_STEP_UP_REQUIRED";
+
+const { errors } = texts;
+const errorText = (name) => (Object.hasOwn(errors, name) ? errors[name] : errors.server_error);
 
 const refusalsFor = (name, { registration }) => ({
   AUTH_INVALID_CREDENTIALS: texts.expired(name),
-  422: texts.errors.invalid_request(name),
-  CONFLICT: ({ details }) => texts.errors[details.reason]?.(name),
+  422: errors.invalid_request(name),
+  CONFLICT: ({ details }) => errors[details.reason]?.(name),
   FORBIDDEN: (answer) => (refusesCookies(answer) ? undefined : [texts.unknown(name), noNewAccountText(registration)]),
 });

@@ -136,6 +136,7 @@ test("a link needs the session that has begun it", async (t) => {
   await rows(service.db, "DELETE FROM sessions");
   await signInThere(page, person);
   assert.match(await resultOf(page, "error"), /Your session has ended. Sign in, and do it again/);
+  assert.equal(await button(page, "Begin again").count(), 0);
   await link(page, "Other ways to sign in").click();
   await atView(page, "Sign in");
 });

@@ -92,6 +92,17 @@ describe("a code of an attacker", () => {
   });
 });
 
+test("a strange error for the flow of this tab is told in words of the page", async (t) => {
+  const page = await open(t, place);
+  for (const error of ["__proto__", "toString", HOSTILE[0]]) {
+    await button(page, "Continue with Acme").click();
+    await accountField(page).waitFor();
+    await page.goto(`${service.page.origin}/account#error=${encodeURIComponent(error)}`);
+    assert.match(await resultOf(page, "error"), /^The answer of Acme could not be used/);
+    await link(page, "Other ways to sign in").click();
+  }
+});
+
 describe("a flow of an attacker", () => {
   test("brings the code of a victim to no other browser, and signs the victim in nowhere", async (t) => {
     const victim = newPerson(place.acme);

@@ -216,20 +216,42 @@ describe("a provider that fails", () => {
   }
 });
 
-describe("a service that fails at the exchange", () => {
-  test("is asked again with the same code, after a 503 and after a lost answer", async (t) => {
-    const person = newPerson(place.acme);
-    const page = await open(t, place, { expected: [503] });
-    const body = JSON.stringify({ error: { code: "SERVICE_UNAVAILABLE", message: "", details: {} }, request_id: "0123456789abcdef" });
-    const busy = { status: 503, headers: { "Content-Type": "application/json", "Retry-After": "30" }, body };
-    const answers = [(route) => route.fulfill(busy), (route) => route.abort("connectionreset")];
-    await page.route("**/auth/federated/exchange", (route) => (answers.shift() ?? ((other) => other.continue()))(route));
-    await visit(page, "Continue with Acme", person);
-    assert.match(await resultOf(page, "error"), /busy. Try again in 30 seconds[\s\S]*Request id for support: 0123456789abcdef/);
-    await assertGood(page, "federation-busy");
-    await button(page, "Try again").click();
-    await page.getByText("No answer from the service.").waitFor();
-    await button(page, "Try again").click();
-    await atView(page, "Overview");
-  });
+test("an address that is not confirmed links nothing, and the page says why", async (t) => {
+  const page = await open(t, place, { expected: [403] });
+  await registerOnPage(page, "unconfirmed@mail.example");
+  await atView(page, "Overview");
+  await go(page, "Security");
+  await button(page, "Link Acme").click();
+  assert.equal(await resultOf(page, "error"), "Confirm your address first.");
+});
+
+test("a page at another address than the service's own says so before it leaves", async (t) => {
+  const elsewhere = { page: { origin: service.page.origin.replace("localhost", "127.0.0.1") } };
+  const page = await openAccount(t, elsewhere, { expected: [422] });
+  await button(page, "Continue with Acme").click();
+  assert.match(await resultOf(page, "error"), /Open this page at the service's own address/);
+});
+
+test("a browser that keeps nothing for the page does not leave it", async (t) => {
+  const prepare = (context) =>
+    context.addInitScript(() => Object.defineProperty(window, "sessionStorage", { get: () => undefined }));
+  const page = await open(t, place, { prepare });
+  await button(page, "Continue with Acme").click();
+  assert.match(await resultOf(page, "error"), /^This browser keeps no data for this page/);
+});
+
+test("a service that fails at the exchange is asked again with the same code", async (t) => {
+  const person = newPerson(place.acme);
+  const page = await open(t, place, { expected: [503] });
+  const body = JSON.stringify({ error: { code: "SERVICE_UNAVAILABLE", message: "", details: {} }, request_id: "0123456789abcdef" });
+  const busy = { status: 503, headers: { "Content-Type": "application/json", "Retry-After": "30" }, body };
+  const answers = [(route) => route.fulfill(busy), (route) => route.abort("connectionreset")];
+  await page.route("**/auth/federated/exchange", (route) => (answers.shift() ?? ((other) => other.continue()))(route));
+  await visit(page, "Continue with Acme", person);
+  assert.match(await resultOf(page, "error"), /busy. Try again in 30 seconds[\s\S]*Request id for support: 0123456789abcdef/);
+  await assertGood(page, "federation-busy");
+  await button(page, "Try again").click();
+  await page.getByText("No answer from the service.").waitFor();
+  await button(page, "Try again").click();
+  await atView(page, "Overview");
 });
