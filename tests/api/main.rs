@@ -52,6 +52,7 @@ mod factor_thieves;
 mod factor_totp;
 mod factor_undo;
 mod failures;
+mod federation_ways;
 mod full_database;
 mod introspection;
 mod invitations;

@@ -29,15 +29,20 @@ fn member(key: &Value, name: &str) -> Option<Vec<u8>> {
 
 /// A key pair of random bytes.
 pub fn generate(algorithm: Algorithm) -> Value {
+    from_bytes(algorithm, random())
+}
+
+/// A key pair of these bytes.
+pub fn from_bytes(algorithm: Algorithm, secret: [u8; 32]) -> Value {
     match algorithm {
         Algorithm::EdDsa => {
-            let key = ed25519_dalek::SigningKey::from_bytes(&random());
+            let key = ed25519_dalek::SigningKey::from_bytes(&secret);
             let (d, x) = (BASE64.encode(key.to_bytes()), BASE64.encode(key.verifying_key().to_bytes()));
             json!({"kty": "OKP", "crv": "Ed25519", "x": x, "d": d})
         }
         Algorithm::Es256 => {
             // A random number is almost never outside of the field.
-            let key = p256::ecdsa::SigningKey::from_slice(&random::<32>()).unwrap();
+            let key = p256::ecdsa::SigningKey::from_slice(&secret).unwrap();
             let point = key.verifying_key().to_sec1_point(false);
             let [x, y] = [point.x(), point.y()].map(|half| BASE64.encode(half.unwrap()));
             json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "d": BASE64.encode(key.to_bytes())})
@@ -149,11 +154,12 @@ impl Encryption for NativeCrypto {
 
     fn decrypt<'a>(&'a self, seal: Seal<'a>, ciphertext: &'a str) -> PortFuture<'a, Result<Secret, CryptoError>> {
         Box::pin(async move {
-            let bytes = BASE64.decode(ciphertext).unwrap();
-            let (nonce, msg) = bytes.split_at(NONCE_BYTES);
+            let refused = || CryptoError("not decrypted".to_owned());
+            let bytes = BASE64.decode(ciphertext).map_err(|_| refused())?;
+            let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES).ok_or_else(refused)?;
             let nonce: [u8; NONCE_BYTES] = nonce.try_into().unwrap();
             let text = cipher(seal).decrypt(&nonce.into(), Payload { msg, aad: seal.row.as_bytes() });
-            let text = text.map_err(|_| CryptoError("not decrypted".to_owned()))?;
+            let text = text.map_err(|_| refused())?;
             Ok(Secret::new(String::from_utf8(text).unwrap()))
         })
     }

@@ -9,6 +9,7 @@ use edge_auth::domain::secret_keys::SecretKeys;
 use serde_json::{Value, json};
 
 use crate::support::factors::with_factors;
+use crate::support::identities::with_identities;
 use crate::support::mailbox::Letter;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::address;
@@ -44,8 +45,12 @@ pub fn planted_code(db: &Sqlite, purpose: Purpose, email: &str) -> String {
     json!({"flow": keys.flow(purpose, id).expose(), "code": keys.code(purpose, id).expose()}).to_string()
 }
 
-fn plant(db: &Sqlite, purpose: Purpose, email: &str) -> (ProofKeys, ProofId) {
-    let id: i64 = db.one("SELECT 1 + coalesce(max(id), 0) FROM email_proofs");
+/// A proof with an id of its own, also among the used ones of federation, which are counted from a million on.
+pub fn plant(db: &Sqlite, purpose: Purpose, email: &str) -> (ProofKeys, ProofId) {
+    let id: i64 = db.one(
+        "SELECT 1 + coalesce(max(id), 0)
+         FROM (SELECT id FROM email_proofs UNION ALL SELECT id FROM used_flows WHERE id < 1000000)",
+    );
     let now = clock();
     let new_address = if purpose == Purpose::ChangeAddress { "'moved@example.com'" } else { "NULL" };
     db.execute(&format!(
@@ -97,10 +102,10 @@ pub fn code_of(purpose: Purpose, id: i64) -> String {
     keys().code(purpose, ProofId::new(id).unwrap()).expose().to_owned()
 }
 
-/// The request with evidence of a second factor, and with links in the place of words: new ones to bob's address, or to a new address of bob's, and for the last two one
+/// The request with evidence of a second factor or an identity, and with links in the place of words: new ones to bob's address, or to a new address of bob's, and for the last two one
 /// that was mailed, if there is any.
 pub fn with_links(db: &Sqlite, request: &str) -> String {
-    let mut request = with_factors(db, request);
+    let mut request = with_identities(db, &with_factors(db, request));
     for (word, purpose) in [
         ("VERIFY_LINK", Purpose::Verify),
         ("RESET_LINK", Purpose::Reset),

@@ -6,6 +6,8 @@ use edge_auth::domain::outbound::{HttpRequest, HttpResponse};
 use edge_auth::ports::{BindingError, MailBinding, NoResponse, Outbound, PortFuture};
 use serde_json::Value;
 
+use super::provider::Providers;
+
 /// Keeps the mails, or refuses them with a code.
 #[derive(Default)]
 pub struct Mailbox {
@@ -80,14 +82,18 @@ impl Letter {
     }
 }
 
-/// A server that answers every request with this status, and keeps the requests.
+/// The other servers: the providers of identities, and one that answers every other request with this status, and keeps it.
 pub struct Server {
     pub status: u16,
     pub requests: Arc<Mutex<Vec<(String, String)>>>,
+    pub providers: Providers,
 }
 
 impl Outbound for Server {
     fn send<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>> {
+        if let Some(answer) = self.providers.answer(request) {
+            return Box::pin(std::future::ready(answer));
+        }
         self.requests.lock().unwrap().push((
             request.url.clone(),
             request.body.as_ref().map(|body| body.expose().to_owned()).unwrap_or_default(),

@@ -8,13 +8,17 @@ pub mod change;
 pub mod contract;
 pub mod crypto;
 pub mod factors;
+pub mod federation;
+mod form;
 pub mod gate;
 pub mod hash_queue;
+pub mod identities;
 pub mod limiter;
 pub mod machine;
 pub mod mail;
 pub mod mailbox;
 pub mod passkey;
+pub mod provider;
 mod reply;
 pub mod sqlite;
 pub mod totp;
@@ -41,6 +45,7 @@ use hash_queue::{await_hash_slot, leave_hash_slots};
 use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
 use mailbox::{Mailbox, Server};
+use provider::Providers;
 pub use reply::{Reply, Tokens};
 use serde_json::{Value, json};
 use sqlite::Sqlite;
@@ -144,7 +149,7 @@ impl Service {
         let app = App::new(settings);
         min_level.set(app.presentation().log_level);
         let (limiter, mailbox) = (Arc::default(), Arc::default());
-        let server = Arc::new(Server { status: 200, requests: Arc::default() });
+        let server = Arc::new(Server { status: 200, requests: Arc::default(), providers: Providers::default() });
         Self { app, db, port, gate, limiter, mailbox, server, logs, _logging: logging }
     }
 

@@ -172,11 +172,20 @@ impl World {
         Visitor { service: &self.service, authorization: Some(format!("Bearer {token}")) }
     }
 
-    /// All users, roles, places, courses, enrolments, service accounts, keys, proofs, invitations and second factors, as text.
+    /// All users, roles, places, courses, enrolments, service accounts, keys, proofs, invitations, second factors and identities,
+    /// as text.
     pub fn dump(&self) -> String {
         let tables = ["users", "user_university_roles", "universities", "departments", "courses", "enrollments"]
             .into_iter()
-            .chain(["service_accounts", "api_keys", "email_proofs", "invitations", "totp_secrets", "passkeys"]);
+            .chain([
+                "service_accounts",
+                "api_keys",
+                "email_proofs",
+                "invitations",
+                "totp_secrets",
+                "passkeys",
+                "identities",
+            ]);
         let rows: Vec<_> =
             tables.map(|table| self.service.db.rows(&format!("SELECT * FROM {table} ORDER BY id"))).collect();
         serde_json::to_string_pretty(&rows).unwrap()

@@ -1,0 +1,76 @@
+//! The ways in with other providers: a new account, a linked identity, an account that is joined, apps and GitHub.
+
+use serde_json::json;
+
+use crate::support::federation::{
+    MAILING, come_back, come_back_with_code, confirm, exchange, federated_as, federated_sign_in, mailed_flow, present,
+    start, start_native, with,
+};
+use crate::support::provider::{Fault, Person};
+use crate::support::{EMAIL, Service};
+
+#[tokio::test]
+async fn the_first_sign_in_makes_an_account_and_the_next_one_finds_it() {
+    let service = with(&[]);
+    for provider in ["acme", "google", "github"] {
+        let person = Person::of("4711", &format!("{provider}@example.com"));
+        let first = federated_sign_in(&service, provider, &person).await.expect(200).tokens();
+        let second = federated_sign_in(&service, provider, &person).await.expect(200).tokens();
+        let [first, second] = [service.me(&first.access).await, service.me(&second.access).await];
+        assert_eq!(first.body["id"], second.body["id"]);
+        assert_eq!(first.body["email"], json!(person.email));
+    }
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users"), 3);
+}
+
+#[tokio::test]
+async fn an_account_is_joined_by_a_mailed_code() {
+    let service = with(&MAILING);
+    let tokens = service.register(EMAIL).await;
+    let refused = federated_sign_in(&service, "acme", &Person::of("1", EMAIL)).await;
+    let refused = refused.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    let code = service.mailbox.take_one().code();
+    let joined = confirm(&service, &mailed_flow(&refused), &code).await.expect(200).tokens();
+    assert_eq!(service.me(&joined.access).await.expect(200).body["email"], EMAIL);
+    service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
+}
+
+#[tokio::test]
+async fn an_identity_is_linked() {
+    let service: Service = with(&[]);
+    let tokens = service.register(EMAIL).await;
+    let person = Person { subject: "7".to_owned(), email: String::new(), verified: false };
+    federated_as(&service, &tokens.access, "acme", "link", &person).await.expect(200);
+    federated_sign_in(&service, "acme", &person).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_app_presents_an_id_token() {
+    let service = with(&[]);
+    let (flow, nonce) = start_native(&service, "acme").await;
+    let person = Person::of("8", EMAIL);
+    service.server.providers.claim("aud", json!("acme-app"));
+    let id_token = service.server.providers.id_token("acme", &nonce, &person);
+    present(&service, "acme", &flow, &id_token).await.expect(200);
+    present(&service, "acme", &flow, &id_token).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn faults_of_a_provider_lead_back_to_the_application() {
+    for (endpoint, fault, error) in [
+        ("token", Fault::Silence, "temporarily_unavailable"),
+        ("token", Fault::Status(503), "temporarily_unavailable"),
+        ("token", Fault::Cut, "server_error"),
+        ("keys", Fault::Body("{}".to_owned()), "server_error"),
+    ] {
+        let service = with(&[]);
+        let started = start(&service, "acme").await;
+        service.server.providers.fail(endpoint, fault.clone());
+        let fragment = come_back(&service, &started, &Person::of("9", EMAIL)).await;
+        assert_eq!(fragment, format!("error={error}"), "{endpoint} {fault:?}");
+        service.server.providers.behave();
+        let started = start(&service, "acme").await;
+        let code = come_back_with_code(&service, &started, &Person::of("9", EMAIL)).await;
+        exchange(&service, &started.flow, &code).await.expect(200);
+    }
+}
