@@ -80,6 +80,7 @@ mod mail_verification;
 mod migrations;
 mod migrations_events;
 mod migrations_factors;
+mod migrations_identities;
 mod migrations_machines;
 mod migrations_sessions;
 mod migrations_throttles;
