@@ -170,6 +170,7 @@ async fn the_profile_takes_one_round_trip() {
     assert_eq!(service.last_d1_calls(), 1);
     let mut members: Vec<_> = reply.body.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    assert_eq!(members, ["created_at", "email", "email_verified", "full_name", "id", "is_active", "roles"]);
+    let expected = ["created_at", "email", "email_verified", "full_name", "has_password", "id", "is_active", "roles"];
+    assert_eq!(members, expected);
     assert_eq!((&reply.body["id"], &reply.body["email"]), (&2.into(), &"bob@example.com".into()));
 }

@@ -40,6 +40,7 @@ async fn a_fresh_database_has_nothing_to_clean_up() {
         "mail_counts",
         "invitations",
         "registrations",
+        "used_flows",
     ];
     assert_eq!(removed, Removed { rows: tables.map(|table| (table, 0)).into(), users: 0, is_complete: true });
     assert_eq!(count(&service, "sessions"), 1);

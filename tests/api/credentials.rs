@@ -12,6 +12,8 @@ use crate::round_trips::counted;
 use crate::service_accounts::add;
 use crate::support::Reply;
 use crate::support::contract::is_built;
+use crate::support::federation::FEDERATION;
+use crate::support::identities::with_identities_of;
 use crate::support::world::{Person, World};
 
 const PEOPLE: [Person; 2] = [("root", "PLATFORM_ADMIN"), ("bob", "")];
@@ -92,6 +94,38 @@ fn only_these_routes_take_keys() {
     assert_eq!(lines(|route| route.accepted.takes_keys()), keys);
     let services = ["checkPermission", "adminListUsers", "adminGetUser", "adminListEvents", "introspect", "revoke"];
     assert_eq!(lines(|route| route.accepted.scope().is_some()), services);
+}
+
+/// Neither key starts the link of an identity, or ends it, at a provider of the deployment.
+#[tokio::test]
+async fn an_identity_is_linked_by_a_session_only() {
+    let world = World::through(&PEOPLE, &FEDERATION, |db| db);
+    let (root, bob) = (world.sign_in("root").await, world.sign_in("bob").await);
+    let all: Vec<&str> = edge_auth::domain::authz::Permission::all().map(|(name, _)| name).collect();
+    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let (_, key) = make(&bob, &all).await;
+    let (_, service_key) = add(&root, &scopes).await;
+    for request in [
+        r#"POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in", "link": true}"#,
+        r#"POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in", "step_up": true}"#,
+        "POST /auth/federated/exchange LINK_OF_OWNER",
+        "POST /auth/federated/exchange STEP_UP_OF_OWNER",
+        "POST /auth/federated/acme/id-token ID_TOKEN_TO_LINK",
+        "GET /users/me/identities",
+        "DELETE /users/me/identities/{identity}",
+    ] {
+        let request = with_identities_of(&world.service.db, "bob", request);
+        // The use of a key is noted where it counts as none, too.
+        let identities = || world.service.db.rows("SELECT * FROM identities");
+        let before = identities();
+        for token in [&key, &service_key] {
+            let reply = world.with_token(token).ask(&request).await;
+            assert!(is_refused(&reply), "{request}: {reply:?}");
+        }
+        assert_eq!(identities(), before, "{request}");
+        let status = bob.ask(&request).await.status;
+        assert!(status < 300, "{request}: the session may: {status}");
+    }
 }
 
 /// A key that the database does not confirm is no different from none, on every route.

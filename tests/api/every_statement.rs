@@ -18,13 +18,17 @@ use serde_json::{Value, json};
 use crate::every_statement_requests::REQUESTS;
 use crate::statements::LISTS;
 use crate::support::contract::is_built;
+use crate::support::factors::{complete, with_factors_of};
+use crate::support::federation::{confirm, federated_sign_in, joined, mailed_flow};
+use crate::support::identities::{FAY, with_identities};
 use crate::support::machine;
 use crate::support::mail::{ask, planted, planted_code, settle, with_links};
+use crate::support::provider::Person as ProviderPerson;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
 
-const PEOPLE: [Person; 7] = [
+const PEOPLE: [Person; 8] = [
     ("root", "PLATFORM_ADMIN"),
     ("second", "PLATFORM_ADMIN UNIVERSITY_ADMIN@1"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
@@ -32,21 +36,21 @@ const PEOPLE: [Person; 7] = [
     ("stu", "STUDENT@1"),
     ("bob", ""),
     ("mia", ""),
+    ("fay", ""),
 ];
 
 const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
 const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
 
-const SETTINGS: &[(&str, &str)] = &[
+const SETTINGS: &[(&str, &str)] = &joined::<7, 17>([
     ("PASSWORD_ITERATIONS", "11"),
     ("OPERATOR_KEY", OPERATOR_KEY),
     ("ALGORITHM", "EdDSA"),
     ("SIGNING_KEY_DAYS", "1"),
     ("MAIL", "binding"),
     ("MAIL_FROM", "login@example.com"),
-    ("PUBLIC_URL", "https://auth.example.com"),
     ("EMAIL_SIGN_IN", "on"),
-];
+]);
 
 /// Records the statements that reach the database.
 struct Recorder {
@@ -184,6 +188,23 @@ async fn use_mail(world: &World) {
     world.service.send_mails().await;
 }
 
+/// An identity that joins an account by a mailed code and, behind it, the second factor; and a stale sign-in without anything
+/// but an identity.
+async fn use_identities(world: &World) {
+    let (service, person) = (&world.service, ProviderPerson::of("another", &address(FAY)));
+    let fay = world.sign_in(FAY).await;
+    let request = with_identities(&service.db, "DELETE /users/me/identities/{identity} STEP_UP_OF_OWNER");
+    service.advance(601);
+    fay.ask(request.rsplit_once(' ').unwrap().0).await.expect_error(401, "AUTH_STEP_UP_REQUIRED");
+    with_factors_of(&service.db, FAY, "TOTP_CODE");
+    service.mailbox.take();
+    let refused = federated_sign_in(service, "acme", &person).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    let code = service.mailbox.take_one().code();
+    let due = confirm(service, &mailed_flow(&refused), &code).await;
+    complete(service, FAY, due.expect_error(401, "AUTH_MFA_REQUIRED")).await.expect(200);
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM identities WHERE subject = 'another'"), 1);
+}
+
 /// A registration that waits for the proof of its address, on the same database.
 async fn prove_registration(db: Arc<Sqlite>, port: Arc<dyn Db>) {
     let settings: Vec<_> = [("EMAIL_VERIFICATION", "required")].iter().chain(SETTINGS).copied().collect();
@@ -234,6 +255,7 @@ async fn every_statement_of_the_store_is_executed() {
     name_client(&world).await;
     revoke_keys(&world).await;
     use_mail(&world).await;
+    use_identities(&world).await;
     world.service.get_as("/health/ready", OPERATOR_KEY).await.expect(200);
     step_up(&world).await;
     let last = world.sign_in("root").await;

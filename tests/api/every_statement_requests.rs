@@ -61,6 +61,15 @@ root   200 GET /admin/service-accounts/1/keys
 root   201 POST /admin/service-accounts/1/keys {"name": "Next"}
 root   204 DELETE /admin/service-accounts/1/keys/1
 root   204 DELETE /admin/service-accounts/1
+anyone 303 GET /auth/federated/acme/callback?CALLBACK_QUERY
+anyone 200 POST /auth/federated/exchange EXCHANGE_OF_STRANGER
+anyone 200 POST /auth/federated/exchange EXCHANGE_OF_OWNER
+fay    200 POST /auth/federated/exchange LINK_OF_OWNER
+anyone 200 POST /auth/federated/confirm CONFIRMATION_OF_OWNER
+fay    200 GET /users/me/identities
+fay    204 DELETE /users/me/identities/{identity}
+fay    200 POST /auth/federated/exchange STEP_UP_OF_OWNER
+fay    202 POST /auth/step-up/email-code
 stu    200 POST /auth/step-up {"password": "correct horse battery staple"}
 mia    200 GET /users/me/mfa
 mia    201 POST /users/me/mfa/totp

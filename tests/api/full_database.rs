@@ -8,19 +8,23 @@ use serde_json::{Value, json};
 
 use crate::api_keys::{make, make_with};
 use crate::support::factors::{with_factors, with_factors_of};
+use crate::support::federation::{come_back_with_code, exchange, joined, start};
+use crate::support::identities::with_identities;
+use crate::support::provider::Person as ProviderPerson;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD};
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
 
-const PEOPLE: [Person; 6] = [
+const PEOPLE: [Person; 7] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("stu", "STUDENT@1"),
     ("bob", ""),
     ("eve", ""),
     ("mia", ""),
+    ("fay", ""),
 ];
 
 /// Reports a size, and perhaps refuses every insertion of an event for want of space.
@@ -48,13 +52,12 @@ impl Db for Filling {
 
 fn world() -> (World, Arc<Filling>) {
     let mut port = None;
-    let settings = [
+    let settings: [_; 14] = joined([
         ("D1_SIZE_LIMIT_MB", "100"),
         ("OPERATOR_KEY", OPERATOR_KEY),
         ("MAIL", "binding"),
         ("MAIL_FROM", "login@example.com"),
-        ("PUBLIC_URL", "https://auth.example.com"),
-    ];
+    ]);
     let world = World::through(&PEOPLE, &settings, |db| {
         let filling = Arc::new(Filling { db, size: AtomicI64::new(0), refuses_events: AtomicBool::new(false) });
         port = Some(Arc::clone(&filling));
@@ -90,7 +93,7 @@ async fn readiness_and_the_log_tell_that_space_is_low() {
 }
 
 /// Everything that must go on, and that only adds. The names of the events that a change leaves are in the last column.
-const OPERATIONS: [(&str, u16, &str); 12] = [
+const OPERATIONS: [(&str, u16, &str); 13] = [
     ("bob", 200, r#"PATCH /users/me {"full_name": "Bob"}"#),
     ("bob", 200, r#"PUT /users/me/password {"current_password": "PASSWORD", "new_password": "PASSWORD"}"#),
     ("root", 200, r#"PATCH /admin/users/5 {"is_active": false}"#),
@@ -101,6 +104,7 @@ const OPERATIONS: [(&str, u16, &str); 12] = [
     ("bob", 200, "POST /auth/logout-all"),
     ("mia", 204, "DELETE /users/me/mfa/totp"),
     ("root", 204, "DELETE /admin/users/6/mfa"),
+    ("fay", 204, "DELETE /users/me/identities/{identity}"),
     ("mia", 200, "POST /users/me/factors/confirm"),
     ("eve", 204, r#"DELETE /users/me {"password": "PASSWORD"}"#),
 ];
@@ -114,13 +118,32 @@ async fn use_everything(world: &World) {
     service.me(&tokens.access).await.expect_error(401, "AUTH_TOKEN_REVOKED");
     world.verify("mia");
     with_factors(&service.db, "TOTP_CODE {passkey}");
+    for (path, body) in [("exchange", "EXCHANGE_OF_OWNER"), ("acme/id-token", "ID_TOKEN_OF_OWNER")] {
+        let request = with_identities(&service.db, &format!("POST /auth/federated/{path} {body}"));
+        world.anonymous().ask(&request).await.expect(200);
+    }
     for (caller, status, request) in OPERATIONS {
-        world.sign_in(caller).await.ask(&request.replace("PASSWORD", PASSWORD)).await.expect(status);
+        let request = with_identities(&service.db, &request.replace("PASSWORD", PASSWORD));
+        world.sign_in(caller).await.ask(&request).await.expect(status);
     }
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM users WHERE email = 'eve@example.com'"), 0);
     let bob = world.sign_in("bob").await;
     let ended = bob.ask("POST /auth/logout-all").await.expect(200).body;
     assert_eq!(ended["sessions_ended"], 1);
+}
+
+/// New accounts, further identities and mailed codes.
+async fn refuses_identities(world: &World) {
+    let (service, fay) = (&world.service, world.sign_in("fay").await);
+    for (visitor, body) in [(&world.anonymous(), "EXCHANGE_OF_STRANGER"), (&fay, "LINK_OF_OWNER")] {
+        let request = with_identities(&service.db, &format!("POST /auth/federated/exchange {body}"));
+        let reply = visitor.ask(&request).await.expect_error(503, "SERVICE_UNAVAILABLE");
+        assert_eq!(reply.header("retry-after"), Some("3600"), "{body}");
+    }
+    let started = start(service, "acme").await;
+    let code = come_back_with_code(service, &started, &ProviderPerson::of("another", &address("fay"))).await;
+    exchange(service, &started.flow, &code).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM identities WHERE subject <> 'fay'"), 0);
 }
 
 #[tokio::test]
@@ -142,6 +165,7 @@ async fn a_full_database_refuses_only_operations_that_add_and_records_only_chang
     }
     let passkey = with_factors_of(&world.service.db, "stu", r#"{"name": "N", "credential": PASSKEY_CREDENTIAL}"#);
     stu.ask(&format!("POST /users/me/passkeys {passkey}")).await.expect_error(503, "SERVICE_UNAVAILABLE");
+    refuses_identities(&world).await;
     let root = world.sign_in("root").await;
     for request in
         [r#"POST /admin/service-accounts {"name": "N", "scopes": []}"#, "POST /admin/service-accounts/1/keys"]
@@ -185,6 +209,7 @@ async fn a_batch_that_finds_no_space_is_repeated_without_its_events_which_go_to_
         line("sessions_ended", 4, Value::Null),
         line("factor_removed", 6, Value::Null),
         line("factors_reset", 6, json!(1)),
+        line("identity_unlinked", 7, Value::Null),
         line("deleted", 5, Value::Null),
         line("sessions_ended", 4, Value::Null),
     ];

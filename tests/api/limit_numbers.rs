@@ -58,7 +58,7 @@ fn every_environment_has_every_limiter_with_the_period_that_the_code_states() {
 /// refused refresh, a password instead of a recent sign-in, the note of a mail behind the response. The deletion of a course
 /// with many enrolments is left out.
 #[cfg(feature = "campus")]
-const MORE: [(&str, u64); 27] = [
+const MORE: [(&str, u64); 32] = [
     ("login", 4),
     ("refresh", 3),
     ("createApiKey", 4),
@@ -86,6 +86,11 @@ const MORE: [(&str, u64); 27] = [
     ("registerPasskey", 4),
     ("removePasskey", 4),
     ("adminResetFactors", 4),
+    ("exchangeFederatedCode", 4),
+    ("signInWithIdToken", 4),
+    ("confirmFederatedSignIn", 3),
+    ("unlinkIdentity", 4),
+    ("requestStepUpCode", 3),
 ];
 
 #[cfg(feature = "campus")]

@@ -105,7 +105,7 @@ async fn every_limit_of_every_route_refuses_before_the_next_check() {
         if let Some(limit) = limits.user().filter(|_| user.is_some()) {
             refused_per_user(&world, limit, &visitor, &request).await;
         }
-        let counts = counted(&world, &visitor, &request, |status| (200..300).contains(&status)).await;
+        let counts = counted(&world, &visitor, &request, |status| (200..400).contains(&status)).await;
         let mut expected = counters(limits, user);
         if request.contains(" /oauth/") {
             // A client is counted when the batch that answers it has confirmed it.

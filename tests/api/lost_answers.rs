@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::lost_answers_requests::OPERATIONS;
 use crate::support::contract::is_built;
 use crate::support::factors::{MIA, are_due};
+use crate::support::federation::joined;
 use crate::support::machine;
 use crate::support::machine::media_type;
 use crate::support::mail::{settle, with_links};
@@ -23,7 +24,7 @@ use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{PASSWORD, Reply, clock, draw_from};
 
-const PEOPLE: [Person; 9] = [
+const PEOPLE: [Person; 10] = [
     ("root", "PLATFORM_ADMIN"),
     ("ulla", "UNIVERSITY_ADMIN@1"),
     ("dora", "DEPARTMENT_ADMIN@1/1"),
@@ -33,6 +34,7 @@ const PEOPLE: [Person; 9] = [
     ("pat", ""),
     ("second", "PLATFORM_ADMIN"),
     ("mia", ""),
+    ("fay", ""),
 ];
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
@@ -81,7 +83,7 @@ fn route_of(method: &str, path: &str) -> &'static str {
 
 impl Pair {
     fn new() -> Self {
-        let settings = [
+        let settings: [_; 19] = joined([
             ("RATE_LIMITING", "on"),
             ("REGISTRATIONS_PER_HOUR", "2"),
             ("PASSWORD_ITERATIONS", "10"),
@@ -90,9 +92,8 @@ impl Pair {
             ("OPERATOR_KEY", OPERATOR_KEY),
             ("MAIL", "binding"),
             ("MAIL_FROM", "login@example.com"),
-            ("PUBLIC_URL", "https://auth.example.com"),
             ("EMAIL_SIGN_IN", "on"),
-        ];
+        ]);
         let plain = World::through(&PEOPLE, &settings, |db| db);
         let lossy = World::through(&PEOPLE, &settings, |db| Arc::new(LostAnswers(db)));
         Self { plain, lossy, seed: Cell::new(1), done: RefCell::default() }

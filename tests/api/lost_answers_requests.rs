@@ -23,6 +23,20 @@ anyone 200 POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PA
 bob    202 POST /users/me/mfa/email-code
 anyone 202 POST /auth/email/code {"email": "bob@example.com"}
 anyone 200 POST /auth/email/sign-in SIGN_IN_CODE
+anyone 200 POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in"}
+anyone 303 GET /auth/federated/acme/callback?CALLBACK_QUERY
+anyone 200 POST /auth/federated/exchange EXCHANGE_OF_STRANGER
+anyone 200 POST /auth/federated/exchange EXCHANGE_OF_OWNER
+anyone 200 POST /auth/federated/acme/id-token ID_TOKEN_OF_OWNER
+fay    200 POST /auth/federated/exchange LINK_OF_OWNER
+fay    200 POST /auth/federated/acme/id-token ID_TOKEN_TO_LINK
+anyone 200 POST /auth/federated/confirm CONFIRMATION_OF_OWNER
+anyone 401 POST /auth/federated/confirm {"flow": "x", "code": "00000000"}
+fay    200 GET /users/me/identities
+fay    204 DELETE /users/me/identities/{identity}
+fay    404 DELETE /users/me/identities/9999
+fay    200 POST /auth/federated/exchange STEP_UP_OF_OWNER
+fay    202 POST /auth/step-up/email-code
 bob    200 PATCH /users/me {"full_name": "Bob"}
 bob    200 GET /users/me/export
 bob    401 PUT /users/me/password {"current_password": "a wrong password", "new_password": "another long password"}

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 
+use crate::support::federation::FEDERATION;
 use crate::support::mail::MAIL;
 use crate::support::{Reply, Service};
 
@@ -119,6 +120,7 @@ async fn the_settings_of_the_pages_are_those_of_the_deployment_and_no_secret() {
     let expected = json!({
         "app_name": "edge-auth", "pages": true, "logo_url": null, "accent": null, "registration": "open",
         "password_min_length": 8, "mail": false, "email_verification": "off", "email_sign_in": false, "passkeys": false,
+        "providers": [],
     });
     assert_eq!(settings_of(&[]).await, expected);
     let more = [
@@ -133,11 +135,16 @@ async fn the_settings_of_the_pages_are_those_of_the_deployment_and_no_secret() {
         ("WEBAUTHN_ORIGINS", r#"["https://auth.example.com"]"#),
         ("PAGES", "off"),
     ];
-    let settings: Vec<(&str, &str)> = more.into_iter().chain(MAIL.iter().copied()).collect();
+    let settings: Vec<(&str, &str)> = more.into_iter().chain(MAIL.iter().copied()).chain(FEDERATION).collect();
     let expected = json!({
         "app_name": "Uni </script>", "pages": false, "logo_url": "/logo.svg", "accent": "#3355ff",
         "registration": "invitation", "password_min_length": 15, "mail": true, "email_verification": "required",
         "email_sign_in": true, "passkeys": true,
+        "providers": [
+            {"id": "acme", "name": "Acme", "steps_up": true},
+            {"id": "google", "name": "Google", "steps_up": false},
+            {"id": "github", "name": "GitHub", "steps_up": false},
+        ],
     });
     assert_eq!(settings_of(&settings).await, expected);
 }

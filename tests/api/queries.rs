@@ -33,13 +33,19 @@ async fn a_parameter_that_is_unknown_or_given_twice_is_refused_everywhere() {
     );
     let before = world.dump();
     for (method, path, parameters) in operations() {
+        // A provider may add parameters (RFC 6749 §4.1.2); repeated ones are refused by a test of federation.
+        if path.ends_with("/callback") {
+            continue;
+        }
         if ["/health", "/openapi", "/operator", "/.well-known", "/oauth"].iter().any(|start| path.starts_with(start)) {
             continue;
         }
         let (root, sam) = (world.sign_in("root").await, world.sign_in("sam").await);
         let caller = if path.ends_with("/enrollments") && method == "POST" { &sam } else { &root };
         let path = path.replace("{id}", "1").replace("{department_id}", "3").replace("{grant_id}", "1");
-        let path = path.replace("{invitation_id}", "1").replace("{passkey_id}", "1");
+        let path = ["{invitation_id}", "{passkey_id}", "{identity_id}"]
+            .iter()
+            .fold(path, |path, parameter| path.replace(parameter, "1"));
         let value = |name: &str| match name {
             "email" => "a@example.com",
             "is_active" => "true",

@@ -12,6 +12,15 @@ changeEmail             PUT /users/me/email {"new_email": "moved@example.com"}
 exportData              GET /users/me/export
 deleteAccount           DELETE /users/me {"password": "correct horse battery staple"}
 deleteAccountByPost     POST /users/me/delete {"password": "correct horse battery staple"}
+startFederatedSignIn    POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in"}
+startFederatedSignIn link  POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in", "link": true}
+exchangeFederatedCode   POST /auth/federated/exchange EXCHANGE_OF_STRANGER
+exchangeFederatedCode link  POST /auth/federated/exchange LINK_OF_OWNER
+signInWithIdToken       POST /auth/federated/acme/id-token ID_TOKEN_OF_STRANGER
+signInWithIdToken link  POST /auth/federated/acme/id-token ID_TOKEN_TO_LINK
+requestStepUpCode       POST /auth/step-up/email-code
+listIdentities          GET /users/me/identities
+unlinkIdentity          DELETE /users/me/identities/{identity}
 stepUp                  POST /auth/step-up {"code": "TOTP_CODE"}
 getFactors              GET /users/me/mfa
 requestEnrolmentCode    POST /users/me/mfa/email-code
@@ -90,7 +99,13 @@ pub const NEED_FACTORS: [&str; 6] =
 pub fn budget(operation: &str) -> u64 {
     match operation {
         "getCurrentUser" => 1,
-        "changePassword" | "deleteAccount" | "deleteAccountByPost" | "removeRole" | "acceptInvitation" => 3,
+        "changePassword"
+        | "deleteAccount"
+        | "deleteAccountByPost"
+        | "removeRole"
+        | "acceptInvitation"
+        | "exchangeFederatedCode"
+        | "signInWithIdToken" => 3,
         _ => 2,
     }
 }

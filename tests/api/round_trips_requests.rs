@@ -19,6 +19,23 @@ pub const OPERATIONS: &str = r#"
 2 resetPassword     anyone   POST /auth/password/reset {"token": "RESET_LINK", "new_password": "PASSWORD"}
 1 requestSignInCode anyone POST /auth/email/code {"email": "bob@example.com"}
 2 signInByCode      anyone   POST /auth/email/sign-in SIGN_IN_CODE
+0 startFederatedSignIn anyone POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in"}
+0 startFederatedSignIn anyone POST /auth/federated/github {"return_url": "https://app.example.com/signed-in"}
+0 startFederatedSignIn anyone POST /auth/federated/acme {"native": true}
+1 startFederatedSignIn bob POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in"}
+1 startFederatedSignIn fay POST /auth/federated/acme {"return_url": "https://app.example.com/signed-in", "step_up": true}
+2 finishFederatedSignIn anyone GET /auth/federated/acme/callback?CALLBACK_QUERY
+2 exchangeFederatedCode anyone POST /auth/federated/exchange EXCHANGE_OF_OWNER
+2 exchangeFederatedCode anyone POST /auth/federated/exchange EXCHANGE_OF_STRANGER
+2 exchangeFederatedCode fay POST /auth/federated/exchange LINK_OF_OWNER
+1 startFederatedSignIn fay POST /auth/federated/github {"return_url": "https://app.example.com/signed-in", "link": true}
+2 signInWithIdToken anyone POST /auth/federated/acme/id-token ID_TOKEN_OF_OWNER
+2 signInWithIdToken fay    POST /auth/federated/acme/id-token ID_TOKEN_TO_LINK
+2 confirmFederatedSignIn anyone POST /auth/federated/confirm CONFIRMATION_OF_OWNER
+1 listIdentities    fay    GET /users/me/identities
+2 unlinkIdentity    fay    DELETE /users/me/identities/{identity}
+2 exchangeFederatedCode fay POST /auth/federated/exchange STEP_UP_OF_OWNER
+2 requestStepUpCode fay    POST /auth/step-up/email-code
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense
