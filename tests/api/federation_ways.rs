@@ -74,3 +74,23 @@ async fn faults_of_a_provider_lead_back_to_the_application() {
         exchange(&service, &started.flow, &code).await.expect(200);
     }
 }
+
+/// The subject names the person at the provider, so it must not stay behind.
+#[tokio::test]
+async fn identities_are_exported_and_erased() {
+    let service = with(&[]);
+    let person = Person::of("4711", EMAIL);
+    let tokens = federated_sign_in(&service, "acme", &person).await.expect(200).tokens();
+    let export = service.get_as("/users/me/export", &tokens.access).await.expect(200).body;
+    let identity = &export["identities"][0];
+    let shown = ["provider", "issuer", "subject", "email", "suspended_at"].map(|name| identity[name].clone());
+    assert_eq!(json!(shown), json!(["acme", "https://id.acme.example", "4711", EMAIL, null]));
+    service.call("DELETE", "/users/me", &tokens.access, None).await.expect(204);
+    service.tend().await;
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM identities"), 0);
+    let text = serde_json::to_string(&service.db.rows("SELECT * FROM audit_events")).unwrap();
+    assert!(!text.contains("4711"), "{text}");
+    // The person may come again, as another user.
+    let again = federated_sign_in(&service, "acme", &person).await.expect(200).tokens();
+    service.me(&again.access).await.expect(200);
+}

@@ -4,8 +4,8 @@
 use std::task::{Context, Poll, Waker};
 
 use edge_auth::domain::account::email::Email;
+use edge_auth::domain::federation::assertion::Assertion;
 use edge_auth::domain::federation::flow::{FLOW_SECONDS, Flow, FlowKeys, Purpose};
-use edge_auth::domain::federation::id_token::Assertion;
 use edge_auth::domain::federation::sealed::SealedAssertion;
 use edge_auth::domain::ids::{FlowId, ProofId, UserId};
 use edge_auth::domain::mail::proof::Purpose as ProofPurpose;

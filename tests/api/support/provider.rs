@@ -41,6 +41,13 @@ impl Person {
     pub fn of(subject: &str, email: &str) -> Self {
         Self { subject: subject.to_owned(), email: email.to_owned(), verified: true }
     }
+
+    fn add_email(&self, claims: &mut Value) {
+        if !self.email.is_empty() {
+            claims["email"] = json!(self.email);
+            claims["email_verified"] = json!(self.verified);
+        }
+    }
 }
 
 /// A fault of one endpoint.
@@ -93,7 +100,7 @@ impl Providers {
         self.faults.lock().unwrap().clear();
     }
 
-    /// From now on this endpoint fails: `discovery`, `keys`, `token`, `user` or `emails`.
+    /// From now on this endpoint fails: `discovery`, `keys`, `token`, `userinfo`, `user` or `emails`.
     pub fn fail(&self, endpoint: &'static str, fault: Fault) {
         self.faults.lock().unwrap().insert(endpoint, fault);
     }
@@ -117,10 +124,7 @@ impl Providers {
             "iss": issuer, "sub": person.subject, "aud": client_id, "nonce": nonce,
             "iat": now, "exp": now + 300, "auth_time": now, "name": "Ada Lovelace",
         });
-        if !person.email.is_empty() {
-            claims["email"] = json!(person.email);
-            claims["email_verified"] = json!(person.verified);
-        }
+        person.add_email(&mut claims);
         let (key, number) = self.key();
         let alg = if key["kty"] == "OKP" { "EdDSA" } else { "ES256" };
         let header = self.overridden(HEADER, json!({"alg": alg, "typ": "JWT", "kid": format!("key-{number}")}));
@@ -136,6 +140,7 @@ impl Providers {
             "/.well-known/openid-configuration" => "discovery",
             "/keys" => "keys",
             "/token" | "/login/oauth/access_token" => "token",
+            "/userinfo" => "userinfo",
             "/user" => "user",
             "/user/emails?per_page=100" => "emails",
             _ => panic!("no endpoint: {}", request.url),
@@ -185,7 +190,8 @@ impl Providers {
         let sends_iss = issuer == ISSUER;
         let document = json!({
             "issuer": issuer, "authorization_endpoint": of("/authorize"), "token_endpoint": of("/token"),
-            "jwks_uri": of("/keys"), "authorization_response_iss_parameter_supported": sends_iss,
+            "jwks_uri": of("/keys"), "userinfo_endpoint": of("/userinfo"),
+            "authorization_response_iss_parameter_supported": sends_iss,
         });
         self.overridden(DISCOVERY, document)
     }
@@ -228,15 +234,21 @@ impl Providers {
             return (200, json!({"access_token": code, "token_type": "bearer", "scope": "user:email"}));
         }
         let id_token = self.id_token(provider, visit["nonce"].as_str().unwrap(), &person);
-        (200, json!({"access_token": "unused", "token_type": "Bearer", "expires_in": 300, "id_token": id_token}))
+        (200, json!({"access_token": code, "token_type": "Bearer", "expires_in": 300, "id_token": id_token}))
     }
 
-    /// The API of GitHub. Its user has a second address, and one of another user that was never verified.
+    /// The `UserInfo` endpoint, and the API of GitHub. Its user has a second address, and one of another user that was never verified.
     fn about_user(&self, endpoint: &str, request: &HttpRequest) -> (u16, Value) {
         let bearer = header(request, "Authorization").strip_prefix("Bearer ").and_then(visited);
-        let Some((_, person)) = bearer.filter(|_| !header(request, "User-Agent").is_empty()) else {
+        let is_named = endpoint == "userinfo" || !header(request, "User-Agent").is_empty();
+        let Some((_, person)) = bearer.filter(|_| is_named) else {
             return (401, json!({"message": "Bad credentials"}));
         };
+        if endpoint == "userinfo" {
+            let mut info = json!({"sub": person.subject, "name": "Ada Lovelace"});
+            person.add_email(&mut info);
+            return (200, info);
+        }
         if endpoint == "user" {
             let id: u64 = person.subject.parse().unwrap();
             return (200, json!({"id": id, "login": "ada", "name": "Ada Lovelace", "email": "public@example.com"}));
