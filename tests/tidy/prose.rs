@@ -48,6 +48,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/email-verification.md",
         "docs/account-recovery.md",
         "docs/factors.md",
+        "docs/federation.md",
         "docs/invitations.md",
         "examples/README.md",
         "docs/operate.md",
