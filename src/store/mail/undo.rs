@@ -55,7 +55,8 @@ const DELETE_PASSKEYS: &str = delete_added_since!("passkeys");
 const DELETE_IDENTITIES: &str = delete_added_since!("identities");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[TAKE_BACK, DELETE_TOTP, DELETE_RECOVERY_CODES, DELETE_PASSKEYS, DELETE_LATER_UNDOS];
+pub const STATEMENTS: &[&str] =
+    &[TAKE_BACK, DELETE_TOTP, DELETE_RECOVERY_CODES, DELETE_PASSKEYS, DELETE_IDENTITIES, DELETE_LATER_UNDOS];
 
 /// Sets a hash that no password matches, ends every session, suspends young second factors, withdraws the API keys, and voids
 /// pending proofs and later undos. An undo removes the factors that a thief may have added. Returns false, and changes
