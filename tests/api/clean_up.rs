@@ -9,6 +9,8 @@ use edge_auth::service::platform::clean_up::{Removed, clean_up};
 use edge_auth::store::Store;
 use edge_auth::store::account::erasure;
 
+use crate::support::federation::{federated_sign_in, with};
+use crate::support::provider::Person;
 use crate::support::{EMAIL, PASSWORD, Service, clock};
 
 const RETENTION_DAYS: i64 = 90;
@@ -86,6 +88,18 @@ async fn a_session_past_its_absolute_end_is_deleted() {
     assert_eq!(run(&service).await.of("sessions"), 0);
     service.advance(1);
     assert_eq!(run(&service).await.of("sessions"), 1);
+}
+
+/// For as long as the flow itself would be valid, on a slow clock, too.
+#[tokio::test]
+async fn used_flows_are_deleted_after_their_end() {
+    let service = with(&[]);
+    federated_sign_in(&service, "acme", &Person::of("4711", EMAIL)).await.expect(200);
+    service.advance(600 + 59);
+    assert_eq!(run(&service).await.of("used_flows"), 0);
+    service.advance(1);
+    assert_eq!(run(&service).await.of("used_flows"), 1);
+    assert_eq!(count(&service, "identities"), 1);
 }
 
 #[tokio::test]

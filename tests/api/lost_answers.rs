@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use crate::lost_answers_requests::OPERATIONS;
 use crate::support::contract::is_built;
-use crate::support::factors::{MIA, are_due};
+use crate::support::factors::{MIA, are_due, with_factors_of};
 use crate::support::federation::joined;
+use crate::support::identities::FAY;
 use crate::support::machine;
 use crate::support::machine::media_type;
 use crate::support::mail::{settle, with_links};
@@ -201,6 +202,22 @@ async fn use_machine(pair: &Pair) {
     pair.send(&machine::key(), 401, "POST /oauth/revoke token=nonsense").await;
 }
 
+/// An identity that joins an account by a mailed code and, behind it, a second factor.
+async fn join_behind_a_factor(pair: &Pair) {
+    for world in [&pair.plain, &pair.lossy] {
+        draw_from(0);
+        with_factors_of(&world.service.db, FAY, "TOTP_CODE RECOVERY_CODE");
+    }
+    let due = pair.send("", 401, "POST /auth/federated/confirm CONFIRMATION_OF_OWNER").await.body;
+    let token = &due["error"]["details"]["mfa_token"];
+    let code = with_factors_of(&pair.plain.service.db, FAY, "RECOVERY_CODE");
+    let second = format!(r#"POST /auth/mfa {{"mfa_token": {token}, "recovery_code": "{code}"}}"#);
+    let before: i64 = pair.plain.service.db.one("SELECT count(*) FROM identities");
+    pair.send("", 200, &second).await;
+    pair.send("", 401, &second).await;
+    assert_eq!(pair.plain.service.db.one::<i64>("SELECT count(*) FROM identities"), before + 1);
+}
+
 const KEY_COMMANDS: [(u16, &str); 3] = [
     (200, r#"{"action": "rotate"}"#),
     (200, r#"{"action": "rotate"}"#),
@@ -212,6 +229,7 @@ async fn a_batch_that_is_executed_twice_has_the_effect_and_the_answer_of_one() {
     let pair = Pair::new();
     use_sessions(&pair).await;
     pair.all(OPERATIONS).await;
+    join_behind_a_factor(&pair).await;
     for (status, body) in KEY_COMMANDS {
         pair.send(OPERATOR_KEY, status, &format!("POST /operator/signing-keys {body}")).await;
     }

@@ -30,6 +30,7 @@ anyone 200 POST /auth/federated/exchange EXCHANGE_OF_OWNER
 anyone 200 POST /auth/federated/acme/id-token ID_TOKEN_OF_OWNER
 fay    200 POST /auth/federated/exchange LINK_OF_OWNER
 fay    200 POST /auth/federated/acme/id-token ID_TOKEN_TO_LINK
+anyone 401 POST /auth/federated/exchange EXCHANGE_TO_JOIN
 anyone 200 POST /auth/federated/confirm CONFIRMATION_OF_OWNER
 anyone 401 POST /auth/federated/confirm {"flow": "x", "code": "00000000"}
 fay    200 GET /users/me/identities

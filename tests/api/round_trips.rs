@@ -141,7 +141,7 @@ async fn a_refused_second_factor_takes_the_round_trips_that_are_stated() {
 }
 
 /// Refusals of flows, in order: the round trips, the status, the caller, the request. An empty request is the one before.
-const REFUSED_FLOWS: [(u64, u16, &str, &str); 16] = [
+const REFUSED_FLOWS: [(u64, u16, &str, &str); 17] = [
     (0, 401, "anyone", "GET /auth/federated/acme/callback?state=x&code=x"),
     (0, 401, "anyone", r#"POST /auth/federated/exchange {"flow": "x", "code": "x"}"#),
     (1, 401, "bob", r#"POST /auth/federated/exchange {"flow": "x", "code": "x"}"#),
@@ -156,6 +156,7 @@ const REFUSED_FLOWS: [(u64, u16, &str, &str); 16] = [
     (2, 401, "anyone", ""),
     (2, 200, "fay", "POST /auth/federated/exchange LINK_OF_OWNER"),
     (2, 401, "fay", ""),
+    (2, 401, "anyone", "POST /auth/federated/exchange EXCHANGE_TO_JOIN"),
     (2, 200, "anyone", "POST /auth/federated/confirm CONFIRMATION_OF_OWNER"),
     (1, 401, "anyone", ""),
 ];

@@ -32,10 +32,13 @@ const MAILED: &str = "edge-auth federation mail";
 type Evidence = fn(Owner<'_>) -> String;
 
 /// No word is part of another one, nor of a word for a second factor or a link.
-const WORDS: [(&str, Evidence); 10] = [
+const WORDS: [(&str, Evidence); 11] = [
     ("CALLBACK_QUERY", callback),
     ("EXCHANGE_OF_OWNER", |owner| exchange(owner, Purpose::SignIn, &owner.person(true))),
     ("EXCHANGE_OF_STRANGER", |owner| exchange(owner, Purpose::SignIn, &stranger(owner.db))),
+    ("EXCHANGE_TO_JOIN", |owner| {
+        exchange(owner, Purpose::SignIn, &Person { email: address(owner.name), ..stranger(owner.db) })
+    }),
     ("LINK_OF_OWNER", |owner| exchange(owner, Purpose::Link, &stranger(owner.db))),
     ("STEP_UP_OF_OWNER", |owner| exchange(owner, Purpose::StepUp, &owner.person(false))),
     ("ID_TOKEN_OF_OWNER", |owner| id_token(owner, Purpose::SignIn, &owner.person(true))),
