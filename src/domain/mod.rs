@@ -15,7 +15,7 @@ pub mod factor;
 pub mod fault;
 pub mod federation;
 pub mod ids;
-mod json;
+pub mod json;
 pub mod keys;
 pub mod limits;
 pub mod machine;

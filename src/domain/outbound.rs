@@ -5,7 +5,7 @@ use crate::domain::secret::Secret;
 /// A request to another server: POST with a body, GET without one. A redirect is a response.
 #[derive(Debug)]
 pub struct HttpRequest {
-    /// The absolute URL.
+    /// The absolute URL of the resource.
     pub url: String,
     /// Names and values of headers. Some are credentials.
     pub headers: Vec<(&'static str, Secret)>,
@@ -18,7 +18,7 @@ pub struct HttpRequest {
 /// The response of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status code.
+    /// The status code of the response.
     pub status: u16,
     /// The beginning of the body, as text.
     pub body: String,

@@ -27,7 +27,7 @@ pub struct NoResponse(pub String);
 
 /// Requests to other servers, with a deadline and a limit of the body that is read. A redirect is a response.
 pub trait Outbound: Send + Sync {
-    /// Sends a request.
+    /// Sends a request, and waits for the response until its deadline.
     fn send<'a>(&'a self, request: &'a HttpRequest) -> PortFuture<'a, Result<HttpResponse, NoResponse>>;
 }
 

@@ -104,7 +104,7 @@ impl TokenAuthority {
 }
 
 fn read_link(names: &[String]) -> Option<PendingLink> {
-    let [provider, issuer, subject, email] = names.iter().cloned().collect::<Vec<_>>().try_into().ok()?;
+    let [provider, issuer, subject, email] = names.to_vec().try_into().ok()?;
     Some(PendingLink { provider, issuer, subject, email })
 }
 

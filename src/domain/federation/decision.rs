@@ -31,6 +31,7 @@ pub struct AddressHolder {
 /// The facts about an asserted identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact")]
 pub struct Facts {
     pub linked: Option<LinkedOwner>,
     pub holder: Option<AddressHolder>,
@@ -44,7 +45,7 @@ pub struct Facts {
     pub needs_proof: bool,
 }
 
-/// The way on.
+/// The outcome of a decision, to be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The identity is this user's.

@@ -1,13 +1,11 @@
 //! GitHub, which has no ID tokens: its addresses, and the answers of its API (GitHub Docs, "Authorizing OAuth apps" and "REST
 //! API endpoints for emails").
 
-use serde::Deserialize;
-
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::federation::id_token::Assertion;
-use crate::domain::federation::token_response::{TokenFault, TokenResponse};
-use crate::domain::json::object;
+use crate::domain::federation::assertion::Assertion;
+use crate::domain::federation::token_response::{TokenFault, read};
+use crate::domain::json::{JsonText, Object};
 use crate::domain::secret::Secret;
 use crate::domain::unicode::Normalize;
 
@@ -15,7 +13,11 @@ use crate::domain::unicode::Normalize;
 pub const GITHUB_URL: &str = "https://github.com";
 
 /// Ids up to here are exact in the JSON of every language.
-const MAX_ID: u64 = 1 << 53;
+const MAX_ID: i64 = 1 << 53;
+
+fn is_id(value: &JsonText) -> bool {
+    matches!(value, JsonText::Integer(1..=MAX_ID))
+}
 
 /// The addresses of a GitHub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,42 +49,44 @@ pub fn endpoints(url: &str) -> Endpoints {
 /// # Errors
 /// [`TokenFault`], for answers without an access token.
 pub fn access_token(body: &str) -> Result<Secret, TokenFault> {
-    let response = TokenResponse::parse(body);
-    if let Some(fault) = response.fault() {
-        return Err(fault);
+    match read(body) {
+        (_, _, Some(fault)) => Err(fault),
+        (token, _, None) => token.ok_or(TokenFault::Malformed),
     }
-    // It is sent in a header.
-    let is_sendable = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    response.access_token.filter(is_sendable).map(Secret::new).ok_or(TokenFault::Malformed)
 }
 
-#[derive(Deserialize)]
-struct User {
-    id: u64,
-    name: Option<String>,
-}
-
-#[derive(Deserialize)]
+/// An item of the list of addresses, if it is primary and verified.
 struct Address {
     email: String,
-    primary: bool,
-    verified: bool,
+    counts: bool,
+}
+
+impl Address {
+    fn read(item: JsonText) -> Option<Self> {
+        let mut item = item.object()?;
+        let [primary, verified] = ["primary", "verified"].map(|name| item.take(name).and_then(JsonText::boolean));
+        let counts = primary? && verified?;
+        Some(Self { email: item.text("email")?, counts })
+    }
 }
 
 /// The word of the GitHub at this URL about a user, from the answers about the user and the user's addresses. Any account
 /// can have further addresses, and unverified ones of others; only one that is primary *and* verified counts.
 #[must_use]
 pub fn assertion(url: &str, user: &str, emails: &str, normalize: Normalize) -> Option<Assertion> {
-    let user: User = object(user).filter(|user: &User| (1..=MAX_ID).contains(&user.id))?;
-    let addresses: Vec<Address> = serde_json::from_str(emails).ok()?;
-    let primary = addresses.iter().find(|address| address.primary && address.verified);
+    let mut user = Object::parse(user)?;
+    let Some(JsonText::Integer(id)) = user.take("id").filter(is_id) else { return None };
+    let name = user.optional("name", JsonText::text).ok()?;
+    let addresses = serde_json::from_str::<JsonText>(emails).ok()?.items()?;
+    let addresses: Vec<Address> = addresses.into_iter().map(Address::read).collect::<Option<_>>()?;
+    let primary = addresses.iter().find(|address| address.counts);
     let email = primary.and_then(|address| Email::parse(&address.email, normalize).ok());
     Some(Assertion {
         issuer: url.to_owned(),
-        subject: user.id.to_string(),
+        subject: id.to_string(),
         is_email_verified: email.is_some(),
         email,
-        name: user.name.and_then(|name| FullName::parse(&name).ok().flatten()),
+        name: name.and_then(|name| FullName::parse(&name).ok().flatten()),
         hosted_domain: None,
         auth_time: None,
     })

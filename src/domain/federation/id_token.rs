@@ -5,14 +5,11 @@
 //! [`IdToken::check`]. Until then a token proves nothing.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::account::email::Email;
-use crate::domain::account::full_name::FullName;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::provider::GOOGLE_ISSUER;
-use crate::domain::json::{object, present};
+use crate::domain::json::{JsonText, Object};
 use crate::domain::public_key::SignatureAlgorithm;
 use crate::domain::time::{MINUTE, Timestamp};
 use crate::domain::unicode::Normalize;
@@ -26,35 +23,38 @@ const SKEW: i64 = MINUTE;
 /// Maximum age in seconds of a token that a native app presents.
 const NATIVE_AGE: i64 = 5 * MINUTE;
 
-/// The parameters of the header that the service looks at.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    #[serde(default, rename = "crit", deserialize_with = "present")]
-    has_critical: bool,
+/// The claims that the service looks at.
+struct Claims {
+    issuer: String,
+    subject: Option<String>,
+    audiences: Vec<String>,
+    party: Option<String>,
+    expires_at: Timestamp,
+    issued_at: Timestamp,
+    not_before: Option<Timestamp>,
+    auth_time: Option<Timestamp>,
+    nonce: Option<String>,
 }
 
-/// The claims that the service looks at. Times may have fractions (RFC 7519 §2, `NumericDate`).
-#[derive(Deserialize)]
-struct Claims<'a> {
-    iss: String,
-    sub: Option<String>,
-    #[serde(borrow)]
-    aud: &'a RawValue,
-    azp: Option<String>,
-    exp: f64,
-    iat: f64,
-    nbf: Option<f64>,
-    auth_time: Option<f64>,
-    nonce: Option<String>,
-    email: Option<String>,
-    /// Some providers send a text in place of a boolean.
-    #[serde(borrow)]
-    email_verified: Option<&'a RawValue>,
-    name: Option<String>,
-    hd: Option<String>,
+impl Claims {
+    /// Takes the claims of every token. `None` if one is missing or of another type.
+    fn read(claims: &mut Object) -> Option<Self> {
+        let audiences = match claims.take("aud")? {
+            JsonText::Text(audience) => vec![audience],
+            audiences => audiences.texts()?,
+        };
+        Some(Self {
+            issuer: claims.text("iss")?,
+            subject: claims.optional("sub", JsonText::text).ok()?,
+            audiences,
+            party: claims.optional("azp", JsonText::text).ok()?,
+            expires_at: time(claims.take("exp")?)?,
+            issued_at: time(claims.take("iat")?)?,
+            not_before: claims.optional("nbf", time).ok()?,
+            auth_time: claims.optional("auth_time", time).ok()?,
+            nonce: claims.optional("nonce", JsonText::text).ok()?,
+        })
+    }
 }
 
 /// Why an ID token is refused.
@@ -137,25 +137,6 @@ pub struct Expected<'a> {
     pub now: Timestamp,
 }
 
-/// The word of a provider about a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assertion {
-    /// The issuer, as the settings have it.
-    pub issuer: String,
-    /// The user at the issuer. It never changes, unlike the address.
-    pub subject: String,
-    /// The address, if it is one.
-    pub email: Option<Email>,
-    /// Does the provider say that the mailbox is the user's?
-    pub is_email_verified: bool,
-    /// The name, if it can be displayed.
-    pub name: Option<FullName>,
-    /// Google's `hd`: the Workspace that the account belongs to.
-    pub hosted_domain: Option<String>,
-    /// The last time when the user signed in at the provider.
-    pub auth_time: Option<Timestamp>,
-}
-
 /// A well-formed ID token of a known algorithm. Nothing of it is verified yet.
 pub struct IdToken<'a> {
     algorithm: SignatureAlgorithm,
@@ -172,15 +153,17 @@ impl<'a> IdToken<'a> {
     /// The form is wrong, or the algorithm is none of those that are accepted.
     pub fn parse(text: &'a str) -> Result<Self, IdTokenFault> {
         let (signed_text, header, claims, signature) = parts(text).ok_or(IdTokenFault::Malformed)?;
-        let header: Header = object(&header).ok_or(IdTokenFault::Malformed)?;
-        if header.has_critical {
+        let mut header = Object::parse(&header).ok_or(IdTokenFault::Malformed)?;
+        if header.has("crit") {
             return Err(IdTokenFault::UnknownExtension);
         }
-        if header.typ.is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
+        let mut optional = |name| header.optional(name, JsonText::text).map_err(|_| IdTokenFault::Malformed);
+        if optional("typ")?.is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
             return Err(IdTokenFault::WrongType);
         }
-        let algorithm = SignatureAlgorithm::parse(&header.alg).ok_or(IdTokenFault::UnknownAlgorithm)?;
-        Ok(Self { algorithm, key_id: header.kid, signed_text, claims, signature })
+        let (key_id, alg) = (optional("kid")?, optional("alg")?.ok_or(IdTokenFault::Malformed)?);
+        let algorithm = SignatureAlgorithm::parse(&alg).ok_or(IdTokenFault::UnknownAlgorithm)?;
+        Ok(Self { algorithm, key_id, signed_text, claims, signature })
     }
 
     /// The algorithm that the token names.
@@ -212,7 +195,8 @@ impl<'a> IdToken<'a> {
     /// # Errors
     /// [`IdTokenFault`] names the first rule that the token breaks.
     pub fn check(&self, expected: &Expected<'_>, normalize: Normalize) -> Result<Assertion, IdTokenFault> {
-        let claims: Claims<'_> = object(&self.claims).ok_or(IdTokenFault::Malformed)?;
+        let mut members = Object::parse(&self.claims).ok_or(IdTokenFault::Malformed)?;
+        let claims = Claims::read(&mut members).ok_or(IdTokenFault::Malformed)?;
         check_parties(&claims, expected)?;
         check_times(&claims, expected)?;
         let is_nonce = |nonce: &str| nonce.as_bytes().ct_eq(expected.nonce.as_bytes()).into();
@@ -220,18 +204,19 @@ impl<'a> IdToken<'a> {
             return Err(IdTokenFault::WrongNonce);
         }
         let is_subject = |text: &String| (1..=MAX_SUBJECT).contains(&text.len()) && !text.chars().any(char::is_control);
-        let subject = claims.sub.filter(is_subject).ok_or(IdTokenFault::NoSubject)?;
-        let email = claims.email.and_then(|text| Email::parse(&text, normalize).ok());
-        let is_verified = claims.email_verified.is_some_and(|value| matches!(value.get(), "true" | "\"true\""));
-        Ok(Assertion {
+        let subject = claims.subject.filter(is_subject).ok_or(IdTokenFault::NoSubject)?;
+        let hosted_domain = members.optional("hd", JsonText::text).map_err(|_| IdTokenFault::Malformed)?;
+        let mut assertion = Assertion {
             issuer: expected.issuer.to_owned(),
             subject,
-            is_email_verified: is_verified && email.is_some(),
-            email,
-            name: claims.name.and_then(|text| FullName::parse(&text).ok().flatten()),
-            hosted_domain: claims.hd.filter(|domain| (1..=MAX_DOMAIN).contains(&domain.len())),
-            auth_time: claims.auth_time.map(time),
-        })
+            email: None,
+            is_email_verified: false,
+            name: None,
+            hosted_domain: hosted_domain.filter(|domain| (1..=MAX_DOMAIN).contains(&domain.len())),
+            auth_time: claims.auth_time,
+        };
+        assertion.describe(&mut members, normalize).ok_or(IdTokenFault::Malformed)?;
+        Ok(assertion)
     }
 }
 
@@ -246,23 +231,20 @@ fn parts(text: &str) -> Option<(&str, String, String, Vec<u8>)> {
 }
 
 /// `iss`, `aud` and `azp` (§3.1.3.7, steps 2 to 5).
-fn check_parties(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_parties(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
     // Google documents both forms.
-    let is_google = expected.issuer == GOOGLE_ISSUER && claims.iss == "accounts.google.com";
-    if claims.iss != expected.issuer && !is_google {
+    let is_google = expected.issuer == GOOGLE_ISSUER && claims.issuer == "accounts.google.com";
+    if claims.issuer != expected.issuer && !is_google {
         return Err(IdTokenFault::WrongIssuer);
     }
-    let aud = claims.aud.get();
-    let audiences: Vec<String> = serde_json::from_str(aud)
-        .or_else(|_| serde_json::from_str(aud).map(|audience: String| vec![audience]))
-        .map_err(|_| IdTokenFault::Malformed)?;
+    let audiences = &claims.audiences;
     let is_own = |party: &String| party == expected.client_id;
     let is_trusted = |party: &String| is_own(party) || expected.audiences.contains(party);
     let is_for_client = if expected.is_native { !audiences.is_empty() } else { audiences.iter().any(is_own) };
     if !is_for_client || !audiences.iter().all(is_trusted) {
         return Err(IdTokenFault::WrongAudience);
     }
-    let is_party = match &claims.azp {
+    let is_party = match &claims.party {
         Some(party) if expected.is_native => is_trusted(party),
         Some(party) => is_own(party),
         None => audiences.len() == 1,
@@ -271,27 +253,33 @@ fn check_parties(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdT
 }
 
 /// `exp`, `iat`, `nbf` and `auth_time` (§3.1.3.7, steps 9 to 13).
-fn check_times(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
     let now = expected.now;
-    let [exp, iat] = [claims.exp, claims.iat].map(time);
+    let iat = claims.issued_at;
     let (start, latest) = (expected.started_at.plus_seconds(-SKEW), now.plus_seconds(SKEW));
     let is_old = expected.is_native && iat < now.plus_seconds(-NATIVE_AGE);
-    if exp <= now.plus_seconds(-SKEW) {
+    if claims.expires_at <= now.plus_seconds(-SKEW) {
         Err(IdTokenFault::Expired)
-    } else if iat > latest || claims.nbf.is_some_and(|nbf| time(nbf) > latest) {
+    } else if iat > latest || claims.not_before.is_some_and(|nbf| nbf > latest) {
         Err(IdTokenFault::NotYetValid)
     } else if iat < start || is_old {
         Err(IdTokenFault::TooOld)
-    } else if expected.needs_sign_in_after_start && claims.auth_time.is_none_or(|at| time(at) < start) {
+    } else if expected.needs_sign_in_after_start && claims.auth_time.is_none_or(|at| at < start) {
         Err(IdTokenFault::StaleSignIn)
     } else {
         Ok(())
     }
 }
 
+/// A time of a token, which may have a fraction (RFC 7519 §2, `NumericDate`).
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and a millisecond does not matter")]
-fn time(seconds: f64) -> Timestamp {
-    Timestamp::from_millis((seconds * 1000.0) as i64)
+#[expect(clippy::needless_pass_by_value, reason = "a reader takes its value")]
+fn time(value: JsonText) -> Option<Timestamp> {
+    match value {
+        JsonText::Integer(seconds) => Some(Timestamp::from_millis(seconds.saturating_mul(1000))),
+        JsonText::Other(seconds) => Some(Timestamp::from_millis((seconds * 1000.0) as i64)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

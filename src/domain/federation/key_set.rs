@@ -6,10 +6,8 @@
 use std::ops::RangeInclusive;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::domain::json::{object, present};
+use crate::domain::json::{JsonText, Object};
 use crate::domain::public_key::{PublicKey, SignatureAlgorithm};
 
 /// Keys of a set that are looked at.
@@ -18,49 +16,26 @@ const MAX_KEYS: usize = 100;
 /// Bytes of a modulus: 2048 to 8192 bits.
 const MODULUS_BYTES: RangeInclusive<usize> = 256..=1024;
 
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    keys: Vec<&'a RawValue>,
-}
-
-/// The members of a key that the service knows (RFC 7518 §6, RFC 8037 §2).
-#[derive(Deserialize)]
-struct Member {
-    kty: String,
-    crv: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    key_ops: Option<Vec<String>>,
-    kid: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    #[serde(default, rename = "d", deserialize_with = "present")]
-    is_private: bool,
-}
-
-impl Member {
-    fn key(&self) -> Option<PublicKey> {
-        let verifies = self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|name| name == "verify"));
-        // The private half of a key that the whole world has read verifies nothing.
-        if self.is_private || !verifies || self.usage.as_deref().is_some_and(|usage| usage != "sig") {
-            return None;
-        }
-        let key = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => PublicKey::rsa(&bytes(self.n.as_ref())?, &bytes(self.e.as_ref())?, MODULUS_BYTES)?,
-            ("EC", Some("P-256")) => PublicKey::p256(&bytes(self.x.as_ref())?, &bytes(self.y.as_ref())?)?,
-            ("OKP", Some("Ed25519")) => PublicKey::ed25519(&bytes(self.x.as_ref())?)?,
-            _ => return None,
-        };
-        self.alg.as_ref().is_none_or(|alg| alg == key.algorithm.as_str()).then_some(key)
+/// A usable key of a set, and its id (RFC 7518 §6, RFC 8037 §2).
+fn usable(key: JsonText) -> Option<(Option<String>, PublicKey)> {
+    let mut key = key.object()?;
+    let operations = key.optional("key_ops", JsonText::texts).ok()?;
+    let usage = key.optional("use", JsonText::text).ok()?;
+    let verifies = operations.is_none_or(|operations| operations.iter().any(|name| name == "verify"));
+    // The private half of a key that the whole world has read verifies nothing.
+    if key.has("d") || !verifies || usage.is_some_and(|usage| usage != "sig") {
+        return None;
     }
-}
-
-fn bytes(member: Option<&String>) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(member?).ok()
+    let (kid, alg) = (key.optional("kid", JsonText::text).ok()?, key.optional("alg", JsonText::text).ok()?);
+    let (kty, crv) = (key.text("kty")?, key.optional("crv", JsonText::text).ok()?);
+    let mut bytes = |name| Base64UrlUnpadded::decode_vec(&key.text(name)?).ok();
+    let key = match (kty.as_str(), crv.as_deref()) {
+        ("RSA", _) => PublicKey::rsa(&bytes("n")?, &bytes("e")?, MODULUS_BYTES)?,
+        ("EC", Some("P-256")) => PublicKey::p256(&bytes("x")?, &bytes("y")?)?,
+        ("OKP", Some("Ed25519")) => PublicKey::ed25519(&bytes("x")?)?,
+        _ => return None,
+    };
+    alg.is_none_or(|alg| alg == key.algorithm.as_str()).then_some((kid, key))
 }
 
 /// The usable keys of a provider.
@@ -71,13 +46,8 @@ impl KeySet {
     /// Reads a key set. `None` for text that is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let document: Document<'_> = object(text)?;
-        let usable = |raw: &&RawValue| {
-            let member: Member = object(raw.get())?;
-            let key = member.key()?;
-            Some((member.kid, key))
-        };
-        Some(Self(document.keys.iter().take(MAX_KEYS).filter_map(usable).collect()))
+        let keys = Object::parse(text)?.take("keys")?.items()?;
+        Some(Self(keys.into_iter().take(MAX_KEYS).filter_map(usable).collect()))
     }
 
     /// The key of a token with this algorithm and `kid`. A token without `kid` has a key only if no other fits (OpenID

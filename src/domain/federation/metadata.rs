@@ -1,20 +1,7 @@
 //! The document by which an OpenID provider describes itself (OpenID Connect Discovery 1.0 §3 and §4).
 
-use serde::Deserialize;
-
 use crate::domain::federation::destination::is_allowed;
-use crate::domain::json::object;
-
-/// The members of the document that the service uses.
-#[derive(Deserialize)]
-struct Document {
-    issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
-    jwks_uri: String,
-    authorization_response_iss_parameter_supported: Option<bool>,
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-}
+use crate::domain::json::{JsonText, Object};
 
 /// A provider's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +12,8 @@ pub struct Metadata {
     pub token_endpoint: String,
     /// The address of the key set.
     pub jwks_uri: String,
+    /// The address of claims that ID tokens leave out.
+    pub userinfo_endpoint: Option<String>,
     /// Does every authorization response have an `iss` (RFC 9207 §3)? One without it is then refused.
     pub sends_iss: bool,
     /// The place of the client's credential.
@@ -53,6 +42,8 @@ pub enum MetadataFault {
     TokenEndpoint,
     /// The same, of the key set.
     KeySet,
+    /// The same, of further claims.
+    UserInfo,
 }
 
 impl MetadataFault {
@@ -65,6 +56,7 @@ impl MetadataFault {
             Self::AuthorizationEndpoint => "forbidden_authorization_endpoint",
             Self::TokenEndpoint => "forbidden_token_endpoint",
             Self::KeySet => "forbidden_jwks_uri",
+            Self::UserInfo => "forbidden_userinfo_endpoint",
         }
     }
 }
@@ -80,29 +72,41 @@ pub fn discovery_url(issuer: &str) -> String {
 /// # Errors
 /// [`MetadataFault`] names the first rule that the document breaks.
 pub fn parse(text: &str, issuer: &str, allows_private: bool) -> Result<Metadata, MetadataFault> {
-    let document: Document = object(text).ok_or(MetadataFault::Malformed)?;
+    let (named, metadata) = read(text).ok_or(MetadataFault::Malformed)?;
     // Otherwise a provider could give out tokens in the name of another one (§7.2).
-    if document.issuer != issuer {
+    if named != issuer {
         return Err(MetadataFault::WrongIssuer);
     }
     let destinations = [
-        (&document.authorization_endpoint, MetadataFault::AuthorizationEndpoint),
-        (&document.token_endpoint, MetadataFault::TokenEndpoint),
-        (&document.jwks_uri, MetadataFault::KeySet),
+        (&metadata.authorization_endpoint, MetadataFault::AuthorizationEndpoint),
+        (&metadata.token_endpoint, MetadataFault::TokenEndpoint),
+        (&metadata.jwks_uri, MetadataFault::KeySet),
     ];
-    if let Some((_, fault)) = destinations.into_iter().find(|(url, _)| !is_allowed(url, allows_private)) {
-        return Err(fault);
-    }
+    let user_info = metadata.userinfo_endpoint.iter().map(|url| (url, MetadataFault::UserInfo));
+    let forbidden = destinations
+        .into_iter()
+        .chain(user_info)
+        .find(|(url, _)| !is_allowed(url, allows_private))
+        .map(|(_, fault)| fault);
+    forbidden.map_or(Ok(metadata), Err)
+}
+
+/// The issuer, and the members that the service uses.
+fn read(text: &str) -> Option<(String, Metadata)> {
+    let mut document = Object::parse(text)?;
+    let sends_iss = document.optional("authorization_response_iss_parameter_supported", JsonText::boolean).ok()?;
     // §3: if the member is omitted, the method is client_secret_basic.
-    let methods = document.token_endpoint_auth_methods_supported;
+    let methods = document.optional("token_endpoint_auth_methods_supported", JsonText::texts).ok()?;
     let is_basic = methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
-    Ok(Metadata {
-        authorization_endpoint: document.authorization_endpoint,
-        token_endpoint: document.token_endpoint,
-        jwks_uri: document.jwks_uri,
-        sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
+    let metadata = Metadata {
+        authorization_endpoint: document.text("authorization_endpoint")?,
+        token_endpoint: document.text("token_endpoint")?,
+        jwks_uri: document.text("jwks_uri")?,
+        userinfo_endpoint: document.optional("userinfo_endpoint", JsonText::text).ok()?,
+        sends_iss: sends_iss == Some(true),
         client_authentication: if is_basic { ClientAuthentication::Basic } else { ClientAuthentication::Post },
-    })
+    };
+    Some((document.text("issuer")?, metadata))
 }
 
 #[cfg(test)]

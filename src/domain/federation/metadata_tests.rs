@@ -48,6 +48,7 @@ fn the_document_of_google_is_read() {
         authorization_endpoint: "https://accounts.google.com/o/oauth2/v2/auth".into(),
         token_endpoint: "https://oauth2.googleapis.com/token".into(),
         jwks_uri: "https://www.googleapis.com/oauth2/v3/certs".into(),
+        userinfo_endpoint: Some("https://openidconnect.googleapis.com/v1/userinfo".into()),
         sends_iss: true,
         client_authentication: ClientAuthentication::Basic,
     };
@@ -131,7 +132,7 @@ fn other_text_is_malformed() {
     for text in texts {
         assert_eq!(parse(&text, ACME, false), Err(MetadataFault::Malformed), "{text}");
     }
-    assert!(parse(&document(token, r#", "other": {"a": [1]}, "other": 2"#), ACME, false).is_ok());
+    assert!(parse(&document(token, r#", "other": {"a": [1]}, "another": 2"#), ACME, false).is_ok());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Signing in with others: the rules for identity providers, their documents and their tokens.
 
+pub mod assertion;
 pub mod decision;
 pub mod destination;
 pub mod flow;

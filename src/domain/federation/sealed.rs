@@ -1,12 +1,11 @@
 //! The text of an identity that a provider asserted, between the callback and the exchange, or while a mailed code is awaited.
 //! It is encrypted and in the hands of the client, so nothing personal is stored before there is an account.
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::federation::id_token::Assertion;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::ids::{FlowId, ProofId};
+use crate::domain::json::JsonText;
 use crate::domain::time::Timestamp;
 
 /// An asserted identity, and the flow that it belongs to.
@@ -22,65 +21,49 @@ pub struct SealedAssertion {
     pub ends_at: Timestamp,
 }
 
-/// One letter for each member, because the text stands in a URL.
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    f: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    m: Option<i64>,
-    p: String,
-    i: String,
-    s: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    e: Option<String>,
-    v: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    h: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    t: Option<i64>,
-    x: i64,
-}
+/// The members in the text, in this order; an absent one is empty.
+const MEMBERS: usize = 11;
 
 impl SealedAssertion {
-    /// The text to be encrypted.
+    /// The text to be encrypted: a list of texts, because it stands in a URL.
     #[must_use]
     pub fn text(&self) -> String {
-        let assertion = &self.assertion;
-        let wire = Wire {
-            f: self.flow_id.get(),
-            m: self.proof_id.map(ProofId::get),
-            p: self.provider.clone(),
-            i: assertion.issuer.clone(),
-            s: assertion.subject.clone(),
-            e: assertion.email.as_ref().map(|email| email.as_str().to_owned()),
-            v: assertion.is_email_verified,
-            n: assertion.name.as_ref().map(|name| name.as_str().to_owned()),
-            h: assertion.hosted_domain.clone(),
-            t: assertion.auth_time.map(Timestamp::millis),
-            x: self.ends_at.millis(),
-        };
-        // Texts and numbers: serialization cannot fail.
-        serde_json::to_string(&wire).unwrap_or_default()
+        let Assertion { issuer, subject, email, is_email_verified, name, hosted_domain, auth_time } = &self.assertion;
+        let members: [String; MEMBERS] = [
+            self.flow_id.to_string(),
+            self.proof_id.map(|id| id.to_string()).unwrap_or_default(),
+            self.ends_at.millis().to_string(),
+            self.provider.clone(),
+            issuer.clone(),
+            subject.clone(),
+            email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default(),
+            u8::from(*is_email_verified).to_string(),
+            name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
+            hosted_domain.clone().unwrap_or_default(),
+            auth_time.map(|at| at.millis().to_string()).unwrap_or_default(),
+        ];
+        // Texts: serialization cannot fail.
+        serde_json::to_string(&members.as_slice()).unwrap_or_default()
     }
 
     /// Reads a decrypted text, unless its time is over.
     #[must_use]
     pub fn read(text: &str, now: Timestamp) -> Option<Self> {
-        let wire: Wire = serde_json::from_str(text).ok()?;
-        let ends_at = Timestamp::from_millis(wire.x);
+        let members: [String; MEMBERS] = JsonText::parse_texts(text)?.try_into().ok()?;
+        let [flow, proof, end, provider, issuer, subject, email, verified, name, hosted_domain, auth_time] = members;
+        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+        let present = |text: String| (!text.is_empty()).then_some(text);
         let assertion = Assertion {
-            issuer: wire.i,
-            subject: wire.s,
-            email: wire.e.map(Email::stored),
-            is_email_verified: wire.v,
-            name: wire.n.and_then(|name| FullName::parse(&name).ok().flatten()),
-            hosted_domain: wire.h,
-            auth_time: wire.t.map(Timestamp::from_millis),
+            issuer,
+            subject,
+            email: present(email).map(Email::stored),
+            is_email_verified: verified == "1",
+            name: FullName::parse(&name).ok().flatten(),
+            hosted_domain: present(hosted_domain),
+            auth_time: time(&auth_time),
         };
-        let proof_id = wire.m.map(|id| ProofId::new(id).ok_or(())).transpose().ok()?;
-        let sealed = Self { flow_id: FlowId::new(wire.f)?, proof_id, provider: wire.p, assertion, ends_at };
+        let (flow_id, ends_at) = (FlowId::parse(&flow)?, time(&end)?);
+        let sealed = Self { flow_id, proof_id: ProofId::parse(&proof), provider, assertion, ends_at };
         (ends_at > now).then_some(sealed)
     }
 }
@@ -107,14 +90,16 @@ mod tests {
         let (flow_id, proof_id) = (FlowId::new(7).unwrap(), ProofId::new(8));
         let sealed =
             SealedAssertion { flow_id, proof_id, provider: "acme".into(), assertion, ends_at: NOW.plus_seconds(1) };
-        let text = r#"{"f":7,"m":8,"p":"acme","i":"https://id.example.com","s":"4711","e":"ada@example.com","v":true,"n":"Ada","h":"example.com","t":1800000000000,"x":1800000001000}"#;
+        let text = r#"["7","8","1800000001000","acme","https://id.example.com","4711","ada@example.com","1","Ada","example.com","1800000000000"]"#;
         assert_eq!(sealed.text(), text);
         let read = SealedAssertion::read(text, NOW).unwrap();
         assert_eq!(read.text(), text);
         assert!(SealedAssertion::read(text, NOW.plus_seconds(1)).is_none(), "its time is over");
-        let least = r#"{"f":7,"p":"acme","i":"i","s":"s","v":false,"x":1800000001000}"#;
-        assert_eq!(SealedAssertion::read(least, NOW).unwrap().text(), least);
-        for text in ["", "{}", r#"{"f":0,"p":"a","i":"i","s":"s","v":false,"x":1800000001000}"#] {
+        let least = r#"["7","","1800000001000","acme","i","s","","0","","",""]"#;
+        let read = SealedAssertion::read(least, NOW).unwrap();
+        assert_eq!(read.text(), least);
+        assert!(read.proof_id.is_none() && read.assertion.email.is_none() && read.assertion.auth_time.is_none());
+        for text in ["", "{}", "[]", r#"["0","","1800000001000","acme","i","s","","0","","",""]"#] {
             assert!(SealedAssertion::read(text, NOW).is_none(), "{text}");
         }
     }

@@ -1,8 +1,6 @@
 //! Answers of a token endpoint (RFC 6749 §5): the token, or the party that has to act.
 
-use serde::Deserialize;
-
-use crate::domain::json::object;
+use crate::domain::json::Object;
 use crate::domain::secret::Secret;
 
 /// Why a provider gave no token.
@@ -49,34 +47,33 @@ impl TokenFault {
     }
 }
 
-/// The members of an answer that the service uses.
-#[derive(Default, Deserialize)]
-pub(super) struct TokenResponse {
-    pub(super) access_token: Option<String>,
-    id_token: Option<String>,
-    error: Option<String>,
+/// The tokens of an answer. Nothing of them is verified yet.
+#[derive(Debug)]
+pub struct Tokens {
+    /// The token that asserts the identity.
+    pub id_token: Secret,
+    /// The key to further claims, if it can be sent in a header.
+    pub access_token: Option<Secret>,
 }
 
-impl TokenResponse {
-    pub(super) fn parse(body: &str) -> Self {
-        object(body).unwrap_or_default()
-    }
-
-    /// The meaning of the error, if the answer has one.
-    pub(super) fn fault(&self) -> Option<TokenFault> {
-        self.error.as_deref().map(TokenFault::named)
-    }
+/// The members of an answer: the access token, the ID token, and the meaning of the error.
+pub(super) fn read(body: &str) -> (Option<Secret>, Option<Secret>, Option<TokenFault>) {
+    let mut response = Object::parse(body).unwrap_or_default();
+    let fault = response.text("error").map(|error| TokenFault::named(&error));
+    let is_sendable = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let access_token = response.text("access_token").filter(is_sendable).map(Secret::new);
+    (access_token, response.text("id_token").map(Secret::new), fault)
 }
 
-/// The ID token in an answer. Nothing of it is verified yet.
+/// The tokens in an answer.
 ///
 /// # Errors
 /// [`TokenFault`], for answers without an ID token.
-pub fn id_token_of(status: u16, body: &str) -> Result<Secret, TokenFault> {
-    let response = TokenResponse::parse(body);
-    match (status, response.fault()) {
+pub fn tokens_of(status: u16, body: &str) -> Result<Tokens, TokenFault> {
+    let (access_token, id_token, fault) = read(body);
+    match (status, fault) {
         (408 | 429 | 500.., _) => Err(TokenFault::Unavailable),
-        (200, None) => response.id_token.map(Secret::new).ok_or(TokenFault::Malformed),
+        (200, None) => id_token.map(|id_token| Tokens { id_token, access_token }).ok_or(TokenFault::Malformed),
         (401, None | Some(TokenFault::Malformed)) => Err(TokenFault::Misconfigured),
         (_, fault) => Err(fault.unwrap_or(TokenFault::Malformed)),
     }
@@ -89,7 +86,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn outcome(status: u16, body: &str) -> Result<String, TokenFault> {
-        id_token_of(status, body).map(|token| token.expose().to_owned())
+        tokens_of(status, body).map(|tokens| tokens.id_token.expose().to_owned())
     }
 
     #[test]

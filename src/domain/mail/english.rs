@@ -1,7 +1,7 @@
 //! The letters in English. Another language is another file with this function.
 
 use crate::domain::mail::letter::Part::{Code, Link, Paragraph};
-use crate::domain::mail::letter::{Letter, Message, Notice, Part, Proofs, without_links};
+use crate::domain::mail::letter::{CodePurpose, Letter, Message, Notice, Part, Proofs, without_links};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 
@@ -57,36 +57,7 @@ pub fn write(letter: &Letter<'_>, app_name: &str) -> Message {
         Letter::AddressTaken { reset_page } => of_taken_address(reset_page, app_name),
         Letter::EmailChanged { at, link } => of_changed_address(*at, Some(link), app_name),
         Letter::EmailMoved { at } => of_changed_address(*at, None, app_name),
-        Letter::SignIn { code } => of_code(
-            format!("Your sign-in code for {app_name}"),
-            format!("Enter this code to sign in to {app_name}. It is valid for 10 minutes, and once:"),
-            code,
-            "You did not ask for it? Then do nothing, and give the code to no one.",
-        ),
-        Letter::Enrol { code } => of_code(
-            format!("Your code for a second factor at {app_name}"),
-            format!(
-                "Enter this code to add the first second factor to your account at {app_name}. It is valid for 10 minutes, and once:"
-            ),
-            code,
-            "You did not ask for it? Then your password may be known to others: change it, and give the code to no one.",
-        ),
-        Letter::Federate { code } => of_code(
-            format!("Your code to sign in to {app_name} with another provider"),
-            format!(
-                "An account of another provider with this address is to sign in to {app_name}. Enter this code to allow it from now on. It is valid for 10 minutes, and once:"
-            ),
-            code,
-            "You did not ask for it? Then do nothing, and give the code to no one: it would open your account to them.",
-        ),
-        Letter::StepUp { code } => of_code(
-            format!("Your confirmation code for {app_name}"),
-            format!(
-                "Enter this code to confirm a change of your account at {app_name}. It is valid for 10 minutes, and once:"
-            ),
-            code,
-            "You did not ask for it? Then a device of yours may be in use by others: end your sessions, and give the code to no one.",
-        ),
+        Letter::Code(purpose, code) => of_code(*purpose, code, app_name),
         Letter::Register(proofs) => Message::of(
             format!("Confirm your address for {app_name}"),
             &with_proofs(
@@ -132,8 +103,37 @@ fn of_taken_address(reset_page: &Secret, app_name: &str) -> Message {
     )
 }
 
-fn of_code(subject: String, opening: String, code: &Secret, closing: &str) -> Message {
-    Message::of(subject, &[Paragraph(opening), Code(code.expose().to_owned()), Paragraph(closing.to_owned())])
+/// Subject, opening and closing of the letters that have only a code.
+const SIGN_IN: [&str; 3] = [
+    "Your sign-in code for {app}",
+    "Enter this code to sign in to {app}. It is valid for 10 minutes, and once:",
+    "You did not ask for it? Then do nothing, and give the code to no one.",
+];
+const ENROL: [&str; 3] = [
+    "Your code for a second factor at {app}",
+    "Enter this code to add the first second factor to your account at {app}. It is valid for 10 minutes, and once:",
+    "You did not ask for it? Then your password may be known to others: change it, and give the code to no one.",
+];
+const FEDERATE: [&str; 3] = [
+    "Your code to sign in to {app} with another provider",
+    "An account of another provider with this address is to sign in to {app}. Enter this code to allow it from now on. It is valid for 10 minutes, and once:",
+    "You did not ask for it? Then do nothing, and give the code to no one: it would open your account to them.",
+];
+const STEP_UP: [&str; 3] = [
+    "Your confirmation code for {app}",
+    "Enter this code to confirm a change of your account at {app}. It is valid for 10 minutes, and once:",
+    "You did not ask for it? Then a device of yours may be in use by others: end your sessions, and give the code to no one.",
+];
+
+fn of_code(purpose: CodePurpose, code: &Secret, app_name: &str) -> Message {
+    let texts = match purpose {
+        CodePurpose::SignIn => SIGN_IN,
+        CodePurpose::Enrol => ENROL,
+        CodePurpose::Federate => FEDERATE,
+        CodePurpose::StepUp => STEP_UP,
+    };
+    let [subject, opening, closing] = texts.map(|text| text.replace("{app}", app_name));
+    Message::of(subject, &[Paragraph(opening), Code(code.expose().to_owned()), Paragraph(closing)])
 }
 
 /// Without the link, the change is final.

@@ -1,7 +1,7 @@
 //! The letters as their readers get them.
 
 use crate::domain::mail::english::write;
-use crate::domain::mail::letter::{Letter, Message, Notice, Proofs};
+use crate::domain::mail::letter::{CodePurpose, Letter, Message, Notice, Proofs};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 #[cfg(target_arch = "wasm32")]
@@ -147,7 +147,7 @@ https://login.example.com/not-me#token=1.ab
 
 #[test]
 fn a_sign_in_has_a_code_and_no_link() {
-    let message = write(&Letter::SignIn { code: &Secret::new("01234567") }, "Example");
+    let message = write(&Letter::Code(CodePurpose::SignIn, &Secret::new("01234567")), "Example");
     assert_eq!(message.subject, "Your sign-in code for Example");
     let text = "Enter this code to sign in to Example. It is valid for 10 minutes, and once:
 

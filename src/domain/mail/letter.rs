@@ -183,26 +183,8 @@ pub enum Letter<'a> {
         /// The moment of the change.
         at: Timestamp,
     },
-    /// The letter of [`Kind::SignIn`].
-    SignIn {
-        /// The code of 8 digits.
-        code: &'a Secret,
-    },
-    /// The letter of [`Kind::Enrol`].
-    Enrol {
-        /// The code of 8 digits.
-        code: &'a Secret,
-    },
-    /// The letter of [`Kind::Federate`].
-    Federate {
-        /// The code of 8 digits.
-        code: &'a Secret,
-    },
-    /// The letter of [`Kind::StepUp`].
-    StepUp {
-        /// The code of 8 digits.
-        code: &'a Secret,
-    },
+    /// A letter that has only a code, of 8 digits.
+    Code(CodePurpose, &'a Secret),
     /// The letter of [`Kind::Register`].
     Register(Proofs<'a>),
     /// The letter of [`Kind::Registered`].
@@ -232,6 +214,16 @@ pub enum Notice {
     FactorsChanged,
     SecondFactorRefused,
     IdentitiesChanged,
+}
+
+/// The use of a code that a letter has alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the kinds")]
+pub enum CodePurpose {
+    SignIn,
+    Enrol,
+    Federate,
+    StepUp,
 }
 
 /// The two forms of a proof.

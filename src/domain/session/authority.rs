@@ -10,9 +10,9 @@
 
 use jwt_compact::alg::{Hs256, Hs256Key};
 use jwt_compact::{AlgorithmExt as _, Claims, CreationError, Header, UntrustedToken};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
-use crate::domain::json::present;
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::keys::{Algorithm, KeyId};
 use crate::domain::secret::Secret;
@@ -32,6 +32,11 @@ const MAX_LENGTH: usize = 4096;
 struct OtherParameters {
     #[serde(rename = "crit", default, deserialize_with = "present")]
     has_critical: bool,
+}
+
+/// True for a member with any value, null included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 struct Key {

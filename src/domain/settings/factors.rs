@@ -2,6 +2,7 @@
 
 use crate::domain::authz::Role;
 use crate::domain::factor::webauthn::RelyingParty;
+use crate::domain::json::JsonText;
 use crate::domain::settings::reader::Reader;
 use crate::domain::settings::values::{integer, is_origin, public_url};
 use crate::domain::time::DAY;
@@ -49,7 +50,7 @@ fn domain(text: &str) -> Option<String> {
 
 /// Origins of pages, or of apps (`android:apk-key-hash:…`), exactly as they stand in the client data.
 fn origins(text: &str) -> Option<Vec<String>> {
-    let origins: Vec<String> = serde_json::from_str(text).ok()?;
+    let origins = JsonText::parse_texts(text)?;
     let is_known = |origin: &String| match origin.strip_prefix("android:apk-key-hash:") {
         Some(hash) => hash.len() == 43,
         None => is_origin(origin),
@@ -58,6 +59,6 @@ fn origins(text: &str) -> Option<Vec<String>> {
 }
 
 fn roles(text: &str) -> Option<Vec<Role>> {
-    let names: Vec<String> = serde_json::from_str(text).ok()?;
+    let names = JsonText::parse_texts(text)?;
     names.iter().map(|name| Role::parse(name)).collect()
 }

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use crate::domain::federation::destination::{is_allowed, is_domain, is_page};
 use crate::domain::federation::github::GITHUB_URL;
 use crate::domain::federation::provider::{GOOGLE_ISSUER, Provider, ProviderKind};
+use crate::domain::json::JsonText;
 use crate::domain::settings::pages::PageSettings;
 use crate::domain::settings::reader::Reader;
 use crate::domain::settings::values::{line, present_secret, switch};
@@ -36,52 +35,47 @@ pub struct FederationSettings {
     pub callback_base: String,
 }
 
-/// An element of `FEDERATION`. A misspelt member would silently have no effect, so it is refused.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    issuer: Option<String>,
-    url: Option<String>,
-    name: Option<String>,
-    authoritative_domains: Option<Vec<String>>,
-}
-
-impl Entry {
-    /// The provider without the settings of its own.
-    fn provider(self, allows_private: bool) -> Option<Provider> {
-        let Self { id, issuer, url, name, authoritative_domains } = self;
-        let (kind, known_name) = match (id.as_str(), issuer, url) {
-            ("google", issuer, None) => {
-                (ProviderKind::OpenId { issuer: issuer.unwrap_or_else(|| GOOGLE_ISSUER.to_owned()) }, "Google")
-            }
-            ("github", None, url) => {
-                let url = url.as_deref().unwrap_or(GITHUB_URL).trim_end_matches('/').to_owned();
-                (ProviderKind::GitHub { url }, "GitHub")
-            }
-            (id, Some(issuer), None) if id != "github" => (ProviderKind::OpenId { issuer }, id),
-            _ => return None,
-        };
-        let name = name.unwrap_or_else(|| known_name.to_owned());
-        let mut provider = Provider {
-            name: line(&name)?,
-            id,
-            kind,
-            client_id: String::new(),
-            client_secret: None,
-            audiences: Vec::new(),
-            authoritative_domains: Vec::new(),
-        };
-        let is_google = provider.id == "google" && provider.issuer() == GOOGLE_ISSUER;
-        let known_domains = || if is_google { vec!["gmail.com".to_owned()] } else { Vec::new() };
-        provider.authoritative_domains = authoritative_domains.unwrap_or_else(known_domains);
-        let is_known = is_id(&provider.id)
-            // OpenID Connect Discovery 1.0 §3: an issuer has no query.
-            && is_allowed(provider.issuer(), allows_private)
-            && !provider.issuer().contains('?')
-            && provider.authoritative_domains.iter().all(|domain| is_domain(domain));
-        is_known.then_some(provider)
+/// The provider of an element of `FEDERATION`, without the settings of its own. A misspelt member would silently have no
+/// effect, so it is refused.
+fn provider(element: JsonText, allows_private: bool) -> Option<Provider> {
+    let mut entry = element.object()?;
+    let id = entry.text("id")?;
+    let [issuer, url, name] = ["issuer", "url", "name"].map(|name| entry.optional(name, JsonText::text));
+    let (issuer, url, name) = (issuer.ok()?, url.ok()?, name.ok()?);
+    let authoritative_domains = entry.optional("authoritative_domains", JsonText::texts).ok()?;
+    if entry.has_more() {
+        return None;
     }
+    let (kind, known_name) = match (id.as_str(), issuer, url) {
+        ("google", issuer, None) => {
+            (ProviderKind::OpenId { issuer: issuer.unwrap_or_else(|| GOOGLE_ISSUER.to_owned()) }, "Google")
+        }
+        ("github", None, url) => {
+            let url = url.as_deref().unwrap_or(GITHUB_URL).trim_end_matches('/').to_owned();
+            (ProviderKind::GitHub { url }, "GitHub")
+        }
+        (id, Some(issuer), None) if id != "github" => (ProviderKind::OpenId { issuer }, id),
+        _ => return None,
+    };
+    let name = name.unwrap_or_else(|| known_name.to_owned());
+    let mut provider = Provider {
+        name: line(&name)?,
+        id,
+        kind,
+        client_id: String::new(),
+        client_secret: None,
+        audiences: Vec::new(),
+        authoritative_domains: Vec::new(),
+    };
+    let is_google = provider.id == "google" && provider.issuer() == GOOGLE_ISSUER;
+    let known_domains = || if is_google { vec!["gmail.com".to_owned()] } else { Vec::new() };
+    provider.authoritative_domains = authoritative_domains.unwrap_or_else(known_domains);
+    let is_known = is_id(&provider.id)
+        // OpenID Connect Discovery 1.0 §3: an issuer has no query.
+        && is_allowed(provider.issuer(), allows_private)
+        && !provider.issuer().contains('?')
+        && provider.authoritative_domains.iter().all(|domain| is_domain(domain));
+    is_known.then_some(provider)
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
@@ -105,9 +99,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.note_if(public_url.is_none(), "PUBLIC_URL");
         let callback_base = public_url?.to_owned();
         let mut return_urls = return_urls.unwrap_or_default();
-        let account = format!("{callback_base}/account");
-        if pages.has_people && !return_urls.contains(&account) {
-            return_urls.push(account);
+        // The pages of the service itself.
+        for page in ["account", "console"].map(|page| format!("{callback_base}/{page}")) {
+            if pages.has_people && !return_urls.contains(&page) {
+                return_urls.push(page);
+            }
         }
         Some(Arc::new(FederationSettings { providers, return_urls, allows_private: allows_private?, callback_base }))
     }
@@ -146,10 +142,10 @@ fn is_id(text: &str) -> bool {
 }
 
 fn providers(text: &str, allows_private: bool) -> Option<Vec<Provider>> {
-    let entries: Vec<Entry> = serde_json::from_str(text).ok()?;
+    let entries = serde_json::from_str::<JsonText>(text).ok()?.items()?;
     let is_few = entries.len() <= MAX_PROVIDERS;
     let providers: Vec<Provider> =
-        entries.into_iter().map(|entry| entry.provider(allows_private)).collect::<Option<_>>()?;
+        entries.into_iter().map(|entry| provider(entry, allows_private)).collect::<Option<_>>()?;
     // Settings of two providers must not have one name, and an identity is that of one provider.
     let is_other = |one: &Provider, other: &Provider| {
         key(&one.id) != key(&other.id) && one.issuer().trim_end_matches('/') != other.issuer().trim_end_matches('/')
@@ -165,12 +161,12 @@ fn is_client_id(text: &str) -> bool {
 }
 
 fn client_ids(text: &str) -> Option<Vec<String>> {
-    let ids: Vec<String> = serde_json::from_str(text).ok()?;
+    let ids = JsonText::parse_texts(text)?;
     (ids.len() <= MAX_AUDIENCES && ids.iter().all(|id| is_client_id(id))).then_some(ids)
 }
 
 fn return_urls(text: &str) -> Option<Vec<String>> {
-    let urls: Vec<String> = serde_json::from_str(text).ok()?;
+    let urls = JsonText::parse_texts(text)?;
     urls.iter().all(|url| url.len() <= MAX_RETURN_URL && (is_page(url) || is_app(url))).then_some(urls)
 }
 

@@ -251,8 +251,9 @@ fn a_public_url_is_needed_and_every_wrong_setting_is_named() {
 #[test]
 fn a_browser_returns_to_listed_pages_and_apps_only() {
     let urls = |list: &str| with(&[("FEDERATION", &acme("")), ("FEDERATION_RETURN_URLS", list)]);
-    let account = format!("{URL}/account");
-    assert_eq!(federation(&acme("")).unwrap().return_urls, [account.as_str()]);
+    let own = ["account", "console"].map(|page| format!("{URL}/{page}"));
+    let own = own.each_ref().map(String::as_str);
+    assert_eq!(federation(&acme("")).unwrap().return_urls, own);
     let good = [
         "https://app.example.com/callback?a=1",
         "https://intranet/in",
@@ -264,8 +265,8 @@ fn a_browser_returns_to_listed_pages_and_apps_only() {
         "org.example.my-app2:/in?a=b",
     ];
     let list = serde_json::to_string(&good).unwrap();
-    assert_eq!(urls(&list).unwrap().unwrap().return_urls, [&good[..], &[account.as_str()]].concat());
-    assert_eq!(urls(&format!("[{account:?}]")).unwrap().unwrap().return_urls, [account.as_str()]);
+    assert_eq!(urls(&list).unwrap().unwrap().return_urls, [&good[..], &own].concat());
+    assert_eq!(urls(&format!("[{:?}]", own[0])).unwrap().unwrap().return_urls, own);
     let without_pages = with(&[("FEDERATION", &acme("")), ("PAGES", "off")]).unwrap().unwrap();
     assert!(without_pages.return_urls.is_empty());
     let too_long = format!("https://app.example.com/{}", "x".repeat(1000));

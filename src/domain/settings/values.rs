@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use crate::domain::json::JsonText;
 use crate::domain::secret::Secret;
 
 /// The minimum severity of written log lines.
@@ -124,7 +125,7 @@ pub(in crate::domain) fn operator_key(text: &str) -> Option<Secret> {
 }
 
 pub(in crate::domain) fn cors_origins(text: &str) -> Option<CorsOrigins> {
-    let origins: Vec<String> = serde_json::from_str(text).ok()?;
+    let origins = JsonText::parse_texts(text)?;
     if origins == ["*"] {
         return Some(CorsOrigins::Any);
     }
@@ -175,7 +176,7 @@ fn default_port(scheme: &str) -> Option<&'static str> {
 
 /// A JSON list of header names (RFC 9110 §5.6.2). `*` is none, because browsers take it literally with credentials.
 pub(in crate::domain) fn header_names(text: &str) -> Option<Box<[String]>> {
-    let names: Box<[String]> = serde_json::from_str(text).ok()?;
+    let names = JsonText::parse_texts(text)?.into_boxed_slice();
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
     names.iter().all(|name| !name.is_empty() && name.bytes().all(allowed)).then_some(names)
 }

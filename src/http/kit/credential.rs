@@ -3,9 +3,9 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::domain::factor::webauthn::{AssertionResponse, RegistrationResponse};
+use crate::domain::json::{JsonText, Object};
 use crate::domain::problem::FaultKind;
 use crate::http::kit::fields::{Fields, Invalid};
-use crate::http::kit::json::{JsonText, Object};
 
 /// The members of a credential that both ceremonies have.
 struct Credential {

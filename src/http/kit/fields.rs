@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::domain::account::email;
 use crate::domain::account::email::{Email, EmailFault};
+use crate::domain::json::{JsonText, Object};
 use crate::domain::password;
 use crate::domain::password::common::{COMMON, FindCommonPasswords, GUESSABLE, is_guessable_from};
 use crate::domain::password::{Password, PasswordFault};
 use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::unicode::Normalize;
 use crate::http::kit::context::Texts;
-use crate::http::kit::json::{JsonText, Object};
 use crate::http::kit::query::decoded;
 use crate::http::kit::refusal::Refusal;
 

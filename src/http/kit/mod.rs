@@ -11,7 +11,6 @@ pub(crate) mod envelope;
 pub(crate) mod extract;
 pub(crate) mod fields;
 pub(crate) mod headers;
-pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod named_client;
 mod names;

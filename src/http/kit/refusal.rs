@@ -3,7 +3,6 @@
 //! A handler, an extractor or an access rule returns a [`Refusal`]. It travels as an extension of an empty response until
 //! [`render`] writes the body, logs it, and adds the headers that its code requires.
 
-use crate::domain::authz::step_up::MAX_AGE_SECONDS;
 use crate::domain::factor::demand::FactorDemand;
 use crate::domain::limits::storage;
 use crate::domain::machine::oauth::OAuthError;
@@ -11,6 +10,7 @@ use crate::domain::problem::{Code, Problem, whole_seconds};
 use crate::domain::request_id::RequestId;
 use crate::domain::secret::Secret;
 use crate::domain::settings::WrongSettings;
+use crate::http::kit::bearer::{BearerChallenge, challenge_header};
 use crate::http::kit::envelope;
 use crate::http::kit::envelope::Details;
 use crate::http::kit::oauth_error;
@@ -93,21 +93,6 @@ impl Error {
             Self::OAuth(error) => (*error, error.status(), error.description().to_owned()),
         }
     }
-}
-
-/// The state of the access token that a 401 reports (RFC 6750 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BearerChallenge {
-    /// The request has no token.
-    Absent,
-    /// The token is not valid.
-    Rejected,
-    /// The token is valid; something else was refused.
-    Accepted,
-    /// The client of an OAuth endpoint failed to authenticate by HTTP Basic, or not at all (RFC 7617 §2).
-    Basic,
-    /// The token is valid, but its sign-in is not recent enough (RFC 9470 §3).
-    TooOld,
 }
 
 impl Refusal {
@@ -304,20 +289,4 @@ fn add_headers(response: &mut Response, code: Code, retry_after_seconds: Option<
         let challenge = if needs_step_up { BearerChallenge::TooOld } else { challenge };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge_header(challenge, realm));
     }
-}
-
-/// `Bearer realm="…"`, and `error="invalid_token"` if a token was sent that is not valid. The realm is a quoted string
-/// (RFC 9110 §5.6.4) of ASCII: other characters are left out.
-fn challenge_header(challenge: BearerChallenge, realm: &str) -> HeaderValue {
-    let realm: String = realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
-    let error = match challenge {
-        BearerChallenge::Absent | BearerChallenge::Accepted | BearerChallenge::Basic => String::new(),
-        BearerChallenge::Rejected => ", error=\"invalid_token\"".to_owned(),
-        BearerChallenge::TooOld => {
-            format!(", error=\"insufficient_user_authentication\", max_age={MAX_AGE_SECONDS}")
-        }
-    };
-    let scheme = if challenge == BearerChallenge::Basic { "Basic" } else { "Bearer" };
-    HeaderValue::try_from(format!("{scheme} realm=\"{realm}\"{error}"))
-        .unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"edge-auth\""))
 }

@@ -89,11 +89,17 @@ struct SignInBody<'a> {
     pair: TokenPairBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<&'a str>,
 }
 
 impl<'a> SignInBody<'a> {
     fn new(tokens: &'a SignInTokens, delivery: &Delivery) -> Self {
-        Self { pair: TokenPairBody::new(&tokens.pair, delivery), device_token: delivery.in_body(&tokens.device_token) }
+        Self {
+            pair: TokenPairBody::new(&tokens.pair, delivery),
+            device_token: delivery.in_body(&tokens.device_token),
+            flow: tokens.flow.as_ref().map(Secret::expose),
+        }
     }
 }
 
@@ -106,8 +112,6 @@ struct RegisteredBody<'a> {
     created_at: String,
     #[serde(flatten)]
     tokens: SignInBody<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flow: Option<&'a str>,
 }
 
 pub(in crate::http) async fn register(
@@ -126,8 +130,7 @@ pub(in crate::http) async fn register(
         full_name: user.full_name.as_deref(),
         is_active: user.is_active,
         created_at: user.created_at.rfc3339(),
-        tokens: SignInBody::new(&tokens, &delivery),
-        flow: flow.as_ref().map(Secret::expose),
+        tokens: SignInBody { flow: flow.as_ref().map(Secret::expose), ..SignInBody::new(&tokens, &delivery) },
     };
     Ok(delivery.with_both(json(201, &body), &tokens))
 }

@@ -115,8 +115,9 @@ pub(in crate::service) async fn open(
     let Created { user, inputs, mail } = match outcome {
         RegistrationOutcome::Created(created) => *created,
         RegistrationOutcome::EmailTaken => return Ok(None),
-        RegistrationOutcome::EvidenceUsed => return Err(Code::InvalidCredentials.into()),
-        RegistrationOutcome::InvitationVoid => return Err(Code::InvalidCredentials.into()),
+        RegistrationOutcome::EvidenceUsed | RegistrationOutcome::InvitationVoid => {
+            return Err(Code::InvalidCredentials.into());
+        }
         RegistrationOutcome::TooMany { window_started_at } => {
             return Err(too_many(ctx, window_started_at));
         }

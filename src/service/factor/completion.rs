@@ -6,7 +6,7 @@ use crate::domain::audit::{EventType, Reason};
 use crate::domain::factor::challenge::{Challenge, Purpose};
 use crate::domain::factor::pending::{PendingLink, PendingSignIn};
 use crate::domain::factor::usage::FactorUse;
-use crate::domain::federation::id_token::Assertion;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::ids::IdentityId;
 use crate::domain::limits::standing::Counter;
 use crate::domain::limits::throttle::second_factor_key;

@@ -59,8 +59,8 @@ pub(in crate::service) fn step_up_demand(ctx: &Context<'_>, user_id: UserId, due
     Ok(Error::StepUpRequired(Box::new(demand)))
 }
 
-/// The refusal of an act that needs a step-up, for an account without a second factor: the password, or without one what the
-/// account has besides. Database round trips: none; 1 without a password.
+/// The refusal of an act that needs a step-up, for an account without a second factor: the password, or without one the
+/// other evidence that the account has. Database round trips: none; 1 without a password.
 pub(in crate::service) async fn step_up_without_factor(ctx: &Context<'_>, caller: &Caller) -> Result<Error, Error> {
     if caller.user.has_password {
         return Ok(Error::StepUpRequired(Box::new(FactorDemand::password())));

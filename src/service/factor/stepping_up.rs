@@ -106,7 +106,7 @@ pub async fn step_up(
     Ok(FreshToken { access_token, expires_in })
 }
 
-/// Refuses a mailed code where the account has something stronger: the mailbox alone would do what a password protects.
+/// Refuses a mailed code where the account has something stronger: the mailbox alone must not open it.
 async fn demand_mailed_code(ctx: &Context<'_>, caller: &Caller, rows: &StepUpRows) -> Result<(), Error> {
     let has_code = ctx.settings.mail.is_some() && caller.user.email_verified_at.is_some();
     match &rows.due {

@@ -2,12 +2,13 @@
 
 use base64ct::{Base64, Encoding as _};
 
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::flow::{Flow, FlowSecrets, Purpose};
 use crate::domain::federation::github;
-use crate::domain::federation::id_token::{Assertion, Expected, IdToken};
+use crate::domain::federation::id_token::{Expected, IdToken};
 use crate::domain::federation::metadata::{ClientAuthentication, Metadata};
 use crate::domain::federation::provider::{Provider, ProviderKind};
-use crate::domain::federation::token_response::{TokenFault, id_token_of};
+use crate::domain::federation::token_response::{TokenFault, tokens_of};
 use crate::domain::percent_encoding::{form, percent_encoded};
 use crate::domain::secret::Secret;
 use crate::service::federation::calls::{Calls, ProviderFault, accept_json};
@@ -50,8 +51,30 @@ impl Calls<'_, '_> {
         }
         let body = Some(Secret::new(form(&pairs)));
         let response = self.send(&metadata.token_endpoint, headers, body).await?;
-        let token = id_token_of(response.status, &response.body).map_err(|fault| self.without_token(fault))?;
-        self.verified(issuer, &metadata, token.expose(), presented.flow, &presented.secrets.nonce).await
+        let tokens = tokens_of(response.status, &response.body).map_err(|fault| self.without_token(fault))?;
+        let (id_token, nonce) = (tokens.id_token.expose(), &presented.secrets.nonce);
+        let mut assertion = self.verified(issuer, &metadata, id_token, presented.flow, nonce).await?;
+        if assertion.email.is_none()
+            && let Some((url, token)) = metadata.userinfo_endpoint.as_ref().zip(tokens.access_token)
+        {
+            self.add_user_info(&mut assertion, url, &token).await?;
+        }
+        Ok(assertion)
+    }
+
+    /// Adds the claims that the ID token leaves out. A user that the service knows signs in without them.
+    async fn add_user_info(&self, assertion: &mut Assertion, url: &str, token: &Secret) -> Result<(), ProviderFault> {
+        let mut headers = accept_json();
+        headers.push(("Authorization", Secret::new(format!("Bearer {}", token.expose()))));
+        match self.get(url, headers).await {
+            Ok(text) if assertion.add_user_info(&text, self.ctx.normalize).is_some() => Ok(()),
+            Ok(_) => {
+                self.failed(ProviderFault::Broken, "malformed user info");
+                Ok(())
+            }
+            Err(ProviderFault::Unavailable) => Err(ProviderFault::Unavailable),
+            Err(ProviderFault::Broken | ProviderFault::RefusedCode) => Ok(()),
+        }
     }
 
     async fn by_github(&self, url: &str, presented: PresentedCode<'_>) -> Result<Assertion, ProviderFault> {

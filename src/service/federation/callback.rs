@@ -1,9 +1,9 @@
 //! The return of the browser from the provider. It changes no account: it hands the asserted identity, encrypted, to the
 //! client. Database round trips: 2.
 
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::decision::{Facts, Verdict, decide};
 use crate::domain::federation::flow::{Flow, FlowKeys, FlowSecrets, Purpose};
-use crate::domain::federation::id_token::Assertion;
 use crate::domain::federation::provider::{Provider, ProviderKind};
 use crate::domain::federation::return_error::ReturnError;
 use crate::domain::federation::sealed::SealedAssertion;
@@ -107,7 +107,7 @@ impl Arrival<'_> {
 
 /// The decision about an asserted identity.
 pub(super) fn verdict(ctx: &Context<'_>, provider: &Provider, assertion: &Assertion, found: Found) -> Verdict {
-    let verified = assertion.email.as_ref().filter(|_| assertion.is_email_verified);
+    let verified = assertion.verified_email();
     let (linked, holder) = found;
     decide(&Facts {
         linked,

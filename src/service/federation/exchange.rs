@@ -1,8 +1,8 @@
 //! The exchange of a flow: for a session, a linked identity or a fresh access token. Database round trips: 2; after
 //! the caller's, 1 for a linked identity or an access token.
 
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::flow::{Flow, FlowKeys, Purpose};
-use crate::domain::federation::id_token::Assertion;
 use crate::domain::federation::provider::Provider;
 use crate::domain::ids::UserId;
 use crate::domain::limits::storage::Growth;
@@ -150,7 +150,7 @@ async fn link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>, arriving: Arrivi
             outbox::send_behind_response(ctx, mail);
             let (user_id, provider) = (owner.user_id.get(), arriving.provider.id.as_str());
             tracing::info!(target: "app.auth", user_id, provider, "Identity linked");
-            Ok(row)
+            Ok(*row)
         }
         LinkOutcome::OfOther => conflict("Identity belongs to another account", "linked_to_other"),
         LinkOutcome::TooMany => conflict("Account has the maximum number of identities", "too_many"),

@@ -2,8 +2,8 @@
 
 use crate::domain::audit::Reason;
 use crate::domain::factor::pending::PendingLink;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::decision::{AddressHolder, Verdict};
-use crate::domain::federation::id_token::Assertion;
 use crate::domain::federation::provider::Provider;
 use crate::domain::federation::sealed::SealedAssertion;
 use crate::domain::ids::{ChallengeId, IdentityId, UserId};
@@ -14,13 +14,13 @@ use crate::domain::mail::proof::{CODE_SECONDS, Purpose as ProofPurpose};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::secret::Secret;
 use crate::domain::session::methods::AuthMethods;
-use crate::service::account::register::{self, NewAccount};
+use crate::service::account::register::{self, NewAccount, Registered};
 use crate::service::factor::due::{FirstFactor, pending};
 use crate::service::federation::seal::{self, seal};
 use crate::service::mail::asking;
 use crate::service::mail::outbox;
 use crate::service::session::sign_in::SignIn;
-use crate::service::session::tokens::Opening;
+use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error, attribution};
 use crate::store::account::registration::{FederatedUser as NewFederatedUser, NewUser};
 use crate::store::federation::facts::Found;
@@ -115,7 +115,10 @@ async fn create(ctx: &Context<'_>, arriving: Arriving<'_>, is_proven: bool) -> R
     let user = NewUser { email, password_hash: &password_hash, full_name: name.as_ref(), federated };
     let account = NewAccount { user, methods: AuthMethods::FEDERATED, is_proven };
     match register::open(ctx, account, offer).await? {
-        Some(registered) => Ok(SignIn::Complete(registered.tokens)),
+        Some(registered) => {
+            let Registered { tokens, flow, .. } = *registered;
+            Ok(SignIn::Complete(SignInTokens { flow, ..tokens }))
+        }
         None => Err(account_exists()),
     }
 }

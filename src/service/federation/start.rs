@@ -110,7 +110,7 @@ pub async fn start(ctx: &Context<'_>, caller: Option<SignedInCaller<'_>>, comman
     Ok(Started { flow: text, next })
 }
 
-/// Demands of a caller that links an identity what a new second factor needs, too: a thief's identity would be a way in that
+/// Demands of a caller that links an identity the evidence for a new second factor: a thief's identity would be a way in that
 /// outlives the session.
 pub(super) async fn demand_link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>) -> Result<(), Error> {
     owner(ctx, signed_in.caller)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::{MailId, ProofId};
 use crate::domain::mail::english;
-use crate::domain::mail::letter::{self, Kind, Letter, Message, Proofs};
+use crate::domain::mail::letter::{self, CodePurpose, Kind, Letter, Message, Proofs};
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::mail::provider::{Envelope, Refusal, binding_mail, binding_refusal, http_outcome, http_request};
 use crate::domain::secret::Secret;
@@ -147,10 +147,10 @@ impl Sending {
                 let (role, university) = mail.invitation.as_deref()?.split_once(' ')?;
                 Letter::Invitation { role, university, link }
             }
-            Kind::SignIn => Letter::SignIn { code: &code },
-            Kind::Enrol => Letter::Enrol { code: &code },
-            Kind::Federate => Letter::Federate { code: &code },
-            Kind::StepUp => Letter::StepUp { code: &code },
+            Kind::SignIn => Letter::Code(CodePurpose::SignIn, &code),
+            Kind::Enrol => Letter::Code(CodePurpose::Enrol, &code),
+            Kind::Federate => Letter::Code(CodePurpose::Federate, &code),
+            Kind::StepUp => Letter::Code(CodePurpose::StepUp, &code),
             Kind::Register => Letter::Register(proofs),
             Kind::Registered => Letter::Registered { reset_page: link },
         };

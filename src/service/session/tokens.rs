@@ -38,6 +38,8 @@ pub struct SignInTokens {
     pub pair: TokenPair,
     /// Tells the throttle that the client signed in before. It opens nothing.
     pub device_token: Secret,
+    /// Belongs to the mail that asks for a proof of a new account's address.
+    pub flow: Option<Secret>,
 }
 
 /// The ids and expiries of a session to be opened, drawn before the batch that writes them.
@@ -93,7 +95,7 @@ impl Opening {
             previous_id: None,
         };
         let pair = issue(ctx, user_id, self.session_id, session, inputs).await?;
-        Ok(SignInTokens { pair, device_token })
+        Ok(SignInTokens { pair, device_token, flow: None })
     }
 }
 

@@ -240,7 +240,7 @@ pub async fn register(
     })
 }
 
-/// Binds what makes a new account one of an identity.
+/// Binds the values of a new account that has an identity in place of a password.
 fn bind_federated(insert: Statement, federated: Option<FederatedUser<'_>>, request: RequestInfo<'_>) -> Statement {
     let insert = insert.bind("has_password", federated.is_none());
     let insert = insert.bind("is_proven", federated.is_some_and(|federated| federated.is_proven));

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::domain::account::email::Email;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::decision::{AddressHolder, LinkedOwner};
-use crate::domain::federation::id_token::Assertion;
 use crate::domain::ids::{ProofId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::RequestInfo;

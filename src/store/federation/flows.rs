@@ -20,6 +20,13 @@ const NOTE_RETURN: &str = "
     INSERT INTO used_flows (id, returned_by, expires_at) VALUES (:flow_id, :flow_nonce, :ends_at)
     ON CONFLICT (id) DO NOTHING";
 
+/// Each return removes as many rows as it may add, and one more. So the table has the rows of the last minutes, whatever
+/// strangers do.
+const DELETE_OUTDATED: &str = "
+    DELETE FROM used_flows WHERE id IN (
+        SELECT id FROM used_flows WHERE expires_at <= :now ORDER BY expires_at LIMIT 2
+    )";
+
 const SELECT_RETURN: &str = "SELECT id FROM used_flows WHERE id = :flow_id AND returned_by = :flow_nonce";
 
 /// An app's flow has no callback, and so no row before.
@@ -57,15 +64,24 @@ const DELETE_EXPIRED: &str = "
     AND NOT EXISTS (SELECT 1 FROM clean_up_positions WHERE walk = 'used_flows' AND nonce = :nonce)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[NOTE_RETURN, SELECT_RETURN, REDEEM, REDEEM_CODE, SELECT_CODE, SELECT_REDEEMED, DELETE_PROOF, DELETE_EXPIRED];
+pub const STATEMENTS: &[&str] = &[
+    NOTE_RETURN,
+    DELETE_OUTDATED,
+    SELECT_RETURN,
+    REDEEM,
+    REDEEM_CODE,
+    SELECT_CODE,
+    SELECT_REDEEMED,
+    DELETE_PROOF,
+    DELETE_EXPIRED,
+];
 
-/// Flows belong to clients, which need not have an account.
+/// Flows belong to clients, which need not have an account. The clean-up is for those of a day without a return.
 pub static USED_FLOWS: Walk = Walk {
     table: "used_flows",
     cutoff: Cutoff::Now,
     order: Order::OldestFirst { delete: DELETE_EXPIRED },
-    max_steps: 18,
+    max_steps: 2,
 };
 
 /// The evidence of an exchange, which is good for one.
@@ -124,7 +140,8 @@ fn bind_code(statement: Statement, request: RequestInfo<'_>) -> Statement {
 pub async fn note_return(store: &Store, flow: Flow, request: RequestInfo<'_>) -> Result<bool, DbError> {
     let evidence = Evidence::Flow(flow);
     let note = evidence.bind(query(NOTE_RETURN), request).bind("ends_at", flow.kept_until());
-    let [_, noted] = store.batch([note, evidence.bind(query(SELECT_RETURN), request)]).await?;
+    let delete = query(DELETE_OUTDATED).bind("now", request.now);
+    let [_, _, noted] = store.batch([delete, note, evidence.bind(query(SELECT_RETURN), request)]).await?;
     Ok(!noted.all::<IdRow>()?.is_empty())
 }
 

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::account::email::Email;
-use crate::domain::federation::id_token::Assertion;
+use crate::domain::federation::assertion::Assertion;
 use crate::domain::ids::{IdentityId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{Rows, Statement, query};
@@ -96,7 +95,7 @@ impl NewIdentity<'_> {
         statement
             .bind("identity_id", self.id)
             .bind("provider", self.provider)
-            .bind("identity_email", self.assertion.email.as_ref().map(Email::as_str))
+            .bind("identity_email", self.assertion.verified_email())
             .bind("max_identities", MAX_IDENTITIES)
     }
 

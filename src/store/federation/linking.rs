@@ -67,7 +67,7 @@ pub const STATEMENTS: &[&str] = &[INSERT, RECORD, SELECT_OWN, SELECT_CAUSE, END_
 /// The outcome of linking.
 pub enum LinkOutcome {
     /// The identity is the user's. Perhaps the notice.
-    Linked(IdentityRow, Option<QueuedMail>),
+    Linked(Box<IdentityRow>, Option<QueuedMail>),
     /// Another user has the identity.
     OfOther,
     /// The user has the maximum.
@@ -116,7 +116,7 @@ pub async fn link(
     let mail = queued(notice, &results)?;
     let cause: Option<CauseRow> = causes.first()?;
     Ok(match (own.first()?, cause) {
-        (Some(row), _) => LinkOutcome::Linked(row, mail),
+        (Some(row), _) => LinkOutcome::Linked(Box::new(row), mail),
         (None, Some(cause)) if !cause.is_redeemed => LinkOutcome::Used,
         (None, Some(cause)) if !cause.is_present => LinkOutcome::NoOwner,
         (None, Some(cause)) if cause.has_owner => LinkOutcome::OfOther,

@@ -1,31 +1,38 @@
 //! The client data: the browser's own account of the ceremony, as JSON (Level 3, §5.8.1).
 //!
-//! Unknown members are ignored, as the specification asks; a known member that occurs twice is refused. Unlike its
+//! Unknown members are ignored, as the specification asks; a member that occurs twice is refused. Unlike its
 //! *UTF-8 decode*, a byte order mark is refused: browsers write none.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::Deserialize;
 
 use crate::domain::factor::webauthn::fault::CeremonyFault;
 use crate::domain::factor::webauthn::{Ceremony, RelyingParty};
-use crate::domain::json::{object, present};
+use crate::domain::json::{JsonText, Object};
 
 /// `CollectedClientData`, as far as it is checked.
-#[derive(Deserialize)]
 struct ClientData {
-    #[serde(rename = "type")]
     ceremony_type: String,
     challenge: String,
     origin: String,
-    #[serde(default, rename = "crossOrigin")]
     is_cross_origin: bool,
-    #[serde(default, rename = "topOrigin", deserialize_with = "present")]
     has_top_origin: bool,
 }
 
 impl ClientData {
     fn parse(json: &[u8]) -> Option<Self> {
-        object(std::str::from_utf8(json).ok()?)
+        let mut data = Object::parse(std::str::from_utf8(json).ok()?)?;
+        let is_cross_origin = match data.take("crossOrigin") {
+            None => false,
+            Some(JsonText::Bool(value)) => value,
+            Some(_) => return None,
+        };
+        Some(Self {
+            ceremony_type: data.text("type")?,
+            challenge: data.text("challenge")?,
+            origin: data.text("origin")?,
+            is_cross_origin,
+            has_top_origin: data.has("topOrigin"),
+        })
     }
 
     fn challenge(&self) -> Option<Vec<u8>> {
