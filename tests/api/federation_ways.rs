@@ -1,13 +1,14 @@
 //! The ways in with other providers: a new account, a linked identity, an account that is joined, apps and GitHub.
 
-use serde_json::json;
+use edge_auth::domain::keys::Algorithm;
+use serde_json::{Value, json};
 
 use crate::support::federation::{
-    MAILING, come_back, come_back_with_code, confirm, exchange, federated_as, federated_sign_in, mailed_flow, present,
-    start, start_native, with,
+    MAILING, ask_to_start, come_back, come_back_with_code, confirm, exchange, federated_as, federated_sign_in,
+    mailed_flow, present, start, start_native, with,
 };
 use crate::support::provider::{Fault, Person};
-use crate::support::{EMAIL, Service};
+use crate::support::{EMAIL, Service, clock};
 
 #[tokio::test]
 async fn the_first_sign_in_makes_an_account_and_the_next_one_finds_it() {
@@ -93,4 +94,73 @@ async fn identities_are_exported_and_erased() {
     // The person may come again, as another user.
     let again = federated_sign_in(&service, "acme", &person).await.expect(200).tokens();
     service.me(&again.access).await.expect(200);
+}
+
+/// Each rule, broken alone. The unit tests have further values.
+#[tokio::test]
+async fn an_id_token_that_breaks_a_rule_signs_no_user_in() {
+    let now = clock().seconds();
+    for (name, value) in [
+        ("iss", json!("https://id.other.example")),
+        ("aud", json!("another")),
+        ("aud", json!("acme-app")),
+        ("azp", json!("another")),
+        ("nonce", json!("another")),
+        ("nonce", Value::Null),
+        ("sub", Value::Null),
+        ("exp", json!(now - 61)),
+        ("iat", json!(now - 61)),
+        ("iat", json!(now + 61)),
+    ] {
+        let service = with(&[]);
+        service.server.providers.claim(name, value.clone());
+        let started = start(&service, "acme").await;
+        let fragment = come_back(&service, &started, &Person::of("1", EMAIL)).await;
+        assert_eq!(fragment, "error=server_error", "{name}: {value}");
+    }
+    for (name, value) in [("alg", "none"), ("alg", "HS256"), ("typ", "at+jwt"), ("kid", "key-2"), ("crit", "x")] {
+        let service = with(&[]);
+        service.server.providers.header(name, json!(value));
+        let started = start(&service, "acme").await;
+        let fragment = come_back(&service, &started, &Person::of("1", EMAIL)).await;
+        assert_eq!(fragment, "error=server_error", "{name}: {value}");
+    }
+}
+
+/// Without one, the service would send its secret to a place that the settings do not name.
+#[tokio::test]
+async fn a_description_that_breaks_a_rule_starts_no_flow() {
+    for (name, value) in [
+        ("issuer", "https://id.acme.example/"),
+        ("token_endpoint", "http://id.acme.example/token"),
+        ("token_endpoint", "https://10.0.0.1/token"),
+        ("jwks_uri", "https://localhost/keys"),
+    ] {
+        let service = with(&[]);
+        service.server.providers.describe(name, json!(value));
+        let reply = ask_to_start(&service, "acme", None, &json!({})).await.expect_error(503, "SERVICE_UNAVAILABLE");
+        assert!(reply.header("retry-after").is_some(), "{name}: {value}");
+    }
+}
+
+/// The documents are asked for once an hour, and the keys for an unknown one at once.
+#[tokio::test]
+async fn a_new_key_of_a_provider_is_read_at_the_next_sign_in() {
+    let service = with(&[]);
+    let (providers, person) = (&service.server.providers, Person::of("1", EMAIL));
+    federated_sign_in(&service, "acme", &person).await.expect(200);
+    let endpoints = || providers.take_requests().into_iter().map(|(endpoint, _)| endpoint).collect::<Vec<_>>();
+    assert_eq!(endpoints(), ["discovery", "token", "keys"]);
+    federated_sign_in(&service, "acme", &person).await.expect(200);
+    assert_eq!(endpoints(), ["token"]);
+    providers.rotate(Algorithm::Es256);
+    federated_sign_in(&service, "acme", &person).await.expect(200);
+    assert_eq!(endpoints(), ["token", "keys"]);
+    // A second one within a minute waits: strangers make keys up.
+    providers.rotate(Algorithm::EdDsa);
+    let started = start(&service, "acme").await;
+    assert_eq!(come_back(&service, &started, &person).await, "error=server_error");
+    assert_eq!(endpoints(), ["token"]);
+    service.advance(60);
+    federated_sign_in(&service, "acme", &person).await.expect(200);
 }

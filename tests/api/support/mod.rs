@@ -18,6 +18,7 @@ pub mod machine;
 pub mod mail;
 pub mod mailbox;
 pub mod passkey;
+mod person;
 pub mod provider;
 mod reply;
 pub mod sqlite;

@@ -12,8 +12,9 @@ use edge_auth::ports::NoResponse;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::federation::PUBLIC_URL;
 use super::form::form;
+pub use super::person::{Person, visit};
+use super::person::{about_user, visited};
 use super::{clock, crypto};
 
 /// The issuer of `acme`, and its origin.
@@ -21,34 +22,19 @@ pub const ISSUER: &str = "https://id.acme.example";
 const GOOGLE: &str = "https://accounts.google.com";
 const GITHUB: &str = "https://github.com";
 const GITHUB_API: &str = "https://api.github.com";
-/// Id, origin, client id and client secret of each provider.
-const PROVIDERS: [(&str, &str, &str, &str); 3] = [
-    ("acme", ISSUER, "edge-auth-at-acme", "secret+of:acme"),
-    ("google", GOOGLE, "edge-auth-at-google", "secret-of-google"),
-    ("github", GITHUB, "edge-auth-at-github", "secret-of-github"),
+/// A provider, and the service as its client.
+pub(super) struct Registration {
+    pub(super) provider: &'static str,
+    pub(super) origin: &'static str,
+    pub(super) client_id: &'static str,
+    secret: &'static str,
+}
+
+static REGISTRATIONS: [Registration; 3] = [
+    Registration { provider: "acme", origin: ISSUER, client_id: "edge-auth-at-acme", secret: "secret+of:acme" },
+    Registration { provider: "google", origin: GOOGLE, client_id: "edge-auth-at-google", secret: "secret-of-google" },
+    Registration { provider: "github", origin: GITHUB, client_id: "edge-auth-at-github", secret: "secret-of-github" },
 ];
-
-/// A user of a provider. An empty address is none. At GitHub the subject is a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    pub subject: String,
-    pub email: String,
-    pub verified: bool,
-}
-
-impl Person {
-    /// A user with a verified address.
-    pub fn of(subject: &str, email: &str) -> Self {
-        Self { subject: subject.to_owned(), email: email.to_owned(), verified: true }
-    }
-
-    fn add_email(&self, claims: &mut Value) {
-        if !self.email.is_empty() {
-            claims["email"] = json!(self.email);
-            claims["email_verified"] = json!(self.verified);
-        }
-    }
-}
 
 /// A fault of one endpoint.
 #[derive(Debug, Clone)]
@@ -118,10 +104,10 @@ impl Providers {
 
     /// An ID token of a provider with this nonce.
     pub fn id_token(&self, provider: &str, nonce: &str, person: &Person) -> String {
-        let &(_, issuer, client_id, _) = PROVIDERS.iter().find(|(id, ..)| *id == provider).unwrap();
+        let registration = REGISTRATIONS.iter().find(|registration| registration.provider == provider).unwrap();
         let now = clock().seconds();
         let mut claims = json!({
-            "iss": issuer, "sub": person.subject, "aud": client_id, "nonce": nonce,
+            "iss": registration.origin, "sub": person.subject, "aud": registration.client_id, "nonce": nonce,
             "iat": now, "exp": now + 300, "auth_time": now, "name": "Ada Lovelace",
         });
         person.add_email(&mut claims);
@@ -135,7 +121,7 @@ impl Providers {
 
     /// The answer to a request, if it is to one of the providers.
     pub(super) fn answer(&self, request: &HttpRequest) -> Option<Result<HttpResponse, NoResponse>> {
-        let (provider, path) = provider_of(&request.url)?;
+        let (registration, path) = registration_of(&request.url)?;
         let endpoint = match path {
             "/.well-known/openid-configuration" => "discovery",
             "/keys" => "keys",
@@ -149,10 +135,10 @@ impl Providers {
         self.requests.lock().unwrap().push((endpoint, body.to_owned()));
         assert!((1..=5000).contains(&request.deadline_ms), "the requests of a flow share five seconds");
         let (status, document) = match endpoint {
-            "discovery" => (200, self.description(provider.1)),
+            "discovery" => (200, self.description(registration.origin)),
             "keys" => (200, self.key_set()),
-            "token" => self.token(provider, request, body),
-            _ => self.about_user(endpoint, request),
+            "token" => self.token(registration, request, body),
+            _ => about_user(endpoint, header(request, "Authorization"), !header(request, "User-Agent").is_empty()),
         };
         let response = |status, body| Ok(HttpResponse { status, body, is_cut: false });
         Some(match self.faults.lock().unwrap().get(endpoint) {
@@ -197,12 +183,8 @@ impl Providers {
     }
 
     /// A code is good once, for the client that it was given to and that knows the verifier.
-    fn token(
-        &self,
-        (provider, _, client_id, secret): (&str, &str, &str, &str),
-        request: &HttpRequest,
-        body: &str,
-    ) -> (u16, Value) {
+    fn token(&self, registration: &Registration, request: &HttpRequest, body: &str) -> (u16, Value) {
+        let &Registration { provider, client_id, secret, .. } = registration;
         let pairs = form(body);
         let sent = |name: &str| pairs.get(name).map_or("", String::as_str);
         let is_github = provider == "github";
@@ -236,66 +218,14 @@ impl Providers {
         let id_token = self.id_token(provider, visit["nonce"].as_str().unwrap(), &person);
         (200, json!({"access_token": code, "token_type": "Bearer", "expires_in": 300, "id_token": id_token}))
     }
-
-    /// The `UserInfo` endpoint, and the API of GitHub. Its user has a second address, and one of another user that was never verified.
-    fn about_user(&self, endpoint: &str, request: &HttpRequest) -> (u16, Value) {
-        let bearer = header(request, "Authorization").strip_prefix("Bearer ").and_then(visited);
-        let is_named = endpoint == "userinfo" || !header(request, "User-Agent").is_empty();
-        let Some((_, person)) = bearer.filter(|_| is_named) else {
-            return (401, json!({"message": "Bad credentials"}));
-        };
-        if endpoint == "userinfo" {
-            let mut info = json!({"sub": person.subject, "name": "Ada Lovelace"});
-            person.add_email(&mut info);
-            return (200, info);
-        }
-        if endpoint == "user" {
-            let id: u64 = person.subject.parse().unwrap();
-            return (200, json!({"id": id, "login": "ada", "name": "Ada Lovelace", "email": "public@example.com"}));
-        }
-        let mut emails = vec![
-            json!({"email": "second@example.com", "primary": false, "verified": true, "visibility": null}),
-            json!({"email": "victim@example.com", "primary": false, "verified": false, "visibility": null}),
-        ];
-        if !person.email.is_empty() {
-            emails
-                .push(json!({"email": person.email, "primary": true, "verified": person.verified, "visibility": null}));
-        }
-        (200, json!(emails))
-    }
 }
 
-/// The visit of a browser to the page of a provider, whose user agrees. Returns the path and the query of the callback. The
-/// code has all that the provider knows of the visit.
-pub fn visit(authorize_url: &str, person: &Person) -> String {
-    let (page, query) = authorize_url.split_once('?').unwrap();
-    let pairs = form(query);
-    let asked = |name: &str| pairs.get(name).map_or("", String::as_str);
-    let ((provider, origin, client_id, _), _) = provider_of(page).unwrap();
-    assert_eq!(["response_type", "client_id", "code_challenge_method"].map(asked), ["code", client_id, "S256"]);
-    let redirect_uri = asked("redirect_uri");
-    let visit = json!({
-        "provider": provider, "redirect_uri": redirect_uri, "challenge": asked("code_challenge"), "nonce": asked("nonce"),
-        "subject": person.subject, "email": person.email, "verified": person.verified,
-    });
-    let path = redirect_uri.strip_prefix(PUBLIC_URL).unwrap();
-    let iss = if provider == "acme" { format!("&iss={origin}") } else { String::new() };
-    format!("{path}?state={}&code={}{iss}", asked("state"), BASE64.encode(visit.to_string()))
-}
-
-/// The visit of a code, or of an access token of GitHub.
-fn visited(code: &str) -> Option<(Value, Person)> {
-    let visit: Value = serde_json::from_slice(&BASE64.decode(code).ok()?).ok()?;
-    let text = |name: &str| visit[name].as_str().map(str::to_owned);
-    let person = Person { subject: text("subject")?, email: text("email")?, verified: visit["verified"].as_bool()? };
-    Some((visit, person))
-}
-
-/// The provider behind a URL, and the path there.
-fn provider_of(url: &str) -> Option<((&'static str, &'static str, &'static str, &'static str), &str)> {
+/// The registration at the provider behind a URL, and the path there.
+pub(super) fn registration_of(url: &str) -> Option<(&'static Registration, &str)> {
+    let [.., github] = &REGISTRATIONS;
     let below = |origin: &str| url.strip_prefix(origin).filter(|path| path.starts_with('/'));
-    let of_api = below(GITHUB_API).map(|path| (PROVIDERS[2], path));
-    of_api.or_else(|| PROVIDERS.iter().find_map(|provider| Some((*provider, below(provider.1)?))))
+    let of_api = below(GITHUB_API).map(|path| (github, path));
+    of_api.or_else(|| REGISTRATIONS.iter().find_map(|registration| Some((registration, below(registration.origin)?))))
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
