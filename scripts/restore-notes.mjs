@@ -22,7 +22,7 @@ const REFACTORED = `SELECT id FROM users WHERE erasure_cursor IS NULL AND id IN 
   UNION ${eventsOf("user_id", "email_verified")} AND reason = 'emptied'
   UNION SELECT user_id FROM audit_events WHERE type = 'signed_in' AND reason = 'recovery_code' AND created_at >= ${since}
 )`;
-const FACTOR_TABLES = ["totp_secrets", "recovery_codes", "passkeys"];
+const FACTOR_TABLES = ["totp_secrets", "recovery_codes", "passkeys", "identities"];
 
 const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven, refactored, ...factors] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';

@@ -100,31 +100,31 @@ impl JsonText {
         }
     }
 
-    /// A text.
+    /// The value, if it is a text.
     #[must_use]
     pub fn text(self) -> Option<String> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// A boolean.
+    /// The value, if it is a boolean.
     #[must_use]
     pub fn boolean(self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(value) } else { None }
     }
 
-    /// The items of a list.
+    /// The items, if it is a list.
     #[must_use]
     pub fn items(self) -> Option<Vec<Self>> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
-    /// A list of texts.
+    /// The items of a list of texts.
     #[must_use]
     pub fn texts(self) -> Option<Vec<String>> {
         self.items()?.into_iter().map(Self::text).collect()
     }
 
-    /// Reads a list of texts.
+    /// Reads a JSON list whose items are texts.
     #[must_use]
     pub fn parse_texts(text: &str) -> Option<Vec<String>> {
         serde_json::from_str::<Self>(text).ok()?.texts()

@@ -84,8 +84,8 @@ routes! {
         OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::exchange_code;
     POST   "/auth/federated/confirm" confirmFederatedSignIn Public [Login]  => federated::confirm_code;
     POST   "/auth/federated/{id}" startFederatedSignIn
-        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::begin;
-    GET    "/auth/federated/{id}/callback" finishFederatedSignIn Public [Login] => federated::callback;
+        OptionalUser + FreshForSome [PublicRead, Change] reads federated::age => federated::begin;
+    GET    "/auth/federated/{id}/callback" finishFederatedSignIn Public [Refresh] => federated::callback;
     POST   "/auth/federated/{id}/id-token" signInWithIdToken
         OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::sign_in_with_id_token;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;

@@ -19,7 +19,7 @@ pub enum RateLimit {
     Register,
     /// Operations that verify a password: each costs a hash, and may be a guess.
     Login,
-    /// Exchanging refresh tokens: each is a write to the database.
+    /// Exchanging refresh tokens, and returns from identity providers: each is a write to the database.
     Refresh,
     /// Ending sessions. A signed token that was revoked long ago still costs a round trip.
     SignOut,
