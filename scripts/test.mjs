@@ -50,6 +50,7 @@ const SPECIAL = {
   "tests/e2e/federation-places.test.mjs": { seconds: 25 },
   "tests/e2e/federation-tokens.test.mjs": { seconds: 25 },
   "tests/e2e/federation-secrecy.test.mjs": { seconds: 25 },
+  "tests/e2e/federation-user-info.test.mjs": { seconds: 35, cores: 0.5 },
   "tests/e2e/linearizability.test.mjs": { seconds: 40, cores: 0.5 },
 };
 const USUAL = { seconds: 10, cores: 1, isMeasuring: false };

@@ -27,6 +27,7 @@ export const FAULTS = {
   redirect: (response, { path }) => response.writeHead(307, { Location: `/elsewhere${path}` }).end(),
   "500": (response) => response.writeHead(500, JSON_TYPE).end('{"error":"server_error"}'),
   "429": (response) => response.writeHead(429, { ...JSON_TYPE, "Retry-After": "120" }).end('{"error":"slow_down"}'),
+  "401": (response) => response.writeHead(401, { ...JSON_TYPE, "WWW-Authenticate": "Bearer" }).end("{}"),
   "404": (response) => response.writeHead(404, JSON_TYPE).end("{}"),
   /** Never answers. */
   silence: () => {},

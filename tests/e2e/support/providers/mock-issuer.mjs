@@ -13,6 +13,7 @@ const ENDPOINTS = {
   "/jwks": "jwks",
   "/token": "token",
   "/authorize": "authorize",
+  "/userinfo": "userinfo",
 };
 
 /** The mock's own key store cannot forget a key. */
@@ -78,6 +79,9 @@ export class MockIssuer {
   tokenAnswer = () => {};
   /** The last request to the token endpoint: `{headers, body}`. */
   tokenRequest;
+  /** Claims at the UserInfo endpoint, or a text in place of them, which is sent as a JWT. */
+  userInfo = {};
+  #accessToken;
 
   /** @param {string} [algorithm] RS256, ES256 or EdDSA */
   static async start(algorithm = "RS256") {
@@ -94,9 +98,23 @@ export class MockIssuer {
   }
 
   async #respond(request) {
+    const endpoint = ENDPOINTS[request.url.pathname];
+    if (endpoint === "userinfo") {
+      return this.#tell(request);
+    }
     const answer = await this.#inner.respond(request);
-    const isKeySet = ENDPOINTS[request.url.pathname] === "jwks";
+    const isKeySet = endpoint === "jwks";
     return isKeySet ? { ...answer, body: JSON.stringify(this.keySet(JSON.parse(answer.body))) } : answer;
+  }
+
+  /** The mock's own endpoint looks at no token. Only the one that was issued last opens this one. */
+  #tell({ method, headers }) {
+    if (method !== "GET" || headers.authorization !== `Bearer ${this.#accessToken}`) {
+      return { status: 401, headers: { "www-authenticate": 'Bearer error="invalid_token"' }, body: "" };
+    }
+    const isText = typeof this.userInfo === "string";
+    const type = isText ? "application/jwt" : "application/json";
+    return { headers: { "content-type": type }, body: isText ? this.userInfo : JSON.stringify(this.userInfo) };
   }
 
   #hook() {
@@ -111,6 +129,7 @@ export class MockIssuer {
         answer.body.id_token = this.forge(claimsOf(answer.body.id_token), this.#key);
       }
       this.tokenAnswer(answer);
+      this.#accessToken = answer.body.access_token;
     });
   }
 
