@@ -7,10 +7,11 @@ import { asUser, login, me, newIp, newUser, post, refresh, signUp } from "./supp
 import { eventsOf, inShort, liveSessions, rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { complete, enrolled } from "./support/factors.mjs";
-import { accountOf, bearer, confirmByCode, exchange, identitiesOf, link, profileOf } from "./support/federation.mjs";
-import { refusal, signInAt, stored, tired, unlink, visit } from "./support/federation.mjs";
-import { forgot, mailedLink, mails, reset, untilSettled, withMailbox } from "./support/mailbox.mjs";
-import { startProvided } from "./support/provided.mjs";
+import { accountOf, bearer, confirmByCode, exchange, identitiesOf, link, presentIdToken } from "./support/federation.mjs";
+import { profileOf, refusal, signInAt, started, stored, tired, unlink, visit } from "./support/federation.mjs";
+import { forgot, mailedLink, mails, reset, untilSettled, verify, withMailbox } from "./support/mailbox.mjs";
+import { APP, startProvided } from "./support/provided.mjs";
+import { idTokenOfApp } from "./support/providers/oidc-provider.mjs";
 import { appoint } from "./support/roles.mjs";
 import { totp } from "./support/totp.mjs";
 
@@ -154,6 +155,43 @@ describe("a provider that is authoritative for the domain", () => {
     const account = await member();
     const liar = person({ email: account.user.email, email_verified: false });
     assert.equal((await visit(service, "owner", liar.at("owner"))).error, "verified_email_required");
+  });
+});
+
+describe("a new account whose address the provider does not speak for", () => {
+  const signsUp = {
+    "by a browser": ({ at }) => signInAt(service, "acme", at("acme")),
+    async "by an app"({ sub }) {
+      const { flow, nonce } = await started(service, "acme", { native: true });
+      const token = await idTokenOfApp(scene.providers.acme, APP, { nonce, account: sub });
+      return presentIdToken(service, "acme", flow, token);
+    },
+  };
+  for (const [way, signUpBy] of Object.entries(signsUp)) {
+    test(`${way}: the answer has the flow of the mail, whose code proves the address`, async () => {
+      const visitor = person({ email: newAddress() });
+      const answer = await signUpBy(visitor);
+      const { id, access } = await accountOf(answer);
+      assert.equal((await profileOf(service, access)).email_verified, false);
+      const { code } = await mailedLink(service, visitor.email, "verify");
+      const { flow } = answer.body;
+      assert.match(refusal(await verify(service, { flow, code: wrong(code) })), /^401 AUTH_INVALID_CREDENTIALS/);
+      assertSuccess(await verify(service, { flow, code }), 200);
+      assert.equal((await profileOf(service, access)).email_verified, true);
+      assert.match(refusal(await verify(service, { flow, code })), /^401/);
+      const again = await signInAt(service, "acme", visitor.at("acme"));
+      assert.deepEqual([(await accountOf(again)).id, again.body.flow], [id, undefined]);
+    });
+  }
+
+  test("gets no flow at a later sign-in, and an account with a proven address none at all", async () => {
+    const [unproven, proven] = [person({ email: newAddress() }), person({ email: newAddress() })];
+    assert.match((await signInAt(service, "acme", unproven.at("acme"))).body.flow, /^\S{8,}$/);
+    for (const [id, { at }] of [["acme", unproven], ["owner", proven]]) {
+      const answer = await signInAt(service, id, at(id));
+      await accountOf(answer);
+      assert.ok(!("flow" in answer.body), id);
+    }
   });
 });
 

@@ -7,7 +7,7 @@ import { post, send } from "./support/client.mjs";
 import { liveSessions } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { accountOf, arrive, exchange, federated, newPerson, profileOf, refusal } from "./support/federation.mjs";
-import { RETURN_URL, returned, signInAt, started, visit } from "./support/federation.mjs";
+import { RETURN_URL, returned, signInAt, start, started, visit } from "./support/federation.mjs";
 import { mailedLink, PUBLIC_URL, withMailbox } from "./support/mailbox.mjs";
 import { startMockIssuer } from "./support/providers/mock-issuer.mjs";
 import { createUniversity, grantByAddress, made, platformAdmin } from "./support/roles.mjs";
@@ -63,10 +63,23 @@ test("below a base path the redirect URI has it, and the flow ends there", async
   assert.ok(callback.startsWith(`${PUBLIC_URL}/login/auth/federated/acme/callback?`));
   const found = { flow, ...returned(await arrive(service, callback)) };
   assertSuccess(await post(service, "/login/auth/federated/exchange", found), 200);
-  // The page of the service itself is always allowed.
   const own = await post(service, "/login/auth/federated/acme", { return_url: `${PUBLIC_URL}/login/account` });
   assertSuccess(own, 200);
 });
+
+for (const PAGES of ["on", "off"]) {
+  test(`with PAGES ${PAGES}, ${PAGES === "on" ? "only" : "not even"} /account and /console of the service are return URLs`, async (t) => {
+    const mock = await startMockIssuer(t, "ES256");
+    const service = await startFor(t, { settings: federated({ acme: { issuer: mock.issuer } }, { PAGES }) });
+    const status = async (page) => (await start(service, "acme", { return_url: `${PUBLIC_URL}${page}` })).status;
+    for (const page of ["/account", "/console"]) {
+      assert.equal(await status(page), PAGES === "on" ? 200 : 422, page);
+    }
+    for (const page of ["", "/", "/account/", "/console/", "/account?x", "/console#/users", "/verify", "/docs"]) {
+      assert.equal(await status(page), 422, page);
+    }
+  });
+}
 
 test("the pages learn the providers by their names, and none where there are none", async (t) => {
   const mock = await startMockIssuer(t, "ES256");

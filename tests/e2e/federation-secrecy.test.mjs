@@ -58,6 +58,16 @@ test("no address, subject, code, token or secret is in the log, and none that ca
     mock.heal();
   }
   next();
+  [mock.claims, mock.userInfo] = [{ sub: mock.claims.sub }, mock.claims];
+  await accountOf(await signInAt(service, "acme", follow));
+  for (const [fault, answer] of [["401"], ["no JSON"], ["500"], [undefined, { ...mock.userInfo, sub: "another-subject" }]]) {
+    next();
+    [mock.claims, mock.userInfo] = [{ sub: mock.claims.sub }, answer ?? mock.claims];
+    mock.fail("userinfo", fault);
+    note(await visit(service, "acme", follow));
+  }
+  mock.heal();
+  next();
   const native = await started(service, "acme", { native: true });
   const token = mock.idToken({ aud: CLIENT_ID, nonce: native.nonce });
   await accountOf(await presentIdToken(service, "acme", native.flow, token));
