@@ -9,13 +9,16 @@ use crate::rbac_requests::NEED_FACTORS;
 use crate::service_accounts::add;
 use crate::support::contract::is_built;
 use crate::support::factors::has_words;
+use crate::support::federation::FEDERATION;
+use crate::support::federation::joined;
+use crate::support::identities::with_identities_of;
 use crate::support::passkey::claims;
 use crate::support::totp::{App, enrol, sign_in_as};
 use crate::support::world::{Person, Visitor, World, address};
 use crate::support::{PASSWORD, Reply};
 
 const SETTINGS: &[(&str, &str)] =
-    &[("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN", "UNIVERSITY_ADMIN"]"#), ("TOKEN_ROLES", "on")];
+    &joined::<2, 12>([("MFA_REQUIRED_ROLES", r#"["PLATFORM_ADMIN", "UNIVERSITY_ADMIN"]"#), ("TOKEN_ROLES", "on")]);
 
 const PEOPLE: [Person; 4] = [
     ("root", "PLATFORM_ADMIN"),
@@ -25,7 +28,8 @@ const PEOPLE: [Person; 4] = [
 ];
 
 fn world(people: &[Person]) -> World {
-    World::through(people, SETTINGS, |db| db)
+    let settings: Vec<_> = SETTINGS.iter().chain(&FEDERATION).copied().collect();
+    World::through(people, &settings, |db| db)
 }
 
 /// Gives a user an app, as if it were there before this session.
@@ -69,7 +73,7 @@ async fn hold_matrix(caller: &'static str) {
             } else {
                 world.sign_in(caller).await
             };
-            let request = rbac_matrix::request(&world, line);
+            let request = with_identities_of(&world.service.db, caller, &rbac_matrix::request(&world, line));
             let before = world.dump();
             let reply = visitor.ask(&request).await;
             // Where sign-in is optional, the caller is one without the role.
