@@ -22,6 +22,6 @@ pub struct HttpResponse {
     pub status: u16,
     /// The beginning of the body, as text.
     pub body: String,
-    /// The body is as long as the part that is read, or longer.
+    /// The body is longer than the part that is read.
     pub is_cut: bool,
 }

@@ -54,12 +54,12 @@ impl Outbound for Fetch {
             let HttpRequest { url, deadline_ms, .. } = request;
             let headers = request.headers.iter().map(|(name, value)| (*name, value.expose())).collect();
             let body = request.body.as_ref().map(Secret::expose);
-            let given = Given { url, headers, body, limit: MAX_BODY_BYTES, deadline: *deadline_ms };
+            let given = Given { url, headers, body, limit: MAX_BODY_BYTES + 1, deadline: *deadline_ms };
             let given = serde_json::to_string(&given).map_err(|error| NoResponse(error.to_string()))?;
             let text = ask("fetch", *deadline_ms, &given).await.text().map_err(NoResponse)?;
             let (status, length, body): (u16, usize, String) =
                 serde_json::from_str(&text).map_err(|error| NoResponse(error.to_string()))?;
-            Ok(HttpResponse { status, body, is_cut: length >= MAX_BODY_BYTES })
+            Ok(HttpResponse { status, body, is_cut: length > MAX_BODY_BYTES })
         })
     }
 }

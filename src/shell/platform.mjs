@@ -32,8 +32,8 @@ const statements = [];
 const knownHeaders = new Map();
 /** Bounds the cache, because some texts contain a number of seconds or an origin. */
 const MAX_KNOWN_HEADERS = 100;
-/** A text with a cookie is never the same again, and has a secret. */
-const COOKIE = /^set-cookie: /m;
+/** A text with a cookie, or with the code of a redirect, is never the same again, and has a secret. */
+const SECRET = /^(set-cookie|location): /m;
 
 /** Parses headers. There is always at least one, because `http/kit/headers.rs` adds some to every response. */
 function headersOf(text) {
@@ -50,7 +50,7 @@ function headersOf(text) {
 }
 
 function keep(text, headers) {
-  if (COOKIE.test(text)) {
+  if (SECRET.test(text)) {
     return;
   }
   if (knownHeaders.size >= MAX_KNOWN_HEADERS) {

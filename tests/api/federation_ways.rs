@@ -4,10 +4,12 @@ use edge_auth::domain::keys::Algorithm;
 use serde_json::{Value, json};
 
 use crate::support::federation::{
-    MAILING, ask_to_start, come_back, come_back_with_code, confirm, exchange, federated_as, federated_sign_in,
-    mailed_flow, present, start, start_native, with,
+    FEDERATION, MAILING, ask_to_start, come_back, come_back_with_code, confirm, exchange, federated_as,
+    federated_sign_in, mailed_flow, present, start, start_native, with,
 };
+use crate::support::identities::with_identities;
 use crate::support::provider::{Fault, Person};
+use crate::support::world::World;
 use crate::support::{EMAIL, Service, clock};
 
 #[tokio::test]
@@ -70,6 +72,8 @@ async fn faults_of_a_provider_lead_back_to_the_application() {
         let fragment = come_back(&service, &started, &Person::of("9", EMAIL)).await;
         assert_eq!(fragment, format!("error={error}"), "{endpoint} {fault:?}");
         service.server.providers.behave();
+        // A wrong document is not asked for again at once.
+        service.advance(30);
         let started = start(&service, "acme").await;
         let code = come_back_with_code(&service, &started, &Person::of("9", EMAIL)).await;
         exchange(&service, &started.flow, &code).await.expect(200);
@@ -163,4 +167,16 @@ async fn a_new_key_of_a_provider_is_read_at_the_next_sign_in() {
     assert_eq!(endpoints(), ["token"]);
     service.advance(60);
     federated_sign_in(&service, "acme", &person).await.expect(200);
+}
+
+/// The winner of two exchanges at once has made the account, so the other one is no attempt to register its address.
+#[tokio::test]
+async fn an_exchange_that_was_overtaken_by_its_own_flow_leaves_no_event() {
+    let winner = "
+        INSERT INTO users (email, password_hash, created_at) VALUES ('stranger-1000001@example.com', 'x', 1);
+        INSERT INTO used_flows (id, redeemed_by, expires_at) VALUES (1000001, 7, 9e15)";
+    let world = World::overtaken_with(&[], &FEDERATION, "INSERT INTO used_flows (id, redeemed_by", winner);
+    let request = with_identities(&world.service.db, "POST /auth/federated/exchange EXCHANGE_OF_STRANGER");
+    world.anonymous().ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert_eq!(world.service.db.rows("SELECT type, reason FROM audit_events"), Vec::new());
 }

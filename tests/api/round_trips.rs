@@ -154,8 +154,9 @@ const REFUSED_FLOWS: [(u64, u16, &str, &str); 17] = [
     (1, 303, "anyone", ""),
     (2, 200, "anyone", "POST /auth/federated/exchange EXCHANGE_OF_OWNER"),
     (2, 401, "anyone", ""),
+    // The answer to a link may have been lost, so its repetition shows the identity.
     (2, 200, "fay", "POST /auth/federated/exchange LINK_OF_OWNER"),
-    (2, 401, "fay", ""),
+    (2, 200, "fay", ""),
     (2, 401, "anyone", "POST /auth/federated/exchange EXCHANGE_TO_JOIN"),
     (2, 200, "anyone", "POST /auth/federated/confirm CONFIRMATION_OF_OWNER"),
     (1, 401, "anyone", ""),

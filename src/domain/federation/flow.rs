@@ -39,7 +39,7 @@ pub enum Purpose {
     SignIn,
     /// A further identity of the user that started the flow.
     Link,
-    /// A fresh access token of the session that started the flow.
+    /// A fresh access token for a session of the user that started the flow.
     StepUp,
 }
 

@@ -36,8 +36,6 @@ impl TokenFault {
             "invalid_client"
             | "unauthorized_client"
             | "unsupported_grant_type"
-            | "invalid_request"
-            | "invalid_scope"
             | "incorrect_client_credentials"
             | "redirect_uri_mismatch"
             | "application_suspended" => Self::Misconfigured,
@@ -112,8 +110,8 @@ mod tests {
             (401, "invalid_client", Misconfigured),
             (400, "unauthorized_client", Misconfigured),
             (400, "unsupported_grant_type", Misconfigured),
-            (400, "invalid_request", Misconfigured),
-            (400, "invalid_scope", Misconfigured),
+            (400, "invalid_request", Malformed),
+            (400, "invalid_scope", Malformed),
             (400, "temporarily_unavailable", Unavailable),
             (503, "invalid_grant", Unavailable),
             (429, "invalid_client", Unavailable),

@@ -30,7 +30,7 @@ pub struct Count {
 /// - One address and asking network: one mail a minute, five an hour.
 /// - One address: 20 a day. So a thousand networks do not fill a mailbox.
 /// - One asking network: 100 an hour, as many as registrations by default.
-/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins. So half of it is left for
+/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins, and for those by a provider. So half of it is left for
 ///   resets, and all mails together are at most `MAIL_PER_HOUR`.
 ///
 /// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
@@ -39,10 +39,10 @@ pub struct Count {
 /// is refused alike for every address. A change of address has no classes: its mail is sent in every case.
 #[must_use]
 pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per_hour: i64) -> [Count; 4] {
-    // Registrations count as other mails that confirm an address, and the codes of providers and of step-ups as other codes.
+    // Registrations count as other mails that confirm an address, and step-ups as other codes for an owner. A stranger that asks
+    // for sign-in codes takes no mail from a provider's user.
     let kind = match purpose {
         Purpose::Register => Purpose::Verify,
-        Purpose::Federate => Purpose::SignIn,
         Purpose::StepUp => Purpose::Enrol,
         other => other,
     };

@@ -8,11 +8,12 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::federation::flow::Purpose;
-use crate::domain::problem::FaultKind;
+use crate::domain::problem::{Code, FaultKind, Problem};
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::http::factor::sign_in::fresh_token;
 use crate::http::federation::identities::identity;
+use crate::http::kit::access::RefusedToken;
 use crate::http::kit::body::{FromFields, JsonBody, json};
 use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::extract::FromParts;
@@ -23,6 +24,7 @@ use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
 use crate::http::session::auth::signed_in;
 use crate::http::session::delivery::{Asked, Cookies, Delivery};
+use crate::service::Error;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::service::federation::callback::{Returned, finish};
@@ -31,14 +33,15 @@ use crate::service::federation::exchange::{CodeExchange, Exchanged, IdTokenExcha
 use crate::service::federation::start::{Next, SignedInCaller, Start, Started, start};
 
 /// The caller, if there is one. A token whose session has ended counts as none.
-pub(in crate::http) struct PerhapsSignedIn(Option<(SignedIn, Bearer, SignInAge)>);
+pub(in crate::http) struct PerhapsSignedIn(Option<(SignedIn, Bearer, SignInAge)>, Option<RefusedToken>);
 
 impl FromParts for PerhapsSignedIn {
     fn from_parts(parts: &mut Parts) -> Result<Self, Refusal> {
         let caller: Option<SignedIn> = FromParts::from_parts(parts)?;
         let bearer: Option<Bearer> = FromParts::from_parts(parts)?;
         let Fetched(age) = Fetched::<Option<SignInAge>>::from_parts(parts)?;
-        Ok(Self(caller.zip(bearer).zip(age).map(|((caller, bearer), age)| (caller, bearer, age))))
+        let refused = parts.extensions.get().cloned();
+        Ok(Self(caller.zip(bearer).zip(age).map(|((caller, bearer), age)| (caller, bearer, age)), refused))
     }
 }
 
@@ -46,6 +49,14 @@ impl PerhapsSignedIn {
     fn get(&self) -> Option<SignedInCaller<'_>> {
         let (SignedIn(caller), Bearer(subject), age) = self.0.as_ref()?;
         Some(SignedInCaller { caller, subject: *subject, age })
+    }
+
+    /// The refusal of a request. One that needs a caller says why the token is none: a client renews one that has expired.
+    fn refuse(self, error: Error) -> Refusal {
+        match (&error, self.1) {
+            (Error::Refused(Problem { code: Code::TokenInvalid, .. }), Some(RefusedToken(refused))) => refused,
+            _ => error.into(),
+        }
     }
 }
 
@@ -138,7 +149,8 @@ pub(in crate::http) async fn begin(
 ) -> Result<Response, Refusal> {
     let StartBody { return_url, purpose, is_native, login_hint } = body;
     let command = Start { provider, return_url, purpose, is_native, login_hint };
-    let Started { flow, next } = start(&configured.service(), caller.get(), &command).await?;
+    let started = start(&configured.service(), caller.get(), &command).await;
+    let Started { flow, next } = started.map_err(|error| caller.refuse(error))?;
     let (authorize_url, nonce) = match &next {
         Next::Authorize(url) => (Some(url.as_str()), None),
         Next::Nonce(nonce) => (None, Some(nonce.as_str())),
@@ -167,7 +179,8 @@ pub(in crate::http) async fn exchange_code(
     JsonBody(Asked(body, asked)): JsonBody<Asked<CodeExchange>>,
 ) -> Result<Response, Refusal> {
     let delivery = cookies.delivery(asked)?;
-    done(exchange(&configured.service(), caller.get(), &body).await?, &delivery)
+    let exchanged = exchange(&configured.service(), caller.get(), &body).await;
+    done(exchanged.map_err(|error| caller.refuse(error))?, &delivery)
 }
 
 pub(in crate::http) async fn sign_in_with_id_token(
@@ -177,7 +190,8 @@ pub(in crate::http) async fn sign_in_with_id_token(
     JsonBody(Asked(body, asked)): JsonBody<Asked<IdTokenExchange>>,
 ) -> Result<Response, Refusal> {
     let delivery = cookies.delivery(asked)?;
-    done(exchange_id_token(&configured.service(), caller.get(), &provider, &body).await?, &delivery)
+    let exchanged = exchange_id_token(&configured.service(), caller.get(), &provider, &body).await;
+    done(exchanged.map_err(|error| caller.refuse(error))?, &delivery)
 }
 
 pub(in crate::http) async fn confirm_code(

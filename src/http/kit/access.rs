@@ -91,6 +91,10 @@ impl Rule {
     }
 }
 
+/// The refusal of a token where authentication is optional, for requests that turn out to need it.
+#[derive(Clone)]
+pub(in crate::http) struct RefusedToken(pub(in crate::http) Refusal);
+
 /// The type of the resource that the `{id}` of a path refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the variants are the names of the resources")]
@@ -186,6 +190,7 @@ async fn admitted(rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Result<P
             Err(refused) if matches!(refused.status(), 401 | 403) => {
                 parts.extensions.remove::<Viewer>();
                 parts.extensions.remove::<Subject>();
+                parts.extensions.insert(RefusedToken(refused));
                 admitted_without_token(plan, parts).await
             }
             decided => decided,

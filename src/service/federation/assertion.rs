@@ -73,7 +73,7 @@ impl Calls<'_, '_> {
                 Ok(())
             }
             Err(ProviderFault::Unavailable) => Err(ProviderFault::Unavailable),
-            Err(ProviderFault::Broken | ProviderFault::RefusedCode) => Ok(()),
+            Err(ProviderFault::Broken | ProviderFault::Misconfigured | ProviderFault::RefusedCode) => Ok(()),
         }
     }
 
@@ -150,7 +150,8 @@ impl Calls<'_, '_> {
         let kind = match fault {
             TokenFault::RefusedCode => ProviderFault::RefusedCode,
             TokenFault::Unavailable => ProviderFault::Unavailable,
-            TokenFault::Misconfigured | TokenFault::Malformed => ProviderFault::Broken,
+            TokenFault::Misconfigured => ProviderFault::Misconfigured,
+            TokenFault::Malformed => ProviderFault::Broken,
         };
         self.failed(kind, fault.as_str())
     }

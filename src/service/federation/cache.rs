@@ -9,6 +9,7 @@ use crate::domain::breaker::{Admission, Breaker, IsolateId, Policy, Report, Stat
 use crate::domain::federation::key_set::KeySet;
 use crate::domain::federation::metadata::Metadata;
 use crate::domain::time::{DAY, HOUR, MINUTE, Timestamp};
+use crate::service::federation::calls::ProviderFault;
 
 /// Seconds for which a document is used without asking again.
 const FRESH_SECONDS: i64 = HOUR;
@@ -16,6 +17,8 @@ const FRESH_SECONDS: i64 = HOUR;
 const STALE_SECONDS: i64 = DAY;
 /// Seconds between two requests for the keys because of one that is not among them: strangers make keys up.
 const LOOK_UP_SECONDS: i64 = MINUTE;
+/// Seconds between two requests for a document, the first of which had a wrong answer.
+const AFTER_FAILURE_SECONDS: i64 = 30;
 /// Bounds the breakers: a provider may name further origins over time.
 const MAX_ORIGINS: usize = 100;
 
@@ -51,6 +54,8 @@ impl<T> Cached<T> {
 struct Known {
     metadata: Option<Cached<Metadata>>,
     keys: Option<Cached<KeySet>>,
+    /// The last wrong answers to requests for both.
+    failed_at: [Option<Timestamp>; 2],
     /// The last request for the keys because of one that was not among them.
     looked_up_at: Option<Timestamp>,
 }
@@ -65,14 +70,53 @@ pub struct ProviderCache {
 /// A document of the cache, and whether another one should be asked for.
 pub(super) struct Lookup<T> {
     pub(super) document: Option<Arc<T>>,
-    pub(super) is_fresh: bool,
+    pub(super) may_ask: bool,
+}
+
+/// A document that is asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Document {
+    Metadata,
+    Keys,
+}
+
+impl Known {
+    /// A provider that answered wrongly gives the same answer a moment later.
+    fn may_ask(&self, document: Document, now: Timestamp) -> bool {
+        let [metadata, keys] = self.failed_at;
+        let failed_at = match document {
+            Document::Metadata => metadata,
+            Document::Keys => keys,
+        };
+        failed_at.is_none_or(|at| now >= at.plus_seconds(AFTER_FAILURE_SECONDS))
+    }
 }
 
 impl ProviderCache {
     /// The description of a provider.
     pub(super) fn metadata(&self, provider: &str, now: Timestamp) -> Lookup<Metadata> {
-        let cached = held(&self.known).get(provider).and_then(|known| known.metadata.clone());
-        look_up(cached, now)
+        let mut known = held(&self.known);
+        let known = known.entry(provider.to_owned()).or_default();
+        let lookup = look_up(known.metadata.clone(), now);
+        Lookup { may_ask: lookup.may_ask && known.may_ask(Document::Metadata, now), ..lookup }
+    }
+
+    /// Notes the failure of a request for a document, if the provider answered wrongly. One that does not answer has its breaker.
+    pub(super) fn note_failure(
+        &self,
+        provider: &str,
+        document: Document,
+        fault: Option<ProviderFault>,
+        now: Timestamp,
+    ) {
+        let is_wrong = matches!(fault, Some(ProviderFault::Broken | ProviderFault::Misconfigured));
+        let mut known = held(&self.known);
+        let [metadata, keys] = &mut known.entry(provider.to_owned()).or_default().failed_at;
+        let failed_at = match document {
+            Document::Metadata => metadata,
+            Document::Keys => keys,
+        };
+        *failed_at = is_wrong.then_some(now);
     }
 
     pub(super) fn note_metadata(&self, provider: &str, document: Metadata, now: Timestamp) -> Arc<Metadata> {
@@ -87,14 +131,15 @@ impl ProviderCache {
         let mut known = held(&self.known);
         let known = known.entry(provider.to_owned()).or_default();
         let lookup = look_up(known.keys.clone(), now);
+        let may_ask = known.may_ask(Document::Keys, now);
         if lookup.document.as_ref().is_none_or(|keys| is_among(keys)) {
-            return lookup;
+            return Lookup { may_ask: lookup.may_ask && may_ask, ..lookup };
         }
-        let may_ask = known.looked_up_at.is_none_or(|at| now >= at.plus_seconds(LOOK_UP_SECONDS));
+        let may_ask = may_ask && known.looked_up_at.is_none_or(|at| now >= at.plus_seconds(LOOK_UP_SECONDS));
         if may_ask {
             known.looked_up_at = Some(now);
         }
-        Lookup { is_fresh: !may_ask, ..lookup }
+        Lookup { may_ask, ..lookup }
     }
 
     pub(super) fn note_keys(&self, provider: &str, document: KeySet, now: Timestamp) -> Arc<KeySet> {
@@ -130,7 +175,7 @@ impl ProviderCache {
 fn look_up<T>(cached: Option<Cached<T>>, now: Timestamp) -> Lookup<T> {
     let is_fresh = cached.as_ref().is_some_and(|cached| cached.is_younger(FRESH_SECONDS, now));
     let usable = cached.filter(|cached| cached.is_younger(STALE_SECONDS, now));
-    Lookup { document: usable.map(|cached| cached.document), is_fresh }
+    Lookup { document: usable.map(|cached| cached.document), may_ask: !is_fresh }
 }
 
 fn held<K, V>(map: &Mutex<HashMap<K, V>>) -> MutexGuard<'_, HashMap<K, V>> {

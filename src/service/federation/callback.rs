@@ -71,7 +71,7 @@ impl Arrival<'_> {
         }
         let calls = Calls::begin(ctx, self.provider);
         self.check_issuer(&calls, returned).await?;
-        let code = match (&returned.error, &returned.code) {
+        let code = match (&returned.error, returned.code.as_ref().filter(|code| !code.is_empty())) {
             (Some(error), _) => return Err(ReturnError::of_provider(error)),
             (None, None) => return Err(ReturnError::InvalidRequest),
             (None, Some(code)) => code,
@@ -80,9 +80,13 @@ impl Arrival<'_> {
         let presented = PresentedCode { code, redirect_uri: &redirect_uri, flow: &self.flow, secrets: &self.secrets };
         let assertion = calls.assertion_of_code(presented).await.map_err(of_fault)?;
         if self.flow.purpose == Purpose::SignIn {
-            let found = facts::find(ctx.store, &assertion, ctx.request).await;
-            let found = found.map_err(|error| failed(&error.into()))?;
-            foretell(verdict(ctx, self.provider, &assertion, found))?;
+            // The exchange decides again, so a failure here does not waste the visit.
+            match facts::find(ctx.store, &assertion, ctx.request).await {
+                Ok(found) => foretell(verdict(ctx, self.provider, &assertion, found))?,
+                Err(error) => {
+                    failed(&error.into());
+                }
+            }
         }
         let (provider, flow_id, ends_at) = (self.provider.id.clone(), self.flow.id, self.flow.ends_at);
         let sealed = SealedAssertion { flow_id, proof_id: None, provider, assertion, ends_at };
@@ -134,7 +138,7 @@ const fn foretell(verdict: Verdict) -> Result<(), ReturnError> {
 const fn of_fault(fault: ProviderFault) -> ReturnError {
     match fault {
         ProviderFault::Unavailable => ReturnError::TemporarilyUnavailable,
-        ProviderFault::Broken => ReturnError::ServerError,
+        ProviderFault::Broken | ProviderFault::Misconfigured => ReturnError::ServerError,
         ProviderFault::RefusedCode => ReturnError::InvalidRequest,
     }
 }

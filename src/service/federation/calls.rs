@@ -11,7 +11,7 @@ use crate::domain::federation::provider::Provider;
 use crate::domain::outbound::{HttpRequest, HttpResponse};
 use crate::domain::secret::Secret;
 use crate::service::Context;
-use crate::service::federation::cache::Lookup;
+use crate::service::federation::cache::{Document, Lookup};
 
 /// The time of all requests of one step of a flow, in milliseconds.
 const DEADLINE_MS: i64 = 5000;
@@ -21,8 +21,10 @@ const DEADLINE_MS: i64 = 5000;
 pub(super) enum ProviderFault {
     /// It does not answer, or says that it cannot. A later attempt may succeed.
     Unavailable,
-    /// Its answer breaks the rules of the protocol, or it does not accept the client.
+    /// Its answer breaks the rules of the protocol. The browser can cause that, by a changed request.
     Broken,
+    /// It describes itself wrongly, or does not accept the client: the operator has to act.
+    Misconfigured,
     /// It refused the code.
     RefusedCode,
 }
@@ -46,13 +48,18 @@ impl<'c, 'a> Calls<'c, 'a> {
         headers: Vec<(&'static str, Secret)>,
         body: Option<Secret>,
     ) -> Result<HttpResponse, ProviderFault> {
-        let Some(origin) = origin(url) else { return Err(ProviderFault::Broken) };
+        let Some(origin) = origin(url) else { return Err(ProviderFault::Misconfigured) };
+        // A provider that names the origin of another one does not take it out for that.
+        let origin = &format!("{} {origin}", self.provider.id);
         let left = self.deadline - (self.ctx.clock)().millis();
+        let Some(deadline_ms) = u32::try_from(left).ok().filter(|left| *left > 0) else {
+            return Err(self.failed(ProviderFault::Unavailable, "out of time"));
+        };
         let cache = self.ctx.providers;
         let admission = cache.admit(origin, self.ctx.now());
-        let Some(deadline_ms) = u32::try_from(left).ok().filter(|_| admission != Admission::Refuse) else {
+        if admission == Admission::Refuse {
             return Err(self.failed(ProviderFault::Unavailable, "not asked"));
-        };
+        }
         let request = HttpRequest { url: url.to_owned(), headers, body, deadline_ms };
         let answer = self.ctx.carriers.outbound.send(&request).await;
         let has_answered = answer.as_ref().is_ok_and(|response| response.status < 500);
@@ -80,10 +87,10 @@ impl<'c, 'a> Calls<'c, 'a> {
     pub(super) fn failed(&self, fault: ProviderFault, cause: &str) -> ProviderFault {
         let provider = self.provider.id.as_str();
         match fault {
-            ProviderFault::Unavailable | ProviderFault::RefusedCode => {
+            ProviderFault::Unavailable | ProviderFault::RefusedCode | ProviderFault::Broken => {
                 tracing::warn!(target: "app.federation", provider, cause, "The provider was not of use");
             }
-            ProviderFault::Broken => {
+            ProviderFault::Misconfigured => {
                 tracing::error!(target: "app.federation", provider, cause, "The provider was not of use");
             }
         }
@@ -94,14 +101,16 @@ impl<'c, 'a> Calls<'c, 'a> {
     pub(super) async fn metadata(&self, issuer: &str) -> Result<Arc<Metadata>, ProviderFault> {
         let (id, now) = (self.provider.id.as_str(), self.ctx.now());
         let document = match self.ctx.providers.metadata(id, now) {
-            Lookup { document: Some(document), is_fresh: true } => return Ok(document),
+            Lookup { document: Some(document), may_ask: false } => return Ok(document),
+            Lookup { document: None, may_ask: false } => return Err(ProviderFault::Unavailable),
             Lookup { document, .. } => document,
         };
         let read = match self.get(&discovery_url(issuer), accept_json()).await {
             Ok(text) => metadata::parse(&text, issuer, self.allows_private())
-                .map_err(|fault| self.failed(ProviderFault::Broken, fault.as_str())),
+                .map_err(|fault| self.failed(ProviderFault::Misconfigured, fault.as_str())),
             Err(fault) => Err(fault),
         };
+        self.ctx.providers.note_failure(id, Document::Metadata, read.as_ref().err().copied(), now);
         match (read, document) {
             (Ok(metadata), _) => Ok(self.ctx.providers.note_metadata(id, metadata, now)),
             (Err(_), Some(old)) => Ok(old),
@@ -117,13 +126,17 @@ impl<'c, 'a> Calls<'c, 'a> {
     ) -> Result<Arc<KeySet>, ProviderFault> {
         let (id, now) = (self.provider.id.as_str(), self.ctx.now());
         let document = match self.ctx.providers.keys(id, is_among, now) {
-            Lookup { document: Some(document), is_fresh: true } => return Ok(document),
+            Lookup { document: Some(document), may_ask: false } => return Ok(document),
+            Lookup { document: None, may_ask: false } => return Err(ProviderFault::Unavailable),
             Lookup { document, .. } => document,
         };
         let read = match self.get(jwks_uri, accept_json()).await {
-            Ok(text) => KeySet::parse(&text).ok_or_else(|| self.failed(ProviderFault::Broken, "malformed key set")),
+            Ok(text) => {
+                KeySet::parse(&text).ok_or_else(|| self.failed(ProviderFault::Misconfigured, "malformed key set"))
+            }
             Err(fault) => Err(fault),
         };
+        self.ctx.providers.note_failure(id, Document::Keys, read.as_ref().err().copied(), now);
         match (read, document) {
             (Ok(keys), _) => Ok(self.ctx.providers.note_keys(id, keys, now)),
             (Err(_), Some(old)) => Ok(old),

@@ -96,7 +96,9 @@ pub async fn exchange_id_token(
     let assertion = calls.assertion_of_id_token(command.id_token.expose(), &flow, &secrets.nonce).await;
     let assertion = assertion.map_err(|fault| match fault {
         ProviderFault::Unavailable => unavailable(fault),
-        ProviderFault::Broken | ProviderFault::RefusedCode => Code::InvalidCredentials.into(),
+        ProviderFault::Broken | ProviderFault::Misconfigured | ProviderFault::RefusedCode => {
+            Code::InvalidCredentials.into()
+        }
     })?;
     let redeeming = Redeeming { provider, assertion: &assertion, flow, invitation: command.invitation.as_ref() };
     redeem(ctx, caller, redeeming).await

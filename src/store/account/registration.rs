@@ -133,9 +133,13 @@ const RECORD_REGISTRATION: &str = insert_event! {
 pub(super) const COUNT_LIMITED: &str = count_refusal!(user_id: "NULL", if: "
     (SELECT attempts FROM registration_counts WHERE network = :network) > :max_attempts");
 
-const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), if: "
-    (SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
-    AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id)");
+/// The second of two exchanges of one flow finds the account of the first, and is no attempt to register its address.
+const COUNT_TAKEN: &str = count_refusal!(user_id: holder_of_address!(":email"), if: concat!(
+    "(SELECT attempts FROM registration_counts WHERE network = :network) <= :max_attempts
+     AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :new_session_id) AND (:flow_id IS NULL OR ",
+    is_redeemed!(),
+    ")"
+));
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
@@ -202,12 +206,16 @@ pub async fn register(
     let select = query(SELECT_NEW_USER).bind("email", user.email).bind("password_hash", user.password_hash);
     let record = audit::insert(RECORD_REGISTRATION, request, EventType::Registered).bind("session_id", session.id);
     let record = record.bind("reason", user.federated.map(|_| Reason::Federated));
-    let [limited, taken] = count_refused(user.email, session, limit);
     let evidence = user.federated.map(|federated| federated.evidence);
-    let mut statements =
-        evidence.map_or_else(Vec::new, |evidence| vec![evidence.redeem(request), evidence.select_redeemed(request)]);
+    let [limited, taken] = count_refused((user.email, evidence), session, limit);
+    let mut statements = vec![count(limit, request)];
+    statements.extend(
+        evidence
+            .into_iter()
+            .flat_map(|evidence| [evidence.redeem_within(Some(limit), request), evidence.select_redeemed(request)]),
+    );
     let redeemed = statements.len();
-    statements.extend([count(limit, request), insert, open]);
+    statements.extend([insert, open]);
     statements.extend(invited.into_iter().flat_map(|invited| acceptance(invited, request)));
     let accepted = statements.len();
     statements.extend([select.bind("max_roles", session.max_roles), record, limited, taken]);
@@ -216,7 +224,9 @@ pub async fn register(
     statements.extend(proof.into_iter().flat_map(of_proof));
     let results = store.batch_of(statements).await?;
     let (first, last) = results.split_at_checked(accepted).unwrap_or_default();
-    let (Some([counts, _, _, acceptance @ ..]), [users, _, _, _, mails @ ..]) = (first.get(redeemed..), last) else {
+    let (Some(counts), Some([_, _, acceptance @ ..]), [users, _, _, _, mails @ ..]) =
+        (first.first(), first.get(redeemed..), last)
+    else {
         return Err(DbError::Corrupt("lost results".to_owned()));
     };
     if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(users)?) {
@@ -224,7 +234,8 @@ pub async fn register(
         return Ok(RegistrationOutcome::Created(Box::new(Created { user, inputs, mail })));
     }
     let exceeded = exceeded(limit, counts)?;
-    if let Some([_, used]) = first.get(..redeemed)
+    if let Some([_, _, used]) = first.get(..redeemed)
+        && exceeded.is_none()
         && used.all::<IdRow>()?.is_empty()
     {
         return Ok(RegistrationOutcome::EvidenceUsed);
@@ -245,10 +256,17 @@ fn bind_federated(insert: Statement, federated: Option<FederatedUser<'_>>, reque
     let insert = insert.bind("has_password", federated.is_none());
     let insert = insert.bind("is_proven", federated.is_some_and(|federated| federated.is_proven));
     match federated {
-        Some(FederatedUser { identity, evidence, .. }) => identity.bind_subject(evidence.bind(insert, request)),
-        None => ["issuer", "subject", "flow_id", "flow_nonce"]
-            .into_iter()
-            .fold(insert, |insert, name| insert.bind(name, None::<i64>)),
+        Some(FederatedUser { identity, evidence, .. }) => {
+            identity.bind_subject(bind_evidence(insert, Some(evidence), request))
+        }
+        None => bind_evidence(insert, None, request).bind("issuer", None::<String>).bind("subject", None::<String>),
+    }
+}
+
+fn bind_evidence(statement: Statement, evidence: Option<Evidence>, request: RequestInfo<'_>) -> Statement {
+    match evidence {
+        Some(evidence) => evidence.bind(statement, request),
+        None => statement.bind("flow_id", None::<i64>).bind("flow_nonce", None::<i64>),
     }
 }
 
@@ -262,13 +280,20 @@ fn identity_statements(user: &NewUser<'_>, federated: FederatedUser<'_>, request
 
 /// Counts a refusal, for either reason. The user that has the address is known to the database alone, so a hash of the
 /// address identifies it.
-fn count_refused(email: &Email, session: &NewSession<'_>, limit: RegistrationLimit<'_>) -> [Statement; 2] {
+fn count_refused(
+    (email, evidence): (&Email, Option<Evidence>),
+    session: &NewSession<'_>,
+    limit: RegistrationLimit<'_>,
+) -> [Statement; 2] {
     let refused = |sql, reason, subject: &str| {
         let event = Event::of(EventType::RegistrationRefused, None).because(reason);
         let count = refusals::if_recorded(session.request, sql, event, subject);
         count.map(|count| count.bind("network", limit.network).bind("max_attempts", limit.attempts))
     };
     let taken = refused(COUNT_TAKEN, Reason::EmailTaken, email.as_str());
-    let taken = taken.map(|count| count.bind("email", email).bind("new_session_id", session.id));
+    let taken = taken.map(|count| {
+        let count = count.bind("email", email).bind("new_session_id", session.id);
+        bind_evidence(count, evidence, session.request)
+    });
     [refused(COUNT_LIMITED, Reason::RateLimited, ""), taken].map(|count| count.unwrap_or_else(refusals::nothing))
 }

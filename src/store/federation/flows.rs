@@ -4,6 +4,7 @@ use crate::domain::federation::flow::Flow;
 use crate::domain::ids::ProofId;
 use crate::domain::mail::proof::{CODE_SECONDS, MAX_FAILURES, Purpose};
 use crate::ports::{DbError, Statement, query};
+use crate::store::account::registration::RegistrationLimit;
 use crate::store::audit::RequestInfo;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store};
@@ -29,10 +30,20 @@ const DELETE_OUTDATED: &str = "
 
 const SELECT_RETURN: &str = "SELECT id FROM used_flows WHERE id = :flow_id AND returned_by = :flow_nonce";
 
+/// A registration beyond the limit of its network leaves the evidence for later.
+macro_rules! is_within_limit {
+    () => {
+        "(:limited_network IS NULL
+          OR (SELECT attempts FROM registration_counts WHERE network = :limited_network) <= :max_attempts)"
+    };
+}
+
 /// An app's flow has no callback, and so no row before.
-const REDEEM: &str = "
-    INSERT INTO used_flows (id, redeemed_by, expires_at) VALUES (:flow_id, :flow_nonce, :ends_at)
-    ON CONFLICT (id) DO UPDATE SET redeemed_by = excluded.redeemed_by WHERE redeemed_by IS NULL";
+const REDEEM: &str = concat!(
+    "INSERT INTO used_flows (id, redeemed_by, expires_at) SELECT :flow_id, :flow_nonce, :ends_at WHERE ",
+    is_within_limit!(),
+    " ON CONFLICT (id) DO UPDATE SET redeemed_by = excluded.redeemed_by WHERE redeemed_by IS NULL"
+);
 
 /// The code was mailed, and the proof of it is still valid.
 macro_rules! code_holds {
@@ -48,6 +59,8 @@ macro_rules! code_holds {
 const REDEEM_CODE: &str = concat!(
     "INSERT INTO used_flows (id, redeemed_by, expires_at) SELECT :flow_id, :flow_nonce, :ends_at WHERE ",
     code_holds!(),
+    " AND ",
+    is_within_limit!(),
     " ON CONFLICT (id) DO NOTHING"
 );
 
@@ -108,13 +121,24 @@ impl Evidence {
 
     /// The statement that redeems it.
     pub(in crate::store) fn redeem(self, request: RequestInfo<'_>) -> Statement {
-        match self {
+        self.redeem_within(None, request)
+    }
+
+    /// The same for a registration that the batch has counted before.
+    pub(in crate::store) fn redeem_within(
+        self,
+        limit: Option<RegistrationLimit<'_>>,
+        request: RequestInfo<'_>,
+    ) -> Statement {
+        let redeem = match self {
             Self::Flow(flow) => self.bind(query(REDEEM), request).bind("ends_at", flow.kept_until()),
             Self::MailedCode(_) => {
                 let ends_at = request.now.plus_seconds(CODE_SECONDS);
                 bind_code(self.bind(query(REDEEM_CODE), request), request).bind("ends_at", ends_at)
             }
-        }
+        };
+        let redeem = redeem.bind("limited_network", limit.map(|limit| limit.network));
+        redeem.bind("max_attempts", limit.map(|limit| limit.attempts))
     }
 
     /// Has a row if this request has redeemed it.

@@ -27,7 +27,24 @@ macro_rules! may_join {
         )
     };
 }
-pub(super) use may_join;
+
+/// The same for an account that may be disabled, which is told after the second factor. One whose address was not proven has
+/// no factor of its owner.
+macro_rules! may_join_with_factor {
+    () => {
+        concat!(
+            "EXISTS (
+                 SELECT 1 FROM users AS u
+                 WHERE u.id = :user_id AND u.email = :email AND u.email_verified_at IS NOT NULL
+                   AND u.erasure_cursor IS NULL AND (:has_code = 1 OR NOT ",
+            $crate::store::federation::facts::administers!(),
+            ")
+             ) AND NOT EXISTS (SELECT 1 FROM identities WHERE issuer = :issuer AND subject = :subject) AND ",
+            $crate::store::federation::flows::is_redeemed!()
+        )
+    };
+}
+pub(super) use may_join_with_factor;
 
 macro_rules! is_emptied {
     () => {

@@ -23,12 +23,11 @@ const RECORD: &str = insert_event! {
     from: "WHERE EXISTS (SELECT 1 FROM identities WHERE id = :identity_id AND user_id = :user_id)",
 };
 
-/// The identity, which the same user may have had before.
+/// The identity, which the same user may have had before: also of an earlier request with this flow, whose answer was lost.
 const SELECT_OWN: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM identities WHERE issuer = :issuer AND subject = :subject AND user_id = :user_id AND ",
-    is_redeemed!()
+    " FROM identities WHERE issuer = :issuer AND subject = :subject AND user_id = :user_id"
 );
 
 /// Why nothing was linked.
@@ -105,7 +104,7 @@ pub async fn link(
         .bind("user_id", owner.user_id)
         .bind("session_id", owner.session_id)
         .bind("identity_id", identity.id);
-    let select = identity.bind_subject(evidence.bind(query(SELECT_OWN), request)).bind("user_id", owner.user_id);
+    let select = identity.bind_subject(query(SELECT_OWN)).bind("user_id", owner.user_id);
     let insert = identity.bind_new(of_owner(INSERT));
     let mut statements = vec![evidence.redeem(request), insert, record, select, of_owner(SELECT_CAUSE)];
     statements.extend(event_notice(notice, owner.user_id, EventType::IdentityLinked, request));

@@ -9,10 +9,11 @@ use crate::store::audit::{Event, is_recorded};
 use crate::store::factor::due::{DueFactors, due_columns, has_factor};
 use crate::store::federation::flows::{Evidence, is_redeemed};
 use crate::store::federation::identities::NewIdentity;
-use crate::store::federation::joining::{self, Joining, may_join};
+use crate::store::federation::joining::{self, Joining, may_join_with_factor};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
 use crate::store::mail::reset::shut_out;
+use crate::store::mail::sign_in::waits_for_reset;
 use crate::store::session::end_others;
 use crate::store::session::opening::{self, NewSession, insert_session};
 use crate::store::session::token_inputs::TokenInputs;
@@ -34,7 +35,9 @@ const OPEN_SESSION: &str = insert_session!(concat!(
     has_factor!(),
     " AND ",
     owns_identity!(),
-    " AND ",
+    " AND NOT (",
+    waits_for_reset!(),
+    ") AND ",
     is_redeemed!()
 ));
 
@@ -53,7 +56,7 @@ macro_rules! select_due {
 
 /// A second factor is due. A disabled account is told after it.
 const SELECT_DUE: &str = select_due!(concat!(owns_identity!(), " AND ", is_redeemed!()));
-const SELECT_DUE_BEFORE_JOINING: &str = select_due!(may_join!());
+const SELECT_DUE_BEFORE_JOINING: &str = select_due!(may_join_with_factor!());
 
 macro_rules! select_disabled {
     ($condition:expr) => {
@@ -123,7 +126,6 @@ pub async fn open(
     };
     let joining = joins_with.map(|no_password| Joining { identity, no_password });
     let mut statements = vec![evidence.redeem(request), due, disabled];
-    // An account that gets empty loses its factors, so its session opens although one was due.
     statements.extend(joining.into_iter().flat_map(|joining| joining::join(user_id, joining, evidence, request)));
     statements.push(of_identity(opening::bind(query(OPEN_SESSION), session)));
     let opened = statements.len();
