@@ -14,6 +14,7 @@ import { MAIL_SETTINGS, MAILBOX } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
 import { measure, quantile, takeBatches, total, WRAPPER } from "./support/batches.mjs";
 import { cleanUp, printRuns, timesOf } from "./support/clean-up.mjs";
+import { startProvider } from "./support/federation-operations.mjs";
 import { fill, FIRST_FREQUENT_USER, FIRST_HEAVY_USER, MOST_SESSIONS } from "./support/fill.mjs";
 import { assertKept, assertRecorded, assertSessionsSound, rememberKept } from "./support/kept.mjs";
 import { OPERATIONS, OPERATOR_KEY, SLACK, STEP, titleOf } from "./support/operations.mjs";
@@ -33,7 +34,9 @@ const HEAVIEST_SESSIONS = 5000;
 const ALL_BUT_STALLS = 0.999;
 
 const state = mkdtempSync(join(tmpdir(), "edge-auth-growth-"));
-const OPTIONS = { wrapper: [MAILBOX, WRAPPER], settings: { OPERATOR_KEY, ...MAIL_SETTINGS, EMAIL_SIGN_IN: "on" } };
+const provider = await startProvider();
+const SETTINGS = { OPERATOR_KEY, ...MAIL_SETTINGS, EMAIL_SIGN_IN: "on", ...provider.settings };
+const OPTIONS = { wrapper: [MAILBOX, WRAPPER], settings: SETTINGS };
 let empty;
 let service;
 
@@ -43,7 +46,7 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.all([empty?.stop(), service?.stop()]);
+  await Promise.all([empty?.stop(), service?.stop(), provider.stop()]);
   rmSync(state, { recursive: true, force: true });
 });
 

@@ -12,7 +12,7 @@ const UNKNOWN_SLOTS = 1024;
 
 /** Each of these has the maximum of sessions, all of them in use. */
 export const FIRST_HEAVY_USER = 1;
-const HEAVY_USERS = 60;
+const HEAVY_USERS = 80;
 /** The maximum that a user has: a login ends the oldest beyond it. */
 export const MOST_SESSIONS = 100;
 /** One event in ten belongs to a heavy user: each has more than one page of an export holds. */
@@ -141,6 +141,23 @@ const MAILS = 10_000;
 const userOfProof = `(${USERS} - n / 2)`;
 const proofId = `(1 + (${shuffle("n")} << 20) + n)`;
 
+/** Of other users that do not sign in, three quarters of all: each has an identity at one of two providers. */
+const IDENTITIES = 150_000;
+const IDENTITY_ROWS = `
+  INSERT INTO identities (id, user_id, provider, issuer, subject, email, created_at)
+  ${numbers(0, IDENTITIES - 1)}
+  SELECT ${proofId}, ${USERS} - n, iif(n % 2, 'acme', 'google'),
+         iif(n % 2, 'https://login.acme.example', 'https://accounts.google.com'), printf('%08x%08x', ${shuffle("n")}, n),
+         'user-' || (${USERS} - n) || '@mail.example', ?1 - n
+  FROM numbers ORDER BY 1`;
+
+/** Flows of the last minutes, which are not over before the end of the test. */
+const FLOWS = 50_000;
+const FLOW_ROWS = `
+  INSERT INTO used_flows (id, returned_by, redeemed_by, expires_at)
+  ${numbers(0, FLOWS - 1)}
+  SELECT ${proofId}, n, iif(n % 3, n, NULL), ?1 + ${HOUR} + n FROM numbers ORDER BY 1`;
+
 /** A tenth of them have expired. */
 const PROOF_ROWS = `
   INSERT INTO email_proofs (id, purpose, user_id, address, password_version, is_of_owner, created_at, expires_at, code_expires_at)
@@ -167,6 +184,7 @@ export function fill(db) {
   const now = Date.now();
   fillWith(db, () => {
     db.prepare(USER_ROWS).run(now, HASH);
-    [SESSION_ROWS, EVENT_ROWS, THROTTLE_ROWS, PROOF_ROWS, MAIL_ROWS, COUNT_ROWS].forEach((sql) => db.prepare(sql).run(now));
+    const others = [SESSION_ROWS, EVENT_ROWS, THROTTLE_ROWS, PROOF_ROWS, MAIL_ROWS, COUNT_ROWS, IDENTITY_ROWS, FLOW_ROWS];
+    others.forEach((sql) => db.prepare(sql).run(now));
   });
 }

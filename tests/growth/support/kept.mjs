@@ -29,6 +29,8 @@ const TABLES = {
   email_proofs: { key: "id", columns: ["expires_at"], kept: (now) => `email_proofs WHERE expires_at > ${now}` },
   mail_counts: { key: "key", columns: ["count"], kept: (now) => `mail_counts WHERE window_started_at > ${now - DAY}` },
   mails: { key: "id", columns: ["due_at"], kept: () => "mails" },
+  identities: { key: "id", columns: ["user_id", "subject", "suspended_at"], kept: () => "identities" },
+  used_flows: { key: "id", columns: ["redeemed_by"], kept: (now) => `used_flows WHERE expires_at > ${now}` },
 };
 
 const all = (db, sql) => db.prepare(sql).all().map((row) => ({ ...row }));

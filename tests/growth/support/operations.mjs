@@ -8,6 +8,7 @@
 import { login, logout, me, newUser, post, refresh, register, send } from "../../e2e/support/client.mjs";
 import { rows } from "../../e2e/support/database.mjs";
 import { decode, forge } from "../../e2e/support/tokens.mjs";
+import { OF_PROVIDERS } from "./federation-operations.mjs";
 import { MOST_SESSIONS, SLOTS } from "./fill.mjs";
 import { ofOwnKeys, ofSigningKeys } from "./machine-operations.mjs";
 import { OF_MAILS } from "./mail-operations.mjs";
@@ -265,6 +266,7 @@ export const OPERATIONS = [
   },
   ...ofOwnKeys(authorized),
   ...OF_MAILS,
+  ...OF_PROVIDERS,
   {
     id: "getReadiness",
     status: 200,
