@@ -107,14 +107,14 @@ mod tests {
         }
     }
 
-    fn holder(is_administrator: bool) -> Option<AddressHolder> {
-        Some(AddressHolder { user_id: Some(user(2)), is_active: true, is_administrator })
+    fn holder(is_administrator: bool) -> AddressHolder {
+        AddressHolder { user_id: Some(user(2)), is_active: true, is_administrator }
     }
 
     #[test]
     fn a_linked_identity_decides_alone() {
         for (has_verified_email, is_authoritative) in [(false, false), (true, false), (true, true)] {
-            for holder in [None, holder(false), holder(true)] {
+            for holder in [None, Some(holder(false)), Some(holder(true))] {
                 let of = |is_suspended| {
                     let linked = Some(LinkedOwner { user_id: user(1), is_suspended, is_active: true });
                     decide(&Facts { linked, holder, has_verified_email, is_authoritative, can_mail: true, ..facts() })
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_unverified_address_makes_and_joins_no_account() {
-        for holder in [None, holder(false), holder(true)] {
+        for holder in [None, Some(holder(false)), Some(holder(true))] {
             for is_authoritative in [false, true] {
                 let unverified =
                     Facts { has_verified_email: false, holder, is_authoritative, can_mail: true, ..facts() };
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn an_account_is_joined_by_an_authoritative_provider_or_a_mailed_code_only() {
         let of = |is_administrator, is_authoritative, can_mail| {
-            decide(&Facts { holder: holder(is_administrator), is_authoritative, can_mail, ..facts() })
+            decide(&Facts { holder: Some(holder(is_administrator)), is_authoritative, can_mail, ..facts() })
         };
         assert_eq!(of(false, true, false), Verdict::Join(user(2)));
         assert_eq!(of(false, true, true), Verdict::Join(user(2)));

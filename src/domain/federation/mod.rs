@@ -9,6 +9,7 @@ pub mod id_token;
 pub mod key_set;
 pub mod metadata;
 pub mod provider;
+pub mod provider_fault;
 pub mod return_error;
 pub mod sealed;
 pub mod token_response;

@@ -8,10 +8,11 @@ use crate::domain::federation::github;
 use crate::domain::federation::id_token::{Expected, IdToken};
 use crate::domain::federation::metadata::{ClientAuthentication, Metadata};
 use crate::domain::federation::provider::{Provider, ProviderKind};
+use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::federation::token_response::{TokenFault, tokens_of};
 use crate::domain::percent_encoding::{form, percent_encoded};
 use crate::domain::secret::Secret;
-use crate::service::federation::calls::{Calls, ProviderFault, accept_json};
+use crate::service::federation::calls::{Calls, accept_json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// GitHub refuses requests without one.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::domain::breaker::{Admission, Breaker, IsolateId, Policy, Report, State};
 use crate::domain::federation::key_set::KeySet;
 use crate::domain::federation::metadata::Metadata;
+use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::time::{DAY, HOUR, MINUTE, Timestamp};
-use crate::service::federation::calls::ProviderFault;
 
 /// Seconds for which a document is used without asking again.
 const FRESH_SECONDS: i64 = HOUR;

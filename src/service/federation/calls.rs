@@ -8,6 +8,7 @@ use crate::domain::federation::destination::origin;
 use crate::domain::federation::key_set::KeySet;
 use crate::domain::federation::metadata::{self, Metadata, discovery_url};
 use crate::domain::federation::provider::Provider;
+use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::outbound::{HttpRequest, HttpResponse};
 use crate::domain::secret::Secret;
 use crate::service::Context;
@@ -15,19 +16,6 @@ use crate::service::federation::cache::{Document, Lookup};
 
 /// The time of all requests of one step of a flow, in milliseconds.
 const DEADLINE_MS: i64 = 5000;
-
-/// Why a provider could not be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProviderFault {
-    /// It does not answer, or says that it cannot. A later attempt may succeed.
-    Unavailable,
-    /// Its answer breaks the rules of the protocol. The browser can cause that, by a changed request.
-    Broken,
-    /// It describes itself wrongly, or does not accept the client: the operator has to act.
-    Misconfigured,
-    /// It refused the code.
-    RefusedCode,
-}
 
 /// The requests of one step of a flow.
 pub(super) struct Calls<'c, 'a> {

@@ -4,6 +4,7 @@
 use crate::domain::federation::assertion::Assertion;
 use crate::domain::federation::flow::{Flow, FlowKeys, Purpose};
 use crate::domain::federation::provider::Provider;
+use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::ids::UserId;
 use crate::domain::limits::storage::Growth;
 use crate::domain::mail::letter::Kind;
@@ -13,7 +14,7 @@ use crate::domain::session::methods::AuthMethods;
 use crate::service::factor::enrolment::owner;
 use crate::service::factor::stepping_up::FreshToken;
 use crate::service::federation::callback::verdict;
-use crate::service::federation::calls::{Calls, ProviderFault};
+use crate::service::federation::calls::Calls;
 use crate::service::federation::opening::{Arriving, open};
 use crate::service::federation::seal::{self, unseal};
 use crate::service::federation::start::{SignedInCaller, demand_link, provider, unavailable};

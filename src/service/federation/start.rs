@@ -4,6 +4,7 @@ use crate::domain::authz::step_up::Act;
 use crate::domain::federation::flow::{FLOW_SECONDS, Flow, FlowKeys, Purpose};
 use crate::domain::federation::github;
 use crate::domain::federation::provider::{Provider, ProviderKind};
+use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::ids::FlowId;
 use crate::domain::percent_encoding::form;
 use crate::domain::problem::{Code, Fault, FaultKind, Problem};
@@ -12,7 +13,7 @@ use crate::domain::settings::FederationSettings;
 use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand};
 use crate::service::factor::enrolment::owner;
-use crate::service::federation::calls::{Calls, ProviderFault};
+use crate::service::federation::calls::Calls;
 use crate::service::{Context, Error};
 
 /// Seconds after which a provider that does not answer may be asked again.

@@ -209,11 +209,9 @@ pub async fn register(
     let evidence = user.federated.map(|federated| federated.evidence);
     let [limited, taken] = count_refused((user.email, evidence), session, limit);
     let mut statements = vec![count(limit, request)];
-    statements.extend(
-        evidence
-            .into_iter()
-            .flat_map(|evidence| [evidence.redeem_within(Some(limit), request), evidence.select_redeemed(request)]),
-    );
+    statements.extend(evidence.into_iter().flat_map(|evidence| {
+        [evidence.redeem_within(Some((limit.network, limit.attempts)), request), evidence.select_redeemed(request)]
+    }));
     let redeemed = statements.len();
     statements.extend([insert, open]);
     statements.extend(invited.into_iter().flat_map(|invited| acceptance(invited, request)));

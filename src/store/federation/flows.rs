@@ -4,7 +4,6 @@ use crate::domain::federation::flow::Flow;
 use crate::domain::ids::ProofId;
 use crate::domain::mail::proof::{CODE_SECONDS, MAX_FAILURES, Purpose};
 use crate::ports::{DbError, Statement, query};
-use crate::store::account::registration::RegistrationLimit;
 use crate::store::audit::RequestInfo;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::{IdRow, Store};
@@ -124,12 +123,8 @@ impl Evidence {
         self.redeem_within(None, request)
     }
 
-    /// The same for a registration that the batch has counted before.
-    pub(in crate::store) fn redeem_within(
-        self,
-        limit: Option<RegistrationLimit<'_>>,
-        request: RequestInfo<'_>,
-    ) -> Statement {
+    /// The same for a registration that the batch has counted before: the network, and its maximum of attempts.
+    pub(in crate::store) fn redeem_within(self, limit: Option<(&str, i64)>, request: RequestInfo<'_>) -> Statement {
         let redeem = match self {
             Self::Flow(flow) => self.bind(query(REDEEM), request).bind("ends_at", flow.kept_until()),
             Self::MailedCode(_) => {
@@ -137,8 +132,8 @@ impl Evidence {
                 bind_code(self.bind(query(REDEEM_CODE), request), request).bind("ends_at", ends_at)
             }
         };
-        let redeem = redeem.bind("limited_network", limit.map(|limit| limit.network));
-        redeem.bind("max_attempts", limit.map(|limit| limit.attempts))
+        let redeem = redeem.bind("limited_network", limit.map(|(network, _)| network));
+        redeem.bind("max_attempts", limit.map(|(_, attempts)| attempts))
     }
 
     /// Has a row if this request has redeemed it.
