@@ -1,5 +1,5 @@
 // Every operation of a sign-in with a provider, and its cost, for `operations.mjs`. The provider is a server of this process that
-// says of its users what an operation needs. Each client comes from a network of its own, since one network gets few mails.
+// asserts the users that an operation needs. Each client comes from a network of its own, since one network gets few mails.
 import assert from "node:assert/strict";
 
 import { from, newIp, send } from "../../e2e/support/client.mjs";
