@@ -1,6 +1,5 @@
 // Every operation of openapi.yaml, well and badly used, and its cost in the database: round trips, exactly, and
 // rows read and written, at most.
-//
 // The bounds are measured values, as formulas: each row that is looked up by its key counts once, and once more if
 // an index led to it. An operation about all sessions or events of its caller reads each of them a fixed number of
 // times; nothing depends on the stored rows of others. So a statement whose plan becomes a scan reads a hundred
