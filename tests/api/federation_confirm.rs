@@ -60,6 +60,7 @@ verified                  linked            signed_in
 verified                  suspended         401
 verified                  provider_removed  401
 disabled                  nothing           disabled
+disabled_factor           nothing           factor_due
 disabled                  enabled           joined
 disabled                  linked_to_other   signed_in_as_other
 factor                    nothing           factor_due

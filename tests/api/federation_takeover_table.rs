@@ -70,6 +70,7 @@ unverified_passwordless   no               verified    joined_emptied joined_emp
 unverified_factor         no               verified    joined_emptied joined_emptied joined_emptied code_mailed account_exists code_mailed
 unverified_factor         own              verified    factor_due
 unverified_disabled       no               verified    disabled disabled disabled code_mailed account_exists code_mailed
+disabled_factor           no               verified    factor_due factor_due factor_due code_mailed account_exists code_mailed
 disabled_factor           own              verified    factor_due
 disabled_administrator    no               verified    code_mailed account_exists code_mailed code_mailed account_exists code_mailed
 reserved                  no               verified    account_exists
