@@ -56,21 +56,30 @@ impl Cell<'_> {
     }
 
     fn service(self) -> Service {
+        let service = self.empty_service();
+        self.fill(&service.db);
+        service
+    }
+
+    /// With the other user alone.
+    fn empty_service(self) -> Service {
         let db = Arc::new(Sqlite::migrated());
+        add(&db, OTHER, self.owner.strip_prefix("other_").unwrap_or_default(), OTHER_ADDRESS);
+        Service::on(Arc::clone(&db), db, &[MODES[self.column % 3], &FEDERATION].concat())
+    }
+
+    fn fill(self, db: &Sqlite) {
         if self.account != "none" {
-            add(&db, 1, self.account, self.email());
+            add(db, 1, self.account, self.email());
         }
-        let other = self.owner.strip_prefix("other_").unwrap_or_default();
-        add(&db, OTHER, other, OTHER_ADDRESS);
         match self.owner {
             "no" => {}
-            "own" | "suspended" => link_arriving(&db, 1),
-            _ => link_arriving(&db, OTHER),
+            "own" | "suspended" => link_arriving(db, 1),
+            _ => link_arriving(db, OTHER),
         }
         if self.owner.contains("suspended") {
             db.execute("UPDATE identities SET suspended_at = 1 WHERE subject = 'arriving'");
         }
-        Service::on(Arc::clone(&db), db, &[MODES[self.column % 3], &FEDERATION].concat())
     }
 
     /// The visit of a browser: the error that it brings back, or the reply to the exchange.
@@ -126,6 +135,23 @@ async fn run(table: &str) {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// The callback has found neither an account nor an owner of the identity.
+#[tokio::test]
+async fn the_exchange_decides_again() {
+    for cell in [TABLE, FURTHER].into_iter().flat_map(cells).filter(|cell| cell.word == "verified") {
+        let service = cell.empty_service();
+        let started = start(&service, "acme").await;
+        let fragment = come_back(&service, &started, &cell.person()).await;
+        let code = fragment.strip_prefix("code=").unwrap_or_else(|| panic!("{fragment} in {cell:?}"));
+        cell.fill(&service.db);
+        let before = both(&service.db);
+        let reply = exchange(&service, &started.flow, code).await;
+        let (found, owner) = judge(&service.db, cell.email(), &before, Ok(reply));
+        cell.check_mails(&service, &found, owner);
+        assert_eq!(found, cell.outcome, "{cell:?}");
+    }
 }
 
 #[tokio::test]

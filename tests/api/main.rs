@@ -58,6 +58,7 @@ mod federation_links;
 mod federation_lost_answers;
 mod federation_overtaken;
 mod federation_pending;
+mod federation_purposes;
 mod federation_races;
 mod federation_recovery;
 mod federation_takeover;
