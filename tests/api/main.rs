@@ -54,6 +54,7 @@ mod factor_undo;
 mod failures;
 mod federation_accounts;
 mod federation_confirm;
+mod federation_limits;
 mod federation_links;
 mod federation_lost_answers;
 mod federation_overtaken;

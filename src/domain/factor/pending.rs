@@ -29,6 +29,8 @@ pub struct PendingLink {
     pub subject: String,
     /// The address of the account.
     pub email: String,
+    /// A mailed code has proven the address. A provider's word does not suffice for an administrator.
+    pub has_code: bool,
 }
 
 /// A sign-in that waits for its second factor.
@@ -69,7 +71,7 @@ impl TokenAuthority {
             password_version: Some(pending.password_version),
             device: pending.device.as_ref().map(|id| id.as_str().to_owned()),
             is_new_client: Some(pending.is_new_client),
-            link: pending.link.clone().map(|link| [link.provider, link.issuer, link.subject, link.email].into()),
+            link: pending.link.clone().map(PendingLink::texts),
             ..WireClaims::default()
         });
         body.issued_at = date_time(now);
@@ -103,9 +105,16 @@ impl TokenAuthority {
     }
 }
 
+impl PendingLink {
+    fn texts(self) -> Vec<String> {
+        let evidence = if self.has_code { "code" } else { "provider" };
+        [self.provider, self.issuer, self.subject, self.email, evidence.to_owned()].into()
+    }
+}
+
 fn read_link(names: &[String]) -> Option<PendingLink> {
-    let [provider, issuer, subject, email] = names.to_vec().try_into().ok()?;
-    Some(PendingLink { provider, issuer, subject, email })
+    let [provider, issuer, subject, email, evidence] = names.to_vec().try_into().ok()?;
+    Some(PendingLink { provider, issuer, subject, email, has_code: evidence == "code" })
 }
 
 #[cfg(test)]
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_token_keeps_its_sign_in_for_five_minutes() {
-        let link = ["acme", "https://id.example.com", "4711", "ada@example.com"].map(str::to_owned);
+        let link = ["acme", "https://id.example.com", "4711", "ada@example.com", "code"].map(str::to_owned);
         let link = read_link(&link);
         assert!(link.is_some());
         let linking = PendingSignIn { link, ..pending(None) };

@@ -38,7 +38,7 @@ pub(in crate::domain) struct WireClaims {
     pub(in crate::domain) device: Option<String>,
     #[serde(rename = "new", skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) is_new_client: Option<bool>,
-    /// Provider, issuer, subject and address of an identity that the second factor adds.
+    /// Provider, issuer, subject, address and evidence of an identity that the second factor adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) link: Option<Vec<String>>,
     #[serde(flatten, skip_deserializing)]

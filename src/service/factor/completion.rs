@@ -73,7 +73,7 @@ async fn open(ctx: &Context<'_>, pending: PendingSignIn, factor: &FactorUse, thr
     let link = pending.link.as_ref().map(asserted);
     let identity = pending.link.as_ref().zip(link.as_ref()).map(|(link, assertion)| {
         let id = IdentityId::draw(ctx.now(), ctx.random()?);
-        Ok::<_, Error>(NewIdentity { id, provider: &link.provider, assertion })
+        Ok::<_, Error>((NewIdentity { id, provider: &link.provider, assertion }, link.has_code))
     });
     let identity = identity.transpose()?;
     let notice = match (identity.is_some(), pending.is_new_client) {

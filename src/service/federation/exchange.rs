@@ -15,7 +15,7 @@ use crate::service::factor::enrolment::owner;
 use crate::service::factor::stepping_up::FreshToken;
 use crate::service::federation::callback::verdict;
 use crate::service::federation::calls::Calls;
-use crate::service::federation::opening::{Arriving, open};
+use crate::service::federation::opening::{Arriving, open, too_many};
 use crate::service::federation::seal::{self, unseal};
 use crate::service::federation::start::{SignedInCaller, demand_link, provider, unavailable};
 use crate::service::keys::signing;
@@ -147,7 +147,6 @@ async fn link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>, arriving: Arrivi
     let owner = owner(ctx, signed_in.caller)?;
     let notice = outbox::notice(ctx, Kind::IdentitiesChanged)?;
     let identity = arriving.identity(ctx)?;
-    let conflict = |message, reason| Err(Error::Refused(Problem::conflict_because(message, reason)));
     match linking::link(ctx.store, owner, identity, arriving.evidence, notice, ctx.request).await? {
         LinkOutcome::Linked(row, mail) => {
             outbox::send_behind_response(ctx, mail);
@@ -155,8 +154,11 @@ async fn link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>, arriving: Arrivi
             tracing::info!(target: "app.auth", user_id, provider, "Identity linked");
             Ok(*row)
         }
-        LinkOutcome::OfOther => conflict("Identity belongs to another account", "linked_to_other"),
-        LinkOutcome::TooMany => conflict("Account has the maximum number of identities", "too_many"),
+        LinkOutcome::OfOther => {
+            let message = "Identity belongs to another account";
+            Err(Error::Refused(Problem::conflict_because(message, "linked_to_other")))
+        }
+        LinkOutcome::TooMany => Err(too_many()),
         LinkOutcome::NoOwner => Err(Code::TokenRevoked.into()),
         LinkOutcome::Used => Err(Code::InvalidCredentials.into()),
     }

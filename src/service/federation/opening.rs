@@ -69,6 +69,11 @@ fn account_exists() -> Error {
     Error::Refused(Problem::conflict_because("Address has an account: sign in and link the provider", "account_exists"))
 }
 
+/// The refusal of a further identity of an account that has the maximum.
+pub(super) fn too_many() -> Error {
+    Error::Refused(Problem::conflict_because("Account has the maximum number of identities", "too_many"))
+}
+
 async fn sign_in(
     ctx: &Context<'_>,
     arriving: Arriving<'_>,
@@ -98,6 +103,7 @@ async fn sign_in(
             let id = ChallengeId::from_random(ctx.random()?);
             Ok(SignIn::FactorDue(Box::new(pending(ctx, id, user_id, &due, first)?)))
         }
+        FederatedOutcome::TooMany => Err(too_many()),
         FederatedOutcome::Disabled => Err(Code::InactiveUser.into()),
         FederatedOutcome::Overtaken => Err(Code::InvalidCredentials.into()),
     }
@@ -165,6 +171,7 @@ impl<'a> Arriving<'a> {
             issuer: issuer.clone(),
             subject: subject.clone(),
             email: email.as_ref().map(|email| email.as_str().to_owned()).unwrap_or_default(),
+            has_code: matches!(self.evidence, Evidence::MailedCode(_)),
         }
     }
 }

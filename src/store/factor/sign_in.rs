@@ -7,6 +7,7 @@ use crate::ports::{DbError, Statement, query};
 use crate::store::Store;
 use crate::store::audit::{self, insert_event};
 use crate::store::factor::usage::{self, Evidence, is_marked};
+use crate::store::federation::facts::administers;
 use crate::store::federation::identities::{NewIdentity, insert_identity};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
@@ -16,7 +17,13 @@ use crate::store::session::token_inputs::TokenInputs;
 const OPEN_SESSION: &str = insert_session!(concat!("id = :user_id AND ", is_marked!()));
 
 /// The identity that waited for the second factor, of an account that still has its address.
-const INSERT_IDENTITY: &str = insert_identity!(concat!("id = :user_id AND email = :identity_email AND ", is_marked!()));
+const INSERT_IDENTITY: &str = insert_identity!(concat!(
+    "id = :user_id AND email = :identity_email
+     AND (:has_code = 1 OR NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = :user_id AND ",
+    administers!(),
+    ")) AND ",
+    is_marked!()
+));
 
 const RECORD_IDENTITY: &str = insert_event! {
     type: ":type", reason: "NULL", user_id: ":user_id", session_id: ":session_id", actor_id: "NULL", university_id: "NULL",
@@ -34,7 +41,8 @@ pub const STATEMENTS: &[&str] = &[OPEN_SESSION, INSERT_IDENTITY, RECORD_IDENTITY
 
 /// Opens a session, and uses the factor up. Returns `None`, and changes nothing, if the account, the password or the factor
 /// changed concurrently, or the challenge was answered before. With `opens_account`, unknown networks are admitted again:
-/// guesses at the password had closed the account to them. `link` is an identity that waited for the factor.
+/// guesses at the password had closed the account to them. `link` is an identity that waited for the factor,
+/// and whether a mailed code has proven its address.
 ///
 /// # Errors
 /// [`DbError`].
@@ -44,7 +52,7 @@ pub async fn open(
     counter: &Counter,
     session: &NewSession<'_>,
     opens_account: bool,
-    link: Option<NewIdentity<'_>>,
+    link: Option<(NewIdentity<'_>, bool)>,
     notice: Option<Notice>,
 ) -> Result<Option<(TokenInputs, Option<QueuedMail>)>, DbError> {
     let (request, user_id) = (session.request, evidence.user_id);
@@ -58,7 +66,7 @@ pub async fn open(
         let admit = query(ADMIT_UNKNOWN).bind("first_unknown", first).bind("last_unknown", last);
         admit.bind("session_id", session.id)
     }));
-    statements.extend(link.into_iter().flat_map(|identity| add_identity(identity, evidence, session)));
+    statements.extend(link.into_iter().flat_map(|link| add_identity(link, evidence, session)));
     let event = if link.is_some() { EventType::IdentityLinked } else { EventType::SignedIn };
     statements.extend(event_notice(notice, user_id, event, request));
     let results = store.batch_of(statements).await?;
@@ -67,11 +75,15 @@ pub async fn open(
     Ok(TokenInputs::read(opened)?.map(|inputs| (inputs, mail)))
 }
 
-fn add_identity(identity: NewIdentity<'_>, evidence: Evidence<'_>, session: &NewSession<'_>) -> [Statement; 2] {
+fn add_identity(
+    (identity, has_code): (NewIdentity<'_>, bool),
+    evidence: Evidence<'_>,
+    session: &NewSession<'_>,
+) -> [Statement; 2] {
     let (request, user_id) = (session.request, evidence.user_id);
     let insert = identity.bind_new(identity.bind_subject(query(INSERT_IDENTITY)));
     let insert = usage::bind_marked(insert, evidence.challenge, request).bind("user_id", user_id);
     let record = audit::insert(RECORD_IDENTITY, request, EventType::IdentityLinked).bind("user_id", user_id);
     let record = record.bind("session_id", session.id).bind("identity_id", identity.id);
-    [insert.bind("now", request.now), record]
+    [insert.bind("now", request.now).bind("has_code", has_code), record]
 }

@@ -25,7 +25,7 @@ macro_rules! administers {
          )"
     };
 }
-pub(super) use administers;
+pub(in crate::store) use administers;
 
 const SELECT_HOLDER: &str = concat!(
     "SELECT u.id AS user_id, coalesce(u.is_active, 0) AS is_active, ",

@@ -3,12 +3,12 @@
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::UserId;
 use crate::domain::limits::standing::Counter;
-use crate::ports::{DbError, Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{Event, is_recorded};
 use crate::store::factor::due::{DueFactors, due_columns, has_factor};
 use crate::store::federation::flows::{Evidence, is_redeemed};
-use crate::store::federation::identities::NewIdentity;
+use crate::store::federation::identities::{MAX_IDENTITIES, NewIdentity};
 use crate::store::federation::joining::{self, Joining, may_join_with_factor};
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
@@ -67,14 +67,29 @@ macro_rules! select_disabled {
 const SELECT_DISABLED: &str = select_disabled!(owns_identity!());
 const SELECT_DISABLED_HOLDER: &str = select_disabled!("email = :email");
 
+/// The account has no room for an identity that joins it.
+const SELECT_FULL: &str = concat!(
+    "SELECT id FROM users
+     WHERE id = :user_id AND email = :email AND is_active = 1
+       AND (SELECT count(*) FROM identities WHERE user_id = :user_id) >= :max_identities AND ",
+    is_redeemed!()
+);
+
 /// An identity that opened nothing, though no second factor is due.
 const COUNT_REFUSED: &str = count_refusal!(
     user_id: ":user_id", if: concat!("NOT ", is_recorded!(":done_nonce"), " AND NOT ", has_factor!())
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[OPEN_SESSION, SELECT_DUE, SELECT_DUE_BEFORE_JOINING, SELECT_DISABLED, SELECT_DISABLED_HOLDER, COUNT_REFUSED];
+pub const STATEMENTS: &[&str] = &[
+    OPEN_SESSION,
+    SELECT_DUE,
+    SELECT_DUE_BEFORE_JOINING,
+    SELECT_DISABLED,
+    SELECT_DISABLED_HOLDER,
+    SELECT_FULL,
+    COUNT_REFUSED,
+];
 
 /// The user that an identity signs in.
 #[derive(Clone, Copy)]
@@ -97,6 +112,8 @@ pub enum FederatedOutcome {
     FactorDue(DueFactors),
     /// The account is disabled.
     Disabled,
+    /// The account that the identity would join has the maximum of identities.
+    TooMany,
     /// Nothing was opened: the flow was used, or the account or the identity changed after it was read.
     Overtaken,
 }
@@ -133,6 +150,10 @@ pub async fn open(
     statements.extend(after);
     statements.extend(joins_with.into_iter().flat_map(|no_password| shut_out(user_id, no_password)));
     statements.extend(joins_with.map(|no_password| end_others(user_id, Some(session.id), no_password)));
+    let of_address = |statement: Statement| statement.bind("email", identity.assertion.email.as_ref());
+    let full = joins_with.map(|_| of_address(of_user(query(SELECT_FULL))).bind("max_identities", MAX_IDENTITIES));
+    let is_full = full.is_some().then_some(statements.len());
+    statements.extend(full);
     statements.push(evidence.delete_proof(request));
     statements.extend(event_notice(notice, user_id, EventType::IdentityLinked, request));
     let results = store.batch_of(statements).await?;
@@ -144,8 +165,13 @@ pub async fn open(
         (Some(inputs), _) => FederatedOutcome::Opened(inputs, mail),
         (None, Some(due)) => FederatedOutcome::FactorDue(due),
         (None, None) if !disabled.all::<IdRow>()?.is_empty() => FederatedOutcome::Disabled,
+        (None, None) if has_row(is_full.and_then(|index| results.get(index)))? => FederatedOutcome::TooMany,
         (None, None) => FederatedOutcome::Overtaken,
     })
+}
+
+fn has_row(rows: Option<&Rows>) -> Result<bool, DbError> {
+    rows.map_or(Ok(false), |rows| rows.all::<IdRow>().map(|rows| !rows.is_empty()))
 }
 
 fn refused(user: &FederatedUser<'_>, session: &NewSession<'_>) -> Statement {

@@ -67,7 +67,7 @@ export class MockIssuer {
   #server;
   #inner;
   #key;
-  /** Claims of the ID tokens to come. */
+  /** Claims of the ID tokens to come, or a function of the `login_hint` of the last visit. */
   claims = { sub: "mock-subject", email: "mock@example.com", email_verified: true };
   /** Replaces an ID token: `(claims, key) => text`. */
   forge;
@@ -82,6 +82,7 @@ export class MockIssuer {
   /** Claims at the UserInfo endpoint, or a text in place of them, which is sent as a JWT. */
   userInfo = {};
   #accessToken;
+  #hint;
 
   /** @param {string} [algorithm] RS256, ES256 or EdDSA */
   static async start(algorithm = "RS256") {
@@ -102,6 +103,9 @@ export class MockIssuer {
     if (endpoint === "userinfo") {
       return this.#tell(request);
     }
+    if (endpoint === "authorize") {
+      this.#hint = request.url.searchParams.get("login_hint");
+    }
     const answer = await this.#inner.respond(request);
     const isKeySet = endpoint === "jwks";
     return isKeySet ? { ...answer, body: JSON.stringify(this.keySet(JSON.parse(answer.body))) } : answer;
@@ -119,7 +123,9 @@ export class MockIssuer {
 
   #hook() {
     // It is called for the access token too, which no client reads.
-    this.#service.on("beforeTokenSigning", ({ payload }) => Object.assign(payload, this.claims));
+    this.#service.on("beforeTokenSigning", ({ payload }) => {
+      Object.assign(payload, typeof this.claims === "function" ? this.claims(this.#hint) : this.claims);
+    });
     this.#service.on("beforeWellKnownOpenIdConfiguration", (answer) => {
       answer.body = this.metadata(completeMetadata(this.algorithm, answer.body));
     });
