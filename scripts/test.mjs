@@ -14,8 +14,9 @@ import { availableParallelism } from "node:os";
 const SPECIAL = {
   "tests/e2e/attacks-timing-argon2id.test.mjs": { seconds: 90, isMeasuring: true },
   "tests/e2e/attacks-timing.test.mjs": { seconds: 80, isMeasuring: true },
+  "tests/contract/schemathesis.test.mjs": { seconds: 150 },
   "tests/examples/resource-servers.test.mjs": { seconds: 40 },
-  "tests/growth/growth.test.mjs": { seconds: 90 },
+  "tests/growth/growth.test.mjs": { seconds: 110 },
   "tests/pages/account.test.mjs": { seconds: 40 },
   "tests/pages/account-data.test.mjs": { seconds: 40 },
   "tests/pages/account-failures.test.mjs": { seconds: 40 },

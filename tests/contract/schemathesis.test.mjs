@@ -6,13 +6,24 @@ import { once } from "node:events";
 import { test } from "node:test";
 
 import { asUser, newUser, register } from "../e2e/support/client.mjs";
+import { CLIENT_ID as AT_PROVIDER, federated, newPerson } from "../e2e/support/federation.mjs";
 import { withMailbox } from "../e2e/support/mailbox.mjs";
+import { startMockIssuer } from "../e2e/support/providers/mock-issuer.mjs";
 import { startService } from "../e2e/support/service.mjs";
 
 const OPERATOR_KEY = "contract-9d4c1b7e2f6a4835b0d7e8c1a2f3b4d5";
+const PUBLIC_URL = "https://auth.example";
+/** The return URL of the description's examples, where no server is. */
+const RETURN_URL = "https://app.example.com/signed-in";
 
 test("no answer deviates from the description", async (t) => {
-  const settings = { OPERATOR_KEY, PASSWORD_ITERATIONS: "1", ALGORITHM: "EdDSA", PUBLIC_URL: "https://auth.example", MAIL_PER_HOUR: "1000000", EMAIL_SIGN_IN: "on" };
+  // The provider of the examples. Each visit is that of a new person, whose address is the hint.
+  const provider = await startMockIssuer(t, "ES256");
+  provider.claims = (hint) => newPerson(hint ? { email: hint } : {});
+  const own = { OPERATOR_KEY, PASSWORD_ITERATIONS: "1", ALGORITHM: "EdDSA", PUBLIC_URL };
+  const ofMail = { MAIL_PER_HOUR: "1000000", EMAIL_SIGN_IN: "on" };
+  const ofProvider = { FEDERATION_RETURN_URLS: JSON.stringify([RETURN_URL]) };
+  const settings = federated({ google: { issuer: provider.issuer } }, { ...own, ...ofMail, ...ofProvider });
   const service = await startService(withMailbox({ settings }));
   t.after(() => service.stop());
   // Keys need a proven address.
@@ -37,6 +48,9 @@ test("no answer deviates from the description", async (t) => {
     CLIENT_ID: client.client_id,
     CLIENT_KEY: client.key,
     OPERATOR_KEY,
+    ISSUER: provider.issuer,
+    AT_PROVIDER,
+    RETURN_URL,
     PYTHONPATH: "tests/contract",
     PYTHONDONTWRITEBYTECODE: "1",
   };

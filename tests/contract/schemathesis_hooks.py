@@ -6,7 +6,7 @@ import unicodedata
 
 import requests
 import schemathesis
-from schemathesis_world import ADMIN_GRANT, ADMIN_ID, SERVICE_ID, World
+from schemathesis_world import ADMIN_GRANT, ADMIN_ID, RETURN_URL, SERVICE_ID, World
 
 BREAKER = "/operator/circuit-breaker"
 SIGNING_KEYS = "/operator/signing-keys"
@@ -26,6 +26,11 @@ EXAMPLE_RESET = {
     "code": "01234567",
     "new_password": "staple battery horse correct",
 }
+# Of a flow with a provider, each body by its second member.
+FEDERATED = "/auth/federated/"
+EXAMPLE_FLOW = "AgAAAaIFD_qfAAAAAAAAEmd18S-BaWuWeCGm4aP7eF8v"
+EXAMPLE_JOIN = "AwAAAaIFD_qfAAAAAAAAEmd18S-BaWuWeCGm4aP7eF8v"
+EXAMPLE_STATE = "AQAAAaIFD_qfAAAAAAAAEmd18S-BaWuWeCGm4aP7eF8v"
 EXAMPLE_INVITATION = {"token": "16887.5f0c9a7e5d1b4c2f8a6e0d9b7c5a3e1f"}
 ISSUED = {"/auth/refresh": os.environ["TOKEN_TO_REFRESH"], "/auth/logout": os.environ["TOKEN_TO_LOG_OUT"]}
 # The configured token of Schemathesis. The current session's token is sent in its place, because some operations
@@ -179,6 +184,10 @@ def put_what_exists(case, url):
         case.body = {"token": world.reset_token(url), "new_password": EXAMPLE_RESET["new_password"]}
     if case.path == "/invitations/accept" and case.body == EXAMPLE_INVITATION:
         case.body = {"token": world.invitation_token(url)}
+    if case.path == "/users/me/identities/{identity_id}" and case.path_parameters.get("identity_id") == 16809984000006:
+        case.path_parameters["identity_id"] = world.identity(url)
+    if case.path.startswith(FEDERATED):
+        put_flow(case, url)
     if isinstance(case.body, dict) and isinstance(case.body.get("department_id"), (int, float)):
         if case.path != "/authz/check":
             put_department(case, url)
@@ -186,6 +195,23 @@ def put_what_exists(case, url):
         put_fitting(case.body)
     if case.path.endswith("/roles") and isinstance(case.body, dict):
         put_user(case.body, world.current(url)["user"])
+
+
+def put_flow(case, url):
+    """Replaces the example of a flow by one that is on its way."""
+    if case.path.endswith("/callback"):
+        if (case.query or {}).get("state") == EXAMPLE_STATE:
+            case.query = world.arrival(url)[1]
+    elif case.path == "/auth/federated/{id}" and isinstance(case.body, dict):
+        # No schema has the list of the settings, and the purposes exclude each other.
+        if isinstance(case.body.get("return_url"), str):
+            case.body["return_url"] = RETURN_URL
+        if case.body.get("link") is True and case.body.get("step_up") is True:
+            case.body["step_up"] = None
+    elif isinstance(case.body, dict) and case.body.get("flow") == EXAMPLE_FLOW:
+        case.body = world.returned(url) if "code" in case.body else world.id_token(url)
+    elif isinstance(case.body, dict) and case.body.get("flow") == EXAMPLE_JOIN:
+        case.body = world.joining(url)
 
 
 def put_user(body, user):
@@ -241,6 +267,9 @@ def before_call(context, case, kwargs):
         return
     session = world.current(url)
     case.headers["Authorization"] = session["headers"]["Authorization"]
+    if case.path == "/auth/step-up/email-code":
+        # It is for accounts without a password.
+        case.headers["Authorization"] = world.without_password(url)
     if case.path == "/users/me/mfa/totp/confirm":
         # No schema has the code of the moment. Without an app that waits for one, every code is 409.
         requests.delete(f"{url}/users/me/mfa/totp", headers=session["headers"], timeout=10)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
@@ -14,6 +15,10 @@ ADMIN_ID = int(os.environ["ADMIN_ID"])
 SERVICE_ID = int(os.environ["SERVICE_ID"])
 # The first grant of all.
 ADMIN_GRANT = "1"
+# The provider of identities, the client of the service there, and the page that gets the results.
+ISSUER = os.environ["ISSUER"]
+AT_PROVIDER = os.environ["AT_PROVIDER"]
+RETURN_URL = os.environ["RETURN_URL"]
 numbers = itertools.count(1)
 
 
@@ -38,6 +43,12 @@ def mailed(url, address, pattern):
         found = [match[1] for match in (re.search(pattern, text, re.MULTILINE) for text in texts) if match]
         if found:
             return found[0]
+
+
+def authorized(authorize_url):
+    """The parameters with which the provider sends a browser back."""
+    answer = requests.get(authorize_url, allow_redirects=False, timeout=10)
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query)) | {"iss": ISSUER}
 
 
 class World:
@@ -145,6 +156,50 @@ class World:
             change = {"current_password": PASSWORD, "new_password": "staple battery horse correct"}
             call("PUT", f"{url}/users/me/password", change, headers)
         return {"token": mailed(url, email, f"/{page}#token=(.*)$")}
+
+    def arrival(self, url, body=None, headers=None):
+        """The flow of a start, and the parameters of its callback. The provider has a new person for each visit."""
+        start = {"return_url": RETURN_URL} | (body or {})
+        begun = call("POST", f"{url}/auth/federated/google", start, headers or {})
+        return begun["flow"], authorized(begun["authorize_url"])
+
+    def returned(self, url, body=None, headers=None):
+        """The flow of a start, and the code of its return."""
+        flow, query = self.arrival(url, body, headers)
+        callback = f"{url}/auth/federated/google/callback"
+        answer = requests.get(callback, params=query, allow_redirects=False, timeout=10)
+        return {"flow": flow} | dict(parse_qsl(urlsplit(answer.headers["Location"]).fragment))
+
+    def without_password(self, url):
+        """The credential of an account that the provider has made."""
+        body = call("POST", f"{url}/auth/federated/exchange", self.returned(url), headers={})
+        return f"Bearer {body['access_token']}"
+
+    def joining(self, url):
+        """The flow and the code of the mail to an address that has an account."""
+        number = next(numbers)
+        user = {"email": f"schemathesis-{number}@mail.example", "password": PASSWORD}
+        network = {"CF-Connecting-IP": f"198.51.{number // 250}.{number % 250 + 1}"}
+        call("POST", f"{url}/auth/register", user, network)
+        proof = self.returned(url, {"login_hint": user["email"]})
+        answer = requests.post(f"{url}/auth/federated/exchange", json=proof, headers=network, timeout=10)
+        code = mailed(url, user["email"], r"(?s)provider.*?^([0-9]{8})$")
+        return {"flow": answer.json()["error"]["details"]["flow"], "code": code}
+
+    def id_token(self, url):
+        """The flow of an app, and the token that it gets from the provider for the nonce."""
+        begun = call("POST", f"{url}/auth/federated/google", {"native": True}, headers={})
+        asked = {"client_id": AT_PROVIDER, "response_type": "code", "scope": "openid email"}
+        asked |= {"redirect_uri": RETURN_URL, "nonce": begun["nonce"]}
+        query = authorized(requests.Request("GET", f"{ISSUER}/authorize", params=asked).prepare().url)
+        form = {"grant_type": "authorization_code", "code": query["code"], "client_id": AT_PROVIDER, "redirect_uri": RETURN_URL}
+        return {"flow": begun["flow"], "id_token": requests.post(f"{ISSUER}/token", data=form, timeout=10).json()["id_token"]}
+
+    def identity(self, url):
+        """A new identity of the session's user."""
+        headers = self.current(url)["headers"]
+        proof = self.returned(url, {"link": True}, headers)
+        return call("POST", f"{url}/auth/federated/exchange", proof, headers)["id"]
 
     def grant(self, url, user, role, university=None):
         """Grants a user a role; without effect if the user has it."""
