@@ -1,7 +1,6 @@
 // The entry of /account: its views, and their order in the navigation.
 import { startApp } from "../kit/app.js";
 import { isReturn, takeReturn } from "../kit/federation.js";
-import { page } from "../kit/page.js";
 import { accountTexts as texts } from "../texts.js";
 import { addressView } from "./address.js";
 import { dataView } from "./data.js";
@@ -39,7 +38,6 @@ const entriesFor = (context) =>
 
 // Before anything else: the fragment of a return does not stay in the address bar.
 const federated = createFederatedView(takeReturn());
-page.takesReturns = true;
 addEventListener("hashchange", () => isReturn() && location.reload());
 
 startApp({

@@ -6,6 +6,7 @@ import { openOverview } from "./overview.js";
 import { rightsOf } from "./rights.js";
 import { openService } from "./service.js";
 import { openServices } from "./services.js";
+import { createReturn } from "./step-up-return.js";
 import { openNoRights, openSignIn } from "./strangers.js";
 import { openUniversities } from "./universities.js";
 import { openUniversity } from "./university.js";
@@ -43,10 +44,13 @@ function navOf(user) {
   return entries[0].id === "no-rights" ? [] : [...entries, account];
 }
 
+// Before anything else: the fragment of a return does not stay in the address bar.
+const settle = createReturn();
+
 startApp({
   title: texts.title,
   closed: { "sign-in": { title: texts.signIn.title, open: openSignIn } },
   views: PLATFORM,
-  prepare: ({ user }) => ({ views: viewsOf(user) }),
+  prepare: async (context) => (await settle(context)) ?? { views: viewsOf(context.user) },
   nav: ({ user }) => navOf(user),
 });

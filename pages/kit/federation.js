@@ -1,8 +1,8 @@
 // The sign-in with another provider, as far as this browser takes part in it: the way to the provider, and the memory of it until
-// the return, which is a fragment of /account.
+// the return, which is a fragment of /account, or of /console for a step-up that began there.
 //
 //   const answer = await goToProvider({ provider, purpose: "link", ask });   // leaves the page, if the service agrees
-//   const returned = takeReturn();                                          // once, at the load of /account
+//   const returned = takeReturn();                                          // once, at the load of the page
 //   await exchange("POST", EXCHANGE, { body: { flow: returned.flow, code: returned.code } });
 //
 // A code of a provider counts only together with the flow that this tab has kept. Otherwise a link to `/account#code=…` would sign
@@ -14,8 +14,9 @@ import { BASE, exchange } from "./transport.js";
 export const EXCHANGE = "auth/federated/exchange";
 
 const KEPT = `edge-auth federated ${BASE}`;
-/** The service takes only this page: without a query or a fragment. */
-const RETURN_URL = new URL("account", new URL(BASE, location.href)).href;
+/** The service takes only these pages: without a query or a fragment. The token of a step-up is kept by the page that needs it. */
+const returnUrl = (purpose) =>
+  new URL(purpose === "step-up" ? location.pathname : `${BASE}account`, location.href).href;
 /** The members of the request that name a purpose. */
 const PURPOSES = { "sign-in": {}, link: { link: true }, "step-up": { step_up: true } };
 /** The view of the return, in the fragment. */
@@ -33,7 +34,7 @@ const asStranger = (path, body) => exchange("POST", path, { body });
  *   body)` sends the request in the name of the user
  */
 export async function goToProvider({ provider, purpose = "sign-in", back = present(), ask = asStranger }) {
-  const answer = await ask(`auth/federated/${provider}`, { return_url: RETURN_URL, ...PURPOSES[purpose] });
+  const answer = await ask(`auth/federated/${provider}`, { return_url: returnUrl(purpose), ...PURPOSES[purpose] });
   if (answer.status !== 200) {
     return answer;
   }

@@ -1,4 +1,4 @@
 // Facts about the page that dialogs need without being handed them: the settings of the deployment, and the signed-in user.
-// `app.js` fills it; views get the same values as `context`. `takesReturns` is true on the page to which other providers lead back.
+// `app.js` fills it; views get the same values as `context`.
 
-export const page = { settings: undefined, user: undefined, takesReturns: false };
+export const page = { settings: undefined, user: undefined };

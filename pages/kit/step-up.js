@@ -72,13 +72,12 @@ function open(host, close, { details }, repeat) {
     passkeyOptions,
     refusals: { AUTH_INVALID_CREDENTIALS: texts.wrongEvidence },
   });
-  const canVisit = methods.includes("federated") && page.takesReturns;
   const ways = [
     ...(evidence.isUsable ? [evidence] : []),
     ...(methods.includes("email_code") ? [createMail(common, ask, user)] : []),
-    ...(canVisit ? [createReturn(redraw, ask, details)] : []),
+    ...(methods.includes("federated") ? [createReturn(redraw, ask, details)] : []),
   ];
-  const noWay = () => (methods.some((name) => name !== "federated") ? evidence.view() : html`<p>${texts.confirmBySignIn}</p>`);
+  const noWay = () => (methods.length > 0 ? evidence.view() : html`<p>${texts.confirmBySignIn}</p>`);
 
   const draw = () => render(html`
     ${ways.length === 0 ? noWay() : html`<p>${texts.stepUpHint}</p>`}

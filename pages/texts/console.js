@@ -33,6 +33,11 @@ export const consoleTexts = {
     emptyPage: "Nothing on this page. There may be more on the next one.",
   },
 
+  confirmation: {
+    done: "Confirmed. Do it again within ten minutes.",
+    refused: (name) => `${name} has not confirmed that it is you. Do it again, or choose another way.`,
+  },
+
   signIn: {
     title: "Sign in to the console",
     hint: "For administrators. Trouble with the sign-in, or only your own account?",

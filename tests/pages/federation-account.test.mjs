@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { signUp } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
+import { until } from "../e2e/support/faults.mjs";
 import { gitHubUser } from "../e2e/support/providers/github.mjs";
 import { appoint } from "../e2e/support/roles.mjs";
 import {
@@ -11,8 +13,8 @@ import {
 import { withBrowser } from "./support/browser.mjs";
 import { factOf } from "./support/console.mjs";
 import {
-  accountField, ageSignIns, chooseAccount, identitiesOf, mailedCode, newPerson, open, proveAddress, signInThere, signOut, signUpBy, startFederation,
-  visit,
+  accountField, ageSignIns, chooseAccount, identitiesOf, mailedCode, newPerson, open, proveAddress, refuseThere, signInThere, signOut, signUpBy,
+  startFederation, visit,
 } from "./support/federation.mjs";
 
 let place;
@@ -223,7 +225,7 @@ test("a reset by mail suspends the link until its owner confirms it", async (t) 
   await atView(page, "Overview");
 });
 
-test("the console shows how many accounts are linked, and takes a mailed code for a step-up", async (t) => {
+test("the console shows how many accounts are linked, and takes a mailed code or a provider for a step-up", async (t) => {
   const { person, page } = await withoutPassword(t);
   const [{ id }] = await rows(service.db, "SELECT id FROM users WHERE email = ?1", person.email);
   await appoint(service, { id });
@@ -231,13 +233,42 @@ test("the console shows how many accounts are linked, and takes a mailed code fo
   await page.goto(`${service.page.origin}/console#/users/${id}`);
   await factOf(page, "Linked accounts").waitFor();
   assert.equal(await factOf(page, "Linked accounts").innerText(), "1");
-  await button(page, "Erase the account").click();
-  await page.getByRole("dialog").getByRole("textbox").fill(person.email);
-  await button(page, "Erase for good").click();
-  const dialog = dialogOf(page, "Confirm that it is you");
-  // The provider leads back to /account only.
-  await dialog.getByRole("button", { name: "Send the mail" }).waitFor();
-  assert.equal(await dialog.getByRole("button", { name: /Acme/ }).count(), 0);
+  const other = await signUp(service);
+  await page.goto(`${service.page.origin}/console#/users/${other.id}`);
+  const erase = async () => {
+    await button(page, "Erase the account").click();
+    await page.getByRole("dialog").getByRole("textbox").fill(other.user.email);
+    await button(page, "Erase for good").click();
+  };
+  const confirm = async () => {
+    await erase();
+    const dialog = dialogOf(page, "Confirm that it is you");
+    await dialog.getByRole("button", { name: "Send the mail" }).waitFor();
+    await dialog.getByRole("button", { name: "Confirm with Acme" }).click();
+  };
+  await confirm();
+  await refuseThere(page);
+  await page.getByRole("alert").getByText("Acme has not confirmed that it is you").waitFor();
+  await button(page, "Try again").click();
+  await confirm();
+  await chooseAccount(page, person);
+  assert.equal(await resultOf(page, "done"), "Confirmed. Do it again within ten minutes.");
+  const { pathname, hash } = new URL(page.url());
+  assert.deepEqual([pathname, hash], ["/console", `#/users/${other.id}`]);
+  await erase();
+  const isGone = async () => (await rows(service.db, "SELECT id FROM users WHERE email = ?1", other.user.email)).length === 0;
+  await until("the account is erased", isGone);
+});
+
+test("a code that arrives at the console without a visit of this tab is not used", async (t) => {
+  const { person, page } = await withoutPassword(t);
+  await appoint(service, { id: (await rows(service.db, "SELECT id FROM users WHERE email = ?1", person.email))[0].id });
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.goto(`${service.page.origin}/console#code=of-a-stranger`);
+  await atView(page, "Overview");
+  assert.equal(new URL(page.url()).hash, "#/");
+  assert.deepEqual(asked.filter((path) => path.includes("/federated/")), []);
 });
 
 test("an account with nothing to confirm by is told to sign in again, and may act then", async (t) => {
