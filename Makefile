@@ -124,7 +124,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin addresses mail seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-pages bench-factors bench-signing bench-hashing bench-growth bench-capacity
+.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -252,6 +252,9 @@ bench-signing: $(BUNDLE) ## The CPU of a request by the algorithm of access toke
 
 bench-factors: $(BUNDLE) ## The CPU of a sign-in by its factors: password, app, passkey. Linux; half a minute.
 	@node benches/factors.mjs
+
+bench-federation: $(BUNDLE) ## The CPU of each step of a sign-in with a provider. Linux; 2 minutes.
+	@node benches/federation.mjs
 
 bench-cold: $(BUNDLE) ## From an empty isolate to the first answer. Linux; half a minute.
 	@node benches/cold-start.mjs
