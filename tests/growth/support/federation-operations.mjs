@@ -180,7 +180,7 @@ export const OF_PROVIDERS = [
     status: 200,
     trips: 3,
     // With the identity, its event, and the notice behind the response.
-    reads: ({ sessions, throttles }) => 95 + 3 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
+    reads: ({ sessions, throttles }) => 99 + 3 * sessions + 5 * (sessions === MOST_SESSIONS) + 4 * throttles,
     writes: ({ sessions }) => (sessions < MOST_SESSIONS ? 22 : 25),
     prepare: waitsForMail,
     perform: confirmBy((code) => code),
