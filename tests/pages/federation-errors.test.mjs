@@ -1,4 +1,4 @@
-// Refusals and failures of a sign-in with another provider on /account: each says what to do, and the way on works.
+// Refusals and failures of a sign-in with another provider on /account: each names the next step, which works.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
