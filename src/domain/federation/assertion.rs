@@ -52,7 +52,8 @@ impl Assertion {
         };
         self.email = email.and_then(|text| Email::parse(&text, normalize).ok());
         self.is_email_verified = is_verified && self.email.is_some();
-        self.name = name.and_then(|text| FullName::parse(&text).ok().flatten());
+        // The answer of the `UserInfo` endpoint may leave out a name that the ID token has.
+        self.name = name.and_then(|text| FullName::parse(&text).ok().flatten()).or(self.name.take());
         Some(())
     }
 }
