@@ -32,30 +32,62 @@ const POLICY: Policy = Policy {
     probe_timeout_ms: 6000,
 };
 
-/// A document, and the moment at which it was asked for.
-pub(super) struct Cached<T> {
-    document: Arc<T>,
-    at: Timestamp,
+/// A document of a provider, as far as the isolate knows it.
+struct Known<T> {
+    /// The last right answer, and the moment at which it was asked for.
+    document: Option<(Arc<T>, Timestamp)>,
+    /// The moment at which the last answer was asked for, if it was wrong.
+    failed_at: Option<Timestamp>,
 }
 
-impl<T> Clone for Cached<T> {
-    fn clone(&self) -> Self {
-        Self { document: Arc::clone(&self.document), at: self.at }
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { document: None, failed_at: None }
     }
 }
 
-impl<T> Cached<T> {
-    fn is_younger(&self, seconds: i64, now: Timestamp) -> bool {
-        now < self.at.plus_seconds(seconds)
+impl<T> Known<T> {
+    fn younger(&self, seconds: i64, now: Timestamp) -> Option<&Arc<T>> {
+        self.document.as_ref().filter(|(_, at)| now < at.plus_seconds(seconds)).map(|(document, _)| document)
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.younger(FRESH_SECONDS, now).is_some()
+    }
+
+    fn usable(&self, now: Timestamp) -> Option<&Arc<T>> {
+        self.younger(STALE_SECONDS, now)
+    }
+
+    /// A provider that answered wrongly gives the same answer a moment later.
+    fn may_ask(&self, now: Timestamp) -> bool {
+        self.failed_at.is_none_or(|at| now >= at.plus_seconds(AFTER_FAILURE_SECONDS))
+    }
+
+    fn answer(&self, now: Timestamp) -> Result<Arc<T>, ProviderFault> {
+        self.usable(now).cloned().ok_or(ProviderFault::Unavailable)
+    }
+
+    /// Keeps the answer to a request at `now`. While there is no right one, an old one does.
+    fn keep(&mut self, read: Result<T, ProviderFault>, now: Timestamp) -> Result<Arc<T>, ProviderFault> {
+        // One that does not answer has its breaker.
+        let is_wrong = matches!(read, Err(ProviderFault::Broken | ProviderFault::Misconfigured));
+        self.failed_at = is_wrong.then_some(now);
+        match read {
+            Ok(document) => {
+                let document = Arc::new(document);
+                self.document = Some((Arc::clone(&document), now));
+                Ok(document)
+            }
+            Err(fault) => self.usable(now).cloned().ok_or(fault),
+        }
     }
 }
 
 #[derive(Default)]
-struct Known {
-    metadata: Option<Cached<Metadata>>,
-    keys: Option<Cached<KeySet>>,
-    /// The last wrong answers to requests for both.
-    failed_at: [Option<Timestamp>; 2],
+struct Documents {
+    metadata: Known<Metadata>,
+    keys: Known<KeySet>,
     /// The last request for the keys because of one that was not among them.
     looked_up_at: Option<Timestamp>,
 }
@@ -63,90 +95,64 @@ struct Known {
 /// The knowledge of one isolate.
 #[derive(Default)]
 pub struct ProviderCache {
-    known: Mutex<HashMap<String, Known>>,
+    documents: Mutex<HashMap<String, Documents>>,
     origins: Mutex<HashMap<String, Breaker>>,
 }
 
-/// A document of the cache, and whether another one should be asked for.
-pub(super) struct Lookup<T> {
-    pub(super) document: Option<Arc<T>>,
-    pub(super) may_ask: bool,
-}
-
-/// A document that is asked for.
-#[derive(Clone, Copy)]
-pub(super) enum Document {
-    Metadata,
-    Keys,
-}
-
-impl Known {
-    /// A provider that answered wrongly gives the same answer a moment later.
-    fn may_ask(&self, document: Document, now: Timestamp) -> bool {
-        let [metadata, keys] = self.failed_at;
-        let failed_at = match document {
-            Document::Metadata => metadata,
-            Document::Keys => keys,
-        };
-        failed_at.is_none_or(|at| now >= at.plus_seconds(AFTER_FAILURE_SECONDS))
-    }
-}
-
 impl ProviderCache {
-    /// The description of a provider.
-    pub(super) fn metadata(&self, provider: &str, now: Timestamp) -> Lookup<Metadata> {
-        let mut known = held(&self.known);
-        let known = known.entry(provider.to_owned()).or_default();
-        let lookup = look_up(known.metadata.clone(), now);
-        Lookup { may_ask: lookup.may_ask && known.may_ask(Document::Metadata, now), ..lookup }
+    /// Runs on the documents of a provider.
+    fn with<T>(&self, provider: &str, run: impl FnOnce(&mut Documents) -> T) -> T {
+        run(held(&self.documents).entry(provider.to_owned()).or_default())
     }
 
-    /// Notes the failure of a request for a document, if the provider answered wrongly. One that does not answer has its breaker.
-    pub(super) fn note_failure(
+    /// The description of a provider; `None` if the provider is to be asked.
+    pub(super) fn metadata(&self, provider: &str, now: Timestamp) -> Option<Result<Arc<Metadata>, ProviderFault>> {
+        self.with(provider, |Documents { metadata, .. }| {
+            let asks = !metadata.is_fresh(now) && metadata.may_ask(now);
+            (!asks).then(|| metadata.answer(now))
+        })
+    }
+
+    /// The keys of a provider; `None` if the provider is to be asked. For a token with a key that is not among them, it is asked
+    /// again once in a minute.
+    pub(super) fn keys(
         &self,
         provider: &str,
-        document: Document,
-        fault: Option<ProviderFault>,
+        is_among: impl Fn(&KeySet) -> bool,
         now: Timestamp,
-    ) {
-        let is_wrong = matches!(fault, Some(ProviderFault::Broken | ProviderFault::Misconfigured));
-        let mut known = held(&self.known);
-        let [metadata, keys] = &mut known.entry(provider.to_owned()).or_default().failed_at;
-        let failed_at = match document {
-            Document::Metadata => metadata,
-            Document::Keys => keys,
-        };
-        *failed_at = is_wrong.then_some(now);
+    ) -> Option<Result<Arc<KeySet>, ProviderFault>> {
+        self.with(provider, |Documents { keys, looked_up_at, .. }| {
+            let asks = if keys.usable(now).is_none_or(|keys| is_among(keys)) {
+                !keys.is_fresh(now) && keys.may_ask(now)
+            } else {
+                let asks = keys.may_ask(now) && looked_up_at.is_none_or(|at| now >= at.plus_seconds(LOOK_UP_SECONDS));
+                if asks {
+                    *looked_up_at = Some(now);
+                }
+                asks
+            };
+            (!asks).then(|| keys.answer(now))
+        })
     }
 
-    pub(super) fn note_metadata(&self, provider: &str, document: Metadata, now: Timestamp) -> Arc<Metadata> {
-        let document = Arc::new(document);
-        let cached = Cached { document: Arc::clone(&document), at: now };
-        held(&self.known).entry(provider.to_owned()).or_default().metadata = Some(cached);
-        document
+    /// Keeps a description that was asked for at `now`, and returns the one to use.
+    pub(super) fn keep_metadata(
+        &self,
+        provider: &str,
+        read: Result<Metadata, ProviderFault>,
+        now: Timestamp,
+    ) -> Result<Arc<Metadata>, ProviderFault> {
+        self.with(provider, |documents| documents.metadata.keep(read, now))
     }
 
-    /// The keys of a provider. For a token with a key that is not among them, they are asked for again once in a minute.
-    pub(super) fn keys(&self, provider: &str, is_among: impl Fn(&KeySet) -> bool, now: Timestamp) -> Lookup<KeySet> {
-        let mut known = held(&self.known);
-        let known = known.entry(provider.to_owned()).or_default();
-        let lookup = look_up(known.keys.clone(), now);
-        let may_ask = known.may_ask(Document::Keys, now);
-        if lookup.document.as_ref().is_none_or(|keys| is_among(keys)) {
-            return Lookup { may_ask: lookup.may_ask && may_ask, ..lookup };
-        }
-        let may_ask = may_ask && known.looked_up_at.is_none_or(|at| now >= at.plus_seconds(LOOK_UP_SECONDS));
-        if may_ask {
-            known.looked_up_at = Some(now);
-        }
-        Lookup { may_ask, ..lookup }
-    }
-
-    pub(super) fn note_keys(&self, provider: &str, document: KeySet, now: Timestamp) -> Arc<KeySet> {
-        let document = Arc::new(document);
-        let cached = Cached { document: Arc::clone(&document), at: now };
-        held(&self.known).entry(provider.to_owned()).or_default().keys = Some(cached);
-        document
+    /// Keeps keys that were asked for at `now`, and returns those to use.
+    pub(super) fn keep_keys(
+        &self,
+        provider: &str,
+        read: Result<KeySet, ProviderFault>,
+        now: Timestamp,
+    ) -> Result<Arc<KeySet>, ProviderFault> {
+        self.with(provider, |documents| documents.keys.keep(read, now))
     }
 
     /// May the origin be asked?
@@ -170,12 +176,6 @@ impl ProviderCache {
             (_, false) => breaker.failed(&Report::UNNAMED, now, &POLICY),
         }
     }
-}
-
-fn look_up<T>(cached: Option<Cached<T>>, now: Timestamp) -> Lookup<T> {
-    let is_fresh = cached.as_ref().is_some_and(|cached| cached.is_younger(FRESH_SECONDS, now));
-    let usable = cached.filter(|cached| cached.is_younger(STALE_SECONDS, now));
-    Lookup { document: usable.map(|cached| cached.document), may_ask: !is_fresh }
 }
 
 fn held<K, V>(map: &Mutex<HashMap<K, V>>) -> MutexGuard<'_, HashMap<K, V>> {

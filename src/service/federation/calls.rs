@@ -12,7 +12,6 @@ use crate::domain::federation::provider_fault::ProviderFault;
 use crate::domain::outbound::{HttpRequest, HttpResponse};
 use crate::domain::secret::Secret;
 use crate::service::Context;
-use crate::service::federation::cache::{Document, Lookup};
 
 /// The time of all requests of one step of a flow, in milliseconds.
 const DEADLINE_MS: i64 = 5000;
@@ -88,22 +87,15 @@ impl<'c, 'a> Calls<'c, 'a> {
     /// The description of an OpenID provider. An old one does, while the provider does not answer.
     pub(super) async fn metadata(&self, issuer: &str) -> Result<Arc<Metadata>, ProviderFault> {
         let (id, now) = (self.provider.id.as_str(), self.ctx.now());
-        let document = match self.ctx.providers.metadata(id, now) {
-            Lookup { document: Some(document), may_ask: false } => return Ok(document),
-            Lookup { document: None, may_ask: false } => return Err(ProviderFault::Unavailable),
-            Lookup { document, .. } => document,
-        };
-        let read = match self.get(&discovery_url(issuer), accept_json()).await {
-            Ok(text) => metadata::parse(&text, issuer, self.allows_private())
-                .map_err(|fault| self.failed(ProviderFault::Misconfigured, fault.as_str())),
-            Err(fault) => Err(fault),
-        };
-        self.ctx.providers.note_failure(id, Document::Metadata, read.as_ref().err().copied(), now);
-        match (read, document) {
-            (Ok(metadata), _) => Ok(self.ctx.providers.note_metadata(id, metadata, now)),
-            (Err(_), Some(old)) => Ok(old),
-            (Err(fault), None) => Err(fault),
+        if let Some(known) = self.ctx.providers.metadata(id, now) {
+            return known;
         }
+        let text = self.get(&discovery_url(issuer), accept_json()).await;
+        let read = text.and_then(|text| {
+            let parsed = metadata::parse(&text, issuer, self.allows_private());
+            parsed.map_err(|fault| self.failed(ProviderFault::Misconfigured, fault.as_str()))
+        });
+        self.ctx.providers.keep_metadata(id, read, now)
     }
 
     /// The keys of an OpenID provider. They are read again for a key that is not among them, but rarely.
@@ -113,23 +105,13 @@ impl<'c, 'a> Calls<'c, 'a> {
         is_among: impl Fn(&KeySet) -> bool,
     ) -> Result<Arc<KeySet>, ProviderFault> {
         let (id, now) = (self.provider.id.as_str(), self.ctx.now());
-        let document = match self.ctx.providers.keys(id, is_among, now) {
-            Lookup { document: Some(document), may_ask: false } => return Ok(document),
-            Lookup { document: None, may_ask: false } => return Err(ProviderFault::Unavailable),
-            Lookup { document, .. } => document,
-        };
-        let read = match self.get(jwks_uri, accept_json()).await {
-            Ok(text) => {
-                KeySet::parse(&text).ok_or_else(|| self.failed(ProviderFault::Misconfigured, "malformed key set"))
-            }
-            Err(fault) => Err(fault),
-        };
-        self.ctx.providers.note_failure(id, Document::Keys, read.as_ref().err().copied(), now);
-        match (read, document) {
-            (Ok(keys), _) => Ok(self.ctx.providers.note_keys(id, keys, now)),
-            (Err(_), Some(old)) => Ok(old),
-            (Err(fault), None) => Err(fault),
+        if let Some(known) = self.ctx.providers.keys(id, is_among, now) {
+            return known;
         }
+        let read = self.get(jwks_uri, accept_json()).await.and_then(|text| {
+            KeySet::parse(&text).ok_or_else(|| self.failed(ProviderFault::Misconfigured, "malformed key set"))
+        });
+        self.ctx.providers.keep_keys(id, read, now)
     }
 
     fn allows_private(&self) -> bool {
