@@ -71,8 +71,7 @@ pub enum Verdict {
 #[must_use]
 pub const fn decide(facts: &Facts) -> Verdict {
     match (facts.linked, facts.holder) {
-        (Some(LinkedOwner { is_suspended: true, .. }), _) => Verdict::Suspended,
-        (Some(LinkedOwner { user_id, .. }), _) => Verdict::SignIn(user_id),
+        (Some(owner), _) => of_owner(owner),
         (None, _) if !facts.has_verified_email => Verdict::NeedsVerifiedEmail,
         (None, Some(AddressHolder { user_id: Some(user_id), is_administrator: false, .. }))
             if facts.is_authoritative =>
@@ -84,6 +83,22 @@ pub const fn decide(facts: &Facts) -> Verdict {
         (None, None) if facts.needs_proof && !facts.is_authoritative => Verdict::MailCode,
         (None, None) => Verdict::Create { is_proven: facts.is_authoritative },
     }
+}
+
+/// Decides the same after a code that was mailed to the address, and so has proven it.
+#[must_use]
+pub const fn decide_after_code(linked: Option<LinkedOwner>, holder: Option<AddressHolder>) -> Verdict {
+    match (linked, holder) {
+        (Some(owner), _) => of_owner(owner),
+        (None, Some(AddressHolder { user_id: Some(user_id), .. })) => Verdict::Join(user_id),
+        (None, Some(AddressHolder { user_id: None, .. })) => Verdict::AccountExists,
+        (None, None) => Verdict::Create { is_proven: true },
+    }
+}
+
+/// An identity that has an owner decides alone.
+const fn of_owner(owner: LinkedOwner) -> Verdict {
+    if owner.is_suspended { Verdict::Suspended } else { Verdict::SignIn(owner.user_id) }
 }
 
 #[cfg(test)]

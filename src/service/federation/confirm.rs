@@ -1,7 +1,7 @@
 //! The mailed code that joins an identity to the account of its address, or makes one. Database round trips: 2; 1 for a wrong
 //! code, none for a flow that is not ours.
 
-use crate::domain::federation::decision::{AddressHolder, LinkedOwner, Verdict};
+use crate::domain::federation::decision::decide_after_code;
 use crate::domain::federation::sealed::SealedAssertion;
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::problem::Code;
@@ -13,7 +13,6 @@ use crate::service::keys::signing;
 use crate::service::session::sign_in::SignIn;
 use crate::service::{Context, Error};
 use crate::store::federation::facts;
-use crate::store::federation::facts::Found;
 use crate::store::federation::flows::Evidence;
 use crate::store::mail::proofs;
 
@@ -46,18 +45,8 @@ pub async fn confirm(ctx: &Context<'_>, command: &Confirmation) -> Result<SignIn
     signing::prepare(ctx).await?;
     let found = facts::find_with_code(ctx.store, assertion, *proof_id, ctx.request).await?;
     let found = found.ok_or(Code::InvalidCredentials)?;
+    let (linked, holder) = found;
     let evidence = Evidence::MailedCode(*proof_id);
     let arriving = Arriving { provider, assertion, evidence, invitation: command.invitation.as_ref() };
-    open(ctx, arriving, after_code(found), found).await
-}
-
-/// The code has proven the address.
-const fn after_code(found: Found) -> Verdict {
-    match found {
-        (Some(LinkedOwner { is_suspended: true, .. }), _) => Verdict::Suspended,
-        (Some(LinkedOwner { user_id, .. }), _) => Verdict::SignIn(user_id),
-        (None, Some(AddressHolder { user_id: Some(user_id), .. })) => Verdict::Join(user_id),
-        (None, Some(AddressHolder { user_id: None, .. })) => Verdict::AccountExists,
-        (None, None) => Verdict::Create { is_proven: true },
-    }
+    open(ctx, arriving, decide_after_code(linked, holder), found).await
 }

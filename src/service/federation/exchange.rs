@@ -17,7 +17,7 @@ use crate::service::federation::callback::verdict;
 use crate::service::federation::calls::Calls;
 use crate::service::federation::opening::{Arriving, open, too_many};
 use crate::service::federation::seal::{self, unseal};
-use crate::service::federation::start::{SignedInCaller, demand_link, provider, unavailable};
+use crate::service::federation::start::{SignedInCaller, demand_link, provider, settings, unavailable};
 use crate::service::keys::signing;
 use crate::service::mail::outbox;
 use crate::service::session::sign_in::SignIn;
@@ -66,7 +66,7 @@ pub async fn exchange(
     caller: Option<SignedInCaller<'_>>,
     command: &CodeExchange,
 ) -> Result<Exchanged, Error> {
-    super::start::settings(ctx)?;
+    settings(ctx)?;
     let user = user_of(&command.flow, caller)?;
     let sealed = unseal(ctx, seal::CODE, &command.code).await.ok_or(Code::InvalidCredentials)?;
     // A provider that was removed from the settings signs no user in any more.

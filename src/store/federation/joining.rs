@@ -11,15 +11,16 @@ use crate::store::federation::identities::{NewIdentity, insert_identity};
 use crate::store::mail::sign_in::waits_for_reset;
 use crate::store::password::throttle;
 
-/// The account `:user_id` has the address, and the identity has no owner. A provider's word does not suffice for an
-/// administrator.
-macro_rules! may_join {
-    () => {
+/// The account `:user_id`, as `u`, has the address and meets a condition, and the identity has no owner. A provider's word does
+/// not suffice for an administrator.
+macro_rules! may_join_if {
+    ($condition:expr) => {
         concat!(
             "EXISTS (
                  SELECT 1 FROM users AS u
-                 WHERE u.id = :user_id AND u.email = :email AND u.is_active = 1 AND u.erasure_cursor IS NULL
-                   AND (:has_code = 1 OR NOT ",
+                 WHERE u.id = :user_id AND u.email = :email AND u.erasure_cursor IS NULL AND ",
+            $condition,
+            " AND (:has_code = 1 OR NOT ",
             $crate::store::federation::facts::administers!(),
             ")
              ) AND NOT EXISTS (SELECT 1 FROM identities WHERE issuer = :issuer AND subject = :subject) AND ",
@@ -27,21 +28,19 @@ macro_rules! may_join {
         )
     };
 }
+pub(super) use may_join_if;
+
+macro_rules! may_join {
+    () => {
+        may_join_if!("u.is_active = 1")
+    };
+}
 
 /// The same for an account that may be disabled, which is told after the second factor. One whose address was not proven has
 /// no factor of its owner.
 macro_rules! may_join_with_factor {
     () => {
-        concat!(
-            "EXISTS (
-                 SELECT 1 FROM users AS u
-                 WHERE u.id = :user_id AND u.email = :email AND u.email_verified_at IS NOT NULL
-                   AND u.erasure_cursor IS NULL AND (:has_code = 1 OR NOT ",
-            $crate::store::federation::facts::administers!(),
-            ")
-             ) AND NOT EXISTS (SELECT 1 FROM identities WHERE issuer = :issuer AND subject = :subject) AND ",
-            $crate::store::federation::flows::is_redeemed!()
-        )
+        $crate::store::federation::joining::may_join_if!("u.email_verified_at IS NOT NULL")
     };
 }
 pub(super) use may_join_with_factor;
