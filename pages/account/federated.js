@@ -4,7 +4,7 @@ import { html, nothing, render } from "lit-html";
 
 import { request } from "../kit/api.js";
 import { refusesCookies } from "../kit/failures.js";
-import { EXCHANGE } from "../kit/federation.js";
+import { EXCHANGE, isUnused } from "../kit/federation.js";
 import { createTask } from "../kit/form.js";
 import { createProviders, nameOf } from "../kit/providers.js";
 import { session } from "../kit/session.js";
@@ -169,13 +169,10 @@ function createExchange({ context, returned: { flow, code, error, purpose, back 
     start: () => (error === undefined ? run() : task.show("error", errorText(error)(name))),
     step: steps.view,
     hasFailed: () => task.shown?.kind === "error",
-    isRepeatable: () => answer !== undefined && isUnused(answer),
+    isRepeatable: () => answer !== undefined && (isUnused(answer) || answer.code === "AUTH_STEP_UP_REQUIRED"),
     isUnverified: () => answer?.code === "AUTH_EMAIL_NOT_VERIFIED",
   };
 }
-
-/** Was the code not used up, for want of an answer, of capacity or of a step-up? */
-const isUnused = ({ status, code }) => status === 0 || status === 429 || status >= 500 || code === "AUTH_STEP_UP_REQUIRED";
 
 const { errors } = texts;
 const errorText = (name) => (Object.hasOwn(errors, name) ? errors[name] : errors.server_error);

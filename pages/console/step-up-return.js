@@ -2,15 +2,12 @@
 // began here ends here; all other visits of a provider end at /account.
 import { request } from "../kit/api.js";
 import { ownFailure } from "../kit/failures.js";
-import { EXCHANGE, takeReturn } from "../kit/federation.js";
+import { EXCHANGE, isUnused, takeReturn } from "../kit/federation.js";
 import { nameOf } from "../kit/providers.js";
 import { session } from "../kit/session.js";
 import { consoleTexts } from "../texts.js";
 
 const texts = consoleTexts.confirmation;
-
-/** Was the code not used up, for want of an answer or of capacity? */
-const isUnused = ({ status }) => status === 0 || status === 429 || status >= 500;
 
 /** Takes the return at the load of the page. `settle(context)` is for the signed-in user: undefined, or the answer of a failure. */
 export function createReturn() {

@@ -13,6 +13,9 @@ import { BASE, exchange } from "./transport.js";
 
 export const EXCHANGE = "auth/federated/exchange";
 
+/** Did the exchange not use the code up, for want of an answer or of capacity? */
+export const isUnused = ({ status }) => status === 0 || status === 429 || status >= 500;
+
 const KEPT = `edge-auth federated ${BASE}`;
 /** The service takes only these pages: without a query or a fragment. The token of a step-up is kept by the page that needs it. */
 const returnUrl = (purpose) =>

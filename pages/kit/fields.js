@@ -19,10 +19,10 @@ const isInvalid = (form, { name }) => (form.faults[name] ? "true" : nothing);
 
 /** Label, input, faults and hint, in this order on the page. */
 function framed(form, field, input) {
-  const { name, label, hint, optional, isUnmarked } = field;
+  const { name, label, hint, optional } = field;
   return html`
     <div class="field">
-      <label for=${idOf(form, name)}>${label}${optional && !isUnmarked ? html` <span class="quiet">${texts.optional}</span>` : nothing}</label>
+      <label for=${idOf(form, name)}>${label}${optional ? html` <span class="quiet">${texts.optional}</span>` : nothing}</label>
       ${input}
       ${form.faults[name] ? html`<p class="fault" id="${idOf(form, name)}-error">${faultsOf(form, field)}</p>` : nothing}
       ${hint ? html`<p class="hint" id="${idOf(form, name)}-hint">${hint}</p>` : nothing}
@@ -51,7 +51,7 @@ export function textField(form, field) {
 
 /** A password with a button that shows it. */
 export function passwordField(form, field) {
-  const { name, autocomplete = "current-password", optional } = field;
+  const { name, autocomplete = "current-password" } = field;
   const toggle = ({ currentTarget }) => {
     const input = document.getElementById(idOf(form, name));
     const isShown = input.type === "text";
@@ -63,7 +63,7 @@ export function passwordField(form, field) {
     field,
     html`<div class="with-button">
       <input id=${idOf(form, name)} name=${name} type="password" data-password autocomplete=${autocomplete} autocapitalize="none"
-        spellcheck="false" ?required=${!optional} aria-invalid=${isInvalid(form, field)}
+        spellcheck="false" required aria-invalid=${isInvalid(form, field)}
         aria-describedby=${describedBy(form, field)} />
       <button type="button" class="plain" aria-pressed="false" aria-label=${texts.showPassword} @click=${toggle}>${texts.show}</button>
     </div>`,

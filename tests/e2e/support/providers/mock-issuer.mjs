@@ -77,8 +77,6 @@ export class MockIssuer {
   keySet = (keySet) => keySet;
   /** Changes the parsed answer of the token endpoint, or its status: `({body, statusCode}) => void`. */
   tokenAnswer = () => {};
-  /** The last request to the token endpoint: `{headers, body}`. */
-  tokenRequest;
   /** Claims at the UserInfo endpoint, or a text in place of them, which is sent as a JWT. */
   userInfo = {};
   #accessToken;
@@ -129,8 +127,7 @@ export class MockIssuer {
     this.#service.on("beforeWellKnownOpenIdConfiguration", (answer) => {
       answer.body = this.metadata(completeMetadata(this.algorithm, answer.body));
     });
-    this.#service.on("beforeResponse", (answer, request) => {
-      this.tokenRequest = { headers: request.headers, body: request.body };
+    this.#service.on("beforeResponse", (answer) => {
       if (this.forge && answer.body.id_token) {
         answer.body.id_token = this.forge(claimsOf(answer.body.id_token), this.#key);
       }
