@@ -31,7 +31,7 @@ after(() => service.end());
 async function page(access, query) {
   const response = await exportData(service, access, query);
   assertSuccess(response, 200);
-  const members = ["user", "sessions", "api_keys", "totp", "recovery_codes", "passkeys", "enrollments", "audit_events", "next_cursor"];
+  const members = ["user", "sessions", "api_keys", "totp", "recovery_codes", "passkeys", "identities", "enrollments", "audit_events", "next_cursor"];
   assert.deepEqual(Object.keys(response.body), members);
   return response.body;
 }
@@ -85,6 +85,7 @@ test("an export holds the account, every session and every event as stored", asy
     id: person.id,
     email: person.user.email,
     email_verified: false,
+    has_password: true,
     full_name: person.user.full_name,
     is_active: true,
     created_at: time(user.created_at),

@@ -80,7 +80,7 @@ test("a reused refresh token ends the session, its newest tokens included", asyn
 
   const known = await me(service, access_token);
   assertSuccess(known, 200);
-  assert.deepEqual(known.body, { id, ...shown, email_verified: false, roles: [] });
+  assert.deepEqual(known.body, { id, ...shown, email_verified: false, has_password: true, roles: [] });
 
   const refreshed = await refresh(service, refresh_token);
   assertSuccess(refreshed, 200);
