@@ -153,7 +153,7 @@ impl Rows {
     /// Parses every row as `T`.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] if a row does not have the shape of `T`.
+    /// [`DbError`] if a row does not have the shape of `T`.
     pub fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, DbError> {
         let mut all = Vec::new();
         row::each(self.0.get(), &mut |row| {
@@ -172,7 +172,7 @@ impl Rows {
     /// Parses the rows and returns the first, if there is one.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] if any row does not have the shape of `T`.
+    /// [`DbError`] if any row does not have the shape of `T`.
     pub fn first<T: DeserializeOwned>(&self) -> Result<Option<T>, DbError> {
         Ok(self.all()?.into_iter().next())
     }
@@ -197,6 +197,7 @@ pub trait Db: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::DbErrorKind;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -210,6 +211,6 @@ mod tests {
     fn an_unreadable_row_is_reported_without_its_content() {
         let rows = Rows::new(RawValue::from_string(r#"[{"id":"ada@example.com"}]"#.to_owned()).unwrap());
         let error = rows.all::<Row>().unwrap_err();
-        assert!(matches!(&error, DbError::Unreadable(text) if !text.contains("ada")), "{error}");
+        assert!(matches!(error.kind(), DbErrorKind::Unreadable(text) if !text.contains("ada")), "{error}");
     }
 }

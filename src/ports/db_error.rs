@@ -2,9 +2,20 @@
 
 use crate::ports::{Outcome, Refused};
 
-/// Why a batch was not executed.
+/// Why a batch was not executed. It is one pointer, because all functions of the store may return one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DbError {
+#[error(transparent)]
+pub struct DbError(Box<DbErrorKind>);
+
+impl From<DbErrorKind> for DbError {
+    fn from(kind: DbErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+/// The kinds of failures of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DbErrorKind {
     /// A uniqueness constraint was violated; the text is `table.column`. Not a failure of the database.
     #[error("unique constraint: {0}")]
     Unique(String),
@@ -72,46 +83,78 @@ const NO_SPACE: [&str; 4] =
     ["Exceeded maximum DB size", "Exceeded maximum account storage", "database or disk is full", "SQLITE_FULL"];
 
 impl DbError {
+    /// The failure behind the pointer.
+    #[must_use]
+    pub fn kind(&self) -> &DbErrorKind {
+        &self.0
+    }
+
+    /// Takes the failure out of its box.
+    #[must_use]
+    pub fn into_kind(self) -> DbErrorKind {
+        *self.0
+    }
+
+    /// `table.column` of the uniqueness constraint that was violated.
+    #[must_use]
+    pub fn violated_constraint(&self) -> Option<&str> {
+        if let DbErrorKind::Unique(column) = self.kind() { Some(column) } else { None }
+    }
+
+    /// The answer lacks the results of a statement.
+    pub(crate) fn lost_results() -> Self {
+        DbErrorKind::Corrupt("lost results".to_owned()).into()
+    }
+
+    /// A row, or a value in it, does not have the expected shape.
+    pub(crate) fn unreadable(what: impl Into<String>) -> Self {
+        DbErrorKind::Unreadable(what.into()).into()
+    }
+
     /// Classifies an error message. D1 uses the messages of `SQLite`, with the prefix `D1_ERROR: ` and a suffix like
     /// `: SQLITE_CONSTRAINT`, the code of the error.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
             let column = rest.split([':', ',']).next().unwrap_or(rest);
-            return Self::Unique(column.trim().to_owned());
+            return DbErrorKind::Unique(column.trim().to_owned()).into();
         }
         if NO_SPACE.iter().any(|text| message.contains(text)) {
-            return Self::NoSpace(message.to_owned());
+            return DbErrorKind::NoSpace(message.to_owned()).into();
         }
         if REFUSALS.iter().any(|text| message.contains(text)) {
-            return Self::Refused(message.to_owned());
+            return DbErrorKind::Refused(message.to_owned()).into();
         }
         let kind = match message {
-            text if text.contains(ABANDONED) => Self::Abandoned,
-            text if text.contains(OVERLOADED) => Self::Overloaded,
-            text if TRANSIENT.iter().any(|transient| text.contains(transient)) => Self::Transient,
-            _ => Self::Unavailable,
+            text if text.contains(ABANDONED) => DbErrorKind::Abandoned,
+            text if text.contains(OVERLOADED) => DbErrorKind::Overloaded,
+            text if TRANSIENT.iter().any(|transient| text.contains(transient)) => DbErrorKind::Transient,
+            _ => DbErrorKind::Unavailable,
         };
-        kind(message.to_owned())
+        kind(message.to_owned()).into()
     }
 
     /// The outcome of the call, for the circuit breaker.
     #[must_use]
-    pub const fn outcome(&self) -> Outcome {
-        match self {
-            Self::TimedOut(_) | Self::Transient(_) | Self::Overloaded(_) | Self::Unavailable(_) | Self::Corrupt(_) => {
-                Outcome::Failed
-            }
-            Self::Abandoned(_) => Outcome::Abandoned,
-            Self::Unique(_) | Self::NotAsked(_) | Self::Refused(_) | Self::NoSpace(_) | Self::Unreadable(_) => {
-                Outcome::Answered
-            }
+    pub fn outcome(&self) -> Outcome {
+        match self.kind() {
+            DbErrorKind::TimedOut(_)
+            | DbErrorKind::Transient(_)
+            | DbErrorKind::Overloaded(_)
+            | DbErrorKind::Unavailable(_)
+            | DbErrorKind::Corrupt(_) => Outcome::Failed,
+            DbErrorKind::Abandoned(_) => Outcome::Abandoned,
+            DbErrorKind::Unique(_)
+            | DbErrorKind::NotAsked(_)
+            | DbErrorKind::Refused(_)
+            | DbErrorKind::NoSpace(_)
+            | DbErrorKind::Unreadable(_) => Outcome::Answered,
         }
     }
 
     /// May the batch have been carried out, although there was no answer?
     #[must_use]
-    pub const fn is_unresolved(&self) -> bool {
+    pub fn is_unresolved(&self) -> bool {
         matches!(self.outcome(), Outcome::Failed | Outcome::Abandoned)
     }
 }
@@ -124,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_violated_uniqueness_constraint_names_its_column_with_either_engine() {
-        let unique = DbError::Unique("users.email".to_owned());
+        let unique = DbError::from(DbErrorKind::Unique("users.email".to_owned()));
         for text in [
             "UNIQUE constraint failed: users.email",
             "D1_ERROR: UNIQUE constraint failed: users.email: SQLITE_CONSTRAINT",
@@ -155,7 +198,7 @@ mod tests {
             "D1_COLUMN_NOTFOUND: Column not found (id)",
         ] {
             let error = DbError::from_message(text);
-            assert_eq!(error, DbError::Refused(text.to_owned()));
+            assert_eq!(error.kind(), &DbErrorKind::Refused(text.to_owned()));
             assert_eq!(error.outcome(), Outcome::Answered);
         }
     }
@@ -169,7 +212,7 @@ mod tests {
             "database or disk is full",
         ] {
             let error = DbError::from_message(text);
-            assert_eq!(error, DbError::NoSpace(text.to_owned()));
+            assert_eq!(error.kind(), &DbErrorKind::NoSpace(text.to_owned()));
             assert_eq!(error.outcome(), Outcome::Answered);
         }
     }
@@ -177,10 +220,10 @@ mod tests {
     /// The messages in Cloudflare's list of D1 errors (D1 documentation, "Debug D1", error list).
     #[test]
     fn every_other_error_is_a_failure_of_the_database() {
-        let expect = |kind: fn(String) -> DbError, texts: &[&str]| {
+        let expect = |kind: fn(String) -> DbErrorKind, texts: &[&str]| {
             for text in texts {
                 let error = DbError::from_message(text);
-                assert_eq!(error, kind((*text).to_owned()));
+                assert_eq!(error.kind(), &kind((*text).to_owned()));
                 assert_eq!(error.outcome(), Outcome::Failed);
                 assert!(error.is_unresolved());
             }
@@ -206,18 +249,18 @@ mod tests {
             "unknown error",
             "",
         ];
-        expect(DbError::Overloaded, &overloaded);
-        expect(DbError::Transient, &transient);
-        expect(DbError::Unavailable, &others);
-        assert_eq!(DbError::TimedOut(5000).outcome(), Outcome::Failed);
-        assert_eq!(DbError::Corrupt("no JSON".to_owned()).outcome(), Outcome::Failed);
+        expect(DbErrorKind::Overloaded, &overloaded);
+        expect(DbErrorKind::Transient, &transient);
+        expect(DbErrorKind::Unavailable, &others);
+        assert_eq!(DbError::from(DbErrorKind::TimedOut(5000)).outcome(), Outcome::Failed);
+        assert_eq!(DbError::from(DbErrorKind::Corrupt("no JSON".to_owned())).outcome(), Outcome::Failed);
     }
 
     #[test]
     fn a_call_of_a_client_that_disconnected_proves_nothing() {
         let text = "D1_ERROR: Can't read from request stream because client disconnected.";
         let error = DbError::from_message(text);
-        assert_eq!(error, DbError::Abandoned(text.to_owned()));
+        assert_eq!(error.kind(), &DbErrorKind::Abandoned(text.to_owned()));
         assert_eq!(error.outcome(), Outcome::Abandoned);
         assert!(error.is_unresolved());
     }
@@ -225,8 +268,8 @@ mod tests {
     #[test]
     fn errors_without_a_call_or_in_our_code_are_not_failures() {
         for error in [
-            DbError::NotAsked(Refused { retry_after_ms: 1 }),
-            DbError::Unreadable("Data error in rows at column 7".to_owned()),
+            DbErrorKind::NotAsked(Refused { retry_after_ms: 1 }).into(),
+            DbError::unreadable("Data error in rows at column 7"),
         ] {
             assert_eq!(error.outcome(), Outcome::Answered);
             assert!(!error.is_unresolved());

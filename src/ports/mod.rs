@@ -15,7 +15,7 @@ mod row;
 
 pub use crypto::{CryptoError, Encryption, Seal, Signatures};
 pub use db::{Db, Rows, Statement, Value, query};
-pub use db_error::DbError;
+pub use db_error::{DbError, DbErrorKind};
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
 pub use mail::{BindingError, Carriers, MailBinding, NoResponse, Outbound};
 pub use named_sql::NumberedSql;

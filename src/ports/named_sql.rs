@@ -3,7 +3,7 @@
 //! The statements of the store have named parameters (`:user_id`). `SQLite` accepts them; D1 accepts only `?1`. Its
 //! adapter translates each statement once, and orders the values of every call by the names found here.
 
-use super::{DbError, Statement, Value};
+use super::{DbError, DbErrorKind, Statement, Value};
 
 /// A statement with numbered parameters, and the name of each number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +51,14 @@ impl NumberedSql {
     /// The values of one call, in the order of the numbers.
     ///
     /// # Errors
-    /// [`DbError::Refused`] if a name has no value, or a value has no name in the text. Both are bugs in the service.
+    /// [`DbError`] if a name has no value, or a value has no name in the text. Both are bugs in the service.
     pub fn order<'a>(&self, statement: &'a Statement) -> Result<Vec<&'a Value>, DbError> {
         if statement.values.len() != self.names.len() {
-            return Err(DbError::Refused("another number of values than names".to_owned()));
+            return Err(DbErrorKind::Refused("another number of values than names".to_owned()).into());
         }
         let value_of = |name: &str| {
             let found = statement.values.iter().find(|(bound, _)| *bound == name);
-            found.map(|(_, value)| value).ok_or_else(|| DbError::Refused(format!("no value for :{name}")))
+            found.map(|(_, value)| value).ok_or_else(|| DbErrorKind::Refused(format!("no value for :{name}")).into())
         };
         self.names.iter().map(|name| value_of(name)).collect()
     }
@@ -104,7 +104,10 @@ mod tests {
             query(sql).bind("a", 1).bind("a", 2),
         ];
         for statement in statements {
-            assert!(matches!(numbered.order(&statement), Err(DbError::Refused(_))), "{statement:?}");
+            assert!(
+                matches!(numbered.order(&statement), Err(error) if matches!(error.kind(), DbErrorKind::Refused(_))),
+                "{statement:?}"
+            );
         }
     }
 }

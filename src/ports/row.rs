@@ -37,7 +37,7 @@ pub(super) fn each(json: &str, take: &mut dyn FnMut(&mut Row<'_>) -> Result<(), 
     let parsed = parser.deserialize_seq(Each(take)).and_then(|()| parser.end());
     // The error's own text may quote a stored value; its kind and position are enough to find it.
     parsed.map_err(|error| {
-        DbError::Unreadable(format!("{:?} error in rows at column {}", error.classify(), error.column()))
+        DbError::unreadable(format!("{:?} error in rows at column {}", error.classify(), error.column()))
     })
 }
 

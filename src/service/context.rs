@@ -83,7 +83,7 @@ impl Context<'_> {
 
     /// Refuses an operation that only adds rows, while the database is full.
     pub(in crate::service) fn admit_growth(&self, growth: Growth) -> Result<(), Error> {
-        if self.storage() == StorageState::Full { Err(Error::NoSpaceFor(growth)) } else { Ok(()) }
+        if self.storage() == StorageState::Full { Err(ErrorKind::NoSpaceFor(growth).into()) } else { Ok(()) }
     }
 
     /// The keys of hashes that are on file too, while `SECRET_KEY` changes.
@@ -99,7 +99,7 @@ impl Context<'_> {
     pub(in crate::service) async fn hash(&self, password: &Password) -> Result<String, Error> {
         (self.await_hash_slot)(self.request.peer.network()).await?;
         let hash = PasswordHash::derive(password, &self.new_salt()?, self.settings.password_work)?;
-        hash.to_phc().map_err(Error::NewHash)
+        hash.to_phc().map_err(|cause| ErrorKind::NewHash(cause).into())
     }
 }
 
@@ -107,13 +107,44 @@ impl Context<'_> {
     /// A stored hash that no password matches. A sign-in gets the answer of a wrong password, after the same work.
     pub(in crate::service) fn hash_of_no_password(&self) -> Result<String, Error> {
         let hash = PasswordHash::of_no_password(&self.new_salt()?, self.random()?, self.settings.password_work);
-        hash.to_phc().map_err(Error::NewHash)
+        hash.to_phc().map_err(|cause| ErrorKind::NewHash(cause).into())
     }
 }
 
-/// Why a use case did not succeed: the caller's fault, or one of ours.
+/// Why a use case did not succeed. It is one pointer, because most functions of this floor may return one.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+#[error(transparent)]
+pub struct Error(Box<ErrorKind>);
+
+impl Error {
+    /// The error behind the pointer.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// Takes the error out of its box.
+    #[must_use]
+    pub fn into_kind(self) -> ErrorKind {
+        *self.0
+    }
+
+    /// The code of an error that the caller receives.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        if let ErrorKind::Refused(problem) = self.kind() { Some(problem.code) } else { None }
+    }
+}
+
+impl<T: Into<ErrorKind>> From<T> for Error {
+    fn from(kind: T) -> Self {
+        Self(Box::new(kind.into()))
+    }
+}
+
+/// The caller's fault, or one of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
     /// The error that the caller receives.
     #[error("{}", .0.code.as_str())]
     Refused(Problem),
@@ -169,7 +200,13 @@ pub enum Error {
     Signing(#[from] jwt_compact::CreationError),
 }
 
-impl From<Code> for Error {
+impl From<Problem> for ErrorKind {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<Code> for ErrorKind {
     fn from(code: Code) -> Self {
         Self::Refused(code.into())
     }

@@ -18,5 +18,5 @@ pub mod platform;
 pub mod session;
 pub mod tenant;
 
-pub use context::{Context, Error};
+pub use context::{Context, Error, ErrorKind};
 pub use session::tokens::TokenPair;

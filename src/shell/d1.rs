@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::ser::{Serialize, Serializer};
 
 use crate::domain::breaker::repetition::RepetitionBudget;
-use crate::ports::{Db, DbError, Entropy, NumberedSql, PortFuture, Rows, Statement, Value};
+use crate::ports::{Db, DbError, DbErrorKind, Entropy, NumberedSql, PortFuture, Rows, Statement, Value};
 use crate::shell::clock::Wait;
 use crate::shell::tasks::{Answer, ask};
 
@@ -56,10 +56,10 @@ impl D1 {
 
     async fn call(&self, statements: &[Statement], is_probe: bool) -> Result<Vec<Rows>, DbError> {
         let mut left_ms = self.left_ms.load(Ordering::Relaxed);
-        let answer = match self.attempt(statements, &mut left_ms).await {
+        let answer = match self.attempt(statements, &mut left_ms).await.map_err(DbError::into_kind) {
             // A probe is one call.
-            Err(DbError::Transient(cause)) if !is_probe => self.repeat(statements, cause, &mut left_ms).await,
-            answer => answer,
+            Err(DbErrorKind::Transient(cause)) if !is_probe => self.repeat(statements, cause, &mut left_ms).await,
+            answer => answer.map_err(DbError::from),
         };
         BUDGET.with_borrow_mut(RepetitionBudget::called);
         if self.is_shared {
@@ -71,7 +71,7 @@ impl D1 {
     /// Calls D1 once, and takes the time off the deadline.
     async fn attempt(&self, statements: &[Statement], left_ms: &mut u32) -> Result<Vec<Rows>, DbError> {
         if *left_ms == 0 {
-            return Err(DbError::TimedOut(self.timeout_ms));
+            return Err(DbErrorKind::TimedOut(self.timeout_ms).into());
         }
         let wait = Wait::begin();
         let answer = self.run(statements, *left_ms).await;
@@ -91,7 +91,7 @@ impl D1 {
         let _ = (self.entropy)(&mut bytes);
         let [random] = bytes;
         let Some(pause_ms) = BUDGET.with_borrow_mut(|budget| budget.take(*left_ms, random)) else {
-            return Err(DbError::Transient(cause));
+            return Err(DbErrorKind::Transient(cause).into());
         };
         tracing::warn!(target: "app.errors", cause, pause_ms, "Database call is repeated");
         ask("pause", 0, &pause_ms.to_string()).await;
@@ -103,18 +103,19 @@ impl D1 {
         let json = match ask("batch", timeout_ms, &message(statements)?).await {
             Answer::Text(json) => json,
             Answer::Failed(error) => return Err(DbError::from_message(&error)),
-            Answer::Late | Answer::Bytes(_) => return Err(DbError::TimedOut(self.timeout_ms)),
+            Answer::Late | Answer::Bytes(_) => return Err(DbErrorKind::TimedOut(self.timeout_ms).into()),
         };
         // The parser's own text may quote a stored value; kind and position are enough.
-        let results: Vec<Option<Rows>> = serde_json::from_str(&json)
-            .map_err(|error| DbError::Corrupt(format!("{:?} error at column {}", error.classify(), error.column())))?;
+        let results: Vec<Option<Rows>> = serde_json::from_str(&json).map_err(|error| {
+            DbErrorKind::Corrupt(format!("{:?} error at column {}", error.classify(), error.column()))
+        })?;
         let mut results = results.into_iter();
         // The first item is the size of the database after the batch.
         if let Some(size) = results.next().flatten() {
             SIZE.set(size.text().parse().ok());
         }
         let results: Option<Vec<Rows>> = results.collect();
-        results.ok_or_else(|| DbError::Corrupt("a statement without rows".to_owned()))
+        Ok(results.ok_or_else(|| DbErrorKind::Corrupt("a statement without rows".to_owned()))?)
     }
 }
 
@@ -126,7 +127,7 @@ fn message(statements: &[Statement]) -> Result<String, DbError> {
         Ok((known.number, values, (!known.is_told.get()).then_some(&known.sql.text)))
     });
     let calls: Result<Vec<_>, DbError> = calls.collect();
-    let message = serde_json::to_string(&calls?).map_err(|error| DbError::Refused(error.to_string()))?;
+    let message = serde_json::to_string(&calls?).map_err(|error| DbErrorKind::Refused(error.to_string()))?;
     for known in &known {
         known.is_told.set(true);
     }

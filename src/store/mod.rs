@@ -29,7 +29,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::limits::storage::StorageState;
 use crate::domain::settings::Settings;
-use crate::ports::{Db, DbError, Gate, Outcome, PortFuture, Rows, Statement};
+use crate::ports::{Db, DbError, DbErrorKind, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
 use crate::store::read::Read;
 
@@ -84,7 +84,7 @@ impl Store {
 
     /// Runs statements atomically, in one round trip, if the circuit breaker lets it.
     async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Rows; N], DbError> {
-        self.batch_of(statements.into()).await?.try_into().map_err(|_| DbError::Corrupt("lost results".to_owned()))
+        self.batch_of(statements.into()).await?.try_into().map_err(|_| DbError::lost_results())
     }
 
     /// The same for a number of statements that depends on the case. An answer with another number of
@@ -93,14 +93,14 @@ impl Store {
     /// The future is boxed, so that it is not a part of the state machine of every use case.
     fn batch_of(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
-            let pass = self.gate.admit().await.map_err(DbError::NotAsked)?;
+            let pass = self.gate.admit().await.map_err(DbErrorKind::NotAsked)?;
             self.calls.fetch_add(1, Ordering::Relaxed);
             let expected = statements.len();
             let is_probe = pass.probe.is_some();
             let answer =
                 self.with_or_without_events(&statements, is_probe).await.and_then(|results| match results.len() {
                     found if found == expected => Ok(results),
-                    found => Err(DbError::Corrupt(format!("{found} results for {expected} statements"))),
+                    found => Err(DbErrorKind::Corrupt(format!("{found} results for {expected} statements")).into()),
                 });
             self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
             answer
@@ -117,7 +117,8 @@ impl Store {
     async fn with_or_without_events(&self, statements: &[Statement], is_probe: bool) -> Result<Vec<Rows>, DbError> {
         let batch = if is_probe { self.db.probe(statements) } else { self.db.batch(statements) };
         let answer = batch.await;
-        if let Err(DbError::NoSpace(_)) = answer
+        if let Err(error) = &answer
+            && let DbErrorKind::NoSpace(_) = error.kind()
             && let Some(spare) = WithoutEvents::of(statements)
         {
             self.calls.fetch_add(1, Ordering::Relaxed);

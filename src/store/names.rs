@@ -10,7 +10,7 @@ pub(in crate::store) fn text(names: impl Iterator<Item = &'static str>) -> Strin
 
 /// The names of a list.
 pub(in crate::store) fn parse(text: &str) -> Result<Vec<String>, DbError> {
-    serde_json::from_str(text).map_err(|_| DbError::Unreadable("a list of names is malformed".to_owned()))
+    serde_json::from_str(text).map_err(|_| DbError::unreadable("a list of names is malformed"))
 }
 
 #[cfg(test)]

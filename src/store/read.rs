@@ -20,7 +20,7 @@ impl<T> Undecoded<T> {
     /// Decodes the rows.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a row of another shape.
+    /// [`DbError`] for a row of another shape.
     pub fn decode(self) -> Result<T, DbError> {
         (self.decode)(self.rows)
     }
@@ -39,7 +39,7 @@ impl<T: 'static> Read<T> {
     pub(super) fn of(statement: Statement, decode: impl FnOnce(&Rows) -> Result<T, DbError> + Send + 'static) -> Self {
         let decode = |rows: Vec<Rows>| match rows.as_slice() {
             [rows] => decode(rows),
-            _ => Err(DbError::Corrupt("lost results".to_owned())),
+            _ => Err(DbError::lost_results()),
         };
         Self { statements: vec![statement], decode: Box::new(decode) }
     }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::Request;
 use edge_auth::domain::breaker::{Admission, Breaker, Command, IsolateId, Policy, Report};
 use edge_auth::domain::time::Timestamp;
-use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use edge_auth::ports::{Db, DbError, DbErrorKind, PortFuture, Rows, Statement};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -33,7 +33,8 @@ impl Db for Flaky {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.fails.load(Ordering::Relaxed) {
-            Box::pin(std::future::ready(Err(DbError::Unavailable("Network connection lost.".to_owned()))))
+            let lost = DbErrorKind::Unavailable("Network connection lost.".to_owned());
+            Box::pin(std::future::ready(Err(lost.into())))
         } else {
             self.db.batch(statements)
         }

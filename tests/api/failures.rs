@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use edge_auth::ports::{Db, DbError, DbErrorKind, PortFuture, Rows, Statement};
 use serde_json::json;
 
 use crate::support::sqlite::Sqlite;
@@ -27,13 +27,13 @@ impl Db for Failing {
 }
 
 /// A service on a failing port, and the tokens of a user registered before through a working one.
-async fn failing(error: DbError, after_the_write: bool) -> (Service, crate::support::Tokens) {
+async fn failing(error: impl Into<DbError>, after_the_write: bool) -> (Service, crate::support::Tokens) {
     let db = Arc::new(Sqlite::migrated());
     let tokens = {
         let good = Service::on(db.clone(), db.clone(), &[]);
         good.register(EMAIL).await
     };
-    let port = Arc::new(Failing { db: db.clone(), error, after_the_write });
+    let port = Arc::new(Failing { db: db.clone(), error: error.into(), after_the_write });
     (Service::on(db, port, &[]), tokens)
 }
 
@@ -45,7 +45,7 @@ async fn an_unavailable_database_is_503_with_retry_after_everywhere() {
         "D1_ERROR: Can't read from request stream because client disconnected.",
         "D1_ERROR: disk I/O error: SQLITE_IOERR",
     ];
-    for error in texts.map(DbError::from_message).into_iter().chain([DbError::TimedOut(5000)]) {
+    for error in texts.map(DbError::from_message).into_iter().chain([DbErrorKind::TimedOut(5000).into()]) {
         let (service, tokens) = failing(error.clone(), false).await;
         let replies = [
             service.post("/auth/register", &json!({"email": "b@example.com", "password": PASSWORD})).await,
@@ -69,9 +69,9 @@ async fn an_unavailable_database_is_503_with_retry_after_everywhere() {
 #[cfg(feature = "campus")]
 #[tokio::test]
 async fn a_caller_with_a_failed_session_lookup_is_not_treated_as_anonymous() {
-    for error in [DbError::TimedOut(5000), DbError::Refused("no such table: users".to_owned())] {
+    for error in [DbErrorKind::TimedOut(5000), DbErrorKind::Refused("no such table: users".to_owned())] {
         let (service, tokens) = failing(error.clone(), false).await;
-        let status = if matches!(error, DbError::TimedOut(_)) { 503 } else { 500 };
+        let status = if matches!(error, DbErrorKind::TimedOut(_)) { 503 } else { 500 };
         service.get_as("/courses", &tokens.access).await.expect(status);
         service.get_as("/courses/1", &tokens.access).await.expect(status);
         assert_eq!(service.last_d1_calls(), 1, "no list was asked for");
@@ -82,9 +82,9 @@ async fn a_caller_with_a_failed_session_lookup_is_not_treated_as_anonymous() {
 #[tokio::test]
 async fn refused_statements_and_unreadable_results_are_internal_errors() {
     for error in [
-        DbError::Refused("no such table: users".to_owned()),
-        DbError::Unreadable("Data error in rows at column 7".to_owned()),
-        DbError::Unique("sessions.id".to_owned()),
+        DbErrorKind::Refused("no such table: users".to_owned()),
+        DbErrorKind::Unreadable("Data error in rows at column 7".to_owned()),
+        DbErrorKind::Unique("sessions.id".to_owned()),
     ] {
         let (service, tokens) = failing(error.clone(), false).await;
         let reply = service.me(&tokens.access).await.expect_error(500, "INTERNAL_ERROR");
@@ -98,7 +98,7 @@ async fn refused_statements_and_unreadable_results_are_internal_errors() {
 
 #[tokio::test]
 async fn repeating_a_registration_after_a_lost_reply_is_a_conflict() {
-    let (service, _) = failing(DbError::TimedOut(5000), true).await;
+    let (service, _) = failing(DbErrorKind::TimedOut(5000), true).await;
     let body = json!({"email": "b@example.com", "password": PASSWORD});
     service.post("/auth/register", &body).await.expect(503);
     let again = Service::on(service.db.clone(), service.db.clone(), &[]);
@@ -110,7 +110,7 @@ async fn repeating_a_registration_after_a_lost_reply_is_a_conflict() {
 #[tokio::test]
 async fn repeating_a_refresh_after_a_lost_reply_never_forks_the_session() {
     for (interval, status) in [("0", 401), ("60", 200)] {
-        let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
+        let (service, tokens) = failing(DbErrorKind::TimedOut(5000), true).await;
         service.refresh(&tokens.refresh).await.expect(503);
         let settings = [("REFRESH_REUSE_INTERVAL_SECONDS", interval)];
         let again = Service::on(service.db.clone(), service.db.clone(), &settings);
@@ -124,7 +124,7 @@ async fn repeating_a_refresh_after_a_lost_reply_never_forks_the_session() {
 
 #[tokio::test]
 async fn a_logout_can_be_repeated_after_a_lost_reply() {
-    let (service, tokens) = failing(DbError::TimedOut(5000), true).await;
+    let (service, tokens) = failing(DbErrorKind::TimedOut(5000), true).await;
     service.logout(&tokens.refresh).await.expect(503);
     let again = Service::on(service.db.clone(), service.db.clone(), &[]);
     again.logout(&tokens.refresh).await.expect(200);
@@ -159,7 +159,7 @@ impl Db for KeepsHashes {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         let replaces = statements.iter().any(|statement| statement.sql.contains("SET password_hash"));
         if replaces {
-            return Box::pin(std::future::ready(Err(DbError::TimedOut(5000))));
+            return Box::pin(std::future::ready(Err(DbErrorKind::TimedOut(5000).into())));
         }
         self.0.batch(statements)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
+use edge_auth::ports::{Db, DbError, DbErrorKind, PortFuture, Rows, Statement};
 
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, Service, Tokens};
@@ -26,10 +26,10 @@ impl Db for Stalling {
         Box::pin(async move {
             let lost = *self.lost.lock().unwrap();
             if lost == Some(Lost::Before) {
-                return Err(DbError::TimedOut(5000));
+                return Err(DbErrorKind::TimedOut(5000).into());
             }
             let answer = self.db.batch(statements).await;
-            if lost == Some(Lost::After) { Err(DbError::TimedOut(5000)) } else { answer }
+            if lost == Some(Lost::After) { Err(DbErrorKind::TimedOut(5000).into()) } else { answer }
         })
     }
 }

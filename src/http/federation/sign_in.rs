@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::federation::flow::Purpose;
-use crate::domain::problem::{Code, FaultKind, Problem};
+use crate::domain::problem::{Code, FaultKind};
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::http::factor::sign_in::fresh_token;
@@ -53,8 +53,8 @@ impl PerhapsSignedIn {
 
     /// The refusal of a request. One that needs a caller says why the token is none: a client renews one that has expired.
     fn refuse(self, error: Error) -> Refusal {
-        match (&error, self.1) {
-            (Error::Refused(Problem { code: Code::TokenInvalid, .. }), Some(RefusedToken(refused))) => refused,
+        match (error.code(), self.1) {
+            (Some(Code::TokenInvalid), Some(RefusedToken(refused))) => refused,
             _ => error.into(),
         }
     }

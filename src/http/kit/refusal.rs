@@ -17,8 +17,9 @@ use crate::http::kit::oauth_error;
 use crate::http::kit::oauth_error::OAuthBody;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal_log::{Cause, log};
-use crate::ports::{AssetError, DbError};
+use crate::ports::{AssetError, DbErrorKind};
 use crate::service;
+use crate::service::ErrorKind;
 use axum::body::Body;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -33,9 +34,13 @@ const RETRY_AFTER_SIGNING_KEY_SECONDS: u32 = 60;
 /// `Retry-After` in seconds when the hash queue is full: by then half of it has been served.
 const RETRY_AFTER_HASH_QUEUE_SECONDS: u32 = 10;
 
-/// An error response in the making, and the cause, which only the log learns.
+/// An error response in the making. It is one pointer, because most functions of this floor may return one.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct Refusal(Box<Refused>);
+
+/// The error, and its cause, which only the log learns.
+#[derive(Debug, Clone)]
+struct Refused {
     error: Error,
     cause: Option<Cause>,
 }
@@ -96,31 +101,35 @@ impl Error {
 }
 
 impl Refusal {
+    fn new(error: Error, cause: Option<Cause>) -> Self {
+        Self(Box::new(Refused { error, cause }))
+    }
+
     /// A fault of the service, with its cause for the log.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
-        Self { error: Error::Problem(Code::Internal.into()), cause: Some(Cause::Fault(cause.into())) }
+        Self::new(Error::Problem(Code::Internal.into()), Some(Cause::Fault(cause.into())))
     }
 
     /// A sign-in whose second factor is due.
     pub(crate) fn factor_due(demand: Box<FactorDemand>) -> Self {
-        Self { error: Error::Demand(Code::MfaRequired, demand), cause: None }
+        Self::new(Error::Demand(Code::MfaRequired, demand), None)
     }
 
     /// The status code of the response.
     pub(crate) const fn status(&self) -> u16 {
-        self.error.status()
+        self.0.error.status()
     }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { error: Error::Problem(problem), cause: None }
+        Self::new(Error::Problem(problem), None)
     }
 }
 
 impl From<ProtocolError> for Refusal {
     fn from(error: ProtocolError) -> Self {
-        Self { error: Error::Protocol(error), cause: None }
+        Self::new(Error::Protocol(error), None)
     }
 }
 
@@ -132,7 +141,7 @@ impl From<Code> for Refusal {
 
 impl From<WrongSettings> for Refusal {
     fn from(wrong: WrongSettings) -> Self {
-        Self { error: Error::Problem(Code::Configuration.into()), cause: Some(Cause::Fault(wrong.to_string())) }
+        Self::new(Error::Problem(Code::Configuration.into()), Some(Cause::Fault(wrong.to_string())))
     }
 }
 
@@ -145,49 +154,50 @@ impl From<AssetError> for Refusal {
 impl From<service::Error> for Refusal {
     fn from(error: service::Error) -> Self {
         let text = error.to_string();
-        let is_expected = matches!(error, service::Error::KeyNotKnownYet);
-        let problem = match error {
-            service::Error::Refused(problem) => return problem.into(),
-            service::Error::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
-            service::Error::StepUpRequired(demand) => {
-                return Self { error: Error::Demand(Code::StepUpRequired, demand), cause: None };
+        let is_expected = matches!(error.kind(), ErrorKind::KeyNotKnownYet);
+        let problem = match error.into_kind() {
+            ErrorKind::Refused(problem) => return problem.into(),
+            ErrorKind::KeyNotKnownYet => Problem::unavailable(RETRY_AFTER_LOOK_UP_SECONDS),
+            ErrorKind::StepUpRequired(demand) => {
+                return Self::new(Error::Demand(Code::StepUpRequired, demand), None);
             }
-            service::Error::CodeMailed(flow) => return Self { error: Error::CodeMailed(flow), cause: None },
-            service::Error::OAuth(error) => return Self { error: Error::OAuth(error), cause: None },
-            service::Error::Database(DbError::NotAsked(refused)) => {
-                Problem::unavailable(whole_seconds(refused.retry_after_ms))
-            }
-            service::Error::Database(
-                DbError::TimedOut(_)
-                | DbError::Transient(_)
-                | DbError::Overloaded(_)
-                | DbError::Unavailable(_)
-                | DbError::Abandoned(_)
-                | DbError::Corrupt(_),
-            )
-            | service::Error::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
-            service::Error::NoSpaceFor(_) | service::Error::Database(DbError::NoSpace(_)) => {
-                Problem::unavailable(storage::RETRY_AFTER_SECONDS)
-            }
-            service::Error::NoSigningKey => Problem::unavailable(RETRY_AFTER_SIGNING_KEY_SECONDS),
-            service::Error::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
-            service::Error::Database(DbError::Unique(_) | DbError::Refused(_) | DbError::Unreadable(_))
-            | service::Error::Entropy(_)
-            | service::Error::StoredHash { .. }
-            | service::Error::Hashing(_)
-            | service::Error::NewHash(_)
-            | service::Error::Cryptography(_)
-            | service::Error::Signing(_) => Code::Internal.into(),
+            ErrorKind::CodeMailed(flow) => return Self::new(Error::CodeMailed(flow), None),
+            ErrorKind::OAuth(error) => return Self::new(Error::OAuth(error), None),
+            ErrorKind::Database(error) => of_database(error.kind()),
+            ErrorKind::BreakerOutOfReach => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
+            ErrorKind::NoSpaceFor(_) => Problem::unavailable(storage::RETRY_AFTER_SECONDS),
+            ErrorKind::NoSigningKey => Problem::unavailable(RETRY_AFTER_SIGNING_KEY_SECONDS),
+            ErrorKind::HashQueueFull(_) => Problem::unavailable(RETRY_AFTER_HASH_QUEUE_SECONDS),
+            ErrorKind::Entropy(_)
+            | ErrorKind::StoredHash { .. }
+            | ErrorKind::Hashing(_)
+            | ErrorKind::NewHash(_)
+            | ErrorKind::Cryptography(_)
+            | ErrorKind::Signing(_) => Code::Internal.into(),
         };
         let cause = if is_expected { Cause::Expected(text) } else { Cause::Fault(text) };
-        Self { error: Error::Problem(problem), cause: Some(cause) }
+        Self::new(Error::Problem(problem), Some(cause))
+    }
+}
+
+fn of_database(error: &DbErrorKind) -> Problem {
+    match error {
+        DbErrorKind::NotAsked(refused) => Problem::unavailable(whole_seconds(refused.retry_after_ms)),
+        DbErrorKind::TimedOut(_)
+        | DbErrorKind::Transient(_)
+        | DbErrorKind::Overloaded(_)
+        | DbErrorKind::Unavailable(_)
+        | DbErrorKind::Abandoned(_)
+        | DbErrorKind::Corrupt(_) => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
+        DbErrorKind::NoSpace(_) => Problem::unavailable(storage::RETRY_AFTER_SECONDS),
+        DbErrorKind::Unique(_) | DbErrorKind::Refused(_) | DbErrorKind::Unreadable(_) => Code::Internal.into(),
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
-        let status = StatusCode::from_u16(self.error.status());
+        let status = StatusCode::from_u16(self.status());
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(self);
         response
@@ -196,9 +206,10 @@ impl IntoResponse for Refusal {
 
 /// Writes the error into a response that carries a refusal, and logs it. Other responses stay as they are.
 pub(crate) fn render(response: &mut Response, request_id: &RequestId, realm: &str, is_oauth: bool) {
-    let Some(Refusal { error, cause }) = response.extensions_mut().remove() else {
+    let Some(Refusal(refused)) = response.extensions_mut().remove() else {
         return;
     };
+    let Refused { error, cause } = *refused;
     let json = if is_oauth {
         render_oauth(response, &error, cause.as_ref(), request_id, realm)
     } else {

@@ -18,11 +18,11 @@ use crate::http::kit::context::Configured;
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::limits::{client_limited, service_limited};
 use crate::http::kit::refusal::Refusal;
-use crate::service;
 use crate::service::authz::presented::{Presented, present_secret};
 use crate::service::machine::client::Client;
 use crate::service::machine::introspection::{Introspected, IntrospectedKey};
 use crate::service::machine::{client, client_credentials, introspection, revocation};
+use crate::service::{self, ErrorKind};
 
 /// The parameters of a token request.
 pub(in crate::http) struct TokenRequest {
@@ -65,7 +65,7 @@ pub(in crate::http) async fn token(
     FormBody(request): FormBody<TokenRequest>,
 ) -> Result<Response, Refusal> {
     if request.grant_type != "client_credentials" {
-        return Err(service::Error::OAuth(OAuthError::UnsupportedGrantType).into());
+        return Err(OAuthRefusal(OAuthError::UnsupportedGrantType).into());
     }
     let (client_id, secret) = credentials(&headers, request.client)?;
     let ctx = configured.service();
@@ -115,7 +115,7 @@ struct OAuthRefusal(OAuthError);
 
 impl From<OAuthRefusal> for Refusal {
     fn from(OAuthRefusal(error): OAuthRefusal) -> Self {
-        service::Error::OAuth(error).into()
+        service::Error::from(ErrorKind::OAuth(error)).into()
     }
 }
 

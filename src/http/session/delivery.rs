@@ -186,10 +186,7 @@ impl Delivery {
 
     /// The refusal of a refresh token. A token that is of no more use is removed.
     pub(super) fn refusing(&self, error: Error) -> Response {
-        let is_dead = matches!(
-            &error,
-            Error::Refused(Problem { code: Code::TokenInvalid | Code::TokenExpired | Code::TokenRevoked, .. })
-        );
+        let is_dead = matches!(error.code(), Some(Code::TokenInvalid | Code::TokenExpired | Code::TokenRevoked));
         let response = Refusal::from(error).into_response();
         if is_dead { self.without_refresh(response) } else { response }
     }

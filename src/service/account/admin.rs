@@ -37,7 +37,7 @@ pub fn users(viewer: &Viewer, filter: &UserFilter, page: PageRequest) -> Reading
 /// `NOT_FOUND`.
 #[must_use]
 pub fn user(viewer: &Viewer, id: UserId) -> Reading<UserDetail> {
-    Reading::then(admin::user(id, viewer), |user| user.ok_or(Code::NotFound.into()))
+    Reading::then(admin::user(id, viewer), |user| user.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Changes a user. Disabling ends all their sessions. Disabling an administrator, and vouching for an address, need a
@@ -65,7 +65,7 @@ pub async fn change(
     let actor = caller.user.id;
     let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {
         UserChangeOutcome::Changed(user) => user,
-        UserChangeOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        UserChangeOutcome::LastAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         UserChangeOutcome::Missing => return Err(Code::NotFound.into()),
         UserChangeOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
     };
@@ -117,7 +117,7 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<
     let notice = outbox::notice(ctx, Kind::AccountErased)?;
     match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), notice, ctx.request).await? {
         ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
-        ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        ErasureOutcome::SoleAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         ErasureOutcome::Nothing => return Err(Code::NotFound.into()),
         ErasureOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
     }
@@ -132,7 +132,7 @@ pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<
 #[must_use]
 pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<SessionRow>> {
     let read = session::live_of(id, &subject.viewer(ctx.settings), ctx.now());
-    Reading::then(read, |sessions| sessions.ok_or(Code::NotFound.into()))
+    Reading::then(read, |sessions| sessions.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Audit events, newest first.

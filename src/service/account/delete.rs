@@ -30,7 +30,7 @@ pub async fn delete_account(
     let notice = outbox::notice(ctx, Kind::AccountErased)?;
     match erasure::erase(ctx.store, caller.user.id, ErasedBy::Owner(verified, session_id), notice, ctx.request).await? {
         ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
-        ErasureOutcome::SoleAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        ErasureOutcome::SoleAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         ErasureOutcome::Nothing | ErasureOutcome::ActorNotAllowed => return Err(Code::InvalidCredentials.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Account deleted");

@@ -108,5 +108,5 @@ pub(super) fn limit<'a>(ctx: &Context<'_>, network: &'a str) -> RegistrationLimi
 /// The refusal of a network that exceeded its limit in this window.
 pub(super) fn too_many(ctx: &Context<'_>, window_started_at: Timestamp) -> Error {
     let wait_ms = window_started_at.millis() + REGISTRATION_WINDOW_MS - ctx.now().millis();
-    Error::Refused(Problem::rate_limited(wait_ms))
+    Problem::rate_limited(wait_ms).into()
 }

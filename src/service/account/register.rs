@@ -80,7 +80,7 @@ pub async fn register(ctx: &Context<'_>, command: &Register) -> Result<Registrat
     let user = NewUser { email: &command.email, password_hash: &password_hash, full_name, federated: None };
     let account = NewAccount { user, methods: AuthMethods::PASSWORD, is_proven };
     let registered = open(ctx, account, offer).await?;
-    registered.map(Registration::Complete).ok_or(Error::Refused(Problem::conflict("Email is already registered")))
+    registered.map(Registration::Complete).ok_or_else(|| Problem::conflict("Email is already registered").into())
 }
 
 /// An account to be opened with a session.
@@ -145,5 +145,5 @@ pub(in crate::service) async fn admit(
             return Ok(Some(offer));
         }
     };
-    Err(Error::Refused(Problem::forbidden(refusal)))
+    Err(Problem::forbidden(refusal).into())
 }

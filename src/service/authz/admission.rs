@@ -238,7 +238,7 @@ pub(in crate::service) async fn demand_permission(
 /// Records that a permission was lacking, in one more round trip. `NOT_FOUND` reveals nothing to the caller, and is not
 /// recorded. If the database fails now, the refusal stands.
 async fn note_refusal(ctx: &Context<'_>, caller: &Caller, permission: Permission, refused: Error) -> Error {
-    if matches!(&refused, Error::Refused(problem) if problem.code == Code::Forbidden) {
+    if refused.code() == Some(Code::Forbidden) {
         let recorded = record_access_refused(ctx.store, caller.user.id, permission.name(), ctx.request).await;
         if let Err(error) = recorded {
             tracing::error!(target: "app.audit", cause = %error, "A refusal was not recorded");

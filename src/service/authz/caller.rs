@@ -147,16 +147,16 @@ impl Caller {
         let refusal = match authz::decide(self.user.id, &self.grants, permission, resource) {
             Ok(allowed) => return Ok(allowed),
             // The owner may learn that a second factor is all that is missing.
-            Err(_) if self.would_be_allowed(permission, resource) => return Err(Error::Refused(Problem::needs_mfa())),
+            Err(_) if self.would_be_allowed(permission, resource) => return Err(Problem::needs_mfa().into()),
             Err(refusal) => refusal,
         };
         Err(match refusal {
             #[cfg(feature = "campus")]
             authz::Denial::Forbidden if permission == Permission::Campus(CampusPermission::ViewEnrollment) => {
-                Error::Refused(Problem::forbidden("Not your enrollment"))
+                Problem::forbidden("Not your enrollment").into()
             }
             authz::Denial::Forbidden => Code::Forbidden.into(),
-            authz::Denial::Unpublished => Error::Refused(UNPUBLISHED),
+            authz::Denial::Unpublished => UNPUBLISHED.into(),
             authz::Denial::Invisible => Code::NotFound.into(),
         })
     }

@@ -97,7 +97,7 @@ pub async fn check(ctx: &Context<'_>, principal: &Principal, check: &Check) -> R
 
 fn no_user() -> Error {
     let fault = Fault::of("user_id", FaultKind::Missing, "field is required of a service account");
-    Error::Refused(Problem::validation(vec![fault]))
+    Problem::validation(vec![fault]).into()
 }
 
 fn answer(

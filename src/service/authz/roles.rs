@@ -126,8 +126,8 @@ async fn invite(
             let token = id.map(|id| ProofKeys::derive(&ctx.settings.secret_keys).link(purpose, id));
             Ok(Granted::Invitation { row, token })
         }
-        InvitationOutcome::TooManyPending => Err(Error::Refused(Problem::conflict("Too many pending invitations"))),
-        InvitationOutcome::TooManyMails => Err(Error::Refused(Problem::rate_limited(HOUR * 1000))),
+        InvitationOutcome::TooManyPending => Err(Problem::conflict("Too many pending invitations").into()),
+        InvitationOutcome::TooManyMails => Err(Problem::rate_limited(HOUR * 1000).into()),
     }
 }
 
@@ -137,8 +137,8 @@ pub(in crate::service) fn granted(outcome: GrantOutcome, actor: UserId) -> Resul
         GrantOutcome::Granted(row) => row,
         GrantOutcome::NoSuchUser | GrantOutcome::NoSuchUniversity => return Err(Code::NotFound.into()),
         GrantOutcome::NoSuchDepartment => return Err(no_such_department()),
-        GrantOutcome::Exists => return Err(Error::Refused(Problem::conflict("User has this role already"))),
-        GrantOutcome::TooMany => return Err(Error::Refused(Problem::conflict("User has too many roles"))),
+        GrantOutcome::Exists => return Err(Problem::conflict("User has this role already").into()),
+        GrantOutcome::TooMany => return Err(Problem::conflict("User has too many roles").into()),
         GrantOutcome::NotAllowed => return Err(Code::Forbidden.into()),
     };
     let (user_id, actor_id, role) = (row.user_id.get(), actor.get(), row.grant()?.role);
@@ -154,7 +154,7 @@ pub(in crate::service) fn grantor(caller: &Caller, allowed: AllowedBy) -> Granto
 /// The refusal of a department that the university does not have.
 pub(in crate::service) fn no_such_department() -> Error {
     let message = "the university has no such department";
-    Error::Refused(Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]))
+    Problem::validation(vec![Fault::of("department_id", FaultKind::ValueError, message)]).into()
 }
 
 /// Finds the grant that is to be removed. Its role decides which callers may remove it, and how recent their sign-in must
@@ -192,7 +192,7 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow, proof: P
     demand(ctx, caller, act, proof).await?;
     match removal::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
-        RoleRemovalOutcome::LastAdministrator => return Err(Error::Refused(Problem::conflict(SOLE_ADMINISTRATOR))),
+        RoleRemovalOutcome::LastAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),
         RoleRemovalOutcome::Missing => return Err(Code::NotFound.into()),
     }

@@ -58,10 +58,10 @@ pub async fn create(
 fn saved(outcome: CourseOutcome) -> Result<CourseRow, Error> {
     match outcome {
         CourseOutcome::Saved(row) => Ok(row),
-        CourseOutcome::CodeTaken => Err(Error::Refused(Problem::conflict("University has a course with that code"))),
+        CourseOutcome::CodeTaken => Err(Problem::conflict("University has a course with that code").into()),
         CourseOutcome::NoSuchDepartment => Err(no_such_department()),
         CourseOutcome::NoSuchUniversity | CourseOutcome::NoSuchCourse => Err(Code::NotFound.into()),
-        CourseOutcome::Moved => Err(Error::Refused(MOVED)),
+        CourseOutcome::Moved => Err(MOVED.into()),
     }
 }
 
@@ -137,11 +137,11 @@ pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: CourseId, found: Res
         match course_deletion::delete(ctx.store, place(id, found), caller.user.id, ctx.request).await? {
             CourseDeletionOutcome::Removed => return Ok(()),
             CourseDeletionOutcome::HasMore => {}
-            CourseDeletionOutcome::Moved => return Err(Error::Refused(MOVED)),
+            CourseDeletionOutcome::Moved => return Err(MOVED.into()),
             CourseDeletionOutcome::Missing => return Err(Code::NotFound.into()),
         }
     }
-    Err(Error::Refused(Problem::conflict("Course still has enrollments: repeat the request")))
+    Err(Problem::conflict("Course still has enrollments: repeat the request").into())
 }
 
 /// Enrols the caller.
@@ -153,8 +153,8 @@ pub async fn enroll(ctx: &Context<'_>, user_id: UserId, id: CourseId) -> Result<
     ctx.admit_growth(Growth::Enrollment)?;
     match enrollments::create(ctx.store, id, user_id, ctx.request).await? {
         EnrollmentOutcome::Enrolled(row) => Ok(row),
-        EnrollmentOutcome::Already => Err(Error::Refused(Problem::conflict("Already enrolled"))),
-        EnrollmentOutcome::Unpublished => Err(Error::Refused(UNPUBLISHED)),
+        EnrollmentOutcome::Already => Err(Problem::conflict("Already enrolled").into()),
+        EnrollmentOutcome::Unpublished => Err(UNPUBLISHED.into()),
         EnrollmentOutcome::NoSuchCourse => Err(Code::NotFound.into()),
         EnrollmentOutcome::NoSuchUser => Err(Code::TokenRevoked.into()),
     }
@@ -173,7 +173,7 @@ pub fn participants(viewer: &Viewer, id: CourseId, page: PageRequest) -> Reading
 /// `NOT_FOUND`.
 #[must_use]
 pub fn enrollment(id: EnrollmentId) -> Reading<EnrollmentRow> {
-    Reading::then(enrollments::find(id), |row| row.ok_or(Code::NotFound.into()))
+    Reading::then(enrollments::find(id), |row| row.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Ends an enrolment.

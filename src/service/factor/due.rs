@@ -9,7 +9,7 @@ use crate::domain::factor::webauthn::RelyingParty;
 use crate::domain::ids::{ChallengeId, TokenId, UserId};
 use crate::domain::session::methods::AuthMethods;
 use crate::service::authz::caller::Caller;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 use crate::store::factor::due::{AllowedPasskey, DueFactors};
 use crate::store::federation::step_up;
 
@@ -56,14 +56,14 @@ pub(in crate::service) fn step_up_demand(ctx: &Context<'_>, user_id: UserId, due
     let names = [(due.has_totp, "totp"), (passkey_options.is_some(), "passkey")];
     let methods = names.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
     let demand = FactorDemand { token: None, expires_in: None, methods, passkey_options, providers: Vec::new() };
-    Ok(Error::StepUpRequired(Box::new(demand)))
+    Ok(ErrorKind::StepUpRequired(Box::new(demand)).into())
 }
 
 /// The refusal of an act that needs a step-up, for an account without a second factor: the password, or without one the
 /// other evidence that the account has. Database round trips: none; 1 without a password.
 pub(in crate::service) async fn step_up_without_factor(ctx: &Context<'_>, caller: &Caller) -> Result<Error, Error> {
     if caller.user.has_password {
-        return Ok(Error::StepUpRequired(Box::new(FactorDemand::password())));
+        return Ok(ErrorKind::StepUpRequired(Box::new(FactorDemand::password())).into());
     }
     let linked = ctx.store.run(step_up::providers(caller.user.id)).await?;
     let configured = ctx.settings.federation.iter().flat_map(|federation| &federation.providers);
@@ -73,7 +73,7 @@ pub(in crate::service) async fn step_up_without_factor(ctx: &Context<'_>, caller
     let names = [(!providers.is_empty(), "federated"), (has_code, "email_code")];
     let methods = names.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
     let demand = FactorDemand { token: None, expires_in: None, methods, passkey_options: None, providers };
-    Ok(Error::StepUpRequired(Box::new(demand)))
+    Ok(ErrorKind::StepUpRequired(Box::new(demand)).into())
 }
 
 /// The options of an assertion by one of these passkeys; `None` without any, or if the service is no relying party.

@@ -89,7 +89,7 @@ pub(in crate::service) async fn demand_mailed_code(
     if caller.withheld.is_empty() || proof.age.has_factor() || ctx.settings.mail.is_none() {
         return Ok(());
     }
-    let texts = mailed.as_ref().ok_or(Error::Refused(Problem::needs_mailed_code()))?;
+    let texts = mailed.as_ref().ok_or(Problem::needs_mailed_code())?;
     let proven = find(ctx, &[Purpose::Enrol], texts).await?;
     let is_own = proven.row.user_id == caller.user.id;
     if is_own && proofs::use_up(ctx.store, proven.proof, caller.user.id, ctx.now()).await? {
@@ -102,7 +102,7 @@ pub(in crate::service) async fn demand_mailed_code(
 #[must_use]
 pub fn list(ctx: &Context<'_>, subject: Subject) -> Reading<FactorsRow> {
     Reading::then(changes::factors(subject.user_id, subject.session_id, ctx.now()), |row| {
-        row.ok_or(Code::TokenRevoked.into())
+        row.ok_or_else(|| Code::TokenRevoked.into())
     })
 }
 
@@ -117,7 +117,7 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
     match recovery_codes::replace(ctx.store, owner, &drawn.hashes, notice, ctx.request).await? {
         ReplacementOutcome::Replaced(mail) => outbox::send_behind_response(ctx, mail),
-        ReplacementOutcome::NoFactor => return Err(Error::Refused(Problem::conflict("User has no second factor"))),
+        ReplacementOutcome::NoFactor => return Err(Problem::conflict("User has no second factor").into()),
         ReplacementOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
     }
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), "Recovery codes replaced");

@@ -111,8 +111,8 @@ pub async fn register(
             tracing::info!(target: "app.auth", user_id, passkey_id, factor = "passkey", "Second factor added");
             Ok(RegisteredPasskey { row, recovery_codes: gives_codes.then_some(drawn.codes) })
         }
-        AdditionOutcome::Known => Err(Error::Refused(Problem::conflict("Passkey is registered already"))),
-        AdditionOutcome::TooMany => Err(Error::Refused(Problem::conflict("User has too many passkeys"))),
+        AdditionOutcome::Known => Err(Problem::conflict("Passkey is registered already").into()),
+        AdditionOutcome::TooMany => Err(Problem::conflict("User has too many passkeys").into()),
         AdditionOutcome::Answered => Err(Code::InvalidCredentials.into()),
         AdditionOutcome::NoOwner => Err(Code::TokenRevoked.into()),
     }
@@ -129,7 +129,7 @@ async fn verify(
     let refused = |fault: &str| {
         tracing::warn!(target: "app.auth", fault, "Passkey refused");
         let fault = Fault::of("credential", FaultKind::ValueError, format!("credential was refused: {fault}"));
-        Error::Refused(Problem::validation(vec![fault]))
+        Problem::validation(vec![fault]).into()
     };
     let new = parse(ctx, rp, challenge, purpose, response).map_err(|fault| refused(fault.as_str()))?;
     let is_key = ctx.signatures.verify_with(&new.key, b"", &[0; 64]).await.is_ok();

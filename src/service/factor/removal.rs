@@ -76,7 +76,7 @@ pub(in crate::service) fn finish(ctx: &Context<'_>, user_id: UserId, outcome: Re
         RemovalOutcome::Missing => return Err(Code::NotFound.into()),
         RemovalOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
         RemovalOutcome::LastWayIn => {
-            return Err(Error::Refused(Problem::conflict("Account would have no way to sign in")));
+            return Err(Problem::conflict("Account would have no way to sign in").into());
         }
     }
     tracing::info!(target: "app.auth", user_id = user_id.get(), "Sign-in method removed");

@@ -93,7 +93,7 @@ pub async fn confirm(
     code: &Secret,
 ) -> Result<Vec<Secret>, Error> {
     let owner = owner(ctx, caller)?;
-    let pending = pending.ok_or(Error::Refused(Problem::conflict("No authenticator app is being enrolled")))?;
+    let pending = pending.ok_or(Problem::conflict("No authenticator app is being enrolled"))?;
     let sealed = Sealed { text: pending.secret.clone(), key_id: pending.encrypted_by.clone() };
     let secret = unseal(ctx, pending.id, &sealed).await;
     let secret = secret.and_then(|secret| TotpSecret::parse(secret.expose())).ok_or(Code::Internal)?;
@@ -109,5 +109,5 @@ pub async fn confirm(
 fn wrong_code() -> Error {
     use crate::domain::problem::{Fault, FaultKind};
     let fault = Fault::of("code", FaultKind::ValueError, "value is not the present code of the authenticator app");
-    Error::Refused(Problem::validation(vec![fault]))
+    Problem::validation(vec![fault]).into()
 }

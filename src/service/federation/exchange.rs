@@ -156,7 +156,7 @@ async fn link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>, arriving: Arrivi
         }
         LinkOutcome::OfOther => {
             let message = "Identity belongs to another account";
-            Err(Error::Refused(Problem::conflict_because(message, "linked_to_other")))
+            Err(Problem::conflict_because(message, "linked_to_other").into())
         }
         LinkOutcome::TooMany => Err(too_many()),
         LinkOutcome::NoOwner => Err(Code::TokenRevoked.into()),

@@ -21,7 +21,7 @@ use crate::service::mail::asking;
 use crate::service::mail::outbox;
 use crate::service::session::sign_in::SignIn;
 use crate::service::session::tokens::{Opening, SignInTokens};
-use crate::service::{Context, Error, attribution};
+use crate::service::{Context, Error, ErrorKind, attribution};
 use crate::store::account::registration::{FederatedUser as NewFederatedUser, NewUser};
 use crate::store::federation::facts::Found;
 use crate::store::federation::flows::Evidence;
@@ -61,17 +61,17 @@ pub(super) async fn open(
         Verdict::MailCode => Err(mail_code(ctx, arriving, holder.is_none()).await?),
         Verdict::Suspended => Err(Code::InvalidCredentials.into()),
         Verdict::AccountExists => Err(account_exists()),
-        Verdict::NeedsVerifiedEmail => Err(Error::Refused(Problem::needs_verified_email())),
+        Verdict::NeedsVerifiedEmail => Err(Problem::needs_verified_email().into()),
     }
 }
 
 fn account_exists() -> Error {
-    Error::Refused(Problem::conflict_because("Address has an account: sign in and link the provider", "account_exists"))
+    Problem::conflict_because("Address has an account: sign in and link the provider", "account_exists").into()
 }
 
 /// The refusal of a further identity of an account that has the maximum.
 pub(super) fn too_many() -> Error {
-    Error::Refused(Problem::conflict_because("Account has the maximum number of identities", "too_many"))
+    Problem::conflict_because("Account has the maximum number of identities", "too_many").into()
 }
 
 async fn sign_in(
@@ -112,7 +112,7 @@ async fn sign_in(
 async fn create(ctx: &Context<'_>, arriving: Arriving<'_>, is_proven: bool) -> Result<SignIn, Error> {
     ctx.admit_growth(Growth::Registration)?;
     let Assertion { email, name, .. } = arriving.assertion;
-    let email = email.as_ref().ok_or_else(|| Error::Refused(Problem::needs_verified_email()))?;
+    let email = email.as_ref().ok_or_else(Problem::needs_verified_email)?;
     let offer = register::admit(ctx, arriving.invitation, email).await?;
     let is_proven = is_proven || offer.as_ref().is_some_and(|offer| offer.proves_address);
     let password_hash = ctx.hash_of_no_password()?;
@@ -154,7 +154,7 @@ async fn mail_code(ctx: &Context<'_>, arriving: Arriving<'_>, is_new: bool) -> R
         assertion: arriving.assertion.clone(),
         ends_at: ctx.now().plus_seconds(CODE_SECONDS),
     };
-    Ok(Error::CodeMailed(seal(ctx, seal::MAILED, &sealed).await?))
+    Ok(ErrorKind::CodeMailed(seal(ctx, seal::MAILED, &sealed).await?).into())
 }
 
 impl<'a> Arriving<'a> {

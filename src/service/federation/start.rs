@@ -136,7 +136,7 @@ fn refuse_faults(settings: &FederationSettings, provider: &Provider, command: &S
         }
         Some(_) => {}
     }
-    if faults.is_empty() { Ok(()) } else { Err(Error::Refused(Problem::validation(faults))) }
+    if faults.is_empty() { Ok(()) } else { Err(Problem::validation(faults).into()) }
 }
 
 /// The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core 1.0 §3.1.2.1).
@@ -182,5 +182,5 @@ async fn authorize_url(
 
 /// Whatever is wrong with the provider, the client can only try again.
 pub(super) fn unavailable(_: ProviderFault) -> Error {
-    Error::Refused(Problem::unavailable(RETRY_AFTER_SECONDS))
+    Problem::unavailable(RETRY_AFTER_SECONDS).into()
 }

@@ -72,14 +72,14 @@ pub(super) async fn unseal(ctx: &Context<'_>, id: KeyId, sealed: &Sealed) -> Opt
 
 /// The public members in the order of the thumbprint (RFC 7638 §3.2).
 fn public_key(algorithm: Algorithm, private: &Secret) -> Result<String, Error> {
-    let malformed = |cause: &str| Error::Cryptography(CryptoError(cause.to_owned()));
+    let malformed = |cause: &str| CryptoError(cause.to_owned());
     let kind = algorithm.key_type().ok_or_else(|| malformed("no key pair"))?;
     let members: PublicMembers =
         serde_json::from_str(private.expose()).map_err(|_| malformed("a generated key of another shape"))?;
     let (crv, kty, x) = (kind.crv, kind.kty, members.x);
     match members.y.filter(|_| kind.has_y) {
         Some(y) => Ok(format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}","y":"{y}"}}"#)),
-        None if kind.has_y => Err(malformed("a generated key without y")),
+        None if kind.has_y => Err(malformed("a generated key without y").into()),
         None => Ok(format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}"}}"#)),
     }
 }

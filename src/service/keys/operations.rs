@@ -42,18 +42,18 @@ pub async fn command(ctx: &Context<'_>, command: KeyCommand) -> Result<Ring, Err
             return Ok(attempt.ring);
         }
     }
-    Err(Error::Refused(Problem::conflict("The key ring is being changed by other commands")))
+    Err(Problem::conflict("The key ring is being changed by other commands").into())
 }
 
 /// The change that carries out a command; `None` if there is nothing to change.
 fn decide(ctx: &Context<'_>, ring: &Ring, command: KeyCommand) -> Result<Option<(Change, EventType)>, Error> {
     match command {
         KeyCommand::Rotate if ring.algorithm == Algorithm::Hs256 => {
-            Err(Error::Refused(Problem::conflict("Access tokens are signed with SECRET_KEY")))
+            Err(Problem::conflict("Access tokens are signed with SECRET_KEY").into())
         }
         KeyCommand::Rotate => {
             let rotation = ring.rotation(ctx.now(), ctx.settings.tokens.signing_key_ahead_seconds);
-            let too_young = |_| Error::Refused(Problem::conflict("The next key was published too recently"));
+            let too_young = |_| Problem::conflict("The next key was published too recently");
             Ok(Some((rotation.map_err(too_young)?, EventType::SigningKeyRotated)))
         }
         KeyCommand::Revoke(id) => {

@@ -10,7 +10,7 @@ use crate::domain::secret::Secret;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::service::keys::{copy, making};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 
 /// Makes sure that this isolate can sign, before a batch whose result the client learns only from the token. A failure
 /// afterwards would leave the client with neither its old nor its new token.
@@ -71,13 +71,13 @@ async fn signing_key(ctx: &Context<'_>, ring: Arc<Ring>) -> Result<Arc<PrivateKe
         return Ok(key);
     }
     tracing::error!(target: "app.keys", kid = current.id.text(), "No configured SECRET_KEY decrypts the signing key");
-    let change = ring.replacement(ctx.now()).ok_or(Error::NoSigningKey)?;
+    let change = ring.replacement(ctx.now()).ok_or(ErrorKind::NoSigningKey)?;
     let replaced = making::make(ctx, &change, EventType::SigningKeyReplaced).await?;
-    private_key(ctx, self::current(&replaced.ring)?).await.ok_or(Error::NoSigningKey)
+    Ok(private_key(ctx, self::current(&replaced.ring)?).await.ok_or(ErrorKind::NoSigningKey)?)
 }
 
 fn current(ring: &Ring) -> Result<&SigningKey, Error> {
-    ring.in_state(KeyState::Current).ok_or(Error::NoSigningKey)
+    Ok(ring.in_state(KeyState::Current).ok_or(ErrorKind::NoSigningKey)?)
 }
 
 async fn private_key(ctx: &Context<'_>, key: &SigningKey) -> Option<Arc<PrivateKey>> {

@@ -12,7 +12,7 @@ use crate::domain::session::token::{TokenClaims, TokenFault, TokenKind};
 use crate::domain::time::Timestamp;
 use crate::service::keys::copy;
 use crate::service::keys::copy::LookUp;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 
 /// The claims of an access token with a valid signature.
 #[derive(Debug, Clone)]
@@ -108,7 +108,7 @@ async fn verified_by(ctx: &Context<'_>, id: KeyId, presented: &Presented<'_>) ->
             LookUp::Done(ring) => ring,
             // An expired token is refused whatever the ring says; only the error code depends on it.
             LookUp::NotYet if claims.exp <= ctx.now().seconds() => return Ok(None),
-            LookUp::NotYet => return Err(Error::KeyNotKnownYet),
+            LookUp::NotYet => return Err(ErrorKind::KeyNotKnownYet.into()),
         };
     }
     let key = ring.find(id).filter(|key| key.state != KeyState::Revoked && presented.is_for(key.algorithm));

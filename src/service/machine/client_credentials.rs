@@ -6,7 +6,7 @@ use crate::domain::machine::service_token::ServiceTokenClaims;
 use crate::domain::secret::Secret;
 use crate::service::keys::signing::sign_service;
 use crate::service::machine::client::Client;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 
 /// An access token of a service account.
 pub struct ServiceToken {
@@ -30,7 +30,7 @@ pub async fn issue(
 ) -> Result<ServiceToken, Error> {
     let scopes = match requested {
         None => client.service.scopes,
-        Some(text) => granted(client.service.scopes, text).ok_or(Error::OAuth(OAuthError::InvalidScope))?,
+        Some(text) => granted(client.service.scopes, text).ok_or(ErrorKind::OAuth(OAuthError::InvalidScope))?,
     };
     let expires_at = ctx.now().plus_seconds(ctx.settings.lifetimes.access_seconds);
     let claims = ServiceTokenClaims {

@@ -15,7 +15,7 @@ use crate::service::authz::presented::Presented;
 use crate::service::keys::copy;
 use crate::service::keys::verifying::{AccessClaims, is_accepted, verify_access};
 use crate::service::machine::client::{Client, authenticate, confirm};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 use crate::store::account::users;
 use crate::store::authz::viewer::PresentedKey;
 use crate::store::machine::presented;
@@ -139,7 +139,7 @@ async fn verify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
     }
     let signed_by = presented.signed_by();
     let verified = match verify_access(ctx, &presented).await {
-        Err(Error::KeyNotKnownYet) => return Ok(Token::OfUnknownKey),
+        Err(error) if matches!(error.kind(), ErrorKind::KeyNotKnownYet) => return Ok(Token::OfUnknownKey),
         verified => verified?,
     };
     Ok(match verified.filter(|claims| claims.expires_at() > ctx.now()) {

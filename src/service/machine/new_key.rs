@@ -18,5 +18,5 @@ pub(super) fn demand_future(ctx: &Context<'_>, expires_at: Option<Timestamp>) ->
         return Ok(());
     }
     let fault = Fault::of("expires_at", FaultKind::ValueError, "value must be in the future");
-    Err(Error::Refused(Problem::validation(vec![fault])))
+    Err(Problem::validation(vec![fault]).into())
 }

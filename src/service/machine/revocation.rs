@@ -8,7 +8,7 @@ use crate::domain::session::token::{TokenFault, TokenKind};
 use crate::service::keys::copy;
 use crate::service::keys::verifying::{AccessClaims, verify_access};
 use crate::service::machine::client::Client;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 use crate::store::machine::revocation;
 use crate::store::session;
 
@@ -31,7 +31,7 @@ pub async fn revoke(ctx: &Context<'_>, client: &Client, token: &str) -> Result<(
     copy::at_version(ctx, client.ring_version).await?;
     match identify(ctx, token).await? {
         Token::Unknown => Ok(()),
-        Token::Service => Err(Error::OAuth(OAuthError::UnsupportedTokenType)),
+        Token::Service => Err(ErrorKind::OAuth(OAuthError::UnsupportedTokenType).into()),
         Token::Session(user_id, session_id) => {
             let ended = session::end_by_service(ctx.store, user_id, session_id, ctx.request).await?;
             let (user_id, session_id) = (user_id.get(), session_id.get());
@@ -57,7 +57,7 @@ async fn identify(ctx: &Context<'_>, token: &str) -> Result<Token, Error> {
     }
     let access = match verify_access(ctx, &presented).await {
         // The ring is the one of now, and has no such key.
-        Err(Error::KeyNotKnownYet) => return Ok(Token::Unknown),
+        Err(error) if matches!(error.kind(), ErrorKind::KeyNotKnownYet) => return Ok(Token::Unknown),
         access => access?,
     };
     Ok(match access {

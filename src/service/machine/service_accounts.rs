@@ -62,7 +62,7 @@ pub fn list(viewer: &Viewer, page: PageRequest) -> Reading<Page<ServiceAccountRo
 /// `NOT_FOUND`.
 #[must_use]
 pub fn find(viewer: &Viewer, id: ServiceAccountId) -> Reading<ServiceAccountRow> {
-    Reading::then(service_accounts::find(id, viewer), |row| row.ok_or(Code::NotFound.into()))
+    Reading::then(service_accounts::find(id, viewer), |row| row.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Changes an account. Needs a recent sign-in. A removed scope ends at the next use of a key.

@@ -43,7 +43,7 @@ pub async fn create(
     let key = mint(ctx)?;
     let new = NewServiceKey { key: &key, account_id, name: command.name.as_ref(), expires_at: command.expires_at };
     let created = done(service_keys::create(ctx.store, &new, caller.user.id, ctx.request).await?)?;
-    let row = created.ok_or(Error::Refused(Problem::conflict("Service account has too many keys")))?;
+    let row = created.ok_or(Problem::conflict("Service account has too many keys"))?;
     let (key_id, account_id, actor_id) = (key.id().get(), account_id.get(), caller.user.id.get());
     tracing::info!(target: "app.machine", key_id, account_id, actor_id, "Service account key created");
     Ok((row, key))
@@ -55,7 +55,7 @@ pub async fn create(
 /// `NOT_FOUND`.
 #[must_use]
 pub fn list(viewer: &Viewer, account_id: ServiceAccountId, page: PageRequest) -> Reading<Page<ServiceKeyRow>> {
-    Reading::then(service_keys::list(account_id, viewer, page), |page| page.ok_or(Code::NotFound.into()))
+    Reading::then(service_keys::list(account_id, viewer, page), |page| page.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Withdraws a key. Needs a recent sign-in.

@@ -63,7 +63,7 @@ pub async fn create(
     outbox::send_behind_response(ctx, mail);
     let row = match outcome {
         KeyCreationOutcome::Created(row) => row,
-        KeyCreationOutcome::TooMany => return Err(Error::Refused(Problem::conflict("User has too many API keys"))),
+        KeyCreationOutcome::TooMany => return Err(Problem::conflict("User has too many API keys").into()),
         KeyCreationOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
     };
     tracing::info!(target: "app.machine", user_id = caller.user.id.get(), key_id = key.id().get(), "API key created");

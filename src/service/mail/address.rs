@@ -30,14 +30,14 @@ pub async fn change_address(
     ctx.admit_growth(Growth::Mail)?;
     if email.as_str() == caller.user.email {
         let fault = Fault::of("new_email", FaultKind::ValueError, "value is the address of the account already");
-        return Err(Error::Refused(Problem::validation(vec![fault])));
+        return Err(Problem::validation(vec![fault]).into());
     }
     demand(ctx, caller, Act::ChangeAddress, evidence).await?;
     // The account has one, so the demand asked for it.
     let has_mfa = evidence.age.has_factor();
     // The code for the first second factor goes to the address: a thief of the password would have it mailed to another one.
     if !caller.withheld.is_empty() && !has_mfa {
-        return Err(Error::Refused(Problem::needs_mfa()));
+        return Err(Problem::needs_mfa().into());
     }
     let purpose = Purpose::ChangeAddress;
     let proof = draw(ctx, purpose, true)?;

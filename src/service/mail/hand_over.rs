@@ -36,7 +36,7 @@ pub async fn hand_over_reset(
     let expires_at = ctx.now().plus_seconds(Purpose::HandOver.link_seconds());
     match hand_over::hand_over(ctx.store, id, user_id, actor, expires_at, ctx.request).await? {
         ActOutcome::Done(Some(user)) if user.is_active => {}
-        ActOutcome::Done(_) => return Err(Error::Refused(Problem::conflict("Account is disabled"))),
+        ActOutcome::Done(_) => return Err(Problem::conflict("Account is disabled").into()),
         ActOutcome::Missing => return Err(Code::NotFound.into()),
         ActOutcome::ActorNotAllowed => return Err(Code::Forbidden.into()),
     }

@@ -29,7 +29,7 @@ pub async fn change_password(
     own.demand_factor(ctx, caller)?;
     if current.is_none() && own.account.credentials.has_password {
         let fault = Fault::of("current_password", FaultKind::Missing, "field is required");
-        return Err(Error::Refused(Problem::validation(vec![fault])));
+        return Err(Problem::validation(vec![fault]).into());
     }
     // Hash first: hashing only after a correct password would leak that by timing.
     let new_hash = ctx.hash(new).await?;

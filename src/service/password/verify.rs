@@ -12,7 +12,7 @@ use crate::domain::password::hash::PasswordHash;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
 use crate::domain::settings::EmailVerification;
-use crate::service::{Context, Error, attribution};
+use crate::service::{Context, Error, ErrorKind, attribution};
 use crate::store::audit::Event;
 use crate::store::password::credentials::{self, CredentialsRow};
 use crate::store::password::refusal;
@@ -156,7 +156,7 @@ pub(in crate::service) async fn matches_registration(
     is_refused: bool,
 ) -> Result<bool, Error> {
     // A registration has no user.
-    let stored = |cause| Error::StoredHash { user_id: 0, cause };
+    let stored = |cause| ErrorKind::StoredHash { user_id: 0, cause };
     let hash = hash.map(PasswordHash::parse).transpose().map_err(stored)?;
     (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     Ok(verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_refused)?)
@@ -164,5 +164,5 @@ pub(in crate::service) async fn matches_registration(
 
 fn read_hash(user: &CredentialsRow) -> Result<PasswordHash, Error> {
     let user_id = user.id.get();
-    PasswordHash::parse(&user.password_hash).map_err(|cause| Error::StoredHash { user_id, cause })
+    PasswordHash::parse(&user.password_hash).map_err(|cause| ErrorKind::StoredHash { user_id, cause }.into())
 }

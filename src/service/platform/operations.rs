@@ -6,8 +6,8 @@ use crate::domain::breaker::{Command, State};
 use crate::domain::limits::storage::StorageState;
 use crate::domain::problem::Code;
 use crate::domain::secret_keys::key_id;
-use crate::ports::{BreakerReport, DbError};
-use crate::service::{Context, Error};
+use crate::ports::{BreakerReport, DbErrorKind};
+use crate::service::{Context, Error, ErrorKind};
 use crate::store::audit::{RequestInfo, record_command};
 use crate::store::platform::health;
 
@@ -50,7 +50,7 @@ pub async fn readiness(ctx: &Context<'_>, for_operator: bool) -> Readiness {
     let key_id = for_operator.then(|| key_id(&ctx.settings.secret_keys.current));
     let (database, outdated_secrets) = match health::ping(ctx.store, key_id.as_deref()).await {
         Ok(count) => (DatabaseCheck::Ok, count),
-        Err(DbError::NotAsked(_)) => (DatabaseCheck::NotAsked, None),
+        Err(error) if matches!(error.kind(), DbErrorKind::NotAsked(_)) => (DatabaseCheck::NotAsked, None),
         Err(error) => {
             tracing::error!(target: "app.errors", cause = %error, "Database is not ready");
             (DatabaseCheck::Failing, None)
@@ -74,7 +74,7 @@ pub async fn command_breaker(ctx: &Context<'_>, command: Command) -> Result<Brea
     tracing::warn!(target: "app.operator", command = name, "Operator commands the circuit breaker");
     let report = ctx.store.gate().command(command).await;
     record_in_background(ctx, command);
-    report.map_err(|_| Error::BreakerOutOfReach)
+    report.map_err(|_| ErrorKind::BreakerOutOfReach.into())
 }
 
 /// Records a command behind the response, because commands must work while the database is down. The log has each of

@@ -13,7 +13,7 @@ use crate::service::mail::asking::settings_for;
 use crate::service::mail::presented::{ProofTexts, Proven, find};
 use crate::service::session::sign_in::SignIn;
 use crate::service::session::tokens::Opening;
-use crate::service::{Context, Error, attribution};
+use crate::service::{Context, Error, ErrorKind, attribution};
 use crate::store::mail::sign_in;
 use crate::store::session::opening::OpeningOutcome;
 
@@ -34,7 +34,7 @@ pub async fn sign_in_by_code(ctx: &Context<'_>, texts: &ProofTexts) -> Result<Si
     let session = Opening::draw(ctx, AuthMethods::CODE)?;
     let counter = Counter::of_network(user_id, ctx.request.key, &ctx.request.peer.network());
     let no_password = PasswordHash::of_no_password(&ctx.new_salt()?, ctx.random()?, ctx.settings.password_work);
-    let no_password = no_password.to_phc().map_err(Error::NewHash)?;
+    let no_password = no_password.to_phc().map_err(ErrorKind::NewHash)?;
     let row = session.as_row(ctx.request);
     let challenge = Challenge { id: draw(ctx)?.id, expires_at: ctx.now().plus_seconds(PENDING_SECONDS) };
     let opened = sign_in::open(ctx.store, (proof, user_id), &counter, &row, challenge, &no_password).await?;

@@ -18,7 +18,7 @@ use crate::service::keys::signing;
 use crate::service::mail::outbox;
 use crate::service::password::verify::{Door, SignInAttempt, Verified, matches_registration, verify_at_sign_in};
 use crate::service::session::tokens::{Opening, SignInTokens};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, ErrorKind};
 use crate::store::audit::Event;
 use crate::store::factor::due::DueFactors;
 use crate::store::password::credentials;
@@ -150,7 +150,7 @@ async fn upgrade_hash(ctx: &Context<'_>, verified: &Verified, password: &Passwor
     }
     match ctx.hash(password).await {
         Ok(hash) => Ok(credentials::upgrade_hash(ctx.store, verified.password, &hash).await.map(|()| true)?),
-        Err(Error::HashQueueFull(_)) => Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::HashQueueFull(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -43,7 +43,7 @@ pub fn list(
 /// `NOT_FOUND`.
 #[must_use]
 pub fn find(ctx: &Context<'_>, university_id: UniversityId, id: InvitationId) -> Reading<InvitationRow> {
-    Reading::then(invitations::find(university_id, id, ctx.now()), |row| row.ok_or(Code::NotFound.into()))
+    Reading::then(invitations::find(university_id, id, ctx.now()), |row| row.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Withdraws an invitation to a role that the caller could grant.
@@ -75,7 +75,7 @@ impl Offer {
         if self.row.email == email {
             Ok(())
         } else {
-            Err(Error::Refused(Problem::forbidden("Invitation is for another address")))
+            Err(Problem::forbidden("Invitation is for another address").into())
         }
     }
 

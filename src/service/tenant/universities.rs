@@ -5,7 +5,6 @@ use crate::domain::authz::Permission;
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::tenant::label::{Label, Slug};
-use crate::ports::DbError;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::Caller;
 use crate::service::{Context, Error};
@@ -41,7 +40,7 @@ pub struct UniversityChange {
 /// `CONFLICT` when the slug is taken; [`Error`] otherwise.
 pub async fn create(ctx: &Context<'_>, caller: &Caller, new: &NewUniversity) -> Result<UniversityRow, Error> {
     let row = universities::create(ctx.store, &new.name, &new.slug, caller.user.id, ctx.request).await?;
-    row.ok_or(Error::Refused(SLUG_TAKEN))
+    row.ok_or_else(|| SLUG_TAKEN.into())
 }
 
 /// Lists the universities in which the caller has a role; all of them for an administrator of the platform.
@@ -62,7 +61,7 @@ pub fn list(viewer: &Viewer, page: PageRequest) -> Reading<Page<UniversityRow>> 
 /// `NOT_FOUND`.
 #[must_use]
 pub fn find(id: UniversityId) -> Reading<UniversityRow> {
-    Reading::then(universities::find(id), |row| row.ok_or(Code::NotFound.into()))
+    Reading::then(universities::find(id), |row| row.ok_or_else(|| Code::NotFound.into()))
 }
 
 /// Changes a university.
@@ -77,8 +76,8 @@ pub async fn update(
 ) -> Result<UniversityRow, Error> {
     let (name, slug) = (change.name.as_ref(), change.slug.as_ref());
     match universities::update(ctx.store, id, name, slug, caller.user.id, ctx.request).await {
-        Err(DbError::Unique(column)) if column == "universities.slug" => Err(Error::Refused(SLUG_TAKEN)),
-        other => other?.ok_or(Code::NotFound.into()),
+        Err(error) if error.violated_constraint() == Some("universities.slug") => Err(SLUG_TAKEN.into()),
+        other => other?.ok_or_else(|| Code::NotFound.into()),
     }
 }
 
@@ -91,7 +90,7 @@ pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: UniversityId) -> Res
     let in_use = "University still has departments, courses or more than 1000 roles";
     match universities::delete(ctx.store, id, caller.user.id, ctx.request).await? {
         DeletionOutcome::Deleted => Ok(()),
-        DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict(in_use))),
+        DeletionOutcome::InUse => Err(Problem::conflict(in_use).into()),
         DeletionOutcome::Missing => Err(Code::NotFound.into()),
     }
 }
@@ -109,9 +108,7 @@ pub async fn create_department(
 ) -> Result<DepartmentRow, Error> {
     match departments::create(ctx.store, university_id, name, caller.user.id, ctx.request).await? {
         CreationOutcome::Created(row) => Ok(row),
-        CreationOutcome::NameTaken => {
-            Err(Error::Refused(Problem::conflict("University has a department of that name")))
-        }
+        CreationOutcome::NameTaken => Err(Problem::conflict("University has a department of that name").into()),
         CreationOutcome::NoSuchUniversity => Err(Code::NotFound.into()),
     }
 }
@@ -134,7 +131,7 @@ pub async fn delete_department(
 ) -> Result<(), Error> {
     match departments::delete(ctx.store, university_id, id, caller.user.id, ctx.request).await? {
         DeletionOutcome::Deleted => Ok(()),
-        DeletionOutcome::InUse => Err(Error::Refused(Problem::conflict("Department still has courses or roles"))),
+        DeletionOutcome::InUse => Err(Problem::conflict("Department still has courses or roles").into()),
         DeletionOutcome::Missing => Err(Code::NotFound.into()),
     }
 }

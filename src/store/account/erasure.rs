@@ -170,7 +170,7 @@ pub async fn erase(
     let all = store.batch_of(statements.collect()).await?;
     let (actors, results) = all.split_at_checked(guards).unwrap_or_default();
     let [erased, _, _, recorded, sole, ..] = results else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     // First, because an administrator that erased their own account is none any more.
     if audit::is_done(erased, recorded)? {
@@ -215,7 +215,7 @@ pub async fn set_position(store: &Store, user_id: UserId) -> Result<(), DbError>
 /// [`DbError`].
 pub async fn step(store: &Store, user_id: UserId) -> Result<bool, DbError> {
     let results = store.batch_of(step_statements(user_id)).await?;
-    let rest = results.last().ok_or_else(|| DbError::Corrupt("lost results".to_owned()))?;
+    let rest = results.last().ok_or_else(DbError::lost_results)?;
     Ok(rest.all::<IdRow>()?.is_empty())
 }
 

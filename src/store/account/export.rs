@@ -214,7 +214,7 @@ fn decode(results: Vec<Rows>, places: Vec<(Section, Place)>) -> Result<Option<Ex
         if let (Place::Below(_, key), true) = (place, has_more) {
             rows.truncate(PAGE);
             let last = rows.last().and_then(|row| row.integer(key));
-            next.0.push(last.ok_or_else(|| DbError::Unreadable(format!("no {key} in an exported row")))?);
+            next.0.push(last.ok_or_else(|| DbError::unreadable(format!("no {key} in an exported row")))?);
         } else if matches!(section.paging, Paging::ByKey { .. }) {
             next.0.push(0);
         }

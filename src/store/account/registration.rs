@@ -171,7 +171,7 @@ pub(super) fn count(limit: RegistrationLimit<'_>, request: RequestInfo<'_>) -> S
 /// The start of the current window, from the result of [`count`], if the network exceeded the limit.
 pub(super) fn exceeded(limit: RegistrationLimit<'_>, counts: &Rows) -> Result<Option<Timestamp>, DbError> {
     let count: Option<CountRow> = counts.first()?;
-    let count = count.ok_or_else(|| DbError::Unreadable("the count of registrations was not returned".to_owned()))?;
+    let count = count.ok_or_else(|| DbError::unreadable("the count of registrations was not returned"))?;
     Ok((count.attempts > limit.attempts).then_some(count.window_started_at))
 }
 
@@ -225,7 +225,7 @@ pub async fn register(
     let (Some(counts), Some([_, _, acceptance @ ..]), [users, _, _, _, mails @ ..]) =
         (first.first(), first.get(redeemed..), last)
     else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     if let Some((user, inputs)) = users.first()?.zip(TokenInputs::read(users)?) {
         let mail = mails.last().map(Rows::first).transpose()?.flatten();

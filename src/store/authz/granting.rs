@@ -288,7 +288,7 @@ pub(in crate::store) fn outcome(granted: &Rows, refusal: &Rows) -> Result<GrantO
         return Ok(GrantOutcome::Granted(row));
     }
     let refusal: Option<RefusalRow> = refusal.first()?;
-    let refusal = refusal.ok_or_else(|| DbError::Unreadable("no reason".to_owned()))?.refusal;
+    let refusal = refusal.ok_or_else(|| DbError::unreadable("no reason"))?.refusal;
     Ok(match refusal {
         Refusal::NotAllowed => GrantOutcome::NotAllowed,
         Refusal::NoUser => GrantOutcome::NoSuchUser,

@@ -31,7 +31,7 @@ impl GrantRow {
     /// The grant itself.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a role that only a later version knows.
+    /// [`DbError`] for a role that only a later version knows.
     pub fn grant(&self) -> Result<RoleGrant, DbError> {
         let role = read_role(&self.role)?;
         Ok(RoleGrant { id: self.id, role, university_id: self.university_id, department_id: self.department_id })
@@ -253,7 +253,7 @@ pub(in crate::store) fn decode(rows: &Rows) -> Result<Vec<RoleGrant>, DbError> {
 
 /// Reads grants from a JSON list of the same columns.
 pub(in crate::store) fn decode_text(text: &str) -> Result<Vec<RoleGrant>, DbError> {
-    read_own(serde_json::from_str(text).map_err(|error| DbError::Unreadable(error.to_string()))?)
+    read_own(serde_json::from_str(text).map_err(|error| DbError::unreadable(error.to_string()))?)
 }
 
 fn read_own(rows: Vec<OwnGrantRow>) -> Result<Vec<RoleGrant>, DbError> {
@@ -265,7 +265,7 @@ fn read_own(rows: Vec<OwnGrantRow>) -> Result<Vec<RoleGrant>, DbError> {
 }
 
 pub(in crate::store) fn read_role(text: &str) -> Result<Role, DbError> {
-    Role::parse(text).ok_or_else(|| DbError::Unreadable("unknown role".to_owned()))
+    Role::parse(text).ok_or_else(|| DbError::unreadable("unknown role"))
 }
 
 /// Finds a grant of a university, or one of the platform.

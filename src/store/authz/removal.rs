@@ -83,7 +83,7 @@ pub async fn remove(
     let statements = [of_grant(DELETE_GRANT), record, recorded, of_grant(SELECT_REMAINDER), invitations];
     let [deleted, _, recorded, remainder, _] = store.batch(statements).await?;
     let remainder: Option<RemainderRow> = remainder.first()?;
-    let remainder = remainder.ok_or_else(|| DbError::Unreadable("no remainder".to_owned()))?;
+    let remainder = remainder.ok_or_else(|| DbError::unreadable("no remainder"))?;
     Ok(match (is_done(&deleted, &recorded)?, remainder) {
         (true, _) => RoleRemovalOutcome::Removed,
         (false, RemainderRow { is_there: false, .. }) => RoleRemovalOutcome::Missing,

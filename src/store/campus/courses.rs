@@ -277,7 +277,9 @@ pub async fn update(
     let department = departments::present(place.university_id, new_department_id);
     let statements = [record, update, department, present(place.id)];
     let [_, rows, department, course] = match store.batch(statements).await {
-        Err(DbError::Unique(column)) if column.starts_with("courses.") => return Ok(CourseOutcome::CodeTaken),
+        Err(error) if error.violated_constraint().is_some_and(|column| column.starts_with("courses.")) => {
+            return Ok(CourseOutcome::CodeTaken);
+        }
         other => other?,
     };
     Ok(match rows.first()? {

@@ -174,7 +174,7 @@ pub async fn create(
         return Ok(EnrollmentOutcome::Enrolled(row));
     }
     let circumstances: Option<CircumstancesRow> = circumstances.first()?;
-    circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::Unreadable("no circumstances".to_owned()))
+    circumstances.map(EnrollmentOutcome::from).ok_or_else(|| DbError::unreadable("no circumstances"))
 }
 
 /// Finds an enrolment by its id.

@@ -235,7 +235,7 @@ pub async fn add(
     statements.extend(event_notice(notice, user_id, EventType::FactorAdded, request));
     let results = store.batch_of(statements).await?;
     let [_, _, _, _, _, rows, given, causes, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let notice = queued(notice, &results)?;
     let cause: Option<CauseRow> = causes.first()?;

@@ -113,7 +113,7 @@ pub async fn replace(
     statements.extend(event_notice(notice, owner.user_id, EventType::RecoveryCodesReplaced, request));
     let results = store.batch_of(statements).await?;
     let [_, _, given, owner, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(match (given.all::<IdRow>()?.is_empty(), owner.all::<IdRow>()?.is_empty()) {

@@ -211,7 +211,7 @@ pub async fn remove_totp(
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
     let [_, _, deleted, _, recorded, _, _, owner, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(match (is_done(deleted, recorded)?, owner.all::<IdRow>()?.is_empty()) {
@@ -257,7 +257,7 @@ pub async fn remove_passkey(
     statements.extend(event_notice(notice, user_id, EventType::FactorRemoved, request));
     let results = store.batch_of(statements).await?;
     let [_, _, deleted, _, recorded, left, _, owner, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     let is_owner = !owner.all::<IdRow>()?.is_empty();
@@ -297,7 +297,7 @@ pub async fn reset(
     statements.extend(event_notice(notice, user_id, EventType::FactorsReset, request));
     let results = store.batch_of(statements).await?;
     let [actors, users, other_ways, _, _, totp, _, passkeys, recorded, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     let is_removed = is_done(totp, recorded)? || !passkeys.all::<IdRow>()?.is_empty();

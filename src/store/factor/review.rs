@@ -183,7 +183,7 @@ pub async fn confirm_suspended(
     statements.extend(event_notice(notice, owner.user_id, EventType::FactorsConfirmed, request));
     let results = store.batch_of(statements).await?;
     let [_, _, _, _, recorded, present, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     let was_suspended = !recorded.all::<IdRow>()?.is_empty();

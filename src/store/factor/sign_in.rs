@@ -70,7 +70,7 @@ pub async fn open(
     let event = if link.is_some() { EventType::IdentityLinked } else { EventType::SignedIn };
     statements.extend(event_notice(notice, user_id, event, request));
     let results = store.batch_of(statements).await?;
-    let [_, _, opened, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+    let [_, _, opened, ..] = results.as_slice() else { return Err(DbError::lost_results()) };
     let mail = queued(notice, &results)?;
     Ok(TokenInputs::read(opened)?.map(|inputs| (inputs, mail)))
 }

@@ -180,7 +180,7 @@ pub async fn confirm(
     statements.extend(event_notice(notice, user_id, EventType::FactorAdded, request));
     let results = store.batch_of(statements).await?;
     let [_, confirmed, _, recorded, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(is_done(confirmed, recorded)?.then_some(mail))

@@ -110,7 +110,7 @@ pub async fn link(
     statements.extend(event_notice(notice, owner.user_id, EventType::IdentityLinked, request));
     let results = store.batch_of(statements).await?;
     let Some([_, _, _, own, causes]) = results.first_chunk() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     let cause: Option<CauseRow> = causes.first()?;
@@ -152,7 +152,7 @@ pub async fn unlink(
     statements.extend(event_notice(notice, user_id, EventType::IdentityUnlinked, request));
     let results = store.batch_of(statements).await?;
     let Some([_, deleted, _, recorded, left, present]) = results.first_chunk() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     let is_owner = !present.all::<IdRow>()?.is_empty();

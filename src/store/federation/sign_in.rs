@@ -158,7 +158,7 @@ pub async fn open(
     statements.extend(event_notice(notice, user_id, EventType::IdentityLinked, request));
     let results = store.batch_of(statements).await?;
     let (Some([_, due, disabled]), Some(opened)) = (results.first_chunk(), results.get(opened)) else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(match (TokenInputs::read(opened)?, DueFactors::read(due)?) {

@@ -157,7 +157,7 @@ pub async fn load(store: &Store) -> Result<Ring, DbError> {
 
 fn read(ring: &Rows, keys: &Rows) -> Result<Ring, DbError> {
     let Some(row) = ring.first::<RingRow>()? else { return Ok(Ring::default()) };
-    let unknown = || DbError::Unreadable("a signing key of a later version".to_owned());
+    let unknown = || DbError::unreadable("a signing key of a later version");
     let keys = keys.all::<KeyRow>()?.into_iter().map(KeyRow::key).collect::<Option<Vec<_>>>();
     Ok(Ring {
         version: row.version,
@@ -223,7 +223,7 @@ pub async fn apply(
             let is_made = rows.first::<RingRow>()?.is_some_and(|row| row.nonce == change_id);
             Ok(Attempt { ring: read(rows, keys)?, is_made })
         }
-        _ => Err(DbError::Corrupt("lost results".to_owned())),
+        _ => Err(DbError::lost_results()),
     }
 }
 

@@ -88,7 +88,7 @@ impl KeyRow {
     /// The permissions of a user's key.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a malformed list.
+    /// [`DbError`] for a malformed list.
     pub fn permissions(&self) -> Result<PermissionSet, DbError> {
         let names = names::parse(self.permissions.as_deref().unwrap_or("[]"))?;
         Ok(PermissionSet::of_names(names.iter().map(String::as_str)))
@@ -97,7 +97,7 @@ impl KeyRow {
     /// The service account, unless the key is a user's.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a malformed list.
+    /// [`DbError`] for a malformed list.
     pub fn service(&self) -> Result<Option<ServiceOfKey>, DbError> {
         let Some(id) = self.service_account_id else {
             return Ok(None);

@@ -38,7 +38,7 @@ impl ServiceAccountRow {
     /// The scopes of the account.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a malformed list.
+    /// [`DbError`] for a malformed list.
     pub fn scopes(&self) -> Result<ScopeSet, DbError> {
         let names = names::parse(&self.scopes)?;
         Ok(ScopeSet::of_names(names.iter().map(String::as_str)))

@@ -36,7 +36,7 @@ impl UserKeyRow {
     /// The permissions to which the key is narrowed.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a malformed list.
+    /// [`DbError`] for a malformed list.
     pub fn permissions(&self) -> Result<PermissionSet, DbError> {
         let names = names::parse(&self.permissions)?;
         Ok(PermissionSet::of_names(names.iter().map(String::as_str)))
@@ -158,7 +158,7 @@ pub async fn create(
     statements.extend(event_notice(notice, new.user_id, EventType::ApiKeyCreated, request));
     let results = store.batch_of(statements).await?;
     let [_, _, rows, owner, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let outcome = match (rows.first()?, owner.all::<IdRow>()?.is_empty()) {
         (Some(row), _) => KeyCreationOutcome::Created(row),
@@ -194,7 +194,7 @@ pub async fn withdraw(
     statements.extend(event_notice(notice, user_id, EventType::ApiKeyWithdrawn, request));
     let results = store.batch_of(statements).await?;
     let [deleted, _, recorded, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(is_done(deleted, recorded)?.then_some(mail))

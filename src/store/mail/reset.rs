@@ -124,7 +124,7 @@ pub async fn reset(
     }
     let results = store.batch_of(statements).await?;
     let [earlier, _, _, _, set, _, _, _, _, totp, passkeys, identities, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let notice = notices::queued(notice, &results)?;
     let review = review::read([totp, passkeys, identities])?;

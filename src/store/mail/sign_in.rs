@@ -130,7 +130,7 @@ pub async fn open(
     ]);
     let results = store.batch_of(statements).await?;
     let [_, _, _, _, _, _, due, opened, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     Ok(match (TokenInputs::read(opened)?, DueFactors::read(due)?) {
         (Some(inputs), _) => OpeningOutcome::Opened(inputs, None),

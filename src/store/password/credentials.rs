@@ -162,7 +162,7 @@ pub async fn by_email(
     statements.extend(registering_from.map(|tag| pending::select_by_address(email, tag, now)));
     let results = store.batch_of(statements).await?;
     let [users, own, shared, pending @ ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let registration = pending.first().map(pending::read_hash).transpose()?.flatten();
     let credentials: Option<CredentialsRow> = users.first()?;
@@ -241,7 +241,7 @@ pub async fn change_password(
     }
     let results = store.batch_of(statements).await?;
     let [_, changed, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let notice = notices::queued(notice, &results)?;
     Ok((!changed.all::<IdRow>()?.is_empty()).then_some(PasswordChanged { notice }))

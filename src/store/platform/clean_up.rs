@@ -148,5 +148,5 @@ pub async fn step(store: &Store, walk: &Walk, cutoff: Timestamp, nonce: i64) -> 
 }
 
 fn noted_step(noted: &Rows) -> Result<StepRow, DbError> {
-    noted.first()?.ok_or_else(|| DbError::Unreadable("the walk has no position".to_owned()))
+    noted.first()?.ok_or_else(|| DbError::unreadable("the walk has no position"))
 }

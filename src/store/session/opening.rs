@@ -166,7 +166,7 @@ pub async fn open(
     let after = after_opening(verified.user_id, counter, session, None, overtaken);
     let tell = event_notice(notice, verified.user_id, EventType::SignedIn, request);
     let results = store.batch_of([open, due].into_iter().chain(after).chain(tell).collect()).await?;
-    let [_, due, opened, ..] = results.as_slice() else { return Err(DbError::Corrupt("lost results".to_owned())) };
+    let [_, due, opened, ..] = results.as_slice() else { return Err(DbError::lost_results()) };
     let mail = queued(notice, &results)?;
     Ok(match (TokenInputs::read(opened)?, DueFactors::read(due)?) {
         (Some(inputs), _) => OpeningOutcome::Opened(inputs, mail),

@@ -104,7 +104,7 @@ pub async fn end_for_reuse(
     statements.extend(event_notice(notice, presented.user_id, EventType::ReuseDetected, request));
     let results = store.batch_of(statements).await?;
     let [ended, _, _, recorded, ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let mail = queued(notice, &results)?;
     Ok(is_done(ended, recorded)?.then_some(mail))

@@ -39,7 +39,7 @@ impl InvitationRow {
     /// The role that is offered.
     ///
     /// # Errors
-    /// [`DbError::Unreadable`] for a role that only a later version knows.
+    /// [`DbError`] for a role that only a later version knows.
     pub fn offered_role(&self) -> Result<Role, DbError> {
         grants::read_role(&self.role)
     }

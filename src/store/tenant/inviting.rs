@@ -158,7 +158,7 @@ pub async fn grant_or_invite(
     }
     let results = store.batch_of(statements).await?;
     let [_, granted, _, refusal, _, invited, _, pending, _, mail @ ..] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     if let Some(row) = invited.first()? {
         let mail = mail.last().map(Rows::first).transpose()?.flatten();

@@ -195,7 +195,7 @@ pub fn list(viewer: &Viewer, page: PageRequest) -> Read<UniversityPages> {
 /// Changes the columns that are given. `None` if there is no such university.
 ///
 /// # Errors
-/// [`DbError::Unique`] if the slug is taken; [`DbError`] otherwise.
+/// [`DbError`] if the slug is taken; [`DbError`] otherwise.
 pub async fn update(
     store: &Store,
     id: UniversityId,
