@@ -102,8 +102,8 @@ impl<'a> UserBody<'a> {
     }
 }
 
-pub(in crate::http) async fn me(SignedIn(caller): SignedIn) -> Response {
-    json(200, &UserBody::new(&caller.user, &caller.all_grants()))
+pub(in crate::http) async fn me(SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
+    Ok(json(200, &UserBody::new(&caller.user, &caller.all_grants())))
 }
 
 pub(in crate::http) async fn update(

@@ -40,7 +40,12 @@ pub struct BodyTimedOut;
 
 /// Builds a JSON response. A body that cannot be serialized becomes an internal error.
 pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
-    let bytes = match serde_json::to_vec(body) {
+    written(status, serde_json::to_vec(body))
+}
+
+/// The part of [`json`] that is the same for bodies of all types.
+fn written(status: u16, json: serde_json::Result<Vec<u8>>) -> Response {
+    let bytes = match json {
         Ok(bytes) => bytes,
         Err(error) => return Refusal::internal(error.to_string()).into_response(),
     };

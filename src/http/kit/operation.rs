@@ -6,7 +6,7 @@ use std::pin::Pin;
 use axum::body::Body;
 use axum::http::Extensions;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{BodyKind, FromBody, read_fields};
@@ -23,8 +23,8 @@ pub(in crate::http) type Plan = fn(&mut Parts) -> Result<Reading<Planned>, Refus
 /// Takes the handler's arguments from the head of a request.
 pub(in crate::http) type Start = fn(&mut Parts) -> Result<Started, Refusal>;
 
-/// A handler at work.
-type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+/// A handler at work. All handlers have one type of result, so that none needs a second future around its own.
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Refusal>> + Send>>;
 
 /// Takes the argument that is the body, and runs the handler.
 type Resume = Box<dyn FnOnce(&mut Fields, &Settings) -> Result<Answer, Invalid> + Send>;
@@ -80,7 +80,7 @@ impl Operation {
                 answer.map_err(|Invalid| fields.into_refusal())?
             }
         };
-        Ok(answer.await)
+        answer.await
     }
 }
 
@@ -124,12 +124,12 @@ macro_rules! handlers {
         impl<F, Answering, $($part,)*> Handler<((), $($part,)*)> for F
         where
             F: FnOnce($($part),*) -> Answering,
-            Answering: Future<Output: IntoResponse> + Send + 'static,
+            Answering: Future<Output = Result<Response, Refusal>> + Send + 'static,
             $($part: FromParts,)*
         {
             fn start(self, parts: &mut Parts) -> Result<Started, Refusal> {
                 $(let $part = $part::from_parts(parts)?;)*
-                Ok(Started::Running(run(self($($part),*))))
+                Ok(Started::Running(Box::pin(self($($part),*))))
             }
         }
 
@@ -137,14 +137,14 @@ macro_rules! handlers {
         impl<F, Answering, B, $($part,)*> Handler<(B, $($part,)*)> for F
         where
             F: FnOnce($($part,)* B) -> Answering + Send + 'static,
-            Answering: Future<Output: IntoResponse> + Send + 'static,
+            Answering: Future<Output = Result<Response, Refusal>> + Send + 'static,
             B: FromBody,
             $($part: FromParts + Send + 'static,)*
         {
             fn start(self, parts: &mut Parts) -> Result<Started, Refusal> {
                 $(let $part = $part::from_parts(parts)?;)*
                 let resume = |fields: &mut Fields, settings: &Settings| {
-                    Ok(run(self($($part,)* B::from_body(fields, settings)?)))
+                    Ok(Box::pin(self($($part,)* B::from_body(fields, settings)?)) as Answer)
                 };
                 Ok(Started::AwaitsBody { kind: B::KIND, resume: Box::new(resume) })
             }
@@ -159,8 +159,4 @@ handlers! {
     (P1, P2, P3)
     (P1, P2, P3, P4)
     (P1, P2, P3, P4, P5)
-}
-
-fn run(answering: impl Future<Output: IntoResponse> + Send + 'static) -> Answer {
-    Box::pin(async { answering.await.into_response() })
 }

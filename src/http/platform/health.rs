@@ -9,6 +9,7 @@ use crate::domain::problem::whole_seconds;
 use crate::http::kit::bearer::bearer_token;
 use crate::http::kit::body::json;
 use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
 use crate::ports::BreakerReport;
 use crate::service::platform::operations::{DatabaseCheck, authenticate_operator, readiness};
 
@@ -80,12 +81,12 @@ impl From<BreakerReport> for BreakerBody {
 }
 
 /// Liveness: depends neither on the database nor on valid settings.
-pub(in crate::http) async fn health() -> Response {
-    json(200, &HealthBody { status: "ok" })
+pub(in crate::http) async fn health() -> Result<Response, Refusal> {
+    Ok(json(200, &HealthBody { status: "ok" }))
 }
 
 /// Readiness: the state of the database and of the circuit breaker, with numbers if the operator's key is presented.
-pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -> Response {
+pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -> Result<Response, Refusal> {
     let ctx = configured.service();
     let is_operator = authenticate_operator(&ctx, bearer_token(&headers)).is_ok();
     let readiness = readiness(&ctx, is_operator).await;
@@ -102,5 +103,6 @@ pub(in crate::http) async fn ready(configured: Configured, headers: HeaderMap) -
     let numbers = is_operator.then_some((failure_count, retry_after_seconds));
     let (failure_count, retry_after_seconds) = numbers.unzip();
     let circuit_breaker = BreakerStateBody { state, failure_count, retry_after_seconds, forced, shared };
-    json(status_code, &ReadinessBody { status, checks: ChecksBody { database, storage, circuit_breaker, encryption } })
+    let checks = ChecksBody { database, storage, circuit_breaker, encryption };
+    Ok(json(status_code, &ReadinessBody { status, checks }))
 }

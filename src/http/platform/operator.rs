@@ -17,8 +17,8 @@ impl FromFields for Command {
     }
 }
 
-pub(in crate::http) async fn inspect(configured: Configured) -> Response {
-    json(200, &BreakerBody::from(inspect_breaker(&configured.service()).await))
+pub(in crate::http) async fn inspect(configured: Configured) -> Result<Response, Refusal> {
+    Ok(json(200, &BreakerBody::from(inspect_breaker(&configured.service()).await)))
 }
 
 pub(in crate::http) async fn command(configured: Configured, body: JsonBody<Command>) -> Result<Response, Refusal> {
