@@ -12,7 +12,7 @@ use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{EventQuery, PageBody, UserQuery};
+use crate::http::kit::query::{EventQuery, UserQuery, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::session::{EndedBody, SessionsBody};
@@ -140,7 +140,7 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
 
 pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> Reading<Response> {
     let UserQuery(filter, page) = query;
-    admin::users(&viewer, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminUserBody::from)))
+    admin::users(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminUserBody::from(row))))
 }
 
 pub(in crate::http) fn user((Viewing(viewer), Id(id)): (Viewing, Id<UserId>)) -> Reading<Response> {
@@ -211,5 +211,5 @@ pub(in crate::http) fn sessions(
 
 pub(in crate::http) fn events((Viewing(viewer), query): (Viewing, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    admin::events(&viewer, &filter, page).map(|page| json(200, &PageBody::new(&page, AdminEventBody::from)))
+    admin::events(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminEventBody::from(row))))
 }

@@ -1,6 +1,6 @@
 //! `/universities/{id}/roles` and `/authz/check`.
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::authz::{Permission, Reach, Role};
@@ -14,7 +14,7 @@ use crate::http::kit::context::{Bearer, Calling, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::tenant::invitations::{InvitationBody, InvitedBody};
@@ -131,11 +131,7 @@ struct AnswerBody {
 pub(in crate::http) fn list(
     (Viewing(viewer), Id(university_id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    roles::list(&viewer, university_id, page).map(|page| {
-        let items = page.items.iter().map(GrantBody::new).collect::<Result<Vec<_>, _>>();
-        let body = items.map(|items| json(200, &PageBody::of(items, page.next)));
-        body.map_err(|error| Refusal::from(service::Error::from(error))).into_response()
-    })
+    roles::list(&viewer, university_id, page).map(|rows| page_of(&rows, GrantBody::new))
 }
 
 fn granted(row: &GrantRow) -> Result<Response, Refusal> {

@@ -10,7 +10,7 @@ use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, Found, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::Reading;
 use crate::service::campus::courses;
@@ -109,12 +109,12 @@ pub(in crate::http) fn of_university(
     (Viewing(viewer), Id(university_id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
     let courses = courses::of_university(&viewer, university_id, page);
-    courses.map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
+    courses.map(|rows| page_of(&rows, |row| Ok(CourseBody::from(row))))
 }
 
 pub(in crate::http) fn list((viewing, Paging(page)): (Option<Viewing>, Paging)) -> Reading<Response> {
     let viewer = viewing.map(|Viewing(viewer)| viewer);
-    courses::list(viewer.as_ref(), page).map(|page| json(200, &PageBody::new(&page, CourseBody::from)))
+    courses::list(viewer.as_ref(), page).map(|rows| page_of(&rows, |row| Ok(CourseBody::from(row))))
 }
 
 pub(in crate::http) fn find((viewing, Id(id)): (Option<Viewing>, Id<CourseId>)) -> Reading<Response> {
@@ -155,7 +155,7 @@ pub(in crate::http) async fn enroll(
 pub(in crate::http) fn participants(
     (Viewing(viewer), Id(id), Paging(page)): (Viewing, Id<CourseId>, Paging),
 ) -> Reading<Response> {
-    courses::participants(&viewer, id, page).map(|page| json(200, &PageBody::new(&page, ParticipantBody::from)))
+    courses::participants(&viewer, id, page).map(|rows| page_of(&rows, |row| Ok(ParticipantBody::from(row))))
 }
 
 pub(in crate::http) fn enrollment(Id(id): Id<EnrollmentId>) -> Reading<Response> {

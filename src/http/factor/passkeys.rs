@@ -15,7 +15,7 @@ use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::passkey_options::CreationBody;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::service::authz::admission::Reading;
@@ -92,10 +92,7 @@ pub(in crate::http) async fn register(
 }
 
 pub(in crate::http) fn list((Bearer(subject), Paging(page)): (Bearer, Paging)) -> Reading<Response> {
-    passkeys::list(subject, page).map(|page| {
-        let items: Vec<_> = page.items.iter().map(PasskeyBody::new).collect();
-        json(200, &PageBody::of(items, page.next))
-    })
+    passkeys::list(subject, page).map(|rows| page_of(&rows, |row| Ok(PasskeyBody::new(row))))
 }
 
 pub(in crate::http) async fn rename(

@@ -1,6 +1,6 @@
 //! `/users/me/api-keys`.
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::authz::Permission;
@@ -12,7 +12,7 @@ use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::machine::fields::{WithKey, expires_at, shown};
@@ -74,11 +74,7 @@ pub(in crate::http) async fn create(
 }
 
 pub(in crate::http) fn list((Bearer(subject), Paging(page)): (Bearer, Paging)) -> Reading<Response> {
-    user_keys::list(subject, page).map(|page| {
-        let items = page.items.iter().map(KeyBody::new).collect::<Result<Vec<_>, _>>();
-        let body = items.map(|items| json(200, &PageBody::of(items, page.next)));
-        body.map_err(|error| Refusal::from(service::Error::from(error))).into_response()
-    })
+    user_keys::list(subject, page).map(|rows| page_of(&rows, KeyBody::new))
 }
 
 pub(in crate::http) async fn withdraw(

@@ -12,7 +12,7 @@ use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::machine::fields::WithKey;
@@ -91,11 +91,7 @@ pub(in crate::http) async fn create(
 }
 
 pub(in crate::http) fn list((Viewing(viewer), Paging(page)): (Viewing, Paging)) -> Reading<Response> {
-    service_accounts::list(&viewer, page).map(|page| {
-        let items = page.items.iter().map(ServiceAccountBody::new).collect::<Result<Vec<_>, _>>();
-        let body = items.map(|items| json(200, &PageBody::of(items, page.next)));
-        body.map_err(|error| Refusal::from(service::Error::from(error))).into_response()
-    })
+    service_accounts::list(&viewer, page).map(|rows| page_of(&rows, ServiceAccountBody::new))
 }
 
 pub(in crate::http) fn find((Viewing(viewer), Id(id)): (Viewing, Id<ServiceAccountId>)) -> Reading<Response> {

@@ -11,7 +11,7 @@ use crate::http::kit::context::{Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::machine::fields::{WithKey, expires_at, shown};
@@ -65,7 +65,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) fn list(
     (Viewing(viewer), Id(id), Paging(page)): (Viewing, Id<ServiceAccountId>, Paging),
 ) -> Reading<Response> {
-    service_keys::list(&viewer, id, page).map(|page| json(200, &PageBody::new(&page, ServiceKeyBody::from)))
+    service_keys::list(&viewer, id, page).map(|rows| page_of(&rows, |row| Ok(ServiceKeyBody::from(row))))
 }
 
 pub(in crate::http) async fn withdraw(

@@ -5,11 +5,11 @@ use serde::Serialize;
 
 use crate::domain::ids::{DepartmentId, InvitationId, UniversityId};
 use crate::domain::secret::Secret;
-use crate::http::kit::body::{json, no_content};
+use crate::http::kit::body::no_content;
 use crate::http::kit::context::{Configured, SignedIn, Viewing};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::Reading;
 use crate::service::tenant::invitations;
@@ -51,8 +51,8 @@ pub(in crate::http) struct InvitedBody<'a> {
 pub(in crate::http) fn list(
     (configured, Viewing(viewer), Id(university_id), Paging(page)): (Configured, Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    let page = invitations::list(&configured.service(), &viewer, university_id, page);
-    page.map(|page| json(200, &PageBody::new(&page, |row| InvitationBody::new(row, None))))
+    let invitations = invitations::list(&configured.service(), &viewer, university_id, page);
+    invitations.map(|rows| page_of(&rows, |row| Ok(InvitationBody::new(row, None))))
 }
 
 /// The plan of the withdrawal.

@@ -10,7 +10,7 @@ use crate::http::kit::body::{FromFields, JsonBody, json, no_content};
 use crate::http::kit::context::{Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{PageBody, Paging};
+use crate::http::kit::query::{Paging, page_of};
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::Reading;
 use crate::service::tenant::universities;
@@ -82,7 +82,7 @@ pub(in crate::http) async fn create(
 }
 
 pub(in crate::http) fn list((Viewing(viewer), Paging(page)): (Viewing, Paging)) -> Reading<Response> {
-    universities::list(&viewer, page).map(|page| json(200, &PageBody::new(&page, UniversityBody::from)))
+    universities::list(&viewer, page).map(|rows| page_of(&rows, |row| Ok(UniversityBody::from(row))))
 }
 
 pub(in crate::http) fn find(Id(id): Id<UniversityId>) -> Reading<Response> {
@@ -121,7 +121,7 @@ pub(in crate::http) async fn create_department(
 pub(in crate::http) fn departments(
     (Viewing(viewer), Id(id), Paging(page)): (Viewing, Id<UniversityId>, Paging),
 ) -> Reading<Response> {
-    universities::departments(&viewer, id, page).map(|page| json(200, &PageBody::new(&page, DepartmentBody::from)))
+    universities::departments(&viewer, id, page).map(|rows| page_of(&rows, |row| Ok(DepartmentBody::from(row))))
 }
 
 pub(in crate::http) async fn delete_department(
