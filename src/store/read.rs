@@ -2,28 +2,13 @@
 
 use crate::ports::{DbError, Rows, Statement};
 
-type Decode<T> = Box<dyn FnOnce(Vec<Rows>) -> Result<T, DbError> + Send>;
+/// Decodes the rows of a read. An error is a row of another shape.
+pub type Decode<T> = Box<dyn FnOnce(Vec<Rows>) -> Result<T, DbError> + Send>;
 
 /// Statements, and the function that decodes their rows. Only the store builds one; [`crate::store::Store::run`] runs it.
 pub struct Read<T> {
     pub(super) statements: Vec<Statement>,
     pub(super) decode: Decode<T>,
-}
-
-/// The rows of a read, not decoded yet.
-pub struct Undecoded<T> {
-    rows: Vec<Rows>,
-    decode: Decode<T>,
-}
-
-impl<T> Undecoded<T> {
-    /// Decodes the rows.
-    ///
-    /// # Errors
-    /// [`DbError`] for a row of another shape.
-    pub fn decode(self) -> Result<T, DbError> {
-        (self.decode)(self.rows)
-    }
 }
 
 impl Read<()> {
@@ -71,10 +56,9 @@ impl<T: 'static> Read<T> {
         Read { statements: self.statements, decode: Box::new(decode) }
     }
 
-    /// Leaves the rows as they are until [`Undecoded::decode`].
+    /// The same read of rows that are decoded later, and the function for it.
     #[must_use]
-    pub fn undecoded(self) -> Read<Undecoded<T>> {
-        let decode = |rows| Ok(Undecoded { rows, decode: self.decode });
-        Read { statements: self.statements, decode: Box::new(decode) }
+    pub fn undecoded(self) -> (Read<Vec<Rows>>, Decode<T>) {
+        (Read { statements: self.statements, decode: Box::new(Ok) }, self.decode)
     }
 }

@@ -6,6 +6,7 @@
 use crate::domain::authz::credential::Accepted;
 use crate::domain::authz::{AllowedBy, Permission, Resource};
 use crate::domain::problem::Code;
+use crate::ports::Rows;
 use crate::service::authz::caller::{Caller, Principal};
 use crate::service::authz::presented::Presented;
 use crate::service::keys::verifying::confirm;
@@ -14,13 +15,16 @@ use crate::store::account::users;
 use crate::store::audit::record_access_refused;
 use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::machine;
-use crate::store::read::{Read, Undecoded};
+use crate::store::read::Read;
 
-type Decide<T> = Box<dyn FnOnce(Option<&Caller>) -> Result<T, Error> + Send>;
+type Decide<T> = Box<dyn FnOnce(Vec<Rows>, Option<&Caller>) -> Result<T, Error> + Send>;
 
 /// A read of a use case, and the decision about its rows. The statements depend on the request and on the subject of the
 /// token, never on other rows, so they can run in the batch that reads the caller. The decision may depend on the caller.
-pub struct Reading<T>(Read<Decide<T>>);
+pub struct Reading<T> {
+    read: Read<Vec<Rows>>,
+    decide: Decide<T>,
+}
 
 impl Reading<()> {
     /// For a use case without such a read.
@@ -58,13 +62,15 @@ impl<T: 'static> Reading<T> {
         read: Read<R>,
         decide: impl FnOnce(Option<&Caller>, R) -> Result<T, Error> + Send + 'static,
     ) -> Self {
-        Self(read.map(|rows| Box::new(|caller: Option<&Caller>| decide(caller, rows)) as Decide<T>))
+        let (read, parse) = read.undecoded();
+        Self { read, decide: Box::new(|rows, caller| decide(caller, parse(rows)?)) }
     }
 
     /// Converts the result of an allowed read.
     #[must_use]
     pub fn map<U: 'static>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Reading<U> {
-        Reading(self.0.map(|decide| Box::new(|caller: Option<&Caller>| decide(caller).map(convert)) as Decide<U>))
+        let decide = self.decide;
+        Reading { read: self.read, decide: Box::new(|rows, caller| decide(rows, caller).map(convert)) }
     }
 }
 
@@ -96,7 +102,8 @@ pub struct Decided {
 pub struct Granted<T> {
     principal: Principal,
     resource: Option<ResourceRow>,
-    undecoded: Undecoded<Decide<T>>,
+    rows: Vec<Rows>,
+    decide: Decide<T>,
 }
 
 impl<T> Granted<T> {
@@ -111,7 +118,7 @@ impl<T> Granted<T> {
     /// # Errors
     /// The refusals of the reading; [`Error`] otherwise.
     pub fn admission(self) -> Result<Admission<T>, Error> {
-        let result = self.undecoded.decode()?(self.principal.user())?;
+        let result = (self.decide)(self.rows, self.principal.user())?;
         Ok(Admission { principal: Some(self.principal), resource: self.resource, result })
     }
 }
@@ -176,8 +183,8 @@ pub async fn admit<T: 'static>(
     reading: Reading<T>,
 ) -> Result<Granted<T>, Error> {
     let target = conditions.demand.and_then(|demand| demand.target);
-    let read = identify(ctx, presented, target).and(reading.0.undecoded());
-    let (identified, undecoded) = ctx.store.run(read).await?;
+    let read = identify(ctx, presented, target).and(reading.read);
+    let (identified, rows) = ctx.store.run(read).await?;
     confirm_signature(ctx, presented, &identified).await?;
     let (principal, resource) = identified.outcome?;
     if !conditions.accepted.takes(principal.credential()) {
@@ -186,7 +193,7 @@ pub async fn admit<T: 'static>(
     if let (Some(demand), Some(caller)) = (conditions.demand, principal.user()) {
         demand_on_path(ctx, caller, demand, resource.as_ref()).await?;
     }
-    Ok(Granted { principal, resource, undecoded })
+    Ok(Granted { principal, resource, rows, decide: reading.decide })
 }
 
 /// Judges the signature of a token again, by the key ring that the database has.
@@ -252,6 +259,7 @@ async fn note_refusal(ctx: &Context<'_>, caller: &Caller, permission: Permission
 /// # Errors
 /// The refusals of the reading; [`Error`] otherwise.
 pub async fn admit_anyone<T: 'static>(ctx: &Context<'_>, reading: Reading<T>) -> Result<Admission<T>, Error> {
-    let result = ctx.store.run(reading.0).await?(None)?;
+    let rows = ctx.store.run(reading.read).await?;
+    let result = (reading.decide)(rows, None)?;
     Ok(Admission { principal: None, resource: None, result })
 }
