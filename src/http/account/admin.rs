@@ -11,8 +11,9 @@ use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody
 use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
+use crate::http::kit::page::page_of;
 use crate::http::kit::path::Id;
-use crate::http::kit::query::{EventQuery, UserQuery, page_of};
+use crate::http::kit::query::{EventQuery, UserQuery};
 use crate::http::kit::refusal::Refusal;
 use crate::http::kit::step_up::WithPassword;
 use crate::http::session::{EndedBody, SessionsBody};

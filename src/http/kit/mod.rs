@@ -16,6 +16,7 @@ pub(crate) mod named_client;
 mod names;
 pub(crate) mod oauth_error;
 pub(crate) mod operation;
+pub(crate) mod page;
 pub(crate) mod passkey_options;
 pub(crate) mod path;
 pub(crate) mod protocol;

@@ -6,24 +6,18 @@
 use std::collections::BTreeSet;
 
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, UserId};
 use crate::domain::problem::{Fault, FaultKind, Problem};
-use crate::http::kit::body::json;
 use crate::http::kit::context::Configured;
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::DbError;
-use crate::service;
 use crate::store::account::export::ExportCursor;
 use crate::store::account::list::UserFilter;
 use crate::store::audit::list::EventFilter;
-use crate::store::page::{Page, PageRequest};
+use crate::store::page::PageRequest;
 
 /// Longest cursor in digits, as in the API description. No table will have that many rows.
 const MAX_CURSOR: usize = 15;
@@ -206,30 +200,3 @@ from_query!(EventQuery, |query, _| {
     let event_type = query.read("type", "value must be the type of an event", EventType::parse);
     Ok(Self(EventFilter { user_id, event_type }, query.page()))
 });
-
-/// The response of a list: a page of rows, each converted by `body`.
-pub(in crate::http) fn page_of<'a, R, B: Serialize>(
-    page: &'a Page<R>,
-    body: impl Fn(&'a R) -> Result<B, DbError>,
-) -> Response {
-    let mut items = page.items.iter().map(|row| {
-        let body = body(row).map_err(service::Error::from)?;
-        to_raw_value(&body).map_err(|error| Refusal::internal(error.to_string()))
-    });
-    framed(&mut items, page.next).unwrap_or_else(IntoResponse::into_response)
-}
-
-/// A null `next_cursor` marks the last page. The items are JSON already, so that lists of all types have one frame.
-fn framed(
-    items: &mut dyn Iterator<Item = Result<Box<RawValue>, Refusal>>,
-    next: Option<i64>,
-) -> Result<Response, Refusal> {
-    #[derive(Serialize)]
-    struct PageBody {
-        items: Vec<Box<RawValue>>,
-        next_cursor: Option<String>,
-    }
-
-    let items: Result<_, Refusal> = items.collect();
-    Ok(json(200, &PageBody { items: items?, next_cursor: next.map(|id| id.to_string()) }))
-}
