@@ -1,22 +1,15 @@
-//! Argon2id (RFC 9106): the bounds of its parameters, and its memory.
+//! Argon2id (RFC 9106) and the bounds of its parameters.
 //!
-//! The `argon2` crate implements the function; the tests compare it with the published vectors. Every hash reuses one
-//! buffer. The buffer is no hidden state: it is wiped after each hash and never read, so the function stays pure.
-//!
-//! WebAssembly never returns memory. With one buffer per hash, the allocator's fragmentation would decide how much of
-//! the isolate's 128 MB a thousand logins take. The shared buffer has only two sizes, and grows at most once.
+//! The `argon2` crate implements the function; the tests compare it with the published vectors. Its memory is the
+//! buffer of the module `memory`.
 
-use std::cell::Cell;
+use argon2::{Algorithm, Argon2, Params, Version};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use crate::domain::password::memory::{self, MAX_MEMORY_KIB, NotHashed};
 
 /// Length of a hash in bytes.
 pub const LENGTH: usize = 32;
 
-/// Maximum memory in KiB: half of an isolate's memory. The allocator may not be able to extend the smaller buffer, so
-/// both together take 83 MiB at most. The maximum admits RFC 9106's second recommendation (§4), the default of PHP and
-/// of Python's argon2-cffi, so their hashes can be migrated.
-pub const MAX_MEMORY_KIB: u32 = 64 * 1024;
 /// Maximum passes over the memory; with the maximum memory they take less than half a second.
 pub const MAX_PASSES: u32 = 10;
 /// Maximum number of lanes. They are computed sequentially, so more lanes do not take more time.
@@ -29,11 +22,6 @@ pub struct Cost {
     passes: u32,
     lanes: u32,
 }
-
-/// The password was not hashed: memory ran out, or the salt is shorter than RFC 9106 §3.1 requires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Argon2id was not run: {0}")]
-pub struct NotHashed(argon2::Error);
 
 impl Cost {
     /// The parameters of new hashes: 19 MiB, two passes, one lane (OWASP, Password Storage Cheat Sheet).
@@ -77,51 +65,31 @@ impl Cost {
     }
 }
 
-thread_local! {
-    /// Hashing is synchronous, so one buffer is enough. A hash takes the buffer out, so it cannot be borrowed twice.
-    static MEMORY: Cell<Vec<Block>> = const { Cell::new(Vec::new()) };
-}
-
 /// Hashes a password with the shared buffer.
 ///
 /// # Errors
 /// [`NotHashed`] if memory runs out or the salt is too short.
 pub fn derive(password: &[u8], salt: &[u8], cost: Cost) -> Result<[u8; LENGTH], NotHashed> {
-    let mut memory = MEMORY.take();
-    let hash = derive_in(&mut memory, password, salt, cost);
-    MEMORY.set(memory);
-    hash.map_err(NotHashed)
-}
-
-fn derive_in(memory: &mut Vec<Block>, password: &[u8], salt: &[u8], cost: Cost) -> Result<[u8; LENGTH], argon2::Error> {
-    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(LENGTH))?;
-    let blocks = room_for(memory, params.block_count())?;
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(LENGTH)).map_err(NotHashed)?;
     let mut hash = [0; LENGTH];
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let outcome = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut *blocks);
-    // An attacker who reads the remaining memory can run the last pass backwards, and then a guess costs one BLAKE2b
-    // instead of the full work. In a quiet isolate the memory would stay for hours. Wiping takes a tenth of the hash's
-    // time (2 ms); the reference implementation wipes it too.
-    blocks.fill(Block::new());
-    outcome.map(|()| hash)
+    fill(&Argon2::new(Algorithm::Argon2id, Version::V0x13, params), password, salt, &mut hash)?;
+    Ok(hash)
 }
 
-/// Borrows `blocks` blocks of the buffer. It has the recommended size or, once that was too small, the maximum.
-fn room_for(memory: &mut Vec<Block>, blocks: usize) -> Result<&mut [Block], argon2::Error> {
-    if memory.len() < blocks {
-        let sizes = [Cost::RECOMMENDED.memory_kib, MAX_MEMORY_KIB].map(|kib| kib as usize);
-        let size = sizes.into_iter().find(|size| *size >= blocks).ok_or(argon2::Error::MemoryTooMuch)?;
-        // Free the old buffer first: its content is not needed, and both together could exceed the isolate's memory.
-        *memory = Vec::new();
-        memory.try_reserve_exact(size).map_err(|_| argon2::Error::OutOfMemory)?;
-        memory.resize(size, Block::new());
-    }
-    memory.get_mut(..blocks).ok_or(argon2::Error::OutOfMemory)
+/// Fills `hash` with the output of any Argon2 function, with the shared buffer.
+///
+/// # Errors
+/// [`NotHashed`] if memory runs out or the salt is too short.
+pub(super) fn fill(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], hash: &mut [u8]) -> Result<(), NotHashed> {
+    memory::with_blocks(argon2.params().block_count(), |blocks| {
+        argon2.hash_password_into_with_memory(password, salt, hash, blocks)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::Block;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -161,30 +129,6 @@ mod tests {
         let mut tag = [0; 32];
         argon2.hash_password_into_with_memory(&[1; 32], &[2; 16], &mut tag, vec![Block::new(); 32]).unwrap();
         assert_eq!(hex(&tag), "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659");
-    }
-
-    #[test]
-    fn one_buffer_serves_every_hash_and_is_wiped() {
-        let mut memory = Vec::new();
-        let mut sizes = Vec::new();
-        let mut hashes = Vec::new();
-        for kib in [8, 19 * 1024, 256, 19 * 1024 + 4, MAX_MEMORY_KIB, 19 * 1024, 8] {
-            hashes.push(derive_in(&mut memory, b"password", SALT, cost(kib, 1, 1)).unwrap());
-            sizes.push(memory.len());
-            assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "{kib}");
-        }
-        assert_eq!(sizes, [19_456, 19_456, 19_456, 65_536, 65_536, 65_536, 65_536]);
-        assert_eq!((hashes[0], hashes[1]), (hashes[6], hashes[5]), "the previous content has no effect");
-    }
-
-    #[test]
-    fn a_failed_hash_returns_an_error_and_keeps_the_buffer() {
-        // As WebAssembly, all tests share one thread: an earlier test may have left a larger buffer.
-        drop(MEMORY.take());
-        let before = derive(b"password", SALT, cost(256, 1, 1)).unwrap();
-        assert_eq!(derive(b"password", b"short", cost(256, 1, 1)), Err(NotHashed(argon2::Error::SaltTooShort)));
-        assert_eq!(derive(b"password", SALT, cost(256, 1, 1)), Ok(before));
-        assert_eq!(MEMORY.take().len(), 19_456);
     }
 
     #[test]

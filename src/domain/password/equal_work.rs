@@ -11,8 +11,8 @@
 //! the change. Giving every unknown address the highest cost ever used would undo the purpose of the change.
 
 use crate::domain::password::Password;
-use crate::domain::password::argon2id::NotHashed;
 use crate::domain::password::hash::{PasswordHash, SALT_LENGTH};
+use crate::domain::password::memory::NotHashed;
 use crate::domain::password::work::HashWork;
 
 /// Verifies a presented password against the stored hash of an address, if there is one. If the password is wrong, or

@@ -9,7 +9,8 @@ use phc::{Ident, Output, ParamsString, PasswordHash as PhcHash, Salt};
 use subtle::ConstantTimeEq as _;
 
 use crate::domain::password::Password;
-use crate::domain::password::argon2id::{Cost, NotHashed};
+use crate::domain::password::argon2id::Cost;
+use crate::domain::password::memory::NotHashed;
 use crate::domain::password::work::{HASH_LENGTH, HashFunction, HashWork, MAX_ROUNDS};
 
 /// Length of the salt of a new hash, in bytes (NIST SP 800-132 §5.1 and RFC 9106 §3.1 recommend 16).

@@ -7,6 +7,7 @@ pub mod argon2id;
 pub mod common;
 pub mod equal_work;
 pub mod hash;
+pub mod memory;
 pub mod pbkdf2;
 pub mod queue;
 pub mod verified;

@@ -5,7 +5,8 @@
 
 use crate::domain::password::Password;
 use crate::domain::password::argon2id;
-use crate::domain::password::argon2id::{Cost, NotHashed};
+use crate::domain::password::argon2id::Cost;
+use crate::domain::password::memory::NotHashed;
 use crate::domain::password::pbkdf2;
 
 /// Length of every hash in bytes, that of SHA-256. A longer hash would cost only the defender.
