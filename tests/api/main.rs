@@ -67,6 +67,7 @@ mod federation_takeover_table;
 mod federation_thieves;
 mod federation_ways;
 mod full_database;
+mod imported_hashes;
 mod introspection;
 mod invitations;
 mod invited_registrations;

@@ -5,6 +5,7 @@ use edge_auth::domain::ids::{SessionId, TokenId, UserId};
 use edge_auth::domain::password::Password;
 use edge_auth::domain::password::argon2id::{Cost, MAX_LANES, MAX_PASSES};
 use edge_auth::domain::password::hash::PasswordHash;
+use edge_auth::domain::password::stored::StoredHash;
 use edge_auth::domain::password::work::HashWork;
 use edge_auth::domain::request_id::RequestId;
 use edge_auth::domain::secret::Secret;
@@ -138,6 +139,21 @@ proptest! {
         for text in [text, pbkdf2, argon2] {
             if let Ok(hash) = PasswordHash::parse(&text) {
                 prop_assert_eq!(hash.to_phc(), Ok(text));
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_of_imported_hashes_panic(
+        text in "\\PC{0,200}",
+        numbers in "(\\$scrypt\\$ln|\\$argon2(id|i|d)\\$v=19\\$m|\\$fbscrypt\\$v=1,n)=[0-9]{0,20},(r|t)=[0-9]{0,20},p=[0-9]{0,20}",
+        beginning in "(\\$2[abxy]\\$[0-9]{2}|(pbkdf2:sha1|scrypt):[0-9]{0,20}(:[0-9]{0,3}){0,3}|\\$?pbkdf2[-_]sha256\\$[0-9]{0,20})",
+        rest in "(\\$[A-Za-z0-9./+=]{0,100}){0,3}",
+    ) {
+        for text in [text, format!("{numbers}{rest}"), format!("{beginning}{rest}")] {
+            if let Ok(stored) = StoredHash::import(&text, 1_200_000) {
+                let cost = StoredHash::parse(&stored).unwrap().cost();
+                prop_assert!(cost <= 1_200_000);
             }
         }
     }

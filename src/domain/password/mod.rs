@@ -7,9 +7,11 @@ pub mod argon2id;
 pub mod common;
 pub mod equal_work;
 pub mod hash;
+pub mod imported;
 pub mod memory;
 pub mod pbkdf2;
 pub mod queue;
+pub mod stored;
 pub mod verified;
 pub mod work;
 
@@ -22,7 +24,11 @@ pub const MAX_LENGTH: usize = 128;
 /// A password, normalised with NFKC (RFC 8265 §4.2.2 allows it; NIST recommends it). The same characters typed on two
 /// keyboards give the same password.
 #[derive(Debug, Clone)]
-pub struct Password(Secret);
+pub struct Password {
+    normalised: Secret,
+    /// The text before NFKC, if that changed it. Other systems hash it so.
+    typed: Option<Secret>,
+}
 
 /// Why a text cannot be chosen as a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +46,9 @@ impl Password {
     /// chosen, and a refusal would reveal them to an attacker.
     #[must_use]
     pub fn presented(text: &str, normalize: Normalize) -> Self {
-        Self(Secret::new(normalized(text, NormalForm::Nfkc, normalize)))
+        let normalised = normalized(text, NormalForm::Nfkc, normalize);
+        let typed = (normalised != text).then(|| Secret::new(text));
+        Self { normalised: Secret::new(normalised), typed }
     }
 
     /// A new password, checked against the length policy. Control characters are refused: HMAC pads its key with zeros,
@@ -71,6 +79,11 @@ impl Password {
         self.as_str().as_bytes()
     }
 
+    /// The bytes that an imported hash was made of: UTF-8 as it was typed.
+    pub(in crate::domain) fn as_typed(&self) -> &[u8] {
+        self.typed.as_ref().unwrap_or(&self.normalised).expose().as_bytes()
+    }
+
     /// The length in code points after NFKC.
     #[must_use]
     pub fn length(&self) -> usize {
@@ -79,7 +92,7 @@ impl Password {
 
     /// The text, for the blocklist.
     pub(in crate::domain) fn as_str(&self) -> &str {
-        self.0.expose()
+        self.normalised.expose()
     }
 }
 
@@ -131,6 +144,14 @@ mod tests {
         let composed = presented("Crème brûlée ①");
         let decomposed = presented("Cre\u{300}me bru\u{302}le\u{301}e 1");
         assert_eq!(composed.as_bytes(), decomposed.as_bytes());
+    }
+
+    #[test]
+    fn the_typed_text_is_kept_for_imported_hashes() {
+        for text in ["plain", "Cr\u{e8}me", "Cre\u{300}me", "①", "ﬁ"] {
+            assert_eq!(presented(text).as_typed(), text.as_bytes());
+        }
+        assert_eq!(presented("①").as_bytes(), b"1");
     }
 
     #[test]

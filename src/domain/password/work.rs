@@ -95,28 +95,35 @@ impl HashWork {
     /// The rest of this work after other work was done; `None` if that took at least as long.
     #[must_use]
     pub fn without(self, done: Self) -> Option<Self> {
+        match (self, done) {
+            (Self::Argon2id(cost), Self::Argon2id(done)) => cost.without(done.blocks()).map(Self::Argon2id),
+            (Self::Argon2id(_), Self::Pbkdf2Sha256 { .. }) | (Self::Pbkdf2Sha256 { .. }, _) => {
+                self.without_rounds(done.in_rounds())
+            }
+        }
+    }
+
+    /// The rest of this work after work of as many PBKDF2 rounds was done; `None` if that took at least as long.
+    #[must_use]
+    pub fn without_rounds(self, done: u32) -> Option<Self> {
         match self {
             Self::Pbkdf2Sha256 { rounds } => {
-                let rounds = rounds.saturating_sub(done.in_rounds());
+                let rounds = rounds.saturating_sub(done);
                 (rounds > 0).then_some(Self::Pbkdf2Sha256 { rounds })
             }
-            Self::Argon2id(cost) => cost.without(done.in_blocks()).map(Self::Argon2id),
+            Self::Argon2id(cost) => {
+                // No stored hash costs more than the maximum, which excludes an overflow.
+                cost.without(done.min(MAX_ROUNDS) * EQUIVALENT_BLOCKS / EQUIVALENT_ROUNDS).map(Self::Argon2id)
+            }
         }
     }
 
     /// The number of PBKDF2 rounds that take as long. The bounds of both functions exclude an overflow.
-    const fn in_rounds(self) -> u32 {
+    #[must_use]
+    pub const fn in_rounds(self) -> u32 {
         match self {
             Self::Pbkdf2Sha256 { rounds } => rounds,
             Self::Argon2id(cost) => cost.blocks() * EQUIVALENT_ROUNDS / EQUIVALENT_BLOCKS,
-        }
-    }
-
-    /// The number of Argon2id blocks that take as long.
-    const fn in_blocks(self) -> u32 {
-        match self {
-            Self::Pbkdf2Sha256 { rounds } => rounds * EQUIVALENT_BLOCKS / EQUIVALENT_ROUNDS,
-            Self::Argon2id(cost) => cost.blocks(),
         }
     }
 }

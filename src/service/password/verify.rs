@@ -8,7 +8,7 @@ use crate::domain::limits::standing::{Client, Standing, judge, kept_device};
 use crate::domain::limits::throttle::Scope;
 use crate::domain::password::Password;
 use crate::domain::password::equal_work::verify_with_equal_work;
-use crate::domain::password::hash::PasswordHash;
+use crate::domain::password::stored::StoredHash;
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::problem::Code;
 use crate::domain::settings::EmailVerification;
@@ -21,7 +21,7 @@ use crate::store::password::refusal;
 pub(in crate::service) struct Verified {
     pub(in crate::service) password: VerifiedPassword,
     pub(in crate::service) is_active: bool,
-    pub(in crate::service) hash: PasswordHash,
+    pub(in crate::service) hash: StoredHash,
 }
 
 /// A right password of an address, with the counter that it belongs to.
@@ -157,12 +157,12 @@ pub(in crate::service) async fn matches_registration(
 ) -> Result<bool, Error> {
     // A registration has no user.
     let stored = |cause| ErrorKind::StoredHash { user_id: 0, cause };
-    let hash = hash.map(PasswordHash::parse).transpose().map_err(stored)?;
+    let hash = hash.map(StoredHash::parse).transpose().map_err(stored)?;
     (ctx.await_hash_slot)(ctx.request.peer.network()).await?;
     Ok(verify_with_equal_work(hash.as_ref(), password, ctx.settings.password_work, is_refused)?)
 }
 
-fn read_hash(user: &CredentialsRow) -> Result<PasswordHash, Error> {
+fn read_hash(user: &CredentialsRow) -> Result<StoredHash, Error> {
     let user_id = user.id.get();
-    PasswordHash::parse(&user.password_hash).map_err(|cause| ErrorKind::StoredHash { user_id, cause }.into())
+    StoredHash::parse(&user.password_hash).map_err(|cause| ErrorKind::StoredHash { user_id, cause }.into())
 }

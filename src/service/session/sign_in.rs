@@ -145,7 +145,7 @@ async fn replace_hash(ctx: &Context<'_>, verified: &Verified, password: &Passwor
 /// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the
 /// upgrade waits for the next sign-in.
 async fn upgrade_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Result<bool, Error> {
-    if !verified.hash.work().is_replaced_by(ctx.settings.password_work) {
+    if !verified.hash.is_replaced_by(ctx.settings.password_work) {
         return Ok(false);
     }
     match ctx.hash(password).await {
