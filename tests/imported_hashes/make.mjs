@@ -2,7 +2,7 @@
 //
 //   cp -r . /tmp/hashes && cd /tmp/hashes && npm install && node make.mjs && cp node.json -t <this folder>
 //
-// Better Auth's scrypt has no cheap parameters, so it has one vector with NFKC and none without.
+// Better Auth's scrypt has no cheap parameters, so it has one vector, whose password NFKC changes.
 import { scryptSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 

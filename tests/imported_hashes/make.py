@@ -2,8 +2,8 @@
 #
 #   python3 -m venv /tmp/hashes && /tmp/hashes/bin/pip install -r requirements.txt && /tmp/hashes/bin/python make.py
 #
-# Most hashes are cheap, because the domain tests verify them without optimisation. One of each function has a cost from
-# practice. "typed" passwords change under NFKC, and the "long" one has more than the 72 bytes that bcrypt hashes.
+# Most hashes are cheap, because the domain tests verify them without optimisation. One hash of each function costs more.
+# NFKC changes the password TYPED, and LONG has more than the 72 bytes that bcrypt hashes.
 import base64
 import hashlib
 import importlib.metadata

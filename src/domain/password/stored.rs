@@ -1,6 +1,6 @@
 //! A hash as an account has it: one of this service, or one that was imported.
 //!
-//! The text of an imported hash is that of its system behind [`PREFIX`]. PHC strings of two systems look alike and may
+//! The text of an imported hash is that of its system behind a prefix. PHC strings of two systems look alike and may
 //! belong to different bytes: this service normalises passwords, and others do not. The prefix tells them apart.
 
 use crate::domain::password::Password;

@@ -1,4 +1,8 @@
 //! bcrypt, and the kinds that hash a digest of the password because bcrypt ignores all but 72 bytes.
+//!
+//! `$2a$`, `$2b$` and `$2y$` name one function. Their differences are faults of old versions: OpenBSD before 5.5 counted
+//! the bytes of a `$2a$` password modulo 256, and `$2x$` of PHP before 5.3.7 confuses letters beyond ASCII. The former
+//! passwords do not match here, and the latter hashes are refused.
 
 use base64ct::{Base64, Base64Bcrypt, Encoding as _};
 use sha2::{Digest as _, Sha256};
@@ -48,7 +52,7 @@ pub(super) fn derive(password: &[u8], salt: &[u8], cost: u32, input: Input, hash
 
 fn hash_bytes(password: &[u8], salt: &[u8], cost: u32, hash: &mut [u8]) {
     const NO_SALT: [[u32; 2]; 2] = [[0; 2]; 2];
-    // The zero byte behind the password counts, except behind 72 bytes: every one of $2a$, $2b$ and $2y$ has it so.
+    // The zero byte behind the password counts, except behind 72 bytes.
     let password = key(password.iter().chain(&[0]));
     let salt = key(salt.iter());
     let [a, b, c, d, ..] = salt;
