@@ -11,7 +11,7 @@ const HASHES: [&str; 4] = [
     "$2y$06$ABCDEFGHIJKLMNOPQRSTUutjyZzFCNpbIed9Hi.n7ZKqFVlMJ6oq.",
     "bcrypt_sha256$$2b$06$ABCDEFGHIJKLMNOPQRSTUul9SJkmyz0sGJoZHhGG8P.sXOazDOmWi",
     "pbkdf2_sha256$10000$ABCDEFGHIJKLMNOPQRSTUu$T608rQhSGlAGh43J9WaTCCksFlQ2eEzEDB9v7qog2sc=",
-    "scrypt:1024:8:1$saltSALTsaltSALT$d052c2f40f1520d09a5cbed9befa510651fd7aa458d2161244009b11d9eb3a0e7164612f8ce3607558d73771fe966e3f7a7328573f5920433961b04fc52d78fb",
+    "scrypt:2048:8:1$saltSALTsaltSALT$b4c674bc99355f2b8075b99c5214da53f5513afc4d608dbf6d5935429d9f2e521d1aea991aba099080fc5d751a6807c49f737bc9616b858d3a50befd93ff00bb",
 ];
 /// Of a password that NFKC changes, by argon2-cffi 25.1.
 const TYPED: &str = "\u{fb01}ance\u{301} \u{2116}\u{ff11}";

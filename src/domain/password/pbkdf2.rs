@@ -45,8 +45,8 @@ struct Chain {
 #[must_use]
 pub fn derive(password: &[u8], salt: &[u8], rounds: u32) -> [u8; LENGTH] {
     let key = key_block(password);
-    let (inner_pad, outer_pad) = (key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c));
-    let first = words(&first_round(&inner_pad, &outer_pad, salt));
+    let first = words(&hmac(&key, salt, &1_u32.to_be_bytes()));
+    let (inner_pad, outer_pad) = pads(&key);
     let keys = Keys { inner: after(&inner_pad), outer: after(&outer_pad) };
     let mut chain = Chain { last: first, sum: first };
     rounds::extend(&mut chain, &keys, rounds.saturating_sub(1));
@@ -78,7 +78,7 @@ mod rounds {
 }
 
 /// The password as HMAC key: hashed if it is longer than a block, padded with zeros.
-fn key_block(password: &[u8]) -> [u8; BLOCK] {
+pub(super) fn key_block(password: &[u8]) -> [u8; BLOCK] {
     let mut key = [0; BLOCK];
     let hashed;
     let password = if password.len() > BLOCK {
@@ -93,10 +93,16 @@ fn key_block(password: &[u8]) -> [u8; BLOCK] {
     key
 }
 
-/// The first round's message is the salt and the block number, so its length varies.
-fn first_round(inner_pad: &[u8; BLOCK], outer_pad: &[u8; BLOCK], salt: &[u8]) -> [u8; LENGTH] {
-    let inner = Sha256::new().chain_update(inner_pad).chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize();
+/// HMAC-SHA-256 (RFC 2104) of a message in two parts. Of the first round they are the salt and the block number, so its
+/// length varies.
+pub(super) fn hmac(key: &[u8; BLOCK], message: &[u8], end: &[u8]) -> [u8; LENGTH] {
+    let (inner_pad, outer_pad) = pads(key);
+    let inner = Sha256::new().chain_update(inner_pad).chain_update(message).chain_update(end).finalize();
     Sha256::new().chain_update(outer_pad).chain_update(inner).finalize().into()
+}
+
+fn pads(key: &[u8; BLOCK]) -> ([u8; BLOCK], [u8; BLOCK]) {
+    (key.map(|byte| byte ^ 0x36), key.map(|byte| byte ^ 0x5c))
 }
 
 fn after(pad: &[u8; BLOCK]) -> State {

@@ -4,13 +4,11 @@
 //! the bytes of a `$2a$` password modulo 256, and `$2x$` of PHP before 5.3.7 confuses letters beyond ASCII. The former
 //! passwords do not match here, and the latter hashes are refused.
 
-use base64ct::{Base64, Base64Bcrypt, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::ids::hex;
 use crate::domain::password::imported::blowfish::{Blowfish, Key};
-use crate::domain::password::imported::pbkdf2;
-use crate::domain::password::memory::NotHashed;
+use crate::domain::password::imported::{encoding, pbkdf2};
 
 /// Bytes of a hash: the last of 24 is left out by every implementation.
 pub(super) const HASH_LENGTH: usize = 23;
@@ -34,20 +32,17 @@ pub(super) enum Input {
 }
 
 /// Hashes a password with 2 to the power of `cost` double rounds.
-pub(super) fn derive(password: &[u8], salt: &[u8], cost: u32, input: Input, hash: &mut [u8]) -> Result<(), NotHashed> {
-    match input {
-        Input::Password => hash_bytes(password, salt, cost, hash),
-        Input::HexSha256 => hash_bytes(hex(&Sha256::digest(password)).as_bytes(), salt, cost, hash),
-        Input::Base64Sha256 => {
-            hash_bytes(Base64::encode_string(&Sha256::digest(password)).as_bytes(), salt, cost, hash);
-        }
+pub(super) fn derive(password: &[u8], salt: &[u8], cost: u32, input: Input, hash: &mut [u8]) {
+    let digest = match input {
+        Input::Password => return hash_bytes(password, salt, cost, hash),
+        Input::HexSha256 => hex(&Sha256::digest(password)),
+        Input::Base64Sha256 => encoding::to_base64_of_32(&Sha256::digest(password).into()),
         Input::Base64Hmac => {
-            let mut digest = [0; 32];
-            pbkdf2::hmac_sha256(Base64Bcrypt::encode_string(salt).as_bytes(), password, &mut digest)?;
-            hash_bytes(Base64::encode_string(&digest).as_bytes(), salt, cost, hash);
+            let key = encoding::to_bcrypt_base64(salt);
+            encoding::to_base64_of_32(&pbkdf2::hmac_sha256(key.as_bytes(), password))
         }
-    }
-    Ok(())
+    };
+    hash_bytes(digest.as_bytes(), salt, cost, hash);
 }
 
 fn hash_bytes(password: &[u8], salt: &[u8], cost: u32, hash: &mut [u8]) {

@@ -3,7 +3,7 @@
 //! One value has one text. A text that a lenient decoder would accept may be cut off or damaged, and its password would
 //! then never match.
 
-use base64ct::{Base64Bcrypt, Base64Unpadded, Encoding as _};
+use base64ct::{Base64Unpadded, Encoding as _};
 
 use crate::domain::password::imported::refusal::HashRefusal;
 
@@ -25,14 +25,32 @@ pub(super) fn parameter(text: &str, name: &str) -> Result<u32, HashRefusal> {
     decimal(text.strip_prefix(name).ok_or(HashRefusal::Malformed)?)
 }
 
+/// Three numbers, each behind its name.
+pub(super) fn numbers(text: &str, separator: char, names: [&str; 3]) -> Result<[u32; 3], HashRefusal> {
+    let texts = parts::<3>(text, separator)?;
+    let mut numbers = [0; 3];
+    for ((number, text), name) in numbers.iter_mut().zip(texts).zip(names) {
+        *number = parameter(text, name)?;
+    }
+    Ok(numbers)
+}
+
 /// Divides a text into exactly `N` parts.
 pub(super) fn parts<const N: usize>(text: &str, separator: char) -> Result<[&str; N], HashRefusal> {
     let mut parts = [""; N];
+    if divide(text, separator, &mut parts) { Ok(parts) } else { Err(HashRefusal::Malformed) }
+}
+
+/// Not generic, so that it is compiled once.
+fn divide<'a>(text: &'a str, separator: char, parts: &mut [&'a str]) -> bool {
     let mut rest = text.split(separator);
-    for part in &mut parts {
-        *part = rest.next().ok_or(HashRefusal::Malformed)?;
+    for part in parts {
+        match rest.next() {
+            Some(text) => *part = text,
+            None => return false,
+        }
     }
-    if rest.next().is_none() { Ok(parts) } else { Err(HashRefusal::Malformed) }
+    rest.next().is_none()
 }
 
 /// A salt of any encoding, which must be long enough.
@@ -80,9 +98,29 @@ pub(super) fn passlib_base64(text: &str) -> Result<Vec<u8>, HashRefusal> {
     if text.contains('+') { Err(HashRefusal::Malformed) } else { base64(&text.replace('.', "+")) }
 }
 
-/// The alphabet of bcrypt.
+/// The letters of base64 in order of their values: those of RFC 4648 §4, and those of bcrypt.
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BCRYPT: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Base64 in the letters of bcrypt, without padding.
 pub(super) fn bcrypt_base64(text: &str) -> Result<Vec<u8>, HashRefusal> {
-    Base64Bcrypt::decode_vec(text).map_err(|_| HashRefusal::Malformed)
+    base64(&translated(text, BCRYPT, STANDARD).ok_or(HashRefusal::Malformed)?)
+}
+
+/// The reverse of [`bcrypt_base64`].
+pub(super) fn to_bcrypt_base64(bytes: &[u8]) -> String {
+    translated(&Base64Unpadded::encode_string(bytes), STANDARD, BCRYPT).unwrap_or_default()
+}
+
+/// 32 bytes as base64 with padding.
+pub(super) fn to_base64_of_32(bytes: &[u8; 32]) -> String {
+    Base64Unpadded::encode_string(bytes) + "="
+}
+
+/// Replaces each letter of one alphabet by that of another with the same value.
+fn translated(text: &str, from: &[u8; 64], to: &[u8; 64]) -> Option<String> {
+    let letter = |byte| to.get(from.iter().position(|letter| *letter == byte)?).map(|letter| char::from(*letter));
+    text.bytes().map(letter).collect()
 }
 
 /// Hexadecimal digits in lower case.

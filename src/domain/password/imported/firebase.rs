@@ -4,9 +4,7 @@
 //! Encryption adds a key stream to the signer key. So the difference of hash and signer key is that stream, and comparing
 //! streams needs no signer key.
 
-use aes::Aes256Enc;
-use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
-
+use crate::domain::password::imported::aes::Aes256;
 use crate::domain::password::imported::scrypt::{self, Cost};
 use crate::domain::password::memory::NotHashed;
 
@@ -14,11 +12,9 @@ use crate::domain::password::memory::NotHashed;
 pub(super) fn derive(password: &[u8], salt: &[u8], cost: Cost, stream: &mut [u8]) -> Result<(), NotHashed> {
     let mut key = [0; 32];
     scrypt::derive(password, salt, cost, &mut key)?;
-    let cipher = Aes256Enc::new(&key.into());
+    let cipher = Aes256::new(&key);
     for (part, counter) in stream.chunks_mut(16).zip(0_u128..) {
-        let mut block = counter.to_be_bytes().into();
-        cipher.encrypt_block(&mut block);
-        part.iter_mut().zip(block).for_each(|(to, from)| *to = from);
+        part.iter_mut().zip(cipher.encrypted(counter.to_be_bytes())).for_each(|(to, from)| *to = from);
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use argon2::{Algorithm, Params, Version};
 use crate::domain::password::imported::ImportedHash;
 use crate::domain::password::imported::bcrypt::{self, Input};
 use crate::domain::password::imported::encoding::{
-    base64, bcrypt_base64, decimal, hash, hash_of, hexadecimal, padded_base64, padded_base64_of_either_alphabet,
-    parameter, parts, passlib_base64, salt,
+    base64, bcrypt_base64, decimal, hash, hash_of, hexadecimal, numbers, padded_base64,
+    padded_base64_of_either_alphabet, parameter, parts, passlib_base64, salt,
 };
 use crate::domain::password::imported::function::{Function, Text};
 use crate::domain::password::imported::pbkdf2::Digest;
@@ -152,8 +152,8 @@ fn scrypt_of(cost: scrypt::Cost, input: Text, salt_bytes: Vec<u8>, hash: Vec<u8>
 /// `ln=16,r=8,p=1$salt$hash`: PHC strings, which passlib has too.
 fn read_scrypt(rest: &str) -> Read {
     let [settings, salt, key] = parts(rest, '$')?;
-    let [log_n, block_size, lanes] = parts(settings, ',')?;
-    let cost = scrypt::Cost::new(parameter(log_n, "ln=")?, parameter(block_size, "r=")?, parameter(lanes, "p=")?)?;
+    let [log_n, block_size, lanes] = numbers(settings, ',', ["ln=", "r=", "p="])?;
+    let cost = scrypt::Cost::new(log_n, block_size, lanes)?;
     scrypt_of(cost, Text::Typed, base64(salt)?, hash(base64(key)?)?)
 }
 
@@ -167,8 +167,8 @@ fn read_django_scrypt(rest: &str) -> Read {
 /// `N:r:p$salt$hash`, where the salt is a text.
 fn read_werkzeug_scrypt(rest: &str) -> Read {
     let [settings, salt, key] = parts(rest, '$')?;
-    let [n, block_size, lanes] = parts(settings, ':')?;
-    let cost = scrypt::Cost::with_n(decimal(n)?, decimal(block_size)?, decimal(lanes)?)?;
+    let [n, block_size, lanes] = numbers(settings, ':', [""; 3])?;
+    let cost = scrypt::Cost::with_n(n, block_size, lanes)?;
     scrypt_of(cost, Text::Typed, salt.into(), hash_of(hexadecimal(key)?, 64)?)
 }
 
@@ -195,8 +195,7 @@ fn read_argon2(rest: &str, algorithm: Algorithm) -> Read {
         _ => return Err(HashRefusal::Unknown),
     };
     let [settings, salt, key] = parts(rest, '$')?;
-    let [memory, passes, lanes] = parts(settings, ',')?;
-    let (memory, passes, lanes) = (parameter(memory, "m=")?, parameter(passes, "t=")?, parameter(lanes, "p=")?);
+    let [memory, passes, lanes] = numbers(settings, ',', ["m=", "t=", "p="])?;
     let (salt, hash) = (base64(salt)?, hash(base64(key)?)?);
     if memory > MAX_MEMORY_KIB || lanes > MAX_LANES {
         return Err(HashRefusal::TooCostly);
@@ -211,11 +210,12 @@ fn read_argon2(rest: &str, algorithm: Algorithm) -> Read {
 /// `n=14,r=8,p=1,ss=separator,sk=signer key$salt$hash`, as Supabase writes the hashes that Firebase exports.
 fn read_firebase(rest: &str) -> Read {
     let [settings, salt_text, key] = parts(rest, '$')?;
-    let [log_n, block_size, lanes, separator, signer_key] = parts(settings, ',')?;
-    let cost = scrypt::Cost::new(parameter(log_n, "n=")?, parameter(block_size, "r=")?, parameter(lanes, "p=")?)?;
+    let (settings, keys) = settings.split_once(",ss=").ok_or(HashRefusal::Malformed)?;
+    let [log_n, block_size, lanes] = numbers(settings, ',', ["n=", "r=", "p="])?;
+    let cost = scrypt::Cost::new(log_n, block_size, lanes)?;
     let bytes = padded_base64_of_either_alphabet;
-    let separator = bytes(separator.strip_prefix("ss=").ok_or(HashRefusal::Malformed)?)?;
-    let signer_key = bytes(signer_key.strip_prefix("sk=").ok_or(HashRefusal::Malformed)?)?;
+    let (separator, signer_key) = keys.split_once(",sk=").ok_or(HashRefusal::Malformed)?;
+    let (separator, signer_key) = (bytes(separator)?, bytes(signer_key)?);
     let salt = [salt(bytes(salt_text)?)?, separator].concat();
     let hash = hash_of(hash(bytes(key)?)?, signer_key.len())?;
     let stream = hash.iter().zip(signer_key).map(|(byte, signer)| byte ^ signer).collect();

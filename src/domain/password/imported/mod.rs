@@ -7,6 +7,7 @@
 //! `forms` owns the texts of each system, `function` the functions behind them. Every size in a text is bounded before
 //! anything is allocated or computed, since the texts come from a request.
 
+mod aes;
 mod bcrypt;
 mod blowfish;
 mod blowfish_pi;

@@ -4,7 +4,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::Sha512;
 
 use crate::domain::password::memory::NotHashed;
 use crate::domain::password::pbkdf2 as own;
@@ -38,49 +38,44 @@ pub(super) fn derive(
     key: &mut [u8],
 ) -> Result<(), NotHashed> {
     match digest {
-        Digest::Sha1 => blocks::<Hmac<Sha1>>(password, salt, rounds, key),
-        Digest::Sha512 => blocks::<Hmac<Sha512>>(password, salt, rounds, key),
+        Digest::Sha1 => block::<Hmac<Sha1>>(password, salt, rounds, key),
+        Digest::Sha512 => block::<Hmac<Sha512>>(password, salt, rounds, key),
         Digest::Sha256 => {
-            key.iter_mut().zip(own::derive(password, salt, rounds)).for_each(|(to, from)| *to = from);
+            copy(key, &own::derive(password, salt, rounds));
             Ok(())
         }
     }
 }
 
 /// A key of any length by one round of PBKDF2-SHA256, as scrypt needs it (RFC 7914 §6).
-pub(super) fn one_round(password: &[u8], salt: &[u8], key: &mut [u8]) -> Result<(), NotHashed> {
-    blocks::<Hmac<Sha256>>(password, salt, 1, key)
+pub(super) fn one_round(password: &[u8], salt: &[u8], key: &mut [u8]) {
+    let keyed = own::key_block(password);
+    for (part, number) in key.chunks_mut(own::LENGTH).zip(1_u32..) {
+        copy(part, &own::hmac(&keyed, salt, &number.to_be_bytes()));
+    }
 }
 
 /// HMAC with SHA-256 (RFC 2104).
-pub(super) fn hmac_sha256(key: &[u8], message: &[u8], mac: &mut [u8; 32]) -> Result<(), NotHashed> {
-    *mac = keyed::<Hmac<Sha256>>(key)?.chain_update(message).finalize().into_bytes().into();
-    Ok(())
+pub(super) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; own::LENGTH] {
+    own::hmac(&own::key_block(key), message, &[])
 }
 
-/// HMAC takes keys of every length, so the error does not occur. A guess must not be compared with bytes that no hash
-/// has filled.
-fn keyed<M: KeyInit>(key: &[u8]) -> Result<M, NotHashed> {
-    M::new_from_slice(key).map_err(|_| NotHashed(argon2::Error::PwdTooLong))
-}
-
-fn blocks<M: Mac + KeyInit + Clone>(
-    password: &[u8],
-    salt: &[u8],
-    rounds: u32,
-    key: &mut [u8],
-) -> Result<(), NotHashed> {
-    let keyed = keyed::<M>(password)?;
-    for (part, number) in key.chunks_mut(M::output_size()).zip(1_u32..) {
-        let mut last = keyed.clone().chain_update(salt).chain_update(number.to_be_bytes()).finalize().into_bytes();
-        let mut sum = last.clone();
-        for _ in 1..rounds {
-            last = keyed.clone().chain_update(&last).finalize().into_bytes();
-            sum.iter_mut().zip(&last).for_each(|(sum, byte)| *sum ^= byte);
-        }
-        part.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
+/// The first block of a key.
+fn block<M: Mac + KeyInit + Clone>(password: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) -> Result<(), NotHashed> {
+    // HMAC takes keys of every length, so the error does not occur. No guess may be compared with bytes that are not a hash.
+    let keyed = M::new_from_slice(password).map_err(|_| NotHashed(argon2::Error::PwdTooLong))?;
+    let mut last = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize().into_bytes();
+    let mut sum = last.clone();
+    for _ in 1..rounds {
+        last = keyed.clone().chain_update(&last).finalize().into_bytes();
+        sum.iter_mut().zip(&last).for_each(|(sum, byte)| *sum ^= byte);
     }
+    copy(key, &sum);
     Ok(())
+}
+
+fn copy(to: &mut [u8], from: &[u8]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
 #[cfg(test)]
@@ -88,6 +83,8 @@ mod tests {
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use sha2::Sha256;
 
     use crate::domain::ids::hex;
 
@@ -98,7 +95,7 @@ mod tests {
         derive(b"password", b"salt", Digest::Sha1, 4096, &mut sha1).unwrap();
         assert_eq!(hex(&sha1), "4b007901b765489abead49d926f721d065a429c1");
         let mut sha256 = [0; 64];
-        one_round(b"passwd", b"salt", &mut sha256).unwrap();
+        one_round(b"passwd", b"salt", &mut sha256);
         assert_eq!(
             hex(&sha256),
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc\

@@ -68,16 +68,16 @@ impl Cost {
 pub(super) fn derive(password: &[u8], salt: &[u8], cost: Cost, key: &mut [u8]) -> Result<(), NotHashed> {
     let lane = 128 * cost.block_size as usize;
     let mut bytes = vec![0; lane * cost.lanes as usize];
-    pbkdf2::one_round(password, salt, &mut bytes)?;
+    pbkdf2::one_round(password, salt, &mut bytes);
     memory::with_blocks(cost.memory(), |memory| {
         bytes.chunks_mut(lane).for_each(|lane| mix(lane, 1 << cost.log_n, memory));
         Ok(())
     })?;
-    let outcome = pbkdf2::one_round(password, &bytes, key);
+    pbkdf2::one_round(password, &bytes, key);
     bytes.fill(0);
     // The optimiser may remove writes that are never read.
     std::hint::black_box(bytes);
-    outcome
+    Ok(())
 }
 
 /// `scryptROMix` (RFC 7914 §5).

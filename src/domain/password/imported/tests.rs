@@ -84,7 +84,7 @@ fn bcrypt_hashes_72_bytes() {
     let other_half = format!("{}è", &"x".repeat(71));
     let hash = |text: &str| {
         let mut hash = [0; bcrypt::HASH_LENGTH];
-        bcrypt::derive(text.as_bytes(), &[1; 16], 4, bcrypt::Input::Password, &mut hash).unwrap();
+        bcrypt::derive(text.as_bytes(), &[1; 16], 4, bcrypt::Input::Password, &mut hash);
         hash
     };
     assert_eq!(hash(&with_half), hash(&other_half));
