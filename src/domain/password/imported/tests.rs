@@ -47,10 +47,14 @@ fn hashes_of_the_original_systems_verify() {
     for Vector { made_by, password, hash } in &vectors {
         assert!(verifies(hash, password), "{made_by}: {hash}");
     }
-    // A hash of Better Auth takes as long as all others.
-    for Vector { made_by, password, hash } in vectors.iter().filter(|vector| !is_better_auth(&vector.hash)) {
+    for Vector { made_by, password, hash } in vectors.iter().filter(|vector| is_cheap(vector)) {
         assert!(!verifies(hash, &another(password)), "{made_by}: {hash}");
     }
+}
+
+/// The costly hashes take as long as all others.
+fn is_cheap(vector: &Vector) -> bool {
+    ImportedHash::parse(&vector.hash).unwrap().cost() < 5000
 }
 
 fn is_better_auth(hash: &str) -> bool {
@@ -93,7 +97,7 @@ fn bcrypt_hashes_72_bytes() {
 #[test]
 fn a_password_with_a_zero_byte_never_matches() {
     // HMAC pads its key with zeros, so these two have one hash in PBKDF2 and scrypt.
-    for Vector { made_by, password, hash } in vectors().iter().filter(|vector| !is_better_auth(&vector.hash)) {
+    for Vector { made_by, password, hash } in vectors().iter().filter(|vector| is_cheap(vector)) {
         for text in [format!("{password}\0"), format!("{password}\0more")] {
             assert!(!verifies(hash, &text), "{made_by}: {hash}");
         }
