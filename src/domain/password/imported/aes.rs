@@ -1,7 +1,7 @@
 //! AES-256 (FIPS 197) of single blocks, for hashes of Firebase.
 //!
 //! A hash encrypts four blocks with a key that the password gives. So it is written for size: 2.5 kB gzip less than the
-//! `aes` crate, and half a millisecond. The substitution is computed without a table, since the time of a look-up would
+//! `aes` crate, for less than a millisecond. The substitution is computed without a table, since the time of a look-up would
 //! depend on the key.
 
 #![expect(clippy::indexing_slicing, reason = "indices are below the constant lengths of the arrays")]
