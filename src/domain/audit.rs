@@ -54,6 +54,8 @@ macro_rules! is_refusal {
 event_types! {
     /// An account was created; where addresses must be proven, with the proof.
     Registered "registered" change;
+    /// An account was imported from another system, by the actor or the service account that the reason names.
+    Imported "imported" change;
     /// A registration was refused: the address is taken, or its network has registered too many accounts.
     RegistrationRefused "registration_refused" refusal;
     /// A session was opened, with a password or, as the reason says, with a code of a mail, a passkey or another provider.

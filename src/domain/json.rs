@@ -106,6 +106,12 @@ impl JsonText {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    /// The value, if it is an integer.
+    #[must_use]
+    pub fn integer(self) -> Option<i64> {
+        if let Self::Integer(value) = self { Some(value) } else { None }
+    }
+
     /// The value, if it is a boolean.
     #[must_use]
     pub fn boolean(self) -> Option<bool> {

@@ -20,7 +20,7 @@ use crate::domain::authz::Permission;
 use crate::domain::campus::policy::CampusPermission;
 use crate::domain::problem::Code;
 use crate::domain::settings::Presentation;
-use crate::http::account::{admin, export, users};
+use crate::http::account::{admin, export, import, users};
 use crate::http::authz::roles;
 #[cfg(feature = "campus")]
 use crate::http::campus::courses;
@@ -32,6 +32,7 @@ use crate::http::keys::{discovery, key_set};
 use crate::http::kit::access::guarded;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
+use crate::http::kit::step_up;
 use crate::http::kit::table::routes;
 use crate::http::machine::{api_keys, oauth, service_accounts, service_keys};
 use crate::http::mail::{address, email, password};
@@ -81,13 +82,13 @@ routes! {
     POST   "/auth/password/forgot" requestReset  Public [Register]          => password::forgot;
     POST   "/auth/password/reset" resetPassword  Public [Login]             => password::reset_password;
     POST   "/auth/federated/exchange" exchangeFederatedCode
-        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::exchange_code;
+        OptionalUser + FreshForSome [Login, Change] reads step_up::age_if_session => federated::exchange_code;
     POST   "/auth/federated/confirm" confirmFederatedSignIn Public [Login]  => federated::confirm_code;
     POST   "/auth/federated/{id}" startFederatedSignIn
-        OptionalUser + FreshForSome [PublicRead, Change] reads federated::age => federated::begin;
+        OptionalUser + FreshForSome [PublicRead, Change] reads step_up::age_if_session => federated::begin;
     GET    "/auth/federated/{id}/callback" finishFederatedSignIn Public [Refresh] => federated::callback;
     POST   "/auth/federated/{id}/id-token" signInWithIdToken
-        OptionalUser + FreshForSome [Login, Change] reads federated::age => federated::sign_in_with_id_token;
+        OptionalUser + FreshForSome [Login, Change] reads step_up::age_if_session => federated::sign_in_with_id_token;
     GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User + Fresh [Login, Password]
@@ -193,6 +194,9 @@ routes! {
 
     GET    "/admin/users"        adminListUsers
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::users;
+    POST   "/admin/users/import" adminImportUsers
+        Permit(Administer on Platform) + Fresh + Service(UsersImport) [Import, AdminChange]
+            reads step_up::age_if_session => import::import;
     GET    "/admin/users/{id}"   adminGetUser
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::user;
     PATCH  "/admin/users/{id}"   adminUpdateUser

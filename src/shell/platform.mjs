@@ -127,6 +127,13 @@ export const carryOut = {
     }
   },
 
+  /** The next `size` bytes of a body, or the rest, which may be empty. It fails if reading does: a part is not the whole. */
+  async piece(event, size) {
+    event.reader ??= event.request.body.getReader({ mode: "byob" });
+    const { value } = await event.reader.readAtLeast(size, new Uint8Array(size));
+    return value ?? new Uint8Array();
+  },
+
   /** Runs a batch, and learns new statements: the size of the database and the rows of each statement as JSON, or "" if D1's answer is malformed. */
   batch({ env: { DB: database } }, calls) {
     const prepared = calls.map(([number, values, sql]) => {

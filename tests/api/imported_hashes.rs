@@ -26,7 +26,7 @@ fn stored(db: &Sqlite) -> String {
 async fn imported(hash: &str) -> Service {
     let service = Service::new();
     service.register(EMAIL).await;
-    let text = StoredHash::import(hash, 1_200_000).unwrap();
+    let (text, _) = StoredHash::import(hash, 1_200_000).unwrap();
     service.db.execute(&format!("UPDATE users SET password_hash = '{text}'"));
     service
 }
@@ -67,7 +67,7 @@ async fn an_imported_password_is_normalised_with_its_replacement() {
 async fn an_imported_password_is_the_current_one_of_a_change() {
     let service = imported(HASHES[1]).await;
     let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
-    let text = StoredHash::import(HASHES[1], 1_200_000).unwrap();
+    let (text, _) = StoredHash::import(HASHES[1], 1_200_000).unwrap();
     service.db.execute(&format!("UPDATE users SET password_hash = '{text}'"));
     for (current, status) in [("wrong password", 401), (PASSWORD, 200)] {
         let body = json!({"current_password": current, "new_password": "seven green bottles on a wall"});

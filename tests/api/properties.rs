@@ -151,7 +151,7 @@ proptest! {
         rest in "(\\$[A-Za-z0-9./+=]{0,100}){0,3}",
     ) {
         for text in [text, format!("{numbers}{rest}"), format!("{beginning}{rest}")] {
-            if let Ok(stored) = StoredHash::import(&text, 1_200_000) {
+            if let Ok((stored, _)) = StoredHash::import(&text, 1_200_000) {
                 let cost = StoredHash::parse(&stored).unwrap().cost();
                 prop_assert!(cost <= 1_200_000);
             }

@@ -31,6 +31,7 @@ pub enum Act {
     ChangeIdentities,
     ResetFactors,
     ExportData,
+    ImportUsers,
 }
 
 impl Act {
@@ -48,7 +49,8 @@ impl Act {
             | Self::ChangeFactors
             | Self::ChangeIdentities
             | Self::ResetFactors
-            | Self::ExportData => true,
+            | Self::ExportData
+            | Self::ImportUsers => true,
             Self::DisableUser => of_administrator,
             Self::EndSessions { is_own } => of_administrator && !is_own,
             Self::GrantRole(role) => matches!(role, Role::PlatformAdmin),

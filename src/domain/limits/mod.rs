@@ -39,11 +39,13 @@ pub enum RateLimit {
     Change,
     /// Calls of service accounts to the OAuth endpoints: a backend calls for all of its users from one address.
     Service,
+    /// Imports of up to 500 users each.
+    Import,
 }
 
 impl RateLimit {
     /// Every rate limit per client network; the deployment needs both bindings of each.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Register,
         Self::Login,
         Self::Refresh,
@@ -55,6 +57,7 @@ impl RateLimit {
         Self::Read,
         Self::Change,
         Self::Service,
+        Self::Import,
     ];
 
     /// The names of its rate-limit bindings in wrangler.toml: for an IPv4 address or a /64 of IPv6, and for a /48, which
@@ -73,6 +76,7 @@ impl RateLimit {
             Self::Read => ["READ_LIMITER", "READ_WIDE_LIMITER"],
             Self::Change => ["CHANGE_LIMITER", "CHANGE_WIDE_LIMITER"],
             Self::Service => ["SERVICE_LIMITER", "SERVICE_WIDE_LIMITER"],
+            Self::Import => ["IMPORT_LIMITER", "IMPORT_WIDE_LIMITER"],
         }
     }
 
@@ -95,7 +99,8 @@ impl RateLimit {
             | Self::Account
             | Self::ChangeRoles
             | Self::Ready
-            | Self::Change => LONG_PERIOD_MS,
+            | Self::Change
+            | Self::Import => LONG_PERIOD_MS,
         }
     }
 

@@ -54,6 +54,7 @@ impl StorageState {
 #[expect(missing_docs, reason = "the names are those of the operations")]
 pub enum Growth {
     Registration,
+    Import,
     Enrollment,
     ApiKey,
     ServiceAccount,
@@ -67,6 +68,7 @@ impl Growth {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Registration => "registration",
+            Self::Import => "import",
             Self::Enrollment => "enrollment",
             Self::ApiKey => "api key",
             Self::ServiceAccount => "service account",

@@ -75,6 +75,13 @@ pub fn wait_ms(failures: i64, free: i64) -> i64 {
     (FIRST_WAIT_MS << doublings).min(MAX_WAIT_MS)
 }
 
+/// The failures that a wrong guess counts for: the cost of verifying the hash, in new hashes, rounded up. Otherwise an account
+/// whose imported hash costs more would be a lever for more work. A first guess causes no wait, however much it cost.
+#[must_use]
+pub fn weight(cost: u32, of_new_hash: u32) -> i64 {
+    i64::from(cost.div_ceil(of_new_hash.max(1))).clamp(1, FREE_FAILURES)
+}
+
 /// The counters of one account, or of the addresses without an account that share a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

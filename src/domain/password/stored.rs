@@ -11,6 +11,8 @@ use crate::domain::password::work::HashWork;
 
 /// The beginning of the stored text of an imported hash.
 const PREFIX: &str = "imported:";
+/// The beginning of a hash of this service in the file of an export: its password was normalised.
+const OWN: &str = "edge-auth:";
 
 /// The hash of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +24,19 @@ pub enum StoredHash {
 }
 
 impl StoredHash {
-    /// The text to store for a hash of another system, which costs at most `max_cost` to verify, in rounds of
-    /// PBKDF2-SHA256.
+    /// The text to store for a hash of another system, or of another deployment of this service, and its cost. It costs at
+    /// most `max_cost` to verify, in rounds of PBKDF2-SHA256.
     ///
     /// # Errors
     /// [`HashRefusal`] for a hash that cannot be imported.
-    pub fn import(text: &str, max_cost: u32) -> Result<String, HashRefusal> {
-        ImportedHash::admit(text, max_cost)?;
-        Ok([PREFIX, text].concat())
+    pub fn import(text: &str, max_cost: u32) -> Result<(String, u32), HashRefusal> {
+        if let Some(own) = text.strip_prefix(OWN) {
+            // The same bounds as for a PHC string of another system.
+            let cost = ImportedHash::admit(own, max_cost)?.cost();
+            return PasswordHash::parse(own).map(|_| (own.to_owned(), cost)).map_err(|_| HashRefusal::Malformed);
+        }
+        let cost = ImportedHash::admit(text, max_cost)?.cost();
+        Ok(([PREFIX, text].concat(), cost))
     }
 
     /// Parses the text of an account.
@@ -103,8 +110,8 @@ mod tests {
     /// Any change of this format would lock out the users that were imported.
     #[test]
     fn imported_format_unchanged() {
-        let stored = StoredHash::import(BCRYPT, 600_000).unwrap();
-        assert_eq!(stored, format!("imported:{BCRYPT}"));
+        let (stored, cost) = StoredHash::import(BCRYPT, 600_000).unwrap();
+        assert_eq!((stored.as_str(), cost), (format!("imported:{BCRYPT}").as_str(), 12_800));
         let read = StoredHash::parse(&stored).unwrap();
         assert_eq!(read.verify(&password(&"0123456789".repeat(8))), Ok(true));
         assert_eq!(read.verify(&password("0123456789")), Ok(false));
@@ -125,8 +132,24 @@ mod tests {
     #[test]
     fn the_prefix_decides_on_the_normalisation() {
         let typed = password("ﬁancé");
-        for (text, matches) in [(PBKDF2.to_owned(), false), (StoredHash::import(PBKDF2, 20_000).unwrap(), true)] {
+        for (text, matches) in [(PBKDF2.to_owned(), false), (StoredHash::import(PBKDF2, 20_000).unwrap().0, true)] {
             assert_eq!(StoredHash::parse(&text).unwrap().verify(&typed), Ok(matches), "{text}");
+        }
+    }
+
+    /// A hash of this service stays one: its password was normalised.
+    #[test]
+    fn a_hash_of_an_export_is_one_of_this_service() {
+        let exported = format!("edge-auth:{PBKDF2}");
+        assert_eq!(StoredHash::import(&exported, 20_000), Ok((PBKDF2.to_owned(), 20_000)));
+        assert_eq!(StoredHash::import(&exported, 19_999), Err(HashRefusal::TooCostly));
+        for (text, refusal) in [
+            (format!("edge-auth:{exported}"), HashRefusal::Unknown),
+            (format!("edge-auth:imported:{PBKDF2}"), HashRefusal::Unknown),
+            (format!("edge-auth:{BCRYPT}"), HashRefusal::Malformed),
+            (format!("edge-auth:{}", PBKDF2.replace("20000", "2000")), HashRefusal::TooFast),
+        ] {
+            assert_eq!(StoredHash::import(&text, u32::MAX), Err(refusal), "{text}");
         }
     }
 

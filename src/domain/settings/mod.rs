@@ -100,6 +100,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// The function and cost of new password hashes.
     pub password_work: HashWork,
+    /// Maximum cost of an imported hash, in rounds of PBKDF2-SHA256 that take as long.
+    pub import_max_hash_cost: u32,
     /// Minimum length of a new password, in code points.
     pub password_min_length: usize,
     /// The deadline of the database, in milliseconds.
@@ -195,6 +197,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let federation = self.federation(public_url.as_deref(), &presentation.pages);
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
+        let import_max_hash_cost = self.import_max_hash_cost(password_work);
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
         let registration = self.or("REGISTRATION", Some(RegistrationPolicy::Open), RegistrationPolicy::named);
         let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
@@ -211,6 +214,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             federation,
             lifetimes: lifetimes?,
             password_work: password_work?,
+            import_max_hash_cost: import_max_hash_cost?,
             password_min_length: usize::try_from(min_length?).ok()?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
             d1_size_limit_bytes: d1_size_limit? * MEGABYTE,
@@ -240,6 +244,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             HashFunction::Pbkdf2Sha256 => HashWork::Pbkdf2Sha256 { rounds },
             HashFunction::Argon2id => HashWork::Argon2id(Cost::RECOMMENDED),
         })
+    }
+
+    /// By default twice the work of a new hash.
+    fn import_max_hash_cost(&mut self, password_work: Option<HashWork>) -> Option<u32> {
+        let default = password_work.map(|work| i64::from(work.in_rounds().saturating_mul(2).min(MAX_ROUNDS)));
+        let cost = self.or("IMPORT_MAX_HASH_COST", default, |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        u32::try_from(cost?).ok()
     }
 
     fn lifetimes(&mut self) -> Option<Lifetimes> {

@@ -25,8 +25,7 @@ use crate::http::kit::refusal::Refusal;
 use crate::http::session::auth::signed_in;
 use crate::http::session::delivery::{Asked, Cookies, Delivery};
 use crate::service::Error;
-use crate::service::authz::admission::Reading;
-use crate::service::authz::step_up::{SignInAge, sign_in_age};
+use crate::service::authz::step_up::SignInAge;
 use crate::service::federation::callback::{Returned, finish};
 use crate::service::federation::confirm::{Confirmation, confirm};
 use crate::service::federation::exchange::{CodeExchange, Exchanged, IdTokenExchange, exchange, exchange_id_token};
@@ -58,14 +57,6 @@ impl PerhapsSignedIn {
             _ => error.into(),
         }
     }
-}
-
-/// The plan of the operations that a signed-in user may call to link an identity.
-pub(in crate::http) fn age((configured, bearer): (Configured, Option<Bearer>)) -> Reading<Option<SignInAge>> {
-    bearer.map_or_else(
-        || Reading::nothing().map(|()| None),
-        |Bearer(subject)| sign_in_age(&configured.service(), subject, None).map(Some),
-    )
 }
 
 /// The body of a start, without the provider of the path.

@@ -33,10 +33,16 @@ pub const BODY_DEADLINE_MS: u32 = 10_000;
 /// session has ended, or its role was removed. Then access is decided again, in one more round trip.
 const ACCESS_HOLDS_MS: i64 = 1000;
 
-/// The error of a request's body that was not complete within [`BODY_DEADLINE_MS`].
+/// The error of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the body did not arrive in time")]
-pub struct BodyTimedOut;
+pub enum BodyError {
+    /// It was not complete within [`BODY_DEADLINE_MS`].
+    #[error("the body did not arrive in time")]
+    TimedOut,
+    /// The transfer broke.
+    #[error("the body is not complete")]
+    Broken,
+}
 
 /// Builds a JSON response. A body that cannot be serialized becomes an internal error.
 pub(in crate::http) fn json(status: u16, body: &impl Serialize) -> Response {
@@ -126,6 +132,23 @@ impl<T: FromFields> FromBody for FormBody<T> {
     }
 }
 
+/// Notes that the body is complete. Access is decided again after a slow one.
+pub(super) async fn keep_access(parts: &Parts, configured: &Configured) -> Result<(), Refusal> {
+    if configured.body_is_complete() > ACCESS_HOLDS_MS { decide_again(parts, configured).await } else { Ok(()) }
+}
+
+/// Refuses a body that is coded, or announced to be too large, before it is waited for.
+pub(super) fn admit_body(parts: &Parts, max_bytes: usize, too_large: ProtocolError) -> Result<(), Refusal> {
+    query::refuse_unread(parts)?;
+    if is_coded(&parts.headers) {
+        return Err(ProtocolError::UnsupportedContentCoding.into());
+    }
+    if announced_length(&parts.headers).is_some_and(|length| length > max_bytes as u64) {
+        return Err(too_large.into());
+    }
+    Ok(())
+}
+
 async fn decide_again(parts: &Parts, configured: &Configured) -> Result<(), Refusal> {
     if let Some(Decided { presented, conditions }) = parts.extensions.get::<Decided>() {
         admit(&configured.service(), presented, *conditions, Reading::nothing()).await?;
@@ -140,22 +163,14 @@ pub(in crate::http) async fn read_fields(
     kind: BodyKind,
 ) -> Result<(Fields, Configured), Refusal> {
     let configured = Configured::of(&parts)?;
-    query::refuse_unread(&parts)?;
-    if is_coded(&parts.headers) {
-        return Err(ProtocolError::UnsupportedContentCoding.into());
-    }
-    if announced_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(ProtocolError::PayloadTooLarge.into());
-    }
+    admit_body(&parts, MAX_BODY_BYTES, ProtocolError::PayloadTooLarge)?;
     let is_optional = kind == BodyKind::OptionalJson;
     let is_declared = declares(&parts.headers, kind);
     if !is_declared && !is_optional {
         return Err(undeclared(kind).into());
     }
     let bytes = read_bytes(body).await?;
-    if configured.body_is_complete() > ACCESS_HOLDS_MS {
-        decide_again(&parts, &configured).await?;
-    }
+    keep_access(&parts, &configured).await?;
     let is_absent = is_optional && bytes.is_empty();
     if !is_declared && !is_absent {
         return Err(undeclared(kind).into());
@@ -187,12 +202,15 @@ async fn read_bytes(body: Body) -> Result<Bytes, Refusal> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ProtocolError::PayloadTooLarge.into()),
-        // axum wraps the errors of a body.
-        Err(error) if error.source().is_some_and(<dyn Error>::is::<BodyTimedOut>) => {
-            Err(ProtocolError::RequestTimeout.into())
-        }
-        // The transfer broke, so the body is incomplete.
-        Err(_) => Err(json_invalid("body could not be read").into()),
+        Err(error) => Err(body_failure(&*error)),
+    }
+}
+
+/// The refusal of a body that is not complete. axum wraps its errors.
+pub(super) fn body_failure(error: &(dyn Error + 'static)) -> Refusal {
+    match error.source().and_then(<dyn Error>::downcast_ref) {
+        Some(BodyError::TimedOut) => ProtocolError::RequestTimeout.into(),
+        Some(BodyError::Broken) | None => json_invalid("body could not be read").into(),
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod extract;
 pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod limits;
+pub(crate) mod lines;
 pub(crate) mod named_client;
 mod names;
 pub(crate) mod oauth_error;

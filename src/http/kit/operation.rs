@@ -12,6 +12,7 @@ use crate::domain::settings::Settings;
 use crate::http::kit::body::{BodyKind, FromBody, read_fields};
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::fields::{Fields, Invalid};
+use crate::http::kit::lines::Streamed;
 use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::Reading;
@@ -50,7 +51,12 @@ impl<T: Clone + Send + Sync + 'static> FromParts for Fetched<T> {
 /// A handler that has its arguments, but for the body.
 pub(in crate::http) enum Started {
     Running(Answer),
-    AwaitsBody { kind: BodyKind, resume: Resume },
+    AwaitsBody {
+        kind: BodyKind,
+        resume: Resume,
+    },
+    /// The handler reads the body itself.
+    Streams(Box<dyn FnOnce(Streamed) -> Answer + Send>),
 }
 
 /// The plan and the handler of a route.
@@ -79,6 +85,7 @@ impl Operation {
                 let answer = resume(&mut fields, configured.settings());
                 answer.map_err(|Invalid| fields.into_refusal())?
             }
+            Started::Streams(resume) => resume(Streamed::new(parts, body)),
         };
         answer.await
     }
@@ -117,7 +124,7 @@ pub(in crate::http) trait Handler<Taken> {
     fn start(self, parts: &mut Parts) -> Result<Started, Refusal>;
 }
 
-/// Handlers of one number of arguments, with a body as the last one or without.
+/// Handlers of one number of arguments, with a body as the last one, whole or streamed, or without.
 macro_rules! handlers {
     ($(($($part:ident),*))*) => {$(
         #[allow(non_snake_case, unused_variables, reason = "an argument has the name of its type")]
@@ -147,6 +154,19 @@ macro_rules! handlers {
                     Ok(Box::pin(self($($part,)* B::from_body(fields, settings)?)) as Answer)
                 };
                 Ok(Started::AwaitsBody { kind: B::KIND, resume: Box::new(resume) })
+            }
+        }
+
+        #[allow(non_snake_case, unused_variables, reason = "an argument has the name of its type")]
+        impl<F, Answering, $($part,)*> Handler<(Streamed, $($part,)*)> for F
+        where
+            F: FnOnce($($part,)* Streamed) -> Answering + Send + 'static,
+            Answering: Future<Output: IntoResponse> + Send + 'static,
+            $($part: FromParts + Send + 'static,)*
+        {
+            fn start(self, parts: &mut Parts) -> Result<Started, Refusal> {
+                $(let $part = $part::from_parts(parts)?;)*
+                Ok(Started::Streams(Box::new(|streamed| run(self($($part,)* streamed)))))
             }
         }
     )*};

@@ -9,10 +9,14 @@ pub enum ProtocolError {
     RequestTimeout,
     /// The body is larger than the service reads (RFC 9110 §15.5.14).
     PayloadTooLarge,
+    /// An import is larger, or has more lines, than the service reads. It has the code of the former.
+    ImportTooLarge,
     /// The `Content-Type` is not JSON (RFC 9110 §15.5.16).
     UnsupportedMediaType,
     /// The `Content-Type` is no form, at an endpoint that takes one. It has the code of the former.
     FormExpected,
+    /// The `Content-Type` is not that of lines of JSON, at an endpoint that takes them. It has the code of the former.
+    LinesExpected,
     /// The body is compressed, or coded otherwise (RFC 9110 §15.5.16). It has the code of the former.
     UnsupportedContentCoding,
 }
@@ -28,10 +32,12 @@ impl ProtocolError {
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, "Method not allowed"),
             Self::RequestTimeout => ("REQUEST_TIMEOUT", 408, "Request body did not arrive in time"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, "Request body is larger than 16 KiB"),
+            Self::ImportTooLarge => ("PAYLOAD_TOO_LARGE", 413, "An import has at most 500 lines and 1 MiB"),
             Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/json"),
             Self::FormExpected => {
                 ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/x-www-form-urlencoded")
             }
+            Self::LinesExpected => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Type must be application/x-ndjson"),
             Self::UnsupportedContentCoding => ("UNSUPPORTED_MEDIA_TYPE", 415, "Content-Encoding must be identity"),
         }
     }

@@ -178,6 +178,14 @@ pub(in crate::http) struct Paging(pub(in crate::http) PageRequest);
 
 from_query!(Paging, |query, _| Ok(Self(query.page())));
 
+/// `?dry_run=` of an import.
+pub(in crate::http) struct DryRun(pub(in crate::http) bool);
+
+from_query!(DryRun, |query, _| {
+    let dry_run = query.read("dry_run", "value must be true or false", |text| text.parse().ok());
+    Ok(Self(dry_run.unwrap_or(false)))
+});
+
 /// The filters of the list of users.
 pub(in crate::http) struct UserQuery(pub(in crate::http) UserFilter, pub(in crate::http) PageRequest);
 

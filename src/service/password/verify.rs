@@ -5,7 +5,7 @@ use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
 use crate::domain::ids::{SessionId, TokenId, UserId};
 use crate::domain::limits::standing::{Client, Standing, judge, kept_device};
-use crate::domain::limits::throttle::Scope;
+use crate::domain::limits::throttle::{self, Scope};
 use crate::domain::password::Password;
 use crate::domain::password::equal_work::verify_with_equal_work;
 use crate::domain::password::stored::StoredHash;
@@ -77,7 +77,8 @@ pub(in crate::service) async fn verify_at_sign_in(
                 return Err(not_verified(ctx, &standing, refused).await?);
             }
             let registering = tells_proof.then_some(email);
-            return Err(refuse(ctx, &standing, reason, registering, refused).await?);
+            let weight = weight(ctx, user);
+            return Err(refuse(ctx, &standing, reason, weight, registering, refused).await?);
         }
     };
     let device = kept_device(verified.password.user_id, &account.counters, &client);
@@ -100,7 +101,7 @@ pub(in crate::service) async fn verify_password(
         Ok(verified) => Ok(verified),
         Err(reason) => {
             let event = Event::of(refused_as, credentials.map(|user| user.id)).within(session_id);
-            Err(refuse(ctx, standing, reason, None, event).await?)
+            Err(refuse(ctx, standing, reason, weight(ctx, credentials), None, event).await?)
         }
     }
 }
@@ -125,18 +126,26 @@ async fn check_password(
     })
 }
 
+/// The failures that a wrong guess counts for: more than one if the imported hash costs more than a new one, in proportion.
+fn weight(ctx: &Context<'_>, credentials: Option<&CredentialsRow>) -> i64 {
+    // A hash that cannot be parsed has ended the request before.
+    let hash = credentials.and_then(|user| read_hash(user).ok());
+    hash.map_or(1, |hash| throttle::weight(hash.cost(), ctx.settings.password_work.in_rounds()))
+}
+
 /// Records and counts a refusal.
 async fn refuse(
     ctx: &Context<'_>,
     standing: &Standing,
     reason: Reason,
+    weight: i64,
     registering: Option<&Email>,
     event: Event,
 ) -> Result<Error, Error> {
     let event = event.because(reason);
     // Guesses during a wait are not counted: an attacker could otherwise extend the wait without end.
-    let was_guess = reason != Reason::Throttled;
-    refusal::record_refusal(ctx.store, &standing.counter, was_guess, registering, ctx.request, event).await?;
+    let failures = if reason == Reason::Throttled { 0 } else { weight };
+    refusal::record_refusal(ctx.store, &standing.counter, failures, registering, ctx.request, event).await?;
     Ok(Code::InvalidCredentials.into())
 }
 

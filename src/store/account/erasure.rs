@@ -28,7 +28,7 @@ use crate::store::{IdRow, Store};
 const ERASE_USER: &str = concat!(
     "UPDATE users
      SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
-         is_active = 0,
+         imported_by = NULL, external_id = NULL, import_id = NULL, is_active = 0,
          erasure_cursor = 0, password_version = password_version + 1
      WHERE id = :user_id AND erasure_cursor IS NULL
        AND (:version IS NULL OR (",

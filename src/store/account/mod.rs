@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod erasure;
 pub mod export;
+pub mod import;
 pub mod list;
 pub mod pending;
 pub mod registration;

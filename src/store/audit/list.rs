@@ -184,7 +184,8 @@ const fn is_frequent(event_type: EventType) -> bool {
         | EventType::SessionEnded
         | EventType::PasswordChangeRefused
         | EventType::DeletionRefused => true,
-        EventType::ReuseDetected
+        EventType::Imported
+        | EventType::ReuseDetected
         | EventType::SessionsEnded
         | EventType::ProfileChanged
         | EventType::PasswordChanged

@@ -16,7 +16,7 @@ const SELECT_ADMITTED: &str = concat!("SELECT 1 AS id WHERE ", no_wait!());
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_ADMITTED];
 
-/// Records a refused password, and counts it if it was a guess. A refusal by the throttle is recorded with the same
+/// Records a refused password, and counts a guess as this many failures. A refusal by the throttle is recorded with the same
 /// statements, so that it takes the same time. `registering` is the address, where registrations wait for a proof.
 ///
 /// # Errors
@@ -24,13 +24,12 @@ pub const STATEMENTS: &[&str] = &[SELECT_ADMITTED];
 pub async fn record_refusal(
     store: &Store,
     counter: &Counter,
-    was_guess: bool,
+    failures: i64,
     registering: Option<&Email>,
     request: RequestInfo<'_>,
     event: Event,
 ) -> Result<(), DbError> {
-    let mut statements =
-        vec![throttle::count_failure(counter, was_guess.into(), request), refusals::count(request, event)];
+    let mut statements = vec![throttle::count_failure(counter, failures, request), refusals::count(request, event)];
     statements.extend(registering.map(|email| pending::count_wrong_password(email, request)));
     store.batch_of(statements).await.map(|_| ())
 }

@@ -17,7 +17,7 @@ use crate::store::password::places::{failures_go_on, free_place, known_row, rece
 
 const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without a wait");
 
-/// Adds `:failures` (1, or 0 during a wait) to a counter, and sets the resulting waits: `wait_ms` of the domain in SQL.
+/// Adds `:failures` (the weight of the guess, or 0 during a wait) to a counter, and sets the resulting waits: `wait_ms` of the domain in SQL.
 /// A wait is never shortened, because concurrent guesses are written in any order. The first failure of a counter never
 /// causes a wait of its own. With `:closes_all`, the failures of all slots together cause a wait for all of them.
 ///
@@ -25,7 +25,7 @@ const _: () = assert!(FREE_FAILURES >= 1, "the first failure is inserted without
 /// With `:may_replace`, a failure takes the place of another known network or device if all are taken.
 const COUNT_FAILURE: &str = concat!(
     "INSERT INTO throttles (key, tag, failures, recent_failures, failed_at, blocked_until, closed_until, nonce)
-     SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * :failures, 0,
+     SELECT place, CASE WHEN place <> :key THEN :tag END, :failures, :failures, :now * (:failures > 0), 0,
             CASE WHEN :failures = 0 OR :closes_all = 0 THEN 0
                  WHEN total + :failures >= :max_failures THEN :now + :day
                  WHEN recent + :failures <= :free_failures_of_all THEN 0

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
-use edge_auth::http::BodyTimedOut;
+use edge_auth::http::BodyError;
 use http_body::Frame;
 
 use super::NOW;
@@ -30,11 +30,11 @@ struct Endless(Watch);
 
 impl http_body::Body for Endless {
     type Data = Bytes;
-    type Error = BodyTimedOut;
+    type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyTimedOut>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.0.0.store(true, Ordering::Relaxed);
-        Poll::Ready(Some(Err(BodyTimedOut)))
+        Poll::Ready(Some(Err(BodyError::TimedOut)))
     }
 }
 
@@ -52,9 +52,9 @@ struct Slow(i64, Option<String>, Box<dyn Fn() + Send>);
 
 impl http_body::Body for Slow {
     type Data = Bytes;
-    type Error = BodyTimedOut;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyTimedOut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let text = self.1.take();
         if text.is_some() {
             self.2();

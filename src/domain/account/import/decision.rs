@@ -1,0 +1,99 @@
+//! What becomes of a line, given the accounts that it meets. The statements that write it ask the same again.
+
+use std::collections::BTreeSet;
+
+use crate::domain::account::full_name::FullName;
+use crate::domain::account::import::LineRefusal;
+use crate::domain::account::import::line::ImportLine;
+use crate::domain::ids::UserId;
+
+/// An account that a line meets: by the external id of its importer, or by the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetAccount {
+    /// The id of the account.
+    pub id: UserId,
+    /// The name on file.
+    pub full_name: Option<String>,
+    /// This importer made the account, and it never signed in.
+    pub is_untouched: bool,
+    /// The address was proven.
+    pub is_verified: bool,
+    /// The account administers something.
+    pub is_administrator: bool,
+}
+
+/// The facts about a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LineFacts {
+    /// The account that this importer made with the external id.
+    pub known: Option<MetAccount>,
+    /// The account that has the address.
+    pub holder: Option<MetAccount>,
+    /// A former holder can get the address back.
+    pub is_reserved: bool,
+}
+
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// A new account.
+    Create,
+    /// The account of the address loses everything, and becomes that of the line.
+    Empty,
+    /// The account gets the name of the line.
+    Rename(UserId),
+    /// Nothing is changed.
+    Exists,
+    /// The line is wrong.
+    Refuse(LineRefusal),
+}
+
+impl LineFacts {
+    /// Decides about a line. `seen` are the external ids and addresses of earlier lines of the request.
+    #[must_use]
+    pub fn decide(&self, line: &ImportLine, seen: &mut Seen, roles_exist: bool) -> Decision {
+        let decision = match (&self.known, &self.holder) {
+            _ if seen.has(line) => Decision::Exists,
+            (Some(known), _) => known.rename(line),
+            (None, Some(holder)) if holder.is_verified || holder.is_administrator || !line.is_verified => {
+                holder.rename(line)
+            }
+            (None, None) if self.is_reserved => Decision::Exists,
+            (None, _) if !roles_exist => Decision::Refuse(LineRefusal::RoleUnknown),
+            (None, Some(_)) => Decision::Empty,
+            (None, None) => Decision::Create,
+        };
+        if !matches!(decision, Decision::Refuse(_)) {
+            seen.note(line);
+        }
+        decision
+    }
+}
+
+impl MetAccount {
+    fn rename(&self, line: &ImportLine) -> Decision {
+        let named = line.full_name.as_ref().map(FullName::as_str);
+        let is_other = named.is_some() && named != self.full_name.as_deref();
+        if self.is_untouched && is_other { Decision::Rename(self.id) } else { Decision::Exists }
+    }
+}
+
+/// The external ids and addresses of the lines so far.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeSet<String>);
+
+impl Seen {
+    fn has(&self, line: &ImportLine) -> bool {
+        keys(line).any(|key| self.0.contains(&key))
+    }
+
+    fn note(&mut self, line: &ImportLine) {
+        self.0.extend(keys(line));
+    }
+}
+
+/// The address and the external id, which has a space before: no address has one.
+fn keys(line: &ImportLine) -> impl Iterator<Item = String> {
+    let id = line.external_id.as_ref().map(|id| format!(" {id}"));
+    std::iter::once(line.email.as_str().to_owned()).chain(id)
+}

@@ -1,0 +1,92 @@
+//! Import of users from other systems: the accounts that the lines meet, and the batch that writes them.
+//!
+//! The statements take all lines of a batch as one JSON list, so their number does not depend on the number of lines. Each
+//! guard stands in a statement: another request may take an address or the importer's right between the read and the batch.
+
+pub mod facts;
+pub mod writing;
+
+use crate::domain::authz::credential::ServiceIdentity;
+use crate::domain::ids::UserId;
+use crate::ports::Statement;
+
+/// The importer of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Importer {
+    /// A service account, by one of its keys.
+    Service(ServiceIdentity),
+    /// An administrator of the platform.
+    User(UserId),
+}
+
+impl Importer {
+    /// The text of `users.imported_by`. Any change of this format would import every user twice.
+    fn text(self) -> String {
+        match self {
+            Self::Service(service) => format!("service/{}", service.id.get()),
+            Self::User(id) => format!("user/{id}"),
+        }
+    }
+
+    const fn actor(self) -> Option<UserId> {
+        match self {
+            Self::Service(_) => None,
+            Self::User(id) => Some(id),
+        }
+    }
+
+    const fn service(self) -> Option<ServiceIdentity> {
+        match self {
+            Self::Service(service) => Some(service),
+            Self::User(_) => None,
+        }
+    }
+
+    /// Binds the parameters of [`importer_may`].
+    fn bind(self, statement: Statement) -> Statement {
+        self.bind_key(statement.bind("actor_id", self.actor()))
+    }
+
+    /// The same for the event of a change, which has bound the actor.
+    fn bind_key(self, statement: Statement) -> Statement {
+        statement.bind("importer_key_id", self.service().map(|service| service.key_id))
+    }
+}
+
+/// The importer still has the right: it administers the platform, or its key belongs to an active service account with the
+/// scope.
+macro_rules! importer_may {
+    ($scope:literal) => {
+        concat!(
+            "(",
+            $crate::store::authz::grants::actor_is_platform_admin!(),
+            " OR EXISTS (
+                 SELECT 1 FROM api_keys AS k JOIN service_accounts AS a ON a.id = k.service_account_id
+                 WHERE k.id = :importer_key_id AND a.is_active = 1 AND instr(a.scopes, '\"",
+            $scope,
+            "\"') > 0
+             ))"
+        )
+    };
+}
+use importer_may;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::domain::ids::{ApiKeyId, ServiceAccountId};
+    use crate::domain::machine::scope::ScopeSet;
+
+    #[test]
+    fn importer_format_unchanged() {
+        let [id, key_id] = [7, 8];
+        let service = ServiceIdentity {
+            id: ServiceAccountId::new(id).unwrap(),
+            key_id: ApiKeyId::new(key_id).unwrap(),
+            scopes: ScopeSet::default(),
+        };
+        assert_eq!(Importer::Service(service).text(), "service/7");
+        assert_eq!(Importer::User(UserId::new(7).unwrap()).text(), "user/7");
+    }
+}
