@@ -196,7 +196,7 @@ routes! {
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::users;
     POST   "/admin/users/import" adminImportUsers
         Permit(Administer on Platform) + Fresh + Service(UsersImport) [Import, AdminChange]
-            reads step_up::age_if_session => import::import;
+            reads import::age => import::import;
     GET    "/admin/users/{id}"   adminGetUser
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::user;
     PATCH  "/admin/users/{id}"   adminUpdateUser

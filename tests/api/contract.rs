@@ -227,7 +227,9 @@ fn the_served_yaml_has_no_anchors_and_no_flow_mappings() {
         let value = line.trim_start().trim_start_matches("- ").split_once(": ").map_or(line.trim(), |(_, value)| value);
         let is_name = |name: &str| !name.is_empty() && name.chars().all(char::is_alphanumeric);
         let is_anchor = value.strip_prefix(['&', '*']).is_some_and(is_name);
-        assert!(!is_anchor && (!value.starts_with('{') || value == "{}"), "{line}");
+        // A line of an example is JSON.
+        let is_mapping = value.starts_with('{') && value != "{}" && !value.starts_with("{\"");
+        assert!(!is_anchor && !is_mapping, "{line}");
     }
 }
 

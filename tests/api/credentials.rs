@@ -92,7 +92,15 @@ fn only_these_routes_take_keys() {
     ];
     let keys: Vec<&str> = keys.into_iter().filter(|name| is_built(name)).collect();
     assert_eq!(lines(|route| route.accepted.takes_keys()), keys);
-    let services = ["checkPermission", "adminListUsers", "adminGetUser", "adminListEvents", "introspect", "revoke"];
+    let services = [
+        "checkPermission",
+        "adminListUsers",
+        "adminImportUsers",
+        "adminGetUser",
+        "adminListEvents",
+        "introspect",
+        "revoke",
+    ];
     assert_eq!(lines(|route| route.accepted.scope().is_some()), services);
 }
 

@@ -41,6 +41,8 @@ deleteAccountByPost bob  POST /users/me/delete
 adminUpdateUser     root PATCH /admin/users/2 {"is_active": false}
 adminUpdateUser     root PATCH /admin/users/5 {"email_verified": true}
 adminDeleteUser     root DELETE /admin/users/5
+adminImportUsers    root POST /admin/users/import {"email": "line@example.com"}
+adminImportUsers    root POST /admin/users/import?dry_run=true {"email": "line@example.com"}
 adminEndSessions    root POST /admin/users/2/logout
 adminResetPassword  root POST /admin/users/5/password-reset
 adminResetFactors   root DELETE /admin/users/5/mfa

@@ -47,6 +47,9 @@ bob    200 POST /auth/logout-all
 bob    201 POST /users/me/api-keys {"name": "New", "permissions": ["universities:view"]}
 bob    204 DELETE /users/me/api-keys/{api_key}
 bob    404 DELETE /users/me/api-keys/9
+root   200 POST /admin/users/import {"external_id": "1", "email": "imported@example.com", "full_name": "One", "roles": [{"role": "TA", "university_id": 1}]}
+root   200 POST /admin/users/import {"external_id": "1", "email": "imported@example.com", "full_name": "Two"}
+root   200 POST /admin/users/import {"email": "new@example.com", "email_verified": true}
 root   201 POST /admin/service-accounts {"name": "New", "scopes": ["authz:check"]}
 root   200 PATCH /admin/service-accounts/{account} {"name": "Renamed", "is_active": false}
 root   200 PATCH /admin/service-accounts/{account} {"scopes": []}

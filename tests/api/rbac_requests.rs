@@ -69,6 +69,7 @@ endEnrollment           DELETE /enrollments/2
 endEnrollment in 1      DELETE /enrollments/1
 checkPermission         POST /authz/check {"permission": "universities:view", "university_id": 1}
 adminListUsers          GET /admin/users
+adminImportUsers        POST /admin/users/import {"email": "line@example.com"}
 adminGetUser            GET /admin/users/{plain}
 adminUpdateUser         PATCH /admin/users/{plain} {"is_active": false}
 adminDeleteUser         DELETE /admin/users/{plain}
@@ -105,7 +106,8 @@ pub fn budget(operation: &str) -> u64 {
         | "removeRole"
         | "acceptInvitation"
         | "exchangeFederatedCode"
-        | "signInWithIdToken" => 3,
+        | "signInWithIdToken"
+        | "adminImportUsers" => 3,
         _ => 2,
     }
 }

@@ -111,6 +111,8 @@ pub const OPERATIONS: &str = r#"
 2 checkPermission   stu      POST /authz/check {"permission": "universities:view", "university_id": 1}
 1 checkPermission   stu      POST /authz/check {"permission": "platform:administer"}
 1 adminListUsers    root     GET /admin/users
+3 adminImportUsers  root     POST /admin/users/import {"email": "line@example.com"}
+2 adminImportUsers  root     POST /admin/users/import?dry_run=true {"email": "other@example.com"}
 1 adminGetUser      root     GET /admin/users/5
 2 adminUpdateUser   root     PATCH /admin/users/5 {"full_name": "Robert"}
 2 adminResetPassword root    POST /admin/users/5/password-reset

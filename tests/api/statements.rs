@@ -1,6 +1,6 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
-use edge_auth::store::account::{admin, erasure, export, list, pending, registration, users};
+use edge_auth::store::account::{admin, erasure, export, import, list, pending, registration, users};
 use edge_auth::store::authz::{granting, grants, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
@@ -92,6 +92,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("tenant/invitations", invitations::STATEMENTS),
     ("tenant/inviting", inviting::STATEMENTS),
     ("universities", universities::STATEMENTS),
+    ("account/import/facts", import::facts::STATEMENTS),
+    ("account/import/writing", import::writing::STATEMENTS),
     ("account/registration", registration::STATEMENTS),
     ("users", users::STATEMENTS),
 ];
@@ -103,7 +105,7 @@ fn is_bounded(detail: &str, sql: &str) -> bool {
         || detail.starts_with("SCAN (subquery")
         || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k");
     let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
-    let is_given = detail == "SCAN d VIRTUAL TABLE INDEX 1:" || detail.starts_with("SCAN json_each ");
+    let is_given = detail.ends_with(" VIRTUAL TABLE INDEX 1:") || detail.starts_with("SCAN json_each ");
     let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
     // Two keys in use, and those that were retired within hours.
     let is_ring = detail == "SCAN signing_keys";

@@ -248,8 +248,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// By default twice the work of a new hash.
     fn import_max_hash_cost(&mut self, password_work: Option<HashWork>) -> Option<u32> {
-        let default = password_work.map(|work| i64::from(work.in_rounds().saturating_mul(2).min(MAX_ROUNDS)));
-        let cost = self.or("IMPORT_MAX_HASH_COST", default, |text| integer(text, 1, i64::from(MAX_ROUNDS)));
+        // Another setting is wrong, if the work is unknown.
+        let default = password_work.map_or(MAX_ROUNDS, |work| work.in_rounds().saturating_mul(2).min(MAX_ROUNDS));
+        let cost =
+            self.or("IMPORT_MAX_HASH_COST", Some(default.into()), |text| integer(text, 1, i64::from(MAX_ROUNDS)));
         u32::try_from(cost?).ok()
     }
 

@@ -4,14 +4,25 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::domain::account::import::line::ImportLine;
-use crate::http::kit::context::{Calling, Configured};
+use crate::http::kit::context::{Bearer, Calling, Configured};
 use crate::http::kit::lines::{self, Streamed};
 use crate::http::kit::operation::Fetched;
 use crate::http::kit::query::DryRun;
 use crate::http::kit::refusal::Refusal;
+use crate::http::kit::step_up;
 use crate::service::account::import;
 use crate::service::account::import::LineAnswer;
+use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::SignInAge;
+
+/// The age of an administrator's sign-in; a service account has none. Whether it is a dry run.
+type ImportPlan = (Option<SignInAge>, bool);
+
+pub(in crate::http) fn age(
+    (configured, bearer, DryRun(is_dry_run)): (Configured, Option<Bearer>, DryRun),
+) -> Reading<ImportPlan> {
+    step_up::age_if_session((configured, bearer)).map(move |age| (age, is_dry_run))
+}
 
 #[derive(Serialize)]
 struct LineBody<'a> {
@@ -40,8 +51,7 @@ impl<'a> From<&'a LineAnswer> for LineBody<'a> {
 pub(in crate::http) async fn import(
     configured: Configured,
     Calling(principal): Calling,
-    DryRun(is_dry_run): DryRun,
-    Fetched(age): Fetched<Option<SignInAge>>,
+    Fetched((age, is_dry_run)): Fetched<ImportPlan>,
     streamed: Streamed,
 ) -> Result<Response, Refusal> {
     import::admit(&configured.service(), &principal, age.as_ref()).await?;

@@ -100,6 +100,12 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
     if media_type == "application/json" {
         assert_valid(&format!("{method} {path} {}", reply.status), &content["schema"], reply);
     }
+    if media_type == "application/x-ndjson" {
+        let validator = shared_validator(&content["schema"]["contentSchema"]);
+        for line in reply.text.lines() {
+            assert!(validator.is_valid(&serde_json::from_str(line).unwrap()), "{method} {path}: {line}");
+        }
+    }
     if let Some(code) = reply.body["error"]["code"].as_str() {
         assert!(content["examples"][code].is_object(), "{method} {path}: {code} has no example: {reply:?}");
     }

@@ -31,5 +31,9 @@ pub fn add(db: &Sqlite) {
 
 /// The media type of the body of a request to this path.
 pub fn media_type(path: &str) -> &'static str {
-    if path.starts_with("/oauth/") { "application/x-www-form-urlencoded" } else { "application/json" }
+    match path {
+        _ if path.starts_with("/oauth/") => "application/x-www-form-urlencoded",
+        _ if path.starts_with("/admin/users/import") => "application/x-ndjson",
+        _ => "application/json",
+    }
 }

@@ -133,7 +133,11 @@ const INSERT_ROLES: &str = concat!(
      FROM (SELECT u.id, d.value -> 10 AS roles FROM ",
     made!(""),
     ") AS m JOIN json_each(m.roles) AS r
-     WHERE TRUE ON CONFLICT DO NOTHING"
+     WHERE NOT EXISTS (
+         SELECT 1 FROM user_university_roles AS h
+         WHERE h.user_id = m.id AND coalesce(h.university_id, 0) = r.value ->> 1 AND h.role = r.value ->> 0
+           AND h.department_id IS r.value ->> 2
+     )"
 );
 
 const RECORD: &str = insert_events! {
