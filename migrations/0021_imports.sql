@@ -1,4 +1,4 @@
--- Users who were imported from another system. Only columns, an index and a trigger are added, which the previous version
+-- Users imported from another system. Only columns, an index and a trigger are added, which the previous version
 -- does not know.
 
 -- The importer: 'service/' or 'user/' with the id of the service account or of the administrator.

@@ -39,7 +39,7 @@ pub enum BodyError {
     /// It was not complete within [`BODY_DEADLINE_MS`].
     #[error("the body did not arrive in time")]
     TimedOut,
-    /// The transfer broke.
+    /// The transfer was interrupted.
     #[error("the body is not complete")]
     Broken,
 }

@@ -1,6 +1,6 @@
 //! A body of lines (`application/x-ndjson`), parsed while it arrives: only the lines are held, never their text as well.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
@@ -42,7 +42,7 @@ impl Streamed {
         let mut body = self.body;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| body_failure(&error))?;
-            lines.add(frame.into_data().unwrap_or_default(), &mut parse)?;
+            lines.add(&frame.into_data().unwrap_or_default(), &mut parse)?;
         }
         if !lines.line.is_empty() {
             lines.end(&mut parse)?;
@@ -61,12 +61,12 @@ struct Lines<T> {
 }
 
 impl<T> Lines<T> {
-    fn add(&mut self, data: Bytes, parse: &mut impl FnMut(usize, &[u8]) -> T) -> Result<(), Refusal> {
+    fn add(&mut self, data: &[u8], parse: &mut impl FnMut(usize, &[u8]) -> T) -> Result<(), Refusal> {
         self.bytes += data.len();
         if self.bytes > MAX_BODY_BYTES {
             return Err(ProtocolError::ImportTooLarge.into());
         }
-        let mut rest: &[u8] = &data;
+        let mut rest = data;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, after) = rest.split_at(end);
             self.extend(line);

@@ -161,12 +161,12 @@ macro_rules! handlers {
         impl<F, Answering, $($part,)*> Handler<(Streamed, $($part,)*)> for F
         where
             F: FnOnce($($part,)* Streamed) -> Answering + Send + 'static,
-            Answering: Future<Output: IntoResponse> + Send + 'static,
+            Answering: Future<Output = Result<Response, Refusal>> + Send + 'static,
             $($part: FromParts + Send + 'static,)*
         {
             fn start(self, parts: &mut Parts) -> Result<Started, Refusal> {
                 $(let $part = $part::from_parts(parts)?;)*
-                Ok(Started::Streams(Box::new(|streamed| run(self($($part,)* streamed)))))
+                Ok(Started::Streams(Box::new(|streamed| Box::pin(self($($part,)* streamed)))))
             }
         }
     )*};

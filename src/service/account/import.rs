@@ -14,7 +14,8 @@ use crate::service::authz::step_up::{Proof, SignInAge, demand};
 use crate::service::{Context, Error};
 use crate::store::account::import::Importer;
 use crate::store::account::import::facts;
-use crate::store::account::import::writing::{self, NewLine, NewName};
+use crate::store::account::import::renaming::NewName;
+use crate::store::account::import::writing::{self, NewLine};
 use crate::store::audit::RequestInfo;
 
 /// A line of the request: its number, and the user or the refusal.

@@ -36,15 +36,15 @@ pub struct LineFacts {
 /// What becomes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// A new account.
+    /// A new account is added.
     Create,
     /// The account of the address loses everything, and becomes that of the line.
     Empty,
     /// The account gets the name of the line.
     Rename(UserId),
-    /// Nothing is changed.
+    /// Nothing is changed at all.
     Exists,
-    /// The line is wrong.
+    /// The line breaks a rule.
     Refuse(LineRefusal),
 }
 

@@ -72,30 +72,30 @@ impl ImportLine {
     ///
     /// # Errors
     /// [`RefusedLine`] with the first rule that the line breaks.
-    pub fn parse(bytes: &[u8], rules: LineRules) -> Result<Self, RefusedLine> {
+    pub fn parse(bytes: &[u8], conditions: LineRules) -> Result<Self, RefusedLine> {
         let mut object = read(bytes).map_err(|refusal| RefusedLine { external_id: None, refusal })?;
         let external_id = external_id(&mut object).map_err(|refusal| RefusedLine { external_id: None, refusal })?;
-        Self::of(&mut object, external_id.clone(), rules).map_err(|refusal| RefusedLine { external_id, refusal })
+        Self::of(&mut object, external_id.clone(), conditions).map_err(|refusal| RefusedLine { external_id, refusal })
     }
 
-    fn of(object: &mut Object, external_id: Option<String>, rules: LineRules) -> Result<Self, LineRefusal> {
+    fn of(object: &mut Object, external_id: Option<String>, conditions: LineRules) -> Result<Self, LineRefusal> {
         let email = object.text("email").ok_or(LineRefusal::Email)?;
-        let email = Email::parse(&email, rules.normalize).map_err(|_| LineRefusal::Email)?;
+        let email = Email::parse(&email, conditions.normalize).map_err(|_| LineRefusal::Email)?;
         let flag = |object: &mut Object, name, refusal| object.optional(name, JsonText::boolean).map_err(|_| refusal);
         let is_verified = flag(object, "email_verified", LineRefusal::EmailVerified)?;
         let is_active = flag(object, "is_active", LineRefusal::IsActive)?;
         let full_name = object.optional("full_name", JsonText::text).map_err(|_| LineRefusal::FullName)?;
         let full_name = full_name.map(|text| FullName::parse(&text)).transpose().map_err(|_| LineRefusal::FullName)?;
         let created_at = object.optional("created_at", time).map_err(|_| LineRefusal::CreatedAt)?;
-        if created_at.is_some_and(|time| time > rules.now) {
+        if created_at.is_some_and(|time| time > conditions.now) {
             return Err(LineRefusal::CreatedAt);
         }
-        let roles = roles(object, rules.gives_roles)?;
+        let roles = read_roles(object, conditions.gives_roles)?;
         let hash = object.optional("password_hash", JsonText::text).map_err(|_| LineRefusal::PasswordHash)?;
         if object.has_more() {
             return Err(LineRefusal::UnknownMember);
         }
-        let hash = hash.map(|text| StoredHash::import(&text, rules.max_hash_cost)).transpose();
+        let hash = hash.map(|text| StoredHash::import(&text, conditions.max_hash_cost)).transpose();
         let (password_hash, cost) = hash.map_err(LineRefusal::Hash)?.unzip();
         Ok(Self {
             external_id,
@@ -103,7 +103,7 @@ impl ImportLine {
             is_verified: is_verified.unwrap_or(false),
             full_name: full_name.flatten(),
             password_hash,
-            is_costlier: cost.is_some_and(|cost| cost > rules.hash_cost),
+            is_costlier: cost.is_some_and(|cost| cost > conditions.hash_cost),
             created_at,
             is_active: is_active.unwrap_or(true),
             roles,
@@ -140,7 +140,7 @@ fn time(value: JsonText) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&value.text()?).filter(|time| time.millis() >= 0)
 }
 
-fn roles(object: &mut Object, gives_roles: bool) -> Result<Vec<ImportedRole>, LineRefusal> {
+fn read_roles(object: &mut Object, gives_roles: bool) -> Result<Vec<ImportedRole>, LineRefusal> {
     let items = object.optional("roles", JsonText::items).map_err(|_| LineRefusal::Roles)?.unwrap_or_default();
     if items.len() > MAX_ROLES {
         return Err(LineRefusal::TooManyRoles);
@@ -151,14 +151,14 @@ fn roles(object: &mut Object, gives_roles: bool) -> Result<Vec<ImportedRole>, Li
         if item.has_duplicates {
             return Err(LineRefusal::DuplicateMember);
         }
-        if !roles.insert(role(&mut item, gives_roles)?) || item.has_more() {
+        if !roles.insert(read_role(&mut item, gives_roles)?) || item.has_more() {
             return Err(LineRefusal::Roles);
         }
     }
     Ok(roles.into_iter().collect())
 }
 
-fn role(item: &mut Object, gives_roles: bool) -> Result<ImportedRole, LineRefusal> {
+fn read_role(item: &mut Object, gives_roles: bool) -> Result<ImportedRole, LineRefusal> {
     let role = item.text("role").as_deref().and_then(Role::parse).ok_or(LineRefusal::Roles)?;
     if role.reach() == Reach::Platform || !gives_roles {
         return Err(LineRefusal::RoleNotAllowed);

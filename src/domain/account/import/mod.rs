@@ -1,7 +1,7 @@
 //! Import of users from other systems: the lines, their outcomes, and the decision about each line.
 //!
 //! Importing keys leak, so an import adds and never takes: no line changes a password, an address or a role of an account
-//! that somebody may use. The one exception is an account whose address was never proven. A line that proves the address
+//! in use. The one exception is an account whose address was never proven. A line that proves the address
 //! empties it, as every other proof does, or a stranger could register addresses before their owners are imported.
 
 pub mod decision;
@@ -64,7 +64,7 @@ impl LineOutcome {
 pub enum LineFailure {
     /// The database did not answer.
     Unavailable,
-    /// [`DEADLINE_MS`] were over.
+    /// The time of [`DEADLINE_MS`] was over.
     OutOfTime,
     /// Another request changed the account or the university concurrently.
     Overtaken,

@@ -6,7 +6,7 @@ use crate::domain::account::import::decision::{LineFacts, MetAccount};
 use crate::domain::account::import::line::{ImportLine, ImportedRole};
 use crate::domain::ids::{DepartmentId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, query};
+use crate::ports::{DbError, DbErrorKind, query};
 use crate::store::account::import::Importer;
 use crate::store::federation::facts::administers;
 use crate::store::{Store, boolean};
@@ -42,6 +42,7 @@ const SELECT_PLACES: &str = "
 pub const STATEMENTS: &[&str] = &[SELECT_ACCOUNTS, SELECT_RESERVED, SELECT_PLACES];
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the columns of the query")]
 struct AccountRow {
     line: usize,
     #[serde(deserialize_with = "boolean")]
@@ -127,5 +128,5 @@ pub async fn read(store: &Store, importer: Importer, lines: &[&ImportLine], now:
 
 /// A list as JSON, for a parameter.
 pub(super) fn text(list: &impl serde::Serialize) -> Result<String, DbError> {
-    serde_json::to_string(list).map_err(|error| DbError::Unreadable(error.to_string()))
+    serde_json::to_string(list).map_err(|error| DbErrorKind::Unreadable(error.to_string()).into())
 }

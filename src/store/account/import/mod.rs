@@ -3,7 +3,9 @@
 //! The statements take all lines of a batch as one JSON list, so their number does not depend on the number of lines. Each
 //! guard stands in a statement: another request may take an address or the importer's right between the read and the batch.
 
+pub mod emptying;
 pub mod facts;
+pub mod renaming;
 pub mod writing;
 
 use crate::domain::authz::credential::ServiceIdentity;
@@ -69,7 +71,38 @@ macro_rules! importer_may {
         )
     };
 }
-use importer_may;
+/// The importer may write the line `d`, its external id is free, and the places of its roles exist.
+macro_rules! line_holds {
+    () => {
+        concat!(
+            $crate::store::account::import::importer_may!("users:import"),
+            " AND (d.value ->> 10 = '[]' OR ",
+            $crate::store::account::import::importer_may!("roles:grant"),
+            ") AND NOT EXISTS (
+                 SELECT 1 FROM users AS x WHERE x.imported_by = :importer AND x.external_id = d.value ->> 8
+             ) AND NOT EXISTS (
+                 SELECT 1 FROM json_each(d.value -> 10) AS r
+                 WHERE NOT EXISTS (SELECT 1 FROM universities WHERE id = r.value ->> 1)
+                    OR r.value ->> 2 IS NOT NULL AND NOT EXISTS (
+                        SELECT 1 FROM departments WHERE id = r.value ->> 2 AND university_id = r.value ->> 1
+                    )
+             )"
+        )
+    };
+}
+
+/// The users that the lines have made. Those of emptied accounts alone, with a condition on `d`.
+macro_rules! made {
+    ($condition:literal) => {
+        concat!(
+            "json_each(:lines) AS d JOIN users AS u ON u.email = d.value ->> 1
+             WHERE u.import_id = d.value ->> 0",
+            $condition
+        )
+    };
+}
+
+use {importer_may, line_holds, made};
 
 #[cfg(test)]
 mod tests {

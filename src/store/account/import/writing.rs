@@ -2,79 +2,42 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::full_name::FullName;
 use crate::domain::account::import::line::{ImportLine, ImportedRole};
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::ids::{DepartmentId, UserId};
+use crate::domain::ids::DepartmentId;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::import::facts::text;
-use crate::store::account::import::{Importer, importer_may};
+use crate::store::account::import::renaming::{self, NewName};
+use crate::store::account::import::{Importer, emptying, importer_may, line_holds, made};
 use crate::store::audit::{self, RequestInfo, insert_events, is_recorded};
-use crate::store::federation::facts::administers;
 use crate::store::mail::taken::address_is_taken;
 use crate::store::{Store, boolean};
 
 /// A line that the batch writes, as the statements read it: `d.value ->> 0` is the first member.
+///
+/// They are the id of the line, the address, the hash, whether a password signs in, the name, whether the account is active, the
+/// time of registration, the time at which the address was proven, the external id, whether an account with the address is
+/// emptied, and the roles.
 #[derive(Serialize)]
 struct LineRow<'a>(
-    /// 0: the id of the line.
     i64,
-    /// 1: the address.
     &'a str,
-    /// 2: the hash.
     &'a str,
-    /// 3: a password signs in.
     i64,
-    /// 4: the name.
     Option<&'a str>,
-    /// 5: the account is active.
     i64,
-    /// 6: its time of registration.
     i64,
-    /// 7: the time at which its address was proven.
     Option<i64>,
-    /// 8: the external id.
     Option<&'a str>,
-    /// 9: an account with the address is emptied.
     i64,
-    /// 10: the roles.
     Vec<RoleRow>,
 );
 
 /// Name, university and department.
 #[derive(Serialize)]
 struct RoleRow(&'static str, i64, Option<i64>);
-
-/// The importer may write the line `d`, its external id is free, and the places of its roles exist.
-macro_rules! line_holds {
-    () => {
-        concat!(
-            $crate::store::account::import::importer_may!("users:import"),
-            " AND (d.value ->> 10 = '[]' OR ",
-            $crate::store::account::import::importer_may!("roles:grant"),
-            ") AND NOT EXISTS (
-                 SELECT 1 FROM users AS x WHERE x.imported_by = :importer AND x.external_id = d.value ->> 8
-             ) AND NOT EXISTS (
-                 SELECT 1 FROM json_each(d.value -> 10) AS r
-                 WHERE NOT EXISTS (SELECT 1 FROM universities WHERE id = r.value ->> 1)
-                    OR r.value ->> 2 IS NOT NULL AND NOT EXISTS (
-                        SELECT 1 FROM departments WHERE id = r.value ->> 2 AND university_id = r.value ->> 1
-                    )
-             )"
-        )
-    };
-}
-
-/// The users that the lines have made. Those of emptied accounts alone, with a condition on `d`.
-macro_rules! made {
-    ($condition:literal) => {
-        concat!(
-            "json_each(:lines) AS d JOIN users AS u ON u.email = d.value ->> 1
-             WHERE u.import_id = d.value ->> 0",
-            $condition
-        )
-    };
-}
 
 const INSERT: &str = concat!(
     "INSERT INTO users (email, password_hash, has_password, full_name, is_active, created_at, email_verified_at,
@@ -87,44 +50,6 @@ const INSERT: &str = concat!(
     " AND ",
     line_holds!(),
     " ON CONFLICT DO NOTHING"
-);
-
-/// Nothing of a registration by a stranger is the owner's. Triggers of the schema remove its factors and identities.
-const EMPTY: &str = concat!(
-    "UPDATE users AS u
-     SET password_hash = d.value ->> 2, has_password = d.value ->> 3, password_version = password_version + 1,
-         full_name = d.value ->> 4, is_active = d.value ->> 5, created_at = d.value ->> 6, email_verified_at = d.value ->> 7,
-         mail_refused_at = NULL, registered_network = NULL,
-         imported_by = :importer, external_id = d.value ->> 8, import_id = d.value ->> 0
-     FROM json_each(:lines) AS d
-     WHERE d.value ->> 9 = 1 AND u.email = d.value ->> 1 AND u.email_verified_at IS NULL AND u.erasure_cursor IS NULL
-       AND NOT ",
-    administers!(),
-    " AND ",
-    line_holds!()
-);
-
-const DELETE_ROLES: &str = concat!(
-    "DELETE FROM user_university_roles WHERE user_id IN (SELECT u.id FROM ",
-    made!(" AND d.value ->> 9 = 1"),
-    ")"
-);
-const DELETE_KEYS: &str =
-    concat!("DELETE FROM api_keys WHERE user_id IN (SELECT u.id FROM ", made!(" AND d.value ->> 9 = 1"), ")");
-const DELETE_SESSIONS: &str =
-    concat!("DELETE FROM sessions WHERE user_id IN (SELECT u.id FROM ", made!(" AND d.value ->> 9 = 1"), ")");
-const DELETE_PROOFS: &str = concat!(
-    "DELETE FROM email_proofs WHERE purpose <> 'undo' AND user_id IN (SELECT u.id FROM ",
-    made!(" AND d.value ->> 9 = 1"),
-    ")"
-);
-/// Networks and devices of the stranger, and the waits that the stranger caused.
-const DELETE_THROTTLES: &str = concat!(
-    "DELETE FROM throttles WHERE key IN (
-         SELECT t.key FROM (SELECT u.id FROM ",
-    made!(" AND d.value ->> 9 = 1"),
-    ") AS m JOIN throttles AS t ON t.key > 'user/' || m.id || '/' AND t.key < 'user/' || m.id || '0'
-     )"
 );
 
 const INSERT_ROLES: &str = concat!(
@@ -146,11 +71,6 @@ const RECORD: &str = insert_events! {
     from: concat!("FROM ", made!(""), " AND NOT ", is_recorded!()),
 };
 
-const RECORD_EMPTIED: &str = insert_events! {
-    type: ":type", reason: ":reason", user_id: "u.id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
-    from: concat!("FROM ", made!(" AND d.value ->> 9 = 1"), " AND NOT ", is_recorded!()),
-};
-
 const RECORD_ROLES: &str = insert_events! {
     type: ":type", reason: "r.value ->> 0", user_id: "m.id", session_id: "NULL", actor_id: ":actor_id",
     university_id: "r.value ->> 1",
@@ -162,58 +82,12 @@ const RECORD_ROLES: &str = insert_events! {
     ),
 };
 
-/// The account `u` that the line `d` of `:names` renames: id and name.
-macro_rules! is_renamed {
-    () => {
-        concat!(
-            "u.id = d.value ->> 0 AND u.imported_by = :importer AND u.import_id IS NOT NULL AND ",
-            $crate::store::account::import::importer_may!("users:import")
-        )
-    };
-}
-
-const RECORD_NAMES: &str = insert_events! {
-    type: ":type", reason: "NULL", user_id: "u.id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
-    from: concat!(
-        "FROM json_each(:names) AS d JOIN users AS u ON ", is_renamed!(), " AND u.full_name IS NOT d.value ->> 1"
-    ),
-};
-
-const RENAME: &str = concat!(
-    "UPDATE users AS u SET full_name = d.value ->> 1 FROM json_each(:names) AS d WHERE ",
-    is_renamed!(),
-    " AND u.full_name IS NOT d.value ->> 1"
-);
-
 const SELECT_MADE: &str = concat!("SELECT d.key AS line FROM ", made!(""));
-
-const SELECT_RENAMED: &str = concat!(
-    "SELECT d.key AS line FROM json_each(:names) AS d JOIN users AS u ON ",
-    is_renamed!(),
-    " AND u.full_name IS d.value ->> 1"
-);
 
 const SELECT_RIGHT: &str = concat!("SELECT ", importer_may!("users:import"), " AS may");
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    INSERT,
-    EMPTY,
-    DELETE_ROLES,
-    DELETE_KEYS,
-    DELETE_SESSIONS,
-    DELETE_PROOFS,
-    DELETE_THROTTLES,
-    INSERT_ROLES,
-    RECORD,
-    RECORD_EMPTIED,
-    RECORD_ROLES,
-    RECORD_NAMES,
-    RENAME,
-    SELECT_MADE,
-    SELECT_RENAMED,
-    SELECT_RIGHT,
-];
+pub const STATEMENTS: &[&str] = &[INSERT, INSERT_ROLES, RECORD, RECORD_ROLES, SELECT_MADE, SELECT_RIGHT];
 
 /// A line to be written.
 #[allow(missing_docs, reason = "the names say it")]
@@ -225,13 +99,6 @@ pub struct NewLine<'a> {
     pub password_hash: &'a str,
     /// An account with the address is emptied.
     pub empties: bool,
-}
-
-/// A name to be written.
-#[allow(missing_docs, reason = "the names say it")]
-pub struct NewName<'a> {
-    pub user_id: UserId,
-    pub full_name: Option<&'a str>,
 }
 
 /// The result of a batch. Places are those in the lists that were written.
@@ -266,14 +133,14 @@ pub async fn write(
     names: &[NewName<'_>],
     request: RequestInfo<'_>,
 ) -> Result<Written, DbError> {
-    let names: Vec<_> = names.iter().map(|name| (name.user_id.get(), name.full_name)).collect();
-    let batch = Batch { lines: rows(lines, request.now)?, names: text(&names)?, importer, request };
+    let has_names = !names.is_empty();
+    let names = renaming::text(names)?;
+    let batch = Batch { lines: rows(lines, request.now)?, importer, request };
     let mut statements = vec![batch.guarded(INSERT)];
     if lines.iter().any(|line| line.empties) {
-        statements.push(batch.guarded(EMPTY));
-        let deletions = [DELETE_ROLES, DELETE_KEYS, DELETE_SESSIONS, DELETE_PROOFS, DELETE_THROTTLES];
-        statements.extend(deletions.map(|sql| batch.of_lines(query(sql))));
-        let record = batch.record(RECORD_EMPTIED, EventType::EmailVerified).bind("reason", Reason::Emptied);
+        statements.push(batch.guarded(emptying::EMPTY));
+        statements.extend(emptying::DELETIONS.iter().map(|sql| batch.of_lines(query(sql))));
+        let record = batch.record(emptying::RECORD, EventType::EmailVerified).bind("reason", Reason::Emptied);
         statements.push(batch.of_lines(record));
     }
     if lines.iter().any(|line| !line.line.roles.is_empty()) {
@@ -282,18 +149,18 @@ pub async fn write(
     }
     let service_id = importer.service().map(|service| service.id);
     statements.push(batch.of_lines(batch.record(RECORD, EventType::Imported)).bind("service_id", service_id));
-    if !names.is_empty() {
-        statements.push(batch.of_names(batch.record(RECORD_NAMES, EventType::ProfileChanged), true));
-        statements.push(batch.of_names(query(RENAME), false));
+    if has_names {
+        let record = batch.record(renaming::RECORD, EventType::ProfileChanged);
+        statements.extend(renaming::rename(&names, importer, record));
     }
     statements.extend([
         batch.of_lines(query(SELECT_MADE)),
-        batch.of_names(query(SELECT_RENAMED), false),
+        renaming::select(&names, importer),
         importer.bind(query(SELECT_RIGHT)),
     ]);
     let results = store.batch_of(statements).await?;
     let [.., made, renamed, right] = results.as_slice() else {
-        return Err(DbError::Corrupt("lost results".to_owned()));
+        return Err(DbError::lost_results());
     };
     let right: Option<RightRow> = right.first()?;
     Ok(Written { made: places(made)?, renamed: places(renamed)?, may: right.is_some_and(|right| right.may) })
@@ -306,7 +173,6 @@ fn places(rows: &Rows) -> Result<Vec<usize>, DbError> {
 /// The values that the statements of a batch share.
 struct Batch<'a> {
     lines: String,
-    names: String,
     importer: Importer,
     request: RequestInfo<'a>,
 }
@@ -319,12 +185,6 @@ impl Batch<'_> {
     fn guarded(&self, sql: &'static str) -> Statement {
         let statement = self.importer.bind(self.of_lines(query(sql))).bind("importer", self.importer.text());
         if sql == INSERT { statement.bind("now", self.request.now) } else { statement }
-    }
-
-    /// An event has bound the actor.
-    fn of_names(&self, statement: Statement, is_event: bool) -> Statement {
-        let statement = statement.bind("names", self.names.as_str()).bind("importer", self.importer.text());
-        if is_event { self.importer.bind_key(statement) } else { self.importer.bind(statement) }
     }
 
     fn record(&self, sql: &'static str, kind: EventType) -> Statement {
@@ -347,7 +207,7 @@ fn row<'a>(new: &NewLine<'a>, now: Timestamp) -> LineRow<'a> {
         line.email.as_str(),
         new.password_hash,
         line.password_hash.is_some().into(),
-        line.full_name.as_ref().map(|name| name.as_str()),
+        line.full_name.as_ref().map(FullName::as_str),
         line.is_active.into(),
         line.created_at.unwrap_or(now).millis(),
         line.is_verified.then_some(now.millis()),
