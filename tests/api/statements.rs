@@ -143,6 +143,22 @@ fn every_statement_has_named_parameters_only() {
     }
 }
 
+/// The accounts of an importer are many. A plan that begins with them looks through the list for each.
+#[test]
+fn a_list_of_lines_is_the_outer_loop() {
+    let db = Sqlite::migrated();
+    let lists = |sql: &&&str| sql.contains("AS d CROSS JOIN users AS u") || sql.starts_with("UPDATE users AS u");
+    let statements: Vec<_> = LISTS.iter().flat_map(|(_, statements)| *statements).filter(lists).collect();
+    assert!(statements.len() > 10);
+    for sql in statements {
+        let plan = db.plan(sql);
+        let place = |start: &str| {
+            plan.iter().position(|detail| detail.starts_with(start)).unwrap_or_else(|| panic!("{plan:?}"))
+        };
+        assert!(place("SCAN d VIRTUAL TABLE") < place("SEARCH u USING"), "{plan:?}: {sql}");
+    }
+}
+
 #[test]
 fn no_statement_reads_a_whole_table() {
     let db = Sqlite::migrated();

@@ -61,7 +61,7 @@ pub async fn admit(ctx: &Context<'_>, principal: &Principal, age: Option<&SignIn
     }
 }
 
-/// Imports the lines, or says what an import of them would do. Each line has its own outcome: a line that is wrong, or that a
+/// Imports the lines, or foresees the outcomes of an import. Each line has its own outcome: a line that is wrong, or that a
 /// failure of the database leaves out, does not concern the others.
 ///
 /// # Errors

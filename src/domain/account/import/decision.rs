@@ -1,4 +1,4 @@
-//! What becomes of a line, given the accounts that it meets. The statements that write it ask the same again.
+//! The decision about a line, given the accounts that it meets. The statements that write it repeat its conditions.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub struct LineFacts {
     pub is_reserved: bool,
 }
 
-/// What becomes of a line.
+/// The effect of a line on the accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// A new account is added.

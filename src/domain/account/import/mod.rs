@@ -103,7 +103,7 @@ pub enum LineRefusal {
     CreatedAt,
     IsActive,
     Roles,
-    /// More than [`line::MAX_ROLES`].
+    /// There are more than [`line::MAX_ROLES`].
     TooManyRoles,
     /// The importer may not give it.
     RoleNotAllowed,

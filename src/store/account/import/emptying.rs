@@ -38,7 +38,7 @@ const DELETE_THROTTLES: &str = concat!(
     "DELETE FROM throttles WHERE key IN (
          SELECT t.key FROM (SELECT u.id FROM ",
     made!(" AND d.value ->> 9 = 1"),
-    ") AS m JOIN throttles AS t ON t.key > 'user/' || m.id || '/' AND t.key < 'user/' || m.id || '0'
+    ") AS m CROSS JOIN throttles AS t ON t.key > 'user/' || m.id || '/' AND t.key < 'user/' || m.id || '0'
      )"
 );
 

@@ -1,4 +1,5 @@
-//! The accounts and the universities that the lines of an import meet, in one read for all lines of a request.
+//! The accounts and the universities that the lines of an import meet, in one read for all lines of a request. `CROSS JOIN` keeps
+//! the order of the tables: otherwise SQLite may look through the list for each account of the importer.
 
 use serde::Deserialize;
 
@@ -15,12 +16,12 @@ use crate::store::{Store, boolean};
 const SELECT_ACCOUNTS: &str = concat!(
     "SELECT d.key AS line, 1 AS is_known, u.id, u.full_name, u.import_id IS NOT NULL AS is_untouched,
             u.email_verified_at IS NOT NULL AS is_verified, 0 AS is_administrator
-     FROM json_each(:lines) AS d JOIN users AS u ON u.imported_by = :importer AND u.external_id = d.value ->> 1
+     FROM json_each(:lines) AS d CROSS JOIN users AS u ON u.imported_by = :importer AND u.external_id = d.value ->> 1
      UNION ALL
      SELECT d.key, 0, u.id, u.full_name, u.import_id IS NOT NULL AND u.imported_by = :importer,
             u.email_verified_at IS NOT NULL, ",
     administers!(),
-    " FROM json_each(:lines) AS d JOIN users AS u ON u.email = d.value ->> 0"
+    " FROM json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 0"
 );
 
 /// The lines whose address a former holder can get back.

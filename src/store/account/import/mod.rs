@@ -95,7 +95,7 @@ macro_rules! line_holds {
 macro_rules! made {
     ($condition:literal) => {
         concat!(
-            "json_each(:lines) AS d JOIN users AS u ON u.email = d.value ->> 1
+            "json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 1
              WHERE u.import_id = d.value ->> 0",
             $condition
         )

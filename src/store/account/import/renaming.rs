@@ -18,7 +18,7 @@ macro_rules! is_renamed {
 pub(super) const RECORD: &str = insert_events! {
     type: ":type", reason: "NULL", user_id: "u.id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
     from: concat!(
-        "FROM json_each(:names) AS d JOIN users AS u ON ", is_renamed!(), " AND u.full_name IS NOT d.value ->> 1"
+        "FROM json_each(:names) AS d CROSS JOIN users AS u ON ", is_renamed!(), " AND u.full_name IS NOT d.value ->> 1"
     ),
 };
 
@@ -29,7 +29,7 @@ const RENAME: &str = concat!(
 );
 
 const SELECT: &str = concat!(
-    "SELECT d.key AS line FROM json_each(:names) AS d JOIN users AS u ON ",
+    "SELECT d.key AS line FROM json_each(:names) AS d CROSS JOIN users AS u ON ",
     is_renamed!(),
     " AND u.full_name IS d.value ->> 1"
 );

@@ -57,7 +57,7 @@ const INSERT_ROLES: &str = concat!(
      SELECT m.id, r.value ->> 1, r.value ->> 0, r.value ->> 2, :now
      FROM (SELECT u.id, d.value -> 10 AS roles FROM ",
     made!(""),
-    ") AS m JOIN json_each(m.roles) AS r
+    ") AS m CROSS JOIN json_each(m.roles) AS r
      WHERE NOT EXISTS (
          SELECT 1 FROM user_university_roles AS h
          WHERE h.user_id = m.id AND coalesce(h.university_id, 0) = r.value ->> 1 AND h.role = r.value ->> 0
@@ -77,7 +77,7 @@ const RECORD_ROLES: &str = insert_events! {
     from: concat!(
         "FROM (SELECT u.id, d.value -> 10 AS roles FROM ",
         made!(""),
-        ") AS m JOIN json_each(m.roles) AS r WHERE NOT ",
+        ") AS m CROSS JOIN json_each(m.roles) AS r WHERE NOT ",
         is_recorded!()
     ),
 };
