@@ -36,16 +36,34 @@ export function named({ state, environment }) {
   return environment ? `the remote database of ${environment}` : `the local database in ${state}`;
 }
 
+/** wrangler could not run statements; the message says why, and names the database. */
+export class DatabaseError extends Error {}
+
 /** Runs statements in one transaction and returns the rows of each. Exits with a message if wrangler fails. */
 export function execute(sql, database) {
+  try {
+    return query(sql, database);
+  } catch (error) {
+    if (error instanceof DatabaseError) {
+      giveUp(error.message);
+    }
+    throw error;
+  }
+}
+
+/**
+ * The same, for callers that clean up after a failure: it throws a `DatabaseError`. With `isDetached`, Ctrl-C on the terminal does
+ * not reach wrangler.
+ */
+export function query(sql, database, { isDetached = false } = {}) {
   const { state, environment } = database;
   // wrangler calls the deployment without an environment `top-level`; the deploy button creates such a deployment.
   const name = environment === "top-level" ? "" : environment;
   const where = environment ? ["--remote", `--env=${name}`] : ["--local", "--persist-to", state];
   const args = ["d1", "execute", "DB", ...where, "--yes", "--json", "--command", sql];
-  const run = spawnSync("wrangler", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  const run = spawnSync("wrangler", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024, detached: isDetached });
   if (run.status !== 0) {
-    giveUp(withRemedy(reason(run), database));
+    throw new DatabaseError(withRemedy(reason(run), database));
   }
   const { stdout } = run;
   return JSON.parse(stdout.slice(stdout.search(/^\[/m))).map(({ results }) => results);

@@ -2,12 +2,9 @@
 // between), STATE (the folder of the local database) and, for the database of a deployment, REMOTE.
 //
 // An administrator makes service accounts by the API, too. This is for the first one, before there is an administrator.
-import { createHash, randomBytes, randomInt } from "node:crypto";
-
 import { execute, giveUp, named, quoted } from "./database.mjs";
+import { drawId, insertAccount, insertEvent, insertKey, newClientId, newKey, SCOPES } from "./machine.mjs";
 
-/** As `src/domain/machine/scope.rs` has them, in that order. */
-const SCOPES = ["introspect", "authz:check", "users:read", "users:import", "roles:grant", "audit:read", "client-address"];
 const MAX_NAME = 200;
 
 const { SERVICE = "", SCOPES: list = "", STATE: state, REMOTE: environment } = process.env;
@@ -23,27 +20,16 @@ if (given.length === 0 || unknown.length > 0) {
 }
 const scopes = SCOPES.filter((scope) => given.includes(scope));
 
-const hex = (text) => createHash("sha256").update(text).digest("hex");
 const now = Date.now();
-/** Ids grow with time, as `src/domain/ids.rs` draws them: minutes since 2025, and 24 random bits. */
-const drawn = () => Math.floor((now - Date.UTC(2025)) / 60_000) * 2 ** 24 + randomInt(2 ** 24);
-const [accountId, keyId] = [drawn(), drawn()];
-const clientId = `sa_${randomBytes(16).toString("hex")}`;
-const secret = randomBytes(32).toString("hex");
-const signed = `ea_sk_${keyId}_${secret}`;
-// The format of `src/domain/machine/api_key.rs`.
-const key = `${signed}_${hex(signed).slice(0, 8)}`;
-const hash = hex(`edge-auth api key\0${secret}`);
+const [id, keyId, clientId] = [drawId(now), drawId(now), newClientId()];
+const { key, hash } = newKey(keyId);
 
-execute(
-  `INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at)
-     VALUES (${accountId}, ${quoted(clientId)}, ${quoted(name)}, ${quoted(JSON.stringify(scopes))}, ${now}, ${now});
-   INSERT INTO api_keys (id, service_account_id, secret_hash, created_at)
-     VALUES (${keyId}, ${accountId}, ${quoted(hash)}, ${now});
-   INSERT INTO audit_events (created_at, type, reason, object_id, request_id)
-     VALUES (${now}, 'service_account_created', ${quoted(clientId)}, ${accountId}, ${quoted(`make-admin-${now}`)});`,
-  database,
-);
+const statements = [
+  insertAccount({ id, clientId, name, scopes, now }),
+  insertKey({ id: keyId, accountId: id, hash, now }),
+  insertEvent({ type: "service_account_created", clientId, objectId: id, now }),
+];
+execute(statements.join("\n"), database);
 console.log(`The service account ${quoted(name)} exists now, in ${named(database)}, with the scopes ${scopes.join(", ")}.`);
 console.log(`client_id: ${clientId}`);
 console.log(`key: ${key}`);
