@@ -73,6 +73,8 @@ WASM_TEST_RUNNER := .tools/wasm-bindgen-test-runner-$(WASM_BINDGEN_VERSION).done
 SETUP := $(RUST_TOOLS) $(NODE_TOOLS) $(BINDGEN)
 CHROMIUM := .tools/chromium.done
 PYTHON_TOOLS := .tools/python/requirements.done
+# The systems that users move from, for the tests of `make import`.
+OTHER_SYSTEMS := .tools/moving/requirements.done
 # The resource servers of `examples/`, each as a stranger would build it.
 FASTAPI_EXAMPLE := .tools/fastapi/requirements.done
 AXUM_EXAMPLE := target/examples/debug/edge-auth-axum-example
@@ -111,7 +113,10 @@ override UNVERIFIED := $(call said,UNVERIFIED)
 override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
 override SINCE := $(call said,SINCE)
-export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE STATE PORT
+# Of `make import` and `make export`: files, and options of their formats.
+MOVING := FROM TO FORMAT MAP TABLE VERIFIED ROLES DRY_RUN HASH_CONFIG PASSWORDS
+$(foreach name,$(MOVING),$(eval override $(name) := $$(call said,$(name))))
+export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE STATE PORT $(MOVING)
 export PROVIDER_PORT PROVIDER_CLIENT_ID PROVIDER_CLIENT_SECRET
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
@@ -121,7 +126,7 @@ unexport CLOUDFLARE_ENV
 ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: help setup dev admin addresses mail seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
+.PHONY: help setup dev admin addresses mail import export seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
 .PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity
@@ -145,6 +150,15 @@ addresses: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Brings addresses on file into one 
 mail: $(NODE_TOOLS) ## Shows the last mails of the local service: codes and links. PORT=.
 	@node scripts/mail.mjs
 
+# An exported URL is not meant for it. ARGS= is for the service that it starts if none runs.
+import: export SERVICE_URL := $(call said,URL)
+import: export DEV_ARGS := $(ARGS)
+import: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Imports users of another system (docs/migrate.md). FROM=; FORMAT=, DRY_RUN=yes; REMOTE=production.
+	@exec node --disable-warning=ExperimentalWarning scripts/import.mjs
+
+export: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Writes all users with their password hashes, as make import reads them. TO=; FORMAT=passlib; REMOTE=production.
+	@node scripts/export.mjs
+
 seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs
 
@@ -159,7 +173,7 @@ migrate: $(NODE_TOOLS) ## Applies the migrations to the local database, unless i
 build: $(WORKER) $(ASSETS) ## Builds the Worker and its static files.
 
 # The checks of make wait for nothing that the test files change, so both run at once.
-test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) $(EXAMPLES) .dev.vars ## Runs every test, and says which files took longest.
+test: $(SETUP) $(BUNDLE) $(WASM_TEST_RUNNER) $(CHROMIUM) $(PYTHON_TOOLS) $(OTHER_SYSTEMS) $(EXAMPLES) .dev.vars ## Runs every test, and says which files took longest.
 	@node scripts/test.mjs lint test-rust,test-wasm lint-api deploy-check tests/e2e tests/growth tests/pages tests/contract \
 		tests/examples tests/scripts tests/dev
 
@@ -236,8 +250,8 @@ test-examples: $(BUNDLE) $(EXAMPLES) ## The resource servers of examples/ agains
 	$(SAY) "The examples against the service"
 	@node scripts/test.mjs tests/examples
 
-test-scripts: $(BUNDLE) ## `make admin` and `make seed`, on databases of their own.
-	$(SAY) "make admin and make seed"
+test-scripts: $(BUNDLE) $(OTHER_SYSTEMS) ## `make admin`, `make seed`, `make import` and others, on databases of their own.
+	$(SAY) "make admin, make seed, make import and others"
 	@node scripts/test.mjs tests/scripts
 
 test-dev: $(SETUP) .dev.vars $(WORKER) $(ASSETS) ## The README's walk-through against `make dev`.
@@ -345,6 +359,14 @@ $(PYTHON_TOOLS): tests/contract/requirements.txt
 	@rm -rf .tools/python
 	@python3 -m venv .tools/python
 	@.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(OTHER_SYSTEMS): tests/moving/requirements.txt
+	$(SAY) "Installing passlib, SQLAlchemy and Django for the tests of make import"
+	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
+	@rm -rf .tools/moving
+	@python3 -m venv .tools/moving
+	@.tools/moving/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(FASTAPI_EXAMPLE): examples/fastapi/requirements.txt

@@ -3,7 +3,7 @@
 //
 // An administrator makes service accounts by the API, too. This is for the first one, before there is an administrator.
 import { execute, giveUp, named, quoted } from "./database.mjs";
-import { drawId, insertAccount, insertEvent, insertKey, newClientId, newKey, SCOPES } from "./machine.mjs";
+import { drawId, newClientId, newKey, SCOPES } from "./machine.mjs";
 
 const MAX_NAME = 200;
 
@@ -21,15 +21,18 @@ if (given.length === 0 || unknown.length > 0) {
 const scopes = SCOPES.filter((scope) => given.includes(scope));
 
 const now = Date.now();
-const [id, keyId, clientId] = [drawId(now), drawId(now), newClientId()];
+const [accountId, keyId, clientId] = [drawId(now), drawId(now), newClientId()];
 const { key, hash } = newKey(keyId);
 
-const statements = [
-  insertAccount({ id, clientId, name, scopes, now }),
-  insertKey({ id: keyId, accountId: id, hash, now }),
-  insertEvent({ type: "service_account_created", clientId, objectId: id, now }),
-];
-execute(statements.join("\n"), database);
+execute(
+  `INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at)
+     VALUES (${accountId}, ${quoted(clientId)}, ${quoted(name)}, ${quoted(JSON.stringify(scopes))}, ${now}, ${now});
+   INSERT INTO api_keys (id, service_account_id, secret_hash, created_at)
+     VALUES (${keyId}, ${accountId}, ${quoted(hash)}, ${now});
+   INSERT INTO audit_events (created_at, type, reason, object_id, request_id)
+     VALUES (${now}, 'service_account_created', ${quoted(clientId)}, ${accountId}, ${quoted(`make-admin-${now}`)});`,
+  database,
+);
 console.log(`The service account ${quoted(name)} exists now, in ${named(database)}, with the scopes ${scopes.join(", ")}.`);
 console.log(`client_id: ${clientId}`);
 console.log(`key: ${key}`);
