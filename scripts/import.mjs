@@ -39,10 +39,18 @@ function isYes(name, value) {
   return value === "yes";
 }
 
+/** The address that was given, or that of the deployment; `undefined` for the service of this machine. */
+async function givenUrl() {
+  if (SERVICE_URL) {
+    return checkedUrl(SERVICE_URL);
+  }
+  return environment ? deployedUrl(environment) : undefined;
+}
+
 /** The address of the service, and `stop()` for one that was started here. */
-async function findService(key) {
-  if (environment || SERVICE_URL) {
-    return { url: SERVICE_URL ? checkedUrl(SERVICE_URL) : deployedUrl(environment), stop() {} };
+async function findService(given, key) {
+  if (given) {
+    return { url: given, stop() {} };
   }
   const url = `http://127.0.0.1:${PORT}`;
   if (await accepts(url, key)) {
@@ -70,12 +78,12 @@ async function run(source, client, progress) {
 }
 
 /** Makes the key, imports, and withdraws the key, however the import ended. */
-async function importWithKey(options, source, progress) {
+async function importWithKey({ options, source, progress, given }) {
   const { key, withdraw } = makeKey(database, { mayGrantRoles: options.roles });
   let service;
   try {
     interruption.signal.throwIfAborted();
-    service = await findService(key);
+    service = await findService(given, key);
     const client = new Client({ url: service.url, key, isDryRun: options.isDryRun, signal: interruption.signal });
     await run(source, client, progress);
   } finally {
@@ -95,18 +103,15 @@ function end(withdraw) {
 
 async function main() {
   const options = readOptions();
-  const target = [named(database), SERVICE_URL];
-  if (environment && !SERVICE_URL) {
-    target.push(deployedUrl(environment));
-  }
+  const given = await givenUrl();
   const source = openSource(options);
-  const progress = new Progress(options.from, fingerprintOf({ ...options, target }));
+  const progress = new Progress(options.from, fingerprintOf({ ...options, target: [named(database), given] }));
   const doing = options.isDryRun ? "Trying (DRY_RUN=yes, nothing is written)" : "Importing";
   const begin = progress.isResumed && progress.counts.position > 0 ? `, behind ${progress.counts.position} users of the run before` : "";
   console.log(`${doing} ${options.from} (${source.format}) into ${named(database)}${begin}.`);
   try {
     if (source.format !== "none") {
-      await importWithKey(options, source, progress);
+      await importWithKey({ options, source, progress, given });
     }
   } catch (error) {
     const resumption = `The same command goes on behind the ${progress.counts.position} users that are done.`;

@@ -36,6 +36,8 @@ const SPECIAL = {
   "tests/pages/invite.test.mjs": { seconds: 30 },
   "tests/pages/mail.test.mjs": { seconds: 40 },
   "tests/scripts/admin.test.mjs": { seconds: 120 },
+  "tests/scripts/export.test.mjs": { seconds: 40 },
+  "tests/scripts/import.test.mjs": { seconds: 60 },
   "tests/scripts/local.test.mjs": { seconds: 50 },
   "tests/scripts/seed.test.mjs": { seconds: 60 },
   "tests/scripts/restore-notes.test.mjs": { seconds: 25 },

@@ -1,6 +1,6 @@
 // How far an import came, in `<FROM>.import.json`: written behind each chunk, so that another run goes on there. The refused lines
 // are in `<FROM>.refused.ndjson`, without hashes. Both files are for their owner only.
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 
 import { ImportFailure } from "./failure.mjs";
 import { parsed } from "./shape.mjs";
@@ -26,6 +26,7 @@ export class Progress {
       this.counts = saved.counts;
       this.isResumed = true;
     }
+    this.#trimReport();
     this.save();
   }
 
@@ -54,21 +55,20 @@ export class Progress {
     this.counts.costlier += costlier ? 1 : 0;
   }
 
-  /** Appends to the report behind the lines that the saved state knows, so that a chunk is reported once. */
   #write(entry) {
-    this.#file ??= this.#openReport();
+    this.#file ??= openSync(this.#report, "a", OWNER_ONLY);
     const bytes = Buffer.from(`${JSON.stringify(entry)}\n`);
-    writeSync(this.#file, bytes, 0, bytes.length, this.counts.reported);
+    writeSync(this.#file, bytes);
     this.counts.reported += bytes.length;
   }
 
-  #openReport() {
+  /** Removes a report of another import, and lines behind those that the saved state knows: their chunk is sent again. */
+  #trimReport() {
     if (this.counts.reported === 0) {
       rmSync(this.#report, { force: true });
+    } else if (existsSync(this.#report)) {
+      truncateSync(this.#report, this.counts.reported);
     }
-    const file = openSync(this.#report, this.counts.reported === 0 ? "wx+" : "r+", OWNER_ONLY);
-    ftruncateSync(file, this.counts.reported);
-    return file;
   }
 
   /** Replaces the file in one step: a crash leaves the former one. */
@@ -83,14 +83,11 @@ export class Progress {
     }
   }
 
-  /** The import is complete: a report of an earlier run that has nothing to say goes too. */
+  /** The import is complete. */
   finish() {
     rmSync(this.#path, { force: true });
     if (this.#file !== undefined) {
       closeSync(this.#file);
-    }
-    if (this.counts.reported === 0) {
-      rmSync(this.#report, { force: true });
     }
   }
 }

@@ -4,14 +4,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { experimental_readRawConfig as readConfig } from "wrangler";
 
 import { named } from "../database.mjs";
 import { ImportFailure } from "./failure.mjs";
 
 /** The first start compiles the Worker. */
 const START_TIMEOUT = 20 * 60_000;
-const STOP_TIMEOUT = 10_000;
 const THIS_MACHINE = ["localhost", "127.0.0.1", "[::1]"];
 
 /** The address of a service that a key may be sent to: https, or this machine. */
@@ -25,7 +23,9 @@ export function checkedUrl(text) {
 }
 
 /** The address of a deployment, as wrangler.toml has it. */
-export function deployedUrl(environment) {
+export async function deployedUrl(environment) {
+  // Loading wrangler takes a second, which other imports are spared.
+  const { experimental_readRawConfig: readConfig } = await import("wrangler");
   const { rawConfig } = readConfig({ config: "wrangler.toml" });
   const { vars = {} } = environment === "top-level" ? rawConfig : (rawConfig.env?.[environment] ?? {});
   if (!vars.PUBLIC_URL) {
@@ -45,9 +45,10 @@ export async function accepts(url, key) {
 
 /**
  * Starts the service by `make dev` on a free port, beside any other. Returns its address and `stop()`.
- * @param {{state: string, args?: string, signal?: AbortSignal}} options `args` as `ARGS=` of `make dev`
+ * @param {{state: string, args?: string, signal?: AbortSignal, grace?: number}} options `args` as `ARGS=` of `make dev`; `grace` is the
+ *   time that it has to end, in milliseconds
  */
-export async function startService({ state, args = "", signal }) {
+export async function startService({ state, args = "", signal, grace = 10_000 }) {
   const port = await freePort();
   // The variables of the make above would choose other settings.
   const { MAKEFLAGS, MFLAGS, MAKELEVEL, MAKEOVERRIDES, ...env } = process.env;
@@ -58,7 +59,7 @@ export async function startService({ state, args = "", signal }) {
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (piece) => output.push(piece) > 200 && output.shift());
   }
-  const stop = () => stopGroup(child);
+  const stop = () => stopGroup(child, grace);
   const kill = () => killGroup(child, "SIGKILL");
   process.once("exit", kill);
   try {
@@ -89,13 +90,13 @@ async function isReady(child, url, signal) {
   throw new ImportFailure("The service did not start in time");
 }
 
-async function stopGroup(child) {
+async function stopGroup(child, grace) {
   if (child.exitCode !== null || child.signalCode !== null) {
     return;
   }
   const ended = once(child, "exit");
   killGroup(child, "SIGINT");
-  await Promise.race([ended, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
+  await Promise.race([ended, sleep(grace, undefined, { ref: false })]);
   killGroup(child, "SIGKILL");
 }
 

@@ -50,6 +50,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/factors.md",
         "docs/federation.md",
         "docs/invitations.md",
+        "docs/migrate.md",
         "examples/README.md",
         "docs/operate.md",
         "CHANGELOG.md",
