@@ -6,6 +6,9 @@ import { DatabaseError, giveUp, named, query } from "./database.mjs";
 import { lineOf } from "./moving/exported.mjs";
 import { pageAfter, SELECT_IMPORTER } from "./moving/users.mjs";
 
+/** The roles of a line that an import takes. */
+const MAX_ROLES = 20;
+
 const { TO: to = "", FORMAT: format = "", STATE: state, REMOTE: environment } = process.env;
 const database = { state, environment };
 if (to === "") {
@@ -24,28 +27,31 @@ function create(path) {
   }
 }
 
-/** Writes all users, page by page. Returns their number. */
+/** Writes all users, page by page: the number of users, and of those with more roles than an import takes. */
 function write(file) {
-  const [[{ has_imports: hasImports }]] = query(SELECT_IMPORTER.exists, database);
-  const [[importer]] = hasImports ? query(SELECT_IMPORTER.largest, database) : [[]];
-  let count = 0;
+  const [[importer]] = query(SELECT_IMPORTER, database);
+  const counts = { users: 0, ofManyRoles: 0 };
   for (let after = 0; ; ) {
     const [users, roles] = query(pageAfter(after, importer?.importer), database);
     if (users.length === 0) {
-      return count;
+      return counts;
     }
     const rolesOf = Map.groupBy(roles, ({ user_id: id }) => id);
     const lines = users.map((user) => `${JSON.stringify(lineOf(user, rolesOf.get(user.id) ?? [], format))}\n`);
     writeSync(file, lines.join(""));
-    count += users.length;
+    counts.users += users.length;
+    counts.ofManyRoles += [...rolesOf.values()].filter(({ length }) => length > MAX_ROLES).length;
     after = users.at(-1).id;
   }
 }
 
 const file = create(to);
 try {
-  const count = write(file);
-  console.log(`Wrote ${count} users to ${to}, from ${named(database)}.`);
+  const { users, ofManyRoles } = write(file);
+  console.log(`Wrote ${users} users to ${to}, from ${named(database)}.`);
+  if (ofManyRoles > 0) {
+    console.log(`${ofManyRoles} of them have more than ${MAX_ROLES} roles, with which an import refuses them.`);
+  }
   console.log("The file has password hashes and addresses: keep it as you keep the database, and remove it when it is not needed.");
 } catch (error) {
   rmSync(to, { force: true });

@@ -93,7 +93,7 @@ async function reasonOf(response) {
     throw new ImportFailure(`The service refuses the key (${said}): it was withdrawn, or the service has another database.`);
   }
   if (status !== 408 && status !== 429 && status < 500) {
-    const hint = status === 404 ? ". Is URL= its address, with its base path, and is its version new enough?" : ".";
+    const hint = [404, 405].includes(status) ? ". Is URL= its address, with its base path, and is its version new enough?" : ".";
     throw new ImportFailure(`The service refuses the import: ${said}${hint}`);
   }
   return `it answers ${said}`;

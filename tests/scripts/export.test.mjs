@@ -20,6 +20,8 @@ const read = (path) => readFileSync(path, "utf8").trimEnd().split("\n").map((lin
 async function populated(t) {
   const STATE = migrated(t);
   const service = await serviceOn(t, STATE);
+  await rows(service.db, "ALTER TABLE users ADD COLUMN imported_by TEXT").catch(() => {});
+  await rows(service.db, "ALTER TABLE users ADD COLUMN external_id TEXT").catch(() => {});
   const people = [];
   for (let number = 0; number < 6; number += 1) {
     // NFKC changes this password.
@@ -27,13 +29,15 @@ async function populated(t) {
   }
   const run = (sql, ...values) => rows(service.db, sql, ...values);
   const [, member, imported, passwordless, disabled, erased] = people.map(({ id }) => id);
-  await run("CREATE TABLE IF NOT EXISTS imported_users (user_id INTEGER, importer INTEGER, external_id TEXT, imported_at INTEGER)");
   await run("INSERT INTO universities (id, name, slug, created_at) VALUES (3, 'U', 'u', 0)");
   await run("INSERT INTO departments (id, university_id, name, created_at) VALUES (4, 3, 'D', 0)");
   const grant = "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at) VALUES";
   await run(`${grant} (?1, NULL, 'PLATFORM_ADMIN', NULL, 0), (?1, 3, 'STUDENT', NULL, 0), (?1, 3, 'TA', 4, 0)`, member);
   await run("UPDATE users SET password_hash = ?2, full_name = 'Ada', email_verified_at = 5, created_at = 1709209800000 WHERE id = ?1", imported, `imported:${BCRYPT}`);
-  await run("INSERT INTO imported_users (user_id, importer, external_id, imported_at) VALUES (?1, 8, 'old-7', 0), (?2, 8, '1', 0), (?1, 9, 'other', 0)", imported, member);
+  const oldId = "UPDATE users SET imported_by = ?2, external_id = ?3 WHERE id = ?1";
+  await run(oldId, imported, "service/8", "old-7");
+  await run(oldId, member, "service/8", "1");
+  await run(oldId, disabled, "user/9", "1");
   await run("UPDATE users SET has_password = 0 WHERE id = ?1", passwordless);
   await run("UPDATE users SET is_active = 0 WHERE id = ?1", disabled);
   await run("UPDATE users SET erasure_cursor = 0, is_active = 0 WHERE id = ?1", erased);
@@ -79,6 +83,18 @@ test("with FORMAT=passlib, the code of docs/migrate.md verifies the passwords wi
   writeFileSync(input, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(""));
   const { stdout, stderr } = await run("sh", ["-c", `.tools/moving/bin/python tests/moving/verify.py <"${input}"`], { cwd: ROOT });
   assert.deepEqual(JSON.parse(stdout || "[]"), [true, false, false], stderr);
+});
+
+test("users with more roles than an import takes are counted", async (t) => {
+  const { STATE, service, people } = await populated(t);
+  const universities = `
+    WITH RECURSIVE numbers (n) AS (SELECT 11 UNION ALL SELECT n + 1 FROM numbers WHERE n < 31)
+    INSERT INTO universities (id, name, slug, created_at) SELECT n, n, n, 0 FROM numbers`;
+  await rows(service.db, universities);
+  const roles = "INSERT INTO user_university_roles (user_id, university_id, role, created_at) SELECT ?1, id, 'STUDENT', 0 FROM universities WHERE id > 10";
+  await rows(service.db, roles, people[0].id);
+  const lines = assertDone(await make("export", { STATE, TO: join(STATE, "users.ndjson") }));
+  assert.equal(lines[1], "1 of them have more than 20 roles, with which an import refuses them.");
 });
 
 test("hashes of each kind have the text of their reader", () => {
