@@ -157,6 +157,7 @@ test("Firebase: the export, with the project's parameters in a file", async () =
   }
   await assert.rejects(linesOf(path), /HASH_CONFIG=file/);
   await assert.rejects(linesOf(path, { hashConfig: fileOf("mem_cost: 14") }), /HASH_CONFIG= must be a file/);
+  await assert.rejects(linesOf(path, { hashConfig: `${path}.none` }), /cannot be read: ENOENT/);
 });
 
 test("Clerk: the CSV of the dashboard, with each kind of digest", async () => {

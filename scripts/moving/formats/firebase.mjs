@@ -35,7 +35,7 @@ function hashOf(key, salt, config) {
 
 /** Reads the parameters as the console shows them, `hash_config { … }`, or as JSON with these members. */
 export function readHashConfig(path) {
-  const content = readFileSync(path, "utf8");
+  const content = contentOf(path);
   const value = (name) => new RegExp(`"?${name}"?\\s*[:=]\\s*"?([\\w+/=-]+)`).exec(content)?.[1];
   const config = {
     algorithm: value("algorithm") ?? "SCRYPT",
@@ -49,4 +49,12 @@ export function readHashConfig(path) {
     throw new ImportFailure(`HASH_CONFIG= must be a file with ${names}, as the Firebase console shows them.`);
   }
   return config;
+}
+
+function contentOf(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch ({ code }) {
+    throw new ImportFailure(`HASH_CONFIG=${path} cannot be read: ${code}.`);
+  }
 }
