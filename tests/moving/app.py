@@ -1,6 +1,7 @@
 # Makes the database of the FastAPI service that users move from, with its own libraries: `python app.py app.db 20`.
 #
-# The passwords are "password of user N". Every fifth user is disabled. The hashes are cheap, so that tests are fast.
+# The passwords are "password of user N". Every fifth user is disabled. The hashes have the lowest cost that is usual, so that tests
+# are fast.
 import datetime
 import sys
 
@@ -8,7 +9,7 @@ import sqlalchemy
 from passlib.context import CryptContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-passwords = CryptContext(schemes=["bcrypt"], deprecated="auto", bcrypt__rounds=4)
+passwords = CryptContext(schemes=["bcrypt"], deprecated="auto", bcrypt__rounds=10)
 
 
 class Base(DeclarativeBase):
