@@ -92,6 +92,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("tenant/invitations", invitations::STATEMENTS),
     ("tenant/inviting", inviting::STATEMENTS),
     ("universities", universities::STATEMENTS),
+    ("account/import", import::STATEMENTS),
     ("account/import/emptying", import::emptying::STATEMENTS),
     ("account/import/renaming", import::renaming::STATEMENTS),
     ("account/import/facts", import::facts::STATEMENTS),

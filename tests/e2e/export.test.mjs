@@ -31,7 +31,7 @@ after(() => service.end());
 async function page(access, query) {
   const response = await exportData(service, access, query);
   assertSuccess(response, 200);
-  const members = ["user", "sessions", "api_keys", "totp", "recovery_codes", "passkeys", "identities", "enrollments", "audit_events", "next_cursor"];
+  const members = ["user", "imports", "sessions", "api_keys", "totp", "recovery_codes", "passkeys", "identities", "enrollments", "audit_events", "next_cursor"];
   assert.deepEqual(Object.keys(response.body), members);
   return response.body;
 }

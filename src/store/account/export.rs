@@ -12,6 +12,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UserId};
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::IdRow;
+use crate::store::account::import;
 use crate::store::account::user_data::OWNED;
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{Event, RequestInfo};
@@ -149,7 +150,7 @@ pub fn page(
 }
 
 fn sections() -> impl Iterator<Item = Section> {
-    OWNED.iter().filter_map(|owned| owned.export)
+    [import::EXPORTED].into_iter().chain(OWNED.iter().filter_map(|owned| owned.export))
 }
 
 fn paged() -> impl Iterator<Item = Section> {

@@ -1,5 +1,5 @@
 //! The accounts and the universities that the lines of an import meet, in one read for all lines of a request. `CROSS JOIN` keeps
-//! the order of the tables: otherwise SQLite may look through the list for each account of the importer.
+//! the order of the tables: otherwise `SQLite` may look through the list for each account of the importer.
 
 use serde::Deserialize;
 

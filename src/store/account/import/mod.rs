@@ -11,6 +11,8 @@ pub mod writing;
 use crate::domain::authz::credential::ServiceIdentity;
 use crate::domain::ids::UserId;
 use crate::ports::Statement;
+use crate::store::owned::{Paging, Section};
+use crate::store::session::liveness::session_is_live;
 
 /// The importer of a request.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +105,18 @@ macro_rules! made {
 }
 
 use {importer_may, line_holds, made};
+
+const EXPORT: &str = concat!(
+    "SELECT external_id FROM users WHERE id = :user_id AND imported_by IS NOT NULL LIMIT :limit * ",
+    session_is_live!()
+);
+
+/// Every statement of this file, for the tests that ask the engine for its plans.
+pub const STATEMENTS: &[&str] = &[EXPORT];
+
+/// The columns of `users` that an import alone sets.
+pub(super) const EXPORTED: Section =
+    Section { member: "imports", select: EXPORT, paging: Paging::FirstPage { limit: 1 } };
 
 #[cfg(test)]
 mod tests {
