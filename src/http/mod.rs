@@ -18,10 +18,9 @@ pub mod routes;
 mod session;
 mod tenant;
 
-pub use kit::body::{BODY_DEADLINE_MS, BodyError, MAX_BODY_BYTES, announced_length};
+pub use kit::body::{BODY_DEADLINE_MS, BodyError, LINES_MEDIA_TYPE, MAX_BODY_BYTES, announced_length};
 pub use kit::context::{Moment, Ports};
 pub use kit::headers::REQUEST_ID;
-pub use kit::lines::MEDIA_TYPE as LINES_MEDIA_TYPE;
 pub use kit::protocol::ProtocolError;
 pub use platform::pages::PAGES;
 

@@ -26,6 +26,9 @@ use crate::service::authz::caller::Principal;
 /// Largest body that is read, in bytes: 16 KiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// The media type of lines of JSON.
+pub const LINES_MEDIA_TYPE: &str = "application/x-ndjson";
+
 /// The time in milliseconds that a client has for its body, from the first byte that is waited for to the last.
 pub const BODY_DEADLINE_MS: u32 = 10_000;
 
@@ -88,6 +91,8 @@ pub(in crate::http) enum BodyKind {
     OptionalJson,
     /// `application/x-www-form-urlencoded`, as OAuth has it.
     Form,
+    /// Lines of JSON, which `lines` reads.
+    Lines,
 }
 
 /// A validated body. It must be a handler's last argument.
@@ -188,6 +193,7 @@ const fn undeclared(kind: BodyKind) -> ProtocolError {
     match kind {
         BodyKind::Json | BodyKind::OptionalJson => ProtocolError::UnsupportedMediaType,
         BodyKind::Form => ProtocolError::FormExpected,
+        BodyKind::Lines => ProtocolError::LinesExpected,
     }
 }
 
@@ -216,7 +222,7 @@ pub(super) fn body_failure(error: &(dyn Error + 'static)) -> Refusal {
 
 /// Accepts `application/json` and `+json` types (RFC 6839 §3.1), or forms, with any parameters (RFC 8259 §11), unless one
 /// names a charset other than UTF-8 and its subset US-ASCII (RFC 8259 §8.1).
-fn declares(headers: &HeaderMap, kind: BodyKind) -> bool {
+pub(super) fn declares(headers: &HeaderMap, kind: BodyKind) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -225,6 +231,7 @@ fn declares(headers: &HeaderMap, kind: BodyKind) -> bool {
     let essence = parts.next().unwrap_or_default();
     let is_kind = match kind {
         BodyKind::Form => essence == "application/x-www-form-urlencoded",
+        BodyKind::Lines => essence == LINES_MEDIA_TYPE,
         BodyKind::Json | BodyKind::OptionalJson => {
             essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
         }

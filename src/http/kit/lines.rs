@@ -8,13 +8,10 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 
 use crate::domain::account::import::{MAX_BODY_BYTES, MAX_LINE_BYTES, MAX_LINES};
-use crate::http::kit::body::{admit_body, body_failure, keep_access};
+use crate::http::kit::body::{BodyKind, LINES_MEDIA_TYPE, admit_body, body_failure, declares, keep_access};
 use crate::http::kit::context::Configured;
 use crate::http::kit::protocol::ProtocolError;
 use crate::http::kit::refusal::Refusal;
-
-/// The media type of lines of JSON.
-pub const MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// A request whose handler reads the body itself.
 pub(in crate::http) struct Streamed {
@@ -35,7 +32,7 @@ impl Streamed {
     ) -> Result<(Vec<T>, Configured), Refusal> {
         let configured = Configured::of(&self.parts)?;
         admit_body(&self.parts, MAX_BODY_BYTES, ProtocolError::ImportTooLarge)?;
-        if !is_declared(&self.parts) {
+        if !declares(&self.parts.headers, BodyKind::Lines) {
             return Err(ProtocolError::LinesExpected.into());
         }
         let mut lines = Lines { line: Vec::new(), number: 0, bytes: 0, parsed: Vec::new() };
@@ -96,15 +93,10 @@ impl<T> Lines<T> {
     }
 }
 
-fn is_declared(parts: &Parts) -> bool {
-    let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(MEDIA_TYPE)
-}
-
 /// Builds a response of lines.
 pub(in crate::http) fn respond(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(LINES_MEDIA_TYPE));
     response
 }

@@ -49,7 +49,7 @@ pub enum Decision {
 }
 
 impl LineFacts {
-    /// Decides about a line. `seen` are the external ids and addresses of earlier lines of the request.
+    /// Decides about a line. `seen` are the earlier lines of the request that change something.
     #[must_use]
     pub fn decide(&self, line: &ImportLine, seen: &mut Seen, roles_exist: bool) -> Decision {
         let decision = match (&self.known, &self.holder) {
@@ -63,8 +63,11 @@ impl LineFacts {
             (None, Some(_)) => Decision::Empty,
             (None, None) => Decision::Create,
         };
-        if !matches!(decision, Decision::Refuse(_)) {
-            seen.note(line);
+        match decision {
+            Decision::Create | Decision::Empty => seen.note(line),
+            // Two lines may name one account: by its external id, and by its address.
+            Decision::Rename(id) if !seen.renamed.insert(id) => return Decision::Exists,
+            Decision::Rename(_) | Decision::Exists | Decision::Refuse(_) => {}
         }
         decision
     }
@@ -78,17 +81,20 @@ impl MetAccount {
     }
 }
 
-/// The external ids and addresses of the lines so far.
+/// The external ids and addresses of the accounts that earlier lines make, and the accounts that they rename.
 #[derive(Debug, Default)]
-pub struct Seen(BTreeSet<String>);
+pub struct Seen {
+    made: BTreeSet<String>,
+    renamed: BTreeSet<UserId>,
+}
 
 impl Seen {
     fn has(&self, line: &ImportLine) -> bool {
-        keys(line).any(|key| self.0.contains(&key))
+        keys(line).any(|key| self.made.contains(&key))
     }
 
     fn note(&mut self, line: &ImportLine) {
-        self.0.extend(keys(line));
+        self.made.extend(keys(line));
     }
 }
 
