@@ -56,7 +56,8 @@ const keepCounting = ({ name, seq }) => [
 ];
 /** The statement of an erasure (src/store/account/erasure.rs); the clean-up removes the rest. */
 const eraseAgain = ({ user_id }) =>
-  `UPDATE users SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL, is_active = 0, erasure_cursor = 0,
+  `UPDATE users SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL, imported_by = NULL,
+     external_id = NULL, import_id = NULL, is_active = 0, erasure_cursor = 0,
      password_version = password_version + 1 WHERE id = ${user_id} AND erasure_cursor IS NULL;`;
 const changeAgain = ({ id, password_hash, password_version, has_password, is_active }) =>
   `UPDATE users SET password_hash = ${quoted(password_hash)}, password_version = ${password_version}, has_password = ${has_password}, is_active = ${is_active}
