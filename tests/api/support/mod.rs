@@ -13,6 +13,7 @@ mod form;
 pub mod gate;
 pub mod hash_queue;
 pub mod identities;
+pub mod import;
 pub mod limiter;
 pub mod machine;
 pub mod mail;

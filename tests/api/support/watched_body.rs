@@ -38,6 +38,11 @@ impl http_body::Body for Endless {
     }
 }
 
+/// Advances the clock while a request runs.
+pub fn pass(seconds: i64) {
+    NOW.set(NOW.get().plus_seconds(seconds));
+}
+
 /// A body that is complete after this many seconds.
 pub fn slow_body(seconds: i64, text: String) -> Body {
     interrupted_body(seconds, text, || ())
@@ -58,7 +63,7 @@ impl http_body::Body for Slow {
         let text = self.1.take();
         if text.is_some() {
             self.2();
-            NOW.set(NOW.get().plus_seconds(self.0));
+            pass(self.0);
         }
         Poll::Ready(text.map(|text| Ok(Frame::data(text.into()))))
     }
