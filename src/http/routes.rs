@@ -195,7 +195,7 @@ routes! {
     GET    "/admin/users"        adminListUsers
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::users;
     POST   "/admin/users/import" adminImportUsers
-        Permit(Administer on Platform) + Fresh + Service(UsersImport) [Import, AdminChange]
+        Permit(Administer on Platform) + Fresh + Service(UsersImport) [Import, Import]
             reads import::age => import::import;
     GET    "/admin/users/{id}"   adminGetUser
         Permit(Administer on Platform) + Service(UsersRead) [Read, AdminRead] reads admin::user;

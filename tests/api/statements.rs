@@ -93,7 +93,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("tenant/inviting", inviting::STATEMENTS),
     ("universities", universities::STATEMENTS),
     ("account/import", import::STATEMENTS),
-    ("account/import/emptying", import::emptying::STATEMENTS),
+    ("account/import/replacing", import::replacing::STATEMENTS),
     ("account/import/renaming", import::renaming::STATEMENTS),
     ("account/import/facts", import::facts::STATEMENTS),
     ("account/import/writing", import::writing::STATEMENTS),

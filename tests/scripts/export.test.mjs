@@ -20,8 +20,6 @@ const read = (path) => readFileSync(path, "utf8").trimEnd().split("\n").map((lin
 async function populated(t) {
   const STATE = migrated(t);
   const service = await serviceOn(t, STATE);
-  await rows(service.db, "ALTER TABLE users ADD COLUMN imported_by TEXT").catch(() => {});
-  await rows(service.db, "ALTER TABLE users ADD COLUMN external_id TEXT").catch(() => {});
   const people = [];
   for (let number = 0; number < 6; number += 1) {
     // NFKC changes this password.

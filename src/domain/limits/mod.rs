@@ -134,11 +134,13 @@ pub enum UserLimit {
     AdminChange,
     /// All calls of a service account.
     Service,
+    /// Imports, also those of a service account.
+    Import,
 }
 
 impl UserLimit {
     /// Every rate limit per user; the deployment needs a binding for each.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Read,
         Self::Change,
         Self::Password,
@@ -146,6 +148,7 @@ impl UserLimit {
         Self::AdminRead,
         Self::AdminChange,
         Self::Service,
+        Self::Import,
     ];
 
     /// The name of its rate-limit binding in wrangler.toml.
@@ -159,6 +162,7 @@ impl UserLimit {
             Self::AdminRead => "ADMIN_READ_LIMITER",
             Self::AdminChange => "ADMIN_CHANGE_LIMITER",
             Self::Service => "SERVICE_ACCOUNT_LIMITER",
+            Self::Import => "IMPORTER_LIMITER",
         }
     }
 
@@ -167,7 +171,9 @@ impl UserLimit {
     pub const fn period_ms(self) -> i64 {
         match self {
             Self::Read | Self::Service => SHORT_PERIOD_MS,
-            Self::Change | Self::Password | Self::EndSessions | Self::AdminRead | Self::AdminChange => LONG_PERIOD_MS,
+            Self::Change | Self::Password | Self::EndSessions | Self::AdminRead | Self::AdminChange | Self::Import => {
+                LONG_PERIOD_MS
+            }
         }
     }
 

@@ -20,7 +20,8 @@ use crate::domain::password::stored::StoredHash;
 use crate::domain::password::work::HashWork;
 
 /// Verifies a presented password against the stored hash of an address, if there is one. If the password is wrong, or
-/// `is_refused` anyway, it adds the work that is missing to a new hash (`wanted`).
+/// `is_refused` anyway, it adds the work that is missing to a new hash (`wanted`). A hash that costs as much or more is not
+/// verified for a refusal, which has no match.
 ///
 /// # Errors
 /// [`NotHashed`] if memory runs out or the stored salt is too short.
@@ -30,12 +31,15 @@ pub fn verify_with_equal_work(
     wanted: HashWork,
     is_refused: bool,
 ) -> Result<bool, NotHashed> {
+    let missing = stored.map_or(Some(wanted), |hash| hash.missing_work(wanted));
     let matches = match stored {
+        // A wait bounds the work too. Whether the password is right does not matter.
+        Some(_) if is_refused && missing.is_none() => return burn(password, Some(wanted)).map(|()| false),
         Some(hash) => hash.verify(password)?,
         None => false,
     };
     if is_refused || !matches {
-        burn(password, stored.map_or(Some(wanted), |hash| hash.missing_work(wanted)))?;
+        burn(password, missing)?;
     }
     Ok(matches)
 }
@@ -80,7 +84,8 @@ mod tests {
             for wanted in &works {
                 for is_refused in [false, true] {
                     let verdict = |hash, text| verify_with_equal_work(hash, &password(text), *wanted, is_refused);
-                    assert_eq!(verdict(Some(&stored), "right"), Ok(true));
+                    let is_verified = !is_refused || stored.missing_work(*wanted).is_some();
+                    assert_eq!(verdict(Some(&stored), "right"), Ok(is_verified));
                     assert_eq!(verdict(Some(&stored), "wrong"), Ok(false));
                     assert_eq!(verdict(None, "right"), Ok(false));
                     assert_eq!(burn_missing_work(&stored, &password("right"), *wanted), Ok(()));

@@ -61,7 +61,13 @@ pub(in crate::http) async fn user_limited(
         Some(limit) => {
             let counter = match principal {
                 Principal::User(caller) => limit.counter(caller.user.id, caller.credential),
-                Principal::Service(service) => return service_limited(configured, service.id).await,
+                Principal::Service(service) => {
+                    service_limited(configured, service.id).await?;
+                    if limit != UserLimit::Import {
+                        return Ok(());
+                    }
+                    limit.counter_of_service(service.id)
+                }
             };
             admit(configured, vec![counter], limit.period_ms()).await
         }

@@ -2,13 +2,15 @@
 //! change something. Others reach the database between two of them.
 
 use crate::domain::account::full_name::FullName;
-use crate::domain::account::import::decision::{Decision, Seen};
+use crate::domain::account::import::decision::{Decision, LineFacts, Seen};
 use crate::domain::account::import::line::{ImportLine, LineRules, RefusedLine};
-use crate::domain::account::import::{DEADLINE_MS, LINES_OF_BATCH, LineFailure, LineOutcome};
+use crate::domain::account::import::{DEADLINE_MS, LINES_OF_BATCH, LineFailure, LineOutcome, ROLES_OF_BATCH};
 use crate::domain::authz::step_up::Act;
 use crate::domain::event_keys::EventStamp;
 use crate::domain::limits::storage::Growth;
 use crate::domain::machine::scope::Scope;
+use crate::domain::problem::Code;
+use crate::domain::settings::EmailVerification;
 use crate::service::authz::caller::Principal;
 use crate::service::authz::step_up::{Proof, SignInAge, demand};
 use crate::service::{Context, Error};
@@ -57,7 +59,8 @@ pub async fn admit(ctx: &Context<'_>, principal: &Principal, age: Option<&SignIn
         (Principal::User(caller), Some(age)) => {
             demand(ctx, caller, Act::ImportUsers, Proof { age, password: None }).await
         }
-        (Principal::User(_) | Principal::Service(_), _) => Ok(()),
+        (Principal::Service(_), _) => Ok(()),
+        (Principal::User(_), None) => Err(Code::Forbidden.into()),
     }
 }
 
@@ -84,7 +87,8 @@ pub async fn import(
     let answers = answers(lines, outcomes);
     let count = |name| answers.iter().filter(|answer| answer.outcome.as_str() == name).count();
     let [created, exists, updated, refused, failed] = ["created", "exists", "updated", "refused", "failed"].map(count);
-    tracing::info!(target: "app.admin", created, exists, updated, refused, failed, is_dry_run, "Users imported");
+    let importer = importer.text();
+    tracing::info!(target: "app.admin", importer, created, exists, updated, refused, failed, is_dry_run, "Users imported");
     Ok(answers)
 }
 
@@ -94,14 +98,17 @@ async fn decide(ctx: &Context<'_>, importer: Importer, users: &[&ImportLine]) ->
     }
     let facts = facts::read(ctx.store, importer, users, ctx.now()).await?;
     let mut seen = Seen::default();
-    let decided = users.iter().zip(&facts.lines);
-    Ok(decided.map(|(line, met)| met.decide(line, &mut seen, facts.have_places_of(&line.roles))).collect())
+    let proves_addresses = ctx.settings.verification() != EmailVerification::Off;
+    let decide = |(line, met): (&&ImportLine, &LineFacts)| {
+        met.decide(line, &mut seen, facts.have_places_of(&line.roles), proves_addresses)
+    };
+    Ok(users.iter().zip(&facts.lines).map(decide).collect())
 }
 
 /// The outcome of a decision that nothing overtakes.
 const fn foreseen(decision: Decision) -> LineOutcome {
     match decision {
-        Decision::Create | Decision::Empty => LineOutcome::Created,
+        Decision::Create | Decision::Replace => LineOutcome::Created,
         Decision::Rename(_) => LineOutcome::Updated,
         Decision::Exists => LineOutcome::Exists,
         Decision::Refuse(refusal) => LineOutcome::Refused(refusal),
@@ -123,7 +130,7 @@ async fn write(
     let due: Vec<Due<'_>> = due.map(|(place, (line, decision))| Due { place, line, decision }).collect();
     let end = ctx.now().millis() + DEADLINE_MS;
     let mut failure = None;
-    for batch in due.chunks(LINES_OF_BATCH) {
+    for batch in batches(&due) {
         let now = (ctx.clock)();
         if now.millis() >= end {
             failure = failure.or(Some(LineFailure::OutOfTime));
@@ -133,23 +140,39 @@ async fn write(
             Some(failure) => Err(failure),
             None => write_batch(ctx, importer, batch, request).await?,
         };
-        for (due, number) in batch.iter().zip(0..) {
-            let outcome = match &results {
-                Ok(results) => results.get(number).copied().unwrap_or(LineOutcome::Failed(LineFailure::Unavailable)),
-                Err(failure) => LineOutcome::Failed(*failure),
-            };
-            if let Some(place) = outcomes.get_mut(due.place) {
+        let written = match &results {
+            Ok(results) => results.clone(),
+            Err(failure) => batch.iter().map(|due| (due.place, LineOutcome::Failed(*failure))).collect(),
+        };
+        for (place, outcome) in written {
+            if let Some(place) = outcomes.get_mut(place) {
                 *place = outcome;
             }
         }
         let stopped = LineOutcome::Failed(LineFailure::Stopped);
         failure = match results {
-            Ok(results) if results.contains(&stopped) => Some(LineFailure::Stopped),
+            Ok(results) if results.iter().any(|(_, outcome)| *outcome == stopped) => Some(LineFailure::Stopped),
             Ok(_) => None,
             Err(failure) => Some(failure),
         };
     }
     Ok(outcomes)
+}
+
+/// Batches of bounded work.
+fn batches<'a, 'b>(mut due: &'b [Due<'a>]) -> Vec<&'b [Due<'a>]> {
+    let mut batches = Vec::new();
+    while !due.is_empty() {
+        let mut roles = 0;
+        let fits = |due: &&Due<'_>| {
+            roles += due.line.roles.len();
+            roles <= ROLES_OF_BATCH
+        };
+        let (batch, rest) = due.split_at(due.iter().take(LINES_OF_BATCH).take_while(fits).count());
+        batches.push(batch);
+        due = rest;
+    }
+    batches
 }
 
 /// A line that changes something, with its place among all lines.
@@ -167,25 +190,25 @@ impl<'a> Due<'a> {
             Decision::Rename(user_id) => {
                 Some(NewName { user_id, full_name: self.line.full_name.as_ref().map(FullName::as_str) })
             }
-            Decision::Create | Decision::Empty | Decision::Exists | Decision::Refuse(_) => None,
+            Decision::Create | Decision::Replace | Decision::Exists | Decision::Refuse(_) => None,
         }
     }
 }
 
-/// Writes a batch. Returns the outcomes of its lines, or the failure of all of them.
+/// Writes a batch. Returns the outcomes of its lines with their places, or the failure of all of them.
 async fn write_batch(
     ctx: &Context<'_>,
     importer: Importer,
     batch: &[Due<'_>],
     request: RequestInfo<'_>,
-) -> Result<Result<Vec<LineOutcome>, LineFailure>, Error> {
-    let names: Vec<NewName<'_>> = batch.iter().filter_map(Due::name).collect();
-    let accounts = batch.iter().filter(|due| due.name().is_none());
-    let hashed = accounts.map(|due| Ok((due, hash(ctx, due.line)?))).collect::<Result<Vec<_>, Error>>()?;
+) -> Result<Result<Vec<(usize, LineOutcome)>, LineFailure>, Error> {
+    let (renamed, made): (Vec<&Due<'_>>, Vec<&Due<'_>>) = batch.iter().partition(|due| due.name().is_some());
+    let names: Vec<NewName<'_>> = renamed.iter().filter_map(|due| due.name()).collect();
+    let hashed = made.iter().map(|due| Ok((due, hash(ctx, due.line)?))).collect::<Result<Vec<_>, Error>>()?;
     let mut lines = Vec::new();
     for (due, password_hash) in &hashed {
-        let empties = due.decision == Decision::Empty;
-        lines.push(NewLine { id: drawn(ctx)?, line: due.line, password_hash, empties });
+        let replaces = due.decision == Decision::Replace;
+        lines.push(NewLine { id: drawn(ctx)?, line: due.line, password_hash, replaces });
     }
     let written = match writing::write(ctx.store, importer, &lines, &names, request).await {
         Ok(written) => written,
@@ -195,16 +218,15 @@ async fn write_batch(
         }
     };
     let lost = if written.may { LineFailure::Overtaken } else { LineFailure::Stopped };
-    let (mut of_accounts, mut of_names) = (0.., 0..);
-    let outcome = |due: &Due<'_>| {
-        let (is_done, done) = if due.name().is_some() {
-            (of_names.next().is_some_and(|place| written.renamed.contains(&place)), LineOutcome::Updated)
-        } else {
-            (of_accounts.next().is_some_and(|place| written.made.contains(&place)), LineOutcome::Created)
+    let outcomes = |due: &[&Due<'_>], done: &[usize], outcome: LineOutcome| {
+        let of = |(number, due): (usize, &&Due<'_>)| {
+            (due.place, if done.contains(&number) { outcome } else { LineOutcome::Failed(lost) })
         };
-        if is_done { done } else { LineOutcome::Failed(lost) }
+        due.iter().enumerate().map(of).collect::<Vec<_>>()
     };
-    Ok(Ok(batch.iter().map(outcome).collect()))
+    let created = outcomes(&made, &written.made, LineOutcome::Created);
+    let updated = outcomes(&renamed, &written.renamed, LineOutcome::Updated);
+    Ok(Ok([created, updated].concat()))
 }
 
 /// The hash of a line, or one that no password matches.

@@ -130,7 +130,10 @@ async fn check_password(
 fn weight(ctx: &Context<'_>, credentials: Option<&CredentialsRow>) -> i64 {
     // A hash that cannot be parsed has ended the request before.
     let hash = credentials.and_then(|user| read_hash(user).ok());
-    hash.map_or(1, |hash| throttle::weight(hash.cost(), ctx.settings.password_work.in_rounds()))
+    match hash {
+        Some(StoredHash::Imported(hash)) => throttle::weight(hash.cost(), ctx.settings.password_work.in_rounds()),
+        Some(StoredHash::Own(_)) | None => 1,
+    }
 }
 
 /// Records and counts a refusal.

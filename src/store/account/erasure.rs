@@ -22,15 +22,23 @@ use crate::store::mail::outbox::QueuedMail;
 use crate::store::password::credentials::password_holds;
 use crate::store::{IdRow, Store};
 
+/// The columns of a user without anything personal. The value of `email` is no valid address.
+macro_rules! erased_columns {
+    () => {
+        "email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
+         imported_by = NULL, external_id = NULL, import_id = NULL, is_active = 0, erasure_cursor = 0,
+         password_version = password_version + 1 "
+    };
+}
+pub(in crate::store) use erased_columns;
+
 /// With `:version`, only if the password still has that version and no wait is in force. With `:actor_id`, only if that
 /// user is still an active administrator of the platform. The only active administrator
-/// of a university or of the platform is never erased. The new value of `email` is no valid address.
+/// of a university or of the platform is never erased.
 const ERASE_USER: &str = concat!(
-    "UPDATE users
-     SET email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
-         imported_by = NULL, external_id = NULL, import_id = NULL, is_active = 0,
-         erasure_cursor = 0, password_version = password_version + 1
-     WHERE id = :user_id AND erasure_cursor IS NULL
+    "UPDATE users SET ",
+    erased_columns!(),
+    "WHERE id = :user_id AND erasure_cursor IS NULL
        AND (:version IS NULL OR (",
     password_holds!(),
     "))

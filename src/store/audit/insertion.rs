@@ -93,7 +93,7 @@ pub(in super::super) use insert_event;
 macro_rules! insert_events {
     (
         type: $type:expr, reason: $reason:expr, user_id: $user:expr, session_id: $session:expr,
-        actor_id: $actor:expr, university_id: $university:expr, from: $from:expr $(,)?
+        actor_id: $actor:expr, university_id: $university:expr $(, object_id: $object:expr)?, from: $from:expr $(,)?
     ) => {
         concat!(
             "INSERT INTO audit_events (",
@@ -116,7 +116,9 @@ macro_rules! insert_events {
             $actor,
             " AS actor_id, ",
             $university,
-            " AS university_id, NULL AS object_id, NULL AS count ",
+            " AS university_id, ",
+            $crate::store::audit::insertion::value_or_null!($($object)?),
+            " AS object_id, NULL AS count ",
             $from,
             ") AS e"
         )

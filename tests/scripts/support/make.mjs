@@ -77,8 +77,8 @@ export function migratedFolders() {
 }
 
 /** The service on the database in that folder, in the place where `make dev` would have it. */
-export function serviceOn(t, folder) {
-  return startFor(t, { state: join(folder, "v3"), migrate: false });
+export function serviceOn(t, folder, settings = {}) {
+  return startFor(t, { state: join(folder, "v3"), migrate: false, settings });
 }
 
 /** Tables without content: counters, records of migrations, rows that always exist. */

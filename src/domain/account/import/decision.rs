@@ -16,10 +16,8 @@ pub struct MetAccount {
     pub full_name: Option<String>,
     /// This importer made the account, and it never signed in.
     pub is_untouched: bool,
-    /// The address was proven.
-    pub is_verified: bool,
-    /// The account administers something.
-    pub is_administrator: bool,
+    /// The address was never proven, and nothing says that the account is its owner's.
+    pub is_replaceable: bool,
 }
 
 /// The facts about a line.
@@ -38,8 +36,8 @@ pub struct LineFacts {
 pub enum Decision {
     /// A new account is added.
     Create,
-    /// The account of the address loses everything, and becomes that of the line.
-    Empty,
+    /// A new account, in place of the one that has the address, which is erased.
+    Replace,
     /// The account gets the name of the line.
     Rename(UserId),
     /// Nothing is changed at all.
@@ -49,22 +47,23 @@ pub enum Decision {
 }
 
 impl LineFacts {
-    /// Decides about a line. `seen` are the earlier lines of the request that change something.
+    /// Decides about a line. `seen` are the earlier lines of the request that change something. In a deployment that does not
+    /// prove addresses, an address without a proof says nothing about an account.
     #[must_use]
-    pub fn decide(&self, line: &ImportLine, seen: &mut Seen, roles_exist: bool) -> Decision {
+    pub fn decide(&self, line: &ImportLine, seen: &mut Seen, roles_exist: bool, proves_addresses: bool) -> Decision {
         let decision = match (&self.known, &self.holder) {
             _ if seen.has(line) => Decision::Exists,
             (Some(known), _) => known.rename(line),
-            (None, Some(holder)) if holder.is_verified || holder.is_administrator || !line.is_verified => {
+            (None, Some(holder)) if !(holder.is_replaceable && line.is_verified && proves_addresses) => {
                 holder.rename(line)
             }
             (None, None) if self.is_reserved => Decision::Exists,
             (None, _) if !roles_exist => Decision::Refuse(LineRefusal::RoleUnknown),
-            (None, Some(_)) => Decision::Empty,
+            (None, Some(_)) => Decision::Replace,
             (None, None) => Decision::Create,
         };
         match decision {
-            Decision::Create | Decision::Empty => seen.note(line),
+            Decision::Create | Decision::Replace => seen.note(line),
             // Two lines may name one account: by its external id, and by its address.
             Decision::Rename(id) if !seen.renamed.insert(id) => return Decision::Exists,
             Decision::Rename(_) | Decision::Exists | Decision::Refuse(_) => {}

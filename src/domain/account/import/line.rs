@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::account::email::Email;
 use crate::domain::account::full_name::FullName;
-use crate::domain::account::import::{LineRefusal, MAX_LINE_BYTES};
+use crate::domain::account::import::{LineRefusal, MAX_LINE_BYTES, ROLES_OF_BATCH};
 use crate::domain::authz::{Reach, Role};
 use crate::domain::ids::{DepartmentId, UniversityId};
 use crate::domain::json::{JsonText, Object};
@@ -16,6 +16,7 @@ use crate::domain::unicode::Normalize;
 pub const MAX_EXTERNAL_ID: usize = 200;
 /// Maximum number of roles of a line: as many as a user can have in one university.
 pub const MAX_ROLES: usize = 20;
+const _: () = assert!(MAX_ROLES <= ROLES_OF_BATCH, "each line fits into a batch");
 
 /// The conditions of the request for its lines.
 #[derive(Clone, Copy)]

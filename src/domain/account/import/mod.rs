@@ -2,7 +2,7 @@
 //!
 //! Importing keys leak, so an import adds and never takes: no line changes a password, an address or a role of an account
 //! in use. The one exception is an account whose address was never proven. A line that proves the address
-//! empties it, as every other proof does, or a stranger could register addresses before their owners are imported.
+//! replaces it, or a stranger could register addresses before their owners are imported.
 
 pub mod decision;
 pub mod line;
@@ -17,6 +17,8 @@ pub const MAX_LINES: usize = 500;
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
 /// Lines that one batch writes. Other requests reach the database between two batches.
 pub const LINES_OF_BATCH: usize = 50;
+/// Roles that one batch writes, or those of one line.
+pub const ROLES_OF_BATCH: usize = 250;
 /// Milliseconds after which no further batch begins.
 pub const DEADLINE_MS: i64 = 60_000;
 

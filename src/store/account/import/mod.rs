@@ -3,9 +3,9 @@
 //! The statements take all lines of a batch as one JSON list, so their number does not depend on the number of lines. Each
 //! guard stands in a statement: another request may take an address or the importer's right between the read and the batch.
 
-pub mod emptying;
 pub mod facts;
 pub mod renaming;
+pub mod replacing;
 pub mod writing;
 
 use crate::domain::authz::credential::ServiceIdentity;
@@ -25,7 +25,8 @@ pub enum Importer {
 
 impl Importer {
     /// The text of `users.imported_by`. Any change of this format would import every user twice.
-    fn text(self) -> String {
+    #[must_use]
+    pub fn text(self) -> String {
         match self {
             Self::Service(service) => format!("service/{}", service.id.get()),
             Self::User(id) => format!("user/{id}"),
@@ -78,33 +79,37 @@ macro_rules! line_holds {
     () => {
         concat!(
             $crate::store::account::import::importer_may!("users:import"),
-            " AND (d.value ->> 10 = '[]' OR ",
+            " AND (d.value ->> 'roles' = '[]' OR ",
             $crate::store::account::import::importer_may!("roles:grant"),
             ") AND NOT EXISTS (
-                 SELECT 1 FROM users AS x WHERE x.imported_by = :importer AND x.external_id = d.value ->> 8
+                 SELECT 1 FROM users AS x WHERE x.imported_by = :importer AND x.external_id = d.value ->> 'external_id'
              ) AND NOT EXISTS (
-                 SELECT 1 FROM json_each(d.value -> 10) AS r
-                 WHERE NOT EXISTS (SELECT 1 FROM universities WHERE id = r.value ->> 1)
-                    OR r.value ->> 2 IS NOT NULL AND NOT EXISTS (
-                        SELECT 1 FROM departments WHERE id = r.value ->> 2 AND university_id = r.value ->> 1
+                 SELECT 1 FROM json_each(d.value -> 'roles') AS r
+                 WHERE NOT EXISTS (SELECT 1 FROM universities WHERE id = r.value ->> 'university_id')
+                    OR r.value ->> 'department_id' IS NOT NULL AND NOT EXISTS (
+                        SELECT 1 FROM departments WHERE id = r.value ->> 'department_id' AND university_id = r.value ->> 'university_id'
                     )
              )"
         )
     };
 }
 
-/// The users that the lines have made. Those of emptied accounts alone, with a condition on `d`.
-macro_rules! made {
-    ($condition:literal) => {
-        concat!(
-            "json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 1
-             WHERE u.import_id = d.value ->> 0",
-            $condition
-        )
+/// The address of the account `u` was never proven, and nothing says that the account is its owner's: no administrator gave it
+/// a role or disabled it, and no import made it.
+macro_rules! is_replaceable {
+    () => {
+        "u.email_verified_at IS NULL AND u.imported_by IS NULL AND u.is_active = 1 AND u.erasure_cursor IS NULL
+         AND NOT EXISTS (SELECT 1 FROM user_university_roles AS g WHERE g.user_id = u.id)"
     };
 }
 
-use {importer_may, line_holds, made};
+/// The users that the lines have made.
+macro_rules! made {
+    () => {
+        "json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 'email' WHERE u.import_id = d.value ->> 'id'"
+    };
+}
+use {importer_may, is_replaceable, line_holds, made};
 
 const EXPORT: &str = concat!(
     "SELECT external_id FROM users WHERE id = :user_id AND imported_by IS NOT NULL LIMIT :limit * ",

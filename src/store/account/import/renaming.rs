@@ -1,5 +1,7 @@
 //! New names of accounts that the importer made, and that never signed in.
 
+use serde::Serialize;
+
 use crate::domain::ids::UserId;
 use crate::ports::{DbError, Statement, query};
 use crate::store::account::import::{Importer, facts};
@@ -9,29 +11,29 @@ use crate::store::audit::insert_events;
 macro_rules! is_renamed {
     () => {
         concat!(
-            "u.id = d.value ->> 0 AND u.imported_by = :importer AND u.import_id IS NOT NULL AND ",
+            "u.id = d.value ->> 'user_id' AND u.imported_by = :importer AND u.import_id IS NOT NULL AND ",
             $crate::store::account::import::importer_may!("users:import")
         )
     };
 }
 
 pub(super) const RECORD: &str = insert_events! {
-    type: ":type", reason: "NULL", user_id: "u.id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
+    type: ":type", reason: "NULL", user_id: "u.id", session_id: "NULL", actor_id: ":actor_id", university_id: "NULL", object_id: ":service_id",
     from: concat!(
-        "FROM json_each(:names) AS d CROSS JOIN users AS u ON ", is_renamed!(), " AND u.full_name IS NOT d.value ->> 1"
+        "FROM json_each(:names) AS d CROSS JOIN users AS u ON ", is_renamed!(), " AND u.full_name IS NOT d.value ->> 'full_name'"
     ),
 };
 
 const RENAME: &str = concat!(
-    "UPDATE users AS u SET full_name = d.value ->> 1 FROM json_each(:names) AS d WHERE ",
+    "UPDATE users AS u SET full_name = d.value ->> 'full_name' FROM json_each(:names) AS d WHERE ",
     is_renamed!(),
-    " AND u.full_name IS NOT d.value ->> 1"
+    " AND u.full_name IS NOT d.value ->> 'full_name'"
 );
 
 const SELECT: &str = concat!(
     "SELECT d.key AS line FROM json_each(:names) AS d CROSS JOIN users AS u ON ",
     is_renamed!(),
-    " AND u.full_name IS d.value ->> 1"
+    " AND u.full_name IS d.value ->> 'full_name'"
 );
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
@@ -44,10 +46,20 @@ pub struct NewName<'a> {
     pub full_name: Option<&'a str>,
 }
 
-/// The names, as the statements read them.
+/// The same, as the statements read it.
+#[derive(Serialize)]
+struct NameRow<'a> {
+    user_id: i64,
+    full_name: Option<&'a str>,
+}
+
+/// The names as a parameter of the statements.
 pub(super) fn text(names: &[NewName<'_>]) -> Result<String, DbError> {
-    let names: Vec<_> = names.iter().map(|name| (name.user_id.get(), name.full_name)).collect();
-    facts::text(&names)
+    let mut rows = Vec::new();
+    for NewName { user_id, full_name } in names {
+        rows.push(NameRow { user_id: user_id.get(), full_name: *full_name });
+    }
+    facts::text(&rows)
 }
 
 /// The statements that record and write the names. `record` is the statement of the events, which has bound the actor.

@@ -10,43 +10,44 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::import::facts::text;
 use crate::store::account::import::renaming::{self, NewName};
-use crate::store::account::import::{Importer, emptying, importer_may, line_holds, made};
+use crate::store::account::import::{Importer, importer_may, line_holds, made, replacing};
 use crate::store::audit::{self, RequestInfo, insert_events, is_recorded};
 use crate::store::mail::taken::address_is_taken;
 use crate::store::{Store, boolean};
 
-/// A line that the batch writes, as the statements read it: `d.value ->> 0` is the first member.
-///
-/// They are the id of the line, the address, the hash, whether a password signs in, the name, whether the account is active, the
-/// time of registration, the time at which the address was proven, the external id, whether an account with the address is
-/// emptied, and the roles.
+/// A line that the batch writes, as the statements read it.
 #[derive(Serialize)]
-struct LineRow<'a>(
-    i64,
-    &'a str,
-    &'a str,
-    i64,
-    Option<&'a str>,
-    i64,
-    i64,
-    Option<i64>,
-    Option<&'a str>,
-    i64,
-    Vec<RoleRow>,
-);
+struct LineRow<'a> {
+    id: i64,
+    email: &'a str,
+    hash: &'a str,
+    has_password: i64,
+    full_name: Option<&'a str>,
+    is_active: i64,
+    created_at: i64,
+    verified_at: Option<i64>,
+    external_id: Option<&'a str>,
+    /// An account that has the address is erased.
+    replaces: i64,
+    roles: Vec<RoleRow>,
+}
 
-/// Name, university and department.
 #[derive(Serialize)]
-struct RoleRow(&'static str, i64, Option<i64>);
+struct RoleRow {
+    role: &'static str,
+    university_id: i64,
+    department_id: Option<i64>,
+}
 
 const INSERT: &str = concat!(
     "INSERT INTO users (email, password_hash, has_password, full_name, is_active, created_at, email_verified_at,
                         imported_by, external_id, import_id)
-     SELECT d.value ->> 1, d.value ->> 2, d.value ->> 3, d.value ->> 4, d.value ->> 5, d.value ->> 6, d.value ->> 7,
-            :importer, d.value ->> 8, d.value ->> 0
+     SELECT d.value ->> 'email', d.value ->> 'hash', d.value ->> 'has_password', d.value ->> 'full_name',
+            d.value ->> 'is_active', d.value ->> 'created_at', d.value ->> 'verified_at',
+            :importer, d.value ->> 'external_id', d.value ->> 'id'
      FROM json_each(:lines) AS d
-     WHERE d.value ->> 9 = 0 AND NOT ",
-    address_is_taken!("(d.value ->> 1)", "NULL"),
+     WHERE NOT ",
+    address_is_taken!("(d.value ->> 'email')", "NULL"),
     " AND ",
     line_holds!(),
     " ON CONFLICT DO NOTHING"
@@ -54,35 +55,35 @@ const INSERT: &str = concat!(
 
 const INSERT_ROLES: &str = concat!(
     "INSERT INTO user_university_roles (user_id, university_id, role, department_id, created_at)
-     SELECT m.id, r.value ->> 1, r.value ->> 0, r.value ->> 2, :now
-     FROM (SELECT u.id, d.value -> 10 AS roles FROM ",
-    made!(""),
+     SELECT m.id, r.value ->> 'university_id', r.value ->> 'role', r.value ->> 'department_id', :now
+     FROM (SELECT u.id, d.value -> 'roles' AS roles FROM ",
+    made!(),
     ") AS m CROSS JOIN json_each(m.roles) AS r
      WHERE NOT EXISTS (
          SELECT 1 FROM user_university_roles AS h
-         WHERE h.user_id = m.id AND coalesce(h.university_id, 0) = r.value ->> 1 AND h.role = r.value ->> 0
-           AND h.department_id IS r.value ->> 2
+         WHERE h.user_id = m.id AND coalesce(h.university_id, 0) = r.value ->> 'university_id' AND h.role = r.value ->> 'role'
+           AND h.department_id IS r.value ->> 'department_id'
      )"
 );
 
 const RECORD: &str = insert_events! {
     type: ":type", reason: "(SELECT client_id FROM service_accounts WHERE id = :service_id)", user_id: "u.id",
-    session_id: "NULL", actor_id: ":actor_id", university_id: "NULL",
-    from: concat!("FROM ", made!(""), " AND NOT ", is_recorded!()),
+    session_id: "NULL", actor_id: ":actor_id", university_id: "NULL", object_id: ":service_id",
+    from: concat!("FROM ", made!(), " AND NOT ", is_recorded!()),
 };
 
 const RECORD_ROLES: &str = insert_events! {
-    type: ":type", reason: "r.value ->> 0", user_id: "m.id", session_id: "NULL", actor_id: ":actor_id",
-    university_id: "r.value ->> 1",
+    type: ":type", reason: "r.value ->> 'role'", user_id: "m.id", session_id: "NULL", actor_id: ":actor_id",
+    university_id: "r.value ->> 'university_id'", object_id: ":service_id",
     from: concat!(
-        "FROM (SELECT u.id, d.value -> 10 AS roles FROM ",
-        made!(""),
+        "FROM (SELECT u.id, d.value -> 'roles' AS roles FROM ",
+        made!(),
         ") AS m CROSS JOIN json_each(m.roles) AS r WHERE NOT ",
         is_recorded!()
     ),
 };
 
-const SELECT_MADE: &str = concat!("SELECT d.key AS line FROM ", made!(""));
+const SELECT_MADE: &str = concat!("SELECT d.key AS line FROM ", made!());
 
 const SELECT_RIGHT: &str = concat!("SELECT ", importer_may!("users:import"), " AS may");
 
@@ -97,8 +98,8 @@ pub struct NewLine<'a> {
     pub line: &'a ImportLine,
     /// The hash of the line, or one that no password matches.
     pub password_hash: &'a str,
-    /// An account with the address is emptied.
-    pub empties: bool,
+    /// An account that has the address is erased.
+    pub replaces: bool,
 }
 
 /// The result of a batch. Places are those in the lists that were written.
@@ -136,19 +137,18 @@ pub async fn write(
     let has_names = !names.is_empty();
     let names = renaming::text(names)?;
     let batch = Batch { lines: rows(lines, request.now)?, importer, request };
-    let mut statements = vec![batch.guarded(INSERT)];
-    if lines.iter().any(|line| line.empties) {
-        statements.push(batch.guarded(emptying::EMPTY));
-        statements.extend(emptying::DELETIONS.iter().map(|sql| batch.of_lines(query(sql))));
-        let record = batch.record(emptying::RECORD, EventType::EmailVerified).bind("reason", Reason::Emptied);
-        statements.push(batch.of_lines(record));
+    let mut statements = Vec::new();
+    if lines.iter().any(|line| line.replaces) {
+        let record = batch.record(replacing::RECORD, EventType::Deleted).bind("reason", Reason::Emptied);
+        statements.push(importer.bind_key(batch.of_lines(record)).bind("importer", importer.text()));
+        statements.push(batch.guarded(replacing::ERASE));
     }
+    statements.push(batch.guarded(INSERT).bind("now", request.now));
     if lines.iter().any(|line| !line.line.roles.is_empty()) {
         statements.push(batch.of_lines(query(INSERT_ROLES)).bind("now", request.now));
         statements.push(batch.of_lines(batch.record(RECORD_ROLES, EventType::RoleGranted)));
     }
-    let service_id = importer.service().map(|service| service.id);
-    statements.push(batch.of_lines(batch.record(RECORD, EventType::Imported)).bind("service_id", service_id));
+    statements.push(batch.of_lines(batch.record(RECORD, EventType::Imported)));
     if has_names {
         let record = batch.record(renaming::RECORD, EventType::ProfileChanged);
         statements.extend(renaming::rename(&names, importer, record));
@@ -183,12 +183,12 @@ impl Batch<'_> {
     }
 
     fn guarded(&self, sql: &'static str) -> Statement {
-        let statement = self.importer.bind(self.of_lines(query(sql))).bind("importer", self.importer.text());
-        if sql == INSERT { statement.bind("now", self.request.now) } else { statement }
+        self.importer.bind(self.of_lines(query(sql))).bind("importer", self.importer.text())
     }
 
     fn record(&self, sql: &'static str, kind: EventType) -> Statement {
-        audit::insert(sql, self.request, kind).bind("actor_id", self.importer.actor())
+        let service_id = self.importer.service().map(|service| service.id);
+        audit::insert(sql, self.request, kind).bind("actor_id", self.importer.actor()).bind("service_id", service_id)
     }
 }
 
@@ -199,20 +199,27 @@ fn rows(lines: &[NewLine<'_>], now: Timestamp) -> Result<String, DbError> {
 
 fn row<'a>(new: &NewLine<'a>, now: Timestamp) -> LineRow<'a> {
     let line = new.line;
-    let role = |role: &ImportedRole| {
-        RoleRow(role.role.as_str(), role.university_id.get(), role.department_id.map(DepartmentId::get))
-    };
-    LineRow(
-        new.id,
-        line.email.as_str(),
-        new.password_hash,
-        line.password_hash.is_some().into(),
-        line.full_name.as_ref().map(FullName::as_str),
-        line.is_active.into(),
-        line.created_at.unwrap_or(now).millis(),
-        line.is_verified.then_some(now.millis()),
-        line.external_id.as_deref(),
-        new.empties.into(),
-        line.roles.iter().map(role).collect(),
-    )
+    LineRow {
+        id: new.id,
+        email: line.email.as_str(),
+        hash: new.password_hash,
+        has_password: line.password_hash.is_some().into(),
+        full_name: line.full_name.as_ref().map(FullName::as_str),
+        is_active: line.is_active.into(),
+        created_at: line.created_at.unwrap_or(now).millis(),
+        verified_at: line.is_verified.then_some(now.millis()),
+        external_id: line.external_id.as_deref(),
+        replaces: new.replaces.into(),
+        roles: line.roles.iter().map(RoleRow::of).collect(),
+    }
+}
+
+impl RoleRow {
+    fn of(role: &ImportedRole) -> Self {
+        Self {
+            role: role.role.as_str(),
+            university_id: role.university_id.get(),
+            department_id: role.department_id.map(DepartmentId::get),
+        }
+    }
 }
