@@ -38,7 +38,8 @@ stu    200 POST /authz/check {"permission": "roles:view", "department_id": 1}
 root   200 GET /admin/users
 root   200 POST /admin/users/import {"email": "line@example.com", "external_id": "1", "roles": [{"role": "TA", "university_id": 1}]}
 root   200 POST /admin/users/import {"email": "line@example.com", "external_id": "1", "full_name": "Renamed"}
-root   200 POST /admin/users/import {"email": "line@example.com", "email_verified": true}
+anyone 201 POST /auth/register {"email": "squatter@example.com", "password": "seven green bottles on a wall"}
+root   200 POST /admin/users/import {"email": "squatter@example.com", "email_verified": true}
 root   200 GET /admin/users?is_active=true
 root   200 GET /admin/users?is_active=false
 root   200 GET /admin/users?email=bob@example.com

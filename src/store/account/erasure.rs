@@ -24,10 +24,14 @@ use crate::store::{IdRow, Store};
 
 /// The columns of a user without anything personal. The value of `email` is no valid address.
 macro_rules! erased_columns {
-    () => {
-        "email = 'erased:' || id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
-         imported_by = NULL, external_id = NULL, import_id = NULL, is_active = 0, erasure_cursor = 0,
-         password_version = password_version + 1 "
+    ($user:literal) => {
+        concat!(
+            "email = 'erased:' || ",
+            $user,
+            ".id, password_hash = '', full_name = NULL, registered_network = NULL, passkey_handle = NULL,
+             imported_by = NULL, external_id = NULL, import_id = NULL, is_active = 0, erasure_cursor = 0,
+             password_version = password_version + 1 "
+        )
     };
 }
 pub(in crate::store) use erased_columns;
@@ -37,7 +41,7 @@ pub(in crate::store) use erased_columns;
 /// of a university or of the platform is never erased.
 const ERASE_USER: &str = concat!(
     "UPDATE users SET ",
-    erased_columns!(),
+    erased_columns!("users"),
     "WHERE id = :user_id AND erasure_cursor IS NULL
        AND (:version IS NULL OR (",
     password_holds!(),

@@ -26,7 +26,7 @@ pub(super) const RECORD: &str = insert_events! {
 
 /// The clean-up removes the rows that refer to the account. None of them counts any more.
 pub(super) const ERASE: &str =
-    concat!("UPDATE users AS u SET ", erased_columns!(), "FROM json_each(:lines) AS d WHERE ", is_replaced!());
+    concat!("UPDATE users AS u SET ", erased_columns!("u"), "FROM json_each(:lines) AS d WHERE ", is_replaced!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[RECORD, ERASE];
