@@ -1,6 +1,6 @@
 // Imports the users of another system: `make import FROM=file`. The options are environment variables, which the Makefile takes
-// from its own command line (docs/migrate.md). The exit code is 0 if every line was accepted, 1 if some were refused, 2 if the
-// import could not go on, and 130 after Ctrl-C.
+// from its own command line (docs/migrate.md). The exit code is 0 if every line was accepted, 1 if some were refused or failed, 2
+// if the import could not go on, and 130 after Ctrl-C.
 import { named } from "./database.mjs";
 import { Bar } from "./moving/bar.mjs";
 import { chunks } from "./moving/chunks.mjs";
@@ -121,7 +121,7 @@ async function main() {
   }
   progress.finish();
   console.log(summaryOf(progress, options).join("\n"));
-  process.exitCode = progress.refused > 0 ? 1 : 0;
+  process.exitCode = progress.refused + progress.failed > 0 ? 1 : 0;
 }
 
 await main().catch((error) => {

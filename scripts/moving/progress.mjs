@@ -1,12 +1,14 @@
-// How far an import came, in `<FROM>.import.json`: written behind each chunk, so that another run goes on there. The refused lines
-// are in `<FROM>.refused.ndjson`, without hashes. Both files are for their owner only.
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+// How far an import came, in `<FROM>.import.json`: written behind each chunk, so that another run goes on there. The lines that were
+// refused or failed are in `<FROM>.refused.ndjson`, without hashes. Both files are for their owner only. Other users may be able
+// to write to the folder, so no symbolic link is followed.
+import { closeSync, constants, existsSync, fchmodSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 
 import { ImportFailure } from "./failure.mjs";
 import { parsed } from "./shape.mjs";
 
+const { O_RDONLY, O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
 const OWNER_ONLY = 0o600;
-const NOTHING = { position: 0, created: 0, exists: 0, updated: 0, refused: {}, costlier: 0, reported: 0 };
+const NOTHING = { position: 0, created: 0, exists: 0, updated: 0, refused: {}, failed: {}, costlier: 0, reported: 0 };
 
 export class Progress {
   #path;
@@ -21,7 +23,7 @@ export class Progress {
     this.#path = `${from}.import.json`;
     this.#report = `${from}.refused.ndjson`;
     this.#fingerprint = fingerprint;
-    const saved = existsSync(this.#path) ? parsed(readFileSync(this.#path, "utf8")) : undefined;
+    const saved = parsed(contentOf(this.#path));
     if (saved?.fingerprint === fingerprint) {
       this.counts = saved.counts;
       this.isResumed = true;
@@ -35,7 +37,11 @@ export class Progress {
   }
 
   get refused() {
-    return Object.values(this.counts.refused).reduce((sum, count) => sum + count, 0);
+    return sumOf(this.counts.refused);
+  }
+
+  get failed() {
+    return sumOf(this.counts.failed);
   }
 
   /** Counts a chunk: its items, and the outcome of each. */
@@ -46,8 +52,9 @@ export class Progress {
   }
 
   #count({ line, externalId }, { outcome, code, costlier }) {
-    if (outcome === "refused") {
-      this.counts.refused[code] = (this.counts.refused[code] ?? 0) + 1;
+    if (outcome === "refused" || outcome === "failed") {
+      const codes = this.counts[outcome];
+      codes[code] = (codes[code] ?? 0) + 1;
       this.#write({ line, external_id: externalId, code });
     } else {
       this.counts[outcome] += 1;
@@ -56,7 +63,7 @@ export class Progress {
   }
 
   #write(entry) {
-    this.#file ??= openSync(this.#report, "a", OWNER_ONLY);
+    this.#file ??= openOwn(this.#report, O_WRONLY | O_CREAT | O_APPEND);
     const bytes = Buffer.from(`${JSON.stringify(entry)}\n`);
     writeSync(this.#file, bytes);
     this.counts.reported += bytes.length;
@@ -67,7 +74,8 @@ export class Progress {
     if (this.counts.reported === 0) {
       rmSync(this.#report, { force: true });
     } else if (existsSync(this.#report)) {
-      truncateSync(this.#report, this.counts.reported);
+      this.#file = openOwn(this.#report, O_WRONLY | O_APPEND);
+      ftruncateSync(this.#file, this.counts.reported);
     }
   }
 
@@ -89,5 +97,32 @@ export class Progress {
     if (this.#file !== undefined) {
       closeSync(this.#file);
     }
+  }
+}
+
+const sumOf = (codes) => Object.values(codes).reduce((sum, count) => sum + count, 0);
+
+/** Opens a file that is no symbolic link, for its owner only. */
+function openOwn(path, flags) {
+  try {
+    const file = openSync(path, flags | O_NOFOLLOW, OWNER_ONLY);
+    fchmodSync(file, OWNER_ONLY);
+    return file;
+  } catch ({ code }) {
+    const reason = code === "ELOOP" ? "it is a symbolic link, which an import does not follow" : code;
+    throw new ImportFailure(`${path} cannot be opened: ${reason}. Remove it, or move the source to a folder of your own.`);
+  }
+}
+
+/** The text of a file; empty if there is none. */
+function contentOf(path) {
+  if (!existsSync(path)) {
+    return "";
+  }
+  const file = openOwn(path, O_RDONLY);
+  try {
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
   }
 }

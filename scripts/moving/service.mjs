@@ -7,9 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { named } from "../database.mjs";
 import { ImportFailure } from "./failure.mjs";
+import { LINES } from "./post.mjs";
+import { parsed } from "./shape.mjs";
 
 /** The first start compiles the Worker. */
 const START_TIMEOUT = 20 * 60_000;
+const MAX_ENVELOPE = 64 * 1024;
 const THIS_MACHINE = ["localhost", "127.0.0.1", "[::1]"];
 
 /** The address of a service that a key may be sent to: https, or this machine. */
@@ -34,13 +37,40 @@ export async function deployedUrl(environment) {
   return checkedUrl(vars.PUBLIC_URL);
 }
 
-/** Does a service at this address accept the key? It is asked to import nothing. */
+/** Does the service at this address accept the key? It is asked to import nothing. Another program may use the port. */
 export async function accepts(url, key) {
-  const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/x-ndjson" };
+  const headers = { Authorization: `Bearer ${key}`, "Content-Type": LINES };
   const options = { method: "POST", headers, body: "\n", redirect: "manual", signal: AbortSignal.timeout(10_000) };
   const response = await fetch(`${url}/admin/users/import?dry_run=true`, options).catch(() => undefined);
+  if (response?.status === 429 || response?.status === 503) {
+    return hasEnvelope(response);
+  }
   await response?.body?.cancel();
-  return response?.status === 200 || response?.status === 429 || response?.status === 503;
+  return response?.status === 200 && response.headers.get("Content-Type") === LINES;
+}
+
+/** Is it an error of the service? */
+async function hasEnvelope(response) {
+  const { error, request_id: requestId } = parsed(await shortText(response)) ?? {};
+  return typeof error?.code === "string" && typeof requestId === "string";
+}
+
+/** The text of a body; nothing of one that is too long for an error. */
+async function shortText({ body }) {
+  const pieces = [];
+  let size = 0;
+  try {
+    for await (const piece of body ?? []) {
+      size += piece.length;
+      if (size > MAX_ENVELOPE) {
+        return "";
+      }
+      pieces.push(piece);
+    }
+  } catch {
+    return "";
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 /**

@@ -5,8 +5,8 @@ import { test } from "node:test";
 
 import { chunks } from "../../scripts/moving/chunks.mjs";
 import { Client } from "../../scripts/moving/client.mjs";
-import { checkedUrl } from "../../scripts/moving/service.mjs";
-import { startImportService } from "./support/import-service.mjs";
+import { accepts, checkedUrl } from "../../scripts/moving/service.mjs";
+import { POISON, startImportService } from "./support/import-service.mjs";
 
 const KEY = `ea_sk_1_${"0".repeat(64)}_00000000`;
 const texts = (count) => Array.from({ length: count }, (_, number) => JSON.stringify({ external_id: `${number}`, email: `u${number}@example.com` }));
@@ -86,7 +86,93 @@ test("it gives up when nothing moves on, and names the reason", async (t) => {
   await assert.rejects(client.send(texts(1)), /^Error: The service does not take the lines: it answers 503 SERVICE_UNAVAILABLE\.$/);
   assert.ok(pauses.length > 0 && pauses.length < 20);
   const failing = await start(t, { fault: (_, lines) => ({ unwritten: lines.length }), patience: 10_000 });
-  await assert.rejects(failing.client.send(texts(3)), /3 lines were not written/);
+  await assert.rejects(failing.client.send(texts(3)), /does not take the lines: 3 of them were not written\./);
+});
+
+const poisoned = (number) => JSON.stringify({ external_id: `bad${number}`, email: POISON });
+
+test("a line that makes others fail is found, and fails alone", async (t) => {
+  for (const [before, after] of [[0, 499], [249, 250], [499, 0], [3, 0], [0, 1]]) {
+    const { client, service, pauses } = await start(t, { patience: 20_000 });
+    const all = texts(before + after);
+    const lines = [...all.slice(0, before), poisoned(1), ...all.slice(before)];
+    const outcomes = outcomesOf(await client.send(lines));
+    assert.equal(outcomes[before], "unavailable");
+    assert.deepEqual(outcomes.toSpliced(before, 1), Array(before + after).fill("created"));
+    const seconds = pauses.reduce((sum, pause) => sum + pause, 0) / 1000;
+    assert.ok(service.requests.length < 30 && seconds < 60, `${service.requests.length} requests, ${seconds} seconds of pauses`);
+    assert.deepEqual(outcomesOf(await client.send(texts(1))), ["exists"], "the client goes on");
+  }
+});
+
+test("several such lines do not stop the import", async (t) => {
+  const { client, service } = await start(t, { patience: 60_000 });
+  const lines = texts(500).flatMap((text, number) => (number % 50 === 7 ? [text, poisoned(number)] : [text])).slice(0, 500);
+  const outcomes = outcomesOf(await client.send(lines));
+  const expected = lines.map((line) => (line.includes(POISON) ? "unavailable" : "created"));
+  assert.deepEqual(outcomes, expected);
+  assert.equal(service.accounts.size, expected.filter((outcome) => outcome === "created").length);
+});
+
+test("a line that fails without others is repeated for as long as the service may be ill, and given up alone", async (t) => {
+  const { client, pauses } = await start(t, { patience: 20_000 });
+  assert.deepEqual(outcomesOf(await client.send([poisoned(1)])), ["unavailable"]);
+  assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16_000]);
+  // The same for the only line of a chunk that is not here yet.
+  await client.send(texts(20));
+  assert.deepEqual(outcomesOf(await client.send([...texts(20), poisoned(1)])), [...Array(20).fill("exists"), "unavailable"]);
+  const ill = await start(t, { fault: (number, lines) => (number < 5 ? { unwritten: lines.length } : { status: 503 }), patience: 20_000 });
+  await assert.rejects(ill.client.send(texts(1)), /it answers 503/, "no answer is no failure of the line");
+});
+
+test("an outage in the middle gives no line up", async (t) => {
+  const { client } = await start(t, { fault: (number, lines) => ({ unwritten: number > 4 && number < 16 ? lines.length : lines.length > 4 ? lines.length - 1 : 0 }) });
+  assert.deepEqual(outcomesOf(await client.send(texts(40))), Array(40).fill("created"));
+});
+
+test("a connection too slow for a request gets smaller ones, down to a line", async (t) => {
+  const { client, service, pauses } = await start(t, { fault: (_, lines) => (lines.length > 60 ? { status: 408 } : undefined) });
+  assert.deepEqual(outcomesOf(await client.send(texts(500))), Array(500).fill("created"));
+  const sizes = service.requests.map(({ lines }) => lines);
+  assert.deepEqual(sizes.slice(0, 4), [500, 250, 125, 63]);
+  assert.ok(sizes.slice(4).every((size) => size <= 32), String(sizes));
+  assert.deepEqual(pauses.filter((pause) => pause > 1000), []);
+  await client.send(texts(100));
+  assert.ok(service.requests.slice(sizes.length).every(({ lines }) => lines <= 32), "the next chunk does not begin anew");
+
+  const slow = await start(t, { fault: (number, lines) => (lines.length > 1 ? { status: 408 } : undefined) });
+  assert.deepEqual(outcomesOf(await slow.client.send(texts(5))), Array(5).fill("created"));
+  const slower = await start(t, { fault: () => ({ status: 408 }), patience: 10_000 });
+  await assert.rejects(slower.client.send(texts(5)), /it answers 408/);
+});
+
+test("another program on the port is not taken for the service", async (t) => {
+  let answer;
+  const server = createServer((_, response) => response.writeHead(answer.status, answer.headers).end(answer.body));
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const json = { "Content-Type": "application/json" };
+  const busy = JSON.stringify({ error: { code: "RATE_LIMITED" }, request_id: "r" });
+  const cases = [
+    [true, { status: 200, headers: { "Content-Type": "application/x-ndjson" }, body: "" }],
+    [true, { status: 429, headers: json, body: busy }],
+    [true, { status: 503, headers: json, body: busy }],
+    [false, { status: 200, headers: { "Content-Type": "text/html" }, body: "<!doctype html>" }],
+    [false, { status: 200, headers: {}, body: "" }],
+    [false, { status: 429, headers: json, body: "Too many requests" }],
+    [false, { status: 503, headers: json, body: JSON.stringify({ error: "busy", request_id: "r" }) }],
+    [false, { status: 503, headers: json, body: JSON.stringify({ error: { code: "BUSY" } }) }],
+    [false, { status: 503, headers: json, body: busy.padEnd(10_000_000) + "x" }],
+    [false, { status: 401, headers: json, body: busy }],
+  ];
+  for (const [isService, given] of cases) {
+    answer = given;
+    assert.equal(await accepts(url, KEY), isService, JSON.stringify(given).slice(0, 100));
+  }
+  assert.equal(await accepts("http://127.0.0.1:9", KEY), false);
+  const service = await startImportService(t);
+  assert.equal(await accepts(service.url, KEY), true);
 });
 
 test("a refusal that stays is not repeated", async (t) => {

@@ -2,12 +2,15 @@
 // `POST /admin/users/import`, and fails as a test tells it to.
 import { createServer } from "node:http";
 
+/** The address of a line that the database never takes. */
+export const POISON = "poison@example.com";
+const LINES_OF_BATCH = 50;
 const CODES = { "refused@example.com": "hash_too_costly", "weak@example.com": "hash_too_fast" };
 
 /**
  * Returns `{url, accounts, requests, keys}`. `fault(number, request)` decides about each request with lines: nothing, or
  * `{status, headers}` for a refusal, `{cut: n}` to break the connection behind n answers, `{unwritten: n}` to fail the last n
- * lines, `{held: promise}` to wait.
+ * lines, `{held: promise}` to wait. Lines of `poison@example.com` make the batch of 50 that has them fail, and those behind it.
  */
 export async function startImportService(t, { fault = () => undefined, acceptsKeys = true } = {}) {
   const service = { accounts: new Map(), requests: [], keys: new Set(), acceptsKeys };
@@ -29,7 +32,7 @@ async function answer(service, { request, response, body, fault }) {
   const { pathname, searchParams } = new URL(request.url, "http://local");
   const key = request.headers.authorization?.replace("Bearer ", "");
   const refuse = (status, code, headers = {}) =>
-    response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(JSON.stringify({ error: { code } }));
+    response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(JSON.stringify({ error: { code }, request_id: "1" }));
   if (request.method !== "POST" || pathname !== "/admin/users/import") {
     return refuse(404, "NOT_FOUND");
   }
@@ -52,13 +55,14 @@ async function answer(service, { request, response, body, fault }) {
     return refuse(status, code, headers);
   }
   response.writeHead(200, { "Content-Type": "application/x-ndjson" });
+  const poisoned = lines.findIndex((line) => line.includes(POISON));
+  const written = poisoned < 0 ? lines.length - unwritten : poisoned - (poisoned % LINES_OF_BATCH);
   for (const [index, line] of lines.entries()) {
     if (index === cut) {
       // The lines before the break stay written.
       return setTimeout(() => response.destroy(), 20);
     }
-    const isWritten = index < lines.length - unwritten;
-    const outcome = isWritten ? importLine(service.accounts, line, isDryRun) : { outcome: "failed", code: "unavailable" };
+    const outcome = index < written ? importLine(service.accounts, line, isDryRun) : { outcome: "failed", code: "unavailable" };
     response.write(`${JSON.stringify({ line: index + 1, ...outcome })}\n`);
   }
   response.end();
