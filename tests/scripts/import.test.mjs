@@ -6,18 +6,25 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { DatabaseSync } from "node:sqlite";
 
+import { makeKey } from "../../scripts/moving/importer.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
 import { assertDone, environment, make, migratedFolders, ROOT } from "./support/make.mjs";
-import { startImportService } from "./support/import-service.mjs";
+import { POISON, startImportService } from "./support/import-service.mjs";
 import { answer, standIn } from "./support/stand-in.mjs";
 
 const migrated = migratedFolders();
 const BCRYPT = "$2b$12$fgPOubgdJs90F1GK2u.Qye7Xyyi2ajrQJoB5LDG5bnITEvFR/xhZ.";
 
 /** The local database of a folder, as its file. */
-function opened(STATE) {
+function opened(STATE, options = { readOnly: true }) {
   const [path] = globSync(join(STATE, "v3/d1/**/*.sqlite")).filter((name) => !name.endsWith("metadata.sqlite"));
-  return new DatabaseSync(path, { readOnly: true });
+  return new DatabaseSync(path, options);
+}
+
+function changed(STATE, sql) {
+  const database = opened(STATE, {});
+  database.exec(sql);
+  database.close();
 }
 
 const keysIn = (STATE) => opened(STATE).prepare("SELECT count(*) AS count FROM api_keys").get().count;
@@ -27,7 +34,7 @@ const importersIn = (STATE) => opened(STATE).prepare("SELECT id, name, scopes FR
 function withoutDatabase(t) {
   const STATE = stateFolder(t);
   writeFileSync(join(STATE, "migrated"), "");
-  const { PATH, calls } = standIn(t, { stdout: answer([{ is_active: 1 }]) });
+  const { PATH, calls } = standIn(t, { stdout: answer([{ id: 1, is_active: 1, foreign_keys: 0 }]) });
   return { STATE, PATH, executed: () => calls().filter(({ args }) => args[1] === "execute").length };
 }
 
@@ -64,9 +71,9 @@ test("all users are imported by a key of this run, which is gone afterwards", as
   const again = assertDone(await make("import", { STATE, FROM, URL: url, ROLES: "yes" }));
   assert.equal(again[1], "Created: 0. Existed already, unchanged: 1201. New full name: 0. Refused: 0.");
   assert.equal(keys.size, 2, "a key for each run");
-  assert.deepEqual(importersIn(STATE), [{ ...first, scopes: '["users:import","roles:grant"]' }], "one importer");
+  assert.deepEqual(importersIn(STATE), [first], "one importer, which may not grant roles any more");
   const events = opened(STATE).prepare("SELECT type FROM audit_events ORDER BY rowid").all().map(({ type }) => type.replace("service_account_", ""));
-  assert.deepEqual(events, ["created", "key_created", "key_withdrawn", "changed", "key_created", "key_withdrawn"]);
+  assert.deepEqual(events, ["created", "key_created", "key_withdrawn", "changed", "key_created", "key_withdrawn", "changed"]);
 });
 
 test("refused lines are reported by line, id and code, for the owner's eyes; the exit says so", async (t) => {
@@ -190,13 +197,60 @@ test("a call without a file, and wrong options, are refused before anything is w
   assert.match(exported.stderr, /^Say what to import/, "only make's own command line counts");
 });
 
+test("roles:grant stays for as long as another run may need it, and no longer", (t) => {
+  const STATE = migrated(t);
+  const scopes = () => importersIn(STATE)[0].scopes;
+  const [importing, granting] = ['["users:import"]', '["users:import","roles:grant"]'];
+  const first = makeKey({ state: STATE }, { mayGrantRoles: true });
+  assert.equal(scopes(), granting);
+  const second = makeKey({ state: STATE }, { mayGrantRoles: false });
+  assert.equal(scopes(), granting, "a run without it takes nothing from the other");
+  first.withdraw();
+  assert.deepEqual([scopes(), keysIn(STATE)], [granting, 1]);
+  second.withdraw();
+  assert.deepEqual([scopes(), keysIn(STATE)], [importing, 0]);
+  // A run that was killed leaves its key, which ends.
+  makeKey({ state: STATE }, { mayGrantRoles: true });
+  changed(STATE, "UPDATE api_keys SET expires_at = 1");
+  const next = makeKey({ state: STATE }, { mayGrantRoles: false });
+  assert.deepEqual([scopes(), keysIn(STATE)], [importing, 1]);
+  next.withdraw();
+});
+
+test("an account of the name with keys of another origin gains nothing", async (t) => {
+  const STATE = migrated(t);
+  const { url, requests } = await startImportService(t);
+  const FROM = usersFile(STATE, users(1));
+  changed(STATE, "INSERT INTO service_accounts (id, client_id, name, scopes, created_at, updated_at) VALUES (7, 'sa_x', 'make import', '[\"introspect\"]', 0, 0)");
+  changed(STATE, `INSERT INTO api_keys (id, service_account_id, secret_hash, created_at) VALUES (8, 7, '${"0".repeat(64)}', 0)`);
+  const { code, stderr } = await make("import", { STATE, FROM, URL: url, ROLES: "yes" });
+  assert.equal(code, 2);
+  assert.match(stderr, /^The service account "make import" \(7\) has keys that this command did not make.* Withdraw them, or give the account another name/);
+  assert.deepEqual(importersIn(STATE), [{ id: 7, name: "make import", scopes: '["introspect"]' }]);
+  assert.deepEqual([keysIn(STATE), requests.length, opened(STATE).prepare("SELECT count(*) AS n FROM audit_events").get().n], [1, 0, 0]);
+
+  changed(STATE, "DELETE FROM api_keys");
+  assertDone(await make("import", { STATE, FROM, URL: url }));
+  assert.equal(importersIn(STATE)[0].scopes, '["users:import"]');
+});
+
+test("a line that stays unwritten is reported as failed, and the others are imported", async (t) => {
+  const { STATE, PATH } = withoutDatabase(t);
+  const { url, accounts } = await startImportService(t);
+  const FROM = usersFile(STATE, [user(1), { external_id: "bad", email: POISON }, user(2)]);
+  const { code, stdout, stderr } = await make("import", { STATE, PATH, FROM, URL: url });
+  assert.equal(code, 2);
+  assert.match(stderr, /Error 1\n$/);
+  assert.match(stdout, /^Created: 2\. .* Refused: 0\.\nFailed, though the service took other lines: 1\.\n {2}unavailable: 1$/m);
+  assert.deepEqual([report(FROM), accounts.size], [[{ line: 2, external_id: "bad", code: "unavailable" }], 2]);
+});
+
 test("a disabled importer is refused", async (t) => {
   const STATE = migrated(t);
   const { url, requests } = await startImportService(t);
   const FROM = usersFile(STATE, users(1));
   assertDone(await make("import", { STATE, FROM, URL: url }));
-  const [path] = globSync(join(STATE, "v3/d1/**/*.sqlite")).filter((name) => !name.endsWith("metadata.sqlite"));
-  new DatabaseSync(path).exec("UPDATE service_accounts SET is_active = 0");
+  changed(STATE, "UPDATE service_accounts SET is_active = 0");
   const { stderr } = await make("import", { STATE, FROM, URL: url });
   assert.match(stderr, /^The service account "make import" was disabled by an administrator: enable it first\./);
   assert.equal(requests.length, 1);
@@ -206,7 +260,7 @@ test("a remote database gets the key, and its service the users", async (t) => {
   const STATE = migrated(t);
   const { url, accounts } = await startImportService(t);
   const FROM = usersFile(STATE, users(2));
-  const { PATH, calls } = standIn(t, { stdout: answer([{ is_active: 1 }]) });
+  const { PATH, calls } = standIn(t, { stdout: answer([{ id: 1, is_active: 1, foreign_keys: 0 }]) });
   const lines = assertDone(await make("import", { STATE, FROM, URL: url, REMOTE: "production", PATH }));
   assert.equal(lines[0], `Importing ${FROM} (ndjson) into the remote database of production.`);
   assert.equal(accounts.size, 2);
