@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, Request};
 use edge_auth::http::BodyError;
 use http_body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::import::{DRY_RUN, IMPORT, answers, body, count, import_bytes, numbered, read, rows, word};
 use crate::support::watched_body::{Watch, interrupted_body, slow_body};
@@ -137,6 +137,34 @@ async fn a_full_request_is_written_in_batches_of_fifty() {
         499
     );
     assert_eq!(count(db, "audit_events WHERE type = 'imported'"), 499);
+}
+
+/// As many roles as a line can have: fewer lines in a batch.
+#[tokio::test]
+async fn lines_with_many_roles_are_written_in_smaller_batches() {
+    let world = World::of(&PEOPLE);
+    let root = world.sign_in("root").await;
+    let places = [(1, None), (1, Some(1)), (1, Some(2)), (1, Some(3)), (2, None), (2, Some(4))];
+    let mut roles: Vec<Value> = places
+        .iter()
+        .flat_map(|(university, department)| {
+            let role = |role| json!({"role": role, "university_id": university, "department_id": department});
+            ["STUDENT", "TA", "INSTRUCTOR"].map(role)
+        })
+        .collect();
+    roles.extend([1, 2].map(|university| json!({"role": "UNIVERSITY_ADMIN", "university_id": university})));
+    assert_eq!(roles.len(), 20);
+    let mut lines = numbered(120);
+    for line in &mut lines[20..] {
+        line["roles"] = json!(roles);
+    }
+    assert!(answers(&root, &body(&lines)).await.iter().all(|answer| answer["outcome"] == "created"));
+    let batches = world.service.last_d1_calls() - 2;
+    assert_eq!(batches, 1 + 8, "32 lines, and 12 in each further batch but the last");
+    let db = &world.service.db;
+    assert_eq!(count(db, "user_university_roles WHERE user_id > 2"), 2000);
+    assert_eq!(count(db, "audit_events WHERE type = 'role_granted'"), 2000);
+    assert_eq!(count(db, "audit_events WHERE type = 'imported'"), 120);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn without_the_facts_the_request_fails() {
 async fn after_a_batch_that_fails_none_begins_and_sending_again_completes() {
     for failing in 1..=3 {
         let world =
-            Before::world(&PEOPLE, move |_, number| if number == failing { Err(unavailable()) } else { Ok(()) });
+            Before::world(&PEOPLE, &[], move |_, number| if number == failing { Err(unavailable()) } else { Ok(()) });
         let root = world.sign_in("root").await;
         let mut lines = numbered(130);
         lines[60] = json!({"email": "ada"});
@@ -121,7 +121,7 @@ async fn a_batch_that_is_executed_twice_creates_each_account_once() {
 #[tokio::test]
 async fn after_a_minute_no_batch_begins() {
     for (seconds, batches) in [(6, 10), (7, 9), (20, 3), (59, 2), (60, 1), (3600, 1)] {
-        let world = Before::world(&PEOPLE, move |_, _| {
+        let world = Before::world(&PEOPLE, &[], move |_, _| {
             crate::support::watched_body::pass(seconds);
             Ok(())
         });
@@ -175,7 +175,7 @@ async fn a_full_database_takes_no_users_and_waits_for_no_body() {
 /// A batch finds no space for its rows.
 #[tokio::test]
 async fn a_database_that_is_full_in_the_middle_leaves_the_rest() {
-    let world = Before::world(&PEOPLE, |_, number| {
+    let world = Before::world(&PEOPLE, &[], |_, number| {
         let full = || DbError::from_message("D1_ERROR: Exceeded maximum DB size");
         if number >= 2 { Err(full()) } else { Ok(()) }
     });
@@ -188,7 +188,7 @@ async fn a_database_that_is_full_in_the_middle_leaves_the_rest() {
 /// The breaker opens after failures of the database, and an import does not wear it out.
 #[tokio::test]
 async fn an_import_that_fails_counts_as_one_failure() {
-    let world = Before::world(&PEOPLE, |_, _| Err(unavailable()));
+    let world = Before::world(&PEOPLE, &[], |_, _| Err(unavailable()));
     let root = world.sign_in("root").await;
     let mut lines = numbered(500);
     lines[0]["password_hash"] = json!(HASH);

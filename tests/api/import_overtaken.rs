@@ -7,6 +7,8 @@ use crate::federation_accounts::add;
 use crate::support::clock;
 use crate::support::import::importer;
 use crate::support::import::{ADMITTING, Before, HASH, SCOPES, account, count, events, foreseen_import, import, rows};
+use crate::support::mail::{VERIFYING, settle};
+use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World};
 
 const PEOPLE: [Person; 1] = [("root", "PLATFORM_ADMIN")];
@@ -36,6 +38,9 @@ const PROMOTED_FOR_ALL: &str =
     "INSERT INTO user_university_roles (user_id, role, created_at) VALUES (7, 'PLATFORM_ADMIN', 2)";
 const ERASED: &str = "UPDATE users SET email = 'erased:7', is_active = 0, erasure_cursor = 0, imported_by = NULL, external_id = NULL WHERE id = 7";
 const MOVED: &str = "UPDATE users SET email = 'moved@example.com' WHERE id = 7";
+const DISABLED: &str = "UPDATE users SET is_active = 0 WHERE id = 7";
+const STUDENT: &str =
+    "INSERT INTO user_university_roles (user_id, role, university_id, created_at) VALUES (7, 'STUDENT', 1, 2)";
 const REPLACED: &str = "UPDATE users SET email = 'moved@example.com', email_verified_at = 1 WHERE id = 7;
                         INSERT INTO users (id, email, password_hash, created_at, email_verified_at)
                         VALUES (9, 'ada@example.com', 'a hash', 1, 1)";
@@ -59,34 +64,40 @@ const TABLE: [(&str, &str, &str, &str); 16] = [
     ("unverified factor", PROMOTED_IN_A_DEPARTMENT, "[]", "exists"),
     ("unverified factor", PROMOTED_FOR_ALL, "[]", "exists"),
     ("unverified factor", IMPORTED, "[]", "exists"),
-    ("unverified factor", ERASED, "[]", "created"),
-    ("unverified factor", MOVED, "[]", "created"),
+    ("unverified factor", DISABLED, "[]", "exists"),
+    ("unverified factor", STUDENT, "[]", "exists"),
     ("unverified factor", REPLACED, "[]", "exists"),
     ("unverified factor", UNIVERSITY_GONE, r#"[{"role": "TA", "university_id": 2}]"#, "refused role_unknown"),
 ];
 
+/// The account that the line meets, without a role, and another one.
+fn fill(db: &Sqlite, state: &str) {
+    if state != "none" {
+        add(db, MET, state, EMAIL);
+        add(db, 8, "unverified", "bob@example.com");
+        db.execute("DELETE FROM user_university_roles WHERE user_id = 7");
+    }
+}
+
 #[tokio::test]
 async fn an_overtaken_line_changes_nothing_and_is_decided_anew() {
     for (state, sql, roles, again) in TABLE {
-        let world = Before::world(&PEOPLE, move |db, number| {
+        let world = Before::world(&PEOPLE, VERIFYING, move |db, number| {
             if number == 1 {
                 db.execute(sql);
             }
             Ok(())
         });
         let root = world.sign_in("root").await;
+        settle().await;
         let db = &world.service.db;
-        if state != "none" {
-            add(db, MET, state, EMAIL);
-        }
+        fill(db, state);
         let roles: Value = serde_json::from_str(roles).unwrap();
         let line =
             json!({"external_id": "1", "email": EMAIL, "email_verified": true, "password_hash": HASH, "roles": roles});
         let alone = World::through(&PEOPLE, &ADMITTING, |db| db);
         let of_other = alone.sign_in("root").await;
-        if state != "none" {
-            add(&alone.service.db, MET, state, EMAIL);
-        }
+        fill(&alone.service.db, state);
         alone.service.db.execute(sql);
         let neighbours = ["first", "last"].map(|name| json!({"email": format!("{name}@example.com")}));
         let lines = [neighbours[0].clone(), line.clone(), neighbours[1].clone()];
@@ -108,22 +119,23 @@ async fn an_overtaken_line_changes_nothing_and_is_decided_anew() {
 #[tokio::test]
 async fn concurrent_writes_beside_the_account_do_not_matter() {
     for sql in [
-        "UPDATE users SET email_verified_at = 1 WHERE id = 8",
+        "UPDATE users SET email_verified_at = 1, is_active = 0 WHERE id = 8",
         "UPDATE users SET email = 'moved@example.com' WHERE id = 8",
-        "UPDATE users SET password_hash = 'another', password_version = 9, full_name = 'Else', is_active = 0 WHERE id = 7",
+        "UPDATE users SET password_hash = 'another', password_version = 9, full_name = 'Else' WHERE id = 7",
         "DELETE FROM sessions; DELETE FROM api_keys WHERE user_id IS NOT NULL; DELETE FROM identities",
         "INSERT INTO users (id, email, password_hash, created_at, imported_by, external_id) VALUES (9, 'x@example.com', '', 1, 'user/2', '1')",
+        ERASED,
+        MOVED,
         "DELETE FROM courses; DELETE FROM departments WHERE university_id = 2",
     ] {
-        let world = Before::world(&PEOPLE, move |db, number| {
+        let world = Before::world(&PEOPLE, VERIFYING, move |db, number| {
             if number == 1 {
                 db.execute(sql);
             }
             Ok(())
         });
         let root = world.sign_in("root").await;
-        add(&world.service.db, MET, "unverified", EMAIL);
-        add(&world.service.db, 8, "unverified", "bob@example.com");
+        fill(&world.service.db, "unverified");
         let line = json!({"external_id": "1", "email": EMAIL, "email_verified": true, "roles": [{"role": "TA", "university_id": 2}]});
         assert_eq!(import(&root, &[line]).await, ["created"], "{sql}");
         let account = account(&world.service.db, EMAIL);

@@ -128,7 +128,7 @@ async fn a_right_that_ends_between_two_batches_stops_the_rest() {
         (false, "UPDATE user_university_roles SET role = 'UNIVERSITY_ADMIN', university_id = 1 WHERE user_id = 1"),
         (false, "UPDATE users SET is_active = 0, erasure_cursor = 0, email = 'erased:1' WHERE id = 1"),
     ] {
-        let world = Before::world(&PEOPLE, move |db, number| {
+        let world = Before::world(&PEOPLE, &[], move |db, number| {
             // The first request has the first batch.
             if number == 3 {
                 db.execute(sql);
@@ -152,7 +152,7 @@ async fn a_right_that_ends_between_two_batches_stops_the_rest() {
 /// Others go on importing: a right is that of its holder.
 #[tokio::test]
 async fn a_right_that_ends_stops_its_holder_only() {
-    let world = Before::world(&PEOPLE, |db, number| {
+    let world = Before::world(&PEOPLE, &[], |db, number| {
         if number == 1 {
             db.execute("UPDATE users SET is_active = 0 WHERE id = 1");
         }
@@ -167,7 +167,7 @@ async fn a_right_that_ends_stops_its_holder_only() {
 /// The scope for roles ends, and that for users does not: an account is made with all of its roles or not at all.
 #[tokio::test]
 async fn without_the_right_to_give_roles_their_lines_are_not_written() {
-    let world = Before::world(&PEOPLE, |db, number| {
+    let world = Before::world(&PEOPLE, &[], |db, number| {
         if number == 2 {
             db.execute("UPDATE service_accounts SET scopes = '[\"users:import\"]' WHERE id > 1");
         }

@@ -104,7 +104,7 @@ pub fn account(db: &Sqlite, email: &str) -> Value {
 pub fn events(db: &Sqlite) -> Vec<Value> {
     let rows = db.rows(
         "SELECT type, user_id, actor_id, reason FROM audit_events
-         WHERE type IN ('imported', 'email_verified', 'role_granted', 'profile_changed') ORDER BY id",
+         WHERE type IN ('imported', 'deleted', 'email_verified', 'role_granted', 'profile_changed') ORDER BY id",
     );
     rows.iter().map(|row| json!([row["type"], row["user_id"], row["actor_id"], row["reason"]])).collect()
 }
@@ -126,12 +126,14 @@ pub struct Before {
 }
 
 impl Before {
-    /// A world with such a database.
+    /// A world with such a database, and these settings.
     pub fn world(
         people: &[Person],
+        settings: &[(&'static str, &'static str)],
         act: impl Fn(&Sqlite, usize) -> Result<(), DbError> + Send + Sync + 'static,
     ) -> World {
-        World::through(people, &ADMITTING, |db| Arc::new(Self { db, act: Box::new(act), batches: AtomicUsize::new(0) }))
+        let settings = [settings, &ADMITTING].concat();
+        World::through(people, &settings, |db| Arc::new(Self { db, act: Box::new(act), batches: AtomicUsize::new(0) }))
     }
 }
 
