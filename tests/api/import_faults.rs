@@ -138,7 +138,7 @@ async fn after_a_minute_no_batch_begins() {
     }
 }
 
-/// Tells its size.
+/// Tells the size that the test has set.
 struct Sized(Arc<Sqlite>, Arc<AtomicI64>);
 
 impl Db for Sized {

@@ -7,6 +7,7 @@ use crate::service_accounts::add;
 use crate::support::import::{
     Before, IMPORT, SCOPES, count, events, foreseen_import, import, importer, numbered, times,
 };
+use crate::support::limiter::LIMIT;
 use crate::support::watched_body::Watch;
 use crate::support::world::{Person, Visitor, World};
 
@@ -203,4 +204,27 @@ async fn an_administrator_without_the_demanded_factor_imports_nothing() {
     crate::support::factors::with_factors_of(&world.service.db, "mia", "TOTP_CODE");
     let mia = world.sign_in("mia").await;
     assert_eq!(import(&mia, &[serde_json::from_str(LINE).unwrap()]).await, ["created"]);
+}
+
+/// Each importer has a limit of its own, which is asked for before the body.
+#[tokio::test]
+async fn an_importer_over_the_limit_waits_whatever_its_network() {
+    let world = World::through(&PEOPLE, &[("RATE_LIMITING", "on")], |db| db);
+    let root = world.sign_in("root").await;
+    let (_, service) = importer(&world, &SCOPES).await;
+    world.service.limiter.open();
+    for visitor in [&root, &service] {
+        for number in 0..=LIMIT {
+            let head = visitor.request(&format!("{IMPORT} x")).0;
+            let head = head.header("CF-Connecting-IP", format!("198.51.{number}.1"));
+            let reply = world.service.send(head.body(LINE.to_owned().into()).unwrap()).await;
+            assert_eq!(reply.status, if number < LIMIT { 200 } else { 429 }, "{number}");
+        }
+        world.service.limiter.shut("IMPORTER_LIMITER");
+        let watch = Watch::default();
+        let head = visitor.request(&format!("{IMPORT} x")).0;
+        let reply = world.service.send(head.body(watch.body()).unwrap()).await.expect_error(429, "RATE_LIMITED");
+        assert!(reply.header("retry-after").is_some() && !watch.was_asked());
+        world.service.limiter.open();
+    }
 }

@@ -55,8 +55,8 @@ const STATES: [(&str, &str); 25] = [
 const MODES: [(&[(&str, &str)], bool); 3] =
     [(&[("EMAIL_VERIFICATION", "required")], true), (MAIL, false), (&[], false)];
 
-/// A line that proves the address or does not, with a hash or without, and with an external id: none, a new one, or that of
-/// another account.
+/// A line that proves the address or does not, with a hash or without, and with no external id, a new one, or that of the other
+/// account of its importer.
 fn line(is_verified: bool, has_hash: bool, external_id: &str) -> Value {
     let mut line = json!({"email": EMAIL, "email_verified": is_verified, "full_name": "Of The Line"});
     if has_hash {
