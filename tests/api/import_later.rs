@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::federation::{FEDERATION, federated_sign_in};
-use crate::support::import::{ADMITTING, HASH, account, count, created, foreseen_import, import};
+use crate::support::import::{
+    ADMITTING, HASH, IMPORT, SCOPES, account, count, created, foreseen_import, import, importer, read,
+};
 use crate::support::mail::{VERIFYING, ask, settle};
 use crate::support::provider::Person as ProviderPerson;
 use crate::support::world::{Person, Visitor, World};
@@ -140,4 +142,30 @@ async fn a_guess_of_a_signed_in_user_counts_in_proportion() {
     world.service.advance(60);
     change(PASSWORD).await.expect(200);
     world.service.login(EMAIL, NEW_PASSWORD).await.expect(200);
+}
+
+/// The export of a user shows the network of the user's own acts, and an import is none of them.
+#[tokio::test]
+async fn the_network_of_an_importer_is_not_shown_to_the_user() {
+    let world = World::through(&PEOPLE, &ADMITTING, |db| db);
+    let (_, service) = importer(&world, &SCOPES).await;
+    let root = world.sign_in("root").await;
+    let roles = json!([{"role": "TA", "university_id": 1}]);
+    for (visitor, name) in [(&root, "a"), (&service, "b")] {
+        let email = format!("{name}@example.com");
+        let line = json!({"email": email, "password_hash": HASH, "roles": roles, "external_id": "1"});
+        let (head, body) = visitor.request(&format!("{IMPORT} {line}"));
+        let head = head.header("CF-Connecting-IP", "203.0.113.7").header("User-Agent", "importer/1");
+        assert_eq!(read(world.service.send(head.body(body.into()).unwrap()).await)[0]["outcome"], "created");
+        let events =
+            "SELECT * FROM audit_events WHERE ip IS NOT NULL AND user_agent = 'importer/1' AND type = 'imported'";
+        assert!(!world.service.db.rows(events).is_empty(), "the administrators see it");
+        let tokens = world.service.login(&email, PASSWORD).await.expect(200).tokens();
+        let export = world.service.get_as("/users/me/export", &tokens.access).await.expect(200);
+        assert_eq!(export.body["imports"], json!([{"external_id": "1"}]));
+        assert!(export.text.contains("imported") && export.text.contains("role_granted"));
+        for word in ["203.0.113", "importer/1"] {
+            assert!(!export.text.contains(word), "{name}: {}", export.text);
+        }
+    }
 }

@@ -146,7 +146,7 @@ async fn concurrent_writes_beside_the_account_do_not_matter() {
     }
 }
 
-/// Another request of the same importer has written the first of two batches meanwhile.
+/// Another request of the same importer has concurrently written the first of two batches.
 #[tokio::test]
 async fn lines_that_another_request_has_written_are_overtaken_and_then_exist() {
     let insert = "WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 30)

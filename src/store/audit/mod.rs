@@ -75,14 +75,24 @@ const ADVANCE_ERASURE: &str = "
     ), erased_acts_cursor)
     WHERE id = :user_id AND erasure_cursor IS NOT NULL";
 
+/// The user caused the event. Events of an import by a service account have no actor, but its id as their object.
+macro_rules! is_own_act {
+    () => {
+        "coalesce(actor_id, user_id) = user_id
+             AND NOT (object_id IS NOT NULL AND type IN ('imported', 'role_granted', 'profile_changed'))"
+    };
+}
+
 /// Without the event of this export, which a second execution of the batch would find. The address and the user agent of
-/// an administrator belong to the administrator, not to the subject.
+/// an administrator or an importer are not the subject's.
 const EXPORT: &str = concat!(
     "SELECT id, created_at, type, reason, coalesce(count, 1) AS count, created_at AS first_at,
             coalesce(last_at, created_at) AS last_at, session_id, university_id, object_id,
-            CASE WHEN coalesce(actor_id, user_id) = user_id THEN ip END AS ip,
-            CASE WHEN coalesce(actor_id, user_id) = user_id THEN user_agent END AS user_agent,
-            request_id, ray
+            CASE WHEN ",
+    is_own_act!(),
+    " THEN ip END AS ip, CASE WHEN ",
+    is_own_act!(),
+    " THEN user_agent END AS user_agent, request_id, ray
      FROM audit_events WHERE user_id = :user_id AND id < :before AND nonce IS NOT :own_nonce
      ORDER BY id DESC LIMIT :limit * ",
     session_is_live!()

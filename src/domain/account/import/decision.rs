@@ -14,7 +14,9 @@ pub struct MetAccount {
     pub id: UserId,
     /// The name on file.
     pub full_name: Option<String>,
-    /// This importer made the account, and it never signed in.
+    /// This importer made the account, for no other external id than the line's.
+    pub is_of_line: bool,
+    /// It was imported, and never signed in.
     pub is_untouched: bool,
     /// The address was never proven, and nothing says that the account is its owner's.
     pub is_replaceable: bool,
@@ -64,9 +66,15 @@ impl LineFacts {
         };
         match decision {
             Decision::Create | Decision::Replace => seen.note(line),
-            // Two lines may name one account: by its external id, and by its address.
-            Decision::Rename(id) if !seen.renamed.insert(id) => return Decision::Exists,
-            Decision::Rename(_) | Decision::Exists | Decision::Refuse(_) => {}
+            // Several lines may name one account, by its external id and by its address. The first one counts, also if it
+            // changes nothing: otherwise each import of the same file would change the name.
+            Decision::Rename(_) | Decision::Exists => {
+                let met = self.known.as_ref().or(self.holder.as_ref()).filter(|met| met.is_of_line);
+                if met.is_some_and(|met| !seen.met.insert(met.id)) {
+                    return Decision::Exists;
+                }
+            }
+            Decision::Refuse(_) => {}
         }
         decision
     }
@@ -76,15 +84,15 @@ impl MetAccount {
     fn rename(&self, line: &ImportLine) -> Decision {
         let named = line.full_name.as_ref().map(FullName::as_str);
         let is_other = named.is_some() && named != self.full_name.as_deref();
-        if self.is_untouched && is_other { Decision::Rename(self.id) } else { Decision::Exists }
+        if self.is_of_line && self.is_untouched && is_other { Decision::Rename(self.id) } else { Decision::Exists }
     }
 }
 
-/// The external ids and addresses of the accounts that earlier lines make, and the accounts that they rename.
+/// The external ids and addresses of the accounts that earlier lines make, and the accounts that they meet.
 #[derive(Debug, Default)]
 pub struct Seen {
     made: BTreeSet<String>,
-    renamed: BTreeSet<UserId>,
+    met: BTreeSet<UserId>,
 }
 
 impl Seen {

@@ -15,11 +15,15 @@ use crate::store::{Store, boolean};
 
 /// One row for each account that a line meets.
 const SELECT_ACCOUNTS: &str = concat!(
-    "SELECT d.key AS line, 1 AS is_known, u.id, u.full_name, u.import_id IS NOT NULL AS is_untouched,
+    "SELECT d.key AS line, 1 AS is_known, u.id, u.full_name, 1 AS is_of_line, u.import_id IS NOT NULL AS is_untouched,
             0 AS is_replaceable
      FROM json_each(:lines) AS d CROSS JOIN users AS u ON u.imported_by = :importer AND u.external_id = d.value ->> 'external_id'
      UNION ALL
-     SELECT d.key, 0, u.id, u.full_name, u.import_id IS NOT NULL AND u.imported_by = :importer,
+     SELECT d.key, 0, u.id, u.full_name,
+            coalesce(u.imported_by = :importer AND (
+                u.external_id IS NULL OR d.value ->> 'external_id' IS NULL OR u.external_id = d.value ->> 'external_id'
+            ), 0),
+            u.import_id IS NOT NULL,
             ",
     is_replaceable!(),
     " FROM json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 'email'"
@@ -44,12 +48,15 @@ const SELECT_PLACES: &str = "
 pub const STATEMENTS: &[&str] = &[SELECT_ACCOUNTS, SELECT_RESERVED, SELECT_PLACES];
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the columns of the query")]
 struct AccountRow {
     line: usize,
     #[serde(deserialize_with = "boolean")]
     is_known: bool,
     id: UserId,
     full_name: Option<String>,
+    #[serde(deserialize_with = "boolean")]
+    is_of_line: bool,
     #[serde(deserialize_with = "boolean")]
     is_untouched: bool,
     #[serde(deserialize_with = "boolean")]
@@ -118,8 +125,8 @@ pub async fn read(store: &Store, importer: Importer, lines: &[&ImportLine], now:
         .await?;
     let mut facts = vec![LineFacts::default(); lines.len()];
     for row in accounts.all::<AccountRow>()? {
-        let AccountRow { line, is_known, id, full_name, is_untouched, is_replaceable } = row;
-        let account = Some(MetAccount { id, full_name, is_untouched, is_replaceable });
+        let AccountRow { line, is_known, id, full_name, is_of_line, is_untouched, is_replaceable } = row;
+        let account = Some(MetAccount { id, full_name, is_of_line, is_untouched, is_replaceable });
         if let Some(facts) = facts.get_mut(line) {
             *(if is_known { &mut facts.known } else { &mut facts.holder }) = account;
         }
