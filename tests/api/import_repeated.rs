@@ -89,7 +89,7 @@ async fn an_external_id_is_known_although_the_address_has_changed() {
     assert_eq!(account(&world.service.db, "new@example.com")["external_id"], "1");
 }
 
-/// Each service account and each administrator has ids of its own. An address belongs to one account, whoever imports it.
+/// Each service account and each administrator has ids of its own. An address belongs to one account, independent of the importer.
 #[tokio::test]
 async fn importers_have_separate_external_ids() {
     let world = world();

@@ -1,5 +1,6 @@
 # Knowledge about the service beyond its description, for Schemathesis.
 import base64
+import json
 import os
 import re
 import unicodedata
@@ -10,6 +11,7 @@ from schemathesis_world import ADMIN_GRANT, ADMIN_ID, RETURN_URL, SERVICE_ID, Wo
 
 BREAKER = "/operator/circuit-breaker"
 SIGNING_KEYS = "/operator/signing-keys"
+IMPORT = "/admin/users/import"
 # The description's example stands for a token that the service issued. One each: a sign-out ends the session of
 # its token, and must not end the other's.
 EXAMPLE = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
@@ -241,6 +243,13 @@ def put_department(case, url):
             case.body["role"] = "TA"
 
 
+@schemathesis.serializer("application/x-ndjson")
+def serialize_lines(context, value):
+    """Lines are sent as they are."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode("utf-8", "surrogatepass")
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Replaces made-up values by existing ones."""
@@ -258,6 +267,9 @@ def before_call(context, case, kwargs):
         put_plain_form(case)
     if case.path == SIGNING_KEYS:
         put_next_key(case, url)
+    if case.path == IMPORT and not isinstance(case.body, str):
+        # Every text is a body of lines. Another value can only be sent as a body of another kind.
+        case.headers["Content-Type"] = "application/json"
     if case.path.startswith("/admin/service-accounts/{id}") and case.method != "GET":
         # The requests to OAuth's operations come from this account.
         if str(case.path_parameters.get("id")) == str(SERVICE_ID):
