@@ -65,7 +65,7 @@ test("a service is started for the import on the same data, and ended with its g
   standInForMake(t, `
     const variables = Object.fromEntries(process.argv.slice(2).filter((word) => word.includes("=")).map((word) => word.split(/=(.*)/s)));
     if (!process.argv.includes("dev") || variables.STATE !== "my state" || variables.ARGS !== "--var A:b") process.exit(3);
-    require("node:http").createServer((request, response) => response.end()).listen(Number(variables.PORT), "127.0.0.1");
+    require("node:http").createServer((request, response) => response.setHeader("Content-Type", "application/x-ndjson").end()).listen(Number(variables.PORT), "127.0.0.1");
     process.on("SIGINT", () => process.exit(0));`);
   const { url, stop } = await startService({ state: "my state", args: "--var A:b" });
   assert.equal(await accepts(url, "key"), true);
@@ -82,9 +82,10 @@ test("the output of a service that does not start is shown", async (t) => {
 test("a service that does not end by itself is ended", async (t) => {
   standInForMake(t, `
     const port = Number(process.argv.find((word) => word.startsWith("PORT=")).slice(5));
-    require("node:http").createServer((request, response) => response.end()).listen(port, "127.0.0.1");
+    require("node:http").createServer((request, response) => response.setHeader("Content-Type", "application/x-ndjson").end()).listen(port, "127.0.0.1");
     process.on("SIGINT", () => {});`);
   const { url, stop } = await startService({ state: "state", grace: 100 });
+  assert.equal(await accepts(url, "key"), true);
   await stop();
   assert.equal(await accepts(url, "key"), false);
 });
