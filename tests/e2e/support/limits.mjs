@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 
 import { asUser, login, logout, me, newIp, newUser, refresh, register, send, updateProfile } from "./client.mjs";
+import { importUsers } from "./imports.mjs";
 import { logged } from "./logs.mjs";
 import { forge } from "./tokens.mjs";
 
@@ -21,10 +22,13 @@ export const DOORS = {
   publicRead: { limit: 100, period: 10, knock: (service, headers) => send(service, "/courses?limit=100", { headers }) },
   read: { limit: 300, period: 10, knock: (service, headers) => me(service, NO_TOKEN, headers) },
   change: { limit: 300, period: 60, knock: (service, headers) => changeUniversity(service, headers) },
+  import: { limit: 120, period: 60, knock: (service, headers) => importNothing(service, headers) },
 };
 
 /** A change behind a token, at the limit of all changes without one of their own. */
 const changeUniversity = (service, headers) => asUser(service, NO_TOKEN, "POST", "/universities", {}, headers);
+
+const importNothing = (service, headers) => importUsers(service, NO_TOKEN, "{}", { headers });
 
 const TRIES = 5;
 /** This many requests of a burst are concurrent: a limiter is asked for all of them, and must answer in time. */
