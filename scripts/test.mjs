@@ -39,6 +39,7 @@ const SPECIAL = {
   "tests/scripts/export.test.mjs": { seconds: 40 },
   "tests/scripts/import.test.mjs": { seconds: 60 },
   "tests/scripts/local.test.mjs": { seconds: 50 },
+  "tests/scripts/moving.test.mjs": { seconds: 120 },
   "tests/scripts/seed.test.mjs": { seconds: 60 },
   "tests/scripts/restore-notes.test.mjs": { seconds: 25 },
   "tests/e2e/breaker-cycle.test.mjs": { seconds: 40, cores: 0.5 },

@@ -28,7 +28,7 @@ test("the FastAPI service's database: every user, with the old id, hash and time
     external_id: String(id),
     email: `user${id}@example.com`,
     password_hash: hash,
-    created_at: new Date(Date.UTC(2024, 1, 29, 12, 30, 0, 123) + id * 86_400_000).toISOString(),
+    created_at: new Date(Date.UTC(2024, 1, 29, 12, 30, 0, 123) + id * 3_600_000).toISOString(),
     is_active: id % 5 !== 0,
   })));
   assert.match(lines[0].password_hash, /^\$2b\$10\$/);
