@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn stored_names_unchanged() {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
-        let stored = "registered registration_refused signed_in sign_in_refused refreshed refresh_refused \
+        let stored = "registered imported registration_refused signed_in sign_in_refused refreshed refresh_refused \
                       reuse_detected signed_out session_ended sessions_ended profile_changed \
                       password_changed password_reset password_reset_handed_over email_verified email_changed email_change_undone not_me password_change_refused exported deleted deletion_refused \
                       step_up_refused role_granted role_removed invitation_created invitation_withdrawn disabled enabled unlocked \
