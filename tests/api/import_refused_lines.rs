@@ -15,7 +15,7 @@ const PEOPLE: [Person; 1] = [("root", "PLATFORM_ADMIN")];
 /// Stands for members that are right.
 const EMAIL: &str = r#""email": "ada@example.com""#;
 
-/// Refused as `role_not_allowed`, whoever sends them.
+/// Refused as `role_not_allowed`, for every importer.
 const PLATFORM_ROLES: [&str; 4] = [
     r#"{EMAIL, "roles": [{"role": "PLATFORM_ADMIN"}]}"#,
     r#"{EMAIL, "roles": [{"role": "PLATFORM_ADMIN", "university_id": 1}]}"#,

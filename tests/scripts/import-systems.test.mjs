@@ -68,6 +68,7 @@ test("a service is started for the import on the same data, and ended with its g
     require("node:http").createServer((request, response) => response.setHeader("Content-Type", "application/x-ndjson").end()).listen(Number(variables.PORT), "127.0.0.1");
     process.on("SIGINT", () => process.exit(0));`);
   const { url, stop } = await startService({ state: "my state", args: "--var A:b" });
+  t.after(stop);
   assert.equal(await accepts(url, "key"), true);
   await stop();
   assert.equal(await accepts(url, "key"), false);
@@ -85,6 +86,7 @@ test("a service that does not end by itself is ended", async (t) => {
     require("node:http").createServer((request, response) => response.setHeader("Content-Type", "application/x-ndjson").end()).listen(port, "127.0.0.1");
     process.on("SIGINT", () => {});`);
   const { url, stop } = await startService({ state: "state", grace: 100 });
+  t.after(stop);
   assert.equal(await accepts(url, "key"), true);
   await stop();
   assert.equal(await accepts(url, "key"), false);
