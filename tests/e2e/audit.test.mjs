@@ -33,8 +33,8 @@ import { startWatched } from "./support/watched.mjs";
 const WRONG = "an entirely wrong passphrase";
 const HOUR = 3_600_000;
 const RAY = "230b030023ae2822-SJC";
-/** Types of events that `audit-acts.test.mjs`, and the tests of mail, of second factors and of federation, observe. */
-const ACT = "university department course enrollment breaker api_key service signing password_reset email invitation not factor factors identity";
+/** Types of events that `audit-acts.test.mjs`, and the tests of mail, of second factors, of federation and of imports, observe. */
+const ACT = "university department course enrollment breaker api_key service signing password_reset email invitation not factor factors identity imported";
 const isAct = (type) => new RegExp(`^(${ACT.replaceAll(" ", "|")}|recovery_codes|second_factor)(_|$)`).test(type);
 /** Every reason that an event can have; for role events the reason is the role, and one is granted here. */
 const REASONS = [
