@@ -140,9 +140,9 @@ export const OF_PROVIDERS = [
     id: "exchangeFederatedCode",
     case: "a new account",
     status: 200,
-    // With the mail that asks to verify the address.
+    // With the mail that asks to verify the address. A trigger looks once whether the user was imported.
     trips: 3,
-    reads: () => 50,
+    reads: () => 51,
     writes: () => 23,
     prepare: isNew,
     perform: (service) => use(service),

@@ -58,7 +58,7 @@ export const OPERATIONS = [
     case: "a taken address",
     status: 409,
     trips: 1,
-    reads: () => 31,
+    reads: () => 32,
     writes: () => 4,
     perform: (service, { user }) => register(service, { ...newUser(), email: user.email }),
   },

@@ -20,7 +20,7 @@ import {
   ORDINARY_COURSE,
   ORDINARY_DEPARTMENT,
 } from "./fill-roles.mjs";
-import { imports, LINES } from "./import-operations.mjs";
+import { ofImports } from "./import-operations.mjs";
 import { ofInvitations } from "./invitation-operations.mjs";
 import { ofServiceAccounts } from "./machine-operations.mjs";
 import { emailOf } from "./rows.mjs";
@@ -246,8 +246,6 @@ const OF_USERS = [
     operation(path.endsWith("sessions") ? "adminListSessions" : path.includes("s/") ? "adminGetUser" : "adminListUsers",
       "rector", get(path), { kind: `refused, ${path}`, status: 403, reads: 1 }),
   ),
-  operation("adminImportUsers", "boss", imports(() => `${newName()}@example.com`), { trips: 3, reads: 40 * LINES }),
-  operation("adminImportUsers", "boss", imports((number) => emailOf(MIDDLE + number)), { kind: "known", trips: 2, reads: 8 * LINES }),
   operation("adminGetUser", "boss", get(`/admin/users/${MIDDLE}`), { reads: 14 }),
   operation("adminGetUser", "boss", (service, person) => get(`/admin/users/${person.others.manifold.id}`)(service, person), {
     kind: "with the most roles",
@@ -306,4 +304,5 @@ export const OPERATIONS = [
   ...OF_EVENTS,
   ...ofInvitations({ operation, ask, page, PAGE }),
   ...ofServiceAccounts({ operation, ask, get, page, makes }), // at the end: a search for a type reads the newest events
+  ...ofImports({ operation, known: (number) => emailOf(MIDDLE + number) }),
 ];
