@@ -2,7 +2,7 @@
 
 /** The filter of events. */
 export const EVENT_TYPES = [
-  "registered", "registration_refused", "signed_in", "sign_in_refused", "refreshed", "refresh_refused",
+  "registered", "imported", "registration_refused", "signed_in", "sign_in_refused", "refreshed", "refresh_refused",
   "reuse_detected", "signed_out", "session_ended", "sessions_ended", "profile_changed", "password_changed",
   "password_reset", "password_reset_handed_over", "email_verified", "email_changed", "email_change_undone", "not_me",
   "password_change_refused", "exported", "deleted", "deletion_refused", "step_up_refused", "role_granted",
