@@ -357,29 +357,26 @@ $(CHROMIUM):
 	fi
 	@touch $@
 
+# The packages of a list, in an environment of their own: the folder of the target.
+define PYTHON_ENVIRONMENT
+@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
+@rm -rf $(@D)
+@python3 -m venv $(@D)
+@$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+@touch $@
+endef
+
 $(PYTHON_TOOLS): tests/contract/requirements.txt
 	$(SAY) "Installing Schemathesis and the generator of Python clients"
-	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
-	@rm -rf .tools/python
-	@python3 -m venv .tools/python
-	@.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
+	$(PYTHON_ENVIRONMENT)
 
 $(OTHER_SYSTEMS): tests/moving/requirements.txt
 	$(SAY) "Installing passlib, SQLAlchemy and Django for the tests of make import"
-	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
-	@rm -rf .tools/moving
-	@python3 -m venv .tools/moving
-	@.tools/moving/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
+	$(PYTHON_ENVIRONMENT)
 
 $(FASTAPI_EXAMPLE): examples/fastapi/requirements.txt
 	$(SAY) "Installing FastAPI and PyJWT for an example"
-	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 1; }
-	@rm -rf .tools/fastapi
-	@python3 -m venv .tools/fastapi
-	@.tools/fastapi/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
+	$(PYTHON_ENVIRONMENT)
 
 $(AXUM_EXAMPLE): $(wildcard examples/axum/Cargo.* examples/axum/src/*.rs) | $(RUST_TOOLS)
 	$(SAY) "Compiling the example with axum (the first time 1 to 2 minutes)"
