@@ -65,6 +65,21 @@ pub enum Reach {
     /// Platform-wide, without a university.
     Platform,
 }
+
+impl Reach {
+    /// Can the role be narrowed to a department?
+    #[must_use]
+    pub const fn takes_department(self) -> bool {
+        matches!(self, Self::Department | Self::Either)
+    }
+
+    /// Must the role be narrowed to a department?
+    #[must_use]
+    pub const fn needs_department(self) -> bool {
+        matches!(self, Self::Department)
+    }
+}
+
 /// Roles as a text in which a statement looks for `'"' || role || '"'`.
 #[must_use]
 pub fn names_text(roles: &[Role]) -> String {

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::domain::authz::{Permission, Reach, Role};
+use crate::domain::authz::{Permission, Role};
 #[cfg(feature = "campus")]
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::ids::{DepartmentId, GrantId, UniversityId, UserId};
@@ -38,13 +38,11 @@ impl FromFields for GrantRole {
         let role = fields.choice("role", &Role::ALL.map(|role| (role.as_str(), role)));
         let department_id = fields.optional_id("department_id", DepartmentId::new);
         let (role, department_id) = (role?, department_id?);
-        match (role.reach(), department_id) {
-            (Reach::Department, None) => return fields.refuse_missing("department_id"),
-            (Reach::University | Reach::Platform, Some(_)) => {
-                return fields.refuse_value("department_id", "this role is not narrowed to a department");
-            }
-            (Reach::Department | Reach::Either, Some(_))
-            | (Reach::University | Reach::Platform | Reach::Either, None) => {}
+        if role.reach().needs_department() && department_id.is_none() {
+            return fields.refuse_missing("department_id");
+        }
+        if department_id.is_some() && !role.reach().takes_department() {
+            return fields.refuse_value("department_id", "this role is not narrowed to a department");
         }
         Ok(Self { grantee: grantee?, role, department_id })
     }

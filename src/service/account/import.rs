@@ -135,26 +135,23 @@ async fn write(
         if now.millis() >= end {
             failure = failure.or(Some(LineFailure::OutOfTime));
         }
-        let request = RequestInfo { now, stamp: EventStamp::draw(now, ctx.random()?), ..ctx.request };
-        let results = match failure {
-            Some(failure) => Err(failure),
-            None => write_batch(ctx, importer, batch, request).await?,
+        let results = if let Some(failure) = failure {
+            Err(failure)
+        } else {
+            let request = RequestInfo { now, stamp: EventStamp::draw(now, ctx.random()?), ..ctx.request };
+            write_batch(ctx, importer, batch, request).await?
         };
-        let written = match &results {
-            Ok(results) => results.clone(),
-            Err(failure) => batch.iter().map(|due| (due.place, LineOutcome::Failed(*failure))).collect(),
+        let stopped = LineOutcome::Failed(LineFailure::Stopped);
+        failure = match &results {
+            Ok(results) => results.iter().any(|(_, outcome)| *outcome == stopped).then_some(LineFailure::Stopped),
+            Err(failure) => Some(*failure),
         };
-        for (place, outcome) in written {
+        let of_all = |failure| batch.iter().map(|due| (due.place, LineOutcome::Failed(failure))).collect();
+        for (place, outcome) in results.unwrap_or_else(of_all) {
             if let Some(place) = outcomes.get_mut(place) {
                 *place = outcome;
             }
         }
-        let stopped = LineOutcome::Failed(LineFailure::Stopped);
-        failure = match results {
-            Ok(results) if results.iter().any(|(_, outcome)| *outcome == stopped) => Some(LineFailure::Stopped),
-            Ok(_) => None,
-            Err(failure) => Some(failure),
-        };
     }
     Ok(outcomes)
 }

@@ -49,7 +49,7 @@ pub enum Decision {
 }
 
 impl LineFacts {
-    /// Decides about a line. `seen` are the earlier lines of the request that change something. In a deployment that does not
+    /// Decides about a line. `seen` are the earlier lines of the request. In a deployment that does not
     /// prove addresses, an address without a proof says nothing about an account.
     #[must_use]
     pub fn decide(&self, line: &ImportLine, seen: &mut Seen, roles_exist: bool, proves_addresses: bool) -> Decision {

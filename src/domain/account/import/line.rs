@@ -167,10 +167,7 @@ fn read_role(item: &mut Object, gives_roles: bool) -> Result<ImportedRole, LineR
     let mut id = |name| item.optional(name, JsonText::integer).map_err(|_| LineRefusal::Roles);
     let university_id = id("university_id")?.and_then(UniversityId::new).ok_or(LineRefusal::Roles)?;
     let department_id = id("department_id")?.map(|id| DepartmentId::new(id).ok_or(LineRefusal::Roles)).transpose()?;
-    match (role.reach(), department_id) {
-        (Reach::Department, None) | (Reach::University | Reach::Platform, Some(_)) => Err(LineRefusal::Roles),
-        (Reach::Department | Reach::Either, Some(_)) | (Reach::University | Reach::Platform | Reach::Either, None) => {
-            Ok(ImportedRole { role, university_id, department_id })
-        }
-    }
+    let is_placed =
+        if department_id.is_some() { role.reach().takes_department() } else { !role.reach().needs_department() };
+    if is_placed { Ok(ImportedRole { role, university_id, department_id }) } else { Err(LineRefusal::Roles) }
 }

@@ -10,7 +10,7 @@ use crate::domain::account::import::line::{ImportLine, ImportedRole};
 use crate::domain::ids::{DepartmentId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, DbErrorKind, query};
-use crate::store::account::import::{Importer, is_replaceable};
+use crate::store::account::import::{Importer, is_replaceable, place_exists};
 use crate::store::{Store, boolean};
 
 /// One row for each account that a line meets.
@@ -38,11 +38,11 @@ const SELECT_RESERVED: &str = "
     )";
 
 /// The places of roles that exist: universities, and departments of them.
-const SELECT_PLACES: &str = "
-    SELECT d.value ->> 'university_id' AS university_id, d.value ->> 'department_id' AS department_id FROM json_each(:places) AS d
-    WHERE EXISTS (SELECT 1 FROM universities WHERE id = d.value ->> 'university_id')
-      AND (d.value ->> 'department_id' IS NULL
-           OR EXISTS (SELECT 1 FROM departments WHERE id = d.value ->> 'department_id' AND university_id = d.value ->> 'university_id'))";
+const SELECT_PLACES: &str = concat!(
+    "SELECT d.value ->> 'university_id' AS university_id, d.value ->> 'department_id' AS department_id
+     FROM json_each(:places) AS d WHERE ",
+    place_exists!("d")
+);
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[SELECT_ACCOUNTS, SELECT_RESERVED, SELECT_PLACES];

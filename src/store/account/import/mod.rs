@@ -74,6 +74,26 @@ macro_rules! importer_may {
         )
     };
 }
+/// The university of the role `$item` exists, and its department if it has one.
+macro_rules! place_exists {
+    ($item:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM universities WHERE id = ",
+            $item,
+            ".value ->> 'university_id') AND (",
+            $item,
+            ".value ->> 'department_id' IS NULL OR EXISTS (
+                 SELECT 1 FROM departments
+                 WHERE id = ",
+            $item,
+            ".value ->> 'department_id' AND university_id = ",
+            $item,
+            ".value ->> 'university_id'
+             )))"
+        )
+    };
+}
+
 /// The importer may write the line `d`, its external id is free, and the places of its roles exist.
 macro_rules! line_holds {
     () => {
@@ -84,12 +104,9 @@ macro_rules! line_holds {
             ") AND NOT EXISTS (
                  SELECT 1 FROM users AS x WHERE x.imported_by = :importer AND x.external_id = d.value ->> 'external_id'
              ) AND NOT EXISTS (
-                 SELECT 1 FROM json_each(d.value -> 'roles') AS r
-                 WHERE NOT EXISTS (SELECT 1 FROM universities WHERE id = r.value ->> 'university_id')
-                    OR r.value ->> 'department_id' IS NOT NULL AND NOT EXISTS (
-                        SELECT 1 FROM departments WHERE id = r.value ->> 'department_id' AND university_id = r.value ->> 'university_id'
-                    )
-             )"
+                 SELECT 1 FROM json_each(d.value -> 'roles') AS r WHERE NOT ",
+            $crate::store::account::import::place_exists!("r"),
+            ")"
         )
     };
 }
@@ -109,7 +126,7 @@ macro_rules! made {
         "json_each(:lines) AS d CROSS JOIN users AS u ON u.email = d.value ->> 'email' WHERE u.import_id = d.value ->> 'id'"
     };
 }
-use {importer_may, is_replaceable, line_holds, made};
+use {importer_may, is_replaceable, line_holds, made, place_exists};
 
 const EXPORT: &str = concat!(
     "SELECT external_id FROM users WHERE id = :user_id AND imported_by IS NOT NULL LIMIT :limit * ",
