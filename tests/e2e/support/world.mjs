@@ -2,6 +2,7 @@
 // `wrappers/world.mjs` in front of it. With the environment variable E2E_REPLICAS every service of the tests gets them
 // (`E2E_REPLICAS=off`: they are there, but the service reads from the primary; `on`: it reads from replicas).
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 
 import { Database } from "./d1.mjs";
 import { dump } from "./database.mjs";
@@ -10,14 +11,16 @@ export const WRAPPERS = ["tests/e2e/wrappers/replicated-db.mjs", "tests/e2e/wrap
 const MODE = process.env.E2E_REPLICAS;
 export const IS_REPLICATED = MODE !== undefined;
 export const SETTINGS = MODE === "on" ? { READ_REPLICATION: "on" } : {};
-const ID = "00000000-0000-0000-0000-00000000000";
 
-/** The options of a Worker with the bindings of the world. The object holds the log of writes in memory. */
+/**
+ * The options of a Worker with the bindings of the world. The object holds the log of writes in memory. The replicas are
+ * new whenever a service starts, and then copy the primary.
+ */
 export function inWorld({ d1Databases, durableObjects, ...worker }) {
   const WORLD = { className: "World", useSQLite: true, unsafePreventEviction: true };
   return {
     ...worker,
-    d1Databases: { ...d1Databases, DB_EAST: { id: `${ID}e` }, DB_WEST: { id: `${ID}f` } },
+    d1Databases: { ...d1Databases, DB_EAST: { id: randomUUID() }, DB_WEST: { id: randomUUID() } },
     durableObjects: { ...durableObjects, WORLD },
   };
 }

@@ -106,18 +106,15 @@ class Replica {
     return this.#applied < version ? undefined : { results: await run(this.db, statements), version: this.#applied };
   }
 
-  /** Replaces everything by what the primary has. */
+  /** Begins as what the primary has now. */
   async copy() {
-    const old = await contents(this.db);
-    const drops = old.filter(({ type }) => type === "table").map(({ name }) => ({ sql: `DROP TABLE "${name}"`, params: [] }));
+    const { db } = this.primary;
+    const given = await contents(db);
+    const [tables, others] = [true, false].map((isTable) => given.filter(({ type }) => (type === "table") === isTable));
+    const rows = await Promise.all(tables.map(({ name }) => inserts(db, name)));
+    const made = (things) => things.map(({ sql }) => ({ sql, params: [] }));
     const defer = { sql: "PRAGMA defer_foreign_keys = ON", params: [] };
-    const given = await contents(this.primary.db);
-    const make = (isWanted) => given.filter(({ type }) => isWanted(type)).map(({ sql }) => ({ sql, params: [] }));
-    const tables = given.filter(({ type }) => type === "table").map(({ name }) => name);
-    const rows = (await Promise.all(tables.map((name) => inserts(this.primary.db, name)))).flat();
-    const [isTable, isOther] = [(type) => type === "table", (type) => type !== "table"];
-    const batch = [defer, ...drops, ...make(isTable), ...rows, ...(await sequence(this.primary.db)), ...make(isOther)];
-    await run(this.db, batch);
+    await run(this.db, [defer, ...made(tables), ...rows.flat(), ...(await sequence(db)), ...made(others)]);
   }
 }
 
