@@ -44,11 +44,9 @@ async function asked({ origin }, path, method, body) {
  */
 export const setWorld = (service, settings) => asked(service, "/__world", "POST", settings);
 
-/** The calls since the last reset, those of one request if it had an `X-Request-ID`. */
-export async function callsOf(service, request) {
-  const calls = await asked(service, "/__world/calls", "GET");
-  return request === undefined ? calls : calls.filter((call) => call.request === request);
-}
+/** The calls since the last reset, in their order; with an `X-Request-ID`, those of one request. */
+export const callsOf = (service, request) =>
+  asked(service, `/__world/calls${request === undefined ? "" : `?request=${request}`}`, "GET");
 
 export const forgetCalls = (service) => asked(service, "/__world/calls", "DELETE");
 

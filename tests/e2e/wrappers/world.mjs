@@ -245,7 +245,8 @@ export class World extends DurableObject {
       return Response.json({});
     }
     if (path === "GET /__world/calls") {
-      return Response.json(this.#calls);
+      const request = searchParams.get("request");
+      return Response.json(request === null ? this.#calls : this.#calls.filter((call) => call.request === request));
     }
     if (path === "DELETE /__world/calls") {
       this.#calls = [];
