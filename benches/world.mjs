@@ -1,4 +1,4 @@
-// `make bench-world`: what distance costs. Operations in three regions: beside the primary of D1, on another continent
+// `make bench-world`: the cost of distance. Operations in three regions: beside the primary of D1, on another continent
 // with a replica near by, and on one without; with READ_REPLICATION off and on. Writes tables in Markdown,
 // dist/bench-world.json and docs/world.svg.
 //

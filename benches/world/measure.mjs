@@ -122,7 +122,7 @@ async function stalled(isolates, shared, prepared) {
   return { first, later: await results(2) };
 }
 
-/** Repeats what the platform does every minute. */
+/** Runs the trigger of every minute, as the platform does. */
 async function withCron(service, act) {
   const worker = await service.miniflare.getWorker();
   const beat = () => worker.scheduled({ cron: EVERY_MINUTE });

@@ -7,7 +7,7 @@ import { totp } from "../../tests/e2e/support/totp.mjs";
 
 const FORM = { "Content-Type": "application/x-www-form-urlencoded" };
 
-/** What the operations share: an administrator, a university with a course, and a service account. */
+/** The things that the operations share: an administrator, a university with a course, and a service account. */
 export async function settled(service) {
   const boss = await platformAdmin(service);
   const { id: university } = await made(createUniversity(service, boss));
@@ -38,6 +38,11 @@ const managed = (title, method, path, status, value) => ({
 const filled = (path, values) => path.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 const newProfile = () => ({ full_name: newName("Person") });
+const viewing = (_, { university }) => ({ permission: "universities:view", university_id: university });
+const changedPassword = ({ password }) => ({ current_password: password, new_password: `${password}!` });
+const newKey = () => ({ name: "Key", permissions: ["universities:view"] });
+const asStudent = ({ id }) => ({ user_id: id, role: "STUDENT" });
+const newCourse = () => ({ title: "Course", code: newName("C"), is_public: true });
 
 export const OPERATIONS = [
   {
@@ -68,21 +73,31 @@ export const OPERATIONS = [
   },
   own("list sessions", "GET", "/auth/sessions", 200),
   own("list universities", "GET", "/universities", 200, undefined, student),
-  own("`/authz/check`", "POST", "/authz/check", 200, (_, { university: university_id }) => ({ permission: "universities:view", university_id }), student),
+  own("`/authz/check`", "POST", "/authz/check", 200, viewing, student),
   managed("list users (administrator)", "GET", "/admin/users", 200),
   {
     title: "introspection",
     status: 200,
     prepare: anyone,
     run(service, { access }, headers, { account }) {
-      const authorization = { Authorization: `Bearer ${account.key}` };
-      return send(service, "/oauth/introspect", { method: "POST", headers: { ...FORM, ...authorization, ...headers }, body: `token=${access}` });
+      const all = { ...FORM, Authorization: `Bearer ${account.key}`, ...headers };
+      return send(service, "/oauth/introspect", { method: "POST", headers: all, body: `token=${access}` });
     },
   },
   own("update profile", "PATCH", "/users/me", 200, newProfile),
-  own("change password", "PUT", "/users/me/password", 200, ({ password }) => ({ current_password: password, new_password: `${password}!` })),
-  { title: "step-up with password", status: 200, prepare: anyone, run: (service, { access, user }, headers) => stepUp(service, access, { password: user.password }, headers) },
-  { title: "add an authenticator app", status: 201, prepare: anyone, run: (service, { access }, headers) => enrol(service, access, headers) },
+  own("change password", "PUT", "/users/me/password", 200, changedPassword),
+  {
+    title: "step-up with password",
+    status: 200,
+    prepare: anyone,
+    run: (service, { access, user }, headers) => stepUp(service, access, { password: user.password }, headers),
+  },
+  {
+    title: "add an authenticator app",
+    status: 201,
+    prepare: anyone,
+    run: (service, { access }, headers) => enrol(service, access, headers),
+  },
   {
     title: "confirm an authenticator app",
     status: 200,
@@ -92,10 +107,10 @@ export const OPERATIONS = [
     },
     run: (service, { access, secret }, headers) => confirm(service, access, totp(secret), headers),
   },
-  own("create an API key", "POST", "/users/me/api-keys", 201, () => ({ name: "Key", permissions: ["universities:view"] })),
+  own("create an API key", "POST", "/users/me/api-keys", 201, newKey),
   own("end all sessions", "POST", "/auth/logout-all", 200),
-  managed("grant a role", "POST", "/universities/{university}/roles", 201, ({ id }) => ({ user_id: id, role: "STUDENT" })),
-  managed("create a course", "POST", "/universities/{university}/courses", 201, () => ({ title: "Course", code: newName("C"), is_public: true })),
+  managed("grant a role", "POST", "/universities/{university}/roles", 201, asStudent),
+  managed("create a course", "POST", "/universities/{university}/courses", 201, newCourse),
   own("enrol in a course", "POST", "/courses/{course}/enrollments", 201, undefined, student),
   managed("change a user (administrator)", "PATCH", "/admin/users/{user}", 200, newProfile),
   own("delete the account", "DELETE", "/users/me", 204, ({ password }) => ({ password })),

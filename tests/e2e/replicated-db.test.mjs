@@ -174,7 +174,8 @@ test("a request takes its region's way to the primary, and its calls are known b
 });
 
 test("a primary that stalls, fails or loses its answers: the replicas still read", async (t) => {
-  const service = await startFor(t, { isReplicated: true, wrapper: WRAPPER, settings: { D1_TIMEOUT_MS: "400", READ_REPLICATION: undefined } });
+  const settings = { D1_TIMEOUT_MS: "400", READ_REPLICATION: undefined };
+  const service = await startFor(t, { isReplicated: true, wrapper: WRAPPER, settings });
   const { access, id } = await signUp(service);
   await setWorld(service, { regions: { far: { primary: 20, east: 2 } } });
   const SELECT = [statement("SELECT full_name FROM users WHERE id = ?1", id)];

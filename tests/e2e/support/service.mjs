@@ -9,7 +9,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
 import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
-import { assertReplicated, databaseOf, inWorld, IS_REPLICATED, SETTINGS as OF_WORLD, WRAPPERS as WORLD } from "./world.mjs";
+import { assertReplicated, beat, databaseOf, inWorld, IS_REPLICATED, SETTINGS as OF_WORLD, WRAPPERS as WORLD } from "./world.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DIST = join(ROOT, "dist");
@@ -98,6 +98,7 @@ export async function startService(options = {}) {
   const db = isReplicated ? databaseOf(url) : new Database(await miniflare.unsafeGetDirectURL(DATABASE));
   if (migrate) {
     await applyMigrations(db);
+    await (IS_REPLICATED && beat(db));
   }
   let stopped;
   const stop = async () => {

@@ -27,7 +27,7 @@ const FIRST_UNCONSTRAINED = "first-unconstrained";
 const sleep = (ms) => (ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined);
 const WRITE_BEHIND_WITH = /\b(INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\b/i;
 
-/** Whether a statement writes. What is not recognised goes to the primary. */
+/** Whether a statement writes. One that is not recognised counts as a write. */
 function isWrite({ sql }) {
   const [first] = sql.trimStart().split(/\s/, 1);
   return /^WITH$/i.test(first) ? WRITE_BEHIND_WITH.test(sql) : !/^(SELECT|EXPLAIN|PRAGMA)$/i.test(first);
@@ -106,7 +106,7 @@ class Replica {
     return this.#applied < version ? undefined : { results: await run(this.db, statements), version: this.#applied };
   }
 
-  /** Begins as what the primary has now. */
+  /** Begins with the present contents of the primary. */
   async copy() {
     const { db } = this.primary;
     const given = await contents(db);
