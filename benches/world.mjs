@@ -8,14 +8,15 @@
 // includes the start of its Wasm module. In a stall neither the primary nor the circuit breaker's object answers:
 // the first request then, and one after the isolate's breaker has opened.
 import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { loadavg } from "node:os";
+import { join, resolve } from "node:path";
 
 import { circumstances, inWords } from "./support/machine.mjs";
 import { save } from "./support/results.mjs";
-import { LAG_MS, measure, REGIONS } from "./world/measure.mjs";
+import { measure } from "./world/measure.mjs";
 import { OPERATIONS } from "./world/operations.mjs";
 import { drawWorld } from "./world/picture.mjs";
+import { LAG_MS, REGIONS } from "./world/regions.mjs";
 import { coldTable, warmTable } from "./world/tables.mjs";
 
 const DIST = resolve(import.meta.dirname, "../dist");

@@ -7,14 +7,8 @@ import { startService } from "../../tests/e2e/support/service.mjs";
 import { callsOf, setWorld } from "../../tests/e2e/support/world.mjs";
 import { percentile } from "../support/statistics.mjs";
 import { knock, OPERATIONS, settled } from "./operations.mjs";
+import { LAG_MS, REGIONS } from "./regions.mjs";
 
-/** Round trips in milliseconds. */
-export const REGIONS = {
-  home: { primary: 5, east: 60, west: 60 },
-  replica: { primary: 180, east: 8 },
-  remote: { primary: 240, west: 90 },
-};
-export const LAG_MS = 300;
 /** The region of the cold isolates and of the stall. */
 const COLD = "replica";
 /** Requests that open the circuit breaker of an isolate. */

@@ -3,6 +3,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import { REGIONS } from "./regions.mjs";
+
 const ROOT = resolve(import.meta.dirname, "../..");
 const FILE = "docs/world.svg";
 const WIDTH = 860;
@@ -12,7 +14,7 @@ const LABELS = 220;
 const PANEL = 250;
 const PANELS = [
   { left: LABELS, region: "replica", title: "A replica near by, ms" },
-  { left: LABELS + PANEL + 70, region: "remote", title: "None near by, ms" },
+  { left: LABELS + PANEL + 70, region: "remote", title: "Far from both, ms" },
 ];
 const MODES = { off: "read at the primary", on: "READ_REPLICATION = on" };
 
@@ -57,7 +59,8 @@ function panel({ left, region, title }, modes, results, titles) {
 /** Writes the picture and returns its path. */
 export function drawWorld(titles, results) {
   const modes = Object.keys(MODES).filter((mode) => results[mode] !== undefined);
-  const height = TOP + titles.length * ROW + 30;
+  const bottom = TOP + titles.length * ROW;
+  const height = bottom + 48;
   const names = titles.map((title, index) => {
     return text(LABELS - 10, TOP + index * ROW + ROW / 2, plain(title), 'text-anchor="end"');
   });
@@ -65,12 +68,17 @@ export function drawWorld(titles, results) {
     const left = LABELS + index * 190;
     return `<rect class="${mode}" x="${left}" y="10" width="12" height="12"/>` + text(left + 18, 21, MODES[mode]);
   });
+  const [near, far] = PANELS.map(({ region }) => REGIONS[region]);
+  const caption =
+    `Round trips: the primary ${near.primary} ms, a replica ${near.east} (left); the primary ${far.primary} ms, a replica ${far.west} (right). ` +
+    "Passwords are hardly hashed here.";
   const about = "Time of each operation far from the primary, with and without reads at replicas";
   const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${about}">
 <style>${STYLE}
 </style>
 ${[...legend, ...names, ...PANELS.map((one) => panel(one, modes, results, titles))].join("\n")}
+${text(10, height - 8, caption, 'class="small"')}
 </svg>
 `;
   mkdirSync(join(ROOT, "docs"), { recursive: true });

@@ -19,7 +19,7 @@ export function warmTable(titles, results) {
     const trips = ["far", "near"].map((kind) => at("replica", (one) => one[kind]));
     return [title, ...trips, ...["home", "replica", "remote"].map((region) => at(region, both))];
   });
-  return table(["operation", "far", "near", "beside the primary", "near a replica", "near nothing"], rows);
+  return table(["operation", "far", "near", "beside the primary", "near a replica", "far from both"], rows);
 }
 
 const answer = ({ status, ms: time }) => `${status}, ${ms(time)}`;
