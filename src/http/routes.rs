@@ -7,7 +7,8 @@
 //! the body or on the user concerned. A test holds every line to it.
 //!
 //! `+ Near` says that the nearest replica of the database answers sessions (`service::authz::near`), where reads are replicated.
-//! Without it the primary does. A test allows it for operations that only read.
+//! Without it the primary does. For a change it admits the caller, and a guard at the primary confirms that: so its handler
+//! must decide nothing else by the rows that were read with the caller.
 //!
 //! In brackets are the rate limit per client network and, for a route with a caller, the one per user; or `Unlimited`.
 //!
@@ -73,9 +74,9 @@ routes! {
         User   [Register, Change]                reads factor_sign_in::rows => factor_sign_in::mail_code;
     POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
     POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
-    POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
+    POST   "/auth/logout-all"    logoutAll       User + Near [SignOut, EndSessions]   => session::end_all;
     GET    "/auth/sessions"      listSessions    User + Near [Read, Read]        reads session::list;
-    DELETE "/auth/sessions/{id}" endSession      User   [SignOut, EndSessions]   => session::end;
+    DELETE "/auth/sessions/{id}" endSession      User + Near [SignOut, EndSessions]   => session::end;
     POST   "/auth/email/verification" requestVerification
         OptionalUser [Register, Change]          => email::ask_for_verification;
     POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
@@ -94,7 +95,7 @@ routes! {
     POST   "/auth/federated/{id}/id-token" signInWithIdToken
         OptionalUser + FreshForSome [Login, Change] reads step_up::age_if_session => federated::sign_in_with_id_token;
     GET    "/users/me"           getCurrentUser  User + Keys + Near [Read, Read]   => users::me;
-    PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
+    PATCH  "/users/me"           updateProfile   User + Near [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User + Fresh [Login, Password]
             reads users::own_account => users::delete;
     POST   "/users/me/delete"    deleteAccountByPost User + Fresh [Login, Password]
@@ -129,7 +130,7 @@ routes! {
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::options;
     POST   "/users/me/passkeys"  registerPasskey
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::register;
-    PATCH  "/users/me/passkeys/{passkey_id}" renamePasskey User [Account, Change] => passkeys::rename;
+    PATCH  "/users/me/passkeys/{passkey_id}" renamePasskey User + Near [Account, Change] => passkeys::rename;
     DELETE "/users/me/passkeys/{passkey_id}" removePasskey
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::remove;
 
@@ -139,19 +140,19 @@ routes! {
 
     GET    "/universities"       listUniversities  User + Keys + Near [Read, Read] reads universities::list;
     POST   "/universities"       createUniversity
-        Permit(ManageUniversities on Platform)   [Change, Change] => universities::create;
+        Permit(ManageUniversities on Platform) + Near [Change, Change] => universities::create;
     GET    "/universities/{id}"  getUniversity
         Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads universities::find;
     PATCH  "/universities/{id}"  updateUniversity
-        Permit(ManageUniversities on University) [Change, Change] => universities::update;
+        Permit(ManageUniversities on University) + Near [Change, Change] => universities::update;
     DELETE "/universities/{id}"  deleteUniversity
-        Permit(ManageUniversities on University) [Change, Change] => universities::delete;
+        Permit(ManageUniversities on University) + Near [Change, Change] => universities::delete;
     GET    "/universities/{id}/departments" listDepartments
         Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads universities::departments;
     POST   "/universities/{id}/departments" createDepartment
-        Permit(ManageDepartments on University) + Keys [Change, Change] => universities::create_department;
+        Permit(ManageDepartments on University) + Keys + Near [Change, Change] => universities::create_department;
     DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
-        Permit(ManageDepartments on University) + Keys [Change, Change] => universities::delete_department;
+        Permit(ManageDepartments on University) + Keys + Near [Change, Change] => universities::delete_department;
 
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
     GET    "/universities/{id}/roles" listRoles
@@ -188,13 +189,14 @@ routes! {
     GET    "/courses/{id}/enrollments" listEnrollments
         Permit(Campus::ViewEnrollments on Course) + Keys + Near [Read, Read] reads courses::participants;
     #[cfg(feature = "campus")]
-    POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) + Keys [Change, Change] => courses::enroll;
+    POST   "/courses/{id}/enrollments" enroll
+        Permit(Campus::Enroll on Course) + Keys + Near [Change, Change] => courses::enroll;
     #[cfg(feature = "campus")]
     GET    "/enrollments/{id}"   getEnrollment
         Permit(Campus::ViewEnrollment on Enrollment) + Keys + Near [Read, Read] reads courses::enrollment;
     #[cfg(feature = "campus")]
     DELETE "/enrollments/{id}"   endEnrollment
-        Permit(Campus::EndEnrollment on Enrollment) + Keys [Change, Change] => courses::end_enrollment;
+        Permit(Campus::EndEnrollment on Enrollment) + Keys + Near [Change, Change] => courses::end_enrollment;
     POST   "/authz/check"        checkPermission User + Keys + Service(AuthzCheck) [Read, Read] => roles::check;
 
     GET    "/admin/users"        adminListUsers

@@ -19,6 +19,9 @@ pub enum DbErrorKind {
     /// A uniqueness constraint was violated; the text is `table.column`. Not a failure of the database.
     #[error("unique constraint: {0}")]
     Unique(String),
+    /// The caller was admitted by a replica, and the database does not admit the caller. Nothing was written.
+    #[error("the caller is not admitted any more")]
+    NotAdmitted,
     /// The circuit breaker is open, so the database was not called.
     #[error("circuit breaker is open, try again in {} ms", .0.retry_after_ms)]
     NotAsked(Refused),
@@ -67,6 +70,9 @@ const REFUSALS: [&str; 11] = [
     "string or blob too big",
     "not authorized",
 ];
+
+/// The name of the constraint in migration 0022, which messages repeat.
+const ADMISSION: &str = "caller_is_admitted";
 
 /// Substrings of the errors that Cloudflare recommends to retry (D1 documentation, "Retry queries" and "Debug D1").
 const TRANSIENT: [&str; 4] = [
@@ -119,6 +125,9 @@ impl DbError {
             let column = rest.split([':', ',']).next().unwrap_or(rest);
             return DbErrorKind::Unique(column.trim().to_owned()).into();
         }
+        if message.contains(ADMISSION) {
+            return DbErrorKind::NotAdmitted.into();
+        }
         if NO_SPACE.iter().any(|text| message.contains(text)) {
             return DbErrorKind::NoSpace(message.to_owned()).into();
         }
@@ -145,6 +154,7 @@ impl DbError {
             | DbErrorKind::Corrupt(_) => Outcome::Failed,
             DbErrorKind::Abandoned(_) => Outcome::Abandoned,
             DbErrorKind::Unique(_)
+            | DbErrorKind::NotAdmitted
             | DbErrorKind::NotAsked(_)
             | DbErrorKind::Refused(_)
             | DbErrorKind::NoSpace(_)
@@ -201,6 +211,13 @@ mod tests {
             assert_eq!(error.kind(), &DbErrorKind::Refused(text.to_owned()));
             assert_eq!(error.outcome(), Outcome::Answered);
         }
+    }
+
+    #[test]
+    fn a_caller_who_is_not_admitted_is_no_failure_of_the_database() {
+        let text = "D1_ERROR: CHECK constraint failed: caller_is_admitted: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)";
+        let error = DbError::from_message(text);
+        assert_eq!((error.kind(), error.outcome()), (&DbErrorKind::NotAdmitted, Outcome::Answered));
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::domain::replica::Bookmark;
 use crate::domain::settings::Settings;
 use crate::ports::{Db, DbError, DbErrorKind, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
+use crate::store::near::Guard;
 use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that
@@ -43,13 +44,14 @@ pub struct Store {
     gate: Arc<dyn Gate>,
     calls: Arc<AtomicU32>,
     near_calls: Arc<AtomicU32>,
+    guard: Arc<Guard>,
 }
 
 impl Store {
     /// A store with no calls counted yet.
     #[must_use]
     pub fn new(db: Arc<dyn Db>, gate: Arc<dyn Gate>) -> Self {
-        Self { db, gate, calls: Arc::default(), near_calls: Arc::default() }
+        Self { db, gate, calls: Arc::default(), near_calls: Arc::default(), guard: Arc::default() }
     }
 
     /// The circuit breaker that guards the database.
@@ -68,6 +70,12 @@ impl Store {
     #[must_use]
     pub fn near_calls(&self) -> u32 {
         self.near_calls.load(Ordering::Relaxed)
+    }
+
+    /// The condition on which a replica has admitted the caller.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// The state of the database after the latest batch of this request. `None` where reads are not replicated.
@@ -108,6 +116,7 @@ impl Store {
     /// The future is boxed, so that it is not a part of the state machine of every use case.
     fn batch_of(&self, statements: Vec<Statement>) -> PortFuture<'_, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
+            let (statements, pending) = self.guard.precede(statements);
             let pass = self.gate.admit().await.map_err(DbErrorKind::NotAsked)?;
             self.calls.fetch_add(1, Ordering::Relaxed);
             let expected = statements.len();
@@ -118,7 +127,7 @@ impl Store {
                     found => Err(DbErrorKind::Corrupt(format!("{found} results for {expected} statements")).into()),
                 });
             self.gate.report(pass, answer.as_ref().map_or_else(DbError::outcome, |_| Outcome::Answered)).await;
-            answer
+            if pending { self.guard.settle(answer) } else { answer }
         })
     }
 

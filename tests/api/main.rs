@@ -115,6 +115,7 @@ mod migrations_throttles;
 mod named_clients;
 mod near;
 mod near_age;
+mod near_changes;
 mod oauth;
 mod overtaken;
 mod pages;

@@ -50,7 +50,7 @@ test("a read goes to the nearest replica, and everything else to the primary", a
 });
 
 test("a sign-in, a refresh and a change with its bookmark are read at once, however far the replica is behind", async (t) => {
-  const { service, user } = await started(t);
+  const { service } = await started(t);
   await setWorld(service, { east: { lag: HOUR } });
   const late = await signUp(service, undefined, FAR);
   assertSuccess(await me(service, late.access, FAR), 200);
@@ -58,10 +58,10 @@ test("a sign-in, a refresh and a change with its bookmark are read at once, howe
   const changed = await updateProfile(service, late.access, { full_name: "New" }, FAR);
   const bookmark = { "X-Edge-Auth-Bookmark": changed.headers["x-edge-auth-bookmark"] };
   const read = await me(service, late.access, { ...FAR, ...bookmark });
-  assert.equal(assertSuccess(read, 200).full_name, "New");
+  assertSuccess(read, 200);
+  assert.equal(read.body.full_name, "New");
   const again = await refresh(service, late.refresh, FAR);
   assertSuccess(await me(service, again.body.access_token, FAR), 200);
-  assert.ok(user.email);
 });
 
 test("a replica that stands still shows what it has for two minutes, and is then left alone", async (t) => {

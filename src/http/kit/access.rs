@@ -1,5 +1,6 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
@@ -23,10 +24,11 @@ use crate::http::kit::operation::{Operation, Plan, Planned};
 use crate::http::kit::path::{note_parameters, parameter};
 pub use crate::http::kit::path_resource::PathResource;
 use crate::http::kit::query;
+use crate::http::kit::recording::Recording;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::{Admission, Conditions, Decided, Demand, Reading, admit, admit_anyone};
 use crate::service::authz::caller::Subject;
-use crate::service::authz::near::admit_near;
+use crate::service::authz::near::{Change, admit_near};
 use crate::service::authz::presented::{Presented, present};
 use crate::service::platform::operations::authenticate_operator;
 use crate::store::authz::viewer::Viewer;
@@ -133,11 +135,35 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
         Ok(Planned::Response(response)) => Ok(response),
         Ok(Planned::Extensions(fetched)) => {
             parts.extensions.extend(fetched);
-            operation.run(parts, body).await
+            if near::is_unsettled(&parts) {
+                run_guarded(rule, operation, parts, body).await
+            } else {
+                operation.run(parts, body).await
+            }
         }
         Err(refusal) => Err(refusal),
     };
     with_challenge(challenge, response.into_response())
+}
+
+/// Runs an operation whose caller a replica admitted. If the primary does not, or was not asked before a refusal, the primary
+/// decides about the caller, and the operation runs once more.
+async fn run_guarded(rule: Rule, operation: Operation, parts: Parts, body: Body) -> Result<Response, Refusal> {
+    let (mut again, recording) = (parts.clone(), Recording::default());
+    match operation.run(parts, recording.of(body)).await {
+        Err(refusal) if near::is_for_the_primary(&refusal, &again) => {
+            near::lift_guard(&again)?;
+            let rule = Rule { reads_at: ReadsAt::Primary, ..rule };
+            match admitted(rule, operation.plan, &mut again).await? {
+                Planned::Response(response) => Ok(response),
+                Planned::Extensions(fetched) => {
+                    again.extensions.extend(fetched);
+                    operation.run(again, recording.body()).await
+                }
+            }
+        }
+        answer => answer,
+    }
 }
 
 /// The limit of the client network: of the client that a backend names, or of the connecting one. An operation without a
@@ -191,11 +217,13 @@ async fn admitted_by_token(
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
     let presented = present(&configured.service(), token).await?;
     note_presented(&presented, configured.service().settings, parts);
-    let mut is_counted = false;
     if let Some(floor) = near::floor(rule.reads_at, &configured, &presented, parts) {
         let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
-        if let Some(granted) = admit_near(&configured.service(), &presented, conditions, reading, &floor).await {
+        let change = if parts.method.is_safe() { Change::None } else { Change::Guarded };
+        let granted = admit_near(&configured.service(), &presented, conditions, reading, &floor, change).await;
+        if let Some(granted) = granted {
             user_limited(&configured, rule.limits, granted.principal()).await?;
+            parts.extensions.insert(Counted);
             if let Some(refusal) = fault {
                 return Err(refusal);
             }
@@ -203,13 +231,13 @@ async fn admitted_by_token(
             if let Ok(admission) = granted.admission() {
                 return Ok(passed(admission, parts));
             }
-            is_counted = true;
+            configured.service().store.guard().lift();
         }
     }
     let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
     let granted = admit(&configured.service(), &presented, conditions, reading).await?;
     // The limit per user counts callers to whom access was granted, even if their request has another fault.
-    if !is_counted {
+    if parts.extensions.get::<Counted>().is_none() {
         user_limited(&configured, rule.limits, granted.principal()).await?;
     }
     if let Some(refusal) = fault {
@@ -218,6 +246,10 @@ async fn admitted_by_token(
     parts.extensions.insert(Decided { presented, conditions });
     Ok(passed(granted.admission()?, parts))
 }
+
+/// Marks a request that the limit per user has counted.
+#[derive(Clone)]
+struct Counted;
 
 /// The question of a request: may the caller do it, and the rows that it is about.
 struct Asked {

@@ -24,6 +24,7 @@ pub(crate) mod path;
 pub(crate) mod path_resource;
 pub(crate) mod protocol;
 pub(crate) mod query;
+pub(crate) mod recording;
 pub(crate) mod refusal;
 mod refusal_log;
 pub(crate) mod step_up;

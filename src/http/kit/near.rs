@@ -7,15 +7,17 @@ use axum::response::Response;
 
 use crate::domain::replica::Bookmark;
 use crate::http::kit::context::Configured;
+use crate::http::kit::refusal::Refusal;
 use crate::service::authz::presented::Presented;
 use crate::store::Store;
 
 /// The database that answers an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadsAt {
-    /// The primary. Every change is made there, and so is every decision that it depends on.
+    /// The primary.
     Primary,
-    /// The nearest replica, for the session of a user and where reads are replicated; else the primary.
+    /// The nearest replica, for the session of a user and where reads are replicated; else the primary. A change that a
+    /// replica admits is confirmed by a guard at the primary, in the batch of the change.
     Nearest,
 }
 
@@ -58,4 +60,20 @@ pub(in crate::http) fn add_bookmark(response: &mut Response, method: &Method, st
     {
         response.headers_mut().insert(BOOKMARK, value);
     }
+}
+
+/// Has a replica admitted the caller of a change, which the primary has not confirmed yet?
+pub(in crate::http) fn is_unsettled(parts: &Parts) -> bool {
+    Configured::of(parts).is_ok_and(|configured| configured.service().store.guard().is_unsettled())
+}
+
+/// Did the operation refuse before the primary confirmed the caller? Faults of the body depend on neither.
+pub(in crate::http) fn is_for_the_primary(refusal: &Refusal, parts: &Parts) -> bool {
+    !matches!(refusal.status(), 408 | 413 | 415 | 422 | 429) && is_unsettled(parts)
+}
+
+/// The primary decides about the caller now.
+pub(in crate::http) fn lift_guard(parts: &Parts) -> Result<(), Refusal> {
+    Configured::of(parts)?.service().store.guard().lift();
+    Ok(())
 }

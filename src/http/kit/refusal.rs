@@ -183,7 +183,9 @@ impl From<service::Error> for Refusal {
 fn of_database(error: &DbErrorKind) -> Problem {
     match error {
         DbErrorKind::NotAsked(refused) => Problem::unavailable(whole_seconds(refused.retry_after_ms)),
-        DbErrorKind::TimedOut(_)
+        // `access` asks the primary again. It cannot be asked twice, so a client does not see this one.
+        DbErrorKind::NotAdmitted
+        | DbErrorKind::TimedOut(_)
         | DbErrorKind::Transient(_)
         | DbErrorKind::Overloaded(_)
         | DbErrorKind::Unavailable(_)

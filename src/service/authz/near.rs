@@ -2,6 +2,10 @@
 //!
 //! A replica may be behind the primary, so it only grants: a request that it would refuse is asked again at the primary. A
 //! refusal is therefore as recent as without replicas, and a new role, course or session is found at once.
+//!
+//! A change never trusts a replica. Its first batch at the primary begins with a guard: the same decision by the rows of the
+//! primary. So the way to the primary is taken once, not twice. If the guard fails, the batch has no effect, and the caller
+//! is admitted at the primary as without replicas.
 
 use crate::domain::replica::Bookmark;
 use crate::domain::time::Timestamp;
@@ -10,8 +14,18 @@ use crate::service::authz::admission::{Conditions, Granted, Identified, Reading,
 use crate::service::authz::presented::Presented;
 use crate::service::keys::verifying::confirm_near;
 use crate::store::near;
+use crate::store::near::AdmittedBy;
 
-/// Admits the caller of a read by a replica that has the state `floor`. `None` if the primary has to decide: the replica
+/// Whether the operation changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It only reads.
+    None,
+    /// Its first batch at the primary begins with a guard, which admits the caller there.
+    Guarded,
+}
+
+/// Admits the caller of an operation by a replica that has the state `floor`. `None` if the primary has to decide: the replica
 /// failed, is too far behind, or would refuse.
 ///
 /// D1 would let the read wait until the replica has that state. That takes longer than the way to the primary, and after
@@ -22,6 +36,7 @@ pub async fn admit_near<T: 'static>(
     conditions: Conditions,
     reading: Reading<T>,
     floor: &Bookmark,
+    change: Change,
 ) -> Option<Granted<T>> {
     let target = conditions.demand.and_then(|demand| demand.target);
     let read = identify(ctx, presented, target).and(reading.read);
@@ -43,20 +58,27 @@ pub async fn admit_near<T: 'static>(
     if !state.includes(floor) {
         return None;
     }
-    confirm(ctx, presented, &identified).await?;
+    let ring_version = confirm(ctx, presented, &identified).await?;
     let (principal, resource) = identified.outcome.ok()?;
-    if let Some(demand) = conditions.demand {
-        let found = demanded(demand, resource.as_ref()).ok()?;
-        principal.user()?.may(demand.permission, &found).ok()?;
+    let grant = match conditions.demand {
+        Some(demand) => {
+            let found = demanded(demand, resource.as_ref()).ok()?;
+            principal.user()?.may(demand.permission, &found).ok()?.grant_id()
+        }
+        None => None,
+    };
+    if change == Change::Guarded {
+        let Presented::Token(subject, _) = presented else { return None };
+        let resource = target.zip(resource);
+        let facts = AdmittedBy { caller: (subject.user_id, subject.session_id), ring_version, grant, resource };
+        ctx.store.guard().demand(&facts, ctx.request);
     }
     Some(Granted { principal, resource, rows, decide: reading.decide })
 }
 
-/// Judges the signature by the isolate's copy of the key ring, which may be ahead of the replica.
-async fn confirm(ctx: &Context<'_>, presented: &Presented, identified: &Identified) -> Option<()> {
-    let Some(((signed_by, issued_at), version)) = presented.signature().zip(identified.ring_version) else {
-        return Some(());
-    };
+/// Judges the signature by the isolate's copy of the key ring, which may be ahead of the replica. Returns its version.
+async fn confirm(ctx: &Context<'_>, presented: &Presented, identified: &Identified) -> Option<i64> {
+    let ((signed_by, issued_at), version) = presented.signature().zip(identified.ring_version)?;
     confirm_near(ctx, signed_by, issued_at, version).await.ok()
 }
 

@@ -81,7 +81,8 @@ pub(in crate::service) async fn confirm(
     if is_accepted(ctx, signed_by, issued_at, version).await? { Ok(()) } else { Err(Code::TokenInvalid.into()) }
 }
 
-/// The same for the version that a replica of the database has. The isolate's copy may be ahead of it.
+/// The same for the version that a replica of the database has. The isolate's copy may be ahead of it. Returns the version by
+/// which the token was judged.
 ///
 /// # Errors
 /// `AUTH_TOKEN_INVALID`; [`Error`] otherwise.
@@ -90,9 +91,9 @@ pub(in crate::service) async fn confirm_near(
     signed_by: SignedBy,
     issued_at: Timestamp,
     version: i64,
-) -> Result<(), Error> {
+) -> Result<i64, Error> {
     let ring = copy::at_least(ctx, version).await?;
-    if accepts(ctx, &ring, signed_by, issued_at) { Ok(()) } else { Err(Code::TokenInvalid.into()) }
+    if accepts(ctx, &ring, signed_by, issued_at) { Ok(ring.version) } else { Err(Code::TokenInvalid.into()) }
 }
 
 /// Does the ring of this version accept a verified token?

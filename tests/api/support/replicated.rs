@@ -32,6 +32,8 @@ pub struct Replicated {
     follows: AtomicBool,
     replica_fails: AtomicBool,
     primary_fails: AtomicBool,
+    /// Each batch that writes is executed twice at the primary: the first answer is lost.
+    loses_answers: AtomicBool,
     near_batches: AtomicUsize,
     batches: AtomicUsize,
     /// The statements that the replica ran.
@@ -51,6 +53,7 @@ impl Replicated {
             follows: false.into(),
             replica_fails: false.into(),
             primary_fails: false.into(),
+            loses_answers: false.into(),
             near_batches: 0.into(),
             batches: 0.into(),
             near_statements: Mutex::default(),
@@ -70,6 +73,10 @@ impl Replicated {
 
     pub fn fail_replica(&self, fails: bool) {
         self.replica_fails.store(fails, Ordering::Relaxed);
+    }
+
+    pub fn lose_answers(&self) {
+        self.loses_answers.store(true, Ordering::Relaxed);
     }
 
     pub fn fail_primary(&self, fails: bool) {
@@ -109,6 +116,9 @@ impl Db for Replicated {
             return Box::pin(std::future::ready(Err(Self::unavailable())));
         }
         self.state.fetch_add(1, Ordering::Relaxed);
+        if self.loses_answers.load(Ordering::Relaxed) {
+            drop(self.primary.batch(statements));
+        }
         self.primary.batch(statements)
     }
 
