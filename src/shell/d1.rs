@@ -129,8 +129,8 @@ impl D1 {
         // Each batch is a session of D1: the second batch of one could go to a replica.
         let (kind, given) = match (&self.bookmark, place) {
             (None, _) => ("batch", message),
-            (Some(_), Place::Primary) => ("session", format!("\"first-primary\",{message}")),
-            (Some(_), Place::Nearest) => ("session", format!("\"first-unconstrained\",{message}")),
+            (Some(_), Place::Primary) => ("session", format!("[\"first-primary\",{message}]")),
+            (Some(_), Place::Nearest) => ("session", format!("[\"first-unconstrained\",{message}]")),
         };
         let json = match ask(kind, timeout_ms, &given).await {
             Answer::Text(json) => json,

@@ -141,7 +141,7 @@ export const carryOut = {
   },
 
   /** The same where reads are replicated, at the primary or at the nearest replica. The state of the database is the second item. */
-  session({ env: { DB } }, place, calls) {
+  session({ env: { DB } }, [place, calls]) {
     const session = DB.withSession(place);
     return session.batch(prepared(session, calls)).then((results) => rowsOf(results, [session.getBookmark()]));
   },
