@@ -245,7 +245,7 @@ function crashed(event, error) {
 
 /** As `http/kit/cors.rs` has them: without these, a browser hides the response from the page. */
 function corsHeaders(setting, origin) {
-  const exposed = { "Access-Control-Expose-Headers": "x-request-id,retry-after,www-authenticate" };
+  const exposed = { "Access-Control-Expose-Headers": "x-request-id,x-edge-auth-bookmark,retry-after,www-authenticate" };
   try {
     const allowed = typeof setting === "string" ? JSON.parse(setting) : setting;
     if (allowed[0] === "*") {

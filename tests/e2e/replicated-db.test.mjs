@@ -8,7 +8,7 @@ import { rows } from "./support/database.mjs";
 import { assertEnvelope, assertSuccess } from "./support/envelope.mjs";
 import { made } from "./support/roles.mjs";
 import { restarting, startFor } from "./support/start.mjs";
-import { assertReplicated, callsOf, databaseOf, forgetCalls, setWorld } from "./support/world.mjs";
+import { assertReplicated, beat, callsOf, databaseOf, forgetCalls, setWorld } from "./support/world.mjs";
 
 const WRAPPER = "tests/e2e/wrappers/d1-sessions.mjs";
 const FAR = { "X-World-Region": "far" };
@@ -190,4 +190,34 @@ test("a primary that stalls, fails or loses its answers: the replicas still read
   await setWorld(service, { east: { state: "failing" } });
   const { answers } = await d1(service, "first-unconstrained", [SELECT]);
   assert.deepEqual(answers, [{ message: "D1_ERROR: Network connection lost." }]);
+});
+
+test("with READ_REPLICATION the service reads at the near replica, after its own change and during a stall of the primary too", async (t) => {
+  const service = await startFor(t, { isReplicated: true, settings: { READ_REPLICATION: "on" } });
+  await beat(service.db);
+  const { access } = await signUp(service);
+  await setWorld(service, { regions: REGIONS });
+  const places = async (request) => (await callsOf(service, request)).map(({ place }) => place);
+  const read = async (request, more = {}) => {
+    const response = await me(service, access, { ...FAR, "X-Request-ID": request, ...more });
+    assertSuccess(response, 200);
+    return response.body.full_name;
+  };
+  await read("first");
+  assert.deepEqual(await places("first"), ["east"]);
+  const change = await asUser(service, access, "PATCH", "/users/me", { full_name: "New" }, FAR);
+  assertSuccess(change, 200);
+  const bookmark = change.headers["x-edge-auth-bookmark"];
+  assert.equal(await read("second", { "X-Edge-Auth-Bookmark": bookmark }), "New");
+  assert.deepEqual(await places("second"), ["east"]);
+
+  await setWorld(service, { east: { isStill: true } });
+  const later = await asUser(service, access, "PATCH", "/users/me", { full_name: "Newer" }, FAR);
+  assertSuccess(later, 200);
+  assert.equal(await read("third"), "New");
+  assert.equal(await read("fourth", { "X-Edge-Auth-Bookmark": later.headers["x-edge-auth-bookmark"] }), "Newer");
+  assert.deepEqual(await places("fourth"), ["east", "primary"]);
+
+  await setWorld(service, { primary: { state: "stalled" }, object: "stalled" });
+  assert.equal(await read("fifth"), "New");
 });

@@ -22,7 +22,7 @@ export default class extends Service {
       const meta = (result) => (size ? { ...result.meta, size_after: Number(size) } : result.meta);
       return results.map((result) => ({ ...result, meta: meta(result) }));
     };
-    this.env = { ...this.env, DB: { prepare, batch } };
+    this.env = { ...this.env, DB: Object.create(real, { prepare: { value: prepare }, batch: { value: batch } }) };
     return super.fetch(request);
   }
 }

@@ -46,7 +46,16 @@ function database(world, caller) {
     return { prepare: (sql) => prepare(sql), batch, getBookmark };
   };
   const { prepare, batch } = opened(null);
-  return { prepare, batch, withSession: (given) => opened(given?.trim() || FIRST_UNCONSTRAINED) };
+  return {
+    prepare,
+    batch: (prepared) => (prepared.session ?? { batch }).batch(prepared),
+    /** A wrapper of faults inherits this, and has a `batch` of its own: the session's batches pass it, and name the session. */
+    withSession(given) {
+      const session = opened(given?.trim() || FIRST_UNCONSTRAINED);
+      const named = (prepared) => this.batch(Object.assign([...prepared], { session }));
+      return { prepare: (sql) => this.prepare(sql), batch: named, getBookmark: session.getBookmark };
+    },
+  };
 }
 
 /** The way to the circuit breaker, there and back. */

@@ -3,8 +3,9 @@
 // evicted, because it holds the log. All writes pass through it, those of the tests too (`/__world/sql`).
 //
 // The primary is the real D1. The object keeps a log of the batches that wrote there, in the order of their commits. A
-// replica is a further D1: before it reads, it repeats the part of the log that its lag lets through. Statements have
-// no random values and no clock, so a repetition has the same effect. When the object starts, it copies the primary.
+// replica is a further D1, which repeats the part of the log that its lag lets through: in the background, so that no
+// read has much to wait for, and again before it reads. Statements have no random values and no clock, so a repetition has
+// the same effect. When the object starts, it copies the primary.
 //
 // A write takes the way to the primary, not the detour by the nearest replica that D1 may take.
 import { DurableObject } from "cloudflare:workers";
@@ -19,8 +20,9 @@ const REPLICAS = { east: "DB_EAST", west: "DB_WEST" };
 const HERE = { primary: 0, east: 0, west: 0 };
 const MAX_CALLS = 20_000;
 /** Statements of the log that a replica repeats in one batch. */
-const MAX_REPEATED = 200;
+const MAX_REPEATED = 50;
 const POLL_MS = 2;
+const FOLLOW_MS = 20;
 const FIRST_PRIMARY = "first-primary";
 const FIRST_UNCONSTRAINED = "first-unconstrained";
 
@@ -71,6 +73,7 @@ class Primary {
 class Replica {
   #inTurn = queue();
   #applied = 0;
+  #isFollowing = false;
   /** `lag` in milliseconds; one that stands still does not repeat anything. */
   settings = { state: "ok", lag: 0, isStill: false };
 
@@ -97,12 +100,30 @@ class Replica {
     }
   }
 
-  async #read(version, statements) {
-    for (let due = this.#due(); this.#applied < due; ) {
+  /** Repeats the log, and ends when nothing is left. A failure is that of the next read. */
+  async follow() {
+    if (this.#isFollowing) {
+      return;
+    }
+    this.#isFollowing = true;
+    while (this.#applied < this.primary.log.length) {
+      await sleep(FOLLOW_MS);
+      await this.#inTurn(() => this.#repeat(this.#applied + MAX_REPEATED)).catch(() => {});
+    }
+    this.#isFollowing = false;
+  }
+
+  /** Repeats the log up to a version, as far as the lag lets it. */
+  async #repeat(version) {
+    for (let due = Math.min(version, this.#due()); this.#applied < due; ) {
       const part = this.primary.log.slice(this.#applied, Math.min(due, this.#applied + MAX_REPEATED));
       await run(this.db, part.flatMap((batch) => batch.statements));
       this.#applied += part.length;
     }
+  }
+
+  async #read(version, statements) {
+    await this.#repeat(Infinity);
     return this.#applied < version ? undefined : { results: await run(this.db, statements), version: this.#applied };
   }
 
@@ -214,7 +235,10 @@ export class World extends DurableObject {
     if (version > newest && this.#ahead === "error") {
       throw new Error("D1_ERROR: The bookmark is ahead of the database.");
     }
-    return this.#places[name].answer(this.#ahead === "accept" ? Math.min(version, newest) : version, statements);
+    const least = this.#ahead === "accept" ? Math.min(version, newest) : version;
+    const answer = await this.#places[name].answer(least, statements);
+    Object.values(replicas).forEach((replica) => replica.follow());
+    return answer;
   }
 
   /** As long as D1's. The texts sort as the versions do. */
