@@ -74,6 +74,7 @@ fay    200 GET /users/me/identities
 fay    204 DELETE /users/me/identities/{identity}
 fay    200 POST /auth/federated/exchange STEP_UP_OF_OWNER
 fay    202 POST /auth/step-up/email-code
+fay    200 POST /auth/step-up STEP_UP_CODE
 stu    200 POST /auth/step-up {"password": "correct horse battery staple"}
 mia    200 GET /users/me/mfa
 mia    201 POST /users/me/mfa/totp

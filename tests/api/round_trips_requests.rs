@@ -36,6 +36,7 @@ pub const OPERATIONS: &str = r#"
 2 unlinkIdentity    fay    DELETE /users/me/identities/{identity}
 2 exchangeFederatedCode fay POST /auth/federated/exchange STEP_UP_OF_OWNER
 2 requestStepUpCode fay    POST /auth/step-up/email-code
+2 stepUp            fay      POST /auth/step-up STEP_UP_CODE
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense
@@ -48,7 +49,7 @@ pub const OPERATIONS: &str = r#"
 1 updateProfile     bob      PATCH /users/me {}
 2 exportData        bob      GET /users/me/export
 2 exportData        bob      GET /users/me/export?cursor=5
-3 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
+2 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
 3 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
 2 requestEnrolmentCode bob     POST /users/me/mfa/email-code
 2 enrolTotp         mia      POST /users/me/mfa/totp
@@ -61,7 +62,7 @@ pub const OPERATIONS: &str = r#"
 0 startPasskeySignIn anyone  POST /auth/passkey/options
 2 signInWithPasskey anyone   POST /auth/passkey PASSKEY_SIGN_IN
 2 stepUp            mia      POST /auth/step-up {"code": "TOTP_CODE"}
-3 stepUp            mia      POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
+2 stepUp            mia      POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
 2 startPasskeyRegistration mia POST /users/me/passkeys/options
 2 registerPasskey   mia      POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
 1 listPasskeys      mia      GET /users/me/passkeys

@@ -58,6 +58,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("factor/step_up", factor::step_up::STATEMENTS),
     ("factor/totp", factor::totp::STATEMENTS),
     ("factor/usage", factor::usage::STATEMENTS),
+    ("factor/user_handle", factor::user_handle::STATEMENTS),
     ("federation/facts", federation::facts::STATEMENTS),
     ("federation/flows", federation::flows::STATEMENTS),
     ("federation/identities", federation::identities::STATEMENTS),

@@ -9,8 +9,12 @@ use crate::step_up::{PEOPLE, RIGHT, WRONG, failures, old, refusals};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::World;
 
-/// The beginning of the statement that checks a right password again.
+/// The beginning of the statements that check a right password again: before an act, and for a fresh token.
 const CONFIRMATION: &str = "SELECT :user_id AS id WHERE";
+const CONFIRMED_SESSION: &str = "SELECT s.expires_at";
+
+const ERASE: &str = "DELETE /admin/users/5";
+const STEP_UP: &str = "POST /auth/step-up";
 
 /// Guesses write their outcomes after all of them were checked, the right one last.
 struct Concurrent(Arc<Sqlite>);
@@ -19,7 +23,8 @@ impl Db for Concurrent {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(async move {
             let writes = |text: &str| statements.iter().any(|statement| statement.sql.contains(text));
-            let turns = if writes(CONFIRMATION) { 2 } else { u8::from(writes("INTO throttles")) };
+            let turns =
+                if writes(CONFIRMATION) || writes(CONFIRMED_SESSION) { 2 } else { u8::from(writes("INTO throttles")) };
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
@@ -30,32 +35,41 @@ impl Db for Concurrent {
 
 #[tokio::test]
 async fn parallel_wrong_guesses_all_count_and_refuse_the_right_one_behind_them() {
-    let world = World::through(&PEOPLE, &[], |db| Arc::new(Concurrent(db)));
-    let root = old(&world, "root").await;
-    let guess = async |password: &str| {
-        let reply = root.ask(&format!(r#"DELETE /admin/users/5 {{"password": "{password}"}}"#)).await;
-        reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    };
-    let five = async || tokio::join!(guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG));
-    tokio::join!(five(), five(), async { guess(RIGHT).await });
-    assert_eq!(failures(&world, "root"), 10);
-    let count = |reason: &str| refusals(&world).iter().filter(|event| event[0] == reason).count();
-    assert_eq!((count("wrong_password"), count("overtaken")), (10, 1), "the right one was checked again");
-    assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+    for request in [ERASE, STEP_UP] {
+        let world = World::through(&PEOPLE, &[], |db| Arc::new(Concurrent(db)));
+        let root = old(&world, "root").await;
+        let guess = async |password: &str| {
+            let reply = root.ask(&format!(r#"{request} {{"password": "{password}"}}"#)).await;
+            reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        };
+        let five = async || tokio::join!(guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG), guess(WRONG));
+        tokio::join!(five(), five(), async { guess(RIGHT).await });
+        assert_eq!(failures(&world, "root"), 10, "{request}");
+        let count = |reason: &str| refusals(&world).iter().filter(|event| event[0] == reason).count();
+        assert_eq!(
+            (count("wrong_password"), count("overtaken")),
+            (10, 1),
+            "{request}: the right one was checked again"
+        );
+        assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_password_that_was_changed_concurrently_proves_nothing() {
-    for concurrent in [
-        "UPDATE users SET password_version = password_version + 1 WHERE id = 1",
-        "UPDATE users SET is_active = 0 WHERE id = 1",
-        "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 9007199254740991)",
-    ] {
-        let world = World::overtaken(&PEOPLE, CONFIRMATION, concurrent);
-        let root = old(&world, "root").await;
-        let request = format!(r#"DELETE /admin/users/5 {{"password": "{RIGHT}"}}"#);
-        root.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-        assert_eq!(refusals(&world), [json!(["overtaken", 1])], "{concurrent}");
-        assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+    for (request, statement) in [(ERASE, CONFIRMATION), (STEP_UP, CONFIRMED_SESSION)] {
+        for concurrent in [
+            "UPDATE users SET password_version = password_version + 1 WHERE id = 1",
+            "UPDATE users SET is_active = 0 WHERE id = 1",
+            "DELETE FROM sessions WHERE user_id = 1",
+            "INSERT INTO throttles (key, failures, blocked_until) VALUES ('user/1/reauthentication', 6, 9007199254740991)",
+        ] {
+            let world = World::overtaken(&PEOPLE, statement, concurrent);
+            let root = old(&world, "root").await;
+            let request = format!(r#"{request} {{"password": "{RIGHT}"}}"#);
+            root.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+            assert_eq!(refusals(&world), [json!(["overtaken", 1])], "{request}, and {concurrent}");
+            assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
+        }
     }
 }

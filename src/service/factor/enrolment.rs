@@ -16,7 +16,7 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, demand};
 use crate::service::mail::asking::{ask, settings};
 use crate::service::mail::outbox;
-use crate::service::mail::presented::{ProofTexts, find};
+use crate::service::mail::presented::{ProofTexts, identify};
 use crate::service::{Context, Error};
 use crate::store::factor::changes;
 use crate::store::factor::changes::FactorOwner;
@@ -24,7 +24,7 @@ use crate::store::factor::changes::FactorsRow;
 use crate::store::factor::recovery_codes;
 use crate::store::factor::recovery_codes::ReplacementOutcome;
 use crate::store::factor::review::confirm_suspended;
-use crate::store::mail::proofs;
+use crate::store::mail::proofs::PresentedProof;
 
 /// New recovery codes, and the text that is stored of them.
 pub(in crate::service) struct NewCodes {
@@ -79,23 +79,18 @@ pub async fn mail_code(ctx: &Context<'_>, caller: &Caller) -> Result<Secret, Err
 pub type MailedCode = Option<ProofTexts>;
 
 /// Demands a mailed code for the first second factor, if roles of the caller count only with one: otherwise a thief of the
-/// password would enrol a factor, and have these roles.
+/// password would enrol a factor, and have these roles. The batch of the enrolment uses the code up.
 pub(in crate::service) async fn demand_mailed_code(
     ctx: &Context<'_>,
     caller: &Caller,
     proof: Proof<'_>,
     mailed: &MailedCode,
-) -> Result<(), Error> {
+) -> Result<Option<PresentedProof>, Error> {
     if caller.withheld.is_empty() || proof.age.has_factor() || ctx.settings.mail.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let texts = mailed.as_ref().ok_or(Problem::needs_mailed_code())?;
-    let proven = find(ctx, &[Purpose::Enrol], texts).await?;
-    let is_own = proven.row.user_id == caller.user.id;
-    if is_own && proofs::use_up(ctx.store, proven.proof, caller.user.id, ctx.now()).await? {
-        return Ok(());
-    }
-    Err(Code::InvalidCredentials.into())
+    identify(ctx, &[Purpose::Enrol], texts).await.map(Some)
 }
 
 /// Reads the caller's second factors beside the passkeys.

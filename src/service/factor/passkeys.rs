@@ -21,6 +21,8 @@ use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::factor::passkeys;
 use crate::store::factor::passkeys::{AddedPasskey, AdditionOutcome, PasskeyRow};
+use crate::store::factor::user_handle;
+use crate::store::factor::user_handle::HandleOutcome;
 use crate::store::page::{Page, PageRequest};
 
 /// A credential to be registered.
@@ -59,9 +61,13 @@ pub async fn options(
 ) -> Result<PasskeyCreation, Error> {
     let rp = relying_party(ctx)?;
     let owner = enrolling_owner(ctx, caller, proof).await?;
-    demand_mailed_code(ctx, caller, proof, mailed).await?;
+    let code = demand_mailed_code(ctx, caller, proof, mailed).await?;
     let drawn = Base64UrlUnpadded::encode_string(&ctx.random::<32>()?);
-    let found = passkeys::handle(ctx.store, owner.user_id, &drawn).await?.ok_or(Code::TokenRevoked)?;
+    let found = match user_handle::draw(ctx.store, owner.user_id, &drawn, code, ctx.now()).await? {
+        HandleOutcome::Found(found) => found,
+        HandleOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
+        HandleOutcome::NoCode => return Err(Code::InvalidCredentials.into()),
+    };
     Ok(PasskeyCreation {
         rp: rp.clone(),
         rp_name: ctx.settings.presentation.app_name.clone(),

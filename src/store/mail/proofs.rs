@@ -11,7 +11,7 @@ use crate::store::mail::counts::{self, Asking, class, is_admitted};
 use crate::store::mail::outbox::{self, QueuedMail};
 use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::{Store, boolean};
 
 /// A proof to be made, and the mail that carries it.
 #[derive(Debug, Clone, Copy)]
@@ -242,13 +242,9 @@ pub async fn find(store: &Store, proof: PresentedProof, now: Timestamp) -> Resul
     rows.first()
 }
 
-/// Uses a proof up that stands alone. Returns false if it is no longer valid, or was used concurrently.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn use_up(store: &Store, proof: PresentedProof, user_id: UserId, now: Timestamp) -> Result<bool, DbError> {
-    let [used] = store.batch([bind_presented(query(USE_UP), proof).bind("user_id", user_id).bind("now", now)]).await?;
-    Ok(!used.all::<IdRow>()?.is_empty())
+/// Uses a proof of this user up, and returns its id if it was still valid.
+pub(in crate::store) fn use_up(proof: PresentedProof, user_id: UserId, now: Timestamp) -> Statement {
+    bind_presented(query(USE_UP), proof).bind("user_id", user_id).bind("now", now)
 }
 
 /// Counts a wrong code, of a flow that may lead nowhere.

@@ -113,11 +113,17 @@ const RECORD_CHANGE: &str = insert_event! {
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
+/// A verified password still holds: wrong guesses that were made concurrently count before the right one.
 macro_rules! is_confirmed {
     () => {
-        concat!("EXISTS (SELECT 1 FROM users WHERE id = :user_id AND ", password_holds!(), ")")
+        concat!(
+            "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND ",
+            $crate::store::password::credentials::password_holds!(),
+            ")"
+        )
     };
 }
+pub(in crate::store) use is_confirmed;
 
 const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
 
@@ -258,19 +264,36 @@ pub async fn confirm(
     session_id: Option<SessionId>,
     request: RequestInfo<'_>,
 ) -> Result<bool, DbError> {
-    let user_id = verified.user_id;
-    let of_password = |statement: Statement| {
-        statement.bind("version", verified.version).bind("throttle", reauthentication_key(user_id))
-    };
-    let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
-    let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
-    let unconfirmed = unconfirmed.map_or_else(refusals::nothing, of_password);
-    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| {
-        let of_user = of_password(query(sql)).bind("user_id", user_id).bind("now", request.now);
-        of_user.bind("session_id", session_id)
-    });
+    let confirm = of_confirmation(CONFIRM, verified, session_id, request);
+    let [unconfirmed, reset] = count_or_reset(verified, session_id, request);
     let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
     Ok(!confirmed.all::<IdRow>()?.is_empty())
+}
+
+/// A statement with the values of [`is_confirmed`].
+pub(in crate::store) fn of_confirmation(
+    sql: &'static str,
+    verified: VerifiedPassword,
+    session_id: Option<SessionId>,
+    request: RequestInfo<'_>,
+) -> Statement {
+    let of_user = query(sql).bind("user_id", verified.user_id).bind("session_id", session_id).bind("now", request.now);
+    of_user.bind("version", verified.version).bind("throttle", reauthentication_key(verified.user_id))
+}
+
+/// Counts the refusal of a verified password that does not hold any more; otherwise resets the failures of re-authentication.
+pub(in crate::store) fn count_or_reset(
+    verified: VerifiedPassword,
+    session_id: Option<SessionId>,
+    request: RequestInfo<'_>,
+) -> [Statement; 2] {
+    let user_id = verified.user_id;
+    let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
+    let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
+    let unconfirmed = unconfirmed
+        .map(|count| count.bind("version", verified.version).bind("throttle", reauthentication_key(user_id)));
+    let reset = of_confirmation(RESET_AFTER_STEP_UP, verified, session_id, request);
+    [unconfirmed.unwrap_or_else(refusals::nothing), reset]
 }
 
 /// Replaces a hash by another one of the same password, unless the password was changed concurrently.
