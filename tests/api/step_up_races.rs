@@ -5,12 +5,13 @@ use std::sync::Arc;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use serde_json::json;
 
-use crate::step_up::{PEOPLE, RIGHT, WRONG, failures, old, refusals};
+use crate::lost_answers::LostAnswers;
+use crate::step_up::{IRREVERSIBLE, PEOPLE, RIGHT, WRONG, failures, old, refusals, state, with};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::World;
 
 /// The beginning of the statements that check a right password again: before an act, and for a fresh token.
-const CONFIRMATION: &str = "SELECT :user_id AS id WHERE";
+const CONFIRMATION: &str = "SELECT json_extract('{}'";
 const CONFIRMED_SESSION: &str = "SELECT s.expires_at";
 
 const ERASE: &str = "DELETE /admin/users/5";
@@ -69,7 +70,36 @@ async fn a_password_that_was_changed_concurrently_proves_nothing() {
             let request = format!(r#"{request} {{"password": "{RIGHT}"}}"#);
             root.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
             assert_eq!(refusals(&world), [json!(["overtaken", 1])], "{request}, and {concurrent}");
+            let calls = if request.starts_with(STEP_UP) { 2 } else { 3 };
+            assert_eq!(world.service.last_d1_calls(), calls, "as many as for a wrong password");
             assert_eq!(world.service.db.one::<i64>("SELECT is_active FROM users WHERE id = 5"), 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_an_act_happens_once_its_password_does_not_hold() {
+    let blocked = "INSERT INTO throttles (key, failures, blocked_until)
+                   SELECT 'user/' || id || '/reauthentication', 6, 9007199254740991 FROM users";
+    for (caller, _, request) in IRREVERSIBLE {
+        let world = World::overtaken(&PEOPLE, CONFIRMATION, blocked);
+        let visitor = old(&world, caller).await;
+        let before = state(&world);
+        let refused = visitor.ask(&with(request, &json!(RIGHT))).await;
+        refused.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(state(&world), before, "{request}");
+        assert_eq!(refusals(&world), [json!(["overtaken", world.id(caller)])], "{request}");
+    }
+}
+
+/// An act may end the session or the account of its caller, so the second execution finds the password void.
+#[tokio::test]
+async fn an_act_succeeds_though_its_answer_was_lost() {
+    for (caller, status, request) in IRREVERSIBLE {
+        let world = World::through(&PEOPLE, &[], |db| Arc::new(LostAnswers(db)) as Arc<dyn Db>);
+        let visitor = old(&world, caller).await;
+        visitor.ask(&with(request, &json!(RIGHT))).await.expect(status);
+        assert!(refusals(&world).is_empty(), "{request}");
+        assert_eq!(world.service.last_d1_calls(), 2, "{request}");
     }
 }

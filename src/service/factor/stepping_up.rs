@@ -26,6 +26,7 @@ use crate::store::factor::due::{self, DueFactors};
 use crate::store::factor::state::{self, FactorState, StoredPasskeyRow};
 use crate::store::factor::step_up::{self, CodeOutcome, LiveSession};
 use crate::store::factor::usage::Evidence;
+use crate::store::password::confirmation::Confirmation;
 use crate::store::password::credentials::{self, Account};
 
 /// The evidence of a step-up.
@@ -110,7 +111,8 @@ async fn by_password(
     }
     let account = rows.account.as_ref().ok_or(Code::TokenInvalid)?;
     let verified = reauthenticate(ctx, caller, account, password, EventType::StepUpRefused).await?;
-    let session = step_up::confirm_password(ctx.store, verified, session_id, max_roles, ctx.request).await?;
+    let confirmation = Confirmation { verified, session_id: Some(session_id) };
+    let session = step_up::confirm_password(ctx.store, confirmation, max_roles, ctx.request).await?;
     session.ok_or_else(|| Code::InvalidCredentials.into())
 }
 

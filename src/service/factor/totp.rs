@@ -59,12 +59,12 @@ pub async fn enrol(
     proof: Proof<'_>,
     mailed: &MailedCode,
 ) -> Result<Enrolment, Error> {
-    let owner = enrolling_owner(ctx, caller, proof).await?;
-    let code = demand_mailed_code(ctx, caller, proof, mailed).await?;
+    let (owner, demanded) = enrolling_owner(ctx, caller, proof).await?;
+    let code = demanded.checked(demand_mailed_code(ctx, caller, proof, mailed).await).await?;
     let id = TotpId::draw(ctx.now(), ctx.random()?);
     let secret = TotpSecret::from_random(ctx.random()?);
     let sealed = seal(ctx, id, &secret.base32()).await?;
-    match totp::add_pending(ctx.store, owner, id, &sealed, code, ctx.request).await? {
+    match totp::add_pending(demanded.store(), owner, id, &sealed, code, ctx.request).await? {
         OfferOutcome::Added => {}
         OfferOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
         OfferOutcome::NoCode => return Err(Code::InvalidCredentials.into()),

@@ -3,13 +3,12 @@
 use serde::Deserialize;
 
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::RequestInfo;
 use crate::store::factor::usage::{self, Evidence, is_marked};
 use crate::store::mail::proofs::{self, PresentedProof};
-use crate::store::password::credentials::{self, is_confirmed};
+use crate::store::password::confirmation::{Confirmation, is_confirmed};
 use crate::store::session::token_inputs::TokenInputs;
 use crate::store::{IdRow, Store};
 
@@ -61,14 +60,13 @@ fn select(sql: &'static str, user_id: UserId, session_id: SessionId, max_roles: 
 /// [`DbError`].
 pub async fn confirm_password(
     store: &Store,
-    verified: VerifiedPassword,
-    session_id: SessionId,
+    confirmation: Confirmation,
     max_roles: i64,
     request: RequestInfo<'_>,
 ) -> Result<Option<LiveSession>, DbError> {
-    let select = credentials::of_confirmation(SELECT_CONFIRMED_SESSION, verified, Some(session_id), request);
-    let [unconfirmed, reset] = credentials::count_or_reset(verified, Some(session_id), request);
-    let [_, _, rows] = store.batch([unconfirmed, reset, select.bind("max_roles", max_roles)]).await?;
+    let select = confirmation.of(SELECT_CONFIRMED_SESSION, request).bind("max_roles", max_roles);
+    let statements = [confirmation.count_unconfirmed(request), confirmation.reset(request), select];
+    let [_, _, rows] = store.batch(statements).await?;
     read_session(&rows)
 }
 

@@ -11,7 +11,7 @@ use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::pending;
-use crate::store::audit::refusals::{self, count_refusal};
+use crate::store::audit::refusals;
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::mail::notices::{self, Notice, password_notice};
 use crate::store::mail::outbox::QueuedMail;
@@ -113,41 +113,9 @@ const RECORD_CHANGE: &str = insert_event! {
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
-/// A verified password still holds: wrong guesses that were made concurrently count before the right one.
-macro_rules! is_confirmed {
-    () => {
-        concat!(
-            "EXISTS (SELECT 1 FROM users WHERE id = :user_id AND ",
-            $crate::store::password::credentials::password_holds!(),
-            ")"
-        )
-    };
-}
-pub(in crate::store) use is_confirmed;
-
-const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
-
-const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
-
-/// A success resets the counter of re-authentication.
-const RESET_AFTER_STEP_UP: &str = concat!(
-    "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
-     WHERE key = :throttle AND failures > 0 AND ",
-    is_confirmed!()
-);
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    SELECT_BY_EMAIL,
-    SELECT_BY_ID,
-    CHANGE_PASSWORD,
-    SELECT_CHANGED,
-    RECORD_CHANGE,
-    UPGRADE_HASH,
-    CONFIRM,
-    COUNT_UNCONFIRMED,
-    RESET_AFTER_STEP_UP,
-];
+pub const STATEMENTS: &[&str] =
+    &[SELECT_BY_EMAIL, SELECT_BY_ID, CHANGE_PASSWORD, SELECT_CHANGED, RECORD_CHANGE, UPGRADE_HASH];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
 /// for every address, so that both cases are the same work. `registering_from` is the tag of the client's network, where
@@ -251,49 +219,6 @@ pub async fn change_password(
     };
     let notice = notices::queued(notice, &results)?;
     Ok((!changed.all::<IdRow>()?.is_empty()).then_some(PasswordChanged { notice }))
-}
-
-/// Checks again that a verified password still holds, and resets the failures of re-authentication. Returns false if it was
-/// changed, or a wait has begun: wrong guesses that were made concurrently count before the right one.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn confirm(
-    store: &Store,
-    verified: VerifiedPassword,
-    session_id: Option<SessionId>,
-    request: RequestInfo<'_>,
-) -> Result<bool, DbError> {
-    let confirm = of_confirmation(CONFIRM, verified, session_id, request);
-    let [unconfirmed, reset] = count_or_reset(verified, session_id, request);
-    let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
-    Ok(!confirmed.all::<IdRow>()?.is_empty())
-}
-
-/// A statement with the values of [`is_confirmed`].
-pub(in crate::store) fn of_confirmation(
-    sql: &'static str,
-    verified: VerifiedPassword,
-    session_id: Option<SessionId>,
-    request: RequestInfo<'_>,
-) -> Statement {
-    let of_user = query(sql).bind("user_id", verified.user_id).bind("session_id", session_id).bind("now", request.now);
-    of_user.bind("version", verified.version).bind("throttle", reauthentication_key(verified.user_id))
-}
-
-/// Counts the refusal of a verified password that does not hold any more; otherwise resets the failures of re-authentication.
-pub(in crate::store) fn count_or_reset(
-    verified: VerifiedPassword,
-    session_id: Option<SessionId>,
-    request: RequestInfo<'_>,
-) -> [Statement; 2] {
-    let user_id = verified.user_id;
-    let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
-    let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
-    let unconfirmed = unconfirmed
-        .map(|count| count.bind("version", verified.version).bind("throttle", reauthentication_key(user_id)));
-    let reset = of_confirmation(RESET_AFTER_STEP_UP, verified, session_id, request);
-    [unconfirmed.unwrap_or_else(refusals::nothing), reset]
 }
 
 /// Replaces a hash by another one of the same password, unless the password was changed concurrently.
