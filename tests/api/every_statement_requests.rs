@@ -18,6 +18,8 @@ ulla   202 POST /universities/1/roles {"email": "bob@example.com", "role": "STUD
 ulla   200 GET /universities/1/invitations
 ulla   204 DELETE /universities/1/invitations/{invitation}
 bob    201 POST /invitations/accept {"token": "INVITE_LINK"}
+stu    403 POST /invitations/accept {"token": "INVITE_LINK"}
+anyone 200 POST /auth/email/verify {"token": "VERIFY_LINK", "password": "correct horse battery staple"}
 root   201 POST /universities/1/roles {"user_id": 6, "role": "TA"}
 ulla   204 DELETE /universities/1/roles/7
 ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}

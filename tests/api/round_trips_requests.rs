@@ -10,9 +10,9 @@ pub const OPERATIONS: &str = r#"
 1 logout            anyone   POST /auth/logout {"refresh_token": "REFRESH"}
 1 requestVerification anyone POST /auth/email/verification {"email": "bob@example.com"}
 2 requestVerification bob    POST /auth/email/verification {"email": "bob@example.com"}
-3 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
-3 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
-3 verifyEmail       anyone   POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+2 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
+2 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
+2 verifyEmail       anyone   POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
 2 undoEmailChange   anyone   POST /auth/email/undo {"token": "UNDO_LINK"}
 2 disownNotice      anyone   POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
@@ -50,7 +50,7 @@ pub const OPERATIONS: &str = r#"
 2 exportData        bob      GET /users/me/export
 2 exportData        bob      GET /users/me/export?cursor=5
 2 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
-3 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
+2 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
 2 requestEnrolmentCode bob     POST /users/me/mfa/email-code
 2 enrolTotp         mia      POST /users/me/mfa/totp
 2 confirmTotp       mia      POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
@@ -92,7 +92,7 @@ pub const OPERATIONS: &str = r#"
 2 grantRole         ulla     POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}
 2 withdrawInvitation ulla    DELETE /universities/1/invitations/{invitation}
 1 listInvitations   ulla     GET /universities/1/invitations
-3 acceptInvitation  bob      POST /invitations/accept {"token": "INVITE_LINK"}
+2 acceptInvitation  bob      POST /invitations/accept {"token": "INVITE_LINK"}
 2 removeRole        ulla     DELETE /universities/1/roles/5
 1 listUniversityCourses stu  GET /universities/1/courses
 2 createCourse      ulla     POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}

@@ -16,7 +16,7 @@ use crate::domain::settings::EmailVerification;
 use crate::service::factor::due::{FirstFactor, pending};
 use crate::service::keys::signing;
 use crate::service::mail::outbox;
-use crate::service::password::verify::{Door, SignInAttempt, Verified, matches_registration, verify_at_sign_in};
+use crate::service::password::verify::{SignInAttempt, Verified, matches_registration, verify_at_sign_in};
 use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error, ErrorKind};
 use crate::store::audit::Event;
@@ -59,7 +59,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let device_token = command.device_token.as_ref().map(Secret::expose);
     let device = device_token.and_then(|token| ctx.tokens.verify_device(token, ctx.now()));
     let SignInAttempt { verified, standing, device } =
-        verify_at_sign_in(ctx, &command.email, &command.password, device.as_ref(), Door::SignIn).await?;
+        verify_at_sign_in(ctx, &command.email, &command.password, device.as_ref()).await?;
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
