@@ -78,6 +78,15 @@ impl EventStamp {
     pub const fn nonce_of(self, event_type: EventType) -> i64 {
         (self.nonce + 1 + event_type as i64) & MAX_SAFE_INTEGER
     }
+
+    /// The first and the last number of the request's events. One request in 2^46 has numbers beyond them, from 0 on.
+    #[must_use]
+    pub const fn nonces(self) -> [i64; 2] {
+        match EventType::ALL {
+            [first, .., last] => [self.nonce + 1 + *first as i64, self.nonce + 1 + *last as i64],
+            [] | [_] => [self.nonce, self.nonce],
+        }
+    }
 }
 
 /// The rows that may count a refusal: the ids of each, and the tags by which they are recognised.

@@ -79,7 +79,8 @@ routes! {
     DELETE "/auth/sessions/{id}" endSession      User + Near [SignOut, EndSessions]   => session::end;
     POST   "/auth/email/verification" requestVerification
         OptionalUser [Register, Change]          => email::ask_for_verification;
-    POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change] => email::verify_email;
+    POST   "/auth/email/verify"  verifyEmail     OptionalUser [Login, Change]
+        reads email::own_proofs => email::verify_email;
     POST   "/auth/email/undo"    undoEmailChange Public [Login]             => address::undo;
     POST   "/auth/email/not-me"  disownNotice    Public [Login]             => address::not_me;
     POST   "/auth/email/code"    requestSignInCode Public [Register]        => email::ask_for_code;
@@ -167,7 +168,7 @@ routes! {
         Permit(ViewUniversity on University) + Near [Read, Read] reads invitations::list;
     DELETE "/universities/{id}/invitations/{invitation_id}" withdrawInvitation
         Permit(ViewUniversity on University) [ChangeRoles, Change] reads invitations::find => invitations::withdraw;
-    POST   "/invitations/accept" acceptInvitation User [Login, Change] => roles::accept;
+    POST   "/invitations/accept" acceptInvitation User [Login, Change] reads roles::offered => roles::accept;
 
     #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses

@@ -47,6 +47,9 @@ pub enum DbErrorKind {
     /// or in a migration.
     #[error("statement refused: {0}")]
     Refused(String),
+    /// A password that was checked before does not hold any more, so the batch behind its confirmation changed nothing.
+    #[error("password is not confirmed")]
+    Unconfirmed,
     /// The database is full. Reads still work, so it is not a failure of the database: an open breaker would make it worse.
     #[error("no space: {0}")]
     NoSpace(String),
@@ -73,6 +76,9 @@ const REFUSALS: [&str; 11] = [
 
 /// The name of the constraint in migration 0022, which messages repeat.
 const ADMISSION: &str = "caller_is_admitted";
+
+/// The error of the statement that confirms a password (`store/password/confirmation.rs`).
+const UNCONFIRMED: &str = "password is not confirmed";
 
 /// Substrings of the errors that Cloudflare recommends to retry (D1 documentation, "Retry queries" and "Debug D1").
 const TRANSIENT: [&str; 4] = [
@@ -131,6 +137,9 @@ impl DbError {
         if NO_SPACE.iter().any(|text| message.contains(text)) {
             return DbErrorKind::NoSpace(message.to_owned()).into();
         }
+        if message.contains(UNCONFIRMED) {
+            return DbErrorKind::Unconfirmed.into();
+        }
         if REFUSALS.iter().any(|text| message.contains(text)) {
             return DbErrorKind::Refused(message.to_owned()).into();
         }
@@ -157,6 +166,7 @@ impl DbError {
             | DbErrorKind::NotAdmitted
             | DbErrorKind::NotAsked(_)
             | DbErrorKind::Refused(_)
+            | DbErrorKind::Unconfirmed
             | DbErrorKind::NoSpace(_)
             | DbErrorKind::Unreadable(_) => Outcome::Answered,
         }
@@ -186,6 +196,17 @@ mod tests {
             assert_eq!(DbError::from_message(text), unique, "{text}");
         }
         assert_eq!(unique.outcome(), Outcome::Answered);
+    }
+
+    #[test]
+    fn a_password_that_is_not_confirmed_is_no_failure_of_the_database() {
+        for text in [
+            "bad JSON path: 'password is not confirmed'",
+            "D1_ERROR: bad JSON path: 'password is not confirmed': SQLITE_ERROR",
+        ] {
+            let error = DbError::from_message(text);
+            assert_eq!((error.kind(), error.outcome()), (&DbErrorKind::Unconfirmed, Outcome::Answered), "{text}");
+        }
     }
 
     #[test]

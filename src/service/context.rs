@@ -18,7 +18,7 @@ use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
 use crate::ports::{
-    AwaitHashSlot, Background, Carriers, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures,
+    AwaitHashSlot, Background, Carriers, CryptoError, DbError, DbErrorKind, Encryption, Entropy, NoEntropy, Signatures,
 };
 use crate::service::authz::replica::NearestReplica;
 use crate::service::federation::cache::ProviderCache;
@@ -153,7 +153,7 @@ pub enum ErrorKind {
     Refused(Problem),
     /// The database refused, failed, or was not asked.
     #[error("database: {0}")]
-    Database(#[from] DbError),
+    Database(DbError),
     /// The database is full, and the operation only adds rows.
     #[error("the database is full: no {}", .0.as_str())]
     NoSpaceFor(Growth),
@@ -201,6 +201,15 @@ pub enum ErrorKind {
     /// A token could not be written.
     #[error("signing: {0}")]
     Signing(#[from] jwt_compact::CreationError),
+}
+
+impl From<DbError> for ErrorKind {
+    fn from(error: DbError) -> Self {
+        match error.kind() {
+            DbErrorKind::Unconfirmed => Code::InvalidCredentials.into(),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl From<Problem> for ErrorKind {

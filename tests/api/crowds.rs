@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::hash_queue::leave_hash_slots;
+use crate::support::mail::settle;
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
@@ -51,10 +52,12 @@ async fn a_full_hash_queue_skips_the_upgrade_of_an_old_hash_and_the_sign_in_succ
     let service = Service::on(db.clone(), db.clone(), &[("PASSWORD_ITERATIONS", "50")]);
     leave_hash_slots(1);
     let tokens = service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    settle().await;
     assert!(stored().starts_with("$pbkdf2-sha256$i=10,"));
     service.me(&tokens.access).await.expect(200);
     leave_hash_slots(2);
     service.login(EMAIL, PASSWORD).await.expect(200);
+    settle().await;
     assert!(stored().starts_with("$pbkdf2-sha256$i=50,"));
     let upgrades: Vec<_> = service.logs("Signed in").iter().map(|line| line["hash_upgraded"].clone()).collect();
     assert_eq!(upgrades, [false, true]);

@@ -18,6 +18,8 @@ ulla   202 POST /universities/1/roles {"email": "bob@example.com", "role": "STUD
 ulla   200 GET /universities/1/invitations
 ulla   204 DELETE /universities/1/invitations/{invitation}
 bob    201 POST /invitations/accept {"token": "INVITE_LINK"}
+stu    403 POST /invitations/accept {"token": "INVITE_LINK"}
+anyone 200 POST /auth/email/verify {"token": "VERIFY_LINK", "password": "correct horse battery staple"}
 root   201 POST /universities/1/roles {"user_id": 6, "role": "TA"}
 ulla   204 DELETE /universities/1/roles/7
 ulla   201 POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}
@@ -74,6 +76,7 @@ fay    200 GET /users/me/identities
 fay    204 DELETE /users/me/identities/{identity}
 fay    200 POST /auth/federated/exchange STEP_UP_OF_OWNER
 fay    202 POST /auth/step-up/email-code
+fay    200 POST /auth/step-up STEP_UP_CODE
 stu    200 POST /auth/step-up {"password": "correct horse battery staple"}
 mia    200 GET /users/me/mfa
 mia    201 POST /users/me/mfa/totp

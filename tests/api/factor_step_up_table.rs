@@ -160,6 +160,43 @@ async fn without_a_second_factor_a_stolen_token_is_asked_for_the_password() {
     thief.ask(&requests[1]).await.expect(200);
 }
 
+/// The operations of the list that take a password beside the act. Those of the own account confirm it in their own statements.
+fn with_passwords() -> impl Iterator<Item = (&'static str, String)> {
+    let without =
+        ["exportData", "adminImportUsers", "startFederatedSignIn", "exchangeFederatedCode", "signInWithIdToken"];
+    lines(FRESH)
+        .filter(move |(operation, ..)| !without.contains(operation) && !operation.starts_with("deleteAccount"))
+        .map(|(_, caller, request)| (caller, with_password(&request)))
+}
+
+#[tokio::test]
+async fn a_password_beside_an_act_takes_no_round_trip_of_its_own() {
+    for (caller, request) in with_passwords() {
+        let (world, _) = world(false).await;
+        let thief = stolen(&world, caller, &[]).await;
+        let reply = thief.ask(&with_identities(&world.service.db, &request)).await;
+        assert_ne!(reply.body["error"]["code"], "AUTH_STEP_UP_REQUIRED", "{request}");
+        assert_eq!(world.service.last_d1_calls(), 2, "{request}: {reply:?}");
+    }
+}
+
+/// Also where the request is refused for another reason: that would tell the right one of many concurrent guesses.
+#[tokio::test]
+async fn a_password_that_does_not_hold_any_more_allows_no_act() {
+    let blocked = "INSERT INTO throttles (key, failures, blocked_until)
+                   SELECT 'user/' || id || '/reauthentication', 6, 9007199254740991 FROM users";
+    for (caller, request) in with_passwords() {
+        let world = World::overtaken_with(&PEOPLE, SETTINGS, "SELECT json_extract('{}'", blocked);
+        world.service.db.execute("UPDATE users SET email_verified_at = 1");
+        let thief = stolen(&world, caller, &[]).await;
+        let request = with_identities(&world.service.db, &request);
+        let before = world.dump();
+        thief.ask(&request).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(world.service.last_d1_calls(), 3, "{request}");
+        assert_eq!(world.dump(), before, "{request}");
+    }
+}
+
 #[tokio::test]
 async fn with_a_second_factor_the_password_is_not_enough() {
     let (world, apps) = world(true).await;

@@ -6,6 +6,7 @@ use edge_auth::domain::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::support::import::{ADMITTING, HASH, answers, body, created, foreseen_import, import, word};
+use crate::support::mail::settle;
 use crate::support::world::{Person, World};
 use crate::support::{PASSWORD, SECRET};
 
@@ -76,6 +77,7 @@ async fn a_password_of_each_system_signs_in_and_its_hash_is_replaced() {
         world.service.login(&email, &format!("x{password}")).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         assert_eq!(stored(&world, &email), format!("imported:{hash}"), "a wrong password replaces nothing");
         world.service.login(&email, password).await.expect(200);
+        settle().await;
         assert!(stored(&world, &email).starts_with("$pbkdf2-sha256$i=10,"), "{hash}");
         world.service.login(&email, password).await.expect(200);
     }
@@ -96,6 +98,7 @@ async fn a_hash_of_an_export_signs_in_as_before() {
     created(&world, &root, &json!({"email": "ada@example.com", "password_hash": format!("edge-auth:{hash}")})).await;
     assert_eq!(stored(&world, "ada@example.com"), hash);
     world.service.login("ada@example.com", "fianc\u{e9} No1").await.expect(200);
+    settle().await;
     world.service.login("ada@example.com", typed).await.expect(200);
     created(&world, &root, &json!({"email": "bob@example.com", "password_hash": hash})).await;
     world.service.login("bob@example.com", typed).await.expect(401);
@@ -192,6 +195,7 @@ async fn a_guess_at_a_costly_hash_counts_in_proportion() {
         world.service.login("ada@example.com", PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         world.service.advance(3600);
         world.service.login("ada@example.com", PASSWORD).await.expect(200);
+        settle().await;
         assert_eq!(counted(), 0, "a success forgives them");
         guess(&world, 1).await;
         assert_eq!(counted(), 1, "the hash was replaced");

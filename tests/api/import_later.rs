@@ -113,6 +113,7 @@ async fn a_lower_bound_locks_out_none_of_the_imported() {
     drop(before);
     let service = Service::on(db.clone(), db.clone(), &[("IMPORT_MAX_HASH_COST", "1")]);
     service.login(EMAIL, PASSWORD).await.expect(200);
+    settle().await;
     let replaced: String = db.one(&format!("SELECT password_hash FROM users WHERE email = '{EMAIL}'"));
     assert_ne!(replaced, stored);
 }
@@ -124,6 +125,7 @@ async fn a_guess_of_a_signed_in_user_counts_in_proportion() {
     let root = world.sign_in("root").await;
     let id = created(&world, &root, &json!({"email": EMAIL, "password_hash": HASH})).await;
     let tokens = world.service.login(EMAIL, PASSWORD).await.expect(200).tokens();
+    settle().await;
     world.service.db.execute(&format!("UPDATE users SET password_hash = 'imported:{HASH}' WHERE id = {id}"));
     let change = async |current: &str| {
         let body = json!({"current_password": current, "new_password": NEW_PASSWORD});

@@ -3,6 +3,7 @@
 use edge_auth::domain::password::stored::StoredHash;
 use serde_json::json;
 
+use crate::support::mail::settle;
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, PASSWORD, Service};
 
@@ -36,6 +37,7 @@ async fn an_imported_password_signs_in_and_its_hash_is_replaced() {
     for hash in HASHES {
         let service = imported(hash).await;
         service.login(EMAIL, PASSWORD).await.expect(200);
+        settle().await;
         assert!(stored(&service.db).starts_with("$pbkdf2-sha256$i="), "{hash}");
         assert_eq!(service.logs("Signed in")[0]["hash_upgraded"], true);
         service.login(EMAIL, PASSWORD).await.expect(200);
@@ -58,6 +60,7 @@ async fn an_imported_password_is_normalised_with_its_replacement() {
     let normalised = "fianc\u{e9} No1";
     service.login(EMAIL, normalised).await.expect(401);
     service.login(EMAIL, TYPED).await.expect(200);
+    settle().await;
     for spelling in [normalised, TYPED] {
         service.login(EMAIL, spelling).await.expect(200);
     }

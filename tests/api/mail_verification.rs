@@ -1,8 +1,10 @@
 //! Proving an address: the mail of a registration, and the evidence that a link needs beside it.
 
+use edge_auth::domain::mail::proof::Purpose;
 use serde_json::{Value, json};
 
-use crate::support::mail::{VERIFYING, ask, settle, with};
+use crate::support::mail::{VERIFYING, ask, planted, settle, with};
+use crate::support::world::{World, address};
 use crate::support::{EMAIL, PASSWORD, Reply, Service, Tokens};
 
 const ASK: &str = "/auth/email/verification";
@@ -69,6 +71,53 @@ async fn a_link_proves_the_address_beside_a_token_a_flow_or_the_password() {
         };
         reply.expect(200);
         assert!(is_verified(&service), "{way}");
+        assert_eq!(service.last_d1_calls(), 2, "{way}");
+    }
+}
+
+/// The proofs of the caller are read with the caller, and what the other evidence needs is read with the proof.
+#[tokio::test]
+async fn a_proof_that_is_used_or_void_concurrently_proves_nothing() {
+    let people = [("bob", "")];
+    for evidence in ["token", "password"] {
+        for concurrent in [
+            "DELETE FROM email_proofs",
+            "UPDATE email_proofs SET expires_at = 1",
+            "UPDATE users SET password_version = password_version + 1",
+            "UPDATE users SET email = 'moved@example.com'",
+            "UPDATE users SET is_active = 0",
+        ] {
+            let world = World::overtaken_with(&people, VERIFYING, "UPDATE users SET email_verified_at", concurrent);
+            let token = planted(&world.service.db, Purpose::Verify, &address("bob"));
+            let reply = if evidence == "token" {
+                world.sign_in("bob").await.ask(&format!(r#"POST /auth/email/verify {{"token": "{token}"}}"#)).await
+            } else {
+                verify(&world.service, &json!({"token": token, "password": PASSWORD})).await
+            };
+            reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+            assert_eq!(world.service.last_d1_calls(), 2, "{evidence}, and {concurrent}");
+            assert!(!is_verified(&world.service), "{evidence}, and {concurrent}");
+        }
+    }
+}
+
+/// The latest proofs are read with the caller, and an older one by its id.
+#[tokio::test]
+async fn one_of_many_proofs_of_the_caller_is_found() {
+    let world = World::through(&[("bob", "")], VERIFYING, |db| db);
+    let mut tokens = Vec::new();
+    for _ in 0..12 {
+        tokens.push(planted(&world.service.db, Purpose::Verify, &address("bob")));
+        world.service.advance(1);
+    }
+    let bob = world.sign_in("bob").await;
+    for (token, calls) in [(&tokens[0], 3), (&tokens[11], 2)] {
+        world.service.db.execute(
+            "UPDATE users SET email_verified_at = NULL; CREATE TABLE IF NOT EXISTS kept AS SELECT * FROM email_proofs",
+        );
+        bob.ask(&format!(r#"POST /auth/email/verify {{"token": "{token}"}}"#)).await.expect(200);
+        assert_eq!(world.service.last_d1_calls(), calls);
+        world.service.db.execute("INSERT OR IGNORE INTO email_proofs SELECT * FROM kept");
     }
 }
 

@@ -105,6 +105,7 @@ mod mail_switched_on;
 mod mail_thieves;
 mod mail_undo;
 mod mail_verification;
+mod mailed_codes;
 mod migrations;
 mod migrations_events;
 mod migrations_factors;

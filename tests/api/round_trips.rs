@@ -115,7 +115,7 @@ const REFUSED_FACTORS: [(u64, u16, &str, &str); 11] = [
     (0, 401, "anyone", r#"POST /auth/mfa {"mfa_token": "a wrong token", "code": "TOTP_CODE"}"#),
     (0, 401, "anyone", r#"POST /auth/passkey {"flow": "AA", "credential": STEP_UP_ASSERTION}"#),
     (2, 401, "mia", r#"POST /auth/step-up {"code": "WRONG_CODE"}"#),
-    (3, 401, "mia", r#"POST /auth/step-up {"passkey": MFA_ASSERTION}"#),
+    (2, 401, "mia", r#"POST /auth/step-up {"passkey": MFA_ASSERTION}"#),
     (1, 401, "mia", r#"POST /auth/step-up {"password": "PASSWORD"}"#),
     (1, 422, "mia", r#"POST /users/me/mfa/totp/confirm {"code": "WRONG_CODE"}"#),
     (2, 401, "bob", r#"POST /auth/step-up {"password": "a wrong password"}"#),

@@ -10,9 +10,9 @@ pub const OPERATIONS: &str = r#"
 1 logout            anyone   POST /auth/logout {"refresh_token": "REFRESH"}
 1 requestVerification anyone POST /auth/email/verification {"email": "bob@example.com"}
 2 requestVerification bob    POST /auth/email/verification {"email": "bob@example.com"}
-3 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
-3 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
-3 verifyEmail       anyone   POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
+2 verifyEmail       anyone   POST /auth/email/verify {"token": "VERIFY_LINK", "password": "PASSWORD"}
+2 verifyEmail       bob      POST /auth/email/verify {"token": "VERIFY_LINK"}
+2 verifyEmail       anyone   POST /auth/email/verify {"token": "CHANGE_LINK", "password": "PASSWORD"}
 2 undoEmailChange   anyone   POST /auth/email/undo {"token": "UNDO_LINK"}
 2 disownNotice      anyone   POST /auth/email/not-me {"token": "NOT_ME_LINK"}
 1 requestReset      anyone   POST /auth/password/forgot {"email": "bob@example.com"}
@@ -36,6 +36,7 @@ pub const OPERATIONS: &str = r#"
 2 unlinkIdentity    fay    DELETE /users/me/identities/{identity}
 2 exchangeFederatedCode fay POST /auth/federated/exchange STEP_UP_OF_OWNER
 2 requestStepUpCode fay    POST /auth/step-up/email-code
+2 stepUp            fay      POST /auth/step-up STEP_UP_CODE
 1 issueToken        anyone   POST /oauth/token grant_type=client_credentials&CLIENT
 1 introspect        machine  POST /oauth/introspect token=REFRESH
 1 introspect        machine  POST /oauth/introspect token=nonsense
@@ -48,8 +49,8 @@ pub const OPERATIONS: &str = r#"
 1 updateProfile     bob      PATCH /users/me {}
 2 exportData        bob      GET /users/me/export
 2 exportData        bob      GET /users/me/export?cursor=5
-3 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
-3 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
+2 stepUp            bob      POST /auth/step-up {"password": "PASSWORD"}
+2 verifyEmail       mia      POST /auth/email/verify {"token": "VERIFY_OF_MIA"}
 2 requestEnrolmentCode bob     POST /users/me/mfa/email-code
 2 enrolTotp         mia      POST /users/me/mfa/totp
 2 confirmTotp       mia      POST /users/me/mfa/totp/confirm {"code": "PENDING_CODE"}
@@ -61,7 +62,7 @@ pub const OPERATIONS: &str = r#"
 0 startPasskeySignIn anyone  POST /auth/passkey/options
 2 signInWithPasskey anyone   POST /auth/passkey PASSKEY_SIGN_IN
 2 stepUp            mia      POST /auth/step-up {"code": "TOTP_CODE"}
-3 stepUp            mia      POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
+2 stepUp            mia      POST /auth/step-up {"passkey": STEP_UP_ASSERTION}
 2 startPasskeyRegistration mia POST /users/me/passkeys/options
 2 registerPasskey   mia      POST /users/me/passkeys {"name": "Laptop", "credential": PASSKEY_CREDENTIAL}
 1 listPasskeys      mia      GET /users/me/passkeys
@@ -91,7 +92,7 @@ pub const OPERATIONS: &str = r#"
 2 grantRole         ulla     POST /universities/1/roles {"email": "bob@example.com", "role": "TA"}
 2 withdrawInvitation ulla    DELETE /universities/1/invitations/{invitation}
 1 listInvitations   ulla     GET /universities/1/invitations
-3 acceptInvitation  bob      POST /invitations/accept {"token": "INVITE_LINK"}
+2 acceptInvitation  bob      POST /invitations/accept {"token": "INVITE_LINK"}
 2 removeRole        ulla     DELETE /universities/1/roles/5
 1 listUniversityCourses stu  GET /universities/1/courses
 2 createCourse      ulla     POST /universities/1/courses {"title": "New", "code": "N1", "is_public": true}

@@ -9,7 +9,7 @@ use edge_auth::store::campus::{
 };
 use edge_auth::store::machine::{networks, presented, revocation, service_accounts, service_keys, user_keys};
 use edge_auth::store::mail::{address, counts, hand_over, notices, outbox, proofs, reset, sign_in, undo, verification};
-use edge_auth::store::password::{credentials, refusal, throttle};
+use edge_auth::store::password::{confirmation, credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, invitations, inviting, universities};
@@ -33,6 +33,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("course_lists", course_lists::STATEMENTS),
     #[cfg(feature = "campus")]
     ("courses", courses::STATEMENTS),
+    ("confirmation", confirmation::STATEMENTS),
     ("credentials", credentials::STATEMENTS),
     ("departments", departments::STATEMENTS),
     #[cfg(feature = "campus")]
@@ -58,6 +59,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("factor/step_up", factor::step_up::STATEMENTS),
     ("factor/totp", factor::totp::STATEMENTS),
     ("factor/usage", factor::usage::STATEMENTS),
+    ("factor/user_handle", factor::user_handle::STATEMENTS),
     ("federation/facts", federation::facts::STATEMENTS),
     ("federation/flows", federation::flows::STATEMENTS),
     ("federation/identities", federation::identities::STATEMENTS),

@@ -30,7 +30,7 @@ use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::service::tenant::invitations;
 use crate::store::authz::granting::Grantee;
 use crate::store::authz::grants::GrantRow;
-use crate::store::tenant::invitations::InvitationRow;
+use crate::store::tenant::invitations::{InvitationRow, Offered};
 
 impl FromFields for GrantRole {
     fn read(fields: &mut Fields, _: &Settings) -> Result<Self, Invalid> {
@@ -161,12 +161,18 @@ pub(in crate::http) async fn grant(
     }
 }
 
+/// The plan of the acceptance.
+pub(in crate::http) fn offered((configured, Bearer(subject)): (Configured, Bearer)) -> Reading<Vec<Offered>> {
+    invitations::offered(&configured.service(), subject)
+}
+
 pub(in crate::http) async fn accept(
     configured: Configured,
     SignedIn(caller): SignedIn,
+    Fetched(offered): Fetched<Vec<Offered>>,
     JsonBody(Acceptance(token)): JsonBody<Acceptance>,
 ) -> Result<Response, Refusal> {
-    let row = invitations::accept(&configured.service(), &caller, &token).await?;
+    let row = invitations::accept(&configured.service(), &caller, &offered, &token).await?;
     granted(&row)
 }
 

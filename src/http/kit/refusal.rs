@@ -192,6 +192,7 @@ fn of_database(error: &DbErrorKind) -> Problem {
         | DbErrorKind::Abandoned(_)
         | DbErrorKind::Corrupt(_) => Problem::unavailable(RETRY_AFTER_DATABASE_SECONDS),
         DbErrorKind::NoSpace(_) => Problem::unavailable(storage::RETRY_AFTER_SECONDS),
+        DbErrorKind::Unconfirmed => Code::InvalidCredentials.into(),
         DbErrorKind::Unique(_) | DbErrorKind::Refused(_) | DbErrorKind::Unreadable(_) => Code::Internal.into(),
     }
 }

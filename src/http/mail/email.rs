@@ -9,12 +9,15 @@ use crate::domain::problem::{Fault, FaultKind, Problem};
 use crate::domain::secret::Secret;
 use crate::domain::settings::Settings;
 use crate::http::kit::body::{FromFields, JsonBody, OptionalJsonBody, json};
-use crate::http::kit::context::{Configured, SignedIn};
+use crate::http::kit::context::{Bearer, Configured, SignedIn};
 use crate::http::kit::fields::{Fields, Invalid};
+use crate::http::kit::operation::Fetched;
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::admission::Reading;
 use crate::service::mail::asking::ask;
 use crate::service::mail::presented::ProofTexts;
-use crate::service::mail::verification::{Verification, verify};
+use crate::service::mail::verification::{self, Verification, verify};
+use crate::store::mail::proofs::OwnProof;
 
 /// The same for every address, so that it tells nothing.
 pub(super) const ON_ITS_WAY: &str = "If the address has an account, a mail is on its way";
@@ -100,12 +103,18 @@ pub(in crate::http) async fn ask_for_code(
     Ok(accepted(ON_ITS_WAY, &flow))
 }
 
+/// The plan of the verification.
+pub(in crate::http) fn own_proofs((configured, bearer): (Configured, Option<Bearer>)) -> Reading<Vec<OwnProof>> {
+    verification::own_proofs(&configured.service(), bearer.map(|Bearer(subject)| subject))
+}
+
 pub(in crate::http) async fn verify_email(
     configured: Configured,
     caller: Option<SignedIn>,
+    Fetched(own): Fetched<Vec<OwnProof>>,
     JsonBody(body): JsonBody<Verification>,
 ) -> Result<Response, Refusal> {
     let caller = caller.map(|SignedIn(caller)| caller);
-    let email = verify(&configured.service(), caller.as_ref(), &body).await?;
+    let email = verify(&configured.service(), caller.as_ref(), &own, &body).await?;
     Ok(json(200, &VerifiedBody { email: &email, email_verified: true }))
 }

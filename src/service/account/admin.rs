@@ -1,5 +1,5 @@
 //! Administration of users by administrators of the platform. Database round trips after the caller's: 1 for a
-//! change, 1 more if a password stands for a recent sign-in, none for a read.
+//! change, none for a read.
 
 use crate::domain::authz::step_up::Act;
 use crate::domain::ids::UserId;
@@ -8,7 +8,7 @@ use crate::domain::problem::{Code, Problem};
 use crate::service::account::delete::SOLE_ADMINISTRATOR;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
-use crate::service::authz::step_up::{Proof, demand};
+use crate::service::authz::step_up::{Demanded, Proof, demand};
 use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::account::admin;
@@ -59,11 +59,13 @@ pub async fn change(
         (false, Some(false)) => Some(Act::DisableUser),
         (false, Some(true) | None) => None,
     };
-    if let Some(act) = act {
-        demand(ctx, caller, act, proof).await?;
-    }
+    let demanded = match act {
+        Some(act) => Some(demand(ctx, caller, act, proof).await?),
+        None => None,
+    };
+    let store = demanded.as_ref().map_or(ctx.store, Demanded::store);
     let actor = caller.user.id;
-    let user = match admin::change(ctx.store, id, change, actor, ctx.request).await? {
+    let user = match admin::change(store, id, change, actor, ctx.request).await? {
         UserChangeOutcome::Changed(user) => user,
         UserChangeOutcome::LastAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         UserChangeOutcome::Missing => return Err(Code::NotFound.into()),
@@ -79,8 +81,8 @@ pub async fn change(
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; [`Error`] otherwise.
 pub async fn end_sessions(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<usize, Error> {
-    demand(ctx, caller, Act::EndSessions { is_own: id == caller.user.id }, proof).await?;
-    let sessions_ended = done(admin::end_sessions(ctx.store, id, caller.user.id, ctx.request).await?)?;
+    let demanded = demand(ctx, caller, Act::EndSessions { is_own: id == caller.user.id }, proof).await?;
+    let sessions_ended = done(admin::end_sessions(demanded.store(), id, caller.user.id, ctx.request).await?)?;
     let (user_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.admin", user_id, actor_id, sessions_ended, "User signed out everywhere");
     Ok(sessions_ended)
@@ -112,10 +114,10 @@ fn done<T>(outcome: ActOutcome<T>) -> Result<T, Error> {
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `FORBIDDEN` if the caller lost the role concurrently; `CONFLICT` for the last administrator of
 /// something; [`Error`] otherwise.
 pub async fn erase(ctx: &Context<'_>, caller: &Caller, id: UserId, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::EraseUser, proof).await?;
+    let demanded = demand(ctx, caller, Act::EraseUser, proof).await?;
     let actor = caller.user.id;
     let notice = outbox::notice(ctx, Kind::AccountErased)?;
-    match erasure::erase(ctx.store, id, ErasedBy::Administrator(actor), notice, ctx.request).await? {
+    match erasure::erase(demanded.store(), id, ErasedBy::Administrator(actor), notice, ctx.request).await? {
         ErasureOutcome::Erased(mail) => outbox::send_behind_response(ctx, mail),
         ErasureOutcome::SoleAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         ErasureOutcome::Nothing => return Err(Code::NotFound.into()),

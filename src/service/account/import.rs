@@ -57,7 +57,7 @@ pub async fn admit(ctx: &Context<'_>, principal: &Principal, age: Option<&SignIn
     ctx.admit_growth(Growth::Import)?;
     match (principal, age) {
         (Principal::User(caller), Some(age)) => {
-            demand(ctx, caller, Act::ImportUsers, Proof { age, password: None }).await
+            demand(ctx, caller, Act::ImportUsers, Proof { age, password: None }).await.map(drop)
         }
         (Principal::Service(_), _) => Ok(()),
         (Principal::User(_), None) => Err(Code::Forbidden.into()),

@@ -1,5 +1,5 @@
-//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1, and 1 more if a
-//! password stands for a recent sign-in; listing none.
+//! Role grants of a university: listing, granting, removing. Database round trips after the caller's: 1;
+//! listing none.
 
 use crate::domain::account::email::Email;
 use crate::domain::authz::step_up::Act;
@@ -17,6 +17,7 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::step_up::{Proof, SignInAge, demand, read_age};
 use crate::service::mail::outbox::send_behind_response;
 use crate::service::{Context, Error};
+use crate::store::Store;
 use crate::store::authz::granting::{GrantOutcome, Grantee, Granting, Grantor, NewGrant};
 use crate::store::authz::grants;
 use crate::store::authz::grants::GrantRow;
@@ -85,25 +86,28 @@ pub async fn grant(
     let resource = Resource::within(university_id, command.department_id);
     let allowed = demand_permission(ctx, caller, Permission::GrantRole(role), &resource).await?;
     let grantor = grantor(caller, allowed);
-    demand(ctx, caller, Act::GrantRole(role), proof).await?;
+    if matches!(command.grantee, Grantee::Email(_)) {
+        ctx.admit_growth(Growth::Mail)?;
+    }
+    let demanded = demand(ctx, caller, Act::GrantRole(role), proof).await?;
     let place = (role.reach() != Reach::Platform).then_some(university_id);
     let new = NewGrant { role, university_id: place, department_id: command.department_id };
     let granting = Granting { grantee: &command.grantee, new, grantor, invitation: None };
     let Grantee::Email(email) = &command.grantee else {
-        let outcome = inviting::grant(ctx.store, granting, ctx.request).await?;
+        let outcome = inviting::grant(demanded.store(), granting, ctx.request).await?;
         return granted(outcome, caller.user.id).map(|row| Granted::Role(Box::new(row)));
     };
-    invite(ctx, granting, university_id, email).await
+    invite(ctx, demanded.store(), granting, university_id, email).await
 }
 
 /// Grants a role by address, or invites its owner.
 async fn invite(
     ctx: &Context<'_>,
+    store: &Store,
     granting: Granting<'_>,
     university_id: UniversityId,
     email: &Email,
 ) -> Result<Granted, Error> {
-    ctx.admit_growth(Growth::Mail)?;
     let purpose = if ctx.settings.mail.is_some() { Purpose::Invite } else { Purpose::InviteHandOver };
     let counts = limits::invitation_counts(ctx.request.key, email, university_id);
     let mail_id = MailId::from_random(ctx.random()?);
@@ -114,7 +118,7 @@ async fn invite(
         expires_at: ctx.now().plus_seconds(purpose.link_seconds()),
         mail: (purpose == Purpose::Invite).then_some((mail_id, &counts)),
     };
-    match inviting::grant_or_invite(ctx.store, granting, new, ctx.request).await? {
+    match inviting::grant_or_invite(store, granting, new, ctx.request).await? {
         InvitationOutcome::Direct(outcome) => {
             granted(outcome, granting.grantor.id).map(|row| Granted::Role(Box::new(row)))
         }
@@ -189,8 +193,8 @@ pub async fn remove(ctx: &Context<'_>, caller: &Caller, row: &GrantRow, proof: P
         None => Code::NotFound.into(),
     })?;
     let act = Act::RemoveRole { role: grant.role, is_own: row.user_id == caller.user.id };
-    demand(ctx, caller, act, proof).await?;
-    match removal::remove(ctx.store, row, grant.role, grantor(caller, allowed), ctx.request).await? {
+    let demanded = demand(ctx, caller, act, proof).await?;
+    match removal::remove(demanded.store(), row, grant.role, grantor(caller, allowed), ctx.request).await? {
         RoleRemovalOutcome::Removed => {}
         RoleRemovalOutcome::LastAdministrator => return Err(Problem::conflict(SOLE_ADMINISTRATOR).into()),
         RoleRemovalOutcome::NotAllowed => return Err(Code::Forbidden.into()),

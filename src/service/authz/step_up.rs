@@ -1,5 +1,5 @@
 //! Step-up: an irreversible act needs a recent sign-in, with a second factor if the account has one. Without a second
-//! factor, the caller's password beside the token does, too. Database round trips: none, and 1 to check a password.
+//! factor, the caller's password beside the token does, too. Database round trips: none, and 2 for a wrong password.
 //!
 //! The age and the methods of the sign-in are in the token, so a caller with a recent one of several factors costs nothing.
 //! Otherwise the rows to decide with are read together with the caller.
@@ -16,9 +16,11 @@ use crate::service::authz::caller::{Caller, Subject};
 use crate::service::factor::due;
 use crate::service::password::reauthenticate;
 use crate::service::{Context, Error};
+use crate::store::Store;
 use crate::store::authz::grants;
 use crate::store::factor::due as due_factors;
 use crate::store::factor::due::DueFactors;
+use crate::store::password::confirmation;
 use crate::store::password::credentials::{self, Account};
 use crate::store::read::Read;
 
@@ -87,6 +89,32 @@ pub(in crate::service) fn read_age(ctx: &Context<'_>, subject: Subject, target: 
     }
 }
 
+/// The evidence for an act is there, but for the confirmation of a password: the batch of the act confirms it. A right guess
+/// among concurrent wrong ones is refused there, once they have begun a wait.
+#[must_use]
+pub(in crate::service) struct Demanded {
+    store: Store,
+    awaits_confirmation: bool,
+}
+
+impl Demanded {
+    /// The database for the batch of the act.
+    pub(in crate::service) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Confirms the password before a refusal for another reason, which would tell otherwise that the guess was right.
+    ///
+    /// # Errors
+    /// `AUTH_INVALID_CREDENTIALS` instead of the refusal; [`Error`] otherwise.
+    pub(in crate::service) async fn checked<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_err() && self.awaits_confirmation {
+            confirmation::confirm(&self.store).await?;
+        }
+        result
+    }
+}
+
 /// Demands a recent sign-in or the right password, if the act is irreversible. Access is decided before.
 ///
 /// # Errors
@@ -96,19 +124,23 @@ pub(in crate::service) async fn demand(
     caller: &Caller,
     act: Act,
     proof: Proof<'_>,
-) -> Result<(), Error> {
+) -> Result<Demanded, Error> {
+    let without_password = || Ok(Demanded { store: ctx.store.clone(), awaits_confirmation: false });
     let SignInAge::Read(age) = proof.age else {
-        return Ok(());
+        return without_password();
     };
     let suffices = age.is_recent && age.due.is_none();
     if suffices || !act.is_irreversible(age.of_administrator) {
-        return Ok(());
+        return without_password();
     }
     let account = age.account.as_ref().ok_or(Code::TokenInvalid)?;
     match (&age.due, proof.password) {
         (Some(due), _) => Err(due::step_up_demand(ctx, caller.user.id, due)?),
         (None, None) => Err(due::step_up_without_factor(ctx, caller).await?),
-        (None, Some(password)) => reauthenticate::step_up(ctx, caller, account, password).await,
+        (None, Some(password)) => {
+            let store = reauthenticate::confirming(ctx, caller, account, password).await?;
+            Ok(Demanded { store, awaits_confirmation: true })
+        }
     }
 }
 

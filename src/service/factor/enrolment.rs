@@ -13,10 +13,10 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::EmailVerification;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
-use crate::service::authz::step_up::{Proof, demand};
+use crate::service::authz::step_up::{Demanded, Proof, demand};
 use crate::service::mail::asking::{ask, settings};
 use crate::service::mail::outbox;
-use crate::service::mail::presented::{ProofTexts, find};
+use crate::service::mail::presented::{ProofTexts, identify};
 use crate::service::{Context, Error};
 use crate::store::factor::changes;
 use crate::store::factor::changes::FactorOwner;
@@ -24,7 +24,7 @@ use crate::store::factor::changes::FactorsRow;
 use crate::store::factor::recovery_codes;
 use crate::store::factor::recovery_codes::ReplacementOutcome;
 use crate::store::factor::review::confirm_suspended;
-use crate::store::mail::proofs;
+use crate::store::mail::proofs::PresentedProof;
 
 /// New recovery codes, and the text that is stored of them.
 pub(in crate::service) struct NewCodes {
@@ -58,11 +58,10 @@ pub(in crate::service) async fn enrolling_owner(
     ctx: &Context<'_>,
     caller: &Caller,
     proof: Proof<'_>,
-) -> Result<FactorOwner, Error> {
+) -> Result<(FactorOwner, Demanded), Error> {
     ctx.admit_growth(Growth::Factor)?;
     let owner = owner(ctx, caller)?;
-    demand(ctx, caller, Act::ChangeFactors, proof).await?;
-    Ok(owner)
+    Ok((owner, demand(ctx, caller, Act::ChangeFactors, proof).await?))
 }
 
 /// Mails the code to the caller's own address, if it is proven: otherwise it may be the mailbox of another person.
@@ -79,23 +78,18 @@ pub async fn mail_code(ctx: &Context<'_>, caller: &Caller) -> Result<Secret, Err
 pub type MailedCode = Option<ProofTexts>;
 
 /// Demands a mailed code for the first second factor, if roles of the caller count only with one: otherwise a thief of the
-/// password would enrol a factor, and have these roles.
+/// password would enrol a factor, and have these roles. The batch of the enrolment uses the code up.
 pub(in crate::service) async fn demand_mailed_code(
     ctx: &Context<'_>,
     caller: &Caller,
     proof: Proof<'_>,
     mailed: &MailedCode,
-) -> Result<(), Error> {
+) -> Result<Option<PresentedProof>, Error> {
     if caller.withheld.is_empty() || proof.age.has_factor() || ctx.settings.mail.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let texts = mailed.as_ref().ok_or(Problem::needs_mailed_code())?;
-    let proven = find(ctx, &[Purpose::Enrol], texts).await?;
-    let is_own = proven.row.user_id == caller.user.id;
-    if is_own && proofs::use_up(ctx.store, proven.proof, caller.user.id, ctx.now()).await? {
-        return Ok(());
-    }
-    Err(Code::InvalidCredentials.into())
+    identify(ctx, &[Purpose::Enrol], texts).await.map(Some)
 }
 
 /// Reads the caller's second factors beside the passkeys.
@@ -112,10 +106,10 @@ pub fn list(ctx: &Context<'_>, subject: Subject) -> Reading<FactorsRow> {
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `CONFLICT` without a second factor; `AUTH_TOKEN_REVOKED` if the session
 /// ended concurrently; [`Error`] otherwise.
 pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<Vec<Secret>, Error> {
-    let owner = enrolling_owner(ctx, caller, proof).await?;
+    let (owner, demanded) = enrolling_owner(ctx, caller, proof).await?;
     let drawn = draw_codes(ctx)?;
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
-    match recovery_codes::replace(ctx.store, owner, &drawn.hashes, notice, ctx.request).await? {
+    match recovery_codes::replace(demanded.store(), owner, &drawn.hashes, notice, ctx.request).await? {
         ReplacementOutcome::Replaced(mail) => outbox::send_behind_response(ctx, mail),
         ReplacementOutcome::NoFactor => return Err(Problem::conflict("User has no second factor").into()),
         ReplacementOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
@@ -131,9 +125,9 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
 /// otherwise.
 pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
     let owner = owner(ctx, caller)?;
-    demand(ctx, caller, Act::ChangeFactors, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
-    let confirmed = confirm_suspended(ctx.store, owner, notice, ctx.request).await?;
+    let confirmed = confirm_suspended(demanded.store(), owner, notice, ctx.request).await?;
     let (was_suspended, mail) = confirmed.ok_or(Code::TokenRevoked)?;
     outbox::send_behind_response(ctx, mail);
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), was_suspended, "Second factors confirmed");

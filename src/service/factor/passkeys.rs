@@ -21,6 +21,8 @@ use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::factor::passkeys;
 use crate::store::factor::passkeys::{AddedPasskey, AdditionOutcome, PasskeyRow};
+use crate::store::factor::user_handle;
+use crate::store::factor::user_handle::HandleOutcome;
 use crate::store::page::{Page, PageRequest};
 
 /// A credential to be registered.
@@ -58,10 +60,14 @@ pub async fn options(
     mailed: &MailedCode,
 ) -> Result<PasskeyCreation, Error> {
     let rp = relying_party(ctx)?;
-    let owner = enrolling_owner(ctx, caller, proof).await?;
-    demand_mailed_code(ctx, caller, proof, mailed).await?;
+    let (owner, demanded) = enrolling_owner(ctx, caller, proof).await?;
+    let code = demanded.checked(demand_mailed_code(ctx, caller, proof, mailed).await).await?;
     let drawn = Base64UrlUnpadded::encode_string(&ctx.random::<32>()?);
-    let found = passkeys::handle(ctx.store, owner.user_id, &drawn).await?.ok_or(Code::TokenRevoked)?;
+    let found = match user_handle::draw(demanded.store(), owner.user_id, &drawn, code, ctx.now()).await? {
+        HandleOutcome::Found(found) => found,
+        HandleOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
+        HandleOutcome::NoCode => return Err(Code::InvalidCredentials.into()),
+    };
     Ok(PasskeyCreation {
         rp: rp.clone(),
         rp_name: ctx.settings.presentation.app_name.clone(),
@@ -86,10 +92,9 @@ pub async fn register(
     proof: Proof<'_>,
 ) -> Result<RegisteredPasskey, Error> {
     let rp = relying_party(ctx)?;
-    let owner = enrolling_owner(ctx, caller, proof).await?;
+    let (owner, demanded) = enrolling_owner(ctx, caller, proof).await?;
     let purpose = Purpose::Register(owner.user_id.get());
-    let challenge = challenge_of(ctx, &command.credential.client_data_json, purpose).ok_or(Code::InvalidCredentials)?;
-    let new = verify(ctx, rp, challenge, purpose, &command.credential).await?;
+    let (new, challenge) = demanded.checked(verify(ctx, rp, purpose, &command.credential).await).await?;
     let drawn = draw_codes(ctx)?;
     let added = AddedPasskey {
         id: PasskeyId::draw(ctx.now(), ctx.random()?),
@@ -104,7 +109,7 @@ pub async fn register(
         challenge,
     };
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
-    match passkeys::add(ctx.store, owner, &added, &drawn.hashes, notice, ctx.request).await? {
+    match passkeys::add(demanded.store(), owner, &added, &drawn.hashes, notice, ctx.request).await? {
         AdditionOutcome::Added { row, gives_codes, notice } => {
             outbox::send_behind_response(ctx, notice);
             let (user_id, passkey_id) = (owner.user_id.get(), row.id.get());
@@ -122,10 +127,10 @@ pub async fn register(
 async fn verify(
     ctx: &Context<'_>,
     rp: &RelyingParty,
-    challenge: Challenge,
     purpose: Purpose,
     response: &RegistrationResponse,
-) -> Result<NewPasskey, Error> {
+) -> Result<(NewPasskey, Challenge), Error> {
+    let challenge = challenge_of(ctx, &response.client_data_json, purpose).ok_or(Code::InvalidCredentials)?;
     let refused = |fault: &str| {
         tracing::warn!(target: "app.auth", fault, "Passkey refused");
         let fault = Fault::of("credential", FaultKind::ValueError, format!("credential was refused: {fault}"));
@@ -133,7 +138,7 @@ async fn verify(
     };
     let new = parse(ctx, rp, challenge, purpose, response).map_err(|fault| refused(fault.as_str()))?;
     let is_key = ctx.signatures.verify_with(&new.key, b"", &[0; 64]).await.is_ok();
-    if is_key { Ok(new) } else { Err(refused("key")) }
+    if is_key { Ok((new, challenge)) } else { Err(refused("key")) }
 }
 
 fn parse(

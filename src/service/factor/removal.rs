@@ -18,10 +18,10 @@ use crate::store::outcome::ActOutcome;
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn remove_totp(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeFactors, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let (user_id, kept) = (caller.user.id, caller.credential.session_id());
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
-    let outcome = removal::remove_totp(ctx.store, user_id, kept, notice, ctx.request).await?;
+    let outcome = removal::remove_totp(demanded.store(), user_id, kept, notice, ctx.request).await?;
     finish(ctx, user_id, outcome)
 }
 
@@ -30,12 +30,12 @@ pub async fn remove_totp(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `CONFLICT` for the last way in; [`Error`] otherwise.
 pub async fn remove_passkey(ctx: &Context<'_>, caller: &Caller, id: PasskeyId, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeFactors, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeFactors, proof).await?;
     let (user_id, kept) = (caller.user.id, caller.credential.session_id());
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
     let issuers = issuers(ctx);
     let ways = other_ways(ctx, &issuers);
-    let outcome = removal::remove_passkey(ctx.store, (user_id, kept), id, ways, notice, ctx.request).await?;
+    let outcome = removal::remove_passkey(demanded.store(), (user_id, kept), id, ways, notice, ctx.request).await?;
     finish(ctx, user_id, outcome)
 }
 
@@ -45,10 +45,10 @@ pub async fn remove_passkey(ctx: &Context<'_>, caller: &Caller, id: PasskeyId, p
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`, also for a user without a second factor; `CONFLICT` for the last way in; `FORBIDDEN` if the caller
 /// lost the role concurrently; [`Error`] otherwise.
 pub async fn reset(ctx: &Context<'_>, caller: &Caller, user_id: UserId, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ResetFactors, proof).await?;
+    let demanded = demand(ctx, caller, Act::ResetFactors, proof).await?;
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
     let (actor, issuers) = (caller.user.id, issuers(ctx));
-    match removal::reset(ctx.store, user_id, actor, other_ways(ctx, &issuers), notice, ctx.request).await? {
+    match removal::reset(demanded.store(), user_id, actor, other_ways(ctx, &issuers), notice, ctx.request).await? {
         ActOutcome::Done(outcome) => finish(ctx, user_id, outcome),
         ActOutcome::Missing => Err(Code::NotFound.into()),
         ActOutcome::ActorNotAllowed => Err(Code::Forbidden.into()),

@@ -1,5 +1,4 @@
-//! `POST /auth/step-up`: a fresh access token of the same session (RFC 9470). Database round trips after the caller's: 1 with
-//! a code; 2 with a password or a passkey.
+//! `POST /auth/step-up`: a fresh access token of the same session (RFC 9470). Database round trips after the caller's: 1.
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::EventType;
@@ -14,20 +13,20 @@ use crate::domain::secret::Secret;
 use crate::domain::session::methods::AuthMethods;
 use crate::service::authz::admission::Reading;
 use crate::service::authz::caller::{Caller, Subject};
-use crate::service::factor::check::{CheckOutcome, PresentedFactor, check};
+use crate::service::factor::check::{CheckOutcome, PresentedFactor, challenge_of, check};
 use crate::service::factor::due::{draw, step_up_demand, step_up_without_factor};
 use crate::service::mail::asking::{ask, settings};
-use crate::service::mail::presented::{ProofTexts, find};
-use crate::service::password::reauthenticate;
+use crate::service::mail::presented::{ProofTexts, identify};
+use crate::service::password::reauthenticate::reauthenticate;
 use crate::service::session::tokens;
 use crate::service::{Context, Error};
 use crate::store::audit::Event;
 use crate::store::factor::challenges::{self, WrongAnswer};
 use crate::store::factor::due::{self, DueFactors};
-use crate::store::factor::state::{self, FactorState};
-use crate::store::factor::step_up::{self, LiveSession};
+use crate::store::factor::state::{self, FactorState, StoredPasskeyRow};
+use crate::store::factor::step_up::{self, CodeOutcome, LiveSession};
 use crate::store::factor::usage::Evidence;
-use crate::store::mail::proofs;
+use crate::store::password::confirmation::Confirmation;
 use crate::store::password::credentials::{self, Account};
 
 /// The evidence of a step-up.
@@ -45,6 +44,8 @@ pub struct StepUpRows {
     account: Option<Account>,
     due: Option<DueFactors>,
     factors: Option<FactorState>,
+    /// All of the user, because the body names the credential, and is read later.
+    passkeys: Vec<StoredPasskeyRow>,
 }
 
 /// An access token whose sign-in is now.
@@ -59,8 +60,10 @@ pub struct FreshToken {
 pub fn rows(ctx: &Context<'_>, subject: Subject) -> Reading<StepUpRows> {
     let user_id = subject.user_id;
     let factors = state::of_user(user_id, None, None, &reauthentication_key(user_id), ctx.now());
+    let factors = factors.and(state::passkeys_of(user_id));
     let read = credentials::by_id(user_id).and(due::of_user(user_id)).and(factors);
-    read.map(move |((account, due), factors)| StepUpRows { subject, account, due, factors }).into()
+    read.map(move |((account, due), (factors, passkeys))| StepUpRows { subject, account, due, factors, passkeys })
+        .into()
 }
 
 /// Issues an access token whose sign-in is now. The session keeps its own, so a refresh does, too.
@@ -77,26 +80,13 @@ pub async fn step_up(
     let (subject, max_roles) = (rows.subject, tokens::max_roles(ctx.settings));
     let (session, methods) = match command {
         StepUp::Password(password) => {
-            if let Some(due) = &rows.due {
-                return Err(step_up_demand(ctx, subject.user_id, due)?);
-            }
-            let account = rows.account.as_ref().ok_or(Code::TokenInvalid)?;
-            reauthenticate::step_up(ctx, caller, account, password).await?;
-            let read = step_up::session(subject.user_id, subject.session_id, max_roles, ctx.now());
-            let session = ctx.store.run(read).await?.ok_or(Code::TokenRevoked)?;
+            let session = by_password(ctx, caller, rows, password, max_roles).await?;
             (session, subject.methods.and(AuthMethods::PASSWORD))
         }
         StepUp::Factor(factor) => by_factor(ctx, rows, factor, max_roles).await?,
         StepUp::MailedCode(texts) => {
             demand_mailed_code(ctx, caller, rows).await?;
-            let proven = find(ctx, &[ProofPurpose::StepUp], texts).await?;
-            let is_own = proven.row.user_id == subject.user_id;
-            if !is_own || !proofs::use_up(ctx.store, proven.proof, subject.user_id, ctx.now()).await? {
-                return Err(Code::InvalidCredentials.into());
-            }
-            let read = step_up::session(subject.user_id, subject.session_id, max_roles, ctx.now());
-            let session = ctx.store.run(read).await?.ok_or(Code::TokenRevoked)?;
-            (session, subject.methods.and(AuthMethods::CODE))
+            (by_mailed_code(ctx, subject, texts, max_roles).await?, subject.methods.and(AuthMethods::CODE))
         }
     };
     let user_id = subject.user_id.get();
@@ -104,6 +94,41 @@ pub async fn step_up(
     let LiveSession { expires_at, inputs } = session;
     let (access_token, expires_in) = tokens::issue_fresh(ctx, &subject, methods, expires_at, inputs).await?;
     Ok(FreshToken { access_token, expires_in })
+}
+
+/// The check is repeated with the read of the session, so that a right guess among concurrent wrong ones is refused once they
+/// have begun a wait.
+async fn by_password(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    rows: &StepUpRows,
+    password: &Password,
+    max_roles: i64,
+) -> Result<LiveSession, Error> {
+    let Subject { user_id, session_id, .. } = rows.subject;
+    if let Some(due) = &rows.due {
+        return Err(step_up_demand(ctx, user_id, due)?);
+    }
+    let account = rows.account.as_ref().ok_or(Code::TokenInvalid)?;
+    let verified = reauthenticate(ctx, caller, account, password, EventType::StepUpRefused).await?;
+    let confirmation = Confirmation { verified, session_id: Some(session_id) };
+    let session = step_up::confirm_password(ctx.store, confirmation, max_roles, ctx.request).await?;
+    session.ok_or_else(|| Code::InvalidCredentials.into())
+}
+
+async fn by_mailed_code(
+    ctx: &Context<'_>,
+    subject: Subject,
+    texts: &ProofTexts,
+    max_roles: i64,
+) -> Result<LiveSession, Error> {
+    let Subject { user_id, session_id, .. } = subject;
+    let proof = identify(ctx, &[ProofPurpose::StepUp], texts).await?;
+    match step_up::use_code(ctx.store, proof, user_id, session_id, max_roles, ctx.now()).await? {
+        CodeOutcome::Used(session) => Ok(*session),
+        CodeOutcome::NoCode => Err(Code::InvalidCredentials.into()),
+        CodeOutcome::NoSession => Err(Code::TokenRevoked.into()),
+    }
 }
 
 /// Refuses a mailed code where the account has something stronger: the mailbox alone must not open it.
@@ -139,21 +164,16 @@ async fn by_factor(
     let throttle = reauthentication_key(user_id);
     let purpose = Purpose::StepUp(user_id.get());
     let mut challenge = draw(ctx)?;
-    let state = match presented {
-        // The id of the credential was not known before.
-        PresentedFactor::Passkey(response) => {
-            challenge = super::check::challenge_of(ctx, &response.client_data_json, purpose).unwrap_or(challenge);
-            let read = state::of_user(user_id, Some(challenge.id), Some(&response.id), &throttle, ctx.now());
-            ctx.store.run(read).await?
-        }
-        PresentedFactor::Code(_) | PresentedFactor::RecoveryCode(_) => rows.factors.clone(),
-    };
-    let state = state.ok_or(Code::TokenInvalid)?;
+    let mut state = rows.factors.clone().ok_or(Code::TokenInvalid)?;
+    if let PresentedFactor::Passkey(response) = presented {
+        challenge = challenge_of(ctx, &response.client_data_json, purpose).unwrap_or(challenge);
+        state.passkey = rows.passkeys.iter().find(|passkey| passkey.credential_id == response.id).cloned();
+    }
     let is_guessable = presented.is_guessable();
     let counter = if is_guessable { Counter::of_reauthentication } else { Counter::of_unguessable_factor }(user_id);
     let factor = match check(ctx, &state, presented, purpose).await? {
-        CheckOutcome::Right(factor) if !state.is_answered => factor,
-        CheckOutcome::Right(_) => return Err(Code::InvalidCredentials.into()),
+        // Whether the challenge was answered before is asked by the statement that uses it.
+        CheckOutcome::Right(factor) => factor,
         CheckOutcome::Wrong { reason, was_guess } => {
             let event = Event::of(EventType::StepUpRefused, user_id).because(reason).within(Some(session_id));
             return Err(refuse(ctx, user_id, counter, was_guess, event).await?);

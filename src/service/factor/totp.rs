@@ -16,7 +16,7 @@ use crate::service::factor::enrolment::{MailedCode, demand_mailed_code, draw_cod
 use crate::service::mail::outbox;
 use crate::service::{Context, Error};
 use crate::store::factor::totp;
-use crate::store::factor::totp::SealedTotp;
+use crate::store::factor::totp::{OfferOutcome, SealedTotp};
 
 /// The label of the key that encrypts secrets. It is part of the stored format.
 const PURPOSE: &str = "edge-auth totp secret";
@@ -59,13 +59,15 @@ pub async fn enrol(
     proof: Proof<'_>,
     mailed: &MailedCode,
 ) -> Result<Enrolment, Error> {
-    let owner = enrolling_owner(ctx, caller, proof).await?;
-    demand_mailed_code(ctx, caller, proof, mailed).await?;
+    let (owner, demanded) = enrolling_owner(ctx, caller, proof).await?;
+    let code = demanded.checked(demand_mailed_code(ctx, caller, proof, mailed).await).await?;
     let id = TotpId::draw(ctx.now(), ctx.random()?);
     let secret = TotpSecret::from_random(ctx.random()?);
     let sealed = seal(ctx, id, &secret.base32()).await?;
-    if !totp::add_pending(ctx.store, owner, id, &sealed, ctx.request).await? {
-        return Err(Code::TokenRevoked.into());
+    match totp::add_pending(demanded.store(), owner, id, &sealed, code, ctx.request).await? {
+        OfferOutcome::Added => {}
+        OfferOutcome::NoOwner => return Err(Code::TokenRevoked.into()),
+        OfferOutcome::NoCode => return Err(Code::InvalidCredentials.into()),
     }
     let otpauth_uri = otpauth_uri(&secret, &ctx.settings.presentation.app_name, &caller.user.email);
     // An address of 254 bytes fits the largest QR code.

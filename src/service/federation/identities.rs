@@ -28,11 +28,11 @@ pub fn list(ctx: &Context<'_>, subject: Subject) -> Reading<Vec<IdentityRow>> {
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; `CONFLICT` for the last way in; [`Error`] otherwise.
 pub async fn unlink(ctx: &Context<'_>, caller: &Caller, id: IdentityId, proof: Proof<'_>) -> Result<(), Error> {
     settings(ctx)?;
-    demand(ctx, caller, Act::ChangeIdentities, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeIdentities, proof).await?;
     let (user_id, kept) = (caller.user.id, caller.credential.session_id());
     let notice = outbox::notice(ctx, Kind::IdentitiesChanged)?;
     let issuers = issuers(ctx);
     let outcome =
-        linking::unlink(ctx.store, (user_id, kept), id, other_ways(ctx, &issuers), notice, ctx.request).await?;
+        linking::unlink(demanded.store(), (user_id, kept), id, other_ways(ctx, &issuers), notice, ctx.request).await?;
     finish(ctx, user_id, outcome)
 }

@@ -116,7 +116,7 @@ pub async fn start(ctx: &Context<'_>, caller: Option<SignedInCaller<'_>>, comman
 pub(super) async fn demand_link(ctx: &Context<'_>, signed_in: SignedInCaller<'_>) -> Result<(), Error> {
     owner(ctx, signed_in.caller)?;
     let proof = Proof { age: signed_in.age, password: None };
-    demand(ctx, signed_in.caller, Act::ChangeIdentities, proof).await
+    demand(ctx, signed_in.caller, Act::ChangeIdentities, proof).await.map(drop)
 }
 
 fn refuse_faults(settings: &FederationSettings, provider: &Provider, command: &Start) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! Service accounts, managed by administrators of the platform. Database round trips after the caller's: 1 for a change, 1
-//! more if a password stands for a recent sign-in; none for a read.
+//! Service accounts, managed by administrators of the platform. Database round trips after the caller's: 1 for a change; none
+//! for a read.
 
 use crate::domain::authz::step_up::Act;
 use crate::domain::ids::{ServiceAccountId, hex};
@@ -39,12 +39,12 @@ pub async fn create(
     proof: Proof<'_>,
 ) -> Result<(ServiceAccountRow, ApiKey), Error> {
     ctx.admit_growth(Growth::ServiceAccount)?;
-    demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
     let key = mint(ctx)?;
     let id = ServiceAccountId::draw(ctx.now(), ctx.random()?);
     let client_id = format!("sa_{}", hex(&ctx.random::<16>()?));
     let new = NewServiceAccount { id, client_id: &client_id, name: &command.name, scopes: command.scopes, key: &key };
-    let row = service_accounts::create(ctx.store, &new, caller.user.id, ctx.request).await?;
+    let row = service_accounts::create(demanded.store(), &new, caller.user.id, ctx.request).await?;
     let row = row.ok_or(Code::Forbidden)?;
     tracing::info!(target: "app.machine", client_id, actor_id = caller.user.id.get(), "Service account created");
     Ok((row, key))
@@ -77,8 +77,8 @@ pub async fn update(
     change: &ServiceAccountChange,
     proof: Proof<'_>,
 ) -> Result<ServiceAccountRow, Error> {
-    demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
-    let row = done(service_accounts::update(ctx.store, id, change, caller.user.id, ctx.request).await?)?;
+    let demanded = demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
+    let row = done(service_accounts::update(demanded.store(), id, change, caller.user.id, ctx.request).await?)?;
     let client_id = row.client_id.as_str();
     tracing::info!(target: "app.machine", client_id, actor_id = caller.user.id.get(), "Service account changed");
     Ok(row)
@@ -89,8 +89,8 @@ pub async fn update(
 /// # Errors
 /// As [`update`].
 pub async fn delete(ctx: &Context<'_>, caller: &Caller, id: ServiceAccountId, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
-    done(service_accounts::delete(ctx.store, id, caller.user.id, ctx.request).await?)?;
+    let demanded = demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
+    done(service_accounts::delete(demanded.store(), id, caller.user.id, ctx.request).await?)?;
     let (account_id, actor_id) = (id.get(), caller.user.id.get());
     tracing::info!(target: "app.machine", account_id, actor_id, "Service account deleted");
     Ok(())

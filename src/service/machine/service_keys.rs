@@ -39,10 +39,10 @@ pub async fn create(
 ) -> Result<(ServiceKeyRow, ApiKey), Error> {
     ctx.admit_growth(Growth::ApiKey)?;
     demand_future(ctx, command.expires_at)?;
-    demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
     let key = mint(ctx)?;
     let new = NewServiceKey { key: &key, account_id, name: command.name.as_ref(), expires_at: command.expires_at };
-    let created = done(service_keys::create(ctx.store, &new, caller.user.id, ctx.request).await?)?;
+    let created = done(service_keys::create(demanded.store(), &new, caller.user.id, ctx.request).await?)?;
     let row = created.ok_or(Problem::conflict("Service account has too many keys"))?;
     let (key_id, account_id, actor_id) = (key.id().get(), account_id.get(), caller.user.id.get());
     tracing::info!(target: "app.machine", key_id, account_id, actor_id, "Service account key created");
@@ -70,8 +70,8 @@ pub async fn withdraw(
     id: ApiKeyId,
     proof: Proof<'_>,
 ) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
-    done(service_keys::withdraw(ctx.store, account_id, id, caller.user.id, ctx.request).await?)?;
+    let demanded = demand(ctx, caller, Act::ChangeServiceAccounts, proof).await?;
+    done(service_keys::withdraw(demanded.store(), account_id, id, caller.user.id, ctx.request).await?)?;
     let (key_id, account_id, actor_id) = (id.get(), account_id.get(), caller.user.id.get());
     tracing::info!(target: "app.machine", key_id, account_id, actor_id, "Service account key withdrawn");
     Ok(())

@@ -1,5 +1,5 @@
-//! The API keys of a user, managed by the user. Database round trips after the caller's: 1 for a change, 1 more if a
-//! password stands for a recent sign-in; none for the list.
+//! The API keys of a user, managed by the user. Database round trips after the caller's: 1 for a change; none for
+//! the list.
 
 use crate::domain::authz::permission_set::PermissionSet;
 use crate::domain::authz::step_up::Act;
@@ -46,7 +46,7 @@ pub async fn create(
     if needs_proof && caller.user.email_verified_at.is_none() {
         return Err(Code::EmailNotVerified.into());
     }
-    demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
     let key = mint(ctx)?;
     let new = NewUserKey {
         key: &key,
@@ -59,7 +59,7 @@ pub async fn create(
         needs_proof,
     };
     let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;
-    let (outcome, mail) = user_keys::create(ctx.store, &new, notice, ctx.request).await?;
+    let (outcome, mail) = user_keys::create(demanded.store(), &new, notice, ctx.request).await?;
     outbox::send_behind_response(ctx, mail);
     let row = match outcome {
         KeyCreationOutcome::Created(row) => row,
@@ -81,10 +81,10 @@ pub fn list(subject: Subject, page: PageRequest) -> Reading<Page<UserKeyRow>> {
 /// # Errors
 /// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND`; [`Error`] otherwise.
 pub async fn withdraw(ctx: &Context<'_>, caller: &Caller, id: ApiKeyId, proof: Proof<'_>) -> Result<(), Error> {
-    demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
+    let demanded = demand(ctx, caller, Act::ChangeApiKeys, proof).await?;
     let session_id = caller.credential.session_id();
     let notice = outbox::notice(ctx, Kind::ApiKeysChanged)?;
-    let withdrawn = user_keys::withdraw(ctx.store, caller.user.id, session_id, id, notice, ctx.request).await?;
+    let withdrawn = user_keys::withdraw(demanded.store(), caller.user.id, session_id, id, notice, ctx.request).await?;
     outbox::send_behind_response(ctx, withdrawn.ok_or(Code::NotFound)?);
     tracing::info!(target: "app.machine", user_id = caller.user.id.get(), key_id = id.get(), "API key withdrawn");
     Ok(())

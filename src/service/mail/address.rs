@@ -1,5 +1,5 @@
-//! A change of the address of an account. Database round trips after the caller's: 1, 1 more if a password stands for a recent
-//! sign-in, and 1 behind the response. It takes effect when the new address is proven (`verification`).
+//! A change of the address of an account. Database round trips after the caller's: 1, and 1 behind the
+//! response. It takes effect when the new address is proven (`verification`).
 
 use crate::domain::account::email::Email;
 use crate::domain::authz::step_up::Act;
@@ -32,18 +32,17 @@ pub async fn change_address(
         let fault = Fault::of("new_email", FaultKind::ValueError, "value is the address of the account already");
         return Err(Problem::validation(vec![fault]).into());
     }
-    demand(ctx, caller, Act::ChangeAddress, evidence).await?;
+    let demanded = demand(ctx, caller, Act::ChangeAddress, evidence).await?;
     // The account has one, so the demand asked for it.
     let has_mfa = evidence.age.has_factor();
     // The code for the first second factor goes to the address: a thief of the password would have it mailed to another one.
-    if !caller.withheld.is_empty() && !has_mfa {
-        return Err(Problem::needs_mfa().into());
-    }
+    let is_withheld = !caller.withheld.is_empty() && !has_mfa;
+    demanded.checked(if is_withheld { Err(Problem::needs_mfa().into()) } else { Ok(()) }).await?;
     let purpose = Purpose::ChangeAddress;
     let proof = draw(ctx, purpose, true)?;
     let asking = Asking { email, purpose, counts: &counts(ctx, settings, purpose, email) };
     let session = (caller.credential.session_id(), has_mfa);
-    let mail = address::ask(ctx.store, proof, caller.user.id, session, asking, ctx.request).await?;
+    let mail = address::ask(demanded.store(), proof, caller.user.id, session, asking, ctx.request).await?;
     let is_admitted = mail.is_some();
     tracing::info!(target: "app.mail", kind = purpose.as_str(), is_admitted, "Mail asked for");
     send_behind_response(ctx, mail);

@@ -1,5 +1,5 @@
 //! A new password without mail: an administrator hands a link over, by another way. Database round trips after the caller's:
-//! 1, and 1 more if a password stands for a recent sign-in.
+//! 1.
 
 use crate::domain::authz::step_up::Act;
 use crate::domain::ids::{ProofId, UserId};
@@ -31,10 +31,10 @@ pub async fn hand_over_reset(
     user_id: UserId,
     proof: Proof<'_>,
 ) -> Result<HandedOver, Error> {
-    demand(ctx, caller, Act::ResetPassword, proof).await?;
+    let demanded = demand(ctx, caller, Act::ResetPassword, proof).await?;
     let (id, actor) = (ProofId::from_random(ctx.random()?), caller.user.id);
     let expires_at = ctx.now().plus_seconds(Purpose::HandOver.link_seconds());
-    match hand_over::hand_over(ctx.store, id, user_id, actor, expires_at, ctx.request).await? {
+    match hand_over::hand_over(demanded.store(), id, user_id, actor, expires_at, ctx.request).await? {
         ActOutcome::Done(Some(user)) if user.is_active => {}
         ActOutcome::Done(_) => return Err(Problem::conflict("Account is disabled").into()),
         ActOutcome::Missing => return Err(Code::NotFound.into()),

@@ -56,7 +56,7 @@ pub(in crate::service) async fn identify(
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
 pub(in crate::service) async fn valid(ctx: &Context<'_>, proof: PresentedProof) -> Result<Proven, Error> {
-    let row = proofs::find(ctx.store, proof, ctx.now()).await?.ok_or(Code::InvalidCredentials)?;
+    let row = ctx.store.run(proofs::find(proof, ctx.now())).await?.ok_or(Code::InvalidCredentials)?;
     Ok(Proven { proof, row })
 }
 

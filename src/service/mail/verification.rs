@@ -1,10 +1,8 @@
-//! Proving that the address of an account belongs to its owner. Database round trips: 2; 3 with a password.
+//! Proving that the address of an account belongs to its owner. Database round trips: 2, with the caller's.
 //!
 //! A mail proves that its reader has the mailbox, and not that the reader has the account: a stranger may have registered
 //! the address. So the link needs something of the account beside it.
 
-use crate::domain::account::email::Email;
-use crate::domain::ids::UserId;
 use crate::domain::limits::storage::Growth;
 use crate::domain::mail::letter::Kind;
 use crate::domain::mail::proof::{ProofKeys, Purpose};
@@ -12,17 +10,20 @@ use crate::domain::password::Password;
 use crate::domain::problem::Code;
 use crate::domain::secret::Secret;
 use crate::service::account::pending;
-use crate::service::authz::caller::Caller;
+use crate::service::authz::admission::Reading;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::mail::asking::settings;
 use crate::service::mail::outbox;
-use crate::service::mail::presented::{ProofTexts, Proven, identify, valid};
-use crate::service::password::verify::{Door, verify_at_sign_in};
+use crate::service::mail::presented::{ProofTexts, Proven, identify};
+use crate::service::password::verify::check_at_sign_in;
 use crate::service::{Context, Error, attribution};
 use crate::store::mail::address;
 use crate::store::mail::address::AddressChanged;
 use crate::store::mail::proofs;
-use crate::store::mail::proofs::{Form, PresentedProof};
+use crate::store::mail::proofs::{Form, OwnProof, PresentedProof};
 use crate::store::mail::verification;
+use crate::store::password::credentials;
+use crate::store::read::Read;
 
 /// A proof of the address, and evidence that the account is the client's.
 #[allow(missing_docs, reason = "the fields are the request's")]
@@ -33,24 +34,37 @@ pub struct Verification {
     pub password: Option<Password>,
 }
 
+/// Reads the proofs of the caller, if there is one.
+#[must_use]
+pub fn own_proofs(ctx: &Context<'_>, subject: Option<Subject>) -> Reading<Vec<OwnProof>> {
+    match subject {
+        Some(subject) => proofs::of_user(subject.user_id, ctx.now()).into(),
+        None => Reading::nothing().map(|()| Vec::new()),
+    }
+}
+
 /// Notes that the address of an account is proven, or makes the account of a registration. Returns the address. A new address becomes
-/// that of the account.
+/// that of the account. `own` are the proofs of the caller.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; `NOT_FOUND` without mail; [`Error`] otherwise.
-pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verification) -> Result<String, Error> {
+pub async fn verify(
+    ctx: &Context<'_>,
+    caller: Option<&Caller>,
+    own: &[OwnProof],
+    command: &Verification,
+) -> Result<String, Error> {
     settings(ctx)?;
-    let presented =
-        identify(ctx, &[Purpose::Verify, Purpose::ChangeAddress, Purpose::Register], &command.proof).await?;
-    if presented.purpose == Purpose::Register {
-        return pending::complete(ctx, presented, command.flow.as_ref(), command.password.as_ref()).await;
+    let proof = identify(ctx, &[Purpose::Verify, Purpose::ChangeAddress, Purpose::Register], &command.proof).await?;
+    if proof.purpose == Purpose::Register {
+        return pending::complete(ctx, proof, command.flow.as_ref(), command.password.as_ref()).await;
     }
-    let proven = valid(ctx, presented).await?;
+    // The token of the owner is evidence enough. The statement that acts asks whether the proof is valid.
+    let proven = match own.iter().find(|own| own.id == proof.id) {
+        Some(OwnProof { row, .. }) => Proven { proof, row: row.clone() },
+        None => with_evidence(ctx, caller, proof, command).await?,
+    };
     let user_id = proven.row.user_id;
-    attribution::note_user(user_id);
-    if !is_of_owner(ctx, caller, command, &proven).await? {
-        return Err(Code::InvalidCredentials.into());
-    }
     let Some(new_address) = proven.row.new_address else {
         if !verification::verify(ctx.store, proven.proof, user_id, ctx.request).await? {
             return Err(Code::InvalidCredentials.into());
@@ -68,42 +82,40 @@ pub async fn verify(ctx: &Context<'_>, caller: Option<&Caller>, command: &Verifi
     Ok(new_address)
 }
 
-async fn is_of_owner(
+/// Finds a proof, with evidence that its account is the client's: one read has the proof, and what the evidence needs.
+async fn with_evidence(
     ctx: &Context<'_>,
     caller: Option<&Caller>,
+    proof: PresentedProof,
     command: &Verification,
-    proven: &Proven,
-) -> Result<bool, Error> {
-    let user_id = proven.row.user_id;
-    if caller.is_some_and(|caller| caller.user.id == user_id) {
-        return Ok(true);
-    }
-    // With a code, the flow is that of the proof.
-    if proven.proof.form == Form::Code && proven.row.is_of_owner {
-        return Ok(true);
-    }
-    if let Some(flow) = &command.flow
-        && is_flow_of(ctx, proven.proof.purpose, flow, user_id).await?
-    {
-        return Ok(true);
-    }
-    match &command.password {
-        // With the throttle of sign-ins. A wrong one is `AUTH_INVALID_CREDENTIALS`.
-        Some(password) => {
-            let attempt =
-                verify_at_sign_in(ctx, &Email::stored(&proven.row.address), password, None, Door::Proof).await?;
-            Ok(attempt.verified.password.user_id == user_id)
-        }
-        None => Ok(false),
-    }
+) -> Result<Proven, Error> {
+    let flow = command.flow.as_ref().and_then(|flow| {
+        let id = ProofKeys::derive(&ctx.settings.secret_keys).of_flow(proof.purpose, flow.expose())?;
+        Some(PresentedProof { id, purpose: proof.purpose, form: Form::Link })
+    });
+    let of_flow = flow.map_or_else(absent, |flow| proofs::find(flow, ctx.now()));
+    let account = command.password.as_ref().map_or_else(absent, |_| credentials::by_proof(proof.id, ctx.now()));
+    let read = proofs::find(proof, ctx.now()).and(of_flow).and(account);
+    let ((row, of_flow), account) = ctx.store.run(read).await?;
+    let row = row.ok_or(Code::InvalidCredentials)?;
+    let user_id = row.user_id;
+    attribution::note_user(user_id);
+    // With a code, the flow is that of the proof. Beside a link, it may be that of an earlier request of the owner.
+    let is_flow_of_owner = (proof.form == Form::Code && row.is_of_owner)
+        || of_flow.is_some_and(|row| row.is_of_owner && row.user_id == user_id);
+    let is_of_owner = caller.is_some_and(|caller| caller.user.id == user_id)
+        || is_flow_of_owner
+        || match (&command.password, account) {
+            // With the throttle of sign-ins. A wrong one is `AUTH_INVALID_CREDENTIALS`.
+            (Some(password), Some(account)) => {
+                let attempt = check_at_sign_in(ctx, &account, password, None, None).await?;
+                attempt.verified.password.user_id == user_id
+            }
+            _ => false,
+        };
+    if is_of_owner { Ok(Proven { proof, row }) } else { Err(Code::InvalidCredentials.into()) }
 }
 
-/// Is it the flow of a proof that the owner asked for, perhaps an earlier one than the link's?
-async fn is_flow_of(ctx: &Context<'_>, purpose: Purpose, flow: &Secret, user_id: UserId) -> Result<bool, Error> {
-    let Some(id) = ProofKeys::derive(&ctx.settings.secret_keys).of_flow(purpose, flow.expose()) else {
-        return Ok(false);
-    };
-    let proof = PresentedProof { id, purpose, form: Form::Link };
-    let row = proofs::find(ctx.store, proof, ctx.now()).await?;
-    Ok(row.is_some_and(|row| row.is_of_owner && row.user_id == user_id))
+fn absent<T: 'static>() -> Read<Option<T>> {
+    Read::nothing().map(|()| None)
 }

@@ -10,25 +10,33 @@ use crate::domain::problem::Code;
 use crate::service::authz::caller::Caller;
 use crate::service::password::verify::verify_password;
 use crate::service::{Context, Error};
-use crate::store::password::credentials::{self, Account};
+use crate::store::Store;
+use crate::store::password::confirmation::{self, Confirmation};
+use crate::store::password::credentials::Account;
 
-/// Checks the caller's password before an irreversible act. The check is repeated in a batch of its own, so that a right
-/// guess among concurrent wrong ones is refused once they have begun a wait. Database round trips: 1.
+/// Checks the caller's password before an irreversible act, and returns the database for the act, which confirms it. A wrong
+/// one takes as many round trips as a right one that does not hold any more. Database round trips: 0, and 2 for a refusal.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
-pub(in crate::service) async fn step_up(
+pub(in crate::service) async fn confirming(
     ctx: &Context<'_>,
     caller: &Caller,
     account: &Account,
     password: &Password,
-) -> Result<(), Error> {
-    let verified = reauthenticate(ctx, caller, account, password, EventType::StepUpRefused).await?;
-    let session_id = caller.credential.session_id();
-    if !credentials::confirm(ctx.store, verified, session_id, ctx.request).await? {
-        return Err(Code::InvalidCredentials.into());
+) -> Result<Store, Error> {
+    match reauthenticate(ctx, caller, account, password, EventType::StepUpRefused).await {
+        Ok(verified) => {
+            let confirmation = Confirmation { verified, session_id: caller.credential.session_id() };
+            Ok(confirmation::confirming(ctx.store, confirmation, ctx.request))
+        }
+        Err(refused) => {
+            if refused.code() == Some(Code::InvalidCredentials) {
+                confirmation::wait_as_overtaken(ctx.store).await?;
+            }
+            Err(refused)
+        }
     }
-    Ok(())
 }
 
 /// Checks the caller's password. Database round trips: 0, and 1 for a refusal.

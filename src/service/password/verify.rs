@@ -14,7 +14,7 @@ use crate::domain::problem::Code;
 use crate::domain::settings::EmailVerification;
 use crate::service::{Context, Error, ErrorKind, attribution};
 use crate::store::audit::Event;
-use crate::store::password::credentials::{self, CredentialsRow};
+use crate::store::password::credentials::{self, CredentialsRow, SignInAccount};
 use crate::store::password::refusal;
 
 /// An account whose password was correct while no wait was in force.
@@ -32,32 +32,37 @@ pub(in crate::service) struct SignInAttempt {
     pub(in crate::service) device: Option<TokenId>,
 }
 
-/// The reason for which the password of an address is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::service) enum Door {
-    /// To sign in. Where addresses must be proven, a registration is told that its proof is missing.
-    SignIn,
-    /// It is evidence beside a link.
-    Proof,
-}
-
-/// Checks the password of an address, with the throttle of sign-ins. `device` is that of a valid device token. Database round
-/// trips: 1, and 1 for a refusal.
+/// Checks the password of an address, to sign in. `device` is that of a valid device token. Where addresses must be proven, a
+/// registration is told that its proof is missing. Database round trips: 1, and 1 for a refusal.
 ///
 /// # Errors
-/// `AUTH_INVALID_CREDENTIALS`; [`Error`] otherwise.
+/// `AUTH_INVALID_CREDENTIALS`; `AUTH_EMAIL_NOT_VERIFIED`; [`Error`] otherwise.
 pub(in crate::service) async fn verify_at_sign_in(
     ctx: &Context<'_>,
     email: &Email,
     password: &Password,
     device: Option<&(UserId, TokenId)>,
-    door: Door,
 ) -> Result<SignInAttempt, Error> {
-    let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
-    let tells_proof = door == Door::SignIn && ctx.settings.verification() == EmailVerification::Required;
-    let tag = tells_proof.then(|| ctx.request.key.network_tag(&network));
+    let tells_proof = ctx.settings.verification() == EmailVerification::Required;
+    let tag = tells_proof.then(|| ctx.request.key.network_tag(&ctx.request.peer.network()));
     let no_account = Scope::without_account(email);
     let account = credentials::by_email(ctx.store, email, no_account, tag.as_deref(), ctx.now()).await?;
+    check_at_sign_in(ctx, &account, password, device, tells_proof.then_some(email)).await
+}
+
+/// Checks a password with the throttle of sign-ins. `registering` is the address whose registrations are told that the proof is
+/// missing. Database round trips: 0, and 1 for a refusal.
+///
+/// # Errors
+/// As [`verify_at_sign_in`].
+pub(in crate::service) async fn check_at_sign_in(
+    ctx: &Context<'_>,
+    account: &SignInAccount,
+    password: &Password,
+    device: Option<&(UserId, TokenId)>,
+    registering: Option<&Email>,
+) -> Result<SignInAttempt, Error> {
+    let (other_keys, network) = (ctx.other_throttle_keys(), ctx.request.peer.network());
     let client = Client { key: ctx.request.key, other_keys: &other_keys, network: &network, device };
     let user = account.credentials.as_ref();
     if let Some(user) = user {
@@ -73,10 +78,9 @@ pub(in crate::service) async fn verify_at_sign_in(
             let hash = account.registration.as_deref();
             // After every wrong password, so that the time does not tell whether there is a registration. A wait is that
             // of an account, or one that addresses without an account share: it must not decide, or it would tell which.
-            if tells_proof && matches_registration(ctx, hash, password, false).await? {
+            if registering.is_some() && matches_registration(ctx, hash, password, false).await? {
                 return Err(not_verified(ctx, &standing, refused).await?);
             }
-            let registering = tells_proof.then_some(email);
             let weight = weight(ctx, user);
             return Err(refuse(ctx, &standing, reason, weight, registering, refused).await?);
         }

@@ -1,4 +1,4 @@
-//! Sign-in by password. Database round trips: 2; 3 when the stored hash is replaced by one of the current settings.
+//! Sign-in by password. Database round trips: 2, and 1 beside the response when the stored hash is replaced.
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
@@ -16,7 +16,7 @@ use crate::domain::settings::EmailVerification;
 use crate::service::factor::due::{FirstFactor, pending};
 use crate::service::keys::signing;
 use crate::service::mail::outbox;
-use crate::service::password::verify::{Door, SignInAttempt, Verified, matches_registration, verify_at_sign_in};
+use crate::service::password::verify::{SignInAttempt, Verified, matches_registration, verify_at_sign_in};
 use crate::service::session::tokens::{Opening, SignInTokens};
 use crate::service::{Context, Error, ErrorKind};
 use crate::store::audit::Event;
@@ -59,7 +59,7 @@ pub async fn sign_in(ctx: &Context<'_>, command: &PasswordSignIn) -> Result<Sign
     let device_token = command.device_token.as_ref().map(Secret::expose);
     let device = device_token.and_then(|token| ctx.tokens.verify_device(token, ctx.now()));
     let SignInAttempt { verified, standing, device } =
-        verify_at_sign_in(ctx, &command.email, &command.password, device.as_ref(), Door::SignIn).await?;
+        verify_at_sign_in(ctx, &command.email, &command.password, device.as_ref()).await?;
     let user_id = verified.password.user_id;
     if !verified.is_active {
         let event = Event::of(EventType::SignInRefused, user_id).because(Reason::Disabled);
@@ -133,24 +133,41 @@ async fn overtaken(ctx: &Context<'_>, verified: &Verified, password: &Password) 
     Code::InvalidCredentials.into()
 }
 
-/// A failure is none of the sign-in, whose password was right.
+/// Replaces a hash that differs from the current settings: only now is the password known. A failure is none of the sign-in,
+/// whose password was right, so the sign-in does not wait for the database. Returns whether there is a new hash.
 async fn replace_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> bool {
-    upgrade_hash(ctx, verified, password).await.unwrap_or_else(|error| {
-        let (user_id, cause) = (verified.password.user_id.get(), error.to_string());
-        tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
-        false
-    })
+    let user_id = verified.password.user_id;
+    match new_hash(ctx, verified, password).await {
+        Ok(Some(hash)) => {
+            let (store, verified) = (ctx.store.clone(), verified.password);
+            ctx.background.spawn(Box::pin(async move {
+                if let Err(error) = credentials::upgrade_hash(&store, verified, &hash).await {
+                    log_kept_hash(user_id, &error.into());
+                }
+            }));
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            log_kept_hash(user_id, &error);
+            false
+        }
+    }
 }
 
-/// Replaces a hash that differs from the current settings: only now is the password known. With a full hash queue the
-/// upgrade waits for the next sign-in.
-async fn upgrade_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Result<bool, Error> {
+fn log_kept_hash(user_id: UserId, error: &Error) {
+    let (user_id, cause) = (user_id.get(), error.to_string());
+    tracing::warn!(target: "app.errors", user_id, cause, "Password hash was not replaced");
+}
+
+/// Hashes the password anew. With a full hash queue the upgrade waits for the next sign-in.
+async fn new_hash(ctx: &Context<'_>, verified: &Verified, password: &Password) -> Result<Option<String>, Error> {
     if !verified.hash.is_replaced_by(ctx.settings.password_work) {
-        return Ok(false);
+        return Ok(None);
     }
     match ctx.hash(password).await {
-        Ok(hash) => Ok(credentials::upgrade_hash(ctx.store, verified.password, &hash).await.map(|()| true)?),
-        Err(error) if matches!(error.kind(), ErrorKind::HashQueueFull(_)) => Ok(false),
+        Ok(hash) => Ok(Some(hash)),
+        Err(error) if matches!(error.kind(), ErrorKind::HashQueueFull(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,13 +1,13 @@
 //! Invitations of a university: listing, withdrawing, accepting. `service/authz/roles.rs` makes them. Database round trips
-//! after the caller's: accepting 2, withdrawing 1, listing none.
+//! after the caller's: accepting and withdrawing 1, listing none.
 
-use crate::domain::authz::{self, AllowedBy, Permission, Reach, Resource, is_narrowed};
+use crate::domain::authz::{self, AllowedBy, Permission, Reach, Resource, RoleGrant, is_narrowed};
 use crate::domain::ids::{InvitationId, UniversityId};
 use crate::domain::mail::proof::{ProofKeys, Purpose};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::secret::Secret;
 use crate::service::authz::admission::{Reading, demand_permission};
-use crate::service::authz::caller::Caller;
+use crate::service::authz::caller::{Caller, Subject};
 use crate::service::authz::roles::{granted, grantor};
 use crate::service::{Context, Error};
 use crate::store::authz::granting::{GrantOutcome, Grantee, Granting, Grantor, NewGrant};
@@ -15,7 +15,7 @@ use crate::store::authz::grants::GrantRow;
 use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
 use crate::store::tenant::invitations;
-use crate::store::tenant::invitations::{InvitationRow, Invited};
+use crate::store::tenant::invitations::{InvitationRow, Invited, Offered};
 
 /// Lists the pending invitations of a university. An administrator of departments sees those of these departments only.
 ///
@@ -92,16 +92,29 @@ impl Offer {
 /// `AUTH_INVALID_CREDENTIALS` if it was accepted, withdrawn, has expired, or the inviter may not give the role any more;
 /// [`Error`] otherwise.
 pub(in crate::service) async fn find_offer(ctx: &Context<'_>, token: &Secret) -> Result<Offer, Error> {
+    let (purpose, id) = identify(ctx, token)?;
+    read_offer(ctx, purpose, id).await
+}
+
+async fn read_offer(ctx: &Context<'_>, purpose: Purpose, id: InvitationId) -> Result<Offer, Error> {
+    let (row, grants) = ctx.store.run(invitations::pending(id, ctx.now())).await?;
+    offer(purpose, row.ok_or(Code::InvalidCredentials)?, &grants)
+}
+
+/// The purpose and the invitation of a token.
+fn identify(ctx: &Context<'_>, token: &Secret) -> Result<(Purpose, InvitationId), Error> {
     let keys = ProofKeys::derive(&ctx.settings.secret_keys);
     let of_purpose = |purpose| Some((purpose, keys.of_link(purpose, token.expose())?));
     let found = [Purpose::Invite, Purpose::InviteHandOver].into_iter().find_map(of_purpose);
     let (purpose, id) = found.ok_or(Code::InvalidCredentials)?;
     let id = InvitationId::new(id.get()).ok_or(Code::InvalidCredentials)?;
-    let (row, grants) = ctx.store.run(invitations::pending(id, ctx.now())).await?;
-    let row = row.ok_or(Code::InvalidCredentials)?;
+    Ok((purpose, id))
+}
+
+fn offer(purpose: Purpose, row: InvitationRow, grants: &[RoleGrant]) -> Result<Offer, Error> {
     let role = row.offered_role()?;
     let resource = Resource::within(row.university_id, row.department_id);
-    let allowed = authz::decide(row.invited_by, &grants, Permission::GrantRole(role), &resource);
+    let allowed = authz::decide(row.invited_by, grants, Permission::GrantRole(role), &resource);
     let allowed_by = allowed.ok().and_then(|allowed: AllowedBy| allowed.grant_id()).ok_or(Code::InvalidCredentials)?;
     let place = (role.reach() != Reach::Platform).then_some(row.university_id);
     Ok(Offer {
@@ -112,13 +125,28 @@ pub(in crate::service) async fn find_offer(ctx: &Context<'_>, token: &Secret) ->
     })
 }
 
-/// Grants the caller the role of an invitation.
+/// Reads the invitations of the caller's address.
+#[must_use]
+pub fn offered(ctx: &Context<'_>, subject: Subject) -> Reading<Vec<Offered>> {
+    invitations::offered(subject.user_id, ctx.now()).into()
+}
+
+/// Grants the caller the role of an invitation. `offered` are those of the caller's address.
 ///
 /// # Errors
 /// `AUTH_INVALID_CREDENTIALS`, as above; `FORBIDDEN` for the invitation of another address; `CONFLICT` when the caller has
 /// the role already, or too many roles; [`Error`] otherwise.
-pub async fn accept(ctx: &Context<'_>, caller: &Caller, token: &Secret) -> Result<GrantRow, Error> {
-    let offer = find_offer(ctx, token).await?;
+pub async fn accept(
+    ctx: &Context<'_>,
+    caller: &Caller,
+    offered: &[Offered],
+    token: &Secret,
+) -> Result<GrantRow, Error> {
+    let (purpose, id) = identify(ctx, token)?;
+    let offer = match offered.iter().find(|offered| offered.row.id == id) {
+        Some(offered) => offer(purpose, offered.row.clone(), &offered.inviter_grants()?)?,
+        None => read_offer(ctx, purpose, id).await?,
+    };
     offer.demand_address(&caller.user.email)?;
     let grantee = Grantee::Id(caller.user.id);
     let invited = Invited { granting: offer.granting(&grantee), proves_address: offer.proves_address };

@@ -15,3 +15,4 @@ pub mod state;
 pub mod step_up;
 pub mod totp;
 pub mod usage;
+pub mod user_handle;

@@ -10,7 +10,6 @@ use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Statement, query};
 use crate::store::audit::{Event, RequestInfo, record_if_changed};
 use crate::store::factor::changes::{FactorOwner, end_others_if, owner_is_present};
-use crate::store::factor::due::{AllowedPasskey, passkey_list, read_list};
 use crate::store::factor::recovery_codes;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
@@ -29,17 +28,6 @@ macro_rules! columns {
         "id, name, created_at, last_used_at, suspended_at IS NOT NULL AS is_suspended"
     };
 }
-
-/// The user handle is drawn once, and the same for all passkeys of a user (W3C WebAuthn Level 3 §14.6.1).
-const DRAW_HANDLE: &str =
-    "UPDATE users SET passkey_handle = :handle WHERE id = :user_id AND passkey_handle IS NULL AND is_active = 1";
-
-/// A discoverable credential of the same user handle would be replaced, so the known ones are excluded.
-const SELECT_EXCLUDED: &str = concat!(
-    "SELECT u.passkey_handle, ",
-    passkey_list!("TRUE"),
-    " AS excluded FROM users AS u WHERE u.id = :user_id AND u.passkey_handle IS NOT NULL"
-);
 
 /// The challenge was not answered before.
 const INSERT: &str = concat!(
@@ -94,19 +82,8 @@ const ERASE: &str = "
     WHERE user_id = (SELECT id FROM users WHERE id = :user_id AND erasure_cursor IS NOT NULL) AND :step >= 25";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[
-    DRAW_HANDLE,
-    SELECT_EXCLUDED,
-    INSERT,
-    USE_CHALLENGE,
-    END_OTHERS,
-    SELECT_NEW,
-    SELECT_CAUSE,
-    SELECT_ALL,
-    RENAME,
-    EXPORT,
-    ERASE,
-];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, USE_CHALLENGE, END_OTHERS, SELECT_NEW, SELECT_CAUSE, SELECT_ALL, RENAME, EXPORT, ERASE];
 
 /// The passkeys of a user.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -127,20 +104,6 @@ pub struct PasskeyRow {
     pub last_used_at: Option<Timestamp>,
     #[serde(deserialize_with = "boolean")]
     pub is_suspended: bool,
-}
-
-/// The user handle, and the passkeys that an authenticator must not replace.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Excluded {
-    pub handle: String,
-    pub passkeys: Vec<AllowedPasskey>,
-}
-
-#[derive(Deserialize)]
-struct ExcludedRow {
-    passkey_handle: String,
-    excluded: String,
 }
 
 /// A passkey to be added.
@@ -189,17 +152,6 @@ struct CauseRow {
     is_known: bool,
     #[serde(deserialize_with = "boolean")]
     is_answered: bool,
-}
-
-/// Draws the user handle, unless there is one. `None` if the account is gone.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn handle(store: &Store, user_id: UserId, drawn: &str) -> Result<Option<Excluded>, DbError> {
-    let draw = query(DRAW_HANDLE).bind("user_id", user_id).bind("handle", drawn);
-    let [_, rows] = store.batch([draw, query(SELECT_EXCLUDED).bind("user_id", user_id)]).await?;
-    let Some(row) = rows.first::<ExcludedRow>()? else { return Ok(None) };
-    Ok(Some(Excluded { handle: row.passkey_handle, passkeys: read_list(&row.excluded)? }))
 }
 
 /// Adds a passkey, gives recovery codes to a user without any, and ends all other sessions.

@@ -9,6 +9,7 @@ use crate::domain::limits::throttle::{DAY_MS, MAX_FAILURES};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, query};
 use crate::store::factor::due::codes_hold;
+use crate::store::factor::passkeys::MAX_PASSKEYS;
 use crate::store::factor::usage::codes_wait;
 use crate::store::read::Read;
 use crate::store::{boolean, optional_boolean};
@@ -48,8 +49,16 @@ const SELECT_OWNER: &str = concat!(
      WHERE p.credential_id = :credential_id AND p.suspended_at IS NULL AND u.erasure_cursor IS NULL"
 );
 
+/// All passkeys of a user.
+const SELECT_PASSKEYS: &str = concat!(
+    "SELECT ",
+    passkey_columns!(),
+    ", (SELECT u.passkey_handle FROM users AS u WHERE u.id = p.user_id) AS user_handle
+     FROM passkeys AS p WHERE p.user_id = :user_id AND p.suspended_at IS NULL ORDER BY p.id LIMIT :limit"
+);
+
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_STATE, SELECT_OWNER];
+pub const STATEMENTS: &[&str] = &[SELECT_STATE, SELECT_OWNER, SELECT_PASSKEYS];
 
 /// The stored secret of an authenticator app.
 #[derive(Debug, Clone)]
@@ -62,14 +71,16 @@ pub struct StoredTotp {
 }
 
 /// A passkey as it is stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct StoredPasskeyRow {
+    #[serde(rename = "passkey_id")]
     pub id: PasskeyId,
     pub credential_id: String,
     pub algorithm: String,
     pub public_key: String,
     pub sign_count: u32,
+    #[serde(deserialize_with = "boolean")]
     pub is_backup_eligible: bool,
     pub user_handle: Option<String>,
 }
@@ -174,6 +185,12 @@ pub fn of_user(
         .bind("day", DAY_MS)
         .bind("now", now);
     Read::of(select, first)
+}
+
+/// Reads the passkeys of a user.
+#[must_use]
+pub fn passkeys_of(user_id: UserId) -> Read<Vec<StoredPasskeyRow>> {
+    Read::of(query(SELECT_PASSKEYS).bind("user_id", user_id).bind("limit", MAX_PASSKEYS), Rows::all)
 }
 
 /// Reads the owner of a passkey.

@@ -5,11 +5,12 @@ use serde::Deserialize;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
-use crate::store::Store;
 use crate::store::audit::RequestInfo;
 use crate::store::factor::usage::{self, Evidence, is_marked};
-use crate::store::read::Read;
+use crate::store::mail::proofs::{self, PresentedProof};
+use crate::store::password::confirmation::{Confirmation, is_confirmed};
 use crate::store::session::token_inputs::TokenInputs;
+use crate::store::{IdRow, Store};
 
 macro_rules! select_session {
     ($condition:expr) => {
@@ -25,9 +26,10 @@ pub(in crate::store) use select_session;
 
 const SELECT_SESSION: &str = select_session!("TRUE");
 const SELECT_MARKED_SESSION: &str = select_session!(is_marked!());
+const SELECT_CONFIRMED_SESSION: &str = select_session!(is_confirmed!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_SESSION, SELECT_MARKED_SESSION];
+pub const STATEMENTS: &[&str] = &[SELECT_SESSION, SELECT_MARKED_SESSION, SELECT_CONFIRMED_SESSION];
 
 /// A live session, with the inputs of an access token.
 #[allow(missing_docs, reason = "the names say it")]
@@ -51,10 +53,52 @@ fn select(sql: &'static str, user_id: UserId, session_id: SessionId, max_roles: 
     query(sql).bind("user_id", user_id).bind("session_id", session_id).bind("max_roles", max_roles).bind("now", now)
 }
 
-/// Reads a session that the user has stepped up with a password.
-#[must_use]
-pub fn session(user_id: UserId, session_id: SessionId, max_roles: i64, now: Timestamp) -> Read<Option<LiveSession>> {
-    Read::of(select(SELECT_SESSION, user_id, session_id, max_roles, now), read_session)
+/// Checks again that a verified password still holds, resets the failures of re-authentication, and reads the session. Returns
+/// `None` if the password was changed, a wait has begun, or the session has ended.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn confirm_password(
+    store: &Store,
+    confirmation: Confirmation,
+    max_roles: i64,
+    request: RequestInfo<'_>,
+) -> Result<Option<LiveSession>, DbError> {
+    let select = confirmation.of(SELECT_CONFIRMED_SESSION, request).bind("max_roles", max_roles);
+    let statements = [confirmation.count_unconfirmed(request), confirmation.reset(request), select];
+    let [_, _, rows] = store.batch(statements).await?;
+    read_session(&rows)
+}
+
+/// The outcome of a mailed code.
+pub enum CodeOutcome {
+    /// The code is used up.
+    Used(Box<LiveSession>),
+    /// The code is no valid one of this user, or was used concurrently.
+    NoCode,
+    /// The code is used up, and the session has ended concurrently.
+    NoSession,
+}
+
+/// Uses a mailed code up, and reads the session.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn use_code(
+    store: &Store,
+    proof: PresentedProof,
+    user_id: UserId,
+    session_id: SessionId,
+    max_roles: i64,
+    now: Timestamp,
+) -> Result<CodeOutcome, DbError> {
+    let use_up = proofs::use_up(proof, user_id, now);
+    let [used, rows] = store.batch([use_up, select(SELECT_SESSION, user_id, session_id, max_roles, now)]).await?;
+    Ok(match (used.all::<IdRow>()?.is_empty(), read_session(&rows)?) {
+        (true, _) => CodeOutcome::NoCode,
+        (false, None) => CodeOutcome::NoSession,
+        (false, Some(session)) => CodeOutcome::Used(Box::new(session)),
+    })
 }
 
 /// Uses a factor up, and reads the session. Returns `None`, and changes nothing, if the session has ended or the factor does

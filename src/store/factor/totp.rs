@@ -10,23 +10,39 @@ use crate::domain::keys::ring::Sealed;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{Event, RequestInfo, is_done, record_if_changed, recorded};
-use crate::store::factor::changes::{FactorOwner, end_others_if, is_confirmed, owner_is_present};
+use crate::store::factor::changes::{FactorOwner, end_others_if, is_confirmed, owner_is_present, select_present_owner};
 use crate::store::factor::recovery_codes;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
+use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::owned::{Owned, Paging, Section};
 use crate::store::read::Read;
 use crate::store::session::liveness::session_is_live;
 use crate::store::{IdRow, Store};
 
 /// Another pending secret of the user is replaced.
-const INSERT_PENDING: &str = concat!(
-    "INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at)
-     SELECT :totp_id, :user_id, 0, :secret, :encrypted_by, :now WHERE ",
-    owner_is_present!(),
-    " ON CONFLICT (user_id, is_confirmed) DO UPDATE SET
-         id = excluded.id, secret = excluded.secret, encrypted_by = excluded.encrypted_by, created_at = excluded.created_at"
-);
+macro_rules! insert_pending {
+    ($condition:expr) => {
+        concat!(
+            "INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at)
+             SELECT :totp_id, :user_id, 0, :secret, :encrypted_by, :now WHERE ",
+            owner_is_present!(),
+            " AND ",
+            $condition,
+            " ON CONFLICT (user_id, is_confirmed) DO UPDATE SET
+                 id = excluded.id, secret = excluded.secret, encrypted_by = excluded.encrypted_by,
+                 created_at = excluded.created_at"
+        )
+    };
+}
+
+const INSERT_PENDING: &str = insert_pending!("TRUE");
+const INSERT_PENDING_BY_CODE: &str = insert_pending!(proof_holds!());
+
+/// It follows the offer. An offer that was not made leaves the code.
+const USE_CODE: &str = "
+    DELETE FROM email_proofs
+    WHERE id = :proof_id AND EXISTS (SELECT 1 FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id)";
 
 const SELECT_NEW: &str = "SELECT id FROM totp_secrets WHERE id = :totp_id AND user_id = :user_id";
 
@@ -79,6 +95,8 @@ const ERASE: &str = "
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     INSERT_PENDING,
+    INSERT_PENDING_BY_CODE,
+    USE_CODE,
     SELECT_NEW,
     SELECT_PENDING,
     DELETE_FORMER,
@@ -115,7 +133,18 @@ impl From<SealedTotp> for (TotpId, Sealed) {
     }
 }
 
-/// Stores a secret that waits for its first code. Returns false if the owner may not add it any more.
+/// The outcome of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferOutcome {
+    /// The secret waits for its first code.
+    Added,
+    /// The owner may not add it any more.
+    NoOwner,
+    /// The mailed code is no valid one of this user, or was used concurrently.
+    NoCode,
+}
+
+/// Stores a secret that waits for its first code, and uses the mailed code up, if it takes one.
 ///
 /// # Errors
 /// [`DbError`].
@@ -124,12 +153,30 @@ pub async fn add_pending(
     owner: FactorOwner,
     id: TotpId,
     secret: &Sealed,
+    code: Option<PresentedProof>,
     request: RequestInfo<'_>,
-) -> Result<bool, DbError> {
-    let insert = owner.bind(query(INSERT_PENDING), request.now).bind("totp_id", id);
-    let insert = insert.bind("secret", secret.text.as_str()).bind("encrypted_by", secret.key_id.as_str());
-    let [_, added] = store.batch([insert, of_secret(SELECT_NEW, owner.user_id, id)]).await?;
-    Ok(!added.all::<IdRow>()?.is_empty())
+) -> Result<OfferOutcome, DbError> {
+    let insert = |sql| {
+        let insert = owner.bind(query(sql), request.now).bind("totp_id", id);
+        insert.bind("secret", secret.text.as_str()).bind("encrypted_by", secret.key_id.as_str())
+    };
+    let of_offer = |sql| of_secret(sql, owner.user_id, id);
+    let mut statements = match code {
+        None => vec![insert(INSERT_PENDING)],
+        Some(proof) => {
+            vec![bind_presented(insert(INSERT_PENDING_BY_CODE), proof), of_offer(USE_CODE).bind("proof_id", proof.id)]
+        }
+    };
+    statements.extend([of_offer(SELECT_NEW), select_present_owner(owner, request.now)]);
+    let results = store.batch_of(statements).await?;
+    let [.., added, present] = results.as_slice() else {
+        return Err(DbError::lost_results());
+    };
+    Ok(match (added.all::<IdRow>()?.is_empty(), present.all::<IdRow>()?.is_empty()) {
+        (false, _) => OfferOutcome::Added,
+        (true, true) => OfferOutcome::NoOwner,
+        (true, false) => OfferOutcome::NoCode,
+    })
 }
 
 fn of_secret(sql: &'static str, user_id: UserId, id: TotpId) -> Statement {

@@ -5,13 +5,17 @@ use serde::Deserialize;
 use crate::domain::ids::{MailId, ProofId, UserId};
 use crate::domain::mail::proof::{CODE_SECONDS, MAX_FAILURES, Purpose};
 use crate::domain::time::Timestamp;
-use crate::ports::{DbError, Statement, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::RequestInfo;
 use crate::store::mail::counts::{self, Asking, class, is_admitted};
 use crate::store::mail::outbox::{self, QueuedMail};
 use crate::store::owned::Owned;
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
-use crate::store::{IdRow, Store, boolean};
+use crate::store::read::Read;
+use crate::store::{Store, boolean};
+
+/// Maximum number of proofs that are read with the caller. An older one is read by its id.
+const MAX_READ: i64 = 10;
 
 /// A proof to be made, and the mail that carries it.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +134,13 @@ const SELECT_VALID: &str = concat!(
     valid_proof!()
 );
 
+/// The links and codes of a user that prove an address. Whether they are valid is asked by the statement that acts.
+const SELECT_OF_USER: &str = "
+    SELECT p.id, u.id AS user_id, u.email AS address, p.new_address, p.is_of_owner, p.is_final
+    FROM email_proofs AS p JOIN users AS u ON u.id = p.user_id
+    WHERE p.user_id = :user_id AND p.purpose IN ('verify', 'change_address') AND p.expires_at > :now
+    ORDER BY p.created_at DESC LIMIT :limit";
+
 const USE_UP: &str = concat!("DELETE FROM email_proofs WHERE id = :proof_id AND ", proof_holds!(), " RETURNING id");
 
 /// A batch that is executed again finds its nonce, and counts nothing.
@@ -150,8 +161,16 @@ const DELETE_EXPIRED: &str = "
     AND NOT EXISTS (SELECT 1 FROM clean_up_positions WHERE walk = 'email_proofs' AND nonce = :nonce)";
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] =
-    &[INSERT_FOR_ADDRESS, INSERT_FOR_NEW_USER, SELECT_VALID, USE_UP, COUNT_WRONG_CODE, ERASE, DELETE_EXPIRED];
+pub const STATEMENTS: &[&str] = &[
+    INSERT_FOR_ADDRESS,
+    INSERT_FOR_NEW_USER,
+    SELECT_VALID,
+    SELECT_OF_USER,
+    USE_UP,
+    COUNT_WRONG_CODE,
+    ERASE,
+    DELETE_EXPIRED,
+];
 
 /// Proofs of users. They live for a week at most, and say nothing that the account and its events do not, so the export lists none.
 pub(in crate::store) const OWNED: Owned = Owned {
@@ -234,21 +253,37 @@ pub(in crate::store) fn bind_presented(statement: Statement, proof: PresentedPro
 }
 
 /// Reads a proof; `None` if it was used, has expired, or is void.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find(store: &Store, proof: PresentedProof, now: Timestamp) -> Result<Option<ProofRow>, DbError> {
-    let [rows] = store.batch([bind_presented(query(SELECT_VALID), proof).bind("now", now)]).await?;
-    rows.first()
+#[must_use]
+pub fn find(proof: PresentedProof, now: Timestamp) -> Read<Option<ProofRow>> {
+    Read::of(bind_presented(query(SELECT_VALID), proof).bind("now", now), Rows::first)
 }
 
-/// Uses a proof up that stands alone. Returns false if it is no longer valid, or was used concurrently.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn use_up(store: &Store, proof: PresentedProof, user_id: UserId, now: Timestamp) -> Result<bool, DbError> {
-    let [used] = store.batch([bind_presented(query(USE_UP), proof).bind("user_id", user_id).bind("now", now)]).await?;
-    Ok(!used.all::<IdRow>()?.is_empty())
+/// A proof with its id.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct OwnProof {
+    pub id: ProofId,
+    pub row: ProofRow,
+}
+
+#[derive(Deserialize)]
+struct ProofIdRow {
+    id: ProofId,
+}
+
+/// Reads the latest proofs of an address that concern a user.
+#[must_use]
+pub fn of_user(user_id: UserId, now: Timestamp) -> Read<Vec<OwnProof>> {
+    let select = query(SELECT_OF_USER).bind("user_id", user_id).bind("now", now).bind("limit", MAX_READ);
+    Read::of(select, |rows| {
+        let rows: Vec<(ProofIdRow, ProofRow)> = rows.all()?;
+        Ok(rows.into_iter().map(|(ProofIdRow { id }, row)| OwnProof { id, row }).collect())
+    })
+}
+
+/// Uses a proof of this user up, and returns its id if it was still valid.
+pub(in crate::store) fn use_up(proof: PresentedProof, user_id: UserId, now: Timestamp) -> Statement {
+    bind_presented(query(USE_UP), proof).bind("user_id", user_id).bind("now", now)
 }
 
 /// Counts a wrong code, of a flow that may lead nowhere.

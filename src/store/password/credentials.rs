@@ -4,14 +4,14 @@ use serde::Deserialize;
 
 use crate::domain::account::email::Email;
 use crate::domain::audit::{EventType, Reason};
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{ProofId, SessionId, UserId};
 use crate::domain::limits::standing::StoredCounter;
 use crate::domain::limits::throttle::{KNOWN_FOR_MS, Scope, Throttle, reauthentication_key};
 use crate::domain::password::verified::VerifiedPassword;
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::account::pending;
-use crate::store::audit::refusals::{self, count_refusal};
+use crate::store::audit::refusals;
 use crate::store::audit::{self, Event, RequestInfo, insert_event};
 use crate::store::mail::notices::{self, Notice, password_notice};
 use crate::store::mail::outbox::QueuedMail;
@@ -75,6 +75,20 @@ const SELECT_BY_EMAIL: &str = concat!(
      FROM users AS u WHERE u.email = :email"
 );
 
+/// The user whom a proof concerns.
+const SELECT_BY_PROOF: &str = concat!(
+    "SELECT ",
+    credentials_columns!(),
+    ", CASE WHEN u.created_at > :known_after THEN u.registered_network END AS registered_network
+     FROM users AS u WHERE u.id = (SELECT p.user_id FROM email_proofs AS p WHERE p.id = :proof_id)"
+);
+
+/// The counters of that user.
+const COUNTERS_BY_PROOF: &str = "
+    SELECT t.key, t.tag, t.failures, t.failed_at, t.blocked_until, t.closed_until, t.signed_in_at
+    FROM users AS u JOIN throttles AS t ON t.key > 'user/' || u.id || '/known/' AND t.key < 'user/' || u.id || '/unknown0'
+    WHERE u.id = (SELECT p.user_id FROM email_proofs AS p WHERE p.id = :proof_id)";
+
 const SELECT_BY_ID: &str = concat!(
     "SELECT ",
     credentials_columns!(),
@@ -113,34 +127,16 @@ const RECORD_CHANGE: &str = insert_event! {
 const UPGRADE_HASH: &str = "
     UPDATE users SET password_hash = :new_hash WHERE id = :user_id AND password_version = :version AND is_active = 1";
 
-macro_rules! is_confirmed {
-    () => {
-        concat!("EXISTS (SELECT 1 FROM users WHERE id = :user_id AND ", password_holds!(), ")")
-    };
-}
-
-const CONFIRM: &str = concat!("SELECT :user_id AS id WHERE ", is_confirmed!());
-
-const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
-
-/// A success resets the counter of re-authentication.
-const RESET_AFTER_STEP_UP: &str = concat!(
-    "UPDATE throttles SET failures = 0, recent_failures = 0, blocked_until = 0
-     WHERE key = :throttle AND failures > 0 AND ",
-    is_confirmed!()
-);
-
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
     SELECT_BY_EMAIL,
+    SELECT_BY_PROOF,
+    COUNTERS_BY_PROOF,
     SELECT_BY_ID,
     CHANGE_PASSWORD,
     SELECT_CHANGED,
     RECORD_CHANGE,
     UPGRADE_HASH,
-    CONFIRM,
-    COUNT_UNCONFIRMED,
-    RESET_AFTER_STEP_UP,
 ];
 
 /// Reads the credentials of an address. `no_account` has the counters of an address without an account; they are read
@@ -156,8 +152,7 @@ pub async fn by_email(
     registering_from: Option<&str>,
     now: Timestamp,
 ) -> Result<SignInAccount, DbError> {
-    let known_after = Timestamp::from_millis(now.millis() - KNOWN_FOR_MS);
-    let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after);
+    let by_email = query(SELECT_BY_EMAIL).bind("email", email).bind("known_after", known_after(now));
     let mut statements = vec![by_email, throttle::select_by_email(email), throttle::select(no_account)];
     statements.extend(registering_from.map(|tag| pending::select_by_address(email, tag, now)));
     let results = store.batch_of(statements).await?;
@@ -169,6 +164,22 @@ pub async fn by_email(
     let scope = credentials.as_ref().map_or(no_account, |row| Scope::User(row.id));
     let counters = throttle::read(if credentials.is_some() { own } else { shared })?;
     Ok(SignInAccount { credentials, scope, counters, registration })
+}
+
+const fn known_after(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.millis() - KNOWN_FOR_MS)
+}
+
+/// Reads the credentials of the user whom a proof concerns; `None` without one.
+#[must_use]
+pub fn by_proof(proof: ProofId, now: Timestamp) -> Read<Option<SignInAccount>> {
+    let select = query(SELECT_BY_PROOF).bind("proof_id", proof).bind("known_after", known_after(now));
+    let credentials = Read::of(select, Rows::first::<CredentialsRow>);
+    let counters = Read::of(query(COUNTERS_BY_PROOF).bind("proof_id", proof), throttle::read);
+    credentials.and(counters).map(|(credentials, counters)| {
+        let scope = Scope::User(credentials.as_ref()?.id);
+        Some(SignInAccount { credentials, scope, counters, registration: None })
+    })
 }
 
 /// The wait of re-authentication, a column beside the credentials of a signed-in user.
@@ -245,32 +256,6 @@ pub async fn change_password(
     };
     let notice = notices::queued(notice, &results)?;
     Ok((!changed.all::<IdRow>()?.is_empty()).then_some(PasswordChanged { notice }))
-}
-
-/// Checks again that a verified password still holds, and resets the failures of re-authentication. Returns false if it was
-/// changed, or a wait has begun: wrong guesses that were made concurrently count before the right one.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn confirm(
-    store: &Store,
-    verified: VerifiedPassword,
-    session_id: Option<SessionId>,
-    request: RequestInfo<'_>,
-) -> Result<bool, DbError> {
-    let user_id = verified.user_id;
-    let of_password = |statement: Statement| {
-        statement.bind("version", verified.version).bind("throttle", reauthentication_key(user_id))
-    };
-    let event = Event::of(EventType::StepUpRefused, user_id).because(Reason::Overtaken).within(session_id);
-    let unconfirmed = refusals::of_user_if_recorded(request, COUNT_UNCONFIRMED, event);
-    let unconfirmed = unconfirmed.map_or_else(refusals::nothing, of_password);
-    let [confirm, reset] = [CONFIRM, RESET_AFTER_STEP_UP].map(|sql| {
-        let of_user = of_password(query(sql)).bind("user_id", user_id).bind("now", request.now);
-        of_user.bind("session_id", session_id)
-    });
-    let [confirmed, ..] = store.batch([confirm, unconfirmed, reset]).await?;
-    Ok(!confirmed.all::<IdRow>()?.is_empty())
 }
 
 /// Replaces a hash by another one of the same password, unless the password was changed concurrently.

@@ -1,5 +1,6 @@
 //! Password hashes, and the throttles of guesses.
 
+pub mod confirmation;
 pub mod credentials;
 pub(in crate::store) mod new_hash;
 mod places;

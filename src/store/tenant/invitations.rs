@@ -21,6 +21,9 @@ use crate::store::page::{Page, PageRequest};
 use crate::store::platform::clean_up::{Cutoff, Order, Walk};
 use crate::store::read::Read;
 
+/// Maximum number of invitations that are read with the caller. Another one is read by its id.
+const MAX_OFFERED: i64 = 10;
+
 /// An invitation, as administrators see it.
 #[derive(Debug, Clone, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the table's columns")]
@@ -101,6 +104,21 @@ const SELECT_INVITER: &str = "
     FROM invitations AS i JOIN users AS u ON u.id = i.invited_by JOIN user_university_roles AS g ON g.user_id = u.id
     WHERE i.id = :invitation_id AND u.is_active = 1 ORDER BY g.id";
 
+/// The pending invitations of the address of a user. The grants of an inviter are a JSON list.
+const SELECT_OFFERED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", (
+         SELECT json_group_array(json_object(
+             'id', g.id, 'role', g.role, 'university_id', g.university_id, 'department_id', g.department_id
+         ))
+         FROM users AS u JOIN user_university_roles AS g ON g.user_id = u.id
+         WHERE u.id = i.invited_by AND u.is_active = 1
+     ) AS inviter_grants
+     FROM users AS own JOIN invitations AS i ON i.email = own.email
+     WHERE own.id = :user_id AND i.expires_at > :now LIMIT :limit"
+);
+
 const DELETE: &str =
     concat!("DELETE FROM invitations WHERE id = :invitation_id AND ", is_allowed!(":allowed_by"), " RETURNING id");
 
@@ -147,6 +165,7 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_ONE,
     SELECT_PENDING,
     SELECT_INVITER,
+    SELECT_OFFERED,
     DELETE,
     DELETE_EXPIRED,
     SET_VERIFIED,
@@ -189,6 +208,39 @@ pub fn find(university_id: UniversityId, id: InvitationId, now: Timestamp) -> Re
 pub fn pending(id: InvitationId, now: Timestamp) -> Read<(Option<InvitationRow>, Vec<RoleGrant>)> {
     let select = query(SELECT_PENDING).bind("invitation_id", id).bind("now", now);
     Read::of(select, Rows::first).and(Read::of(query(SELECT_INVITER).bind("invitation_id", id), grants::decode))
+}
+
+/// A pending invitation, with the grants that its inviter has.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// The invitation.
+    pub row: InvitationRow,
+    inviter_grants: String,
+}
+
+impl Offered {
+    /// The grants of the inviter; none of a disabled or erased one.
+    ///
+    /// # Errors
+    /// [`DbError`] for a role that only a later version knows.
+    pub fn inviter_grants(&self) -> Result<Vec<RoleGrant>, DbError> {
+        grants::decode_text(&self.inviter_grants)
+    }
+}
+
+#[derive(Deserialize)]
+struct InviterRow {
+    inviter_grants: String,
+}
+
+/// Reads pending invitations of the address of a user.
+#[must_use]
+pub fn offered(user_id: UserId, now: Timestamp) -> Read<Vec<Offered>> {
+    let select = query(SELECT_OFFERED).bind("user_id", user_id).bind("now", now).bind("limit", MAX_OFFERED);
+    Read::of(select, |rows| {
+        let rows: Vec<(InvitationRow, InviterRow)> = rows.all()?;
+        Ok(rows.into_iter().map(|(row, InviterRow { inviter_grants })| Offered { row, inviter_grants }).collect())
+    })
 }
 
 /// Withdraws an invitation. Returns false if it was accepted or withdrawn concurrently, or the right of the caller was

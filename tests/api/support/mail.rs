@@ -9,7 +9,7 @@ use edge_auth::domain::secret_keys::SecretKeys;
 use serde_json::{Value, json};
 
 use crate::support::factors::with_factors;
-use crate::support::identities::with_identities;
+use crate::support::identities::{FAY, with_identities};
 use crate::support::mailbox::Letter;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::address;
@@ -123,8 +123,10 @@ pub fn with_links(db: &Sqlite, request: &str) -> String {
         request =
             request.replace("INVITE_LINK", &planted_invitation(db, Purpose::Invite, &address("bob"), "INSTRUCTOR"));
     }
-    if request.contains("SIGN_IN_CODE") {
-        request = request.replace("SIGN_IN_CODE", &planted_code(db, Purpose::SignIn, &address("bob")));
+    for (word, purpose, name) in [("SIGN_IN_CODE", Purpose::SignIn, "bob"), ("STEP_UP_CODE", Purpose::StepUp, FAY)] {
+        if request.contains(word) {
+            request = request.replace(word, &planted_code(db, purpose, &address(name)));
+        }
     }
     request
 }
