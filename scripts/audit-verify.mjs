@@ -6,7 +6,7 @@ import { parseHead } from "./audit/head.mjs";
 import { Register } from "./audit/register.mjs";
 import { openSource } from "./audit/sources/source.mjs";
 import { Tally } from "./audit/tally.mjs";
-import { walk } from "./audit/walk.mjs";
+import { Walk } from "./audit/walk.mjs";
 import { WithoutRegister } from "./audit/without-register.mjs";
 import { DatabaseError, giveUp, named } from "./database.mjs";
 
@@ -19,7 +19,7 @@ const place = isAlone ? `the folder ${from}` : named(database);
 async function verify(proof, source, tally) {
   const register = isAlone ? await WithoutRegister.of(source, proof) : new Register(database);
   try {
-    for await (const object of walk({ source, register, proof })) {
+    for await (const object of new Walk({ source, register, proof }).objects()) {
       tally.add(object);
     }
   } catch (error) {

@@ -15,24 +15,25 @@ export class Register {
   #ask;
   #rows = new Map();
   #end;
+  #key;
 
   /**
    * @param {object} database as `query` takes it
    * @param {Function} [ask] runs statements on it
    */
   constructor(database, ask = query) {
-    this.#ask = (sql) => ask(sql, database)[0];
+    this.#ask = (sql) => ask(sql, database);
   }
 
   /** The newest object, and the oldest that is kept: `{object, first}`; `undefined` without any. */
   end() {
-    [this.#end] = this.#ask(SELECT_END);
+    [[this.#end], [this.#key]] = this.#ask(`${SELECT_END}; ${SELECT_KEY}`);
     return this.#end;
   }
 
-  /** The id of the key. A head from the log names it too. */
+  /** The id of the key, read with the end. A head from the log names it too. */
   kid(proof) {
-    const [row] = this.#ask(SELECT_KEY);
+    const row = this.#key;
     const first = this.#end?.first ?? 1;
     if (row === undefined) {
       if (this.#end || proof) {
@@ -56,7 +57,7 @@ export class Register {
       return undefined;
     }
     if (!this.#rows.has(number)) {
-      this.#rows = new Map(this.#ask(selectRows(number)).map((row) => [row.object, row]));
+      this.#rows = new Map(this.#ask(selectRows(number))[0].map((row) => [row.object, row]));
     }
     return this.#rows.get(number) ?? NO_ROW;
   }

@@ -7,37 +7,69 @@ import { ArchiveFault, AuditFailure } from "./fault.mjs";
 
 const NO_OBJECT = { object: 0, first: 1 };
 
-/**
- * Yields each object, once it is verified: `{number, header, events, sha256, head, isRegistered}`. An object behind the end of the
- * register belongs to a move that has not ended; there is one at most.
- * @param {object} options
- * @param {{get: Function, numbers: Function}} options.source the objects
- * @param {object} options.register
- * @param {{object: number, sha256: string, kid: string}} [options.proof] a head from the log
- * @throws {ArchiveFault}
- */
-export async function* walk({ source, register, proof }) {
-  let end = register.end() ?? NO_OBJECT;
-  refuseBounds(end, register, proof);
-  const chain = new Chain(register.kid(proof), end.first, register.rowOf(end.first - 1));
-  let number = end.first;
-  for (let bytes = await source.get(number, end.object); bytes !== undefined; bytes = await source.get(number, end.object)) {
-    if (number > end.object) {
-      // The service may have archived more since the walk began.
-      end = register.end() ?? NO_OBJECT;
-      refuseSecondSuccessor(number, end);
+export class Walk {
+  #source;
+  #register;
+  #proof;
+  #chain;
+  #next;
+
+  /**
+   * @param {object} options
+   * @param {{get: Function, numbers: Function}} options.source the objects
+   * @param {object} options.register
+   * @param {{object: number, sha256: string, kid: string}} [options.proof] a head from the log
+   */
+  constructor({ source, register, proof }) {
+    this.#source = source;
+    this.#register = register;
+    this.#proof = proof;
+  }
+
+  /** The number of the last object that was verified. */
+  get last() {
+    return this.#next - 1;
+  }
+
+  /**
+   * Yields each object, once it is verified: `{number, header, events, sha256, head, isRegistered}`. An object behind the end of the
+   * register belongs to a move that has not ended; there is one at most. Called again, it goes on behind the last one.
+   * @throws {ArchiveFault}
+   */
+  async *objects() {
+    let end = this.#register.end() ?? NO_OBJECT;
+    this.#begin(end);
+    for (let bytes = await this.#bytes(end); bytes !== undefined; bytes = await this.#bytes(end)) {
+      const number = this.#next;
+      if (number > end.object) {
+        // The service may have archived more since the walk began.
+        end = this.#register.end() ?? NO_OBJECT;
+        refuseSecondSuccessor(number, end);
+      }
+      const object = this.#chain.append(bytes);
+      const isRegistered = number <= end.object;
+      refuseOtherRow(object, isRegistered ? this.#register.rowOf(number) : undefined);
+      refuseOtherHead(object, this.#proof);
+      this.#next += 1;
+      yield { ...object, isRegistered };
     }
-    const object = chain.append(bytes);
-    const isRegistered = number <= end.object;
-    refuseOtherRow(object, isRegistered ? register.rowOf(number) : undefined);
-    refuseOtherHead(object, proof);
-    yield { ...object, isRegistered };
-    number += 1;
+    if (this.#next <= end.object) {
+      throw new ArchiveFault(this.#next, `the object is missing, and ${this.#register.name} ends with object ${end.object}`);
+    }
+    await refuseStray(this.#source, this.#next);
   }
-  if (number <= end.object) {
-    throw new ArchiveFault(number, `the object is missing, and ${register.name} ends with object ${end.object}`);
+
+  #begin(end) {
+    if (this.#chain === undefined) {
+      refuseBounds(end, this.#register, this.#proof);
+      this.#chain = new Chain(this.#register.kid(this.#proof), end.first, this.#register.rowOf(end.first - 1));
+      this.#next = end.first;
+    }
   }
-  await refuseStray(source, number);
+
+  #bytes(end) {
+    return this.#source.get(this.#next, end.object);
+  }
 }
 
 function refuseBounds(end, register, proof) {

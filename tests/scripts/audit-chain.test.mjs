@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 import { parseHead } from "../../scripts/audit/head.mjs";
 import { Register } from "../../scripts/audit/register.mjs";
-import { walk } from "../../scripts/audit/walk.mjs";
-import { Archive, archiveOf, databaseOf, event, sha256 } from "./support/audit-chain.mjs";
+import { Walk } from "../../scripts/audit/walk.mjs";
+import { Archive, archiveOf, event, sha256 } from "./support/audit-chain.mjs";
+import { databaseOf, insert } from "./support/audit-database.mjs";
 import { assertFound, found, registerOf, UNSIGNED, walked, walkedAlone } from "./support/audit-walks.mjs";
 
 const valid = archiveOf(5);
@@ -20,7 +21,7 @@ test("a valid archive is verified from its first object to its head, with its re
     assert.deepEqual(await walkedAlone(valid, valid.head(number)), [1, 2, 3, 4, 5], "objects behind the head");
   }
   const objects = [];
-  for await (const read of walk({ source: valid.source(), register: registerOf(valid) })) {
+  for await (const read of new Walk({ source: valid.source(), register: registerOf(valid) }).objects()) {
     objects.push(read);
   }
   assert.deepEqual(objects.flatMap(({ events }) => events.map(({ id }) => id)), Array.from({ length: 15 }, (_, index) => index + 1));
@@ -48,7 +49,7 @@ test("one valid successor is the trace of a move that has not ended; anything el
   successor.objects.delete(7);
   successor.rows.splice(5);
   const registered = [];
-  for await (const { isRegistered } of walk({ source: successor.source(), register: registerOf(successor) })) {
+  for await (const { isRegistered } of new Walk({ source: successor.source(), register: registerOf(successor) }).objects()) {
     registered.push(isRegistered);
   }
   assert.deepEqual(registered, [true, true, true, true, true, false]);
@@ -64,13 +65,21 @@ test("one valid successor is the trace of a move that has not ended; anything el
 });
 
 test("objects that the service adds during the walk are verified too", async () => {
-  const longer = archiveOf(8);
-  const before = longer.copy();
-  before.rows.splice(5);
-  const answers = [databaseOf(before), databaseOf(longer)];
-  let asked = 0;
-  const ask = (sql) => answers[sql.includes("LIMIT 1") && (asked += 1) > 1 ? 1 : Number(asked > 1)].ask(sql);
-  assert.deepEqual(await walked(longer, "", new Register({}, ask)), [1, 2, 3, 4, 5, 6, 7, 8]);
+  const archive = archiveOf(8);
+  const later = archive.rows.splice(5);
+  const { database, ask } = databaseOf(archive);
+  const source = archive.source();
+  const get = (number) => {
+    if (number === 4) {
+      later.splice(0).forEach((row) => insert(database, "audit_objects", row));
+    }
+    return source.get(number);
+  };
+  const walk = new Walk({ source: { ...source, get }, register: new Register({}, ask) });
+  const objects = await Array.fromAsync(walk.objects());
+  assert.deepEqual(objects.map(({ isRegistered }) => isRegistered), Array(8).fill(true));
+  assert.equal(walk.last, 8);
+  assert.deepEqual(await Array.fromAsync(walk.objects()), [], "nothing behind them");
 });
 
 /** An archive whose last object says that the first two may be gone, and the archive without them. */

@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { parseHead } from "../../scripts/audit/head.mjs";
 import { Folder } from "../../scripts/audit/sources/folder.mjs";
-import { walk } from "../../scripts/audit/walk.mjs";
+import { Walk } from "../../scripts/audit/walk.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
 import { Archive, archiveOf, event } from "./support/audit-chain.mjs";
 import { registerOf, walked, walkedAlone } from "./support/audit-walks.mjs";
@@ -114,7 +114,7 @@ test("an archive of a year is verified in a stream", async (t) => {
   const proof = parseHead(`365:${last.sha256}:${archive.key.kid}`);
   const begun = performance.now();
   let count = 0;
-  for await (const { events } of walk({ source: new Folder(folder), register: registerOf(archive), proof })) {
+  for await (const { events } of new Walk({ source: new Folder(folder), register: registerOf(archive), proof }).objects()) {
     count += events.length;
   }
   assert.equal(count, 365_000);

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Register } from "../../scripts/audit/register.mjs";
-import { Archive, archiveOf, databaseOf, event, newKey, signed } from "./support/audit-chain.mjs";
+import { Archive, archiveOf, event, newKey, signed } from "./support/audit-chain.mjs";
+import { databaseOf } from "./support/audit-database.mjs";
 import { assertFound, found, UNSIGNED, walked, walkedAlone } from "./support/audit-walks.mjs";
 
 const valid = archiveOf(5);

@@ -1,9 +1,7 @@
 // The bucket of the archive, as wrangler.toml names it.
-import { AuditFailure } from "../fault.mjs";
-
 const BINDING = "ARCHIVE";
 
-/** The name of the bucket, and its jurisdiction if it has one. */
+/** The name of the bucket, and its jurisdiction if it has one; `undefined` without a bucket. */
 export async function configuredBucket({ environment }) {
   // Loading wrangler takes a second, which checks of a folder are spared.
   const { experimental_readRawConfig: readConfig } = await import("wrangler");
@@ -11,8 +9,5 @@ export async function configuredBucket({ environment }) {
   const isTop = !environment || environment === "top-level";
   const { r2_buckets: buckets = [] } = isTop ? rawConfig : (rawConfig.env?.[environment] ?? {});
   const bucket = buckets.find(({ binding }) => binding === BINDING);
-  if (bucket === undefined) {
-    throw new AuditFailure(`wrangler.toml has no R2 bucket with the binding ${BINDING}${isTop ? "" : ` for ${environment}`}: there is no archive (docs/audit.md).`);
-  }
-  return { name: bucket.bucket_name ?? BINDING, jurisdiction: bucket.jurisdiction };
+  return bucket && { name: bucket.bucket_name ?? BINDING, jurisdiction: bucket.jurisdiction };
 }

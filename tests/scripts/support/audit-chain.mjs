@@ -3,7 +3,6 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 
 const LF = "\n";
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -153,18 +152,4 @@ export function archiveOf(count, key) {
     archive.add([1, 2, 3].map((index) => event(number * 3 + index)));
   }
   return archive;
-}
-
-const insert = (table, row) =>
-  `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${Object.keys(row).map((name) => `:${name}`).join(", ")})`;
-
-/** The database of an archive, in memory: `ask(sql)` gives the rows of each statement, as `query` does. */
-export function databaseOf({ key, rows }) {
-  const database = new DatabaseSync(":memory:");
-  database.exec(`
-    CREATE TABLE audit_objects (object INTEGER PRIMARY KEY, sha256 TEXT, first_kept INTEGER, events INTEGER, total INTEGER, newest_at INTEGER, made_at INTEGER);
-    CREATE TABLE audit_keys (id INTEGER PRIMARY KEY, kid TEXT, public_key TEXT);`);
-  database.prepare("INSERT INTO audit_keys VALUES (1, ?, ?)").run(key.kid, JSON.stringify(key.jwk));
-  rows.forEach((row) => database.prepare(insert("audit_objects", row)).run(row));
-  return { database, ask: (sql) => [database.prepare(sql).all().map((row) => ({ ...row }))] };
 }

@@ -3,16 +3,16 @@ import assert from "node:assert/strict";
 
 import { parseHead } from "../../../scripts/audit/head.mjs";
 import { Register } from "../../../scripts/audit/register.mjs";
-import { walk } from "../../../scripts/audit/walk.mjs";
+import { Walk } from "../../../scripts/audit/walk.mjs";
 import { WithoutRegister } from "../../../scripts/audit/without-register.mjs";
-import { databaseOf } from "./audit-chain.mjs";
+import { databaseOf } from "./audit-database.mjs";
 
 /** Walks an archive with its register: the numbers of its objects, or the message of the fault. */
 export async function walked(archive, head = "", register = registerOf(archive)) {
   const numbers = [];
   const proof = parseHead(head);
   try {
-    for await (const { number } of walk({ source: archive.source(), register, proof })) {
+    for await (const { number } of new Walk({ source: archive.source(), register, proof }).objects()) {
       numbers.push(number);
     }
   } catch (error) {
