@@ -126,7 +126,7 @@ function refuseOtherHead({ number, sha256, header }, proof) {
 
 /** Objects that no chain leads to would stop the service as soon as it comes to their number. */
 async function refuseStray(source, next) {
-  const stray = (await source.numbers()).find((number) => number >= next);
+  const stray = (await source.numbers()).find((number) => number > next);
   if (stray !== undefined) {
     throw new ArchiveFault(stray, `the object is beyond the end, and object ${next} is missing`);
   }
