@@ -16,7 +16,8 @@ use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::unicode::Normalize;
 use crate::http::{App, Moment, Ports, peer, request_id};
-use crate::ports::{Carriers, Entropy};
+use crate::ports::{Archive, Carriers, Entropy};
+use crate::shell::archive::Bucket;
 use crate::shell::assets::DeployedAssets;
 use crate::shell::background::RequestTasks;
 use crate::shell::clock::now;
@@ -91,6 +92,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let background = Arc::new(RequestTasks(request_id.clone()));
     let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone(), functions.entropy);
+    let has_archive = ENVIRONMENT.with_borrow(|environment| environment.has("ARCHIVE"));
     let d1 = d1(d1_timeout_ms.unwrap_or_default(), functions.entropy);
     Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
@@ -103,6 +105,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
         limiter: Arc::new(BindingLimiter),
         signatures: Arc::new(WebCrypto),
         encryption: Arc::new(WebCrypto),
+        archive: has_archive.then(|| Arc::new(Bucket) as Arc<dyn Archive>),
         carriers: Carriers { binding: Arc::new(EmailBinding), outbound: Arc::new(Fetch) },
         peer,
         request_id,
@@ -114,7 +117,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
 /// A Cron Trigger in wrangler.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// The clean-up and the upkeep of the signing keys.
+    /// The clean-up, the upkeep of the signing keys, and the audit archive.
     Upkeep,
     /// The mails that are due.
     Mail,

@@ -22,6 +22,7 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::store::account::admin::{FactorCounts, UserChange};
 use crate::store::account::users::UserRow;
+use crate::store::audit::archive::ArchiveSummary;
 use crate::store::audit::list::AdminEventRow;
 
 impl FromFields for UserChange {
@@ -139,6 +140,29 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
     }
 }
 
+/// The page of a list, and the objects of the archive that have older events.
+#[derive(Serialize)]
+struct EventPageBody<'a> {
+    items: Vec<AdminEventBody<'a>>,
+    next_cursor: Option<String>,
+    archive: Option<ArchiveBody>,
+}
+
+#[derive(Serialize)]
+struct ArchiveBody {
+    first_object: i64,
+    last_object: i64,
+    events_until: String,
+}
+
+impl ArchiveBody {
+    /// None for an archive that has no events any more.
+    fn of(archive: &ArchiveSummary) -> Option<Self> {
+        let ArchiveSummary { first_object, last_object, events_until } = *archive;
+        events_until.map(|until| Self { first_object, last_object, events_until: until.rfc3339() })
+    }
+}
+
 pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> Reading<Response> {
     let UserQuery(filter, page) = query;
     admin::users(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminUserBody::from(row))))
@@ -212,5 +236,9 @@ pub(in crate::http) fn sessions(
 
 pub(in crate::http) fn events((Viewing(viewer), query): (Viewing, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    admin::events(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminEventBody::from(row))))
+    admin::events(&viewer, &filter, page).map(|(page, archive)| {
+        let items = page.items.iter().map(AdminEventBody::from).collect();
+        let archive = archive.as_ref().and_then(ArchiveBody::of);
+        json(200, &EventPageBody { items, next_cursor: page.next.map(|id| id.to_string()), archive })
+    })
 }
