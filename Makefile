@@ -130,7 +130,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin addresses mail import export seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit audit-verify audit-export sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-import
+.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-import bench-archive
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -293,6 +293,9 @@ bench-growth: $(BUNDLE) ## The same operations with a thousand to a million user
 
 bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes that a session leaves in it. Linux; a minute.
 	@node --disable-warning=ExperimentalWarning benches/capacity.mjs
+
+bench-archive: $(BUNDLE) ## A year of audit events, moved to R2 day by day: the size of D1, and the cost of a run. SIZE= events a day. Linux; 3 minutes.
+	@node benches/audit-archive.mjs
 
 bench-import: $(BUNDLE) $(OTHER_SYSTEMS) ## A million users imported, and again; the CPU of first sign-ins by the form of the hash. SIZE=. Linux; 12 minutes.
 	@node --disable-warning=ExperimentalWarning benches/import/users.mjs

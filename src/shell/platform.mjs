@@ -198,14 +198,14 @@ export const carryOut = {
   /** The bytes of an object, or none without one. A larger one than the service writes must not enter the Wasm memory. */
   async archiveGet({ env: { ARCHIVE } }, [name, limit]) {
     const object = await ARCHIVE.get(name);
-    if (object?.size > limit) {
+    if (object?.size > Number(limit)) {
       await object.body.cancel();
       throw new Error(`an object of ${object.size} bytes`);
     }
     return new Uint8Array((await object?.arrayBuffer()) ?? 0);
   },
 
-  async archiveDelete({ env: { ARCHIVE } }, name) {
+  async archiveDelete({ env: { ARCHIVE } }, [name]) {
     await ARCHIVE.delete(name);
     return "";
   },

@@ -85,10 +85,11 @@ export const cryptography = {
     return encrypted(await derived(secret, purpose), row, text);
   },
 
-  /** Many texts, most of which share their secret with others. */
-  async encryptAll(_, [purpose, all]) {
+  /** Many texts, each behind its secret and its row. Most share their secret with others. */
+  async encryptAll(_, [purpose, ...given]) {
     const keys = new Map();
     const keyOf = (secret) => keys.get(secret) ?? keys.set(secret, derived(secret, purpose)).get(secret);
+    const all = Array.from({ length: given.length / 3 }, (_, index) => given.slice(index * 3, index * 3 + 3));
     return JSON.stringify(await Promise.all(all.map(async ([secret, row, text]) => encrypted(await keyOf(secret), row, text))));
   },
 

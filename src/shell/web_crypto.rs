@@ -69,8 +69,10 @@ impl Encryption for WebCrypto {
         all: &'a [Sealing],
     ) -> PortFuture<'a, Result<Vec<String>, CryptoError>> {
         Box::pin(async move {
-            let all: Vec<_> = all.iter().map(|one| (one.secret.expose(), &one.row, one.text.expose())).collect();
-            let texts = within(DEADLINE_OF_MANY_MS, "encryptAll", &(purpose, all)).await?;
+            // One flat list, so that no further shape has to be serialized.
+            let of = |one: &'a Sealing| [one.secret.expose(), &one.row, one.text.expose()];
+            let given: Vec<&str> = std::iter::once(purpose).chain(all.iter().flat_map(of)).collect();
+            let texts = within(DEADLINE_OF_MANY_MS, "encryptAll", &given.as_slice()).await?;
             serde_json::from_str(&texts).map_err(|error| CryptoError(error.to_string()))
         })
     }

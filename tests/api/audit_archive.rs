@@ -5,7 +5,7 @@ use std::sync::Arc;
 use edge_auth::domain::time::{DAY, Timestamp};
 use serde_json::Value;
 
-use crate::support::archive::{Bucket, add_events, archiving, personal, stored, verified};
+use crate::support::archive::{Bucket, add_events, archiving, personal, personal_text, stored, verified};
 use crate::support::world::World;
 use crate::support::{EMAIL, SECRET, Service};
 
@@ -156,6 +156,32 @@ async fn the_database_has_as_many_events_after_a_year_as_after_two_months() {
     assert!(objects.len() < 365, "{}", objects.len());
     let archived: usize = objects.iter().map(|object| object.events.len()).sum();
     assert_eq!(archived + sizes[1].0, 365 * 20);
+}
+
+/// The lines and the encrypted texts are made by the database. Other programs read them.
+#[tokio::test]
+async fn event_format_unchanged() {
+    let (service, bucket) = archiving(&[]);
+    service.register(EMAIL).await;
+    service.db.execute(
+        "DELETE FROM audit_events;
+         INSERT INTO audit_events (id, created_at, type, reason, count, last_at, user_id, session_id, actor_id, university_id,
+                                   object_id, ip, user_agent, request_id, ray)
+         VALUES (1, 5, 'signed_in', NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL, '2001:db8::1', 'a\"\\/\u{7f}é☺', 'r', NULL),
+                (2, 5, 'sign_in_refused', 'wrong_password', 3, 7, NULL, 9007199254740991, 1, 3, 4, NULL, NULL, '', NULL)",
+    );
+    service.tend().await;
+    let text = bucket.text("audit/0000000001.ndjson");
+    let lines: Vec<&str> = text.lines().collect();
+    let first = r#"{"id":1,"created_at":5,"type":"signed_in","reason":null,"count":1,"last_at":5,"user_id":1,"session_id":null,"actor_id":null,"university_id":null,"object_id":null,"personal":""#;
+    let second = r#"{"id":2,"created_at":5,"type":"sign_in_refused","reason":"wrong_password","count":3,"last_at":7,"user_id":null,"session_id":9007199254740991,"actor_id":1,"university_id":3,"object_id":4,"personal":null}"#;
+    assert!(lines[1].starts_with(first) && lines[2] == second, "{text}");
+    let event = serde_json::from_str(lines[1]).unwrap();
+    let opened = personal_text(&service.db, SECRET, &event).await.unwrap();
+    assert_eq!(
+        opened,
+        "{\"ip\":\"2001:db8::1\",\"user_agent\":\"a\\\"\\\\/\u{7f}é☺\",\"request_id\":\"r\",\"ray\":null}"
+    );
 }
 
 /// The last of the refusals of an hour is counted days before they move.

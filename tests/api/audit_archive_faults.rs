@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use edge_auth::domain::audit::archive::{Entry, ORIGIN};
+use edge_auth::domain::audit::archive::{Entry, Head, ORIGIN};
 use edge_auth::ports::{Archive, Db, DbError, PortFuture, Rows, Statement};
 use edge_auth::store::Store;
 use edge_auth::store::audit::archive;
@@ -161,9 +161,12 @@ async fn an_object_that_does_not_follow_the_head_registers_and_deletes_nothing()
     service.tend().await;
     add_events(&service.db, (10, 5), "NULL", 40, 1000);
     let store = Store::new(Arc::clone(&service.db) as Arc<dyn Db>, service.gate());
-    let entry = |object| Entry { object, sha256: "ab".repeat(32), made_at: clock(), ..Entry::origin() };
+    let entry = |object| {
+        let head = Head { object, sha256: "ab".repeat(32), ..Head::origin() };
+        Entry { head, ids: vec![10, 11], newest_at: Some(1), made_at: clock().millis() }
+    };
     for (object, previous) in [(1, ORIGIN), (2, ORIGIN), (3, "cd"), (1, "cd")] {
-        let is_registered = archive::register(&store, previous, &entry(object), "[10,11]").await.unwrap();
+        let is_registered = archive::register(&store, previous, &entry(object)).await.unwrap();
         assert!(!is_registered, "{object} {previous}");
     }
     assert_eq!((stored(&service.db).len(), service.db.one::<i64>("SELECT count(*) FROM audit_objects")), (5, 1));

@@ -235,7 +235,7 @@ async fn archive_events(world: &World, recorder: &Arc<Recorder>) {
     let settings: Vec<_> = SETTINGS.iter().copied().chain(days).collect();
     let mut service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
     service.archive = Some(Arc::new(Bucket::default()));
-    add_events(&service.db, (1, 3), "NULL", 50, 1000);
+    add_events(&service.db, (1, 3), "1", 50, 1000);
     service.tend().await;
     assert_eq!(service.db.one::<i64>("SELECT min(object) FROM audit_objects"), 2);
 }

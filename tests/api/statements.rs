@@ -108,7 +108,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW"
         || detail.starts_with("SCAN (subquery")
-        || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k");
+        || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k" | "SCAN h");
     let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail.ends_with(" VIRTUAL TABLE INDEX 1:") || detail.starts_with("SCAN json_each ");
     let is_beginning =

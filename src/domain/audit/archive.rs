@@ -10,7 +10,6 @@
 //! in the register of the database, and in the log.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::ids::hex;
@@ -44,45 +43,44 @@ pub fn thumbprint(public_key: &str) -> String {
     Base64UrlUnpadded::encode_string(&Sha256::digest(public_key))
 }
 
-/// A row of the register: one object.
+/// The newest object of the register.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Head {
     /// The number of the object, from 1 on.
     pub object: i64,
     /// The SHA-256 of all its bytes, in hexadecimal.
     pub sha256: String,
     /// The oldest object that the retention keeps.
     pub first_kept: i64,
-    /// The number of its events.
-    pub events: i64,
     /// The number of events of all objects so far.
     pub total: i64,
-    /// The time of its newest event.
-    pub newest_at: Option<Timestamp>,
-    /// The time at which it was made.
-    pub made_at: Timestamp,
 }
 
-impl Entry {
+impl Head {
     /// The state before the first object.
     #[must_use]
     pub fn origin() -> Self {
-        Self {
-            object: 0,
-            sha256: ORIGIN.to_owned(),
-            first_kept: 1,
-            events: 0,
-            total: 0,
-            newest_at: None,
-            made_at: Timestamp::from_millis(0),
-        }
+        Self { object: 0, sha256: ORIGIN.to_owned(), first_kept: 1, total: 0 }
     }
 
     /// The text that proves later that nothing up to this object was changed, left out or cut off.
     #[must_use]
-    pub fn head(&self, kid: &str) -> String {
+    pub fn text(&self, kid: &str) -> String {
         format!("{}:{}:{kid}", self.object, self.sha256)
     }
+}
+
+/// An object, as the register has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The head, once the object is registered.
+    pub head: Head,
+    /// The ids of its events.
+    pub ids: Vec<i64>,
+    /// The time of its newest event.
+    pub newest_at: Option<i64>,
+    /// The time at which it was made.
+    pub made_at: i64,
 }
 
 /// An object as the retention sees it: its number, and the time of its newest event.
@@ -99,41 +97,27 @@ pub fn first_to_stay(kept: &[Kept], cutoff: Timestamp) -> Option<i64> {
     has_events.then(|| kept.get(due.len()).map_or(last + 1, |(object, _)| *object))
 }
 
-/// The line of an event.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs, reason = "the fields are the columns of the event")]
-pub struct EventLine<'a> {
+/// An event of an object.
+#[derive(Debug, Clone)]
+pub struct ArchivedEvent {
+    /// The id of the event.
     pub id: i64,
+    /// Its time in milliseconds.
     pub created_at: i64,
-    #[serde(rename = "type")]
-    pub event_type: &'a str,
-    pub reason: Option<&'a str>,
-    pub count: i64,
-    pub last_at: i64,
-    pub user_id: Option<i64>,
-    pub session_id: Option<i64>,
-    pub actor_id: Option<i64>,
-    pub university_id: Option<i64>,
-    pub object_id: Option<i64>,
-    /// The encrypted [`Personal`]; absent after an erasure.
-    pub personal: Option<&'a str>,
+    /// Its columns as a JSON object, which begins with these two; without the personal ones.
+    pub columns: String,
+    /// The personal columns, encrypted; absent after an erasure.
+    pub personal: Option<String>,
 }
 
-/// The personal fields of an event, which are encrypted together.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs, reason = "the fields are the columns of the event")]
-pub struct Personal<'a> {
-    pub ip: Option<&'a str>,
-    pub user_agent: Option<&'a str>,
-    pub request_id: &'a str,
-    pub ray: Option<&'a str>,
-}
-
-impl Personal<'_> {
-    /// Is there nothing to encrypt, as after an erasure?
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ip.is_none() && self.user_agent.is_none() && self.request_id.is_empty() && self.ray.is_none()
+impl ArchivedEvent {
+    /// The ciphertext has no character that JSON would escape.
+    fn write_line(&self, text: &mut String) {
+        text.push_str(self.columns.strip_suffix('}').unwrap_or(&self.columns));
+        match &self.personal {
+            Some(personal) => text.extend([",\"personal\":\"", personal, "\"}\n"]),
+            None => text.push_str(",\"personal\":null}\n"),
+        }
     }
 }
 
@@ -148,6 +132,18 @@ fn to_be_signed(object: i64, digest: &[u8]) -> String {
     format!("edge-auth audit object\n{object}\n{}", hex(digest))
 }
 
+/// The first line of an object, with its line feed.
+fn header(head: &Head, public_key: &str, first: i64, made_at: i64, events: usize) -> (String, Head) {
+    let events = i64::try_from(events).unwrap_or(i64::MAX);
+    let next = Head { object: head.object + 1, sha256: String::new(), first_kept: first, total: head.total + events };
+    let (object, total, previous) = (next.object, next.total, &head.sha256);
+    let line = format!(
+        "{{\"format\":\"{FORMAT}\",\"object\":{object},\"first\":{first},\"previous\":\"{previous}\",\
+         \"key\":{public_key},\"made_at\":{made_at},\"events\":{events},\"total\":{total}}}\n"
+    );
+    (line, next)
+}
+
 /// An object without its last line.
 #[derive(Debug)]
 pub struct Draft {
@@ -157,116 +153,82 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The successor of `head` with these lines, each with its event's time. They are in the order of time and id.
+    /// The successor of `head`. The events are in the order of time and id.
     #[must_use]
-    pub fn new(
-        head: &Entry,
-        first_kept: i64,
-        made_at: Timestamp,
-        public_key: &str,
-        lines: &[(String, Timestamp)],
-    ) -> Self {
-        let (object, events) = (head.object + 1, i64::try_from(lines.len()).unwrap_or(i64::MAX));
-        let (total, previous) = (head.total + events, &head.sha256);
-        let mut text = format!(
-            "{{\"format\":\"{FORMAT}\",\"object\":{object},\"first\":{first_kept},\"previous\":\"{previous}\",\
-             \"key\":{public_key},\"made_at\":{},\"events\":{events},\"total\":{total}}}\n",
-            made_at.millis()
-        );
-        for (line, _) in lines {
-            text.push_str(line);
-            text.push('\n');
+    pub fn new(head: &Head, first_kept: i64, made_at: Timestamp, public_key: &str, events: &[ArchivedEvent]) -> Self {
+        let (mut text, head) = header(head, public_key, first_kept, made_at.millis(), events.len());
+        for event in events {
+            event.write_line(&mut text);
         }
         let hash = Sha256::new_with_prefix(&text);
-        let newest_at = lines.iter().map(|(_, created_at)| *created_at).max();
-        let entry = Entry { object, sha256: String::new(), first_kept, events, total, newest_at, made_at };
-        Self { text, hash, entry }
+        let newest_at = events.iter().map(|event| event.created_at).max();
+        let ids = events.iter().map(|event| event.id).collect();
+        Self { text, hash, entry: Entry { head, ids, newest_at, made_at: made_at.millis() } }
     }
 
     /// The text to be signed.
     #[must_use]
     pub fn to_be_signed(&self) -> String {
-        to_be_signed(self.entry.object, &self.hash.clone().finalize())
+        to_be_signed(self.entry.head.object, &self.hash.clone().finalize())
     }
 
     /// The whole text, and its row of the register.
     #[must_use]
     pub fn signed(mut self, signature: &str) -> (String, Entry) {
         let start = self.text.len();
-        self.text.push_str("{\"signature\":\"");
-        self.text.push_str(signature);
-        self.text.push_str("\"}\n");
+        self.text.extend([LAST_LINE.0, signature, LAST_LINE.1]);
         self.hash.update(self.text.get(start..).unwrap_or_default());
-        (self.text, Entry { sha256: hex(&self.hash.finalize()), ..self.entry })
+        self.entry.head.sha256 = hex(&self.hash.finalize());
+        (self.text, self.entry)
     }
 }
+
+/// The last line of an object, around its signature.
+const LAST_LINE: (&str, &str) = ("{\"signature\":\"", "\"}\n");
 
 /// An object that is in the bucket already, as it claims to be.
 #[derive(Debug)]
 pub struct Found {
     /// Its row of the register.
     pub entry: Entry,
-    /// The ids of its events.
-    pub ids: Vec<i64>,
     /// The text whose signature shows that this service made it.
     pub to_be_signed: String,
     /// The signature of that text.
     pub signature: String,
 }
 
-#[derive(Deserialize)]
-struct HeaderLine {
-    format: String,
-    object: i64,
-    first: i64,
-    previous: String,
-    made_at: Timestamp,
-    events: i64,
-    total: i64,
-}
-
-#[derive(Deserialize)]
-struct FoundEvent {
-    id: i64,
-    created_at: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct LastLine {
-    signature: String,
-}
-
-/// Reads an object in the place of the successor of `head`; `None` if it is none.
+/// Reads an object in the place of the successor of `head`, by the letter of the format; `None` if it is none. Its header has to
+/// be the one that this service would write.
 #[must_use]
-pub fn read(head: &Entry, bytes: &[u8]) -> Option<Found> {
+pub fn read(head: &Head, public_key: &str, bytes: &[u8]) -> Option<Found> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (before, last) = text.strip_suffix('\n')?.rsplit_once('\n')?;
-    let signed = text.get(..before.len() + 1)?;
-    let mut lines = before.split('\n');
-    let header: HeaderLine = serde_json::from_str(lines.next()?).ok()?;
-    let events: Vec<FoundEvent> = lines.map(serde_json::from_str).collect::<Result<_, _>>().ok()?;
-    let LastLine { signature } = serde_json::from_str(last).ok()?;
-    let count = i64::try_from(events.len()).ok()?;
-    let is_successor = header.format == FORMAT
-        && header.object == head.object + 1
-        && header.previous == head.sha256
-        && (head.first_kept..=header.object).contains(&header.first)
-        && header.events == count
-        && header.total == head.total + count;
+    let (signed, signature) = text.strip_suffix(LAST_LINE.1)?.rsplit_once(LAST_LINE.0)?;
+    let (first_line, lines) = signed.split_at(signed.find('\n')? + 1);
+    let events: Vec<(i64, i64)> = lines.lines().map(id_and_time).collect::<Option<_>>()?;
+    let (first, made_at) = (number(first_line, "\"first\":")?, number(first_line, "\"made_at\":")?);
+    let (expected, next) = header(head, public_key, first, made_at, events.len());
+    let is_successor = first_line == expected && (head.first_kept..=next.object).contains(&first);
     is_successor.then(|| Found {
-        to_be_signed: to_be_signed(header.object, &Sha256::digest(signed)),
-        signature,
+        to_be_signed: to_be_signed(next.object, &Sha256::digest(signed)),
+        signature: signature.to_owned(),
         entry: Entry {
-            object: header.object,
-            sha256: hex(&Sha256::digest(bytes)),
-            first_kept: header.first,
-            events: count,
-            total: header.total,
-            newest_at: events.iter().map(|event| event.created_at).max(),
-            made_at: header.made_at,
+            head: Head { sha256: hex(&Sha256::digest(bytes)), ..next },
+            newest_at: events.iter().map(|(_, created_at)| *created_at).max(),
+            ids: events.into_iter().map(|(id, _)| id).collect(),
+            made_at,
         },
-        ids: events.into_iter().map(|event| event.id).collect(),
     })
+}
+
+fn id_and_time(line: &str) -> Option<(i64, i64)> {
+    Some((number(line, "{\"id\":")?, number(line, ",\"created_at\":")?))
+}
+
+/// The number behind the first occurrence of this text.
+fn number(line: &str, before: &str) -> Option<i64> {
+    let (_, rest) = line.split_once(before)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit())?;
+    rest.get(..end)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody
 use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
-use crate::http::kit::page::page_of;
+use crate::http::kit::page::{page_of, page_of_events};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{EventQuery, UserQuery};
 use crate::http::kit::refusal::Refusal;
@@ -140,27 +140,15 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
     }
 }
 
-/// The page of a list, and the objects of the archive that have older events.
-#[derive(Serialize)]
-struct EventPageBody<'a> {
-    items: Vec<AdminEventBody<'a>>,
-    next_cursor: Option<String>,
-    archive: Option<ArchiveBody>,
-}
-
-#[derive(Serialize)]
-struct ArchiveBody {
-    first_object: i64,
-    last_object: i64,
-    events_until: String,
-}
-
-impl ArchiveBody {
-    /// None for an archive that has no events any more.
-    fn of(archive: &ArchiveSummary) -> Option<Self> {
-        let ArchiveSummary { first_object, last_object, events_until } = *archive;
-        events_until.map(|until| Self { first_object, last_object, events_until: until.rfc3339() })
-    }
+/// The objects of the archive, as JSON; null for an archive that has no events any more.
+fn archive_body(archive: Option<ArchiveSummary>) -> String {
+    let known = archive.and_then(|archive| archive.events_until.map(|until| (archive, until.rfc3339())));
+    known.map_or_else(
+        || "null".to_owned(),
+        |(ArchiveSummary { first_object, last_object, .. }, until)| {
+            format!("{{\"first_object\":{first_object},\"last_object\":{last_object},\"events_until\":\"{until}\"}}")
+        },
+    )
 }
 
 pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> Reading<Response> {
@@ -236,9 +224,6 @@ pub(in crate::http) fn sessions(
 
 pub(in crate::http) fn events((Viewing(viewer), query): (Viewing, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    admin::events(&viewer, &filter, page).map(|(page, archive)| {
-        let items = page.items.iter().map(AdminEventBody::from).collect();
-        let archive = archive.as_ref().and_then(ArchiveBody::of);
-        json(200, &EventPageBody { items, next_cursor: page.next.map(|id| id.to_string()), archive })
-    })
+    admin::events(&viewer, &filter, page)
+        .map(|(page, archive)| page_of_events(&page, AdminEventBody::from, archive_body(archive)))
 }

@@ -10,11 +10,11 @@
 //! An event leaves the database only when its object is in the bucket. A run that ends anywhere leaves either the event, or
 //! both; the next run finds the object, and goes on with it.
 
-use crate::domain::audit::archive::{Draft, Entry, MAX_BYTES, cutoff, first_to_stay, object_name, read};
+use crate::domain::audit::archive::{Draft, Entry, Head, MAX_BYTES, cutoff, first_to_stay, object_name, read};
 use crate::domain::keys::Algorithm;
 use crate::ports::{Archive, ArchiveError};
 use crate::service::audit::key::{self, AuditKey, Key};
-use crate::service::audit::sealing::{add_salts, json, lines};
+use crate::service::audit::sealing::{add_salts, seal};
 use crate::service::{Context, Error};
 use crate::store::audit::archive::{self, Due};
 
@@ -61,18 +61,17 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
     add_salts(ctx, &mut events).await?;
     let first_kept = first.unwrap_or(1).max(head.first_kept);
     let key = key.obtain(ctx).await?;
-    let draft = Draft::new(&head, first_kept, ctx.now(), &key.public_key, &lines(ctx, key, &events).await?);
+    let draft = Draft::new(&head, first_kept, ctx.now(), &key.public_key, &seal(ctx, key, events).await?);
     let signature = ctx.signatures.sign(Algorithm::EdDsa, &key.private, &draft.to_be_signed()).await?;
     let (text, entry) = draft.signed(&signature);
-    let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
-    let put = bucket.put_if_absent(&object_name(entry.object), &text, &entry.sha256).await;
-    let (entry, ids) = match put {
-        Ok(true) => (entry, ids),
+    let put = bucket.put_if_absent(&object_name(entry.head.object), &text, &entry.head.sha256).await;
+    let entry = match put {
+        Ok(true) => entry,
         Ok(false) => find(ctx, bucket, key, &head, None).await?,
         // The answer may be lost, and the object written.
         Err(error) => find(ctx, bucket, key, &head, Some(error)).await?,
     };
-    if archive::register(ctx.store, &head.sha256, &entry, &json(&ids)?).await? {
+    if archive::register(ctx.store, &head.sha256, &entry).await? {
         log(&entry, key);
     }
     Ok(true)
@@ -81,11 +80,10 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
 fn log(entry: &Entry, key: &AuditKey) {
     tracing::info!(
         target: "app.audit",
-        object = entry.object,
-        head = entry.head(&key.kid),
-        events = entry.events,
-        total = entry.total,
-        first_object = entry.first_kept,
+        object = entry.head.object,
+        head = entry.head.text(&key.kid),
+        events = entry.ids.len(),
+        total = entry.head.total,
         "Audit events archived"
     );
 }
@@ -95,17 +93,17 @@ async fn find(
     ctx: &Context<'_>,
     bucket: &dyn Archive,
     key: &AuditKey,
-    head: &Entry,
+    head: &Head,
     failure: Option<ArchiveError>,
-) -> Result<(Entry, Vec<i64>), Error> {
+) -> Result<Entry, Error> {
     let name = object_name(head.object + 1);
     let alien = || ArchiveError(format!("{name} is not the next object of this service"));
     let Some(bytes) = bucket.get(&name, MAX_BYTES).await? else { return Err(failure.unwrap_or_else(alien).into()) };
-    let found = read(head, &bytes).ok_or_else(alien)?;
+    let found = read(head, &key.public_key, &bytes).ok_or_else(alien)?;
     let (text, signature) = (&found.to_be_signed, &found.signature);
     if ctx.signatures.verify(Algorithm::EdDsa, &key.public_key, text, signature).await? {
-        tracing::warn!(target: "app.audit", object = found.entry.object, "An audit object of an earlier run was found");
-        return Ok((found.entry, found.ids));
+        tracing::warn!(target: "app.audit", object = found.entry.head.object, "An audit object of an earlier run was found");
+        return Ok(found.entry);
     }
     Err(alien().into())
 }

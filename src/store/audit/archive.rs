@@ -3,9 +3,9 @@
 //! An event is deleted in the batch that registers its object, and never without it. The guard of both is the hash of the
 //! head, so of several runs at once one registers an object.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::domain::audit::archive::{Entry, Kept, MAX_EVENTS, ORIGIN};
+use crate::domain::audit::archive::{Entry, Head, Kept, MAX_EVENTS, ORIGIN};
 use crate::domain::time::Timestamp;
 use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::authz::grants::caller_administers_or_has;
@@ -18,7 +18,7 @@ const EXAMINED: i64 = 100;
 /// Statements of [`due`], [`add_salts`] and [`register`].
 pub const STATEMENTS_PER_STEP: usize = 3 + 2 + 3;
 
-/// The salts are `[{"user_id":…,"salt":…}]`. A user whose erasure has begun gets none.
+/// The salts are a JSON list of [`Salt`]. A user whose erasure has begun gets none.
 const INSERT_SALTS: &str = "
     INSERT INTO audit_salts (user_id, salt)
     SELECT u.id, d.value ->> 'salt'
@@ -29,19 +29,24 @@ const INSERT_SALTS: &str = "
 const SELECT_SALTS: &str = "
     SELECT s.user_id, s.salt FROM json_each(:salts) AS d CROSS JOIN audit_salts AS s ON s.user_id = d.value ->> 'user_id'";
 
-const SELECT_HEAD: &str = "
-    SELECT object, sha256, first_kept, events, total, newest_at, made_at FROM audit_objects ORDER BY object DESC LIMIT 1";
+const SELECT_HEAD: &str = "SELECT object, sha256, first_kept, total FROM audit_objects ORDER BY object DESC LIMIT 1";
 
 const SELECT_KEPT: &str = "
     SELECT object, newest_at FROM audit_objects
     WHERE object >= (SELECT first_kept FROM audit_objects ORDER BY object DESC LIMIT 1)
     ORDER BY object LIMIT :limit";
 
-/// Ids grow with time, so the oldest events have the lowest ids. If the first is not due, no other one is read.
+/// Ids grow with time, so the oldest events have the lowest ids. If the first is not due, no other one is read. The order of the
+/// members is part of the format of an object.
 const SELECT_DUE: &str = "
-    SELECT e.id, e.created_at, e.type, e.reason, coalesce(e.count, 1) AS count,
-           coalesce(e.last_at, e.created_at) AS last_at, e.user_id, e.session_id, e.actor_id, e.university_id,
-           e.object_id, e.ip, e.user_agent, e.request_id, e.ray, s.salt AS subject_salt, a.salt AS actor_salt
+    SELECT e.id, e.created_at, e.user_id, e.actor_id, s.salt AS subject_salt, a.salt AS actor_salt,
+           json_object('id', e.id, 'created_at', e.created_at, 'type', e.type, 'reason', e.reason,
+                       'count', coalesce(e.count, 1), 'last_at', coalesce(e.last_at, e.created_at), 'user_id', e.user_id,
+                       'session_id', e.session_id, 'actor_id', e.actor_id, 'university_id', e.university_id,
+                       'object_id', e.object_id) AS columns,
+           CASE WHEN coalesce(e.ip, e.user_agent, e.ray) IS NOT NULL OR e.request_id <> '' THEN
+               json_object('ip', e.ip, 'user_agent', e.user_agent, 'request_id', e.request_id, 'ray', e.ray)
+           END AS personal
     FROM (
         SELECT * FROM audit_events ORDER BY id
         LIMIT :step * coalesce((SELECT created_at < :cutoff FROM audit_events ORDER BY id LIMIT 1), 0)
@@ -116,43 +121,36 @@ pub const STATEMENTS: &[&str] = &[
 
 /// An event that is due, with the salts of its users.
 #[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct DueEvent {
+    /// Its id.
     pub id: i64,
-    pub created_at: Timestamp,
-    #[serde(rename = "type")]
-    pub event_type: String,
-    pub reason: Option<String>,
-    pub count: i64,
-    pub last_at: Timestamp,
+    /// Its time in milliseconds.
+    pub created_at: i64,
+    /// Its subject.
     pub user_id: Option<i64>,
-    pub session_id: Option<i64>,
+    /// Its actor.
     pub actor_id: Option<i64>,
-    pub university_id: Option<i64>,
-    pub object_id: Option<i64>,
-    pub ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub request_id: String,
-    pub ray: Option<String>,
+    /// The salt of its subject, if it has one.
     pub subject_salt: Option<String>,
+    /// The salt of its actor, if it has one.
     pub actor_salt: Option<String>,
+    /// Its columns as JSON, except the personal ones.
+    pub columns: String,
+    /// The personal columns as JSON; absent if all of them are empty.
+    pub personal: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct EntryRow {
+struct HeadRow {
     object: i64,
     sha256: String,
     first_kept: i64,
-    events: i64,
     total: i64,
-    newest_at: Option<Timestamp>,
-    made_at: Timestamp,
 }
 
-impl From<EntryRow> for Entry {
-    fn from(row: EntryRow) -> Self {
-        let EntryRow { object, sha256, first_kept, events, total, newest_at, made_at } = row;
-        Self { object, sha256, first_kept, events, total, newest_at, made_at }
+impl From<HeadRow> for Head {
+    fn from(HeadRow { object, sha256, first_kept, total }: HeadRow) -> Self {
+        Self { object, sha256, first_kept, total }
     }
 }
 
@@ -165,7 +163,7 @@ struct KeptRow {
 /// The state of the archive, and the events for its next object.
 pub struct Due {
     /// The newest object.
-    pub head: Entry,
+    pub head: Head,
     /// The oldest objects that are kept, with the times of their newest events.
     pub kept: Vec<Kept>,
     /// The oldest events before the cutoff, at most as many as an object has, in the order of time and id.
@@ -186,25 +184,33 @@ pub async fn due(store: &Store, cutoff: Timestamp) -> Result<Due, DbError> {
         ])
         .await?;
     let kept = kept.all::<KeptRow>()?.into_iter().map(|row| (row.object, row.newest_at)).collect();
-    let head = head.first::<EntryRow>()?.map_or_else(Entry::origin, Entry::from);
+    let head = head.first::<HeadRow>()?.map_or_else(Head::origin, Head::from);
     Ok(Due { head, kept, events: events.all()? })
 }
 
 /// The salt of a user.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[allow(missing_docs, reason = "the fields are the table's columns")]
 pub struct Salt {
     pub user_id: i64,
     pub salt: String,
 }
 
-/// Adds the salts of users that have none, which are given as a JSON list of [`Salt`]. Returns those that are stored now.
+/// Adds the salts of users that have none. Returns those that are stored now.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn add_salts(store: &Store, salts: &str) -> Result<Vec<Salt>, DbError> {
-    let [_, rows] = store.batch([INSERT_SALTS, SELECT_SALTS].map(|sql| query(sql).bind("salts", salts))).await?;
+pub async fn add_salts(store: &Store, salts: &[Salt]) -> Result<Vec<Salt>, DbError> {
+    let salts = salts.iter().map(|Salt { user_id, salt }| format!("{{\"user_id\":{user_id},\"salt\":\"{salt}\"}}"));
+    let salts = list(salts);
+    let [_, rows] =
+        store.batch([INSERT_SALTS, SELECT_SALTS].map(|sql| query(sql).bind("salts", salts.as_str()))).await?;
     rows.all()
+}
+
+/// A JSON list of these texts, which are JSON.
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
 /// Registers the successor of the object with the hash `previous`, and deletes its events. Returns false, and deletes
@@ -212,16 +218,18 @@ pub async fn add_salts(store: &Store, salts: &str) -> Result<Vec<Salt>, DbError>
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn register(store: &Store, previous: &str, entry: &Entry, ids: &str) -> Result<bool, DbError> {
-    let of_object = |sql| query(sql).bind("object", entry.object).bind("sha256", entry.sha256.as_str());
+pub async fn register(store: &Store, previous: &str, entry: &Entry) -> Result<bool, DbError> {
+    let Head { object, sha256, first_kept, total } = &entry.head;
+    let of_object = |sql| query(sql).bind("object", *object).bind("sha256", sha256.as_str());
     let next = |statement: Statement| statement.bind("previous", previous).bind("origin", ORIGIN);
-    let delete = next(of_object(DELETE_MOVED)).bind("ids", ids);
+    let ids = list(entry.ids.iter().map(i64::to_string));
     let insert = next(of_object(REGISTER))
-        .bind("first_kept", entry.first_kept)
-        .bind("events", entry.events)
-        .bind("total", entry.total)
+        .bind("first_kept", *first_kept)
+        .bind("events", i64::try_from(entry.ids.len()).unwrap_or(i64::MAX))
+        .bind("total", *total)
         .bind("newest_at", entry.newest_at)
         .bind("made_at", entry.made_at);
+    let delete = next(of_object(DELETE_MOVED)).bind("ids", ids);
     let [_, _, registered] = store.batch([delete, insert, of_object(SELECT_REGISTERED)]).await?;
     Ok(!registered.all::<IdRow>()?.is_empty())
 }

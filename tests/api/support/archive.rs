@@ -156,6 +156,11 @@ pub fn verified(bucket: &Bucket) -> Vec<Object> {
 /// The personal fields of an archived event, decrypted by the letter of the format with `SECRET_KEY`; an error names the
 /// part that is missing.
 pub async fn personal(db: &Sqlite, secret_key: &str, event: &Value) -> Result<Value, String> {
+    personal_text(db, secret_key, event).await.map(|text| serde_json::from_str(&text).unwrap())
+}
+
+/// The text of the personal fields.
+pub async fn personal_text(db: &Sqlite, secret_key: &str, event: &Value) -> Result<String, String> {
     let key = db.rows("SELECT kid, master_key FROM audit_keys").remove(0);
     let (kid, master) = (key["kid"].as_str().unwrap(), key["master_key"].as_str().unwrap());
     let secret = Secret::new(secret_key);
@@ -171,7 +176,7 @@ pub async fn personal(db: &Sqlite, secret_key: &str, event: &Value) -> Result<Va
     let secret = Secret::new(format!("{}.{}.{}", master.expose(), salt("user_id")?, salt("actor_id")?));
     let seal = Seal { secret: &secret, purpose: "edge-auth audit event", row: &event["id"].to_string() };
     let text = NativeCrypto.decrypt(seal, event["personal"].as_str().ok_or("null")?).await.map_err(|_| "sealed")?;
-    Ok(serde_json::from_str(text.expose()).unwrap())
+    Ok(text.expose().to_owned())
 }
 
 /// A service with a bucket, and the bucket.

@@ -8,6 +8,7 @@ import { extname, join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
+import { bucketWorker } from "./bucket.mjs";
 import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -52,14 +53,16 @@ function modules(wrappers) {
  * @param {string} [options.state] folder of D1's data, to outlive the service
  * @param {string|string[]} [options.wrapper] modules of the tests to put in front of the Worker, the first one foremost
  * @param {string[]} [options.without] rate limiters that the deployment lacks
+ * @param {boolean} [options.archive] with the bucket of the audit archive (default: no, as a new deployment)
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
  * @param {object[]} [options.workers] further Workers beside the service
  */
 export async function startService(options = {}) {
   const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1, workers = [] } = options;
+  const { archive = false } = options;
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { r2Buckets, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
   const bindings = Object.fromEntries(
     Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
   );
@@ -67,7 +70,7 @@ export async function startService(options = {}) {
     Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
   );
   const code = { modulesRoot: DIST, modules: modules([wrapper || []].flat()) };
-  const worker = { ...workerOptions, ratelimits, name: NAME, ...code, bindings };
+  const worker = { ...workerOptions, ...(archive && { r2Buckets }), ratelimits, name: NAME, ...code, bindings };
   const lines = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(
@@ -86,6 +89,7 @@ export async function startService(options = {}) {
         worker,
         ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2)),
         databaseWorker(worker),
+        ...(archive ? [bucketWorker(worker, r2Buckets)] : []),
         ...workers,
       ],
     }),
