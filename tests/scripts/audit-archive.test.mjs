@@ -17,6 +17,8 @@ const DAY = 86_400_000;
 const COUNT = 2300;
 const nameOf = (number) => `audit/${String(number).padStart(10, "0")}.ndjson`;
 const isArchived = ({ message }) => message === "Audit events archived";
+/** A text in which writers of JSON differ, if they do. */
+const REASON = "\"\\\b\f\n\r\t\u0001\u001f\u007f'/<\u00fc\u2028\u{1f600}";
 const time = (milliseconds) => new Date(milliseconds).toISOString();
 
 /** Runs the service on the folder for the length of one function. */
@@ -51,6 +53,7 @@ async function populate(service) {
     INSERT INTO audit_events (id, created_at, type, user_id, session_id, ip, user_agent, request_id)
     SELECT n, ?2 + n, 'signed_in', iif(n % 3 = 0, ?3, ?4), n, '203.0.113.' || (n % 250), 'agent ' || n, 'r' || n FROM numbers`;
   await rows(service.db, many, COUNT, Date.now() - DAY, usual.id, leaving.id);
+  await rows(service.db, "UPDATE audit_events SET reason = ?1, user_agent = ?1 WHERE id BETWEEN 9 AND 12", REASON);
   await rows(service.db, "UPDATE audit_events SET created_at = created_at - ?1, last_at = last_at - ?1", 3 * DAY);
   return { admin, usual, leaving };
 }
