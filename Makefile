@@ -113,10 +113,11 @@ override UNVERIFIED := $(call said,UNVERIFIED)
 override REMOTE := $(call said,REMOTE)
 override VERSION := $(call said,VERSION)
 override SINCE := $(call said,SINCE)
+override HEAD := $(call said,HEAD)
 # Of `make import` and `make export`: files, and options of their formats.
 MOVING := FROM TO FORMAT MAP TABLE VERIFIED ROLES DRY_RUN HASH_CONFIG PASSWORDS
 $(foreach name,$(MOVING),$(eval override $(name) := $$(call said,$(name))))
-export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE STATE PORT $(MOVING)
+export EMAIL UNVERIFIED SERVICE SCOPES REMOTE VERSION SINCE HEAD STATE PORT $(MOVING)
 export PROVIDER_PORT PROVIDER_CLIENT_ID PROVIDER_CLIENT_SECRET
 # For a remote database there is nothing to prepare here.
 LOCAL_DATABASE = $(if $(REMOTE),,migrate)
@@ -127,9 +128,9 @@ ENV ?= production
 URL ?= http://127.0.0.1:$(PORT)
 
 .PHONY: help setup dev admin addresses mail import export seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
-.PHONY: audit sbom package pictures
+.PHONY: audit audit-verify audit-export sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-world bench-import
+.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-world bench-import bench-archive
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -158,6 +159,14 @@ import: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Imports users of another system (docs
 
 export: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Writes all users with their password hashes, as make import reads them. TO=; FORMAT=passlib; REMOTE=production.
 	@node scripts/export.mjs
+
+# Both only read, so neither migrates: the export's output is its lines alone.
+audit-verify: export SAID_STATE := $(call said,STATE)
+audit-verify: $(NODE_TOOLS) ## Verifies the archive of audit events (docs/audit.md). HEAD= from the log; REMOTE=production, or FROM= a folder.
+	@node scripts/audit-verify.mjs
+
+audit-export: $(NODE_TOOLS) ## Writes audit events, archived ones too, as NDJSON. SINCE=2026-01-01, TO=, HEAD=, FROM=; REMOTE=production.
+	@node scripts/audit-export.mjs
 
 seed: $(NODE_TOOLS) $(LOCAL_DATABASE) ## Fills the local database with demo data, and says what to try.
 	@node scripts/seed.mjs
@@ -287,6 +296,9 @@ bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes tha
 
 bench-world: $(BUNDLE) ## What distance from D1 costs, with replicas and without; draws docs/world.svg. REPETITIONS=15. 8 minutes.
 	@node benches/world.mjs
+
+bench-archive: $(BUNDLE) ## A year of audit events, moved to R2 day by day: the size of D1, and the cost of a run. SIZE= events a day. Linux; 3 minutes.
+	@node benches/audit-archive.mjs
 
 bench-import: $(BUNDLE) $(OTHER_SYSTEMS) ## A million users imported, and again; the CPU of first sign-ins by the form of the hash. SIZE=. Linux; 12 minutes.
 	@node --disable-warning=ExperimentalWarning benches/import/users.mjs

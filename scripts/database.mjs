@@ -70,7 +70,7 @@ export function query(sql, database, { isDetached = false } = {}) {
 }
 
 /** The error message of wrangler, on one line. */
-function reason({ error, status, stdout, stderr }) {
+export function reason({ error, status, stdout, stderr }) {
   if (error) {
     return `it could not be run: ${error.message}`;
   }

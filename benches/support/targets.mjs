@@ -65,12 +65,16 @@ function inFront(wrapper, folder, modules) {
  * @param {Record<string, string>} [options.settings] in addition to SETTINGS
  * @param {string} [options.state] folder of D1's data, which outlives the target
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ * @param {boolean} [options.archive] with the bucket of the audit archive (default: no)
+ * @param {(worker: object, r2Buckets: object) => object} [options.beside] makes a further Worker from the options of this one
  * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
  *   stop: () => Promise<void>, logFile: string}>} `pid` of its workerd
  */
-export async function startTarget(modules, { settings = {}, state, migrate = true } = {}) {
+export async function startTarget(modules, { settings = {}, state, migrate = true, archive = false, beside } = {}) {
   const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
-  const { assets, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
+  const { assets, r2Buckets, ...workerOptions } = unstable_getMiniflareWorkerOptions(
+    join(ROOT, "wrangler.toml"),
+  ).workerOptions;
   const pidFile = join(folder, "pid");
   Object.assign(process.env, {
     MINIFLARE_WORKERD_PATH: join(import.meta.dirname, "workerd-to-file.sh"),
@@ -89,6 +93,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
       workers: [
         {
           ...workerOptions,
+          ...(archive && { r2Buckets }),
           name: NAME,
           modulesRoot: join(modules[0].path, ".."),
           modules,
@@ -97,6 +102,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
           serviceBindings: { [assets.binding]: () => new Response(null, { status: 404 }) },
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         },
+        ...(beside ? [beside(workerOptions, r2Buckets)] : []),
       ],
     }),
   );
@@ -116,5 +122,5 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
     clear();
   };
   const pid = Number(readFileSync(pidFile, "utf8"));
-  return { origin, pid, startedAfterMs, database, stop, logFile: join(folder, "log") };
+  return { origin, pid, startedAfterMs, database, stop, miniflare, logFile: join(folder, "log") };
 }

@@ -4,6 +4,7 @@
 //! user, the time, the client, the request and the result. It never holds an e-mail address from the request, a
 //! password or a token.
 
+pub mod archive;
 mod reason;
 
 pub use crate::domain::audit::reason::{Reason, command_name};

@@ -43,6 +43,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::audit::archive;
 use crate::service::authz::near::beat;
 use crate::service::authz::replica::NearestReplica;
 use crate::service::factor::upkeep as factor_upkeep;
@@ -138,14 +139,15 @@ impl App {
         .await
     }
 
-    /// One run of the Cron Trigger: the clean-up and the upkeep of the signing keys.
+    /// One run of the Cron Trigger: the clean-up, the upkeep of the signing keys, and the audit archive.
     pub async fn tend(&self, ports: Ports) {
         let context = RequestContext::new(self.configuration.clone(), ports);
         match Configured::within(&context) {
             Ok(configured) => {
                 let ctx = configured.service();
-                clean_up::run(ctx.store, ctx.request.now, ctx.settings).await;
+                clean_up::run(&ctx).await;
                 upkeep::run(&ctx).await;
+                archive::run(&ctx).await;
             }
             Err(_) => {
                 tracing::error!(target: "app.clean_up", "Nothing was cleaned up: settings are missing or wrong");

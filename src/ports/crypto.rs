@@ -2,7 +2,6 @@
 //! as fast as code in the Wasm and adds nothing to its size.
 
 use crate::domain::keys::Algorithm;
-use crate::domain::keys::ring::PrivateKey;
 use crate::domain::public_key::PublicKey;
 use crate::domain::secret::Secret;
 use crate::ports::PortFuture;
@@ -17,8 +16,13 @@ pub trait Signatures: Send + Sync {
     /// Makes a key pair: a JSON Web Key with the private and the public members.
     fn generate(&self, algorithm: Algorithm) -> PortFuture<'_, Result<Secret, CryptoError>>;
 
-    /// Signs a text; returns the signature in base64url.
-    fn sign<'a>(&'a self, key: &'a PrivateKey, text: &'a str) -> PortFuture<'a, Result<String, CryptoError>>;
+    /// Signs a text with a private JSON Web Key; returns the signature in base64url.
+    fn sign<'a>(
+        &'a self,
+        algorithm: Algorithm,
+        private_key: &'a Secret,
+        text: &'a str,
+    ) -> PortFuture<'a, Result<String, CryptoError>>;
 
     /// Is this the signature, in base64url, of the text? The key is a public JSON Web Key. A malformed signature is none.
     fn verify<'a>(
@@ -52,10 +56,26 @@ pub struct Seal<'a> {
     pub row: &'a str,
 }
 
+/// One of many texts to be encrypted, with the secret and the row of its [`Seal`].
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields of the seal are documented")]
+pub struct Sealing {
+    pub secret: Secret,
+    pub row: String,
+    pub text: Secret,
+}
+
 /// Encryption of texts with AES-256-GCM.
 pub trait Encryption: Send + Sync {
     /// Encrypts a text under a random nonce.
     fn encrypt<'a>(&'a self, seal: Seal<'a>, text: &'a Secret) -> PortFuture<'a, Result<String, CryptoError>>;
+
+    /// Encrypts many texts for one purpose, each as [`Encryption::encrypt`] does. Returns them in the same order.
+    fn encrypt_all<'a>(
+        &'a self,
+        purpose: &'static str,
+        all: &'a [Sealing],
+    ) -> PortFuture<'a, Result<Vec<String>, CryptoError>>;
 
     /// Decrypts a text. A text of another key, purpose or row fails.
     fn decrypt<'a>(&'a self, seal: Seal<'a>, ciphertext: &'a str) -> PortFuture<'a, Result<Secret, CryptoError>>;

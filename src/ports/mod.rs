@@ -1,10 +1,11 @@
 //! Interfaces to the outside: the database, its circuit breaker, static files, rate limits, cryptography, mail, other
-//! servers, random bytes.
+//! servers, the audit archive, random bytes.
 //!
 //! Each port has two real implementations: one in `shell` for the Workers runtime, and a native one in the tests. The
 //! latter use `SQLite` itself, the breaker's state machine and the file system. Time is not a port: one `now` per
 //! request is passed as a value.
 
+mod archive;
 mod crypto;
 mod db;
 mod db_error;
@@ -13,7 +14,8 @@ mod mail;
 mod named_sql;
 mod row;
 
-pub use crypto::{CryptoError, Encryption, Seal, Signatures};
+pub use archive::{Archive, ArchiveError};
+pub use crypto::{CryptoError, Encryption, Seal, Sealing, Signatures};
 pub use db::{Db, NearRows, Rows, Statement, Value, query};
 pub use db_error::{DbError, DbErrorKind};
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};

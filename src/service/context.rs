@@ -18,7 +18,8 @@ use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
 use crate::ports::{
-    AwaitHashSlot, Background, Carriers, CryptoError, DbError, DbErrorKind, Encryption, Entropy, NoEntropy, Signatures,
+    Archive, ArchiveError, AwaitHashSlot, Background, Carriers, CryptoError, DbError, DbErrorKind, Encryption, Entropy,
+    NoEntropy, Signatures,
 };
 use crate::service::authz::replica::NearestReplica;
 use crate::service::federation::cache::ProviderCache;
@@ -38,6 +39,8 @@ pub struct Context<'a> {
     pub signatures: &'a dyn Signatures,
     /// Encrypts secrets for the database.
     pub encryption: &'a dyn Encryption,
+    /// The audit archive; absent in a deployment without its bucket.
+    pub archive: Option<&'a dyn Archive>,
     /// Hand mails to their providers, and requests to other servers.
     pub carriers: &'a Carriers,
     /// The isolate's knowledge of identity providers.
@@ -183,6 +186,12 @@ pub enum ErrorKind {
     /// A signature or an encryption failed.
     #[error(transparent)]
     Cryptography(#[from] CryptoError),
+    /// The bucket of the audit archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// No configured `SECRET_KEY` decrypts the key of the audit archive.
+    #[error("no configured SECRET_KEY decrypts the key of the audit archive")]
+    NoAuditKey,
     /// The ring has no key that can sign.
     #[error("no signing key can be used")]
     NoSigningKey,

@@ -4,6 +4,7 @@
 
 pub mod account;
 mod attribution;
+pub mod audit;
 pub mod authz;
 #[cfg(feature = "campus")]
 pub mod campus;

@@ -3,6 +3,7 @@
 //! Rust asks, and JavaScript does (`tasks.rs`). The adapters of the ports write their wants as text, which `entry.mjs` and
 //! `platform.mjs` carry out. Only `entry.rs` and `unicode.rs` need WebAssembly. The shell makes no decisions.
 
+pub mod archive;
 pub mod assets;
 pub mod background;
 pub mod body;

@@ -193,6 +193,26 @@ export const carryOut = {
     return JSON.stringify([response.status, value?.byteLength ?? 0, new TextDecoder().decode(value)]);
   },
 
+  /** Writes an object, unless there is one of this name. */
+  async archivePut({ env: { ARCHIVE } }, [name, text, sha256]) {
+    return String((await ARCHIVE.put(name, text, { onlyIf: new Headers({ "If-None-Match": "*" }), sha256 })) !== null);
+  },
+
+  /** The bytes of an object, or none without one. A larger one than the service writes must not enter the Wasm memory. */
+  async archiveGet({ env: { ARCHIVE } }, [name, limit]) {
+    const object = await ARCHIVE.get(name);
+    if (object?.size > Number(limit)) {
+      await object.body.cancel();
+      throw new Error(`an object of ${object.size} bytes`);
+    }
+    return new Uint8Array((await object?.arrayBuffer()) ?? 0);
+  },
+
+  async archiveDelete({ env: { ARCHIVE } }, [name]) {
+    await ARCHIVE.delete(name);
+    return "";
+  },
+
   ...cryptography,
 
   /** This many milliseconds; none is one turn of the event loop. */

@@ -16,7 +16,8 @@ use crate::domain::request_id::RequestId;
 use crate::domain::settings::{Settings, WrongSettings};
 use crate::domain::unicode::Normalize;
 use crate::http::{App, Moment, Ports, peer, request_id};
-use crate::ports::{Carriers, Entropy};
+use crate::ports::{Archive, Carriers, Entropy};
+use crate::shell::archive::Bucket;
 use crate::shell::assets::DeployedAssets;
 use crate::shell::background::RequestTasks;
 use crate::shell::clock::now;
@@ -93,6 +94,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
     let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone(), functions.entropy);
     let is_replicated = app.settings().is_some_and(|settings| settings.read_replication);
     let d1 = d1(d1_timeout_ms.unwrap_or_default(), functions.entropy).replicated(is_replicated);
+    let has_archive = ENVIRONMENT.with_borrow(|environment| environment.has("ARCHIVE"));
     Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets),
@@ -104,6 +106,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
         limiter: Arc::new(BindingLimiter),
         signatures: Arc::new(WebCrypto),
         encryption: Arc::new(WebCrypto),
+        archive: has_archive.then(|| Arc::new(Bucket) as Arc<dyn Archive>),
         carriers: Carriers { binding: Arc::new(EmailBinding), outbound: Arc::new(Fetch) },
         peer,
         request_id,
@@ -115,7 +118,7 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
 /// A Cron Trigger in wrangler.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// The clean-up and the upkeep of the signing keys.
+    /// The clean-up, the upkeep of the signing keys, and the audit archive.
     Upkeep,
     /// The mails that are due.
     Mail,

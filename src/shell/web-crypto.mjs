@@ -40,6 +40,13 @@ const NONCE_BYTES = 12;
 /** The length of the signatures of both algorithms. */
 const SIGNATURE_BYTES = 64;
 
+async function encrypted(key, row, text) {
+  const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const parameters = { name: "AES-GCM", iv, additionalData: encoder.encode(row) };
+  const bytes = new Uint8Array(await subtle.encrypt(parameters, key, encoder.encode(text)));
+  return base64url(new Uint8Array([...iv, ...bytes]));
+}
+
 /** The wants of cryptography. Each gets the event and the members of the want, and resolves to a text. */
 export const cryptography = {
   async generate(_, algorithm) {
@@ -75,10 +82,15 @@ export const cryptography = {
   },
 
   async encrypt(_, [secret, purpose, row, text]) {
-    const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-    const parameters = { name: "AES-GCM", iv, additionalData: encoder.encode(row) };
-    const bytes = new Uint8Array(await subtle.encrypt(parameters, await derived(secret, purpose), encoder.encode(text)));
-    return base64url(new Uint8Array([...iv, ...bytes]));
+    return encrypted(await derived(secret, purpose), row, text);
+  },
+
+  /** Many texts, each behind its secret and its row. Most share their secret with others. */
+  async encryptAll(_, [purpose, ...given]) {
+    const keys = new Map();
+    const keyOf = (secret) => keys.get(secret) ?? keys.set(secret, derived(secret, purpose)).get(secret);
+    const all = Array.from({ length: given.length / 3 }, (_, index) => given.slice(index * 3, index * 3 + 3));
+    return JSON.stringify(await Promise.all(all.map(async ([secret, row, text]) => encrypted(await keyOf(secret), row, text))));
   },
 
   async decrypt(_, [secret, purpose, row, ciphertext]) {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::every_statement_requests::REQUESTS;
 use crate::statements::LISTS;
+use crate::support::archive::{Bucket, add_events};
 use crate::support::contract::is_built;
 use crate::support::factors::{complete, with_factors_of};
 use crate::support::federation::{confirm, federated_sign_in, joined, mailed_flow};
@@ -249,6 +250,17 @@ async fn change_near(world: &World, recorder: &Arc<Recorder>) {
     }
 }
 
+/// An object of the audit archive, whose retention is over.
+async fn archive_events(world: &World, recorder: &Arc<Recorder>) {
+    let days = [("AUDIT_ARCHIVE_RETENTION_DAYS", "40")];
+    let settings: Vec<_> = SETTINGS.iter().copied().chain(days).collect();
+    let mut service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
+    service.archive = Some(Arc::new(Bucket::default()));
+    add_events(&service.db, (1, 3), "1", 50, 1000);
+    service.tend().await;
+    assert_eq!(service.db.one::<i64>("SELECT min(object) FROM audit_objects"), 2);
+}
+
 /// A command of the operator, whose event is written behind the response.
 async fn command_breaker(world: &World) {
     let body = json!({"state": "automatic"});
@@ -294,6 +306,7 @@ async fn every_statement_of_the_store_is_executed() {
     with_links(&world.service.db, "TOTP_CODE");
     let keys = [("SECRET_KEY", NEXT_SECRET), ("SECRET_KEY_PREVIOUS", SECRET)];
     let changed: Vec<_> = SETTINGS.iter().copied().chain(keys).collect();
+    archive_events(&world, &recorder).await;
     let under_new_key = Service::on(Arc::clone(&world.service.db), Arc::clone(&recorder) as Arc<dyn Db>, &changed);
     under_new_key.tend().await;
     // The trigger of every minute encrypts the secrets anew.

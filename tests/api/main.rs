@@ -14,6 +14,11 @@ mod api_key_ends;
 mod api_keys;
 mod attribution;
 mod audit;
+mod audit_archive;
+mod audit_archive_erasure;
+mod audit_archive_faults;
+mod audit_archive_model;
+mod audit_archive_retention;
 mod authenticator;
 mod authz;
 #[cfg(feature = "campus")]

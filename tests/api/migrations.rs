@@ -188,6 +188,33 @@ fn an_event_of_an_erased_account_loses_its_personal_data() {
     assert!(!cases.into_iter().any(|(user, actor)| kept(user, actor)));
 }
 
+#[test]
+fn the_tables_of_the_audit_archive_refuse_invalid_rows() {
+    let key = |id: i64| format!("INSERT INTO audit_keys VALUES ({id}, 'k', '{{}}', 'p', 'm', 'e', 1);");
+    assert!(refuses(&key(1), &key(1)), "one key");
+    assert!(refuses("", &key(2)), "one key");
+    let object = |object: i64, hash: &str, first: i64, events: i64, total: i64, newest: &str| {
+        format!("INSERT INTO audit_objects VALUES ({object}, '{hash}', {first}, {events}, {total}, {newest}, 1);")
+    };
+    let hash = "ab".repeat(32);
+    let db = Sqlite::migrated();
+    db.execute(&object(1, &hash, 1, 5, 5, "7"));
+    db.execute(&object(2, &hash, 2, 0, 5, "NULL"));
+    for (refused, reason) in [
+        (object(1, &hash, 1, 5, 5, "7"), "a number twice"),
+        (object(0, &hash, 1, 5, 5, "7"), "no number"),
+        (object(3, "ab", 1, 5, 5, "7"), "no hash"),
+        (object(3, &hash, 4, 5, 5, "7"), "an object that does not keep itself"),
+        (object(3, &hash, 0, 5, 5, "7"), "a first object that there is not"),
+        (object(3, &hash, 1, 5, 4, "7"), "fewer events in all objects than in this one"),
+        (object(3, &hash, 1, 0, 5, "7"), "a time without events"),
+        (object(3, &hash, 1, 1, 5, "NULL"), "events without a time"),
+    ] {
+        assert!(refuses(&object(1, &hash, 1, 5, 5, "7"), &refused), "{reason}");
+    }
+    assert!(refuses("", "INSERT INTO audit_salts VALUES (1, NULL)"));
+}
+
 /// A table with rows of a user is erased, exported and cleaned up by its entry.
 #[test]
 fn every_table_that_refers_to_users_is_in_the_register_of_user_data() {

@@ -171,7 +171,11 @@ async fn a_page_beyond_the_end_is_empty() {
     for (caller, path, table) in known_lists() {
         let end = if table == "audit_events" { "1" } else { "999999999999999" };
         let page = visitor(&world, caller).await.ask(&with(path, &format!("cursor={end}"))).await.expect(200).body;
-        assert_eq!(page, json!({"items": [], "next_cursor": null}), "{path}");
+        let mut empty = json!({"items": [], "next_cursor": null});
+        if table == "audit_events" {
+            empty["archive"] = Value::Null;
+        }
+        assert_eq!(page, empty, "{path}");
     }
 }
 

@@ -23,6 +23,8 @@ pub const LISTS: &[(&str, &[&str])] = &[
     ("account/list", list::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("audit/refusals", audit::refusals::STATEMENTS),
+    ("audit/archive", audit::archive::STATEMENTS),
+    ("audit/archive_key", audit::archive_key::STATEMENTS),
     #[cfg(feature = "campus")]
     ("deletion_marks", deletion_marks::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
@@ -109,14 +111,16 @@ pub const LISTS: &[(&str, &[&str])] = &[
 fn is_bounded(detail: &str, sql: &str) -> bool {
     let is_inner = detail == "SCAN CONSTANT ROW"
         || detail.starts_with("SCAN (subquery")
-        || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k");
+        || matches!(detail, "SCAN first" | "SCAN subject" | "SCAN k" | "SCAN h");
     let is_merged = matches!(detail, "SCAN places" | "SCAN merged" | "SCAN m" | "SCAN e" | "SCAN r");
     let is_given = detail.ends_with(" VIRTUAL TABLE INDEX 1:") || detail.starts_with("SCAN json_each ");
-    let is_beginning = detail == "SCAN audit_events" && sql.contains("ORDER BY id LIMIT :step");
+    let is_beginning =
+        detail == "SCAN audit_events" && sql.contains("FROM audit_events ORDER BY id") && sql.contains("LIMIT :step");
     // Two keys in use, and those that were retired within hours.
     let is_ring = detail == "SCAN signing_keys";
+    let is_newest = detail == "SCAN audit_objects" && sql.contains("ORDER BY object DESC LIMIT");
     let is_partial = detail == "SCAN users USING INDEX users_being_erased";
-    is_inner || is_merged || is_given || is_beginning || is_partial || is_ring
+    is_inner || is_merged || is_given || is_beginning || is_newest || is_partial || is_ring
 }
 
 /// The number of statements declared in a folder of the store. The health check's statement selects a constant and does

@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { ROOT } from "./support/make.mjs";
 
-const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "docs/migrate.md", "examples/README.md"];
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "docs/migrate.md", "docs/audit.md", "examples/README.md"];
 /** Without commands. */
 const OTHERS = ["docs/invitations.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
@@ -57,7 +57,7 @@ test("each log line of the runbooks is one that the service writes", () => {
 test("each setting and secret of the runbooks is one that the service reads", () => {
   const code = sources();
   const platform = /^(CLOUDFLARE_|SERVICE_URL$)/;
-  const runbooks = ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md"];
+  const runbooks = ["DEPLOY.md", "docs/operate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "docs/audit.md"];
   for (const path of [...runbooks, ...OTHERS]) {
     const names = [...read(path).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name);
     assert.deepEqual(names.filter((name) => !platform.test(name) && !code.includes(name)), []);
@@ -77,4 +77,10 @@ test("docs/factors.md: each test that it names exists, and each requirement of i
   const rows = [...asvs.matchAll(/^\| ([67]\.\d\.\d) /gm)].map(([, number]) => number);
   const section = ([number, last]) => Array.from({ length: last }, (_, index) => `${number}.${index + 1}`);
   assert.deepEqual(rows, [["6.3", 8], ["6.4", 6], ["6.5", 8], ["6.6", 4], ["7.5", 3]].flatMap(section));
+});
+
+test("docs/audit.md: each test that it names exists", () => {
+  const named = [...read("docs/audit.md").matchAll(/`(tests\/[^`]+)`: ([^|]+?) \|/g)];
+  assert.ok(named.length >= 11, String(named.length));
+  assert.deepEqual(named.filter(([, path, name]) => !read(path).includes(`test("${name}`)).map(([text]) => text), []);
 });

@@ -51,6 +51,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/federation.md",
         "docs/invitations.md",
         "docs/migrate.md",
+        "docs/audit.md",
         "examples/README.md",
         "docs/operate.md",
         "CHANGELOG.md",

@@ -4,6 +4,7 @@
 //! One pass finds and names every invalid setting. It never repeats a value, because the value may be a secret in the
 //! wrong variable. The caller chooses the source of the values.
 
+mod audit;
 mod factors;
 mod federation;
 mod mail;
@@ -24,6 +25,7 @@ use crate::domain::password::work::{HashFunction, HashWork, MAX_ROUNDS, WEAK_ROU
 use crate::domain::secret::Secret;
 use crate::domain::secret_keys::{PreviousUse, SecretKeys};
 use crate::domain::session::Lifetimes;
+pub use crate::domain::settings::audit::AuditSettings;
 pub use crate::domain::settings::factors::FactorSettings;
 pub use crate::domain::settings::federation::FederationSettings;
 pub use crate::domain::settings::mail::{EmailVerification, MailSettings};
@@ -116,8 +118,8 @@ pub struct Settings {
     pub registration: RegistrationPolicy,
     /// Maximum registrations per client network and hour.
     pub registrations_per_hour: i64,
-    /// Days after which audit events are deleted.
-    pub audit_retention_days: i64,
+    /// The retention of audit events, and their archive.
+    pub audit: AuditSettings,
     /// The settings that shape responses.
     pub presentation: Presentation,
 }
@@ -204,7 +206,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
         let registration = self.or("REGISTRATION", Some(RegistrationPolicy::Open), RegistrationPolicy::named);
         let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
-        let audit_retention_days = self.or("AUDIT_RETENTION_DAYS", Some(90), |text| integer(text, 1, 3650));
+        let audit = self.audit();
         let max_length = i64::try_from(MAX_PASSWORD_LENGTH).ok()?;
         let min_length = self.or("PASSWORD_MIN_LENGTH", Some(8), |text| integer(text, 1, max_length));
         Some(Settings {
@@ -225,7 +227,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             rate_limiting: rate_limiting?,
             registration: registration?,
             registrations_per_hour: registrations?,
-            audit_retention_days: audit_retention_days?,
+            audit: audit?,
             presentation,
         })
     }

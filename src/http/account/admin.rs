@@ -11,7 +11,7 @@ use crate::http::kit::body::{FromFields, JsonBody, MessageBody, OptionalJsonBody
 use crate::http::kit::context::{Bearer, Configured, SignedIn, Viewing};
 use crate::http::kit::fields::{Fields, Invalid};
 use crate::http::kit::operation::Fetched;
-use crate::http::kit::page::page_of;
+use crate::http::kit::page::{page_of, page_of_events};
 use crate::http::kit::path::Id;
 use crate::http::kit::query::{EventQuery, UserQuery};
 use crate::http::kit::refusal::Refusal;
@@ -22,6 +22,7 @@ use crate::service::authz::admission::Reading;
 use crate::service::authz::step_up::{SignInAge, sign_in_age};
 use crate::store::account::admin::{FactorCounts, UserChange};
 use crate::store::account::users::UserRow;
+use crate::store::audit::archive::ArchiveSummary;
 use crate::store::audit::list::AdminEventRow;
 
 impl FromFields for UserChange {
@@ -139,6 +140,17 @@ impl<'a> From<&'a AdminEventRow> for AdminEventBody<'a> {
     }
 }
 
+/// The objects of the archive, as JSON; null for an archive that has no events any more.
+fn archive_body(archive: Option<ArchiveSummary>) -> String {
+    let known = archive.and_then(|archive| archive.events_until.map(|until| (archive, until.rfc3339())));
+    known.map_or_else(
+        || "null".to_owned(),
+        |(ArchiveSummary { first_object, last_object, .. }, until)| {
+            format!("{{\"first_object\":{first_object},\"last_object\":{last_object},\"events_until\":\"{until}\"}}")
+        },
+    )
+}
+
 pub(in crate::http) fn users((Viewing(viewer), query): (Viewing, UserQuery)) -> Reading<Response> {
     let UserQuery(filter, page) = query;
     admin::users(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminUserBody::from(row))))
@@ -212,5 +224,6 @@ pub(in crate::http) fn sessions(
 
 pub(in crate::http) fn events((Viewing(viewer), query): (Viewing, EventQuery)) -> Reading<Response> {
     let EventQuery(filter, page) = query;
-    admin::events(&viewer, &filter, page).map(|rows| page_of(&rows, |row| Ok(AdminEventBody::from(row))))
+    admin::events(&viewer, &filter, page)
+        .map(|(page, archive)| page_of_events(&page, AdminEventBody::from, archive_body(archive)))
 }

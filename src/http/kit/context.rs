@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::unicode::Normalize;
 use crate::http::kit::extract::FromParts;
 use crate::http::kit::refusal::Refusal;
-use crate::ports::{Assets, AwaitHashSlot, Background, Carriers, Encryption, Entropy, Limiter, Signatures};
+use crate::ports::{Archive, Assets, AwaitHashSlot, Background, Carriers, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
 use crate::service::authz::replica::NearestReplica;
@@ -64,6 +64,8 @@ pub struct Ports {
     pub limiter: Arc<dyn Limiter>,
     pub signatures: Arc<dyn Signatures>,
     pub encryption: Arc<dyn Encryption>,
+    /// The bucket of the audit archive, if the deployment has one.
+    pub archive: Option<Arc<dyn Archive>>,
     pub carriers: Carriers,
     /// The client, as reported by the edge.
     pub peer: Peer,
@@ -196,6 +198,7 @@ impl Configured {
             keys: &self.configuration.keys,
             signatures: self.ports.signatures.as_ref(),
             encryption: self.ports.encryption.as_ref(),
+            archive: self.ports.archive.as_deref(),
             carriers: &self.ports.carriers,
             providers: &self.configuration.providers,
             replica: &self.configuration.replica,

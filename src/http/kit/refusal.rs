@@ -173,6 +173,8 @@ impl From<service::Error> for Refusal {
             | ErrorKind::Hashing(_)
             | ErrorKind::NewHash(_)
             | ErrorKind::Cryptography(_)
+            | ErrorKind::Archive(_)
+            | ErrorKind::NoAuditKey
             | ErrorKind::Signing(_) => Code::Internal.into(),
         };
         let cause = if is_expected { Cause::Expected(text) } else { Cause::Fault(text) };

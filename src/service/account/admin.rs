@@ -18,7 +18,7 @@ use crate::store::account::erasure::{ErasedBy, ErasureOutcome};
 use crate::store::account::list as user_list;
 use crate::store::account::list::UserFilter;
 use crate::store::account::users::UserRow;
-use crate::store::audit::list::{self, AdminEventRow, EventFilter};
+use crate::store::audit::list::{self, EventFilter, EventPage};
 use crate::store::authz::viewer::Viewer;
 use crate::store::outcome::ActOutcome;
 use crate::store::page::{Page, PageRequest};
@@ -137,8 +137,8 @@ pub fn sessions(ctx: &Context<'_>, subject: Subject, id: UserId) -> Reading<Vec<
     Reading::then(read, |sessions| sessions.ok_or_else(|| Code::NotFound.into()))
 }
 
-/// Audit events, newest first.
+/// Audit events, newest first, and the archive of older ones.
 #[must_use]
-pub fn events(viewer: &Viewer, filter: &EventFilter, page: PageRequest) -> Reading<Page<AdminEventRow>> {
+pub fn events(viewer: &Viewer, filter: &EventFilter, page: PageRequest) -> Reading<EventPage> {
     list::events(filter, viewer, page).into()
 }

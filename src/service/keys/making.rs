@@ -71,7 +71,7 @@ pub(super) async fn unseal(ctx: &Context<'_>, id: KeyId, sealed: &Sealed) -> Opt
 }
 
 /// The public members in the order of the thumbprint (RFC 7638 §3.2).
-fn public_key(algorithm: Algorithm, private: &Secret) -> Result<String, Error> {
+pub(in crate::service) fn public_key(algorithm: Algorithm, private: &Secret) -> Result<String, Error> {
     let malformed = |cause: &str| CryptoError(cause.to_owned());
     let kind = algorithm.key_type().ok_or_else(|| malformed("no key pair"))?;
     let members: PublicMembers =

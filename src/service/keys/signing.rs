@@ -60,7 +60,7 @@ async fn sign(
 ) -> Result<Secret, Error> {
     let key = signing_key(ctx, ring).await?;
     let text = text((key.id, key.algorithm))?;
-    let signature = ctx.signatures.sign(&key, &text).await?;
+    let signature = ctx.signatures.sign(key.algorithm, &key.text, &text).await?;
     Ok(Secret::new(format!("{text}.{signature}")))
 }
 

@@ -6,6 +6,7 @@ use crate::domain::audit::EventType;
 use crate::domain::ids::{EventId, SessionId, UniversityId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::{Statement, query};
+use crate::store::audit::archive::{self, ArchiveSummary};
 use crate::store::authz::grants::caller_administers_or_has;
 use crate::store::authz::viewer::Viewer;
 use crate::store::page::{Page, PageRequest};
@@ -138,11 +139,18 @@ pub const STATEMENTS: &[&str] = &[
     SELECT_LAST_OF_USER,
 ];
 
+/// A page of events, and the archive of older ones, if there is one.
+pub type EventPage = (Page<AdminEventRow>, Option<ArchiveSummary>);
+
 /// Lists audit events, newest first. A page by type may have fewer items than the limit, or none, although another page
 /// follows: it ends where it has examined its maximum of events. Nothing is listed unless the caller administers the
 /// platform, or is a service account with the scope `audit:read`.
 #[must_use]
-pub fn events(filter: &EventFilter, viewer: &Viewer, page: PageRequest) -> Read<Page<AdminEventRow>> {
+pub fn events(filter: &EventFilter, viewer: &Viewer, page: PageRequest) -> Read<EventPage> {
+    page_of_events(filter, viewer, page).and(archive::summary(viewer))
+}
+
+fn page_of_events(filter: &EventFilter, viewer: &Viewer, page: PageRequest) -> Read<Page<AdminEventRow>> {
     let query = |sql| viewer.bind(query(sql)).bind("before", page.after.unwrap_or(EventId::END.get()));
     match (filter.user_id, filter.event_type) {
         (None, None) => indexed(query(SELECT), page),

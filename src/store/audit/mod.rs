@@ -4,6 +4,8 @@
 //! A batch may be executed twice, if its first answer was lost. So the id of an event is drawn before, and the event is
 //! not written again. Its presence, not the number of changed rows, says whether the change was made.
 
+pub mod archive;
+pub mod archive_key;
 pub mod event;
 pub(in crate::store) mod insertion;
 pub mod list;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::ports::{DbError, Rows, query};
+use crate::store::audit::archive_key;
 use crate::store::factor::totp;
 use crate::store::{Store, keys};
 
@@ -20,7 +21,8 @@ struct AliveRow {
 pub async fn ping(store: &Store, key_id: Option<&str>) -> Result<Option<i64>, DbError> {
     let statements = std::iter::once(query("SELECT 1 AS alive"))
         .chain(key_id.map(keys::count_outdated))
-        .chain(key_id.map(totp::count_outdated));
+        .chain(key_id.map(totp::count_outdated))
+        .chain(key_id.map(archive_key::count_outdated));
     let results = store.batch_of(statements.collect()).await?;
     if let Some(alive) = results.first() {
         alive.first::<AliveRow>()?;

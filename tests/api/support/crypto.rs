@@ -6,10 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer as _;
 use edge_auth::domain::keys::Algorithm;
-use edge_auth::domain::keys::ring::PrivateKey;
 use edge_auth::domain::public_key::{PublicKey, SignatureAlgorithm};
 use edge_auth::domain::secret::Secret;
-use edge_auth::ports::{CryptoError, Encryption, PortFuture, Seal, Signatures};
+use edge_auth::ports::{CryptoError, Encryption, PortFuture, Seal, Sealing, Signatures};
 use hkdf::Hkdf;
 use serde_json::{Value, json};
 
@@ -82,6 +81,12 @@ fn verify(algorithm: Algorithm, key: &Value, text: &[u8], signature: &[u8]) -> O
     }
 }
 
+/// Is this the Ed25519 signature of the text, in base64url?
+pub fn is_signed(public_key: &Value, text: &str, signature: &str) -> bool {
+    let signature = BASE64.decode(signature).unwrap();
+    verify(Algorithm::EdDsa, public_key, text.as_bytes(), &signature).is_some()
+}
+
 fn is_importable(algorithm: Algorithm, key: &Value) -> bool {
     let x = member(key, "x").unwrap_or_default();
     if algorithm == Algorithm::EdDsa {
@@ -96,8 +101,13 @@ impl Signatures for NativeCrypto {
         Box::pin(async move { Ok(Secret::new(generate(algorithm).to_string())) })
     }
 
-    fn sign<'a>(&'a self, key: &'a PrivateKey, text: &'a str) -> PortFuture<'a, Result<String, CryptoError>> {
-        Box::pin(async move { Ok(sign(&serde_json::from_str(key.text.expose()).unwrap(), text)) })
+    fn sign<'a>(
+        &'a self,
+        _: Algorithm,
+        private_key: &'a Secret,
+        text: &'a str,
+    ) -> PortFuture<'a, Result<String, CryptoError>> {
+        Box::pin(async move { Ok(sign(&serde_json::from_str(private_key.expose()).unwrap(), text)) })
     }
 
     fn verify<'a>(
@@ -149,6 +159,21 @@ impl Encryption for NativeCrypto {
             let payload = Payload { msg: text.expose().as_bytes(), aad: seal.row.as_bytes() };
             let ciphertext = cipher(seal).encrypt(&nonce.into(), payload).unwrap();
             Ok(BASE64.encode([&nonce[..], &ciphertext].concat()))
+        })
+    }
+
+    fn encrypt_all<'a>(
+        &'a self,
+        purpose: &'static str,
+        all: &'a [Sealing],
+    ) -> PortFuture<'a, Result<Vec<String>, CryptoError>> {
+        Box::pin(async move {
+            let mut texts = Vec::new();
+            for one in all {
+                let seal = Seal { secret: &one.secret, purpose, row: &one.row };
+                texts.push(self.encrypt(seal, &one.text).await?);
+            }
+            Ok(texts)
         })
     }
 

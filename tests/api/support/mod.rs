@@ -1,5 +1,6 @@
 //! The service, in process, as the tests drive it.
 
+pub mod archive;
 mod assets;
 pub mod authenticator;
 mod background;
@@ -40,7 +41,7 @@ use edge_auth::domain::settings::Settings;
 use edge_auth::domain::time::Timestamp;
 use edge_auth::domain::unicode::NormalForm;
 use edge_auth::http::{App, Moment, Ports, peer, request_id};
-use edge_auth::ports::{AssetStream, Carriers, Db, Gate, Limiter, MailBinding, NoEntropy, Outbound};
+use edge_auth::ports::{Archive, AssetStream, Carriers, Db, Gate, Limiter, MailBinding, NoEntropy, Outbound};
 use edge_auth::shell::logging::{JsonLines, MinLevel};
 use edge_auth::store::Store;
 use gate::MachineGate;
@@ -118,6 +119,8 @@ pub struct Service {
     pub limiter: Arc<WindowLimiter>,
     pub mailbox: Arc<Mailbox>,
     pub server: Arc<Server>,
+    /// The bucket of the audit archive; most tests have none.
+    pub archive: Option<Arc<dyn Archive>>,
     logs: Lines,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -153,7 +156,7 @@ impl Service {
         min_level.set(app.presentation().log_level);
         let (limiter, mailbox) = (Arc::default(), Arc::default());
         let server = Arc::new(Server { status: 200, requests: Arc::default(), providers: Providers::default() });
-        Self { app, db, port, gate, limiter, mailbox, server, logs, _logging: logging }
+        Self { app, db, port, gate, limiter, mailbox, server, archive: None, logs, _logging: logging }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -199,6 +202,7 @@ impl Service {
             limiter: Arc::clone(&self.limiter) as Arc<dyn Limiter>,
             signatures: Arc::new(crypto::NativeCrypto),
             encryption: Arc::new(crypto::NativeCrypto),
+            archive: self.archive.clone(),
             carriers: Carriers {
                 binding: Arc::clone(&self.mailbox) as Arc<dyn MailBinding>,
                 outbound: Arc::clone(&self.server) as Arc<dyn Outbound>,

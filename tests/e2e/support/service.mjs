@@ -8,6 +8,7 @@ import { extname, join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
+import { bucketWorker } from "./bucket.mjs";
 import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
 import { assertReplicated, beat, databaseOf, inWorld, IS_REPLICATED, SETTINGS as OF_WORLD, WRAPPERS as WORLD } from "./world.mjs";
 
@@ -53,6 +54,7 @@ function modules(wrappers) {
  * @param {string} [options.state] folder of D1's data, to outlive the service
  * @param {string|string[]} [options.wrapper] modules of the tests to put in front of the Worker, the first one foremost
  * @param {string[]} [options.without] rate limiters that the deployment lacks
+ * @param {boolean} [options.archive] with the bucket of the audit archive (default: no, as a new deployment)
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {boolean} [options.isReplicated] in a world with replicas and distances (`world.mjs`)
  * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
@@ -62,9 +64,9 @@ export async function startService(options = {}) {
   const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1, workers = [] } = options;
   // A test that asks for replicas itself may leave them behind.
   const isCompared = IS_REPLICATED && options.isReplicated === undefined;
-  const { isReplicated = IS_REPLICATED } = options;
+  const { archive = false, isReplicated = IS_REPLICATED } = options;
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { r2Buckets, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
   const bindings = Object.fromEntries(
     Object.entries({ ...TEST_SETTINGS, ...OF_WORLD, ...settings }).filter(([, value]) => value !== undefined),
   );
@@ -72,7 +74,7 @@ export async function startService(options = {}) {
     Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
   );
   const code = { modulesRoot: DIST, modules: modules([isReplicated ? WORLD : [], wrapper || []].flat()) };
-  const alone = { ...workerOptions, ratelimits, name: NAME, ...code, bindings };
+  const alone = { ...workerOptions, ...(archive && { r2Buckets }), ratelimits, name: NAME, ...code, bindings };
   const worker = isReplicated ? inWorld(alone) : alone;
   const lines = [];
   const arrivals = new EventEmitter();
@@ -92,6 +94,7 @@ export async function startService(options = {}) {
         worker,
         ...Array.from({ length: isolates - 1 }, (_, index) => further(worker, index + 2)),
         databaseWorker(worker),
+        ...(archive ? [bucketWorker(worker, r2Buckets)] : []),
         ...workers,
       ],
     }),

@@ -12,7 +12,7 @@ import { startFor, stateFolder } from "../../e2e/support/start.mjs";
 
 export const ROOT = resolve(import.meta.dirname, "../../..");
 /** Exported variables that would choose a database, an account, or an action of make. */
-const LEFT_OUT = /^(MAKE.*|MFLAGS|EMAIL|UNVERIFIED|REMOTE|STATE|PORT|FROM|TO|FORMAT|MAP|TABLE|URL|PATH|HOME|XDG_.*|CLOUDFLARE_.*|CF_.*)$/;
+const LEFT_OUT = /^(MAKE.*|MFLAGS|EMAIL|UNVERIFIED|REMOTE|SINCE|HEAD|SECRET_KEY.*|STATE|SAID_STATE|PORT|FROM|TO|FORMAT|MAP|TABLE|URL|PATH|HOME|XDG_.*|CLOUDFLARE_.*|CF_.*)$/;
 
 /** Runs a program to its end, without blocking a service that runs in this process: `{code, stdout, stderr}`. */
 export function run(command, args, options = {}) {

@@ -1,0 +1,5 @@
+//! The archive of audit events.
+
+pub mod archive;
+mod key;
+mod sealing;

@@ -1,0 +1,72 @@
+//! The personal columns of events, encrypted.
+//!
+//! The key of an event needs the salts of its subject and of its actor. The erasure of either deletes a salt, and so no copy
+//! of the object has anything personal of that event any more. It is the rule of the database, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+
+use crate::domain::audit::archive::{ArchivedEvent, personal_secret};
+use crate::domain::secret::Secret;
+use crate::ports::{CryptoError, Sealing};
+use crate::service::audit::key::AuditKey;
+use crate::service::{Context, Error};
+use crate::store::audit::archive::{self, DueEvent, Salt};
+
+/// The label of the keys that encrypt personal columns. It is part of the format of an object.
+const PURPOSE: &str = "edge-auth audit event";
+
+/// Gives salts to the users that lack one. Users of events without personal columns need none, and an erased one gets none.
+pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Result<(), Error> {
+    let users = events.iter().filter(|event| event.personal.is_some()).flat_map(|event| {
+        let subject = event.user_id.filter(|_| event.subject_salt.is_none());
+        [subject, event.actor_id.filter(|_| event.actor_salt.is_none())]
+    });
+    let users: BTreeSet<i64> = users.flatten().collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let mut salts = Vec::new();
+    for user_id in users {
+        salts.push(Salt { user_id, salt: Base64UrlUnpadded::encode_string(&ctx.random::<16>()?) });
+    }
+    let stored = archive::add_salts(ctx.store, &salts).await?;
+    let stored: BTreeMap<i64, String> = stored.into_iter().map(|row| (row.user_id, row.salt)).collect();
+    let salt_of = |user_id: Option<i64>| user_id.and_then(|id| stored.get(&id).cloned());
+    for event in events {
+        event.subject_salt = event.subject_salt.take().or_else(|| salt_of(event.user_id));
+        event.actor_salt = event.actor_salt.take().or_else(|| salt_of(event.actor_id));
+    }
+    Ok(())
+}
+
+/// The personal columns, unless a user of the event has no salt: an erased one.
+fn sealing(key: &AuditKey, event: &DueEvent) -> Option<Sealing> {
+    let (subject, actor) = (event.subject_salt.as_deref(), event.actor_salt.as_deref());
+    let is_erased = event.user_id.is_some() > subject.is_some() || event.actor_id.is_some() > actor.is_some();
+    let text = event.personal.as_deref().filter(|_| !is_erased)?;
+    let secret = Secret::new(personal_secret(key.master.expose(), subject, actor));
+    Some(Sealing { secret, row: event.id.to_string(), text: Secret::new(text) })
+}
+
+/// The events as the object has them.
+pub(super) async fn seal(
+    ctx: &Context<'_>,
+    key: &AuditKey,
+    events: Vec<DueEvent>,
+) -> Result<Vec<ArchivedEvent>, Error> {
+    let sealings: Vec<Option<Sealing>> = events.iter().map(|event| sealing(key, event)).collect();
+    let is_sealed: Vec<bool> = sealings.iter().map(Option::is_some).collect();
+    let sealings: Vec<Sealing> = sealings.into_iter().flatten().collect();
+    let texts = ctx.encryption.encrypt_all(PURPOSE, &sealings).await?;
+    if texts.len() != sealings.len() {
+        return Err(CryptoError("another number of ciphertexts than of texts".to_owned()).into());
+    }
+    let mut texts = texts.into_iter();
+    let archived = events.into_iter().zip(is_sealed).map(|(event, is_sealed)| {
+        let personal = if is_sealed { texts.next() } else { None };
+        ArchivedEvent { id: event.id, created_at: event.created_at, columns: event.columns, personal }
+    });
+    Ok(archived.collect())
+}
