@@ -59,16 +59,26 @@ function inFront(wrapper, folder, modules) {
   return [esModule(join(folder, "wrapper.js"), readFileSync(join(ROOT, wrapper), "utf8")), ...modules];
 }
 
+/** The modules of the bundle behind `sharded.mjs`, and the classes of its Durable Objects. */
+export function shardedModules() {
+  const [main, ...others] = productModules("benches/shards/sharded.mjs");
+  const parts = ["binding", "directory", "slice"].map((name) => {
+    return esModule(join(ROOT, "dist", `${name}.js`), readFileSync(join(ROOT, `benches/shards/${name}.mjs`), "utf8"));
+  });
+  return [main, ...others, ...parts];
+}
+
 /**
  * @param {object[]} modules
  * @param {object} [options]
  * @param {Record<string, string>} [options.settings] in addition to SETTINGS
  * @param {string} [options.state] folder of D1's data, which outlives the target
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ * @param {Record<string, object>} [options.objects] further Durable Objects
  * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
  *   stop: () => Promise<void>, logFile: string}>} `pid` of its workerd
  */
-export async function startTarget(modules, { settings = {}, state, migrate = true } = {}) {
+export async function startTarget(modules, { settings = {}, state, migrate = true, objects = {} } = {}) {
   const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
   const { assets, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
   const pidFile = join(folder, "pid");
@@ -89,6 +99,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
       workers: [
         {
           ...workerOptions,
+          durableObjects: { ...workerOptions.durableObjects, ...objects },
           name: NAME,
           modulesRoot: join(modules[0].path, ".."),
           modules,
