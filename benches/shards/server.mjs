@@ -1,9 +1,10 @@
 // Slices over HTTP, for the API tests that run natively: `POST /<name>` with statements as JSON, one object for each name.
-// `?migrated` applies the migrations before the first use, `DELETE` empties an object.
+// `?migrated` applies the migrations before the first use, `DELETE` empties an object. `GET` has the distinct batches that
+// the port has sent so far (`?port`), each as a list of its statements.
 import { Slice as Bare } from "./slice.js";
 
 export class Slice extends Bare {
-  /** The migrations, each a list of statements, unless they were applied before. */
+  /** Runs the migrations, each a list of statements, in one transaction. */
   migrate(migrations) {
     this.ctx.storage.transactionSync(() => {
       migrations.flat().forEach((sql) => this.ctx.storage.sql.exec(sql));
@@ -11,21 +12,33 @@ export class Slice extends Bare {
   }
 }
 
+const batches = new Set();
+
+async function answer(request, { SLICE, MIGRATIONS }) {
+  const { pathname, search } = new URL(request.url);
+  const slice = SLICE.getByName(pathname);
+  if (request.method === "GET") {
+    return [...batches].map((text) => JSON.parse(text));
+  }
+  if (request.method === "DELETE") {
+    await slice.clear();
+    return [];
+  }
+  if (search === "?migrated") {
+    await slice.migrate(MIGRATIONS);
+    return [];
+  }
+  const statements = await request.json();
+  if (search === "?port") {
+    batches.add(JSON.stringify(statements.map(([sql]) => sql)));
+  }
+  return (await slice.batch(statements))[1];
+}
+
 export default {
-  async fetch(request, { SLICE, MIGRATIONS }) {
-    const { pathname, search } = new URL(request.url);
-    const slice = SLICE.getByName(pathname);
+  async fetch(request, env) {
     try {
-      if (request.method === "DELETE") {
-        await slice.clear();
-        return new Response(null, { status: 204 });
-      }
-      if (search === "?migrated") {
-        await slice.migrate(MIGRATIONS);
-        return Response.json([]);
-      }
-      const [, rows] = await slice.batch(await request.json());
-      return Response.json(rows);
+      return Response.json(await answer(request, env));
     } catch ({ message }) {
       return Response.json({ message });
     }
