@@ -24,11 +24,12 @@ import { get, newWorld, post } from "./support/operations.mjs";
 import { emailOf, hashOf, PASSWORD, PRODUCT_TOKENS } from "./support/people.mjs";
 import { startProviders } from "./support/providers.mjs";
 import { save } from "./support/results.mjs";
+import { bytesPerRow } from "./support/sizes.mjs";
 import { median, percentile } from "./support/statistics.mjs";
 import { lines } from "./support/table.mjs";
 import { PLACE, productModules, startTarget } from "./support/targets.mjs";
 
-const SIZES = [1000, 10_000, 100_000, 1_000_000];
+const SIZES = (process.env.SIZES ?? "1000,10000,100000,1000000").split(",").map(Number);
 const PASSWORD_ITERATIONS = 100;
 const AMOUNT = 100;
 const WARM_UP = 1000;
@@ -37,7 +38,7 @@ const MIN_ROUNDS = 3;
 /** Of the second floor; the first one warms up. */
 const FLOOR_ROUNDS = 6;
 /** A round does not start if it would probably end later than this after the first one. */
-const BUDGET_MS = 90_000;
+const BUDGET_MS = Number(process.env.BUDGET_MS ?? 90_000);
 /** Coprime to all sizes, so every user occurs once before any repeats, and neighbours never follow each other. */
 const STRIDE = 382_951;
 
@@ -93,8 +94,9 @@ async function start(users, model, providers) {
   await (await startTarget(productModules(), { state })).stop();
   fillStored(state, users, { ...model, hash: hashOf(PASSWORD, PASSWORD_ITERATIONS) });
   fillSecondFloor(state, users);
+  const bytes = users === SIZES.at(-1) ? bytesPerRow(state) : undefined;
   const target = await startTarget(productModules(MAILBOX), { settings, state, migrate: false });
-  const named = { ...target, users, name: `${users} users`, world: worldOf(users), providers };
+  const named = { ...target, users, name: `${users} users`, world: worldOf(users), providers, bytes };
   return { ...named, runs: OPERATIONS.map(() => []), floorRuns: SECOND_FLOOR.map(() => []) };
 }
 
@@ -188,7 +190,8 @@ try {
   await measureSecondFloor(targets);
   const results = targets.map(summary);
   const around = circumstances();
-  const file = save("bench-growth.json", { ...around, password_iterations: PASSWORD_ITERATIONS, results });
+  const { bytes } = targets.at(-1);
+  const file = save("bench-growth.json", { ...around, password_iterations: PASSWORD_ITERATIONS, bytes_per_row: bytes, results });
   const picture = drawGrowth(results);
   const heading = ["users", ...OPERATIONS.flatMap(({ title }) => [`${title} CPU`, "p50", "p95"])];
   const rows = results.map(({ users, operations }) => {
@@ -207,6 +210,8 @@ ${results[0].operations[0].requests} requests.
 ${floorTable(results).join("\n")}
 
 One request after another, of each operation ${results[0].second_floor[0].requests}; the account page is six requests.
+Bytes for each row with ${SIZES.at(-1).toLocaleString("en")} users, indexes included: \
+${Object.entries(bytes).map(([table, each]) => `${table} ${Math.round(each)}`).join(", ")}.
 Passwords are hashed with ${PASSWORD_ITERATIONS} rounds only. ${seconds} s; ${file}, ${picture}`);
 } finally {
   providers.stop();

@@ -8,7 +8,7 @@ import { EQUIPPED, stepOf } from "./rows.mjs";
 
 const PROVIDER = "es256";
 
-/** Sends a request and checks its status; the answer is its body. */
+/** Sends a request and checks its status. The answer is the body, or where a redirect goes. */
 export async function ask(target, method, path, { body, access, basic, status = 200, form } = {}) {
   const authorization = access ? `Bearer ${access}` : basic && `Basic ${btoa(basic)}`;
   const headers = {
@@ -24,7 +24,8 @@ export async function ask(target, method, path, { body, access, basic, status = 
   if (response.status !== status) {
     throw new Error(`${method} ${path} of ${target.name}: ${response.status} ${answer}, not ${status}`);
   }
-  return answer.startsWith("{") ? JSON.parse(answer) : response.headers.get("location");
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  return isJson ? JSON.parse(answer) : response.headers.get("location");
 }
 
 export const signIn = (target, user, status) =>

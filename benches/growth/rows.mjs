@@ -1,5 +1,5 @@
 // The rows of the second floor for the growth benchmark: half of the users, those with even numbers, have an authenticator app,
-// recovery codes, a passkey, a linked identity, an API key and a role; each has a verified address and rows of what passes,
+// recovery codes, a passkey, a linked identity, an API key and a role; each has a verified address and rows that pass,
 // such as proofs of mails and used flows. The secrets are of the right length, and open nothing.
 //
 // Some users are left out. They get such rows by the service itself, since they will use them (`people.mjs`).
@@ -12,7 +12,7 @@ export const EQUIPPED = 120;
 export const USERS_OF_UNIVERSITY = 100;
 const HOUR = 3_600_000;
 
-/** The numbers of the users that use what they have: all of them are even. */
+/** The numbers of the users that use theirs: all of them are even. */
 export const stepOf = (users) => Math.floor(users / EQUIPPED / 2) * 2;
 
 const random = "n * 16777259 + 1";
