@@ -129,7 +129,7 @@ URL ?= http://127.0.0.1:$(PORT)
 .PHONY: help setup dev admin addresses mail import export seed migrate build test check lint lint-api fmt common-passwords clean deploy-check migrate-remote rollback smoke restore-notes
 .PHONY: audit sbom package pictures
 .PHONY: test-rust test-wasm test-e2e test-growth test-pages test-contract test-examples test-scripts test-dev
-.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-import
+.PHONY: bench bench-cold bench-pages bench-factors bench-federation bench-signing bench-hashing bench-growth bench-capacity bench-world bench-import
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -284,6 +284,9 @@ bench-growth: $(BUNDLE) ## The same operations with a thousand to a million user
 
 bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes that a session leaves in it. Linux; a minute.
 	@node --disable-warning=ExperimentalWarning benches/capacity.mjs
+
+bench-world: $(BUNDLE) ## What distance from D1 costs, with replicas and without; draws docs/world.svg. REPETITIONS=15. 8 minutes.
+	@node benches/world.mjs
 
 bench-import: $(BUNDLE) $(OTHER_SYSTEMS) ## A million users imported, and again; the CPU of first sign-ins by the form of the hash. SIZE=. Linux; 12 minutes.
 	@node --disable-warning=ExperimentalWarning benches/import/users.mjs

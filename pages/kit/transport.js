@@ -6,6 +6,10 @@
 /** A password hash may wait for others. After a longer silence the answer is taken as lost. */
 const PATIENCE_MS = 60_000;
 
+/** The state of the database after the latest change of this page. A replica that answers a later request must have it. */
+const BOOKMARK = "X-Edge-Auth-Bookmark";
+let bookmark = "";
+
 /** The folder of the pages: "/", or that of a base path. Names in storage that differ by it keep two services apart. */
 export const BASE = new URL(".", location.href).pathname;
 
@@ -24,10 +28,14 @@ export async function exchange(method, path, { body, query, access, patience = P
       headers: {
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...(access === undefined ? {} : { Authorization: `Bearer ${access}` }),
+        ...(bookmark === "" ? {} : { [BOOKMARK]: bookmark }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(patience),
     });
+    const changed = response.headers.get(BOOKMARK) ?? "";
+    // Of two changes at once, the answer of the earlier one may come last. Bookmarks sort by their age.
+    bookmark = changed > bookmark ? changed : bookmark;
     return await answerOf(response);
   } catch {
     return { status: 0, body: {}, seconds: 0, details: {} };

@@ -27,6 +27,7 @@ pub mod percent_encoding;
 pub mod problem;
 pub mod public_key;
 pub mod ray;
+pub mod replica;
 pub mod request_id;
 pub mod secret;
 pub mod secret_keys;

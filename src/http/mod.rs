@@ -43,6 +43,8 @@ use crate::domain::request_id::RequestId;
 use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
+use crate::service::authz::near::beat;
+use crate::service::authz::replica::NearestReplica;
 use crate::service::factor::upkeep as factor_upkeep;
 use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::upkeep;
@@ -51,7 +53,7 @@ use crate::service::mail::outbox;
 use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, Configured, RequestContext};
-use kit::{access, cors, headers, oauth_error, refusal};
+use kit::{access, cors, headers, near, oauth_error, refusal};
 use platform::document;
 
 /// The service of one deployment: built once per isolate.
@@ -78,8 +80,8 @@ impl App {
             let tokens = TokenAuthority::new(&settings.secret_keys, issuers, audience);
             let throttle_key = HashKey::derive(&settings.secret_keys.current);
             let (keys, verified_keys, digests) = (Arc::default(), VerifiedKeys::default(), OnceLock::new());
-            let providers = ProviderCache::default();
-            Arc::new(Configuration { settings, tokens, keys, verified_keys, providers, digests, throttle_key })
+            let (providers, replica) = (ProviderCache::default(), NearestReplica::default());
+            Arc::new(Configuration { settings, tokens, keys, verified_keys, providers, replica, digests, throttle_key })
         });
         let plain_router = routes::router(&presentation);
         let router = cors::wrap(plain_router.clone(), &presentation);
@@ -106,6 +108,7 @@ impl App {
             let Ok(mut response) = router.clone().oneshot(request).await;
             refusal::render(&mut response, &request_id, &self.presentation.app_name, is_oauth);
             headers::add(&mut response, &request_id, is_https);
+            near::add_bookmark(&mut response, &method, &store);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
                 if response.extensions_mut().remove::<Arc<AssetStream>>().is_some() {
@@ -122,6 +125,7 @@ impl App {
                 // Clocks at the edge stand still while code computes: this is time spent waiting.
                 duration_ms = clock().millis() - started.millis(),
                 d1_calls = store.calls(),
+                near_d1_calls = (store.near_calls() > 0).then(|| store.near_calls()),
                 do_calls = store.gate().calls(),
                 "Request finished"
             );
@@ -149,11 +153,13 @@ impl App {
         }
     }
 
-    /// One run of the Cron Trigger of each minute: mails, and secrets under a new `SECRET_KEY`. With wrong settings there is none, which the other trigger reports.
+    /// One run of the Cron Trigger of each minute: the heartbeat, mails, and secrets under a new `SECRET_KEY`. With wrong
+    /// settings there is none, which the other trigger reports.
     pub async fn send_mails(&self, ports: Ports) {
         let context = RequestContext::new(self.configuration.clone(), ports);
         if let Ok(configured) = Configured::within(&context) {
             let ctx = configured.service();
+            beat(&ctx).await;
             outbox::run(&ctx).await;
             factor_upkeep::run(&ctx).await;
         }

@@ -6,6 +6,9 @@
 //! `+ Fresh` says that the operation needs a recent sign-in (`service::authz::step_up`), `+ FreshForSome` that it depends on
 //! the body or on the user concerned. A test holds every line to it.
 //!
+//! `+ Near` says that the nearest replica of the database answers sessions (`service::authz::near`), where reads are replicated.
+//! Without it the primary does. A test allows it for operations that only read.
+//!
 //! In brackets are the rate limit per client network and, for a route with a caller, the one per user; or `Unlimited`.
 //!
 //! `reads` names a plan: its statements run in the batch that reads the caller. A plan without a handler responds with
@@ -43,6 +46,7 @@ use crate::http::tenant::{invitations, universities};
 
 pub use crate::http::kit::access::{Access, PathResource};
 pub use crate::http::kit::limits::Limits;
+pub use crate::http::kit::near::ReadsAt;
 pub use crate::http::kit::table::{Freshness, Route};
 
 macro_rules! access {
@@ -70,7 +74,7 @@ routes! {
     POST   "/auth/refresh"       refresh         Public [Refresh]           => auth::refresh;
     POST   "/auth/logout"        logout          Public [SignOut]           => auth::logout;
     POST   "/auth/logout-all"    logoutAll       User   [SignOut, EndSessions]   => session::end_all;
-    GET    "/auth/sessions"      listSessions    User   [Read, Read]        reads session::list;
+    GET    "/auth/sessions"      listSessions    User + Near [Read, Read]        reads session::list;
     DELETE "/auth/sessions/{id}" endSession      User   [SignOut, EndSessions]   => session::end;
     POST   "/auth/email/verification" requestVerification
         OptionalUser [Register, Change]          => email::ask_for_verification;
@@ -89,7 +93,7 @@ routes! {
     GET    "/auth/federated/{id}/callback" finishFederatedSignIn Public [Refresh] => federated::callback;
     POST   "/auth/federated/{id}/id-token" signInWithIdToken
         OptionalUser + FreshForSome [Login, Change] reads step_up::age_if_session => federated::sign_in_with_id_token;
-    GET    "/users/me"           getCurrentUser  User + Keys [Read, Read]   => users::me;
+    GET    "/users/me"           getCurrentUser  User + Keys + Near [Read, Read]   => users::me;
     PATCH  "/users/me"           updateProfile   User   [Account, Change]   => users::update;
     DELETE "/users/me"           deleteAccount   User + Fresh [Login, Password]
             reads users::own_account => users::delete;
@@ -102,13 +106,13 @@ routes! {
     GET    "/users/me/export"    exportData      User + Fresh [Account, Change]
             reads export::own_account => export::export;
 
-    GET    "/users/me/api-keys"  listApiKeys     User   [Read, Read]        reads api_keys::list;
+    GET    "/users/me/api-keys"  listApiKeys     User + Near [Read, Read]        reads api_keys::list;
     POST   "/users/me/api-keys"  createApiKey
         User + Fresh [Login, Password] reads api_keys::step_up => api_keys::create;
     DELETE "/users/me/api-keys/{key_id}" withdrawApiKey
         User + Fresh [Login, Password] reads api_keys::step_up => api_keys::withdraw;
 
-    GET    "/users/me/mfa"       getFactors      User   [Read, Read]        reads totp::list;
+    GET    "/users/me/mfa"       getFactors      User + Near [Read, Read]        reads totp::list;
     POST   "/users/me/mfa/email-code" requestEnrolmentCode User [Register, Change] => totp::mail_code;
     POST   "/users/me/mfa/totp"  enrolTotp
         User + Fresh [Login, Password] reads api_keys::step_up => totp::enrol;
@@ -120,7 +124,7 @@ routes! {
         User + Fresh [Login, Password] reads api_keys::step_up => totp::replace_codes;
     POST   "/users/me/factors/confirm" confirmFactors
         User + Fresh [Login, Password] reads api_keys::step_up => totp::confirm_suspended;
-    GET    "/users/me/passkeys"  listPasskeys    User   [Read, Read]        reads passkeys::list;
+    GET    "/users/me/passkeys"  listPasskeys    User + Near [Read, Read]        reads passkeys::list;
     POST   "/users/me/passkeys/options" startPasskeyRegistration
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::options;
     POST   "/users/me/passkeys"  registerPasskey
@@ -129,28 +133,29 @@ routes! {
     DELETE "/users/me/passkeys/{passkey_id}" removePasskey
         User + Fresh [Login, Password] reads api_keys::step_up => passkeys::remove;
 
-    GET    "/users/me/identities" listIdentities User   [Read, Read]        reads identities::list;
+    GET    "/users/me/identities" listIdentities User + Near [Read, Read]        reads identities::list;
     DELETE "/users/me/identities/{identity_id}" unlinkIdentity
         User + Fresh [Login, Password] reads api_keys::step_up => identities::unlink;
 
-    GET    "/universities"       listUniversities  User + Keys [Read, Read] reads universities::list;
+    GET    "/universities"       listUniversities  User + Keys + Near [Read, Read] reads universities::list;
     POST   "/universities"       createUniversity
         Permit(ManageUniversities on Platform)   [Change, Change] => universities::create;
     GET    "/universities/{id}"  getUniversity
-        Permit(ViewUniversity on University) + Keys [Read, Read] reads universities::find;
+        Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads universities::find;
     PATCH  "/universities/{id}"  updateUniversity
         Permit(ManageUniversities on University) [Change, Change] => universities::update;
     DELETE "/universities/{id}"  deleteUniversity
         Permit(ManageUniversities on University) [Change, Change] => universities::delete;
     GET    "/universities/{id}/departments" listDepartments
-        Permit(ViewUniversity on University) + Keys [Read, Read] reads universities::departments;
+        Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads universities::departments;
     POST   "/universities/{id}/departments" createDepartment
         Permit(ManageDepartments on University) + Keys [Change, Change] => universities::create_department;
     DELETE "/universities/{id}/departments/{department_id}" deleteDepartment
         Permit(ManageDepartments on University) + Keys [Change, Change] => universities::delete_department;
 
     // Whether the caller may change a role depends on the body or the grant, so the use case decides it.
-    GET    "/universities/{id}/roles" listRoles   Permit(ViewUniversity on University) + Keys [Read, Read] reads roles::list;
+    GET    "/universities/{id}/roles" listRoles
+        Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads roles::list;
     POST   "/universities/{id}/roles" grantRole
         Permit(ViewUniversity on University) + FreshForSome [ChangeRoles, Change]
             reads roles::step_up => roles::grant;
@@ -158,21 +163,21 @@ routes! {
         Permit(ViewUniversity on University) + FreshForSome [ChangeRoles, Change] reads roles::find => roles::remove;
 
     GET    "/universities/{id}/invitations" listInvitations
-        Permit(ViewUniversity on University) [Read, Read] reads invitations::list;
+        Permit(ViewUniversity on University) + Near [Read, Read] reads invitations::list;
     DELETE "/universities/{id}/invitations/{invitation_id}" withdrawInvitation
         Permit(ViewUniversity on University) [ChangeRoles, Change] reads invitations::find => invitations::withdraw;
     POST   "/invitations/accept" acceptInvitation User [Login, Change] => roles::accept;
 
     #[cfg(feature = "campus")]
     GET    "/universities/{id}/courses" listUniversityCourses
-        Permit(ViewUniversity on University) + Keys [Read, Read] reads courses::of_university;
+        Permit(ViewUniversity on University) + Keys + Near [Read, Read] reads courses::of_university;
     #[cfg(feature = "campus")]
     POST   "/universities/{id}/courses" createCourse
         Permit(ViewUniversity on University) + Keys [Change, Change] => courses::create;
     #[cfg(feature = "campus")]
-    GET    "/courses"            listCourses       OptionalUser + Keys [PublicRead, Read] reads courses::list;
+    GET    "/courses"            listCourses       OptionalUser + Keys + Near [PublicRead, Read] reads courses::list;
     #[cfg(feature = "campus")]
-    GET    "/courses/{id}"       getCourse         OptionalUser + Keys [PublicRead, Read] reads courses::find;
+    GET    "/courses/{id}"       getCourse         OptionalUser + Keys + Near [PublicRead, Read] reads courses::find;
     #[cfg(feature = "campus")]
     PATCH  "/courses/{id}"       updateCourse
         Permit(Campus::ManageCourses on Course) + Keys [Change, Change] => courses::update;
@@ -181,12 +186,12 @@ routes! {
         Permit(Campus::ManageCourses on Course) + Keys [Change, Change] => courses::delete;
     #[cfg(feature = "campus")]
     GET    "/courses/{id}/enrollments" listEnrollments
-        Permit(Campus::ViewEnrollments on Course) + Keys [Read, Read] reads courses::participants;
+        Permit(Campus::ViewEnrollments on Course) + Keys + Near [Read, Read] reads courses::participants;
     #[cfg(feature = "campus")]
     POST   "/courses/{id}/enrollments" enroll  Permit(Campus::Enroll on Course) + Keys [Change, Change] => courses::enroll;
     #[cfg(feature = "campus")]
     GET    "/enrollments/{id}"   getEnrollment
-        Permit(Campus::ViewEnrollment on Enrollment) + Keys [Read, Read] reads courses::enrollment;
+        Permit(Campus::ViewEnrollment on Enrollment) + Keys + Near [Read, Read] reads courses::enrollment;
     #[cfg(feature = "campus")]
     DELETE "/enrollments/{id}"   endEnrollment
         Permit(Campus::EndEnrollment on Enrollment) + Keys [Change, Change] => courses::end_enrollment;

@@ -13,6 +13,7 @@ use crate::domain::ids::{
     PasskeyId, ProofId, ServiceAccountId, SessionId, TokenId, TotpId, UniversityId, UserId,
 };
 use crate::domain::machine::api_key::KeyHash;
+use crate::domain::replica::Bookmark;
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::label::{Label, Slug};
 use crate::domain::time::Timestamp;
@@ -178,6 +179,15 @@ impl Rows {
     }
 }
 
+/// The answer of a replica.
+#[derive(Debug)]
+pub struct NearRows {
+    /// The rows of each statement, all of the same state.
+    pub rows: Vec<Rows>,
+    /// The state from which they come.
+    pub bookmark: Option<Bookmark>,
+}
+
 /// The database: atomic batches of statements.
 pub trait Db: Send + Sync {
     /// Runs the statements in order, in one transaction, and returns the rows of each.
@@ -186,6 +196,16 @@ pub trait Db: Send + Sync {
     /// The same as a probe of the circuit breaker: an adapter that repeats failed batches does not repeat this one.
     fn probe<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.batch(statements)
+    }
+
+    /// Runs statements that only read, at the nearest replica of any age. Nothing is repeated, and the wait is short.
+    fn read_near<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<NearRows, DbError>> {
+        Box::pin(async move { Ok(NearRows { rows: self.batch(statements).await?, bookmark: self.bookmark() }) })
+    }
+
+    /// The state of the database after the latest batch of this request. `None` where reads are not replicated.
+    fn bookmark(&self) -> Option<Bookmark> {
+        None
     }
 
     /// The size of the database in bytes, as its latest answer to this isolate said.

@@ -14,7 +14,7 @@ mod named_sql;
 mod row;
 
 pub use crypto::{CryptoError, Encryption, Seal, Signatures};
-pub use db::{Db, Rows, Statement, Value, query};
+pub use db::{Db, NearRows, Rows, Statement, Value, query};
 pub use db_error::{DbError, DbErrorKind};
 pub use gate::{BreakerReport, Gate, OutOfReach, Outcome, Pass, Probe, Refused};
 pub use mail::{BindingError, Carriers, MailBinding, NoResponse, Outbound};

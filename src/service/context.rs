@@ -20,6 +20,7 @@ use crate::domain::unicode::Normalize;
 use crate::ports::{
     AwaitHashSlot, Background, Carriers, CryptoError, DbError, Encryption, Entropy, NoEntropy, Signatures,
 };
+use crate::service::authz::replica::NearestReplica;
 use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::held::RingCopy;
 use crate::store::Store;
@@ -41,6 +42,8 @@ pub struct Context<'a> {
     pub carriers: &'a Carriers,
     /// The isolate's knowledge of identity providers.
     pub providers: &'a ProviderCache,
+    /// The isolate's knowledge about the nearest replica of the database.
+    pub replica: &'a NearestReplica,
     /// The database, behind the circuit breaker.
     pub store: &'a Store,
     /// The time, the client and the id of the request.

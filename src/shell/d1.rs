@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::ser::{Serialize, Serializer};
 
 use crate::domain::breaker::repetition::RepetitionBudget;
-use crate::ports::{Db, DbError, DbErrorKind, Entropy, NumberedSql, PortFuture, Rows, Statement, Value};
+use crate::domain::replica::{Bookmark, REPLICA_TIMEOUT_MS};
+use crate::ports::{Db, DbError, DbErrorKind, Entropy, NearRows, NumberedSql, PortFuture, Rows, Statement, Value};
 use crate::shell::clock::Wait;
 use crate::shell::tasks::{Answer, ask};
 
@@ -39,19 +41,34 @@ pub struct D1 {
     left_ms: AtomicU32,
     is_shared: bool,
     entropy: Entropy,
+    /// Reads are replicated, and this is the state after the latest batch at the primary.
+    bookmark: Option<Mutex<Option<Bookmark>>>,
+}
+
+/// The copy of the database that answers, where reads are replicated.
+#[derive(Clone, Copy)]
+enum Place {
+    Primary,
+    Nearest,
 }
 
 impl D1 {
     /// One deadline for all calls together.
     #[must_use]
     pub fn for_request(timeout_ms: u32, entropy: Entropy) -> Self {
-        Self { timeout_ms, left_ms: timeout_ms.into(), is_shared: true, entropy }
+        Self { timeout_ms, left_ms: timeout_ms.into(), is_shared: true, entropy, bookmark: None }
     }
 
     /// A separate deadline for each call.
     #[must_use]
     pub fn for_task(timeout_ms: u32, entropy: Entropy) -> Self {
         Self { is_shared: false, ..Self::for_request(timeout_ms, entropy) }
+    }
+
+    /// The same database, with or without replicas.
+    #[must_use]
+    pub fn replicated(self, is_replicated: bool) -> Self {
+        Self { bookmark: is_replicated.then(Mutex::default), ..self }
     }
 
     async fn call(&self, statements: &[Statement], is_probe: bool) -> Result<Vec<Rows>, DbError> {
@@ -74,7 +91,7 @@ impl D1 {
             return Err(DbErrorKind::TimedOut(self.timeout_ms).into());
         }
         let wait = Wait::begin();
-        let answer = self.run(statements, *left_ms).await;
+        let answer = self.run(statements, *left_ms, Place::Primary).await.map(|answer| self.noted(answer));
         let rest = left_ms.saturating_sub(wait.millis());
         // A call that D1 answered in time, but the isolate noticed late, leaves the next one its time.
         if rest > 0 || answer.is_err() {
@@ -99,11 +116,26 @@ impl D1 {
         self.attempt(statements, left_ms).await
     }
 
-    async fn run(&self, statements: &[Statement], timeout_ms: u32) -> Result<Vec<Rows>, DbError> {
-        let json = match ask("batch", timeout_ms, &message(statements)?).await {
+    fn noted(&self, NearRows { rows, bookmark }: NearRows) -> Vec<Rows> {
+        if let Some(latest) = &self.bookmark {
+            // No code panics while it holds the lock.
+            *latest.lock().unwrap_or_else(PoisonError::into_inner) = bookmark;
+        }
+        rows
+    }
+
+    async fn run(&self, statements: &[Statement], timeout_ms: u32, place: Place) -> Result<NearRows, DbError> {
+        let message = message(statements)?;
+        // Each batch is a session of D1: the second batch of one could go to a replica.
+        let (kind, given) = match (&self.bookmark, place) {
+            (None, _) => ("batch", message),
+            (Some(_), Place::Primary) => ("session", format!("\"first-primary\",{message}")),
+            (Some(_), Place::Nearest) => ("session", format!("\"first-unconstrained\",{message}")),
+        };
+        let json = match ask(kind, timeout_ms, &given).await {
             Answer::Text(json) => json,
             Answer::Failed(error) => return Err(DbError::from_message(&error)),
-            Answer::Late | Answer::Bytes(_) => return Err(DbErrorKind::TimedOut(self.timeout_ms).into()),
+            Answer::Late | Answer::Bytes(_) => return Err(DbErrorKind::TimedOut(timeout_ms).into()),
         };
         // The parser's own text may quote a stored value; kind and position are enough.
         let results: Vec<Option<Rows>> = serde_json::from_str(&json).map_err(|error| {
@@ -114,8 +146,12 @@ impl D1 {
         if let Some(size) = results.next().flatten() {
             SIZE.set(size.text().parse().ok());
         }
-        let results: Option<Vec<Rows>> = results.collect();
-        Ok(results.ok_or_else(|| DbErrorKind::Corrupt("a statement without rows".to_owned()))?)
+        let bookmark = self.bookmark.as_ref().and_then(|_| results.next().flatten());
+        let bookmark = bookmark.and_then(|json| serde_json::from_str(json.text()).ok());
+        let bookmark = bookmark.and_then(|text: String| Bookmark::parse(&text));
+        let rows: Option<Vec<Rows>> = results.collect();
+        let rows = rows.ok_or_else(|| DbErrorKind::Corrupt("a statement without rows".to_owned()))?;
+        Ok(NearRows { rows, bookmark })
     }
 }
 
@@ -167,5 +203,13 @@ impl Db for D1 {
 
     fn probe<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         Box::pin(self.call(statements, true))
+    }
+
+    fn read_near<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<NearRows, DbError>> {
+        Box::pin(self.run(statements, REPLICA_TIMEOUT_MS.min(self.timeout_ms), Place::Nearest))
+    }
+
+    fn bookmark(&self) -> Option<Bookmark> {
+        self.bookmark.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -17,6 +17,7 @@ const HEADERS = [
   "cf-connecting-ip",
   "cf-ray",
   "sec-fetch-site",
+  "x-edge-auth-bookmark",
   "x-edge-auth-client",
   "x-edge-auth-key",
   "x-request-id",
@@ -135,12 +136,14 @@ export const carryOut = {
   },
 
   /** Runs a batch, and learns new statements: the size of the database and the rows of each statement as JSON, or "" if D1's answer is malformed. */
-  batch({ env: { DB: database } }, calls) {
-    const prepared = calls.map(([number, values, sql]) => {
-      statements[number] = sql ?? statements[number];
-      return database.prepare(statements[number]).bind(...values);
-    });
-    return database.batch(prepared).then(rowsOf);
+  batch({ env: { DB } }, calls) {
+    return DB.batch(prepared(DB, calls)).then((results) => rowsOf(results, []));
+  },
+
+  /** The same where reads are replicated, at the primary or at the nearest replica. The state of the database is the second item. */
+  session({ env: { DB } }, place, calls) {
+    const session = DB.withSession(place);
+    return session.batch(prepared(session, calls)).then((results) => rowsOf(results, [session.getBookmark()]));
   },
 
   /** Counts at each limiter in turn, until one refuses. */
@@ -196,10 +199,17 @@ export const carryOut = {
   pause: (event, ms) => new Promise((resolve) => setTimeout(resolve, ms, "")),
 };
 
-/** The size of the database after the batch, and the rows, as one JSON text. */
-function rowsOf(results) {
+function prepared(database, calls) {
+  return calls.map(([number, values, sql]) => {
+    statements[number] = sql ?? statements[number];
+    return database.prepare(statements[number]).bind(...values);
+  });
+}
+
+/** The size of the database after the batch, further facts about it, and the rows, as one JSON text. */
+function rowsOf(results, facts) {
   try {
-    return JSON.stringify([results.at(-1)?.meta?.size_after, ...results.map((result) => result.results)]);
+    return JSON.stringify([results.at(-1)?.meta?.size_after, ...facts, ...results.map((result) => result.results)]);
   } catch {
     return "";
   }

@@ -91,7 +91,8 @@ fn ports(app: &App, peer: Peer, request_id: RequestId, functions: Functions, d1:
     let (d1_timeout_ms, policy) = app.settings().map(|settings| (settings.d1_timeout_ms, settings.breaker)).unzip();
     let background = Arc::new(RequestTasks(request_id.clone()));
     let gate = BreakerGate::new(policy.unwrap_or_default(), request_id.clone(), background.clone(), functions.entropy);
-    let d1 = d1(d1_timeout_ms.unwrap_or_default(), functions.entropy);
+    let is_replicated = app.settings().is_some_and(|settings| settings.read_replication);
+    let d1 = d1(d1_timeout_ms.unwrap_or_default(), functions.entropy).replicated(is_replicated);
     Ports {
         store: Store::new(Arc::new(d1), Arc::new(gate)),
         assets: Arc::new(DeployedAssets),

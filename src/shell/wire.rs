@@ -20,7 +20,7 @@ use crate::shell::assets::OpenedStream;
 use crate::shell::body::RequestBody;
 
 /// The headers that the service uses, in the order in which platform.mjs sends them; all others are dropped.
-const HEADERS: [HeaderName; 16] = [
+const HEADERS: [HeaderName; 17] = [
     ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION,
@@ -34,6 +34,7 @@ const HEADERS: [HeaderName; 16] = [
     HeaderName::from_static("cf-connecting-ip"),
     HeaderName::from_static("cf-ray"),
     HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("x-edge-auth-bookmark"),
     HeaderName::from_static("x-edge-auth-client"),
     HeaderName::from_static("x-edge-auth-key"),
     HeaderName::from_static("x-request-id"),

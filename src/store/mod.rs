@@ -13,6 +13,7 @@ pub mod keys;
 pub mod machine;
 pub mod mail;
 mod names;
+pub mod near;
 pub mod outcome;
 pub mod owned;
 pub mod page;
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::limits::storage::StorageState;
+use crate::domain::replica::Bookmark;
 use crate::domain::settings::Settings;
 use crate::ports::{Db, DbError, DbErrorKind, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
@@ -40,13 +42,14 @@ pub struct Store {
     db: Arc<dyn Db>,
     gate: Arc<dyn Gate>,
     calls: Arc<AtomicU32>,
+    near_calls: Arc<AtomicU32>,
 }
 
 impl Store {
     /// A store with no calls counted yet.
     #[must_use]
     pub fn new(db: Arc<dyn Db>, gate: Arc<dyn Gate>) -> Self {
-        Self { db, gate, calls: Arc::default() }
+        Self { db, gate, calls: Arc::default(), near_calls: Arc::default() }
     }
 
     /// The circuit breaker that guards the database.
@@ -59,6 +62,18 @@ impl Store {
     #[must_use]
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Those of the round trips that went to a replica.
+    #[must_use]
+    pub fn near_calls(&self) -> u32 {
+        self.near_calls.load(Ordering::Relaxed)
+    }
+
+    /// The state of the database after the latest batch of this request. `None` where reads are not replicated.
+    #[must_use]
+    pub fn bookmark(&self) -> Option<Bookmark> {
+        self.db.bookmark()
     }
 
     /// The size of the database in bytes, if an answer to this isolate said it.

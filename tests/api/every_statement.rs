@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::Request;
 use edge_auth::domain::mail::proof::Purpose;
+use edge_auth::domain::replica::Bookmark;
 use edge_auth::domain::time::DAY;
 use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement};
 use edge_auth::service::platform::clean_up::clean_up;
@@ -24,6 +25,7 @@ use crate::support::identities::{FAY, with_identities};
 use crate::support::machine;
 use crate::support::mail::{ask, planted, planted_code, settle, with_links};
 use crate::support::provider::Person as ProviderPerson;
+use crate::support::replicated::{ON, bookmark};
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -42,7 +44,8 @@ const PEOPLE: [Person; 8] = [
 const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
 const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
 
-const SETTINGS: &[(&str, &str)] = &joined::<7, 17>([
+const SETTINGS: &[(&str, &str)] = &joined::<8, 18>([
+    ON,
     ("PASSWORD_ITERATIONS", "11"),
     ("OPERATOR_KEY", OPERATOR_KEY),
     ("ALGORITHM", "EdDSA"),
@@ -62,6 +65,10 @@ impl Db for Recorder {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
         self.executed.lock().unwrap().extend(statements.iter().map(|statement| statement.sql));
         self.db.batch(statements)
+    }
+
+    fn bookmark(&self) -> Option<Bookmark> {
+        Some(bookmark(1))
     }
 }
 

@@ -143,6 +143,7 @@ async fn after_a_leak_nothing_that_the_old_key_signs_is_accepted() {
         expires_at: START.plus_seconds(900),
         auth_time: Some(START),
         methods: AuthMethods::PASSWORD,
+        bookmark: None,
     };
     let thief = TokenAuthority::new(&SecretKeys::only(Secret::new(A)), Issuers::only("edge-auth"), "edge-auth");
     let [access, refresh] =

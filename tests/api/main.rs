@@ -113,6 +113,8 @@ mod migrations_machines;
 mod migrations_sessions;
 mod migrations_throttles;
 mod named_clients;
+mod near;
+mod near_age;
 mod oauth;
 mod overtaken;
 mod pages;

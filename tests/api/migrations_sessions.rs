@@ -29,6 +29,7 @@ fn signed(session: i64, letter: char) -> String {
         expires_at: START.plus_seconds(86_400),
         auth_time: None,
         methods: AuthMethods::PASSWORD,
+        bookmark: None,
     };
     let authority =
         TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");

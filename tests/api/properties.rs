@@ -53,6 +53,7 @@ proptest! {
             expires_at: now.plus_seconds(life),
             auth_time: None,
             methods: AuthMethods::PASSWORD,
+            bookmark: None,
         };
         let text = authority().sign(TokenKind::Refresh, &claims).unwrap().expose().to_owned();
         prop_assert_eq!(authority().verify(TokenKind::Refresh, &text, now), Ok(claims));

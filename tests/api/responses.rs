@@ -204,7 +204,7 @@ async fn further_request_headers_are_allowed_by_a_setting() {
     for (setting, allowed) in [("[]", ""), (r#"["baggage","Sentry-Trace"]"#, ",baggage,sentry-trace")] {
         let service = Service::with(&[origins, ("CORS_REQUEST_HEADERS", setting)]);
         let reply = send(&service, "OPTIONS", "/auth/login", &preflight(ORIGIN)).await.expect(200);
-        let expected = format!("authorization,content-type,x-request-id{allowed}");
+        let expected = format!("authorization,content-type,x-request-id,x-edge-auth-bookmark{allowed}");
         assert_eq!(reply.header("access-control-allow-headers"), Some(expected.as_str()), "{setting}");
     }
 }

@@ -47,6 +47,7 @@ async fn a_change_of_the_algorithm_signs_no_one_out_and_ends_the_former_secret()
             expires_at: START.plus_seconds(86_400),
             auth_time: None,
             methods: AuthMethods::PASSWORD,
+            bookmark: None,
         };
         thief.sign(TokenKind::Access, &claims).unwrap().expose().to_owned()
     };

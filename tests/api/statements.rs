@@ -13,7 +13,7 @@ use edge_auth::store::password::{credentials, refusal, throttle};
 use edge_auth::store::platform::clean_up;
 use edge_auth::store::session::{opening, rotation};
 use edge_auth::store::tenant::{departments, invitations, inviting, universities};
-use edge_auth::store::{audit, factor, federation, keys, session};
+use edge_auth::store::{audit, factor, federation, keys, near, session};
 
 use crate::support::sqlite::Sqlite;
 
@@ -26,6 +26,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     #[cfg(feature = "campus")]
     ("deletion_marks", deletion_marks::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
+    ("near", near::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_deletion", course_deletion::STATEMENTS),
     #[cfg(feature = "campus")]

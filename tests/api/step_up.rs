@@ -239,6 +239,7 @@ async fn a_token_of_a_version_before_counts_as_old() {
         expires_at: clock().plus_seconds(900),
         auth_time: None,
         methods: AuthMethods::PASSWORD,
+        bookmark: None,
     };
     let authority =
         TokenAuthority::new(&SecretKeys::only(Secret::new(SECRET)), Issuers::only("edge-auth"), "edge-auth");

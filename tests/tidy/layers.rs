@@ -36,7 +36,7 @@ const CAMPUS_SEAMS: [&str; 14] = [
     "service/mod.rs",
     "store/mod.rs",
     // The look-up of a resource.
-    "http/kit/access.rs",
+    "http/kit/path_resource.rs",
     "http/kit/context.rs",
     "http/authz/roles.rs",
     "service/authz/check.rs",

@@ -148,6 +148,7 @@ mod tests {
                 expires_at: NOW.plus_seconds(900),
                 auth_time: Some(NOW),
                 methods: AuthMethods::PASSWORD,
+                bookmark: None,
             };
             let user = authority.sign(kind, &user).unwrap();
             assert_eq!(authority.service_claims(&authority.parse(user.expose()).unwrap(), None, NOW), None);

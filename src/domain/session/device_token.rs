@@ -163,6 +163,7 @@ mod tests {
             expires_at,
             auth_time,
             methods: AuthMethods::PASSWORD,
+            bookmark: None,
         };
         for kind in [TokenKind::Access, TokenKind::Refresh] {
             assert!(own.verify(kind, &sign(&own), NOW).is_err());

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use jwt_compact::Claims;
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
+use crate::domain::replica::Bookmark;
 use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::wire::WireClaims;
@@ -57,6 +58,8 @@ pub struct TokenClaims {
     pub auth_time: Option<Timestamp>,
     /// The `amr` claim of a token with an `auth_time`.
     pub methods: AuthMethods,
+    /// The `bmk` claim: the state of the database at the issue. Access tokens have it where reads are replicated.
+    pub bookmark: Option<Bookmark>,
 }
 
 /// Why a token is not accepted.
@@ -85,6 +88,7 @@ impl TokenClaims {
             aud: audience.to_owned(),
             auth_time: self.auth_time.map(Timestamp::seconds),
             amr: self.auth_time.map(|_| self.methods.names().map(str::to_owned).collect()),
+            bmk: self.bookmark.as_ref().map(|bookmark| bookmark.as_str().to_owned()),
             roles,
             ..WireClaims::default()
         });
@@ -108,6 +112,7 @@ impl TokenClaims {
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
             auth_time: custom.auth_time.map(Timestamp::from_seconds),
             methods: AuthMethods::named(custom.amr.iter().flatten().map(String::as_str)),
+            bookmark: custom.bmk.as_deref().and_then(Bookmark::parse),
         };
         Some((claims, not_before))
     }

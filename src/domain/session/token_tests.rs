@@ -34,6 +34,7 @@ fn claims() -> TokenClaims {
         expires_at: NOW.plus_seconds(900),
         auth_time: Some(NOW.plus_seconds(-86_400)),
         methods: AuthMethods::PASSWORD,
+        bookmark: None,
     }
 }
 

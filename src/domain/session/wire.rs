@@ -23,6 +23,9 @@ pub(in crate::domain) struct WireClaims {
     pub(in crate::domain) auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) amr: Option<Vec<String>>,
+    /// The state of the database at the issue of an access token, where reads are replicated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) bmk: Option<String>,
     /// The account, of tokens of services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) client_id: Option<String>,

@@ -108,6 +108,8 @@ pub struct Settings {
     pub d1_timeout_ms: u32,
     /// The size at which the database is full, in bytes.
     pub d1_size_limit_bytes: i64,
+    /// Reads of sessions go to the nearest replica of the database.
+    pub read_replication: bool,
     /// Enables the rate limits per client address. The throttle per account is independent of it.
     pub rate_limiting: bool,
     /// The registrations that are admitted.
@@ -198,6 +200,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let lifetimes = self.lifetimes();
         let password_work = self.password_work();
         let import_max_hash_cost = self.import_max_hash_cost(password_work);
+        let read_replication = self.or("READ_REPLICATION", Some(false), switch);
         let rate_limiting = self.or("RATE_LIMITING", Some(true), switch);
         let registration = self.or("REGISTRATION", Some(RegistrationPolicy::Open), RegistrationPolicy::named);
         let registrations = self.or("REGISTRATIONS_PER_HOUR", Some(100), |text| integer(text, 1, 1_000_000));
@@ -218,6 +221,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             password_min_length: usize::try_from(min_length?).ok()?,
             d1_timeout_ms: u32::try_from(d1_timeout_ms?).ok()?,
             d1_size_limit_bytes: d1_size_limit? * MEGABYTE,
+            read_replication: read_replication?,
             rate_limiting: rate_limiting?,
             registration: registration?,
             registrations_per_hour: registrations?,

@@ -32,6 +32,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.password_min_length, 8);
     assert_eq!(settings.presentation.cors_origins, CorsOrigins::Only(vec![]));
     assert_eq!(settings.d1_timeout_ms, 5000);
+    assert!(!settings.read_replication);
     assert_eq!(settings.presentation.log_level, LogLevel::Info);
     assert_eq!(settings.presentation.access_log, AccessLog::Both);
     assert_eq!((settings.presentation.app_name.as_str(), settings.presentation.base_path.as_str()), ("edge-auth", ""));

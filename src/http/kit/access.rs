@@ -9,9 +9,6 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::domain::authz::Permission;
 use crate::domain::authz::credential::Accepted;
-use crate::domain::ids::UniversityId;
-#[cfg(feature = "campus")]
-use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::domain::limits::RateLimit;
 use crate::domain::problem::Code;
 use crate::domain::settings::Settings;
@@ -20,18 +17,19 @@ use crate::http::kit::client::present_client;
 use crate::http::kit::context::{Configured, Found};
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
 use crate::http::kit::named_client;
+use crate::http::kit::near;
+use crate::http::kit::near::ReadsAt;
 use crate::http::kit::operation::{Operation, Plan, Planned};
 use crate::http::kit::path::{note_parameters, parameter};
+pub use crate::http::kit::path_resource::PathResource;
 use crate::http::kit::query;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::admission::{Admission, Conditions, Decided, Demand, Reading, admit, admit_anyone};
 use crate::service::authz::caller::Subject;
+use crate::service::authz::near::admit_near;
 use crate::service::authz::presented::{Presented, present};
 use crate::service::platform::operations::authenticate_operator;
-use crate::store::authz::resources::Target;
 use crate::store::authz::viewer::Viewer;
-#[cfg(feature = "campus")]
-use crate::store::campus::resources::CampusTarget;
 
 /// The access rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +55,7 @@ pub(in crate::http) struct Rule {
     pub(in crate::http) access: Access,
     pub(in crate::http) accepted: Accepted,
     pub(in crate::http) limits: Limits,
+    pub(in crate::http) reads_at: ReadsAt,
 }
 
 impl Rule {
@@ -94,35 +93,6 @@ impl Rule {
 /// The refusal of a token where authentication is optional, for requests that turn out to need it.
 #[derive(Clone)]
 pub(in crate::http) struct RefusedToken(pub(in crate::http) Refusal);
-
-/// The type of the resource that the `{id}` of a path refers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the variants are the names of the resources")]
-pub enum PathResource {
-    /// No resource: the permission applies to the service itself.
-    Platform,
-    University,
-    #[cfg(feature = "campus")]
-    Course,
-    #[cfg(feature = "campus")]
-    Enrollment,
-}
-
-impl PathResource {
-    /// The resource to read, if the rule needs one. Malformed text gets the same `NOT_FOUND` as an unknown id.
-    fn target(self, id: Option<&str>) -> Result<Option<Target>, Code> {
-        let id = id.unwrap_or_default();
-        let target = match self {
-            Self::Platform => return Ok(None),
-            Self::University => UniversityId::parse(id).map(Target::University),
-            #[cfg(feature = "campus")]
-            Self::Course => CourseId::parse(id).map(|id| Target::Campus(CampusTarget::Course(id))),
-            #[cfg(feature = "campus")]
-            Self::Enrollment => EnrollmentId::parse(id).map(|id| Target::Campus(CampusTarget::Enrollment(id))),
-        };
-        target.map(Some).ok_or(Code::NotFound)
-    }
-}
 
 /// The path pattern that a request matched, for the access log.
 #[derive(Clone)]
@@ -221,33 +191,66 @@ async fn admitted_by_token(
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
     let presented = present(&configured.service(), token).await?;
     note_presented(&presented, configured.service().settings, parts);
-    let (demand, reading, fault) = match (demand, planned(plan, parts)) {
-        (Ok(demand), Ok(reading)) => (demand, reading, None),
-        (Ok(demand), Err(refusal)) => (demand, nothing(), Some(refusal)),
-        (Err(code), _) => (None, nothing(), Some(code.into())),
-    };
-    let conditions = Conditions { accepted: rule.accepted, demand };
+    let mut is_counted = false;
+    if let Some(floor) = near::floor(rule.reads_at, &configured, &presented, parts) {
+        let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
+        if let Some(granted) = admit_near(&configured.service(), &presented, conditions, reading, &floor).await {
+            user_limited(&configured, rule.limits, granted.principal()).await?;
+            if let Some(refusal) = fault {
+                return Err(refusal);
+            }
+            // A replica may not have a row that the primary has, so the primary refuses.
+            if let Ok(admission) = granted.admission() {
+                return Ok(passed(admission, parts));
+            }
+            is_counted = true;
+        }
+    }
+    let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
     let granted = admit(&configured.service(), &presented, conditions, reading).await?;
     // The limit per user counts callers to whom access was granted, even if their request has another fault.
-    user_limited(&configured, rule.limits, granted.principal()).await?;
+    if !is_counted {
+        user_limited(&configured, rule.limits, granted.principal()).await?;
+    }
     if let Some(refusal) = fault {
         return Err(refusal);
     }
     parts.extensions.insert(Decided { presented, conditions });
-    let Admission { principal, resource, result } = granted.admission()?;
+    Ok(passed(granted.admission()?, parts))
+}
+
+/// The question of a request: may the caller do it, and the rows that it is about.
+struct Asked {
+    conditions: Conditions,
+    reading: Reading<Planned>,
+    /// The path or the query is malformed.
+    fault: Option<Refusal>,
+}
+
+fn asked(demand: &Result<Option<Demand>, Code>, rule: Rule, plan: Option<Plan>, parts: &mut Parts) -> Asked {
+    let (demand, reading, fault) = match (demand, planned(plan, parts)) {
+        (Ok(demand), Ok(reading)) => (*demand, reading, None),
+        (Ok(demand), Err(refusal)) => (*demand, nothing(), Some(refusal)),
+        (Err(code), _) => (None, nothing(), Some((*code).into())),
+    };
+    Asked { conditions: Conditions { accepted: rule.accepted, demand }, reading, fault }
+}
+
+/// Makes the caller and the resource known to the handler.
+fn passed(Admission { principal, resource, result }: Admission<Planned>, parts: &mut Parts) -> Planned {
     if let Some(principal) = principal {
         parts.extensions.insert(principal);
     }
     if let Some(resource) = resource {
         parts.extensions.insert(Found(resource));
     }
-    Ok(result)
+    result
 }
 
 /// Makes the presented credential known to the plan. One that takes sessions only finds no subject for a key, so its
 /// statements are not run.
 fn note_presented(presented: &Presented, settings: &Settings, parts: &mut Parts) {
-    if let Presented::Token(subject) = presented {
+    if let Presented::Token(subject, _) = presented {
         parts.extensions.insert(*subject);
     }
     parts.extensions.insert(presented.viewer(settings));

@@ -49,7 +49,7 @@ pub(in crate::http) async fn present_client(parts: &mut Parts) -> Result<Planned
     match &presented {
         Presented::Key(key) => client_limited(&configured, key).await?,
         // A user is no client, and must not make the service wait for a body.
-        Presented::Token(_) => return Err(Code::TokenInvalid.into()),
+        Presented::Token(..) => return Err(Code::TokenInvalid.into()),
     }
     parts.extensions.insert(presented);
     Ok(Planned::Extensions(Extensions::new()))

@@ -21,6 +21,7 @@ use crate::http::kit::refusal::Refusal;
 use crate::ports::{Assets, AwaitHashSlot, Background, Carriers, Encryption, Entropy, Limiter, Signatures};
 use crate::service;
 use crate::service::authz::caller::{Caller, Principal, Subject};
+use crate::service::authz::replica::NearestReplica;
 use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::held::RingCopy;
 use crate::service::machine::verified_keys::VerifiedKeys;
@@ -87,6 +88,8 @@ pub(crate) struct Configuration {
     pub(crate) verified_keys: VerifiedKeys,
     /// The isolate's knowledge of identity providers.
     pub(crate) providers: ProviderCache,
+    /// The isolate's knowledge about the nearest replica of the database.
+    pub(crate) replica: NearestReplica,
     /// The digests of the static files, read once (`http/platform/etag.rs`).
     pub(crate) digests: OnceLock<String>,
     pub(crate) throttle_key: HashKey,
@@ -195,6 +198,7 @@ impl Configured {
             encryption: self.ports.encryption.as_ref(),
             carriers: &self.ports.carriers,
             providers: &self.configuration.providers,
+            replica: &self.configuration.replica,
             clock: self.ports.clock,
             normalize: self.ports.normalize,
             store: &self.ports.store,

@@ -12,6 +12,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::domain::settings::{CorsOrigins, Presentation};
 use crate::http::kit::headers::REQUEST_ID;
+use crate::http::kit::near::BOOKMARK;
 
 /// How long a browser may cache the response to a preflight request.
 const MAX_AGE: Duration = Duration::from_mins(10);
@@ -42,13 +43,14 @@ fn layer(presentation: &Presentation) -> Option<CorsLayer> {
     };
     // The settings accept header names only, so this filter drops none.
     let further = presentation.cors_request_headers.iter().filter_map(|name| name.parse().ok());
-    let headers: Vec<HeaderName> = [AUTHORIZATION, CONTENT_TYPE, REQUEST_ID].into_iter().chain(further).collect();
+    let headers: Vec<HeaderName> =
+        [AUTHORIZATION, CONTENT_TYPE, REQUEST_ID, BOOKMARK].into_iter().chain(further).collect();
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(with_credentials)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(headers)
-        .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers([REQUEST_ID, BOOKMARK, RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(MAX_AGE);
     Some(layer)
 }

@@ -4,6 +4,7 @@
 use crate::domain::authz::credential::Accepted;
 use crate::http::kit::access::Access;
 use crate::http::kit::limits::Limits;
+use crate::http::kit::near::ReadsAt;
 
 /// Whether an operation needs a recent sign-in, with a second factor if the account has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Route {
     pub access: Access,
     /// The credentials that the route takes: those of sessions, and others only where the line says so.
     pub accepted: Accepted,
+    /// The database that answers the operation.
+    pub reads_at: ReadsAt,
     /// Whether the operation needs a recent sign-in.
     pub freshness: Freshness,
     /// Rate limits per client network and per user.
@@ -69,6 +72,22 @@ macro_rules! freshness {
     };
 }
 
+/// `+ Near` behind the access rule.
+macro_rules! reads_at {
+    () => {
+        $crate::http::kit::near::ReadsAt::Primary
+    };
+    (+ Near $($rest:tt)*) => {
+        $crate::http::kit::near::ReadsAt::Nearest
+    };
+    (+ $other:ident ($scope:ident) $($rest:tt)*) => {
+        $crate::http::kit::table::reads_at!($($rest)*)
+    };
+    (+ $other:ident $($rest:tt)*) => {
+        $crate::http::kit::table::reads_at!($($rest)*)
+    };
+}
+
 /// `+ Keys` and `+ Service(Scope)` behind the access rule. Without them a route takes sessions only.
 macro_rules! accepted {
     () => {
@@ -78,6 +97,9 @@ macro_rules! accepted {
         $crate::http::kit::table::accepted!($($rest)*)
     };
     (+ FreshForSome $($rest:tt)*) => {
+        $crate::http::kit::table::accepted!($($rest)*)
+    };
+    (+ Near $($rest:tt)*) => {
         $crate::http::kit::table::accepted!($($rest)*)
     };
     (+ Keys $($rest:tt)*) => {
@@ -120,6 +142,7 @@ macro_rules! routes {
             operation_id: stringify!($operation_id),
             access: access!($access $(($($permission)::+ on $resource))?),
             accepted: $crate::http::kit::table::accepted!($(+ $taken $(($scope))?)*),
+            reads_at: $crate::http::kit::table::reads_at!($(+ $taken $(($scope))?)*),
             freshness: $crate::http::kit::table::freshness!($(+ $taken $(($scope))?)*),
             limits: $crate::http::kit::table::limits!($network $(, $user)?),
         }),*];
@@ -129,6 +152,7 @@ macro_rules! routes {
             const RULE: $crate::http::kit::access::Rule = $crate::http::kit::access::Rule {
                 access: access!($access $(($($permission)::+ on $resource))?),
                 accepted: $crate::http::kit::table::accepted!($(+ $taken $(($scope))?)*),
+                reads_at: $crate::http::kit::table::reads_at!($(+ $taken $(($scope))?)*),
                 limits: $crate::http::kit::table::limits!($network $(, $user)?),
             };
             const _: () = assert!(RULE.is_limited() && RULE.is_coherent(), "{}", $path);
@@ -140,4 +164,5 @@ pub(in crate::http) use accepted;
 pub(in crate::http) use freshness;
 pub(in crate::http) use limits;
 pub(in crate::http) use operation;
+pub(in crate::http) use reads_at;
 pub(in crate::http) use routes;

@@ -22,8 +22,8 @@ type Decide<T> = Box<dyn FnOnce(Vec<Rows>, Option<&Caller>) -> Result<T, Error> 
 /// A read of a use case, and the decision about its rows. The statements depend on the request and on the subject of the
 /// token, never on other rows, so they can run in the batch that reads the caller. The decision may depend on the caller.
 pub struct Reading<T> {
-    read: Read<Vec<Rows>>,
-    decide: Decide<T>,
+    pub(super) read: Read<Vec<Rows>>,
+    pub(super) decide: Decide<T>,
 }
 
 impl Reading<()> {
@@ -100,10 +100,10 @@ pub struct Decided {
 
 /// A principal to whom access was granted. The rows of the operation's read are still undecoded.
 pub struct Granted<T> {
-    principal: Principal,
-    resource: Option<ResourceRow>,
-    rows: Vec<Rows>,
-    decide: Decide<T>,
+    pub(super) principal: Principal,
+    pub(super) resource: Option<ResourceRow>,
+    pub(super) rows: Vec<Rows>,
+    pub(super) decide: Decide<T>,
 }
 
 impl<T> Granted<T> {
@@ -148,7 +148,7 @@ pub(in crate::service) fn identify(
 ) -> Read<Identified> {
     let now = ctx.now();
     match presented {
-        Presented::Token(subject) => {
+        Presented::Token(subject, _) => {
             let subject = *subject;
             let required = ctx.settings.factors.required_roles.clone();
             users::caller(subject.user_id, subject.session_id, target, now).map(move |read| {
@@ -218,12 +218,17 @@ async fn demand_on_path(
     demand: Demand,
     resource: Option<&ResourceRow>,
 ) -> Result<(), Error> {
-    let found = match (demand.target, resource) {
-        (None, _) => Resource::default(),
-        (Some(_), Some(row)) => row.resource(),
-        (Some(_), None) => return Err(Code::NotFound.into()),
-    };
+    let found = demanded(demand, resource)?;
     demand_permission(ctx, caller, demand.permission, &found).await.map(|_| ())
+}
+
+/// The resource on which a permission is demanded.
+pub(super) fn demanded(demand: Demand, resource: Option<&ResourceRow>) -> Result<Resource, Error> {
+    match (demand.target, resource) {
+        (None, _) => Ok(Resource::default()),
+        (Some(_), Some(row)) => Ok(row.resource()),
+        (Some(_), None) => Err(Code::NotFound.into()),
+    }
 }
 
 /// Checks a permission that only the use case knows, because it depends on the body or on a row.

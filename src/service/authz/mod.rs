@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod caller;
 pub mod check;
+pub mod near;
 pub mod presented;
+pub mod replica;
 pub mod roles;
 pub mod step_up;

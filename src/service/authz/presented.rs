@@ -4,6 +4,7 @@
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::problem::Code;
+use crate::domain::replica::Bookmark;
 use crate::domain::session::token::TokenClaims;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -15,8 +16,8 @@ use crate::store::authz::viewer::{KeyProof, PresentedKey, Viewer};
 /// A presented credential. The database may not know it any more, or at all.
 #[derive(Debug, Clone)]
 pub enum Presented {
-    /// A verified access token.
-    Token(Subject),
+    /// A verified access token, with the state of the database at its issue, if reads are replicated.
+    Token(Subject, Option<Bookmark>),
     /// A well-formed API key, whose secret is not compared yet, or the key of a service's verified token.
     Key(PresentedKey),
 }
@@ -26,7 +27,7 @@ impl Presented {
     #[must_use]
     pub const fn signature(&self) -> Option<(SignedBy, Timestamp)> {
         match self {
-            Self::Token(subject) => Some((subject.signed_by, subject.issued_at)),
+            Self::Token(subject, _) => Some((subject.signed_by, subject.issued_at)),
             Self::Key(key) => match key.proof() {
                 KeyProof::Secret(_) => None,
                 KeyProof::Token(claims, signed_by) => Some((*signed_by, claims.issued_at)),
@@ -39,7 +40,7 @@ impl Presented {
     pub fn viewer(&self, settings: &Settings) -> Viewer {
         let required = &settings.factors.required_roles;
         match self {
-            Self::Token(subject) => subject.viewer(settings),
+            Self::Token(subject, _) => subject.viewer(settings),
             Self::Key(key) => Viewer::of_key(key, required),
         }
     }
@@ -67,8 +68,8 @@ pub async fn present(ctx: &Context<'_>, bearer_token: &str) -> Result<Presented,
     }
     let (claims, signed_by) = attribution::verify_access(ctx, bearer_token).await?;
     Ok(match claims {
-        AccessClaims::User(TokenClaims { user_id, session_id, auth_time, methods, issued_at, .. }) => {
-            Presented::Token(Subject { user_id, session_id, auth_time, methods, signed_by, issued_at })
+        AccessClaims::User(TokenClaims { user_id, session_id, auth_time, methods, issued_at, bookmark, .. }) => {
+            Presented::Token(Subject { user_id, session_id, auth_time, methods, signed_by, issued_at }, bookmark)
         }
         AccessClaims::Service(claims) => Presented::Key(PresentedKey::of_token(claims, signed_by)),
     })

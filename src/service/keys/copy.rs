@@ -55,6 +55,21 @@ pub(in crate::service) async fn at_version(ctx: &Context<'_>, version: i64) -> R
     reload(ctx).await
 }
 
+/// The ring of this version, or a later one that this isolate knows already. It is read at the primary.
+///
+/// # Errors
+/// [`Error`].
+pub(super) async fn at_least(ctx: &Context<'_>, version: i64) -> Result<Arc<Ring>, Error> {
+    let known = {
+        let held = ctx.keys.held();
+        (held.read_at.is_some() && held.ring.version >= version).then(|| Arc::clone(&held.ring))
+    };
+    match known {
+        Some(ring) => Ok(ring),
+        None => at_version(ctx, version).await,
+    }
+}
+
 /// Reads the ring, and makes the first keys if there are none.
 pub(super) async fn reload(ctx: &Context<'_>) -> Result<Arc<Ring>, Error> {
     let ring = adopted(ctx, load(ctx).await?).await?;

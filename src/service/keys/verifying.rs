@@ -81,6 +81,20 @@ pub(in crate::service) async fn confirm(
     if is_accepted(ctx, signed_by, issued_at, version).await? { Ok(()) } else { Err(Code::TokenInvalid.into()) }
 }
 
+/// The same for the version that a replica of the database has. The isolate's copy may be ahead of it.
+///
+/// # Errors
+/// `AUTH_TOKEN_INVALID`; [`Error`] otherwise.
+pub(in crate::service) async fn confirm_near(
+    ctx: &Context<'_>,
+    signed_by: SignedBy,
+    issued_at: Timestamp,
+    version: i64,
+) -> Result<(), Error> {
+    let ring = copy::at_least(ctx, version).await?;
+    if accepts(ctx, &ring, signed_by, issued_at) { Ok(()) } else { Err(Code::TokenInvalid.into()) }
+}
+
 /// Does the ring of this version accept a verified token?
 ///
 /// # Errors

@@ -109,13 +109,15 @@ pub(in crate::service) async fn issue(
 ) -> Result<TokenPair, Error> {
     let access_expires_at = ctx.settings.lifetimes.access_end(ctx.now(), session.expires_at);
     let RecordedToken { id, issued_at, expires_at } = session.current;
+    let methods = session.methods;
     let refresh =
-        TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None, methods: session.methods };
+        TokenClaims { id, user_id, session_id, issued_at, expires_at, auth_time: None, methods, bookmark: None };
     let access = TokenClaims {
         id: ctx.new_token_id()?,
         issued_at: ctx.now(),
         expires_at: access_expires_at,
         auth_time: Some(session.signed_in_at),
+        bookmark: ctx.store.bookmark(),
         ..refresh.clone()
     };
     let roles = role_claims(ctx.settings, access.methods, inputs.grants);
@@ -145,6 +147,7 @@ pub(in crate::service) async fn issue_fresh(
         expires_at,
         auth_time: Some(ctx.now()),
         methods,
+        bookmark: ctx.store.bookmark(),
     };
     let roles = role_claims(ctx.settings, methods, inputs.grants);
     let token = sign_access(ctx, &claims, roles, inputs.ring_version).await?;

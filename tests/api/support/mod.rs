@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod passkey;
 mod person;
 pub mod provider;
+pub mod replicated;
 mod reply;
 pub mod sqlite;
 pub mod totp;
@@ -159,7 +160,6 @@ impl Service {
         self.app.settings().unwrap()
     }
 
-    /// The circuit breaker in front of the database.
     pub fn gate(&self) -> Arc<dyn Gate> {
         self.gate.clone()
     }
@@ -282,7 +282,7 @@ impl Service {
         self.get_as("/users/me", access_token).await
     }
 
-    /// The lines logged so far, as they were written.
+    /// All lines logged so far.
     pub fn log_lines(&self) -> Vec<String> {
         self.logs.0.lock().unwrap().clone()
     }

@@ -48,6 +48,13 @@ impl Sqlite {
         db
     }
 
+    /// Becomes a copy of another database.
+    pub fn copy(&self, other: &Self) {
+        let bytes = other.0.lock().unwrap().serialize("main").unwrap().to_vec();
+        let mut connection = self.0.lock().unwrap();
+        connection.deserialize_read_exact("main", &*bytes, bytes.len(), false).unwrap();
+    }
+
     /// Runs SQL.
     pub fn execute(&self, sql: &str) {
         self.try_execute(sql).unwrap();

@@ -9,6 +9,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
 import { Database, databaseWorker, NAME as DATABASE } from "./d1.mjs";
+import { assertReplicated, beat, databaseOf, inWorld, IS_REPLICATED, SETTINGS as OF_WORLD, WRAPPERS as WORLD } from "./world.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DIST = join(ROOT, "dist");
@@ -53,21 +54,24 @@ function modules(wrappers) {
  * @param {string|string[]} [options.wrapper] modules of the tests to put in front of the Worker, the first one foremost
  * @param {string[]} [options.without] rate limiters that the deployment lacks
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
+ * @param {boolean} [options.isReplicated] in a world with replicas and distances (`world.mjs`)
  * @param {number} [options.isolates] the number of isolates that share one database and one circuit breaker
  * @param {object[]} [options.workers] further Workers beside the service
  */
 export async function startService(options = {}) {
   const { settings = {}, state, wrapper, without = [], migrate = true, port = 0, isolates = 1, workers = [] } = options;
+  const { isReplicated = IS_REPLICATED } = options;
   const folder = state ?? mkdtempSync(join(tmpdir(), "edge-auth-e2e-"));
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const bindings = Object.fromEntries(
-    Object.entries({ ...TEST_SETTINGS, ...settings }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...TEST_SETTINGS, ...OF_WORLD, ...settings }).filter(([, value]) => value !== undefined),
   );
   const ratelimits = Object.fromEntries(
     Object.entries(workerOptions.ratelimits).filter(([name]) => !without.includes(name)),
   );
-  const code = { modulesRoot: DIST, modules: modules([wrapper || []].flat()) };
-  const worker = { ...workerOptions, ratelimits, name: NAME, ...code, bindings };
+  const code = { modulesRoot: DIST, modules: modules([isReplicated ? WORLD : [], wrapper || []].flat()) };
+  const alone = { ...workerOptions, ratelimits, name: NAME, ...code, bindings };
+  const worker = isReplicated ? inWorld(alone) : alone;
   const lines = [];
   const arrivals = new EventEmitter();
   const miniflare = new Miniflare(
@@ -91,15 +95,20 @@ export async function startService(options = {}) {
     }),
   );
   const url = await miniflare.ready;
-  const db = new Database(await miniflare.unsafeGetDirectURL(DATABASE));
+  const db = isReplicated ? databaseOf(url) : new Database(await miniflare.unsafeGetDirectURL(DATABASE));
   if (migrate) {
     await applyMigrations(db);
+    await (IS_REPLICATED && beat(db));
   }
   let stopped;
   const stop = async () => {
-    await miniflare.dispose();
-    if (!state) {
-      rmSync(folder, { recursive: true, force: true });
+    try {
+      await (IS_REPLICATED && assertReplicated(url));
+    } finally {
+      await miniflare.dispose();
+      if (!state) {
+        rmSync(folder, { recursive: true, force: true });
+      }
     }
   };
   const service = {

@@ -22,13 +22,13 @@ export function stateFolder() {
 }
 
 /** `start(settings)`: each call stops the service of the call before and starts one on the same data. */
-export function restarting(t) {
+export function restarting(t, options = {}) {
   let service;
   t.after(() => service?.stop());
   const state = stateFolder();
   return async (settings) => {
     await service?.stop();
-    service = await startService({ state, settings });
+    service = await startService({ ...options, state, settings });
     return service;
   };
 }

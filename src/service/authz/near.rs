@@ -1,0 +1,71 @@
+//! Admission of a caller by a replica of the database. Database round trips: 1, to the nearest replica.
+//!
+//! A replica may be behind the primary, so it only grants: a request that it would refuse is asked again at the primary. A
+//! refusal is therefore as recent as without replicas, and a new role, course or session is found at once.
+
+use crate::domain::replica::Bookmark;
+use crate::domain::time::Timestamp;
+use crate::service::Context;
+use crate::service::authz::admission::{Conditions, Granted, Identified, Reading, demanded, identify};
+use crate::service::authz::presented::Presented;
+use crate::service::keys::verifying::confirm_near;
+use crate::store::near;
+
+/// Admits the caller of a read by a replica that has the state `floor`. `None` if the primary has to decide: the replica
+/// failed, is too far behind, or would refuse.
+///
+/// D1 would let the read wait until the replica has that state. That takes longer than the way to the primary, and after
+/// a restore with D1 Time Travel the state may never come.
+pub async fn admit_near<T: 'static>(
+    ctx: &Context<'_>,
+    presented: &Presented,
+    conditions: Conditions,
+    reading: Reading<T>,
+    floor: &Bookmark,
+) -> Option<Granted<T>> {
+    let target = conditions.demand.and_then(|demand| demand.target);
+    let read = identify(ctx, presented, target).and(reading.read);
+    let ((identified, rows), state) = match near::run(ctx.store, read).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!(target: "app.near", cause = %error, "The replica did not answer, the primary does");
+            ctx.replica.pause(ctx.now());
+            return None;
+        }
+    };
+    if !state.is_recent(ctx.now()) {
+        let heartbeat = state.heartbeat.map(Timestamp::rfc3339);
+        tracing::warn!(target: "app.near", heartbeat, "The replica is too far behind, the primary answers");
+        ctx.replica.pause(ctx.now());
+        return None;
+    }
+    // No reason for a pause: most replicas are behind a sign-in for a moment, and the client may name any state.
+    if !state.includes(floor) {
+        return None;
+    }
+    confirm(ctx, presented, &identified).await?;
+    let (principal, resource) = identified.outcome.ok()?;
+    if let Some(demand) = conditions.demand {
+        let found = demanded(demand, resource.as_ref()).ok()?;
+        principal.user()?.may(demand.permission, &found).ok()?;
+    }
+    Some(Granted { principal, resource, rows, decide: reading.decide })
+}
+
+/// Judges the signature by the isolate's copy of the key ring, which may be ahead of the replica.
+async fn confirm(ctx: &Context<'_>, presented: &Presented, identified: &Identified) -> Option<()> {
+    let Some(((signed_by, issued_at), version)) = presented.signature().zip(identified.ring_version) else {
+        return Some(());
+    };
+    confirm_near(ctx, signed_by, issued_at, version).await.ok()
+}
+
+/// Writes the heartbeat, by which replicas tell their age. A failure is logged, and the next minute has another one.
+pub async fn beat(ctx: &Context<'_>) {
+    if !ctx.settings.read_replication {
+        return;
+    }
+    if let Err(error) = near::beat(ctx.store, ctx.now()).await {
+        tracing::error!(target: "app.near", cause = %error, "The heartbeat was not written");
+    }
+}
