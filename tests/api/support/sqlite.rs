@@ -4,7 +4,7 @@
 #[path = "../../../benches/shards/slice.rs"]
 mod slice;
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use edge_auth::ports::{Db, DbError, NumberedSql, PortFuture, Rows, Statement, Value};
 use rusqlite::types::ValueRef;
@@ -48,11 +48,17 @@ impl Sqlite {
         db
     }
 
-    /// Becomes a copy of another database.
+    /// Becomes a copy of another database, both of which are native.
     pub fn copy(&self, other: &Self) {
-        let bytes = other.0.lock().unwrap().serialize("main").unwrap().to_vec();
-        let mut connection = self.0.lock().unwrap();
-        connection.deserialize_read_exact("main", &*bytes, bytes.len(), false).unwrap();
+        let bytes = other.native().serialize("main").unwrap().to_vec();
+        self.native().deserialize_read_exact("main", &*bytes, bytes.len(), false).unwrap();
+    }
+
+    fn native(&self) -> MutexGuard<'_, Connection> {
+        match &self.0 {
+            Engine::Native(connection) => connection.lock().unwrap(),
+            Engine::Slice(_) => panic!("a Durable Object cannot be copied"),
+        }
     }
 
     /// Runs SQL.
