@@ -1,7 +1,7 @@
 // A slice: a Durable Object whose SQLite has the whole schema. It answers batches, each in one transaction, as D1 does.
 //
-// It is a prototype for docs/scale.md, and no deployment contains it. `Slice` refuses to know what a statement means:
-// the guards of a batch are in its SQL, so they hold here as they hold in D1.
+// It is a prototype for docs/scale.md, and no deployment contains it. It knows no statement: the guards of a batch are in
+// its SQL, so they hold here as they hold in D1.
 import { DurableObject } from "cloudflare:workers";
 
 export class Slice extends DurableObject {

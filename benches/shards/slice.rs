@@ -1,8 +1,7 @@
 //! A Durable Object as the database of one API test: `make test-shards`. Each batch is one request over HTTP to workerd on this
 //! machine, where `server.mjs` runs it in one transaction of `ctx.storage.sql`.
 //!
-//! It blocks, as rusqlite does. The SQL of the service goes through as it is. That of the tests is changed in two ways: an
-//! object refuses temporary tables and triggers, so they become permanent ones, and comments at its end are left out.
+//! It blocks, as rusqlite does.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -43,15 +42,7 @@ impl Slice {
 
     /// Runs the SQL of a test.
     pub fn run(&self, sql: &str, values: Vec<Json>) -> Answer<Vec<Row>> {
-        // An object refuses SQL that ends in a comment, or has nothing but one.
-        let ends = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with("--");
-        let count = sql.lines().rev().skip_while(ends).count();
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let lines: Vec<&str> = sql.lines().take(count).collect();
-        let sql = lines.join("\n").replace("CREATE TEMP ", "CREATE ");
-        Ok(self.send("", &[(sql, values)])?.remove(0))
+        Ok(self.send("", &[(sql.to_owned(), values)])?.remove(0))
     }
 
     /// Runs a batch of the port with its values, in one transaction.

@@ -53,6 +53,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/migrate.md",
         "examples/README.md",
         "docs/operate.md",
+        "docs/scale.md",
         "CHANGELOG.md",
         "openapi.yaml",
     ];
