@@ -288,7 +288,7 @@ bench-pages: $(BUNDLE) $(CHROMIUM) ## The pages in Chromium: bytes over the wire
 bench-hashing: $(BUNDLE) $(HASHING) ## What a password hash costs, here and by other means. Linux; a minute.
 	@node benches/hashing.mjs
 
-bench-growth: $(BUNDLE) ## The same operations with a thousand to a million users; draws docs/growth.svg. Linux; 3 minutes.
+bench-growth: $(BUNDLE) ## Operations with a thousand to a million users, the second floor too; draws docs/growth.svg. Linux; 5 minutes.
 	@node --disable-warning=ExperimentalWarning benches/growth.mjs
 
 bench-capacity: $(BUNDLE) ## Refreshes per second of one local D1, and bytes that a session leaves in it. Linux; a minute.
@@ -299,6 +299,12 @@ bench-world: $(BUNDLE) ## What distance from D1 costs, with replicas and without
 
 bench-archive: $(BUNDLE) ## A year of audit events, moved to R2 day by day: the size of D1, and the cost of a run. SIZE= events a day. Linux; 3 minutes.
 	@node benches/audit-archive.mjs
+
+bench-shards: $(BUNDLE) ## A prototype: users in Durable Objects, beside local D1 (docs/scale.md). ROUNDS=, DISK=on. Linux; 5 minutes.
+	@node --disable-warning=ExperimentalWarning benches/shards.mjs
+
+test-shards: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The API tests with a Durable Object of the prototype as database; those of copied databases fail. 15 minutes.
+	@node benches/shards/api.mjs
 
 bench-import: $(BUNDLE) $(OTHER_SYSTEMS) ## A million users imported, and again; the CPU of first sign-ins by the form of the hash. SIZE=. Linux; 12 minutes.
 	@node --disable-warning=ExperimentalWarning benches/import/users.mjs

@@ -35,6 +35,8 @@ const SESSION_DAYS = 30;
 const YEAR_DAYS = 365;
 /** By default: a session until its end, a refresh token until it expires, an event until its retention ends. */
 const KEPT_DAYS = { sessions: SESSION_DAYS, refresh_tokens: 7, audit_events: 90 };
+/** A network of a user has one row, however often the user signs in from there. */
+const ONCE = ["throttles"];
 const D1_BYTES = 10e9;
 
 function newFolder() {
@@ -138,7 +140,7 @@ function storageOf({ opening, refresh }) {
   return tables.map((table) => {
     const [once, daily] = [opening[table] ?? 0, refresh[table] ?? 0];
     const session = once + daily * (SESSION_DAYS - 1);
-    const days = KEPT_DAYS[table] ?? YEAR_DAYS;
+    const days = ONCE.includes(table) ? SESSION_DAYS : (KEPT_DAYS[table] ?? YEAR_DAYS);
     return {
       table,
       login_and_first_refresh: once,

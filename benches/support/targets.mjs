@@ -59,6 +59,15 @@ function inFront(wrapper, folder, modules) {
   return [esModule(join(folder, "wrapper.js"), readFileSync(join(ROOT, wrapper), "utf8")), ...modules];
 }
 
+/** The modules of the bundle behind `sharded.mjs`, and the classes of its Durable Objects. */
+export function shardedModules() {
+  const [main, ...others] = productModules("benches/shards/sharded.mjs");
+  const parts = ["binding", "directory", "slice"].map((name) => {
+    return esModule(join(ROOT, "dist", `${name}.js`), readFileSync(join(ROOT, `benches/shards/${name}.mjs`), "utf8"));
+  });
+  return [main, ...others, ...parts];
+}
+
 /**
  * @param {object[]} modules
  * @param {object} [options]
@@ -67,10 +76,11 @@ function inFront(wrapper, folder, modules) {
  * @param {boolean} [options.migrate] apply the migrations (default: yes)
  * @param {boolean} [options.archive] with the bucket of the audit archive (default: no)
  * @param {(worker: object, r2Buckets: object) => object} [options.beside] makes a further Worker from the options of this one
+ * @param {Record<string, object>} [options.objects] further Durable Objects
  * @returns {Promise<{origin: string, pid: number, startedAfterMs: number, database: () => Promise<object>,
  *   stop: () => Promise<void>, logFile: string}>} `pid` of its workerd
  */
-export async function startTarget(modules, { settings = {}, state, migrate = true, archive = false, beside } = {}) {
+export async function startTarget(modules, { settings = {}, state, migrate = true, archive = false, beside, objects = {} } = {}) {
   const folder = mkdtempSync(join(PLACE, "edge-auth-bench-"));
   const { assets, r2Buckets, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(ROOT, "wrangler.toml"),
@@ -94,6 +104,7 @@ export async function startTarget(modules, { settings = {}, state, migrate = tru
         {
           ...workerOptions,
           ...(archive && { r2Buckets }),
+          durableObjects: { ...workerOptions.durableObjects, ...objects },
           name: NAME,
           modulesRoot: join(modules[0].path, ".."),
           modules,

@@ -54,6 +54,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/audit.md",
         "examples/README.md",
         "docs/operate.md",
+        "docs/scale.md",
         "CHANGELOG.md",
         "openapi.yaml",
     ];

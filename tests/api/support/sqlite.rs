@@ -1,43 +1,64 @@
-//! The database port on `SQLite` itself: the second real implementation beside D1.
+//! The database port on `SQLite` itself: the second real implementation beside D1. `make test-shards` puts a Durable Object
+//! in its place.
 
-use std::sync::{LazyLock, Mutex};
+#[path = "../../../benches/shards/slice.rs"]
+mod slice;
 
-use edge_auth::ports::{Db, DbError, PortFuture, Rows, Statement, Value};
+use std::sync::{LazyLock, Mutex, MutexGuard};
+
+use edge_auth::ports::{Db, DbError, NumberedSql, PortFuture, Rows, Statement, Value};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction, params_from_iter, types};
 use serde_json::{Map, Value as Json};
+use slice::Slice;
 
-pub struct Sqlite(Mutex<Connection>);
+pub struct Sqlite(Engine);
+
+enum Engine {
+    Native(Mutex<Connection>),
+    Slice(Slice),
+}
 
 impl Sqlite {
     /// An empty database.
     pub fn empty() -> Self {
-        let connection = Connection::open_in_memory().unwrap();
-        // As in D1.
-        connection.pragma_update(None, "foreign_keys", true).unwrap();
-        Self(Mutex::new(connection))
+        if let Some(slice) = Slice::if_asked() {
+            return Self(Engine::Slice(slice));
+        }
+        Self(Engine::Native(Mutex::new(opened())))
     }
 
     /// A database with every migration applied: a copy, since applying them takes longer than most tests.
     pub fn migrated() -> Self {
         static MIGRATED: LazyLock<Vec<u8>> = LazyLock::new(|| {
-            let db = Sqlite::empty();
+            let mut connection = opened();
             for (_, sql) in migrations() {
-                db.execute(&sql);
+                connection.execute_batch(&sql).unwrap();
             }
-            db.0.lock().unwrap().serialize("main").unwrap().to_vec()
+            connection.serialize("main").unwrap().to_vec()
         });
         let db = Self::empty();
-        let copied = db.0.lock().unwrap().deserialize_read_exact("main", &**MIGRATED, MIGRATED.len(), false);
-        copied.unwrap();
+        match &db.0 {
+            Engine::Native(connection) => {
+                let mut connection = connection.lock().unwrap();
+                connection.deserialize_read_exact("main", &**MIGRATED, MIGRATED.len(), false).unwrap();
+            }
+            Engine::Slice(slice) => slice.migrate(),
+        }
         db
     }
 
-    /// Becomes a copy of another database.
+    /// Becomes a copy of another database, both of which are native.
     pub fn copy(&self, other: &Self) {
-        let bytes = other.0.lock().unwrap().serialize("main").unwrap().to_vec();
-        let mut connection = self.0.lock().unwrap();
-        connection.deserialize_read_exact("main", &*bytes, bytes.len(), false).unwrap();
+        let bytes = other.native().serialize("main").unwrap().to_vec();
+        self.native().deserialize_read_exact("main", &*bytes, bytes.len(), false).unwrap();
+    }
+
+    fn native(&self) -> MutexGuard<'_, Connection> {
+        match &self.0 {
+            Engine::Native(connection) => connection.lock().unwrap(),
+            Engine::Slice(_) => panic!("a Durable Object cannot be copied"),
+        }
     }
 
     /// Runs SQL.
@@ -47,12 +68,24 @@ impl Sqlite {
 
     /// Runs SQL that may be refused; the error is the engine's message.
     pub fn try_execute(&self, sql: &str) -> Result<(), String> {
-        self.0.lock().unwrap().execute_batch(sql).map_err(|error| error.to_string())
+        match &self.0 {
+            Engine::Native(connection) => {
+                connection.lock().unwrap().execute_batch(sql).map_err(|error| error.to_string())
+            }
+            Engine::Slice(slice) => slice.run(sql, Vec::new()).map(drop),
+        }
     }
 
     /// The single value that a query selects.
     pub fn one<T: types::FromSql>(&self, sql: &str) -> T {
-        self.0.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+        match &self.0 {
+            Engine::Native(connection) => connection.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap(),
+            Engine::Slice(_) => {
+                let row = self.rows(sql).remove(0);
+                let value = stored(row.values().next().unwrap());
+                T::column_result(ValueRef::from(&value)).unwrap()
+            }
+        }
     }
 
     /// Notes from now on which event was written or counted last: the rows of counted refusals are in no order.
@@ -80,8 +113,16 @@ impl Sqlite {
 
     /// The engine's plan for a statement: the lines of EXPLAIN QUERY PLAN.
     pub fn plan(&self, sql: &str) -> Vec<String> {
-        let connection = self.0.lock().unwrap();
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let connection = match &self.0 {
+            Engine::Native(connection) => connection.lock().unwrap(),
+            Engine::Slice(slice) => {
+                let nulls = vec![Json::Null; NumberedSql::parse(sql.clone().leak()).names.len()];
+                let lines = slice.run(&sql, nulls).unwrap();
+                return lines.iter().map(|line| line["detail"].as_str().unwrap().to_owned()).collect();
+            }
+        };
+        let mut statement = connection.prepare(&sql).unwrap();
         let nulls = vec![types::Value::Null; statement.parameter_count()];
         let details = statement.query_map(params_from_iter(nulls), |row| row.get("detail")).unwrap();
         details.map(Result::unwrap).collect()
@@ -89,26 +130,64 @@ impl Sqlite {
 
     /// Every row, as JSON objects.
     pub fn rows(&self, sql: &str) -> Vec<Map<String, Json>> {
-        let mut connection = self.0.lock().unwrap();
-        run(&connection.transaction().unwrap(), sql, &[]).unwrap()
+        match &self.0 {
+            Engine::Native(connection) => run(&connection.lock().unwrap().transaction().unwrap(), sql, &[]).unwrap(),
+            Engine::Slice(slice) => slice.run(sql, Vec::new()).unwrap(),
+        }
+    }
+
+    fn answers(&self, statements: &[Statement]) -> Result<Vec<Vec<Map<String, Json>>>, String> {
+        let mut connection = match &self.0 {
+            Engine::Native(connection) => connection.lock().unwrap(),
+            Engine::Slice(slice) => return slice.batch(&statements.iter().map(numbered).collect::<Vec<_>>()),
+        };
+        let transaction = connection.transaction().unwrap();
+        let answers = statements
+            .iter()
+            .map(|Statement { sql, values }| run(&transaction, sql, values).map_err(|error| error.to_string()));
+        let answers: Result<Vec<_>, String> = answers.collect();
+        if answers.is_ok() {
+            transaction.commit().unwrap();
+        } else {
+            transaction.rollback().unwrap();
+        }
+        answers
     }
 }
 
 impl Db for Sqlite {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
-        let mut connection = self.0.lock().unwrap();
-        let transaction = connection.transaction().unwrap();
-        let results = statements.iter().map(|Statement { sql, values }| {
-            let rows = run(&transaction, sql, values).map_err(|error| DbError::from_message(&error.to_string()))?;
-            Ok(Rows::new(serde_json::value::to_raw_value(&rows).unwrap()))
-        });
-        let results: Result<Vec<Rows>, DbError> = results.collect();
-        if results.is_ok() {
-            transaction.commit().unwrap();
-        } else {
-            transaction.rollback().unwrap();
-        }
-        Box::pin(std::future::ready(results))
+        let answers = self.answers(statements).map_err(|message| DbError::from_message(&message));
+        let rows = |rows: &Vec<_>| Rows::new(serde_json::value::to_raw_value(rows).unwrap());
+        Box::pin(std::future::ready(answers.map(|answers| answers.iter().map(rows).collect())))
+    }
+}
+
+fn opened() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    // As in D1.
+    connection.pragma_update(None, "foreign_keys", true).unwrap();
+    connection
+}
+
+/// A statement as D1's adapter passes it on.
+fn numbered(statement: &Statement) -> (String, Vec<Json>) {
+    let sql = NumberedSql::parse(statement.sql);
+    let values = sql.order(statement).unwrap();
+    let values = values.into_iter().map(|value| match value {
+        Value::Null => Json::Null,
+        Value::Integer(integer) => (*integer).into(),
+        Value::Text(text) => text.as_str().into(),
+    });
+    (sql.text, values.collect())
+}
+
+/// A value of a row as `SQLite` has it.
+fn stored(value: &Json) -> types::Value {
+    match value {
+        Json::Null => types::Value::Null,
+        Json::String(text) => types::Value::Text(text.clone()),
+        value => value.as_i64().map_or_else(|| types::Value::Real(value.as_f64().unwrap()), types::Value::Integer),
     }
 }
 
