@@ -6,9 +6,3 @@ CREATE TABLE heartbeat (
     -- The time of the latest beat, in milliseconds since 1970.
     beat_at INTEGER NOT NULL
 ) STRICT;
-
--- Always empty. A change whose caller a replica admitted begins with an insertion that violates the constraint, unless the
--- primary admits the caller too. The violation undoes the whole batch.
-CREATE TABLE guards (
-    holds INTEGER NOT NULL CONSTRAINT caller_is_admitted CHECK (holds = 1)
-) STRICT;

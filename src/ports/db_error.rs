@@ -74,8 +74,8 @@ const REFUSALS: [&str; 11] = [
     "not authorized",
 ];
 
-/// The name of the constraint in migration 0022, which messages repeat.
-const ADMISSION: &str = "caller_is_admitted";
+/// The error of the statement that admits a caller at the primary (`store/near.rs`).
+const NOT_ADMITTED: &str = "caller is not admitted";
 
 /// The error of the statement that confirms a password (`store/password/confirmation.rs`).
 const UNCONFIRMED: &str = "password is not confirmed";
@@ -131,7 +131,7 @@ impl DbError {
             let column = rest.split([':', ',']).next().unwrap_or(rest);
             return DbErrorKind::Unique(column.trim().to_owned()).into();
         }
-        if message.contains(ADMISSION) {
+        if message.contains(NOT_ADMITTED) {
             return DbErrorKind::NotAdmitted.into();
         }
         if NO_SPACE.iter().any(|text| message.contains(text)) {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_caller_who_is_not_admitted_is_no_failure_of_the_database() {
-        let text = "D1_ERROR: CHECK constraint failed: caller_is_admitted: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)";
+        let text = "D1_ERROR: bad JSON path: 'caller is not admitted': SQLITE_ERROR";
         let error = DbError::from_message(text);
         assert_eq!((error.kind(), error.outcome()), (&DbErrorKind::NotAdmitted, Outcome::Answered));
     }

@@ -23,7 +23,7 @@ const BEAT: &str = "
     INSERT INTO heartbeat (id, beat_at) VALUES (1, :now)
     ON CONFLICT (id) DO UPDATE SET beat_at = max(beat_at, excluded.beat_at)";
 
-/// Violates the constraint unless the primary admits the caller: the session is live and the user active, the grant that
+/// Fails unless the primary admits the caller, because the text is no path: the session is live and the user active, the grant that
 /// allows the operation exists, the key ring is the one by which the token was judged, and the resource has its columns.
 ///
 /// It also holds if the request has written an event: the batch is a repetition, and the first execution may have ended
@@ -31,7 +31,7 @@ const BEAT: &str = "
 macro_rules! guard {
     ($resource:expr) => {
         concat!(
-            "INSERT INTO guards (holds) SELECT 0 WHERE NOT (
+            "SELECT json_extract('{}', iif(
                  EXISTS (
                      SELECT 1 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
                      WHERE s.id = :session_id AND s.user_id = :user_id AND s.expires_at > :now
@@ -46,8 +46,8 @@ macro_rules! guard {
             " OR EXISTS (
                      SELECT 1 FROM audit_events
                      WHERE id BETWEEN :event_id AND :event_id + 41943040 AND nonce BETWEEN :nonce + 1 AND :nonce + 256
-                 )
-             )"
+                 ),
+                 '$', 'caller is not admitted')) AS admitted"
         )
     };
 }

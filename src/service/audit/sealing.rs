@@ -44,7 +44,7 @@ pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Res
 /// The personal columns, unless a user of the event has no salt: an erased one.
 fn sealing(key: &AuditKey, event: &DueEvent) -> Option<Sealing> {
     let (subject, actor) = (event.subject_salt.as_deref(), event.actor_salt.as_deref());
-    let is_erased = event.user_id.is_some() > subject.is_some() || event.actor_id.is_some() > actor.is_some();
+    let is_erased = (event.user_id.is_some() && subject.is_none()) || (event.actor_id.is_some() && actor.is_none());
     let text = event.personal.as_deref().filter(|_| !is_erased)?;
     let secret = Secret::new(personal_secret(key.master.expose(), subject, actor));
     Some(Sealing { secret, row: event.id.to_string(), text: Secret::new(text) })
