@@ -303,7 +303,7 @@ bench-archive: $(BUNDLE) ## A year of audit events, moved to R2 day by day: the 
 bench-shards: $(BUNDLE) ## A prototype: users in Durable Objects, beside local D1 (docs/scale.md). ROUNDS=, DISK=on. Linux; 5 minutes.
 	@node --disable-warning=ExperimentalWarning benches/shards.mjs
 
-test-shards: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The API tests with a Durable Object of the prototype as database; those of copied databases fail. 15 minutes.
+test-shards: $(RUST_TOOLS) $(NODE_TOOLS) $(ASSETS) ## The API tests with a Durable Object of the prototype as database; 24 of copied databases and page counts fail. 10 to 20 minutes.
 	@node benches/shards/api.mjs
 
 bench-import: $(BUNDLE) $(OTHER_SYSTEMS) ## A million users imported, and again; the CPU of first sign-ins by the form of the hash. SIZE=. Linux; 12 minutes.

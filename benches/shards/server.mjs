@@ -19,7 +19,9 @@ const batches = new Set();
  * ends in a comment, or is none; and the full check of integrity.
  */
 function ofTest([sql, values]) {
-  const code = sql.replace(/(\s|--[^\n]*\n?)*$/, "") || "SELECT NULL WHERE FALSE";
+  const all = sql.split("\n");
+  const last = all.findLastIndex((line) => !/^\s*(--|$)/.test(line));
+  const code = all.slice(0, last + 1).join("\n") || "SELECT NULL WHERE FALSE";
   return [code.replaceAll("CREATE TEMP ", "CREATE ").replace("integrity_check", "quick_check"), values];
 }
 
