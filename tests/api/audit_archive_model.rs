@@ -86,8 +86,11 @@ impl Archive for SlowBucket {
     }
 }
 
+/// A run of the archive, and the number of polls after which it ends.
+type Run<'a> = (u64, std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>);
+
 /// Polls the runs in random order; each ends after its number of polls, wherever it is.
-async fn interleave(runs: Vec<(u64, std::pin::Pin<Box<dyn Future<Output = ()> + '_>>)>) {
+async fn interleave(runs: Vec<Run<'_>>) {
     let mut runs = runs;
     while !runs.is_empty() {
         let index = usize::try_from(random(runs.len() as u64)).unwrap();
