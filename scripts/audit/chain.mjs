@@ -1,5 +1,5 @@
-// The chain of the archive's objects, as a pure state machine: it takes one object after another, and keeps only what the next one
-// is compared with.
+// The chain of the archive's objects, as a pure state machine: it takes one object after another, and keeps only the values that the next
+// one is compared with.
 import { ArchiveFault } from "./fault.mjs";
 import { kidOf } from "./keys.mjs";
 import { LineFault } from "./lines.mjs";

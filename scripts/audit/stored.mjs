@@ -1,4 +1,4 @@
-// What the export reads in D1 beside the register: the events that are not archived yet, and the secrets of archived ones.
+// The reads of the export in D1, beside the register: the events that are not archived yet, and the secrets of archived ones.
 import { query } from "../database.mjs";
 
 const PAGE = 5000;

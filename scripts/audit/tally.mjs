@@ -1,4 +1,4 @@
-// Counts what a walk has verified, for the messages of the scripts.
+// Counts the objects that a walk has verified, for the messages of the scripts.
 
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 

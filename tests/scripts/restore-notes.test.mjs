@@ -18,6 +18,10 @@ const PLATFORM_ADMIN = `INSERT INTO user_university_roles (user_id, university_i
   VALUES (?1, NULL, 'PLATFORM_ADMIN', NULL, 1)`;
 const ROLE_REMOVED = `INSERT INTO audit_events (created_at, type, reason, user_id, request_id)
   VALUES (?1, 'role_removed', 'PLATFORM_ADMIN', ?2, 'x')`;
+const ADD_SALT = "INSERT INTO audit_salts (user_id, salt) VALUES (?1, ?2)";
+const ADD_KEY = `
+  INSERT INTO audit_keys (id, kid, public_key, private_key, master_key, encrypted_by, created_at)
+  VALUES (1, 'kid', '{}', ?1, 'master', 'it''s', 5)`;
 const NEXT = "her next passphrase";
 const MOVED = "moved@mail.example";
 
@@ -52,6 +56,8 @@ async function populate(service) {
     (await asUser(service, people.admin.access, "POST", "/admin/service-accounts", account(name))).body;
   const asAdmin = (path, body) => asUser(service, people.admin.access, "POST", path, body);
   const { body: university } = await asAdmin("/universities", { name: "Restored", slug: "restored" });
+  await rows(service.db, ADD_SALT, people.erased.id, "salt of the erased");
+  await rows(service.db, ADD_SALT, people.disabled.id, "salt of before");
   const invited = await asAdmin(`/universities/${university.id}/roles`, { email: "invited@mail.example", role: "STUDENT" });
   assert.equal(invited.status, 202, invited.text);
   const invitation = `/universities/${university.id}/invitations/${invited.body.invitation.id}`;
@@ -80,7 +86,11 @@ async function change(service, { admin, erased, changed, disabled, demoted, empt
   const { code } = await mailedLink(service, MOVED, "verify");
   const { status } = await post(service, "/auth/email/verify", { flow: asked.body.flow, code });
   assert.equal(status, 200);
-  return signUp(service, newUser());
+  await rows(service.db, ADD_KEY, "key of now");
+  await rows(service.db, ADD_SALT, moved.id, "salt of now");
+  const later = await signUp(service, newUser());
+  await rows(service.db, ADD_SALT, later.id, "salt of later");
+  return later;
 }
 
 test("the notes repeat erasures, passwords, disabled accounts, removed roles and withdrawn keys, and no id comes twice", async (t) => {
@@ -131,6 +141,9 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     assert.equal((await me(service, body.access_token)).body.email_verified, true);
     assert.equal((await login(service, people.moved.user)).status, 401, "the address from before the change");
     assert.equal((await login(service, { ...people.moved.user, email: MOVED })).status, 200);
+    assert.deepEqual(await rows(service.db, "SELECT private_key, encrypted_by FROM audit_keys"), [{ private_key: "key of now", encrypted_by: "it's" }]);
+    const salts = await rows(service.db, "SELECT user_id, salt FROM audit_salts ORDER BY salt");
+    assert.deepEqual(salts, [{ user_id: disabled.id, salt: "salt of before" }, { user_id: people.moved.id, salt: "salt of now" }]);
     assert.deepEqual(await rows(service.db, "SELECT id FROM api_keys"), []);
     assertEnvelope(await me(service, people.admin.access), 401, "AUTH_TOKEN_INVALID");
     const accounts = await rows(service.db, "SELECT name, scopes FROM service_accounts");
@@ -138,6 +151,18 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
     const { id } = await signUp(service, newUser());
     assert.ok(id > later.id, `${id} was ${later.id}'s`);
   });
+});
+
+test("the notes say that they are incomplete, if events since the moment are in the archive", async (t) => {
+  const folder = migrated(t);
+  const newest = Date.parse("2026-11-28T10:00:00Z");
+  const add = `INSERT INTO audit_objects (object, sha256, first_kept, events, total, newest_at, made_at) VALUES (1, '${"0".repeat(64)}', 1, 1, 1, ${newest}, 1)`;
+  const args = ["d1", "execute", "DB", "--local", "--persist-to", folder, "--command", add, "--yes"];
+  assert.equal((await run("wrangler", args, { env: environment(folder) })).code, 0);
+  const before = await make("restore-notes", { STATE: folder, SINCE: "2026-11-28T10:00:00Z" });
+  assert.match(before.stderr, /^INCOMPLETE: events from 2026-11-28T10:00:00Z to 2026-11-28T10:00:00\.000Z are in the archive/m);
+  const after = await make("restore-notes", { STATE: folder, SINCE: "2026-11-28T10:00:01Z" });
+  assert.doesNotMatch(after.stderr, /INCOMPLETE/);
 });
 
 test("without a moment nothing is asked", async (t) => {

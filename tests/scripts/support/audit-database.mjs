@@ -1,4 +1,4 @@
-// The database of an archive, in memory, with the schema of the service: what the scripts read by wrangler otherwise.
+// The database of an archive, in memory, with the schema of the service. The scripts read theirs by wrangler.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
