@@ -24,7 +24,7 @@ const DAY = 86_400_000;
 const SHOWN = [31, 60, 120, 180, 240, 300, 365];
 const CRON = "*/15 * * * *";
 
-/** A day of events, at even distances: what browsers of 500 users leave, of which a third are refusals. */
+/** A day of events, at even distances, as browsers of 500 users leave them. A third are refusals. */
 const ADD_DAY = `
   WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
   INSERT INTO audit_events (id, created_at, type, reason, count, last_at, user_id, session_id, ip, user_agent, request_id, ray)
@@ -48,7 +48,7 @@ async function one(database, sql, ...values) {
   return { ...results[0], bytes: meta.size_after };
 }
 
-/** The run that moves a day, and what it cost. */
+/** A run, with its time and the CPU of workerd. */
 async function runOf(target, worker) {
   const [cpu, begun] = [cpuSeconds(target.pid), performance.now()];
   const { outcome } = await worker.scheduled({ cron: CRON });
@@ -119,7 +119,7 @@ const summary = {
   archived,
   bytesPerEvent: bytes / archived,
   runMs: median(costs.map(({ ms }) => ms)),
-  runMs95: percentile(costs.map(({ ms }) => ms), 95),
+  runMs95: percentile(costs.map(({ ms }) => ms), 0.95),
   runCpuMs: median(costs.map(({ cpuMs }) => cpuMs)),
   idleCpuMs: median(idle.map(({ cpuMs }) => cpuMs)),
   verifiedMs,

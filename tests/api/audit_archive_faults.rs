@@ -90,7 +90,7 @@ async fn while_the_bucket_is_down_events_stay_and_sign_ins_work() {
     assert_eq!(verified(&bucket)[0].ids(), [1, 2, 3, 4, 5]);
 }
 
-/// What stands in the place of the next object, and is none of this service.
+/// Objects of others in the place of the next one.
 #[tokio::test]
 async fn an_alien_object_stops_the_archive_and_no_event_is_deleted() {
     let (other, others) = archiving(&[]);

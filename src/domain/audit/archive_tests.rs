@@ -1,3 +1,5 @@
+//! The text of objects, byte by byte; objects that are refused; and the decisions about ages.
+
 use super::*;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -19,7 +19,7 @@ const MASTER_PURPOSE: &str = "edge-auth audit master";
 /// Statements of a run at most, besides those of the steps: the look-up and the first key, and the encryption.
 pub(super) const MAX_STATEMENTS: usize = 3 + 2;
 
-/// The key, decrypted.
+/// The key with its private parts, decrypted.
 pub(super) struct AuditKey {
     pub(super) kid: String,
     pub(super) public_key: String,

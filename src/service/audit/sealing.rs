@@ -3,8 +3,6 @@
 //! The key of an event needs the salts of its subject and of its actor. The erasure of either deletes a salt, and so no copy
 //! of the object has anything personal of that event any more. It is the rule of the database, too.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::domain::audit::archive::{ArchivedEvent, personal_secret};
@@ -19,32 +17,40 @@ const PURPOSE: &str = "edge-auth audit event";
 
 /// Gives salts to the users that lack one. Users of events without personal columns need none, and an erased one gets none.
 pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Result<(), Error> {
-    let users = events.iter().filter(|event| event.personal.is_some()).flat_map(|event| {
-        let subject = event.user_id.filter(|_| event.subject_salt.is_none());
-        [subject, event.actor_id.filter(|_| event.actor_salt.is_none())]
-    });
-    let users: BTreeSet<i64> = users.flatten().collect();
-    if users.is_empty() {
+    // Two thousand at most, so a search is as fast as a tree, and smaller.
+    let mut salts: Vec<Salt> = Vec::new();
+    for event in events.iter().filter(|event| event.personal.is_some()) {
+        for (user_id, salt) in [(event.user_id, &event.subject_salt), (event.actor_id, &event.actor_salt)] {
+            if let (Some(user_id), None) = (user_id, salt)
+                && salt_of(&salts, user_id).is_none()
+            {
+                salts.push(Salt { user_id, salt: Base64UrlUnpadded::encode_string(&ctx.random::<16>()?) });
+            }
+        }
+    }
+    if salts.is_empty() {
         return Ok(());
     }
-    let mut salts = Vec::new();
-    for user_id in users {
-        salts.push(Salt { user_id, salt: Base64UrlUnpadded::encode_string(&ctx.random::<16>()?) });
-    }
     let stored = archive::add_salts(ctx.store, &salts).await?;
-    let stored: BTreeMap<i64, String> = stored.into_iter().map(|row| (row.user_id, row.salt)).collect();
-    let salt_of = |user_id: Option<i64>| user_id.and_then(|id| stored.get(&id).cloned());
     for event in events {
-        event.subject_salt = event.subject_salt.take().or_else(|| salt_of(event.user_id));
-        event.actor_salt = event.actor_salt.take().or_else(|| salt_of(event.actor_id));
+        for (user_id, salt) in [(event.user_id, &mut event.subject_salt), (event.actor_id, &mut event.actor_salt)] {
+            if let (Some(user_id), None) = (user_id, &salt) {
+                *salt = salt_of(&stored, user_id);
+            }
+        }
     }
     Ok(())
+}
+
+fn salt_of(salts: &[Salt], user_id: i64) -> Option<String> {
+    salts.iter().find(|salt| salt.user_id == user_id).map(|salt| salt.salt.clone())
 }
 
 /// The personal columns, unless a user of the event has no salt: an erased one.
 fn sealing(key: &AuditKey, event: &DueEvent) -> Option<Sealing> {
     let (subject, actor) = (event.subject_salt.as_deref(), event.actor_salt.as_deref());
-    let is_erased = event.user_id.is_some() > subject.is_some() || event.actor_id.is_some() > actor.is_some();
+    let lacks = |user_id: Option<i64>, salt: Option<&str>| user_id.is_some() && salt.is_none();
+    let is_erased = lacks(event.user_id, subject) || lacks(event.actor_id, actor);
     let text = event.personal.as_deref().filter(|_| !is_erased)?;
     let secret = Secret::new(personal_secret(key.master.expose(), subject, actor));
     Some(Sealing { secret, row: event.id.to_string(), text: Secret::new(text) })
