@@ -54,7 +54,7 @@ use crate::service::mail::outbox;
 use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
 use kit::context::{Configuration, Configured, RequestContext};
-use kit::{access, cors, headers, near, oauth_error, refusal};
+use kit::{cors, headers, matched_path, near, oauth_error, refusal};
 use platform::document;
 
 /// The service of one deployment: built once per isolate.
@@ -121,7 +121,7 @@ impl App {
                 target: "app.access",
                 method = method.as_str(),
                 path,
-                route = access::route_of(&response),
+                route = matched_path::route_of(&response),
                 status_code = response.status().as_u16(),
                 // Clocks at the edge stand still while code computes: this is time spent waiting.
                 duration_ms = clock().millis() - started.millis(),

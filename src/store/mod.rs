@@ -9,6 +9,7 @@ pub mod authz;
 pub mod campus;
 pub mod factor;
 pub mod federation;
+mod guard;
 pub mod keys;
 pub mod machine;
 pub mod mail;
@@ -33,7 +34,7 @@ use crate::domain::replica::Bookmark;
 use crate::domain::settings::Settings;
 use crate::ports::{Db, DbError, DbErrorKind, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
-use crate::store::near::Guard;
+use crate::store::guard::Guard;
 use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that

@@ -16,9 +16,9 @@ use edge_auth::service::platform::clean_up::clean_up;
 use edge_auth::store::Store;
 use serde_json::{Value, json};
 
+use crate::every_statement_further::{archive_events, change_near};
 use crate::every_statement_requests::REQUESTS;
 use crate::statements::LISTS;
-use crate::support::archive::{Bucket, add_events};
 use crate::support::contract::is_built;
 use crate::support::factors::{complete, with_factors_of};
 use crate::support::federation::{confirm, federated_sign_in, joined, mailed_flow};
@@ -26,7 +26,7 @@ use crate::support::identities::{FAY, with_identities};
 use crate::support::machine;
 use crate::support::mail::{ask, planted, planted_code, settle, with_links};
 use crate::support::provider::Person as ProviderPerson;
-use crate::support::replicated::{ON, bookmark};
+use crate::support::replicated::bookmark;
 use crate::support::sqlite::Sqlite;
 use crate::support::world::{Person, World, address};
 use crate::support::{EMAIL, PASSWORD, SECRET, Service, clock};
@@ -45,7 +45,7 @@ const PEOPLE: [Person; 8] = [
 const NEXT_SECRET: &str = "another secret 0123456789 abcdefgh";
 const OPERATOR_KEY: &str = "an-operator-key-of-the-tests-0123456789";
 
-const SETTINGS: &[(&str, &str)] = &joined::<7, 17>([
+pub const SETTINGS: &[(&str, &str)] = &joined::<7, 17>([
     ("PASSWORD_ITERATIONS", "11"),
     ("OPERATOR_KEY", OPERATOR_KEY),
     ("ALGORITHM", "EdDSA"),
@@ -56,7 +56,7 @@ const SETTINGS: &[(&str, &str)] = &joined::<7, 17>([
 ]);
 
 /// Records the statements that reach the database.
-struct Recorder {
+pub struct Recorder {
     db: Arc<Sqlite>,
     executed: Mutex<BTreeSet<&'static str>>,
 }
@@ -233,32 +233,6 @@ async fn enrol_administrator(world: &World, recorder: &Arc<Recorder>) {
     let root = service.login(&address("root"), PASSWORD).await.expect(200).tokens();
     let code = serde_json::from_str(&planted_code(&world.service.db, Purpose::Enrol, &address("root"))).unwrap();
     service.call("POST", "/users/me/mfa/totp", &root.access, Some(&code)).await.expect(201);
-}
-
-/// Changes whose caller a replica admits.
-async fn change_near(world: &World, recorder: &Arc<Recorder>) {
-    let settings: Vec<_> = SETTINGS.iter().copied().chain([ON]).collect();
-    let service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
-    service.send_mails().await;
-    let stu = service.login(&address("stu"), PASSWORD).await.expect(200).tokens();
-    let name = json!({"full_name": "Stu"});
-    service.call("PATCH", "/users/me", &stu.access, Some(&name)).await.expect(200);
-    if is_built("enroll") {
-        service.call("POST", "/courses/3/enrollments", &stu.access, None).await.expect(201);
-        let id: i64 = world.service.db.one("SELECT max(id) FROM enrollments");
-        service.call("DELETE", &format!("/enrollments/{id}"), &stu.access, None).await.expect(204);
-    }
-}
-
-/// An object of the audit archive, whose retention is over.
-async fn archive_events(world: &World, recorder: &Arc<Recorder>) {
-    let days = [("AUDIT_ARCHIVE_RETENTION_DAYS", "40")];
-    let settings: Vec<_> = SETTINGS.iter().copied().chain(days).collect();
-    let mut service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
-    service.archive = Some(Arc::new(Bucket::default()));
-    add_events(&service.db, (1, 3), "1", 50, 1000);
-    service.tend().await;
-    assert_eq!(service.db.one::<i64>("SELECT min(object) FROM audit_objects"), 2);
 }
 
 /// A command of the operator, whose event is written behind the response.

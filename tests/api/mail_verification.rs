@@ -75,7 +75,7 @@ async fn a_link_proves_the_address_beside_a_token_a_flow_or_the_password() {
     }
 }
 
-/// The proofs of the caller are read with the caller, and what the other evidence needs is read with the proof.
+/// The proofs of the caller are read with the caller, and the rows of the other evidence are read with the proof.
 #[tokio::test]
 async fn a_proof_that_is_used_or_void_concurrently_proves_nothing() {
     let people = [("bob", "")];

@@ -38,6 +38,7 @@ mod credentials;
 mod crowds;
 mod discovery;
 mod every_statement;
+mod every_statement_further;
 mod every_statement_requests;
 mod factor_devices;
 mod factor_guesses;

@@ -43,7 +43,7 @@ fn cells() -> Vec<(&'static str, &'static str, u16)> {
     cells.filter(|(line, caller, _)| *caller != "anon" && !line.ends_with("Identities")).collect()
 }
 
-/// The world of the matrix with a caller, who has signed in; the replica stands still from here.
+/// The world of the matrix with a caller and its session. The replica stands still from here.
 struct Scene {
     world: World,
     db: Arc<Replicated>,

@@ -1,7 +1,7 @@
 //! Every statement of the store: listed, planned with an index, and paged without sorting.
 
 use edge_auth::store::account::{admin, erasure, export, import, list, pending, registration, users};
-use edge_auth::store::authz::{granting, grants, removal, resources};
+use edge_auth::store::authz::{granting, grants, guard, removal, resources};
 use edge_auth::store::campus::owned;
 #[cfg(feature = "campus")]
 use edge_auth::store::campus::{
@@ -28,6 +28,7 @@ pub const LISTS: &[(&str, &[&str])] = &[
     #[cfg(feature = "campus")]
     ("deletion_marks", deletion_marks::STATEMENTS),
     ("clean_up", clean_up::STATEMENTS),
+    ("guard", guard::STATEMENTS),
     ("near", near::STATEMENTS),
     #[cfg(feature = "campus")]
     ("course_deletion", course_deletion::STATEMENTS),

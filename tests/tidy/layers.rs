@@ -29,7 +29,7 @@ const DOMAIN_ROOMS: [&str; 3] = ["settings", "limits", "breaker"];
 
 /// The files that may name `campus`: its own, the lists of modules and routes, and the three seams. These are the look-up
 /// of a resource, by a path or by a permission check; the rows of the permission table; and the register of user data.
-const CAMPUS_SEAMS: [&str; 14] = [
+const CAMPUS_SEAMS: [&str; 15] = [
     "domain/mod.rs",
     "http/mod.rs",
     "http/routes.rs",
@@ -41,6 +41,7 @@ const CAMPUS_SEAMS: [&str; 14] = [
     "http/authz/roles.rs",
     "service/authz/check.rs",
     "store/authz/resources.rs",
+    "store/authz/guard.rs",
     // The rows of the permission table.
     "domain/authz/mod.rs",
     "domain/authz/row.rs",

@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::domain::machine::scope::Scope;
 use crate::domain::problem::Code;
 use crate::domain::settings::TokenSettings;
-use crate::http::kit::access::noted;
 use crate::http::kit::context::Configured;
+use crate::http::kit::matched_path::noted;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::document;
 

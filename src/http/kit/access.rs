@@ -1,10 +1,9 @@
 //! Access control: the rule in each line of the route table, and the middleware that enforces it.
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::Extensions;
 use axum::http::request::Parts;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
@@ -17,6 +16,7 @@ use crate::http::kit::bearer::{BearerChallenge, bearer_token, challenge};
 use crate::http::kit::client::present_client;
 use crate::http::kit::context::{Configured, Found};
 use crate::http::kit::limits::{Limits, network_limited, user_limited};
+use crate::http::kit::matched_path::noted;
 use crate::http::kit::named_client;
 use crate::http::kit::near;
 use crate::http::kit::near::ReadsAt;
@@ -96,31 +96,9 @@ impl Rule {
 #[derive(Clone)]
 pub(in crate::http) struct RefusedToken(pub(in crate::http) Refusal);
 
-/// The path pattern that a request matched, for the access log.
-#[derive(Clone)]
-struct Route(MatchedPath);
-
-pub(crate) fn route_of(response: &Response) -> &str {
-    response.extensions().get::<Route>().map_or("", |route| route.0.as_str())
-}
-
 /// The route of an operation: its handler runs only if the rule allows it.
 pub(in crate::http) fn guarded(rule: Rule, method: MethodFilter, operation: Operation) -> MethodRouter {
     noted(on(method, move |request: Request| perform(rule, operation, request)))
-}
-
-/// Notes the pattern of the path, for the access log.
-pub(in crate::http) fn noted(handler: MethodRouter) -> MethodRouter {
-    handler.layer(from_fn(note_route))
-}
-
-async fn note_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(Route(route));
-    }
-    response
 }
 
 /// The limit per client network comes before the access rule.

@@ -13,6 +13,7 @@ pub(crate) mod fields;
 pub(crate) mod headers;
 pub(crate) mod limits;
 pub(crate) mod lines;
+pub(crate) mod matched_path;
 pub(crate) mod named_client;
 mod names;
 pub(crate) mod near;

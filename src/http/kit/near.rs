@@ -14,7 +14,7 @@ use crate::store::Store;
 /// The database that answers an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadsAt {
-    /// The primary.
+    /// The primary, for all callers.
     Primary,
     /// The nearest replica, for the session of a user and where reads are replicated; else the primary. A change that a
     /// replica admits is confirmed by a guard at the primary, in the batch of the change.

@@ -16,8 +16,8 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use crate::domain::settings::PageSettings;
-use crate::http::kit::access::noted;
 use crate::http::kit::context::Configured;
+use crate::http::kit::matched_path::noted;
 use crate::http::kit::refusal::Refusal;
 use crate::http::platform::{etag, page_settings};
 

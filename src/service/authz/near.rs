@@ -13,13 +13,14 @@ use crate::service::Context;
 use crate::service::authz::admission::{Conditions, Granted, Identified, Reading, demanded, identify};
 use crate::service::authz::presented::Presented;
 use crate::service::keys::verifying::confirm_near;
+use crate::store::authz::guard;
+use crate::store::authz::guard::AdmittedBy;
 use crate::store::near;
-use crate::store::near::AdmittedBy;
 
 /// Whether the operation changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It only reads.
+    /// The operation only reads.
     None,
     /// Its first batch at the primary begins with a guard, which admits the caller there.
     Guarded,
@@ -71,7 +72,7 @@ pub async fn admit_near<T: 'static>(
         let Presented::Token(subject, _) = presented else { return None };
         let resource = target.zip(resource);
         let facts = AdmittedBy { caller: (subject.user_id, subject.session_id), ring_version, grant, resource };
-        ctx.store.guard().demand(&facts, ctx.request);
+        guard::demand(ctx.store, &facts, ctx.request);
     }
     Some(Granted { principal, resource, rows, decide: reading.decide })
 }

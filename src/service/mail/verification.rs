@@ -82,7 +82,7 @@ pub async fn verify(
     Ok(new_address)
 }
 
-/// Finds a proof, with evidence that its account is the client's: one read has the proof, and what the evidence needs.
+/// Finds a proof, with evidence that its account is the client's: one read has the proof, and the rows that the evidence needs.
 async fn with_evidence(
     ctx: &Context<'_>,
     caller: Option<&Caller>,

@@ -2,6 +2,7 @@
 
 pub mod granting;
 pub mod grants;
+pub mod guard;
 pub mod removal;
 pub mod resources;
 pub mod viewer;

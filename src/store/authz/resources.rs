@@ -36,6 +36,12 @@ pub struct ResourceRow {
 }
 
 impl ResourceRow {
+    /// Binds the columns by which it was read.
+    #[cfg(feature = "campus")]
+    pub(in crate::store) fn bind(&self, statement: Statement) -> Statement {
+        statement.bind("university_id", self.university_id).bind("department_id", self.department_id)
+    }
+
     /// The resource as the authorization decision sees it.
     #[must_use]
     pub const fn resource(&self) -> Resource {

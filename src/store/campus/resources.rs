@@ -2,9 +2,6 @@
 
 use crate::domain::ids::{CourseId, EnrollmentId};
 use crate::ports::{Statement, query};
-use crate::store::authz::resources::ResourceRow;
-use crate::store::keys::ring_version;
-use crate::store::near::guard;
 
 /// The course or enrolment that a path, or a permission check, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,25 +22,31 @@ const SELECT_ENROLLMENT: &str = "
     WHERE e.id = :enrollment_id";
 
 /// A course that was deleted is for the operation to miss.
-const GUARD_OF_COURSE: &str = guard!(
-    "NOT EXISTS (
-         SELECT 1 FROM courses
-         WHERE id = :course_id
-           AND (university_id IS NOT :university_id OR department_id IS NOT :department_id OR is_public IS NOT :is_public)
-     )"
-);
+macro_rules! course_is_as_read {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM courses
+             WHERE id = :course_id AND (university_id IS NOT :university_id OR department_id IS NOT :department_id
+                                        OR is_public IS NOT :is_public)
+         )"
+    };
+}
+pub(in crate::store) use course_is_as_read;
 
 /// An enrolment never changes, but its course may.
-const GUARD_OF_ENROLLMENT: &str = guard!(
-    "NOT EXISTS (
-         SELECT 1 FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
-         WHERE e.id = :enrollment_id
-           AND (c.university_id IS NOT :university_id OR c.department_id IS NOT :department_id)
-     )"
-);
+macro_rules! enrollment_is_as_read {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM enrollments AS e JOIN courses AS c ON c.id = e.course_id
+             WHERE e.id = :enrollment_id
+               AND (c.university_id IS NOT :university_id OR c.department_id IS NOT :department_id)
+         )"
+    };
+}
+pub(in crate::store) use enrollment_is_as_read;
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
-pub const STATEMENTS: &[&str] = &[SELECT_COURSE, SELECT_ENROLLMENT, GUARD_OF_COURSE, GUARD_OF_ENROLLMENT];
+pub const STATEMENTS: &[&str] = &[SELECT_COURSE, SELECT_ENROLLMENT];
 
 /// Selects a course or an enrolment, with the columns of [`crate::store::authz::resources::ResourceRow`].
 pub(in crate::store) fn lookup(target: CampusTarget) -> Statement {
@@ -51,15 +54,4 @@ pub(in crate::store) fn lookup(target: CampusTarget) -> Statement {
         CampusTarget::Course(id) => query(SELECT_COURSE).bind("course_id", id),
         CampusTarget::Enrollment(id) => query(SELECT_ENROLLMENT).bind("enrollment_id", id),
     }
-}
-
-/// The guard of a change by a caller whom a replica admitted, if the decision was about a course or an enrolment.
-pub(in crate::store) fn guard(target: CampusTarget, row: &ResourceRow) -> Statement {
-    let guard = match target {
-        CampusTarget::Course(id) => {
-            query(GUARD_OF_COURSE).bind("course_id", id).bind("is_public", row.resource().is_published)
-        }
-        CampusTarget::Enrollment(id) => query(GUARD_OF_ENROLLMENT).bind("enrollment_id", id),
-    };
-    guard.bind("university_id", row.university_id).bind("department_id", row.department_id)
 }

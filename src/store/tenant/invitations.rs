@@ -213,7 +213,7 @@ pub fn pending(id: InvitationId, now: Timestamp) -> Read<(Option<InvitationRow>,
 /// A pending invitation, with the grants that its inviter has.
 #[derive(Debug, Clone)]
 pub struct Offered {
-    /// The invitation.
+    /// The invitation as it is stored.
     pub row: InvitationRow,
     inviter_grants: String,
 }
