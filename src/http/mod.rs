@@ -109,6 +109,9 @@ impl App {
             let Ok(mut response) = router.clone().oneshot(request).await;
             refusal::render(&mut response, &request_id, &self.presentation.app_name, is_oauth);
             headers::add(&mut response, &request_id, is_https);
+            if !is_plain {
+                cors::allow_headers(&mut response, &self.presentation);
+            }
             near::add_bookmark(&mut response, &method, &store);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();

@@ -55,7 +55,7 @@ pub struct Functions {
 /// Takes the environment, before any other call. Text that is no environment counts as an empty one.
 pub fn configure(environment: &str) {
     let environment: Environment = serde_json::from_str(environment).unwrap_or_default();
-    let settings = Settings::read(|name| environment.text(name));
+    let settings = parsed(&environment);
     let presentation = settings.map_or_else(|wrong| *wrong.presentation, |settings| settings.presentation);
     MIN_LEVEL.set(presentation.log_level);
     ENVIRONMENT.set(environment);
@@ -64,7 +64,7 @@ pub fn configure(environment: &str) {
 /// The settings, unless any of them is missing or wrong.
 #[must_use]
 pub fn settings() -> Option<Settings> {
-    ENVIRONMENT.with_borrow(|environment| Settings::read(|name| environment.text(name))).ok()
+    ENVIRONMENT.with_borrow(parsed).ok()
 }
 
 /// Starts to answer a request with this head, in the format of platform.mjs.
@@ -159,9 +159,14 @@ fn build() -> App {
     app
 }
 
+/// One function, so that the parser is compiled once.
+fn parsed(environment: &Environment) -> Result<Settings, WrongSettings> {
+    Settings::read(|name| environment.text(name))
+}
+
 /// Reads the settings and checks the required bindings. The error names every missing setting and binding.
 fn read_settings(environment: &Environment) -> Result<Settings, WrongSettings> {
-    let settings = Settings::read(|name| environment.text(name));
+    let settings = parsed(environment);
     // Limiter bindings are required only if rate limiting is on.
     let limiters = limits::bindings().filter(|_| settings.as_ref().is_ok_and(|settings| settings.rate_limiting));
     let mail = settings.as_ref().ok().and_then(|settings| settings.mail.as_deref());

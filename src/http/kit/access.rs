@@ -195,34 +195,37 @@ async fn admitted_by_token(
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
     let presented = present(&configured.service(), token).await?;
     note_presented(&presented, configured.service().settings, parts);
-    if let Some(floor) = near::floor(rule.reads_at, &configured, &presented, parts) {
+    let mut floor = near::floor(rule.reads_at, &configured, &presented, parts);
+    loop {
         let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
-        let change = if parts.method.is_safe() { Change::None } else { Change::Guarded };
-        let granted = admit_near(&configured.service(), &presented, conditions, reading, &floor, change).await;
-        if let Some(granted) = granted {
-            user_limited(&configured, rule.limits, granted.principal()).await?;
-            parts.extensions.insert(Counted);
-            if let Some(refusal) = fault {
-                return Err(refusal);
+        let nearest = floor.take();
+        let granted = match &nearest {
+            Some(floor) => {
+                let change = if parts.method.is_safe() { Change::None } else { Change::Guarded };
+                match admit_near(&configured.service(), &presented, conditions, reading, floor, change).await {
+                    Some(granted) => granted,
+                    None => continue,
+                }
             }
-            // A replica may not have a row that the primary has, so the primary refuses.
-            if let Ok(admission) = granted.admission() {
+            None => admit(&configured.service(), &presented, conditions, reading).await?,
+        };
+        // The limit per user counts callers to whom access was granted, even if their request has another fault.
+        if parts.extensions.insert(Counted).is_none() {
+            user_limited(&configured, rule.limits, granted.principal()).await?;
+        }
+        if let Some(refusal) = fault {
+            return Err(refusal);
+        }
+        match granted.admission() {
+            Ok(admission) => {
+                parts.extensions.insert(Decided { presented, conditions });
                 return Ok(passed(admission, parts));
             }
-            configured.service().store.guard().lift();
+            // A replica may not have a row that the primary has, so the primary refuses.
+            Err(_) if nearest.is_some() => configured.service().store.guard().lift(),
+            Err(refused) => return Err(refused.into()),
         }
     }
-    let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
-    let granted = admit(&configured.service(), &presented, conditions, reading).await?;
-    // The limit per user counts callers to whom access was granted, even if their request has another fault.
-    if parts.extensions.get::<Counted>().is_none() {
-        user_limited(&configured, rule.limits, granted.principal()).await?;
-    }
-    if let Some(refusal) = fault {
-        return Err(refusal);
-    }
-    parts.extensions.insert(Decided { presented, conditions });
-    Ok(passed(granted.admission()?, parts))
 }
 
 /// Marks a request that the limit per user has counted.
