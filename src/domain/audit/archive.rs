@@ -99,8 +99,8 @@ pub fn first_to_stay(kept: &[Kept], cutoff: Timestamp) -> Option<i64> {
 
 /// An event of an object.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names of the others say it")]
 pub struct ArchivedEvent {
-    /// The id of the event.
     pub id: i64,
     /// Its time in milliseconds.
     pub created_at: i64,

@@ -121,18 +121,14 @@ pub const STATEMENTS: &[&str] = &[
 
 /// An event that is due, with the salts of its users.
 #[derive(Debug, Deserialize)]
+#[allow(missing_docs, reason = "the names of the others say it")]
 pub struct DueEvent {
-    /// Its id.
     pub id: i64,
     /// Its time in milliseconds.
     pub created_at: i64,
-    /// Its subject.
     pub user_id: Option<i64>,
-    /// Its actor.
     pub actor_id: Option<i64>,
-    /// The salt of its subject, if it has one.
     pub subject_salt: Option<String>,
-    /// The salt of its actor, if it has one.
     pub actor_salt: Option<String>,
     /// Its columns as JSON, except the personal ones.
     pub columns: String,
@@ -162,7 +158,7 @@ struct KeptRow {
 
 /// The state of the archive, and the events for its next object.
 pub struct Due {
-    /// The newest object.
+    /// The newest object of the register.
     pub head: Head,
     /// The oldest objects that are kept, with the times of their newest events.
     pub kept: Vec<Kept>,

@@ -16,6 +16,7 @@ pub mod hash_queue;
 pub mod identities;
 pub mod import;
 pub mod limiter;
+mod lines;
 pub mod machine;
 pub mod mail;
 pub mod mailbox;
@@ -29,7 +30,7 @@ pub mod watched_body;
 pub mod world;
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use assets::PublicFolder;
 use axum::body::Body;
@@ -47,6 +48,7 @@ use gate::MachineGate;
 use hash_queue::{await_hash_slot, leave_hash_slots};
 use http_body_util::BodyExt as _;
 use limiter::WindowLimiter;
+use lines::Lines;
 use mailbox::{Mailbox, Server};
 use provider::Providers;
 pub use reply::{Reply, Tokens};
@@ -288,7 +290,7 @@ impl Service {
 
     /// The lines logged so far, as they were written.
     pub fn log_lines(&self) -> Vec<String> {
-        self.logs.0.lock().unwrap().clone()
+        self.logs.all()
     }
 
     /// The lines logged so far with this message.
@@ -300,15 +302,5 @@ impl Service {
     /// Round trips to the database of the last request.
     pub fn last_d1_calls(&self) -> u64 {
         self.logs("Request finished").last().unwrap()["d1_calls"].as_u64().unwrap()
-    }
-}
-
-/// Collects the log lines.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl Lines {
-    fn push(&self, line: &str) {
-        self.0.lock().unwrap().push(line.to_owned());
     }
 }
