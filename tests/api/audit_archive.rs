@@ -5,7 +5,7 @@ use std::sync::Arc;
 use edge_auth::domain::time::{DAY, Timestamp};
 use serde_json::Value;
 
-use crate::support::archive::{Bucket, add_events, archiving, personal, personal_text, stored, verified};
+use crate::support::archive::{Bucket, Object, add_events, archiving, personal, personal_text, stored, verified};
 use crate::support::world::World;
 use crate::support::{EMAIL, SECRET, Service};
 
@@ -131,7 +131,7 @@ async fn a_large_table_moves_in_several_runs_and_the_clean_up_takes_nothing() {
     service.tend().await;
     service.tend().await;
     assert_eq!((stored(&service.db).len(), bucket.names().len()), (0, 25));
-    let ids: Vec<i64> = verified(&bucket).iter().flat_map(|object| object.ids()).collect();
+    let ids: Vec<i64> = verified(&bucket).iter().flat_map(Object::ids).collect();
     assert_eq!(ids, (1..=25_000).collect::<Vec<_>>());
     service.tend().await;
     assert_eq!(bucket.names().len(), 25);

@@ -135,7 +135,7 @@ pub fn verified(bucket: &Bucket) -> Vec<Object> {
         let last: Value = serde_json::from_str(lines[lines.len() - 1]).unwrap();
         let number = header["object"].as_i64().unwrap();
         assert_eq!(name, format!("audit/{number:010}.ndjson"));
-        let before = &text[..text.trim_end().rfind('\n').unwrap() + 1];
+        let before = &text[..=text.trim_end().rfind('\n').unwrap()];
         let signed = format!("edge-auth audit object\n{number}\n{}", hex(&Sha256::digest(before)));
         assert!(is_signed(&header["key"], &signed, last["signature"].as_str().unwrap()), "{name}");
         assert_eq!(header["events"], events.len());
