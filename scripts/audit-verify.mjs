@@ -15,7 +15,7 @@ const database = { state, environment };
 const isAlone = from !== "" && environment === "" && saidState === "";
 const place = isAlone ? `the folder ${from}` : named(database);
 
-/** Verifies all objects; the message of a fault also counts the objects before it. */
+/** Verifies all objects. The message of a fault says how many were verified before it. */
 async function verify(proof, source, tally) {
   const register = isAlone ? await WithoutRegister.of(source, proof) : new Register(database);
   try {
