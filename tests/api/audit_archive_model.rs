@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -86,8 +87,8 @@ impl Archive for SlowBucket {
     }
 }
 
-/// A run of the archive, and the number of polls after which it ends.
-type Run<'a> = (u64, std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>);
+/// A run, and the number of polls after which it ends.
+type Run<'a> = (u64, Pin<Box<dyn Future<Output = ()> + 'a>>);
 
 /// Polls the runs in random order; each ends after its number of polls, wherever it is.
 async fn interleave(runs: Vec<Run<'_>>) {
@@ -183,7 +184,8 @@ async fn live(seed: u64, settings: &[(&str, &str)], removes: bool) {
         model.bucket.fail(faults[usize::try_from(random(6)).unwrap()]);
         let runs = (0..=random(3)).map(|_| {
             let polls = if random(2) == 0 { u64::MAX } else { 1 + random(120) };
-            (polls, Box::pin(model.service.tend()) as std::pin::Pin<Box<dyn Future<Output = ()> + '_>>)
+            let run: Run<'_> = (polls, Box::pin(model.service.tend()));
+            run
         });
         interleave(runs.collect()).await;
         model.check(removes);

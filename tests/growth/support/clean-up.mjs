@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { quantile, takeBatches, total } from "./batches.mjs";
 
 const CRON = "*/15 * * * *";
-/** The same Cron Trigger starts the upkeep of signing keys, which asks the database about them. */
-const isOfKeys = ({ statements }) => statements.some(({ sql }) => /key_ring|signing_keys/.test(sql));
+/** The same Cron Trigger starts the upkeep of signing keys and of the key of the audit archive, which asks the database about them. */
+const isOfKeys = ({ statements }) => statements.some(({ sql }) => /key_ring|signing_keys|audit_keys/.test(sql));
 const isReport = (line) => line.name === "app.clean_up";
 
 /** A run makes so many steps at most, and the next one goes on. Enough for everything that a test stores. */

@@ -240,8 +240,8 @@ export const OPERATIONS = [
     id: "deleteAccount",
     status: 204,
     trips: 2,
-    // The first step of the erasure, found and deleted: sessions, events, throttles; and the event of the erasure.
-    reads: ({ sessions, events, throttles }) => 72 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
+    // The first step of the erasure, found and deleted: sessions, events, throttles; its event; twice the salt of the archive.
+    reads: ({ sessions, events, throttles }) => 74 + 4 * sessions + 6 * Math.min(events, STEP) + 4 * throttles,
     writes: ({ sessions, events, throttles }) => 13 + sessions + Math.min(events, STEP) + throttles,
     perform: (service, person) => deleteAccount(service, person, person.user.password),
   },
