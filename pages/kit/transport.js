@@ -33,9 +33,7 @@ export async function exchange(method, path, { body, query, access, patience = P
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(patience),
     });
-    const changed = response.headers.get(BOOKMARK) ?? "";
-    // Of two changes at once, the answer of the earlier one may come last. Bookmarks sort by their age.
-    bookmark = changed > bookmark ? changed : bookmark;
+    bookmark = response.headers.get(BOOKMARK) ?? bookmark;
     return await answerOf(response);
   } catch {
     return { status: 0, body: {}, seconds: 0, details: {} };

@@ -58,6 +58,9 @@ function isBase64url(value, bytes) {
   return read.length === bytes && read.toString("base64url") === value;
 }
 
+/** A text of an object, without characters that a terminal obeys, and at most 400 characters. */
+export const inert = (text) => JSON.stringify(text).slice(1, -1).replace(/[\u007f-\u009f]/g, "?").slice(0, 400);
+
 /** Why the value does not have exactly these members; `undefined` if it has. */
 function faultOf(value, shape) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -65,7 +68,7 @@ function faultOf(value, shape) {
   }
   const [found, wanted] = [Object.keys(value).join(", "), Object.keys(shape).join(", ")];
   if (found !== wanted) {
-    return `its members are ${found || "none"}, and must be ${wanted}`;
+    return `its members are ${inert(found) || "none"}, and must be ${wanted}`;
   }
   const wrong = Object.keys(shape).find((name) => !shape[name](value[name]));
   return wrong === undefined ? undefined : `the value of ${wrong} is not valid`;

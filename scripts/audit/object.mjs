@@ -1,6 +1,6 @@
 // One object of the archive: its lines, their counts and order, and its signature. The chain between objects is chain.mjs's.
 import { isSignature, sha256, signedText } from "./keys.mjs";
-import { EVENT, HEADER, LineFault, parse, SIGNATURE, split } from "./lines.mjs";
+import { EVENT, HEADER, LineFault, parse, SIGNATURE, split, inert } from "./lines.mjs";
 
 export const FORMAT = "edge-auth-audit/1";
 const FORMAT_OF_HEADER = /^\{"format":"([^"\\]*)"/;
@@ -27,7 +27,7 @@ export function readObject(bytes) {
 function readHeader(lines) {
   const [, format] = FORMAT_OF_HEADER.exec(Buffer.from(lines[0]).toString("latin1")) ?? [];
   if (format !== undefined && format !== FORMAT) {
-    throw new LineFault(1, `its format is ${format}, and this version reads ${FORMAT} only`);
+    throw new LineFault(1, `its format is ${inert(format)}, and this version reads ${FORMAT} only`);
   }
   const header = parse(lines[0], 1, HEADER);
   const between = lines.length - 2;

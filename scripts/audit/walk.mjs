@@ -91,7 +91,7 @@ function refuseSecondSuccessor(number, end) {
   if (number > end.object + 1) {
     throw new ArchiveFault(
       number,
-      `the register ends with object ${end.object}, and a move leaves one object behind it at most. Was D1 restored? Then the service registers one object with each run`,
+      `the register ends with object ${end.object}, and a move leaves one object behind it at most. Was D1 restored? Then each run of the service registers up to 12 objects`,
     );
   }
 }

@@ -22,6 +22,8 @@ const EPOCH_MS: i64 = 1_735_689_600_000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// The number of ids in a millisecond.
 const PER_MS: i64 = 1 << 12;
+/// From the arrival of a request to its last event, with the time that it waits for the hash queue and the database.
+const MAX_REQUEST_MS: i64 = 60 * 1000;
 /// The largest number of 53 bits.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
@@ -65,6 +67,12 @@ impl EventStamp {
     #[must_use]
     pub const fn id(self) -> i64 {
         self.id
+    }
+
+    /// No event of a change gets a greater id: a body is complete ten seconds after the arrival, and the change is made then.
+    #[must_use]
+    pub const fn last_id(self) -> i64 {
+        self.id + MAX_REQUEST_MS * PER_MS
     }
 
     /// Identifies a row that the request wrote, other than an event.

@@ -8,13 +8,16 @@ use crate::domain::time::Timestamp;
 /// Milliseconds after which a heartbeat is too old, so its replica is not used.
 pub const MAX_HEARTBEAT_AGE_MS: i64 = 120_000;
 
+/// A heartbeat that lies further in the future is the mistake of a clock, and tells nothing.
+const MAX_CLOCK_DIFFERENCE_MS: i64 = 10_000;
+
 /// Milliseconds after which a replica counts as failing.
 pub const REPLICA_TIMEOUT_MS: u32 = 500;
 
 /// Milliseconds for which an isolate reads at the primary after a replica failed or was too old.
 pub const PAUSE_MS: i64 = 60_000;
 
-/// Longest bookmark. Those of D1 have 60 characters.
+/// Longest bookmark. Those of D1 have 59 characters.
 const MAX_LENGTH: usize = 128;
 
 /// A state of the database, as D1 names it. A later state has a greater text.
@@ -31,6 +34,29 @@ impl Bookmark {
     }
 
     /// The text of D1.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Longest text of a sealed bookmark. Those of D1's bookmarks have 116 characters.
+const MAX_SEALED_LENGTH: usize = 256;
+
+/// A bookmark as clients hold it: encrypted, because the plain one counts the writes of all users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedBookmark(String);
+
+impl SealedBookmark {
+    /// Parses a text in base64url of 1 to 256 characters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_sealed = (1..=MAX_SEALED_LENGTH).contains(&text.len()) && text.bytes().all(is_allowed);
+        is_sealed.then(|| Self(text.to_owned()))
+    }
+
+    /// The text that clients hold.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -56,7 +82,8 @@ impl ReplicaState {
     /// Is the replica at most two minutes behind the primary?
     #[must_use]
     pub fn is_recent(&self, now: Timestamp) -> bool {
-        self.heartbeat.is_some_and(|beat| now.millis() - beat.millis() < MAX_HEARTBEAT_AGE_MS)
+        let age = self.heartbeat.map(|beat| now.millis() - beat.millis());
+        age.is_some_and(|age| (-MAX_CLOCK_DIFFERENCE_MS..MAX_HEARTBEAT_AGE_MS).contains(&age))
     }
 }
 
@@ -81,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn sealed_bookmarks_are_base64url() {
+        assert!(SealedBookmark::parse(&"aZ_-".repeat(64)).is_some());
+        for text in ["", "a=", "a+b", "a b", &"a".repeat(257)] {
+            assert_eq!(SealedBookmark::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_replica_includes_the_states_up_to_its_own() {
         let (early, late) = (bookmark("0000007b-00000001"), bookmark("0000007c-00000000"));
         let state = |bookmark: Option<&Bookmark>| ReplicaState { bookmark: bookmark.cloned(), heartbeat: None };
@@ -101,7 +136,8 @@ mod tests {
         assert!(state(Some(119_999)).is_recent(now));
         assert!(!state(Some(120_000)).is_recent(now));
         assert!(!state(None).is_recent(now));
-        // The clocks of two machines differ.
-        assert!(state(Some(-5_000)).is_recent(now));
+        // The clocks of two machines differ, by little.
+        assert!(state(Some(-10_000)).is_recent(now));
+        assert!(!state(Some(-10_001)).is_recent(now));
     }
 }

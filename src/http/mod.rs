@@ -44,17 +44,16 @@ use crate::domain::session::authority::TokenAuthority;
 use crate::domain::settings::{AccessLog, LogClient, Presentation, Settings, WrongSettings};
 use crate::ports::{AssetStream, Entropy};
 use crate::service::audit::archive;
-use crate::service::authz::near::beat;
 use crate::service::authz::replica::NearestReplica;
 use crate::service::factor::upkeep as factor_upkeep;
 use crate::service::federation::cache::ProviderCache;
 use crate::service::keys::upkeep;
 use crate::service::machine::verified_keys::VerifiedKeys;
 use crate::service::mail::outbox;
-use crate::service::platform::clean_up;
 use crate::service::platform::storage::StorageWatch;
+use crate::service::platform::{clean_up, heartbeat};
 use kit::context::{Configuration, Configured, RequestContext};
-use kit::{cors, headers, matched_path, near, oauth_error, refusal};
+use kit::{cors, headers, matched_path, oauth_error, refusal};
 use platform::document;
 
 /// The service of one deployment: built once per isolate.
@@ -112,7 +111,6 @@ impl App {
             if !is_plain {
                 cors::allow_headers(&mut response, &self.presentation);
             }
-            near::add_bookmark(&mut response, &method, &store);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
                 if response.extensions_mut().remove::<Arc<AssetStream>>().is_some() {
@@ -164,7 +162,7 @@ impl App {
         let context = RequestContext::new(self.configuration.clone(), ports);
         if let Ok(configured) = Configured::within(&context) {
             let ctx = configured.service();
-            beat(&ctx).await;
+            heartbeat::beat(&ctx).await;
             outbox::run(&ctx).await;
             factor_upkeep::run(&ctx).await;
         }

@@ -64,7 +64,7 @@ fn begin(method: &str, path: &str, content_type: &str) -> Turn {
     clock::set(Timestamp::from_seconds(1_800_000_000));
     let body = if content_type.is_empty() { "" } else { "body" };
     answer(
-        &format!("{body}\n{method}\nhttp://a.example{path}\n\n\n\n\n\n{content_type}\n\n\n\n\n\n\n\n\n\n:abc"),
+        &format!("{body}\n{method}\nhttp://a.example{path}\n\n\n\n\n\n{content_type}\n\n\n\n\n\n\n\n\n\n\n:abc"),
         FUNCTIONS,
     );
     turn()
@@ -133,7 +133,7 @@ fn a_body_is_not_asked_for_by_a_request_that_is_refused_or_takes_none() {
 fn the_counters_of_an_address_are_one_want_and_come_before_the_body() {
     let refused = |address: &str, counters: Value| {
         answer(
-            &format!("body\nPOST\nhttp://a.example/auth/login\n\n\n\n\n\n\n\n\n\n\n:{address}\n\n\n\n\n:abc"),
+            &format!("body\nPOST\nhttp://a.example/auth/login\n\n\n\n\n\n\n\n\n\n\n:{address}\n\n\n\n\n\n:abc"),
             FUNCTIONS,
         );
         let Turn { want, response } = then(turn(), &json!(["limit", 250, counters]), text("false"));

@@ -32,6 +32,12 @@ impl Guard {
         !matches!(*self.state(), State::Settled)
     }
 
+    /// Does the primary not admit the caller as the replica did?
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(*self.state(), State::Refused)
+    }
+
     /// Forgets the condition, for a caller that the primary decides about again.
     pub fn lift(&self) {
         *self.state() = State::Settled;
@@ -39,20 +45,19 @@ impl Guard {
 
     /// The statements of a batch, behind the guard if it is the first.
     pub(super) fn precede(&self, mut statements: Vec<Statement>) -> (Vec<Statement>, bool) {
-        let mut state = self.state();
-        let State::Pending(_) = *state else { return (statements, false) };
-        if let State::Pending(guard) = std::mem::take(&mut *state) {
-            statements.insert(0, guard);
-        }
+        let State::Pending(guard) = &*self.state() else { return (statements, false) };
+        statements.insert(0, guard.clone());
         (statements, true)
     }
 
     /// The results of a batch without those of the guard.
     pub(super) fn settle(&self, answer: Result<Vec<Rows>, DbError>) -> Result<Vec<Rows>, DbError> {
-        if let Err(error) = &answer
-            && *error.kind() == DbErrorKind::NotAdmitted
-        {
-            *self.state() = State::Refused;
+        match answer.as_ref().map_err(DbError::kind) {
+            Err(DbErrorKind::NotAdmitted) => *self.state() = State::Refused,
+            // The guard stands in front of the statement that was refused.
+            Ok(_) | Err(DbErrorKind::Unique(_)) => *self.state() = State::Settled,
+            // Nothing is known, so the next batch has the guard, too.
+            Err(_) => {}
         }
         answer.map(|mut results| {
             drop(results.drain(..1));

@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod authz;
 pub mod campus;
+mod demand;
 pub mod factor;
 pub mod federation;
 mod guard;

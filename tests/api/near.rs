@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
 use edge_auth::http::routes::{Access, ROUTES, ReadsAt};
 use edge_auth::ports::Db;
@@ -14,7 +16,7 @@ use crate::support::replicated::{
     BOTH, FAR, NEAR, Replicated, bookmark, replicated_world, replicated_world_with, signed_in,
 };
 use crate::support::sqlite::Sqlite;
-use crate::support::world::{Visitor, World};
+use crate::support::world::{Visitor, World, address};
 use crate::support::{EMAIL, PASSWORD, Reply, START, Service};
 
 async fn ask_with(visitor: &Visitor<'_>, world: &World, request: &str, bookmark: &str) -> Reply {
@@ -139,7 +141,7 @@ async fn a_client_that_sends_the_bookmark_of_its_change_reads_it() {
     let bob = signed_in(&world, &db, "bob").await;
     let changed = bob.ask(r#"PATCH /users/me {"full_name": "Robert"}"#).await.expect(200);
     let bookmark = changed.header("x-edge-auth-bookmark").unwrap().to_owned();
-    // A change authenticates at the primary, in its own batch.
+    // A replica admits, and the primary confirms in the batch of the change.
     assert_eq!(db.asked(), BOTH);
     // Without the bookmark the replica may answer as before.
     let old = bob.ask("GET /users/me").await.expect(200);
@@ -152,19 +154,23 @@ async fn a_client_that_sends_the_bookmark_of_its_change_reads_it() {
     assert_eq!((new.body["full_name"].as_str(), db.asked()), (Some("Robert"), NEAR));
 }
 
-/// An earlier bookmark than the token's changes nothing, a later one than any state costs the way to the replica, and a
-/// malformed one not even that. None keeps other users away from the replica.
+/// An earlier bookmark than the token's changes nothing, and one that the service did not give costs the way to the primary.
+/// None keeps other users away from the replica.
 #[tokio::test]
 async fn a_bookmark_of_the_client_only_raises_the_floor() {
     let (world, db) = replicated_world().await;
     let bob = signed_in(&world, &db, "bob").await;
+    let early = bob.ask(r#"PATCH /users/me {"full_name": "Robert"}"#).await.expect(200);
+    let early = early.header("x-edge-auth-bookmark").unwrap();
+    db.catch_up();
     let late = world.sign_in("eve").await;
     db.asked();
-    ask_with(&late, &world, "GET /users/me", bookmark(0).as_str()).await.expect(200);
+    ask_with(&late, &world, "GET /users/me", early).await.expect(200);
     assert_eq!(db.asked(), BOTH);
-    for (text, expected) in [("zzzzzzzz", BOTH), ("", FAR), ("a b", FAR), (&*"a".repeat(129), FAR)] {
+    let [plain, long] = [bookmark(2000).as_str().to_owned(), "a".repeat(257)];
+    for text in [plain.as_str(), "zzzzzzzz", "", "a b", long.as_str()] {
         ask_with(&bob, &world, "GET /users/me", text).await.expect(200);
-        assert_eq!(db.asked(), expected, "{text:?}");
+        assert_eq!(db.asked(), FAR, "{text:?}");
         bob.ask("GET /users/me").await.expect(200);
         assert_eq!(db.asked(), NEAR, "after {text:?}");
     }
@@ -220,7 +226,7 @@ async fn a_request_that_is_asked_twice_is_counted_once() {
     assert_eq!(user.2, 1);
 }
 
-/// A replica that has an earlier version of the key ring causes no look-up, and one that has a later one causes one.
+/// A replica that has an earlier version of the key ring causes no look-up.
 #[tokio::test]
 async fn the_key_ring_of_a_replica_may_be_older_than_the_copy_of_the_isolate() {
     let settings = [("ALGORITHM", "EdDSA"), ("SIGNING_KEY_AHEAD_HOURS", "0"), ("OPERATOR_KEY", OPERATOR_KEY)];
@@ -240,6 +246,26 @@ async fn the_key_ring_of_a_replica_may_be_older_than_the_copy_of_the_isolate() {
 }
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
+
+/// A plain bookmark grows with each write of any user. Two of them around a request for a mail would tell whether it found an
+/// account.
+#[tokio::test]
+async fn clients_hold_bookmarks_encrypted_and_strangers_none() {
+    let (world, db) = replicated_world().await;
+    let reply = world.service.login(&address("bob"), PASSWORD).await.expect(200);
+    assert_eq!(reply.header("x-edge-auth-bookmark"), None);
+    let tokens = reply.tokens();
+    let claims = tokens.access.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let bob = world.with_token(&tokens.access);
+    let changed = bob.ask(r#"PATCH /users/me {"full_name": "Robert"}"#).await.expect(200);
+    let state = db.bookmark().unwrap();
+    for sealed in [claims["bmk"].as_str().unwrap(), changed.header("x-edge-auth-bookmark").unwrap()] {
+        assert_eq!(sealed.len(), 116);
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
+        assert!(!bytes.windows(8).any(|window| window == &state.as_str().as_bytes()[..8]), "{sealed}");
+    }
+}
 
 /// Keys and service accounts read the primary on the same routes.
 #[tokio::test]

@@ -85,6 +85,7 @@ impl Scene {
 /// The access matrix holds with replicas, too. A change that is allowed takes the way to the primary once.
 #[tokio::test]
 async fn the_matrix_holds_at_a_replica() {
+    assert!(cells().len() > 300, "{}", cells().len());
     for (line, caller, status) in cells() {
         let scene = scene(line, caller, true).await;
         let before = scene.world.dump();
@@ -152,6 +153,17 @@ async fn an_operation_runs_again_with_its_body() {
     scene.world.service.db.execute("UPDATE user_university_roles SET id = id + 1000");
     let reply = scene.ask().await.expect(200);
     assert_eq!((reply.body["name"].as_str(), scene.db.asked()), (Some("New"), (1, 3)));
+}
+
+/// A change of nothing sends no batch of its own: the primary decides about its caller all the same.
+#[tokio::test]
+async fn a_change_of_nothing_is_decided_by_the_primary() {
+    let scene = scene("updateProfile", "new", true).await;
+    let visitor = scene.world.with_token(scene.token.strip_prefix("Bearer ").unwrap());
+    visitor.ask("PATCH /users/me {}").await.expect(200);
+    assert_eq!(scene.db.asked(), (1, 1));
+    scene.world.service.db.execute("DELETE FROM sessions");
+    visitor.ask("PATCH /users/me {}").await.expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
 /// A fault of the body is one at the replica, too.

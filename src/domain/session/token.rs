@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use jwt_compact::Claims;
 
 use crate::domain::ids::{SessionId, TokenId, UserId};
-use crate::domain::replica::Bookmark;
+use crate::domain::replica::SealedBookmark;
 use crate::domain::session::methods::AuthMethods;
 use crate::domain::session::role_claims::RoleClaims;
 use crate::domain::session::wire::WireClaims;
@@ -58,8 +58,8 @@ pub struct TokenClaims {
     pub auth_time: Option<Timestamp>,
     /// The `amr` claim of a token with an `auth_time`.
     pub methods: AuthMethods,
-    /// The `bmk` claim: the state of the database at the issue. Access tokens have it where reads are replicated.
-    pub bookmark: Option<Bookmark>,
+    /// The `bmk` claim: the state of the database at the issue, encrypted. Access tokens have it where reads are replicated.
+    pub bookmark: Option<SealedBookmark>,
 }
 
 /// Why a token is not accepted.
@@ -112,7 +112,7 @@ impl TokenClaims {
             expires_at: Timestamp::from_seconds(claims.expiration?.timestamp()),
             auth_time: custom.auth_time.map(Timestamp::from_seconds),
             methods: AuthMethods::named(custom.amr.iter().flatten().map(String::as_str)),
-            bookmark: custom.bmk.as_deref().and_then(Bookmark::parse),
+            bookmark: custom.bmk.as_deref().and_then(SealedBookmark::parse),
         };
         Some((claims, not_before))
     }

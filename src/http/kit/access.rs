@@ -83,6 +83,13 @@ impl Rule {
         }
     }
 
+    /// Of a change by a user, where reads are replicated. Strangers do not learn the state of the database.
+    fn changing(self, parts: &Parts) -> Option<Configured> {
+        let has_caller = matches!(self.access, Access::User | Access::Permit(..));
+        let configured = Configured::of(parts).ok().filter(|_| has_caller && !parts.method.is_safe())?;
+        configured.settings().read_replication.then_some(configured)
+    }
+
     fn challenge(self, parts: &Parts) -> Option<BearerChallenge> {
         match self.access {
             Access::Public => None,
@@ -109,7 +116,8 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
     }
     note_parameters(&mut parts).await;
     let challenge = rule.challenge(&parts);
-    let response = match admitted(rule, operation.plan, &mut parts).await {
+    let changing = rule.changing(&parts);
+    let mut response = match admitted(rule, operation.plan, &mut parts).await {
         Ok(Planned::Response(response)) => Ok(response),
         Ok(Planned::Extensions(fetched)) => {
             parts.extensions.extend(fetched);
@@ -121,26 +129,28 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
         }
         Err(refusal) => Err(refusal),
     };
+    if let (Some(configured), Ok(response)) = (&changing, &mut response) {
+        near::add_bookmark(configured, response).await;
+    }
     with_challenge(challenge, response.into_response())
 }
 
-/// Runs an operation whose caller a replica admitted. If the primary does not, or was not asked before a refusal, the primary
-/// decides about the caller, and the operation runs once more.
+/// Runs an operation whose caller a replica admitted. If the primary does not, or was not asked, the primary decides about the
+/// caller, and the operation runs once more.
 async fn run_guarded(rule: Rule, operation: Operation, parts: Parts, body: Body) -> Result<Response, Refusal> {
     let (mut again, recording) = (parts.clone(), Recording::default());
-    match operation.run(parts, recording.of(body)).await {
-        Err(refusal) if near::is_for_the_primary(&refusal, &again) => {
-            near::lift_guard(&again)?;
-            let rule = Rule { reads_at: ReadsAt::Primary, ..rule };
-            match admitted(rule, operation.plan, &mut again).await? {
-                Planned::Response(response) => Ok(response),
-                Planned::Extensions(fetched) => {
-                    again.extensions.extend(fetched);
-                    operation.run(again, recording.body()).await
-                }
-            }
+    let answer = operation.run(parts, recording.of(body)).await;
+    if !near::is_for_the_primary(&answer, &again) {
+        return answer;
+    }
+    near::lift_guard(&again)?;
+    let rule = Rule { reads_at: ReadsAt::Primary, ..rule };
+    match admitted(rule, operation.plan, &mut again).await? {
+        Planned::Response(response) => Ok(response),
+        Planned::Extensions(fetched) => {
+            again.extensions.extend(fetched);
+            operation.run(again, recording.body()).await
         }
-        answer => answer,
     }
 }
 
@@ -195,7 +205,7 @@ async fn admitted_by_token(
     let token = bearer_token(&parts.headers).ok_or(Code::TokenInvalid)?;
     let presented = present(&configured.service(), token).await?;
     note_presented(&presented, configured.service().settings, parts);
-    let mut floor = near::floor(rule.reads_at, &configured, &presented, parts);
+    let mut floor = near::floor(rule.reads_at, &configured, &presented, parts).await;
     loop {
         let Asked { conditions, reading, fault } = asked(&demand, rule, plan, parts);
         let nearest = floor.take();

@@ -2,14 +2,14 @@
 //! carries that state from its change to its next read.
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 
-use crate::domain::replica::Bookmark;
+use crate::domain::replica::{Bookmark, SealedBookmark};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
+use crate::service::authz::bookmark;
 use crate::service::authz::presented::Presented;
-use crate::store::Store;
 
 /// The database that answers an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub enum ReadsAt {
 pub(in crate::http) const BOOKMARK: HeaderName = HeaderName::from_static("x-edge-auth-bookmark");
 
 /// The state that a replica must have to answer this request: the one at the issue of the token, or a later one that the
-/// client names. `None` if the primary answers: keys, service accounts and tokens without a bookmark.
-pub(in crate::http) fn floor(
+/// client names. `None` if the primary answers: keys, service accounts, and bookmarks that are none.
+pub(in crate::http) async fn floor(
     reads_at: ReadsAt,
     configured: &Configured,
     presented: &Presented,
@@ -35,28 +35,27 @@ pub(in crate::http) fn floor(
 ) -> Option<Bookmark> {
     let ctx = configured.service();
     let is_replicated = reads_at == ReadsAt::Nearest && ctx.settings.read_replication;
-    match presented {
-        Presented::Token(_, Some(bookmark)) if is_replicated && ctx.replica.is_usable(ctx.request.now) => {
-            Some(bookmark.clone().max(claimed(&parts.headers)?.unwrap_or_else(|| bookmark.clone())))
+    let Presented::Token(_, Some(sealed)) = presented else { return None };
+    if !is_replicated || !ctx.replica.is_usable(ctx.request.now) {
+        return None;
+    }
+    let at_issue = bookmark::open(&ctx, sealed).await?;
+    match parts.headers.get(BOOKMARK) {
+        None => Some(at_issue),
+        Some(value) => {
+            let claimed = SealedBookmark::parse(value.to_str().ok()?)?;
+            Some(at_issue.max(bookmark::open(&ctx, &claimed).await?))
         }
-        _ => None,
     }
 }
 
-/// The state that the client names, if it does. `None` for a malformed one, so that the primary answers.
-#[expect(clippy::option_option, reason = "an absent header and a malformed one are different")]
-fn claimed(headers: &HeaderMap) -> Option<Option<Bookmark>> {
-    match headers.get(BOOKMARK) {
-        None => Some(None),
-        Some(value) => Bookmark::parse(value.to_str().ok()?).map(Some),
+/// Tells a user with a session the state after a change.
+pub(in crate::http) async fn add_bookmark(configured: &Configured, response: &mut Response) {
+    if !response.status().is_success() {
+        return;
     }
-}
-
-/// Tells the client the state after its change.
-pub(in crate::http) fn add_bookmark(response: &mut Response, method: &Method, store: &Store) {
-    let is_change = !method.is_safe() && response.status().is_success();
-    if let Some(bookmark) = store.bookmark().filter(|_| is_change)
-        && let Ok(value) = HeaderValue::from_str(bookmark.as_str())
+    if let Some(sealed) = bookmark::seal_latest(&configured.service()).await
+        && let Ok(value) = HeaderValue::from_str(sealed.as_str())
     {
         response.headers_mut().insert(BOOKMARK, value);
     }
@@ -67,9 +66,12 @@ pub(in crate::http) fn is_unsettled(parts: &Parts) -> bool {
     Configured::of(parts).is_ok_and(|configured| configured.service().store.guard().is_unsettled())
 }
 
-/// Did the operation refuse before the primary confirmed the caller? Faults of the body depend on neither.
-pub(in crate::http) fn is_for_the_primary(refusal: &Refusal, parts: &Parts) -> bool {
-    !matches!(refusal.status(), 408 | 413 | 415 | 422 | 429) && is_unsettled(parts)
+/// Did the operation answer before the primary confirmed the caller? Faults of the body do not depend on the caller, and a
+/// primary that fails is not asked again.
+pub(in crate::http) fn is_for_the_primary(answer: &Result<Response, Refusal>, parts: &Parts) -> bool {
+    let is_fault = |refusal: &Refusal| matches!(refusal.status(), 408 | 413 | 415 | 422 | 429 | 503);
+    let is_refused = Configured::of(parts).is_ok_and(|configured| configured.service().store.guard().is_refused());
+    is_refused || (!answer.as_ref().is_err_and(is_fault) && is_unsettled(parts))
 }
 
 /// The primary decides about the caller now.

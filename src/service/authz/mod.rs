@@ -1,6 +1,7 @@
 //! Use cases of authorization: the caller, permission checks, roles.
 
 pub mod admission;
+pub mod bookmark;
 pub mod caller;
 pub mod check;
 pub mod near;

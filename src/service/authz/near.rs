@@ -9,6 +9,7 @@
 
 use crate::domain::replica::Bookmark;
 use crate::domain::time::Timestamp;
+use crate::ports::Outcome;
 use crate::service::Context;
 use crate::service::authz::admission::{Conditions, Granted, Identified, Reading, demanded, identify};
 use crate::service::authz::presented::Presented;
@@ -45,7 +46,10 @@ pub async fn admit_near<T: 'static>(
         Ok(answer) => answer,
         Err(error) => {
             tracing::warn!(target: "app.near", cause = %error, "The replica did not answer, the primary does");
-            ctx.replica.pause(ctx.now());
+            // The fault of a request, such as a client that disconnected, says nothing about the replica.
+            if error.outcome() == Outcome::Failed {
+                ctx.replica.pause(ctx.now());
+            }
             return None;
         }
     };
@@ -81,14 +85,4 @@ pub async fn admit_near<T: 'static>(
 async fn confirm(ctx: &Context<'_>, presented: &Presented, identified: &Identified) -> Option<i64> {
     let ((signed_by, issued_at), version) = presented.signature().zip(identified.ring_version)?;
     confirm_near(ctx, signed_by, issued_at, version).await.ok()
-}
-
-/// Writes the heartbeat, by which replicas tell their age. A failure is logged, and the next minute has another one.
-pub async fn beat(ctx: &Context<'_>) {
-    if !ctx.settings.read_replication {
-        return;
-    }
-    if let Err(error) = near::beat(ctx.store, ctx.now()).await {
-        tracing::error!(target: "app.near", cause = %error, "The heartbeat was not written");
-    }
 }

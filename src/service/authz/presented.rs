@@ -4,7 +4,7 @@
 use crate::domain::keys::ring::SignedBy;
 use crate::domain::machine::api_key::ApiKey;
 use crate::domain::problem::Code;
-use crate::domain::replica::Bookmark;
+use crate::domain::replica::SealedBookmark;
 use crate::domain::session::token::TokenClaims;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::store::authz::viewer::{KeyProof, PresentedKey, Viewer};
 #[derive(Debug, Clone)]
 pub enum Presented {
     /// A verified access token, with the state of the database at its issue, if reads are replicated.
-    Token(Subject, Option<Bookmark>),
+    Token(Subject, Option<SealedBookmark>),
     /// A well-formed API key, whose secret is not compared yet, or the key of a service's verified token.
     Key(PresentedKey),
 }

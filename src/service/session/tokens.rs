@@ -10,6 +10,7 @@ use crate::domain::session::token::{TokenClaims, TokenKind};
 use crate::domain::session::{RecordedToken, SessionState};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::service::authz::bookmark::seal_latest;
 use crate::service::authz::caller::Subject;
 use crate::service::keys::signing::sign_access;
 use crate::service::{Context, Error};
@@ -117,7 +118,7 @@ pub(in crate::service) async fn issue(
         issued_at: ctx.now(),
         expires_at: access_expires_at,
         auth_time: Some(session.signed_in_at),
-        bookmark: ctx.store.bookmark(),
+        bookmark: seal_latest(ctx).await,
         ..refresh.clone()
     };
     let roles = role_claims(ctx.settings, access.methods, inputs.grants);
@@ -147,7 +148,7 @@ pub(in crate::service) async fn issue_fresh(
         expires_at,
         auth_time: Some(ctx.now()),
         methods,
-        bookmark: ctx.store.bookmark(),
+        bookmark: seal_latest(ctx).await,
     };
     let roles = role_claims(ctx.settings, methods, inputs.grants);
     let token = sign_access(ctx, &claims, roles, inputs.ring_version).await?;

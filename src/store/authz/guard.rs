@@ -7,18 +7,19 @@ use crate::store::audit::RequestInfo;
 use crate::store::authz::resources::{ResourceRow, Target};
 #[cfg(feature = "campus")]
 use crate::store::campus::resources::{CampusTarget, course_is_as_read, enrollment_is_as_read};
+use crate::store::demand::demand;
 use crate::store::keys::ring_version;
 
-/// Fails unless the primary admits the caller, because the text is no path. The session is live and the user active, the
+/// Fails unless the primary admits the caller. The session is live and the user active, the
 /// grant that allows the operation exists, the key ring is the one of the token, and the resource has its columns.
 ///
-/// It also holds if the request has written an event: the batch is a repetition, and the first execution may have ended
-/// the session or the grant itself. Ids of events follow the time, and a body takes ten seconds at most.
+/// It also holds if the request has written the event of a change, which has no `last_at`: the batch is a repetition, and the first execution may have ended
+/// the session or the grant itself.
 macro_rules! guard {
     ($resource:expr) => {
-        concat!(
-            "SELECT json_extract('{}', iif(
-                 EXISTS (
+        demand!(
+            concat!(
+                "EXISTS (
                      SELECT 1 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
                      WHERE s.id = :session_id AND s.user_id = :user_id AND s.expires_at > :now
                        AND u.is_active = 1 AND u.erasure_cursor IS NULL
@@ -26,14 +27,16 @@ macro_rules! guard {
                  AND (:grant_id IS NULL
                       OR EXISTS (SELECT 1 FROM user_university_roles WHERE id = :grant_id AND user_id = :user_id))
                  AND ",
-            ring_version!(),
-            " = :ring_version AND ",
-            $resource,
-            " OR EXISTS (
+                ring_version!(),
+                " = :ring_version AND ",
+                $resource,
+                " OR EXISTS (
                      SELECT 1 FROM audit_events
-                     WHERE id BETWEEN :event_id AND :event_id + 41943040 AND nonce BETWEEN :nonce + 1 AND :nonce + 256
-                 ),
-                 '$', 'caller is not admitted')) AS admitted"
+                     WHERE id BETWEEN :event_id AND :last_event_id AND nonce BETWEEN :first_nonce AND :last_nonce
+                       AND last_at IS NULL
+                 )"
+            ),
+            "caller is not admitted"
         )
     };
 }
@@ -81,6 +84,7 @@ pub fn demand(store: &Store, facts: &AdmittedBy, request: RequestInfo<'_>) {
         }
         Some((Target::University(_) | Target::Department(_), _)) | None => query(GUARD),
     };
+    let [first_nonce, last_nonce] = request.stamp.nonces();
     let guard = select
         .bind("user_id", user_id)
         .bind("session_id", session_id)
@@ -88,6 +92,8 @@ pub fn demand(store: &Store, facts: &AdmittedBy, request: RequestInfo<'_>) {
         .bind("grant_id", facts.grant)
         .bind("ring_version", facts.ring_version)
         .bind("event_id", request.stamp.id())
-        .bind("nonce", request.stamp.nonce());
+        .bind("last_event_id", request.stamp.last_id())
+        .bind("first_nonce", first_nonce)
+        .bind("last_nonce", last_nonce);
     store.guard().demand(guard);
 }

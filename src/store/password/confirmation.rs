@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::store::audit::insertion::event_window;
 use crate::store::audit::refusals::{self, count_refusal};
 use crate::store::audit::{Event, RequestInfo};
+use crate::store::demand::demand;
 
 /// The verified version of the password is current, the account active, the session live, and no wait is in force.
 macro_rules! is_confirmed {
@@ -30,14 +31,16 @@ macro_rules! is_confirmed {
 }
 pub(in crate::store) use is_confirmed;
 
-/// Fails if the password does not hold any more: the text is no path. A batch that is executed again may find its own act
+/// Fails if the password does not hold any more. A batch that is executed again may find its own act
 /// done, which ends sessions or the account, and has recorded it.
-const DEMAND: &str = concat!(
-    "SELECT json_extract('{}', iif(",
-    is_confirmed!(),
-    " OR EXISTS (SELECT 1 FROM audit_events WHERE ",
-    event_window!(),
-    " AND nonce BETWEEN :first_nonce AND :last_nonce), '$', 'password is not confirmed')) AS confirmed"
+const DEMAND: &str = demand!(
+    concat!(
+        is_confirmed!(),
+        " OR EXISTS (SELECT 1 FROM audit_events WHERE ",
+        event_window!(),
+        " AND nonce BETWEEN :first_nonce AND :last_nonce)"
+    ),
+    "password is not confirmed"
 );
 
 const COUNT_UNCONFIRMED: &str = count_refusal!(user_id: ":user_id", if: concat!("NOT (", is_confirmed!(), ")"));
