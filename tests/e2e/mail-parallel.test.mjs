@@ -214,7 +214,7 @@ describe("a proof that was read before, and used after,", () => {
   test("a change of the password verifies no address", async () => {
     const { token, user, access } = await unproven();
     // The token's caller is the first question, the proof the second.
-    const [late] = await hold.stop((at) => asUser(service, access, "POST", "/auth/email/verify", { token }, at(2)));
+    const [late] = await hold.stop((at) => asUser(service, access, "POST", "/auth/email/verify", { token }, at(1)));
     const { body } = await changePassword(service, access, user.password, NEW_PASSWORD);
     await hold.release();
     isRefused(await late);

@@ -104,7 +104,7 @@ describe("CORS", () => {
         const { "access-control-expose-headers": exposed, ...others } = corsHeaders(response);
         const allowed = { "access-control-allow-origin": origin, "access-control-allow-credentials": "true" };
         assert.deepEqual(others, allowed);
-        assert.deepEqual(listed(exposed), ["retry-after", "www-authenticate", "x-request-id"]);
+        assert.deepEqual(listed(exposed), ["retry-after", "www-authenticate", "x-edge-auth-bookmark", "x-request-id"]);
         assert.ok(listed(response.headers.vary).includes("origin"));
       }
     }
@@ -129,7 +129,7 @@ describe("CORS", () => {
       const cors = corsHeaders(response);
       assert.equal(cors["access-control-allow-origin"], PAGE);
       assert.equal(cors["access-control-allow-credentials"], "true");
-      assert.deepEqual(listed(cors["access-control-allow-headers"]), ["authorization", "content-type", "x-request-id"]);
+      assert.deepEqual(listed(cors["access-control-allow-headers"]), ["authorization", "content-type", "x-edge-auth-bookmark", "x-request-id"]);
       assert.deepEqual(listed(cors["access-control-allow-methods"]), ["delete", "get", "patch", "post", "put"]);
       assert.ok(Number(cors["access-control-max-age"]) > 0);
     }
@@ -150,7 +150,7 @@ describe("CORS", () => {
   });
 
   function preflight(origin) {
-    const wanted = "authorization,content-type,x-request-id";
+    const wanted = "authorization,content-type,x-request-id,x-edge-auth-bookmark";
     return { Origin: origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted };
   }
 });
