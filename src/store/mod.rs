@@ -35,7 +35,7 @@ use crate::domain::replica::Bookmark;
 use crate::domain::settings::Settings;
 use crate::ports::{Db, DbError, DbErrorKind, Gate, Outcome, PortFuture, Rows, Statement};
 use crate::store::audit::unrecorded::{self, WithoutEvents};
-use crate::store::guard::Guard;
+pub use crate::store::guard::Guard;
 use crate::store::read::Read;
 
 /// The database of one request: it counts the round trips, for the access log and for the tests that

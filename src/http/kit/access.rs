@@ -139,11 +139,13 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
 /// caller, and the operation runs once more.
 async fn run_guarded(rule: Rule, operation: Operation, parts: Parts, body: Body) -> Result<Response, Refusal> {
     let (mut again, recording) = (parts.clone(), Recording::default());
+    let configured = Configured::of(&again)?;
     let answer = operation.run(parts, recording.of(body)).await;
-    if !near::is_for_the_primary(&answer, &again) {
+    let guard = configured.service().store.guard();
+    if !near::is_for_the_primary(&answer, guard) {
         return answer;
     }
-    near::lift_guard(&again)?;
+    guard.lift();
     let rule = Rule { reads_at: ReadsAt::Primary, ..rule };
     match admitted(rule, operation.plan, &mut again).await? {
         Planned::Response(response) => Ok(response),

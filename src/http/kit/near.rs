@@ -10,6 +10,7 @@ use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::bookmark;
 use crate::service::authz::presented::Presented;
+use crate::store::Guard;
 
 /// The database that answers an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +69,7 @@ pub(in crate::http) fn is_unsettled(parts: &Parts) -> bool {
 
 /// Did the operation answer before the primary confirmed the caller? Faults of the body do not depend on the caller, and a
 /// primary that fails is not asked again.
-pub(in crate::http) fn is_for_the_primary(answer: &Result<Response, Refusal>, parts: &Parts) -> bool {
+pub(in crate::http) fn is_for_the_primary(answer: &Result<Response, Refusal>, guard: &Guard) -> bool {
     let is_fault = |refusal: &Refusal| matches!(refusal.status(), 408 | 413 | 415 | 422 | 429 | 503);
-    let is_refused = Configured::of(parts).is_ok_and(|configured| configured.service().store.guard().is_refused());
-    is_refused || (!answer.as_ref().is_err_and(is_fault) && is_unsettled(parts))
-}
-
-/// The primary decides about the caller now.
-pub(in crate::http) fn lift_guard(parts: &Parts) -> Result<(), Refusal> {
-    Configured::of(parts)?.service().store.guard().lift();
-    Ok(())
+    guard.is_refused() || (!answer.as_ref().is_err_and(is_fault) && guard.is_unsettled())
 }

@@ -9,21 +9,19 @@ use crate::store::authz::resources::{ResourceRow, Target};
 use crate::store::campus::resources::{CampusTarget, course_is_as_read, enrollment_is_as_read};
 use crate::store::demand::demand;
 use crate::store::keys::ring_version;
+use crate::store::session::liveness::session_is_live;
 
-/// Fails unless the primary admits the caller. The session is live and the user active, the
-/// grant that allows the operation exists, the key ring is the one of the token, and the resource has its columns.
+/// Fails unless the primary admits the caller. The session is live and the user active, the grant that allows the operation
+/// exists, the key ring is the one of the token, and the resource has its columns.
 ///
-/// It also holds if the request has written the event of a change, which has no `last_at`: the batch is a repetition, and the first execution may have ended
-/// the session or the grant itself.
+/// It also holds if the request has written the event of a change, which has no `last_at`: the batch is a repetition, and
+/// the first execution may have ended the session or the grant itself.
 macro_rules! guard {
     ($resource:expr) => {
         demand!(
             concat!(
-                "EXISTS (
-                     SELECT 1 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
-                     WHERE s.id = :session_id AND s.user_id = :user_id AND s.expires_at > :now
-                       AND u.is_active = 1 AND u.erasure_cursor IS NULL
-                 )
+                session_is_live!(),
+                " AND EXISTS (SELECT 1 FROM users WHERE id = :user_id AND is_active = 1 AND erasure_cursor IS NULL)
                  AND (:grant_id IS NULL
                       OR EXISTS (SELECT 1 FROM user_university_roles WHERE id = :grant_id AND user_id = :user_id))
                  AND ",
