@@ -124,16 +124,23 @@ fn is_bounded(detail: &str, sql: &str) -> bool {
     is_inner || is_merged || is_given || is_beginning || is_newest || is_partial || is_ring
 }
 
-/// The number of statements declared in a folder of the store. The health check's statement selects a constant and does
-/// not count.
+/// The number of statements declared in a folder of the store. Without courses, those for courses only do not count. The
+/// health check's statement selects a constant and does not count.
 fn declared(folder: &std::path::Path) -> usize {
+    let is_statement = |(line, before): &(&str, &str)| {
+        let is_left_out = cfg!(not(feature = "campus")) && *before == "#[cfg(feature = \"campus\")]";
+        line.contains(": &str =") && !is_left_out
+    };
     let count = |path: std::path::PathBuf| {
         let is_of_campus = path.parent().is_some_and(|folder| folder.ends_with("store/campus"));
         if cfg!(not(feature = "campus")) && is_of_campus && !path.ends_with("owned.rs") {
             return 0;
         }
         let text = std::fs::read_to_string(&path);
-        text.map_or_else(|_| declared(&path), |text| text.matches(": &str =").count())
+        text.map_or_else(
+            |_| declared(&path),
+            |text| text.lines().zip(std::iter::once("").chain(text.lines())).filter(is_statement).count(),
+        )
     };
     std::fs::read_dir(folder).unwrap().map(|entry| count(entry.unwrap().path())).sum()
 }

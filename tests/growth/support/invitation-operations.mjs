@@ -67,17 +67,18 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
       trips: 1,
       reads: 2,
     }),
+    // The offers of the caller's address are read beside the caller.
     operation("acceptInvitation", "stranger", accept, {
       kind: "of another user",
       status: 403,
       trips: 2,
-      reads: 1,
+      reads: 6,
       prepare: [["rector", invites(ROLES, invitation)]],
     }),
     operation("acceptInvitation", "stranger", accept, {
       status: 201,
-      trips: 3,
-      reads: 44,
+      trips: 2,
+      reads: 49,
       prepare: [["boss", invites(`/universities/${CROWDED}/roles`, forStranger)]],
     }),
     operation("register", undefined, registers, {
@@ -87,6 +88,6 @@ export const ofInvitations = ({ operation, ask, page, PAGE }) => {
       reads: 73,
       prepare: [["boss", invites(`/universities/${CROWDED}/roles`, { email: newcomer.email, role: "TA" })]],
     }),
-    operation("acceptInvitation", "stranger", accept, { kind: "once more", status: 401, reads: 5 }),
+    operation("acceptInvitation", "stranger", accept, { kind: "once more", status: 401, reads: 10 }),
   ];
 };
