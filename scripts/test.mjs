@@ -46,6 +46,8 @@ const SPECIAL = {
   "tests/scripts/moving.test.mjs": { seconds: 120 },
   "tests/scripts/seed.test.mjs": { seconds: 60 },
   "tests/scripts/restore-notes.test.mjs": { seconds: 25 },
+  "tests/dev/provider.test.mjs": { seconds: 50 },
+  "tests/dev/walkthrough.test.mjs": { seconds: 100 },
   "tests/e2e/breaker-cycle.test.mjs": { seconds: 40, cores: 0.5 },
   "tests/e2e/breaker-flapping.test.mjs": { seconds: 40 },
   "tests/e2e/breaker-isolates.test.mjs": { seconds: 30, cores: 0.5 },

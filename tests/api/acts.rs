@@ -153,7 +153,7 @@ async fn the_ray_of_a_request_is_in_its_events_and_in_the_export_until_the_erasu
     world.sign_in("root").await.ask("DELETE /admin/users/5").await.expect(204);
     world.service.advance(DAY / 1000);
     let store = Store::new(world.service.db.clone(), world.service.gate());
-    clean_up(&store, clock(), world.service.settings()).await.unwrap();
+    clean_up(&store, clock(), world.service.settings(), false).await.unwrap();
     assert_eq!(ray(&world.service), 0);
 }
 

@@ -90,6 +90,40 @@ async fn while_the_bucket_is_down_events_stay_and_sign_ins_work() {
     assert_eq!(verified(&bucket)[0].ids(), [1, 2, 3, 4, 5]);
 }
 
+/// An object needs no space, because the events that it replaces are deleted first. The salt of a user needs some.
+#[tokio::test]
+async fn a_full_database_loses_no_event_and_the_archive_empties_it() {
+    for (others, moves) in [(2001, true), (6, false)] {
+        let (service, bucket) = archiving(&[]);
+        let db = &service.db;
+        service.register(EMAIL).await;
+        add_events(db, (1, 5), "1", 42, 1000);
+        service.tend().await;
+        add_events(db, (11, 1000), "1", 40, 1000);
+        // User 2 has no salt yet.
+        db.execute("INSERT INTO users (id, email, password_hash, created_at) VALUES (2, 'b@example.com', 'x', 1)");
+        add_events(db, (others, 5), "2", 39, 1000);
+        db.execute("VACUUM");
+        let pages: i64 = db.one("PRAGMA page_count");
+        let limit = |pages: i64| assert_eq!(db.one::<i64>(&format!("PRAGMA max_page_count = {pages}")), pages);
+        limit(pages);
+        let filler = |id: i64| format!("INSERT INTO audit_salts (user_id, salt) VALUES ({id}, '')");
+        let refused = (10_000..).find_map(|id| db.try_execute(&filler(id)).err());
+        assert_eq!(refused.as_deref(), Some("database or disk is full"));
+        let due = || stored(db).into_iter().filter(|id| (6..=2005).contains(id)).count();
+        service.tend().await;
+        let (left, failures) = if moves { (0, 0) } else { (1005, 1) };
+        assert_eq!((due(), causes(&service).len()), (left, failures), "{others}");
+        limit(pages + 10);
+        service.tend().await;
+        let mut ids: Vec<_> = verified(&bucket).iter().flat_map(crate::support::archive::Object::ids).collect();
+        ids.sort_unstable();
+        let mut expected: Vec<_> = (1..=5).chain(11..=1010).chain(others..others + 5).collect();
+        expected.sort_unstable();
+        assert_eq!((due(), ids), (0, expected), "{others}");
+    }
+}
+
 /// Objects of others in the place of the next one.
 #[tokio::test]
 async fn an_alien_object_stops_the_archive_and_no_event_is_deleted() {

@@ -16,7 +16,7 @@ use crate::support::{EMAIL, PASSWORD, Service, clock};
 const RETENTION_DAYS: i64 = 90;
 
 async fn run(service: &Service) -> Removed {
-    clean_up(&store(service), clock(), service.settings()).await.unwrap()
+    clean_up(&store(service), clock(), service.settings(), false).await.unwrap()
 }
 
 fn store(service: &Service) -> Store {
@@ -233,6 +233,6 @@ async fn erasures_are_served_in_turn_over_several_runs() {
 async fn a_clean_up_with_an_open_breaker_calls_no_database() {
     let service = Service::new();
     service.gate().command(Command::Open).await.unwrap();
-    let error = clean_up(&store(&service), Timestamp::from_millis(0), service.settings()).await.unwrap_err();
+    let error = clean_up(&store(&service), Timestamp::from_millis(0), service.settings(), false).await.unwrap_err();
     assert!(matches!(error.kind(), edge_auth::ports::DbErrorKind::NotAsked(_)), "{error}");
 }

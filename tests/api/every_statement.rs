@@ -292,7 +292,7 @@ async fn every_statement_of_the_store_is_executed() {
     }
     world.service.advance(400 * DAY / 1000);
     let store = Store::new(Arc::clone(&recorder) as Arc<dyn Db>, world.service.gate());
-    clean_up(&store, clock(), world.service.settings()).await.unwrap();
+    clean_up(&store, clock(), world.service.settings(), false).await.unwrap();
     let executed = recorder.executed.lock().unwrap();
     let missing: Vec<_> = LISTS
         .iter()

@@ -248,7 +248,7 @@ async fn a_batch_that_is_executed_twice_has_the_effect_and_the_answer_of_one() {
     let mut removed = Vec::new();
     for (db, world) in [(plain as Arc<dyn Db>, &pair.plain), (lossy, &pair.lossy)] {
         let store = Store::new(db, world.service.gate());
-        removed.push(clean_up(&store, clock(), world.service.settings()).await.unwrap());
+        removed.push(clean_up(&store, clock(), world.service.settings(), false).await.unwrap());
     }
     assert!(removed[0].of("audit_events") > 100 && removed[0].of("sessions") > 30, "{removed:?}");
     assert_eq!(removed[0], removed[1]);

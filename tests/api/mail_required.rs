@@ -235,11 +235,11 @@ async fn a_registration_is_forgotten_after_a_week() {
         .expect_error(401, "AUTH_INVALID_CREDENTIALS");
     let store = Store::new(service.db.clone(), service.gate());
     service.advance(6 * 24 * 3600 - 1);
-    clean_up(&store, clock(), service.settings()).await.unwrap();
+    clean_up(&store, clock(), service.settings(), false).await.unwrap();
     service.login(EMAIL, PASSWORD).await.expect_error(403, "AUTH_EMAIL_NOT_VERIFIED");
     service.advance(1);
     service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    let removed = clean_up(&store, clock(), service.settings()).await.unwrap();
+    let removed = clean_up(&store, clock(), service.settings(), false).await.unwrap();
     assert_eq!((removed.of("registrations"), count(&service, "registrations")), (1, 0));
 }
 

@@ -19,7 +19,7 @@ use crate::support::sqlite::Sqlite;
 use crate::support::world::{Visitor, World, address};
 use crate::support::{EMAIL, PASSWORD, Reply, START, Service};
 
-async fn ask_with(visitor: &Visitor<'_>, world: &World, request: &str, bookmark: &str) -> Reply {
+pub(crate) async fn ask_with(visitor: &Visitor<'_>, world: &World, request: &str, bookmark: &str) -> Reply {
     let (head, body) = visitor.request(request);
     world.service.send(head.header("X-Edge-Auth-Bookmark", bookmark).body(Body::from(body)).unwrap()).await
 }
@@ -267,18 +267,25 @@ async fn clients_hold_bookmarks_encrypted_and_strangers_none() {
     }
 }
 
-/// Keys and service accounts read the primary on the same routes.
+/// Keys and service accounts read the primary on the same routes, so they need no bookmark.
 #[tokio::test]
 async fn keys_read_the_primary() {
     let (world, db) = replicated_world().await;
-    let bob = world.sign_in("ulla").await;
-    let body = json!({"name": "Key", "permissions": ["universities:view"], "current_password": PASSWORD});
-    let made = bob.ask(&format!("POST /users/me/api-keys {body}")).await.expect(201).body;
+    let ulla = world.sign_in("ulla").await;
+    let permissions = ["universities:view", "departments:manage"];
+    let body = json!({"name": "Key", "permissions": permissions, "current_password": PASSWORD});
+    let made = ulla.ask(&format!("POST /users/me/api-keys {body}")).await.expect(201).body;
     db.catch_up();
     db.asked();
     let key = world.with_token(made["key"].as_str().unwrap());
     key.ask("GET /universities/1").await.expect(200);
     assert_eq!(db.asked(), FAR);
+    for (caller, has_bookmark) in [(&key, false), (&ulla, true)] {
+        let body = json!({"name": format!("Department {has_bookmark}")});
+        let added = caller.ask(&format!("POST /universities/1/departments {body}")).await.expect(201);
+        assert_eq!(added.header("x-edge-auth-bookmark").is_some(), has_bookmark);
+    }
+    db.asked();
     world.anonymous().ask("GET /courses").await.expect(200);
     assert_eq!(db.asked(), FAR);
 }

@@ -135,6 +135,23 @@ async fn a_repeated_change_is_recognised() {
 }
 
 /// A right that the replica does not have yet counts, too. The handler gets the same body again.
+/// The batch without its events has the guard, too.
+#[tokio::test]
+async fn a_full_database_changes_without_events_for_the_admitted_only() {
+    for (loss, status, name) in [("SELECT 1", 200, "Somebody"), ("DELETE FROM sessions", 401, "Old")] {
+        let scene = scene("updateProfile", "own", true).await;
+        let sqlite = &scene.world.service.db;
+        sqlite.execute("UPDATE users SET full_name = 'Old'");
+        sqlite.execute(loss);
+        scene.db.fill_primary();
+        scene.ask().await.expect(status);
+        let id = scene.world.id("own");
+        assert_eq!(sqlite.column(&format!("SELECT full_name FROM users WHERE id = {id}")), [name], "{loss}");
+        let unrecorded = scene.world.service.logs("Event not recorded: the database is full").len();
+        assert_eq!(unrecorded, usize::from(status == 200), "{loss}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_right_is_found_at_the_primary() {
     let scene = scene("createUniversity", "new", true).await;
@@ -152,7 +169,7 @@ async fn an_operation_runs_again_with_its_body() {
     let scene = scene("updateUniversity", "P", true).await;
     scene.world.service.db.execute("UPDATE user_university_roles SET id = id + 1000");
     let reply = scene.ask().await.expect(200);
-    assert_eq!((reply.body["name"].as_str(), scene.db.asked()), (Some("New"), (1, 3)));
+    assert_eq!((reply.body["name"].as_str(), scene.db.asked()), (Some("Somebody"), (1, 3)));
 }
 
 /// A change of nothing sends no batch of its own: the primary decides about its caller all the same.

@@ -83,13 +83,6 @@ impl Rule {
         }
     }
 
-    /// Of a change by a user, where reads are replicated. Strangers do not learn the state of the database.
-    fn changing(self, parts: &Parts) -> Option<Configured> {
-        let has_caller = matches!(self.access, Access::User | Access::Permit(..));
-        let configured = Configured::of(parts).ok().filter(|_| has_caller && !parts.method.is_safe())?;
-        configured.settings().read_replication.then_some(configured)
-    }
-
     fn challenge(self, parts: &Parts) -> Option<BearerChallenge> {
         match self.access {
             Access::Public => None,
@@ -116,8 +109,9 @@ async fn perform(rule: Rule, operation: Operation, request: Request) -> Response
     }
     note_parameters(&mut parts).await;
     let challenge = rule.challenge(&parts);
-    let changing = rule.changing(&parts);
-    let mut response = match admitted(rule, operation.plan, &mut parts).await {
+    let planned = admitted(rule, operation.plan, &mut parts).await;
+    let changing = near::changing(&parts);
+    let mut response = match planned {
         Ok(Planned::Response(response)) => Ok(response),
         Ok(Planned::Extensions(fetched)) => {
             parts.extensions.extend(fetched);

@@ -9,6 +9,7 @@ use crate::domain::replica::{Bookmark, SealedBookmark};
 use crate::http::kit::context::Configured;
 use crate::http::kit::refusal::Refusal;
 use crate::service::authz::bookmark;
+use crate::service::authz::caller::Subject;
 use crate::service::authz::presented::Presented;
 use crate::store::Guard;
 
@@ -50,7 +51,14 @@ pub(in crate::http) async fn floor(
     }
 }
 
-/// Tells a user with a session the state after a change.
+/// Of a change within a session, once its caller is admitted, where reads are replicated. Only reads of sessions are near,
+/// so no other caller needs the state of the database, and strangers do not learn it.
+pub(in crate::http) fn changing(parts: &Parts) -> Option<Configured> {
+    let is_change = !parts.method.is_safe() && parts.extensions.get::<Subject>().is_some();
+    Configured::of(parts).ok().filter(|configured| is_change && configured.settings().read_replication)
+}
+
+/// Tells the session the state after a change.
 pub(in crate::http) async fn add_bookmark(configured: &Configured, response: &mut Response) {
     if !response.status().is_success() {
         return;

@@ -50,7 +50,7 @@ impl Removed {
 /// Performs one run and logs its result.
 pub async fn run(ctx: &Context<'_>) {
     let (store, has_archive) = (ctx.store, ctx.archive.is_some());
-    let removed = clean_up_with(store, ctx.now(), ctx.settings, has_archive).await;
+    let removed = clean_up(store, ctx.now(), ctx.settings, has_archive).await;
     let d1_calls = store.calls();
     match removed {
         Ok(removed) => tracing::info!(
@@ -70,16 +70,12 @@ pub async fn run(ctx: &Context<'_>) {
 }
 
 /// Removes as many outdated rows as one run can. The next run continues where this one stopped. Concurrent runs do not
-/// disturb each other, and a failing walk does not stop the others.
+/// disturb each other, and a failing walk does not stop the others. Where there is an archive, only its mover removes audit
+/// events: when they are in the bucket.
 ///
 /// # Errors
 /// The first [`DbError`]; removed rows stay removed.
-pub async fn clean_up(store: &Store, now: Timestamp, settings: &Settings) -> Result<Removed, DbError> {
-    clean_up_with(store, now, settings, false).await
-}
-
-/// Where there is an archive, only its mover removes audit events: when they are in the bucket.
-async fn clean_up_with(
+pub async fn clean_up(
     store: &Store,
     now: Timestamp,
     settings: &Settings,

@@ -32,6 +32,8 @@ pub struct Replicated {
     follows: AtomicBool,
     replica_fails: AtomicBool,
     primary_fails: AtomicBool,
+    /// The primary has no space for events.
+    is_full: AtomicBool,
     /// Each batch that writes is executed twice at the primary: the first answer is lost.
     loses_answers: AtomicBool,
     near_batches: AtomicUsize,
@@ -53,6 +55,7 @@ impl Replicated {
             follows: false.into(),
             replica_fails: false.into(),
             primary_fails: false.into(),
+            is_full: false.into(),
             loses_answers: false.into(),
             near_batches: 0.into(),
             batches: 0.into(),
@@ -81,6 +84,10 @@ impl Replicated {
 
     pub fn fail_primary(&self, fails: bool) {
         self.primary_fails.store(fails, Ordering::Relaxed);
+    }
+
+    pub fn fill_primary(&self) {
+        self.is_full.store(true, Ordering::Relaxed);
     }
 
     /// The state goes back by some batches, as D1 Time Travel does it; bookmarks of before lie in the future.
@@ -114,6 +121,11 @@ impl Db for Replicated {
         self.batches.fetch_add(1, Ordering::Relaxed);
         if self.primary_fails.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Err(Self::unavailable())));
+        }
+        let adds = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_events"));
+        if adds && self.is_full.load(Ordering::Relaxed) {
+            let full = DbError::from_message("D1_ERROR: Exceeded maximum DB size");
+            return Box::pin(std::future::ready(Err(full)));
         }
         self.state.fetch_add(1, Ordering::Relaxed);
         if self.loses_answers.load(Ordering::Relaxed) {
