@@ -16,6 +16,9 @@ MAKEFLAGS += --no-print-directory
 PORT ?= 8787
 # The folder of local data: D1 and Durable Objects.
 STATE ?= .wrangler/state
+ifeq ($(strip $(STATE)),)
+$(error STATE= is empty: name a folder, or leave it out)
+endif
 # Handed on to `wrangler dev`, e.g. ARGS='--var LOG_LEVEL:DEBUG'.
 ARGS ?=
 # Mail is on, and stays on this machine: `make mail` shows it. wrangler ranks `--var` above .dev.vars. So these three are left

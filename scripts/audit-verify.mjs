@@ -13,7 +13,8 @@ import { DatabaseError, giveUp, named } from "./database.mjs";
 const { FROM: from = "", HEAD = "", STATE: state, SAID_STATE: saidState = "", REMOTE: environment = "" } = process.env;
 const database = { state, environment };
 const isAlone = from !== "" && environment === "" && saidState === "";
-const place = isAlone ? `the folder ${from}` : named(database);
+const folder = from === "" ? [] : [`the folder ${from}`];
+const place = [...folder, ...(isAlone ? [] : [named(database)])].join(", with the register of ");
 
 /** Verifies all objects. The message of a fault says how many were verified before it. */
 async function verify(proof, source, tally) {

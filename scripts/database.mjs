@@ -3,6 +3,8 @@
 // A database is `{state}`, the folder of a local one, or `{environment}`, the name of a deployment in wrangler.toml.
 // The calling script chooses.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { domainToASCII } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
@@ -51,12 +53,20 @@ export function execute(sql, database) {
   }
 }
 
+/** Local data must exist: wrangler and Miniflare would make an empty database. */
+export function refuseMissing({ state, environment }) {
+  if (!environment && !existsSync(state)) {
+    throw new DatabaseError(`There is no folder ${state} with local data: say another STATE=, or make migrate STATE=${inShell(state)}.`);
+  }
+}
+
 /**
- * The same, for callers that clean up after a failure: it throws a `DatabaseError`. With `isDetached`, Ctrl-C on the terminal does
+ * The same as `execute`, for callers that clean up after a failure: it throws a `DatabaseError`. With `isDetached`, Ctrl-C on the terminal does
  * not reach wrangler.
  */
 export function query(sql, database, { isDetached = false } = {}) {
   const { state, environment } = database;
+  refuseMissing(database);
   // wrangler calls the deployment without an environment `top-level`; the deploy button creates such a deployment.
   const name = environment === "top-level" ? "" : environment;
   const where = environment ? ["--remote", `--env=${name}`] : ["--local", "--persist-to", state];
@@ -101,8 +111,16 @@ function withRemedy(text, { state, environment }) {
   if (!text.includes("no such table")) {
     return failure;
   }
-  const remedy = environment ? `make migrate-remote ENV=${environment}` : `rm ${inShell(`${state}/migrated`)}, and try again`;
-  return `${failure}. Apply the migrations first: ${remedy}.`;
+  return `${failure}. Apply the migrations first: ${remedyOf({ state, environment })}.`;
+}
+
+/** The note that the migrations were applied may be older than the data. */
+function remedyOf({ state, environment }) {
+  if (environment) {
+    return `make migrate-remote ENV=${environment}`;
+  }
+  const note = join(state, "migrated");
+  return existsSync(note) ? `rm ${inShell(note)}, and try again` : `make migrate STATE=${inShell(state)}`;
 }
 
 /** A path as a word for a shell. */

@@ -24,7 +24,7 @@ const REFACTORED = `SELECT id FROM users WHERE erasure_cursor IS NULL AND id IN 
 )`;
 const FACTOR_TABLES = ["totp_secrets", "recovery_codes", "passkeys", "identities"];
 
-const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven, refactored, archiveKeys, salts, [archive], ...factors] = execute(
+const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyless, proven, refactored, archiveKeys, salts, [known], ...factors] = execute(
   `SELECT name, seq FROM sqlite_sequence WHERE name <> 'd1_migrations';
    ${eventsOf("user_id", "deleted")} UNION SELECT id FROM users WHERE erasure_cursor IS NOT NULL;
    SELECT id, password_hash, password_version, has_password, is_active FROM users
@@ -46,7 +46,7 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
    SELECT id, passkey_handle FROM users WHERE id IN (${REFACTORED});
    SELECT * FROM audit_keys;
    SELECT user_id, salt FROM audit_salts;
-   SELECT max(newest_at) AS newest FROM audit_objects;
+   SELECT (SELECT max(newest_at) FROM audit_objects) AS archived, (SELECT created_at FROM audit_events ORDER BY id LIMIT 1) AS oldest;
    ${FACTOR_TABLES.map((table) => `SELECT * FROM ${table} WHERE user_id IN (${REFACTORED})`).join(";\n   ")};`,
   { state, environment },
 );
@@ -135,10 +135,16 @@ console.error(
     `${withdrawn.length} keys withdrawn, ${deleted.length} service accounts deleted, ${altered.length} changed, ` +
     `${proven.length} addresses proven, ${refactored.length} with changed second factors.`,
 );
-if (archive.newest >= since) {
-  const until = new Date(archive.newest).toISOString();
+const iso = (milliseconds) => new Date(milliseconds).toISOString();
+if (known.archived >= since) {
   console.error(
-    `INCOMPLETE: events from ${SINCE} to ${until} are in the archive, and not in these notes. Read them by make audit-export SINCE=${SINCE}, ` +
+    `INCOMPLETE: events from ${SINCE} to ${iso(known.archived)} are in the archive, and not in these notes. Read them by make audit-export SINCE=${SINCE}, ` +
       "and repeat their erasures, removals and changes by hand.",
+  );
+} else if (known.oldest === null || known.oldest > since) {
+  const until = known.oldest === null ? "now" : iso(known.oldest);
+  console.error(
+    `INCOMPLETE, unless nothing happened from ${SINCE} to ${until}: the database has no events of that time. AUDIT_RETENTION_DAYS or ` +
+      "AUDIT_ARCHIVE_RETENTION_DAYS may have deleted them. Repeat erasures, removals and changes of that time by hand.",
   );
 }

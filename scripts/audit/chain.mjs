@@ -15,7 +15,7 @@ export class Chain {
   #first = 1;
 
   /**
-   * @param {string} kid the id of the only key that signs
+   * @param {string} kid the id of the only key that signs; empty without one
    * @param {number} first the number of the first object
    * @param {{sha256: string, total: number}} [before] the object before it, if anything is known of it
    */
@@ -52,7 +52,8 @@ export class Chain {
       return `the header is that of object ${object}: objects were exchanged or renamed`;
     }
     if (kidOf(key) !== this.#kid) {
-      return `the key is ${kidOf(key)}, and the archive's is ${this.#kid}`;
+      const found = this.#kid === "" ? "the database has no archive: is it another one, or was D1 restored?" : `the archive's is ${this.#kid}`;
+      return `the key is ${kidOf(key)}, and ${found}`;
     }
     if (this.#previous !== undefined && previous !== this.#previous) {
       const found = number === 1 ? "there is no object before the first" : `object ${number - 1} has the SHA-256 ${this.#previous}`;

@@ -23,6 +23,6 @@ export class Tally {
 
   /** The end of a message about the object that is wrong. */
   get good() {
-    return this.objects === 0 ? "No object before it could be verified" : `Before it, ${this.text} were verified`;
+    return this.objects === 0 ? "No object was verified" : `Before it, ${this.text} were verified`;
   }
 }

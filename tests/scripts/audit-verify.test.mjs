@@ -1,7 +1,7 @@
 // `make audit-verify` as an operator runs it: on the bucket and the database of this machine, on those of a deployment, and on
 // downloaded objects alone.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -43,11 +43,21 @@ test("on this machine: an archive that is valid, one with an unfinished move, an
   assert.match(assertGaveUp(await script("audit-verify")), /^audit\/0001000000\.ndjson: the object is beyond the end, and object 5 is missing/);
 });
 
+test("where there is no local data, nothing is made, and without tables it says how to make them", async () => {
+  const STATE = join(stateFolder(), "no where");
+  const remedy = `make migrate STATE='${STATE}'.`;
+  assert.equal(assertGaveUp(await make("audit-verify", { STATE })), `There is no folder ${STATE} with local data: say another STATE=, or ${remedy}`);
+  assert.ok(!existsSync(STATE));
+  assert.match((await make("audit-verify", { STATE: "" })).stderr, /STATE= is empty: name a folder, or leave it out/);
+  mkdirSync(STATE);
+  assert.ok(assertGaveUp(await make("audit-verify", { STATE })).endsWith(`. Apply the migrations first: ${remedy}`));
+});
+
 test("on this machine without a single object: there is nothing to verify, and a head says that there was", async (t) => {
   const { STATE, script } = await localPlace(migrated(t), new Archive(valid.key));
   assert.deepEqual(assertDone(await script("audit-verify")), [`No audit events are archived in the local database in ${STATE}.`]);
   const failure = assertGaveUp(await script("audit-verify", { HEAD }));
-  assert.match(failure, /^audit\/0000000004\.ndjson: .* but the register has no object: .*\. No object before it could be verified, in /);
+  assert.match(failure, /^audit\/0000000004\.ndjson: .* but the register has no object: .*\. No object was verified, in /);
 });
 
 test("without a bucket in wrangler.toml the register must be empty", async (t) => {
@@ -117,6 +127,11 @@ test("downloaded objects are compared with the register of a database that the o
   const remote = remotePlace(archive);
   assert.match(assertGaveUp(await remote.script("audit-verify", { FROM })), /^audit\/0000000003\.ndjson: total is 9, and in the register 8\. /);
   assert.ok(!readFileSync(remote.calls, "utf8").includes('"r2"'));
+  const OTHER = migrated(t);
+  const alien = assertGaveUp(await make("audit-verify", { STATE: OTHER, FROM }));
+  const where = `in the folder ${FROM}, with the register of the local database in ${OTHER}`;
+  const question = "the database has no archive: is it another one, or was D1 restored?";
+  assert.equal(alien, `audit/0000000001.ndjson, line 1: the key is ${valid.key.kid}, and ${question}. No object was verified, ${where}.`);
   mkdirSync(join(FROM, "empty"));
   const empty = { FROM: join(FROM, "empty") };
   assert.match(assertGaveUp(await make("audit-verify", { ...empty, STATE })), /^audit\/0000000001\.ndjson: the object is missing, and the register ends with object 4/);

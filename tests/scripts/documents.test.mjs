@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { ROOT } from "./support/make.mjs";
 
-const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "docs/migrate.md", "docs/audit.md", "examples/README.md"];
+const DOCUMENTS = ["README.md", "DEPLOY.md", "SECURITY.md", "docs/operate.md", "docs/integrate.md", "docs/mail.md", "docs/email-verification.md", "docs/account-recovery.md", "docs/factors.md", "docs/migrate.md", "docs/audit.md", "docs/near.md", "docs/scale.md", "examples/README.md"];
 /** Without commands. */
 const OTHERS = ["docs/invitations.md"];
 const read = (path) => readFileSync(join(ROOT, path), "utf8");

@@ -153,16 +153,25 @@ test("the notes repeat erasures, passwords, disabled accounts, removed roles and
   });
 });
 
-test("the notes say that they are incomplete, if events since the moment are in the archive", async (t) => {
+test("the notes say that they are incomplete, if events since the moment are in the archive or deleted", async (t) => {
   const folder = migrated(t);
-  const newest = Date.parse("2026-11-28T10:00:00Z");
-  const add = `INSERT INTO audit_objects (object, sha256, first_kept, events, total, newest_at, made_at) VALUES (1, '${"0".repeat(64)}', 1, 1, 1, ${newest}, 1)`;
-  const args = ["d1", "execute", "DB", "--local", "--persist-to", folder, "--command", add, "--yes"];
-  assert.equal((await run("wrangler", args, { env: environment(folder) })).code, 0);
-  const before = await make("restore-notes", { STATE: folder, SINCE: "2026-11-28T10:00:00Z" });
-  assert.match(before.stderr, /^INCOMPLETE: events from 2026-11-28T10:00:00Z to 2026-11-28T10:00:00\.000Z are in the archive/m);
-  const after = await make("restore-notes", { STATE: folder, SINCE: "2026-11-28T10:00:01Z" });
-  assert.doesNotMatch(after.stderr, /INCOMPLETE/);
+  const SINCE = "2026-11-28T10:00:00Z";
+  const [since, later] = [Date.parse(SINCE), "2026-11-28T10:00:01Z"];
+  const execute = async (sql) => {
+    const args = ["d1", "execute", "DB", "--local", "--persist-to", folder, "--command", sql, "--yes"];
+    assert.equal((await run("wrangler", args, { env: environment(folder) })).code, 0);
+  };
+  const notes = async (SINCE) => (await make("restore-notes", { STATE: folder, SINCE })).stderr;
+  const event = (at) => `INSERT INTO audit_events (id, created_at, type, request_id) VALUES (${at}, ${at}, 'deleted', 'x')`;
+  assert.match(await notes(SINCE), /^INCOMPLETE, unless nothing happened from 2026-11-28T10:00:00Z to now: /m);
+  await execute(event(since + 1));
+  assert.match(await notes(SINCE), /^INCOMPLETE, unless nothing happened from 2026-11-28T10:00:00Z to 2026-11-28T10:00:00\.001Z: /m);
+  await execute(event(since));
+  assert.doesNotMatch(await notes(SINCE), /INCOMPLETE/);
+  await execute(`INSERT INTO audit_objects (object, sha256, first_kept, events, total, newest_at, made_at)
+    VALUES (1, '${"0".repeat(64)}', 1, 1, 1, ${since}, 1)`);
+  assert.match(await notes(SINCE), /^INCOMPLETE: events from 2026-11-28T10:00:00Z to 2026-11-28T10:00:00\.000Z are in the archive/m);
+  assert.doesNotMatch(await notes(later), /INCOMPLETE/);
 });
 
 test("without a moment nothing is asked", async (t) => {

@@ -1,4 +1,5 @@
 // Chooses where the objects are read from. A source is `{get(number, last), numbers(), close()}`.
+import { refuseMissing } from "../../database.mjs";
 import { configuredBucket } from "./configured.mjs";
 import { Folder } from "./folder.mjs";
 import { LocalBucket } from "./local-bucket.mjs";
@@ -10,6 +11,7 @@ export async function openSource(from, database) {
   if (from !== "") {
     return new Folder(from);
   }
+  refuseMissing(database);
   const bucket = await configuredBucket(database);
   if (bucket === undefined) {
     return new NoBucket();
