@@ -169,7 +169,7 @@ async fn an_operation_runs_again_with_its_body() {
     let scene = scene("updateUniversity", "P", true).await;
     scene.world.service.db.execute("UPDATE user_university_roles SET id = id + 1000");
     let reply = scene.ask().await.expect(200);
-    assert_eq!((reply.body["name"].as_str(), scene.db.asked()), (Some("Somebody"), (1, 3)));
+    assert_eq!((reply.body["name"].as_str(), scene.db.asked()), (Some("New"), (1, 3)));
 }
 
 /// A change of nothing sends no batch of its own: the primary decides about its caller all the same.
