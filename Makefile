@@ -16,8 +16,10 @@ MAKEFLAGS += --no-print-directory
 PORT ?= 8787
 # The folder of local data: D1 and Durable Objects.
 STATE ?= .wrangler/state
-ifeq ($(strip $(STATE)),)
+ifeq ($(origin STATE)$(strip $(STATE)),command line)
 $(error STATE= is empty: name a folder, or leave it out)
+else ifeq ($(strip $(STATE)),)
+STATE := .wrangler/state
 endif
 # Handed on to `wrangler dev`, e.g. ARGS='--var LOG_LEVEL:DEBUG'.
 ARGS ?=

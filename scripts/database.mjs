@@ -56,7 +56,7 @@ export function execute(sql, database) {
 /** Local data must exist: wrangler and Miniflare would make an empty database. */
 export function refuseMissing({ state, environment }) {
   if (!environment && !existsSync(state)) {
-    throw new DatabaseError(`There is no folder ${state} with local data: say another STATE=, or make migrate STATE=${inShell(state)}.`);
+    throw new DatabaseError(`There is no folder ${state} with local data: name another STATE=, or make one: make migrate STATE=${inShell(state)}.`);
   }
 }
 
@@ -120,7 +120,8 @@ function remedyOf({ state, environment }) {
     return `make migrate-remote ENV=${environment}`;
   }
   const note = join(state, "migrated");
-  return existsSync(note) ? `rm ${inShell(note)}, and try again` : `make migrate STATE=${inShell(state)}`;
+  const migrate = `make migrate STATE=${inShell(state)}`;
+  return existsSync(note) ? `rm ${inShell(note)} && ${migrate}` : migrate;
 }
 
 /** A path as a word for a shell. */

@@ -46,7 +46,7 @@ const [sequences, erased, changed, stripped, withdrawn, deleted, altered, keyles
    SELECT id, passkey_handle FROM users WHERE id IN (${REFACTORED});
    SELECT * FROM audit_keys;
    SELECT user_id, salt FROM audit_salts;
-   SELECT (SELECT max(newest_at) FROM audit_objects) AS archived, (SELECT created_at FROM audit_events ORDER BY id LIMIT 1) AS oldest;
+   SELECT (SELECT max(newest_at) FROM audit_objects) AS archived, (SELECT min(newest_at) FROM audit_objects) AS first_archived, (SELECT created_at FROM audit_events ORDER BY id LIMIT 1) AS oldest;
    ${FACTOR_TABLES.map((table) => `SELECT * FROM ${table} WHERE user_id IN (${REFACTORED})`).join(";\n   ")};`,
   { state, environment },
 );
@@ -139,7 +139,7 @@ const iso = (milliseconds) => new Date(milliseconds).toISOString();
 if (known.archived >= since) {
   console.error(
     `INCOMPLETE: events from ${SINCE} to ${iso(known.archived)} are in the archive, and not in these notes. Read them by make audit-export SINCE=${SINCE}, ` +
-      "and repeat their erasures, removals and changes by hand.",
+      `and repeat their erasures, removals and changes by hand.${known.first_archived > since ? " Objects of the beginning of that time may have been deleted." : ""}`,
   );
 } else if (known.oldest === null || known.oldest > since) {
   const until = known.oldest === null ? "now" : iso(known.oldest);

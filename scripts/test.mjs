@@ -45,7 +45,7 @@ const SPECIAL = {
   "tests/scripts/local.test.mjs": { seconds: 50 },
   "tests/scripts/moving.test.mjs": { seconds: 120 },
   "tests/scripts/seed.test.mjs": { seconds: 60 },
-  "tests/scripts/restore-notes.test.mjs": { seconds: 25 },
+  "tests/scripts/restore-notes.test.mjs": { seconds: 35 },
   "tests/dev/provider.test.mjs": { seconds: 50 },
   "tests/dev/walkthrough.test.mjs": { seconds: 100 },
   "tests/e2e/breaker-cycle.test.mjs": { seconds: 40, cores: 0.5 },

@@ -130,6 +130,12 @@ pub fn query(sql: &'static str) -> Statement {
 }
 
 impl Statement {
+    /// Is it a statement that writes nothing, whatever the database has?
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.sql.trim_ascii_start().starts_with("SELECT")
+    }
+
     /// Binds a value to the parameter `:name`.
     #[must_use]
     pub fn bind(mut self, name: &'static str, value: impl Into<Value>) -> Self {

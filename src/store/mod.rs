@@ -26,7 +26,7 @@ pub mod session;
 pub mod tenant;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde::{Deserialize, Deserializer};
 
@@ -47,13 +47,22 @@ pub struct Store {
     calls: Arc<AtomicU32>,
     near_calls: Arc<AtomicU32>,
     guard: Arc<Guard>,
+    /// A batch of this request had a statement that can write.
+    is_change: Arc<AtomicBool>,
 }
 
 impl Store {
     /// A store with no calls counted yet.
     #[must_use]
     pub fn new(db: Arc<dyn Db>, gate: Arc<dyn Gate>) -> Self {
-        Self { db, gate, calls: Arc::default(), near_calls: Arc::default(), guard: Arc::default() }
+        Self {
+            db,
+            gate,
+            calls: Arc::default(),
+            near_calls: Arc::default(),
+            guard: Arc::default(),
+            is_change: Arc::default(),
+        }
     }
 
     /// The circuit breaker that guards the database.
@@ -80,10 +89,12 @@ impl Store {
         &self.guard
     }
 
-    /// The state of the database after the latest batch of this request. `None` where reads are not replicated.
+    /// The state of the database after the latest batch of this request. `None` where reads are not replicated, and if no
+    /// statement of the request can write: whether the state is a new one would tell then whether others have written. It
+    /// depends on the texts of the statements alone, so its absence tells nothing either.
     #[must_use]
     pub fn bookmark(&self) -> Option<Bookmark> {
-        self.db.bookmark()
+        if self.is_change.load(Ordering::Relaxed) { self.db.bookmark() } else { None }
     }
 
     /// The size of the database in bytes, if an answer to this isolate said it.
@@ -121,6 +132,9 @@ impl Store {
             let (statements, pending) = self.guard.precede(statements);
             let pass = self.gate.admit().await.map_err(DbErrorKind::NotAsked)?;
             self.calls.fetch_add(1, Ordering::Relaxed);
+            if !statements.iter().all(Statement::only_reads) {
+                self.is_change.store(true, Ordering::Relaxed);
+            }
             let expected = statements.len();
             let is_probe = pass.probe.is_some();
             let answer =

@@ -122,6 +122,7 @@ mod migrations_throttles;
 mod named_clients;
 mod near;
 mod near_age;
+mod near_bookmarks;
 mod near_changes;
 mod oauth;
 mod overtaken;

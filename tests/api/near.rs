@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edge_auth::domain::session::authority::{Issuers, TokenAuthority};
 use edge_auth::http::routes::{Access, ROUTES, ReadsAt};
 use edge_auth::ports::Db;
@@ -16,7 +14,7 @@ use crate::support::replicated::{
     BOTH, FAR, NEAR, Replicated, bookmark, replicated_world, replicated_world_with, signed_in,
 };
 use crate::support::sqlite::Sqlite;
-use crate::support::world::{Visitor, World, address};
+use crate::support::world::{Visitor, World};
 use crate::support::{EMAIL, PASSWORD, Reply, START, Service};
 
 pub(crate) async fn ask_with(visitor: &Visitor<'_>, world: &World, request: &str, bookmark: &str) -> Reply {
@@ -246,49 +244,6 @@ async fn the_key_ring_of_a_replica_may_be_older_than_the_copy_of_the_isolate() {
 }
 
 const OPERATOR_KEY: &str = "an-operator-key-of-32-characters";
-
-/// A plain bookmark grows with each write of any user. Two of them around a request for a mail would tell whether it found an
-/// account.
-#[tokio::test]
-async fn clients_hold_bookmarks_encrypted_and_strangers_none() {
-    let (world, db) = replicated_world().await;
-    let reply = world.service.login(&address("bob"), PASSWORD).await.expect(200);
-    assert_eq!(reply.header("x-edge-auth-bookmark"), None);
-    let tokens = reply.tokens();
-    let claims = tokens.access.split('.').nth(1).unwrap();
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-    let bob = world.with_token(&tokens.access);
-    let changed = bob.ask(r#"PATCH /users/me {"full_name": "Robert"}"#).await.expect(200);
-    let state = db.bookmark().unwrap();
-    for sealed in [claims["bmk"].as_str().unwrap(), changed.header("x-edge-auth-bookmark").unwrap()] {
-        assert_eq!(sealed.len(), 116);
-        let bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
-        assert!(!bytes.windows(8).any(|window| window == &state.as_str().as_bytes()[..8]), "{sealed}");
-    }
-}
-
-/// Keys and service accounts read the primary on the same routes, so they need no bookmark.
-#[tokio::test]
-async fn keys_read_the_primary() {
-    let (world, db) = replicated_world().await;
-    let ulla = world.sign_in("ulla").await;
-    let permissions = ["universities:view", "departments:manage"];
-    let body = json!({"name": "Key", "permissions": permissions, "current_password": PASSWORD});
-    let made = ulla.ask(&format!("POST /users/me/api-keys {body}")).await.expect(201).body;
-    db.catch_up();
-    db.asked();
-    let key = world.with_token(made["key"].as_str().unwrap());
-    key.ask("GET /universities/1").await.expect(200);
-    assert_eq!(db.asked(), FAR);
-    for (caller, has_bookmark) in [(&key, false), (&ulla, true)] {
-        let body = json!({"name": format!("Department {has_bookmark}")});
-        let added = caller.ask(&format!("POST /universities/1/departments {body}")).await.expect(201);
-        assert_eq!(added.header("x-edge-auth-bookmark").is_some(), has_bookmark);
-    }
-    db.asked();
-    world.anonymous().ask("GET /courses").await.expect(200);
-    assert_eq!(db.asked(), FAR);
-}
 
 /// `/authz/check`, the administration and the export see the primary, although the replica has everything.
 #[tokio::test]

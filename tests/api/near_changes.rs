@@ -134,7 +134,6 @@ async fn a_repeated_change_is_recognised() {
     }
 }
 
-/// A right that the replica does not have yet counts, too. The handler gets the same body again.
 /// The batch without its events has the guard, too.
 #[tokio::test]
 async fn a_full_database_changes_without_events_for_the_admitted_only() {
@@ -152,6 +151,7 @@ async fn a_full_database_changes_without_events_for_the_admitted_only() {
     }
 }
 
+/// A right that the replica does not have yet counts, too. The handler gets the same body again.
 #[tokio::test]
 async fn a_new_right_is_found_at_the_primary() {
     let scene = scene("createUniversity", "new", true).await;

@@ -191,7 +191,7 @@ test("without tables it says how to make them, and that works", async (t) => {
   const note = join(STATE, "migrated");
   writeFileSync(note, "");
   const failure = `wrangler gave up on the local database in ${STATE}: no such table: `;
-  const remedy = `: SQLITE_ERROR. Apply the migrations first: rm ${note}, and try again.`;
+  const remedy = `: SQLITE_ERROR. Apply the migrations first: rm ${note} && make migrate STATE=${STATE}.`;
   for (const target of ["admin", "seed"]) {
     const line = assertGaveUp(await make(target, { STATE, EMAIL: "ada@example.com" }));
     assert.ok(line.startsWith(failure) && line.endsWith(remedy), line);

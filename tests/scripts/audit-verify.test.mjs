@@ -46,7 +46,7 @@ test("on this machine: an archive that is valid, one with an unfinished move, an
 test("where there is no local data, nothing is made, and without tables it says how to make them", async () => {
   const STATE = join(stateFolder(), "no where");
   const remedy = `make migrate STATE='${STATE}'.`;
-  assert.equal(assertGaveUp(await make("audit-verify", { STATE })), `There is no folder ${STATE} with local data: say another STATE=, or ${remedy}`);
+  assert.equal(assertGaveUp(await make("audit-verify", { STATE })), `There is no folder ${STATE} with local data: name another STATE=, or make one: ${remedy}`);
   assert.ok(!existsSync(STATE));
   assert.match((await make("audit-verify", { STATE: "" })).stderr, /STATE= is empty: name a folder, or leave it out/);
   mkdirSync(STATE);

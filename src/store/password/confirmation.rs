@@ -31,8 +31,8 @@ macro_rules! is_confirmed {
 }
 pub(in crate::store) use is_confirmed;
 
-/// Fails if the password does not hold any more. A batch that is executed again may find its own act
-/// done, which ends sessions or the account, and has recorded it.
+/// Fails if the password does not hold any more. A batch that is executed again may find its own act done, which ends
+/// sessions or the account, and has recorded it.
 const DEMAND: &str = demand!(
     concat!(
         is_confirmed!(),
@@ -107,6 +107,8 @@ pub fn confirming(store: &Store, confirmation: Confirmation, request: RequestInf
         before: [demand, confirmation.reset(request)],
         refusal: refusals::count(request, confirmation.refused()),
     };
+    // The statements in front of each batch write.
+    store.is_change.store(true, Ordering::Relaxed);
     Store { db: Arc::new(db), ..store.clone() }
 }
 
