@@ -67,8 +67,9 @@ test("the folder of the local database may have a space in its name", async (t) 
   const empty = join(stateFolder(t), "it's empty");
   cpSync(STATE, empty, { recursive: true });
   rmSync(join(empty, "v3"), { recursive: true });
-  const quoted = `'${empty.replace("'", "'\\''")}/migrated'`;
-  assert.ok(assertGaveUp(await make("seed", { STATE: empty })).endsWith(`Apply the migrations first: rm ${quoted}, and try again.`));
+  const quoted = (path) => `'${path.replace("'", "'\\''")}'`;
+  const remedy = `rm ${quoted(join(empty, "migrated"))} && make migrate STATE=${quoted(empty)}.`;
+  assert.ok(assertGaveUp(await make("seed", { STATE: empty })).endsWith(`Apply the migrations first: ${remedy}`));
 });
 
 test("migrations are applied once more where one is newer than the database", async (t) => {
