@@ -55,7 +55,10 @@ pub(in crate::http) async fn floor(
 /// so no other caller needs the state of the database, and strangers do not learn it.
 pub(in crate::http) fn changing(parts: &Parts) -> Option<Configured> {
     let is_change = !parts.method.is_safe() && parts.extensions.get::<Subject>().is_some();
-    Configured::of(parts).ok().filter(|configured| is_change && configured.settings().read_replication)
+    if !is_change {
+        return None;
+    }
+    Configured::of(parts).ok().filter(|configured| configured.settings().read_replication)
 }
 
 /// Tells the session the state after a change.
