@@ -7,7 +7,7 @@ import unicodedata
 
 import requests
 import schemathesis
-from schemathesis_world import ADMIN_GRANT, ADMIN_ID, RETURN_URL, SERVICE_ID, World
+from schemathesis_world import ADMIN_GRANT, ADMIN_ID, RETURN_URL, SERVICE_ID, World, sign_up
 
 BREAKER = "/operator/circuit-breaker"
 SIGNING_KEYS = "/operator/signing-keys"
@@ -243,6 +243,17 @@ def put_department(case, url):
             case.body["role"] = "TA"
 
 
+def put_grant(case, url):
+    """Keeps the first administrator, and replaces an invitation: the operation that grants a role may invite instead, and
+    Schemathesis takes the id in either of its answers for that of a role."""
+    named = str(case.path_parameters.get("grant_id"))
+    if named == ADMIN_GRANT:
+        case.path_parameters["grant_id"] = world.of(url)["grant"]
+    elif named in world.invitations:
+        user, _ = sign_up(url)
+        case.path_parameters["grant_id"] = world.grant(url, user, "STUDENT", case.path_parameters["id"]) or named
+
+
 @schemathesis.serializer("application/x-ndjson")
 def serialize_lines(context, value):
     """Lines are sent as they are."""
@@ -289,8 +300,8 @@ def before_call(context, case, kwargs):
         # No request may disable or delete the administrators that this run depends on.
         if str(case.path_parameters.get("id")) in (str(ADMIN_ID), str(session["user"])):
             case.path_parameters["id"] = world.of(url)["user"]
-    if case.path.endswith("/{grant_id}") and str(case.path_parameters.get("grant_id")) == ADMIN_GRANT:
-        case.path_parameters["grant_id"] = world.of(url)["grant"]
+    if case.path.endswith("/{grant_id}"):
+        put_grant(case, url)
     if case.method == "POST" and case.path == "/courses/{id}/enrollments":
         world.enable_to_enroll(url, case.path_parameters.get("id"))
 
@@ -298,6 +309,8 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     """Restores ended, deleted or forced state, which would otherwise decide the next answers."""
+    if response.status_code == 202 and case.path == "/universities/{id}/roles":
+        world.invitations.add(str(response.json()["invitation"]["id"]))
     if response.status_code < 300:
         if (case.method, case.path) in ENDS_THE_SESSION or case.path.endswith("/{grant_id}"):
             world.session = {}

@@ -57,6 +57,8 @@ class World:
     def __init__(self):
         self.things = {}
         self.session = {}
+        # The ids of those that requests of the run have made.
+        self.invitations = set()
 
     def current(self, url):
         """The session of the requests: an administrator's."""

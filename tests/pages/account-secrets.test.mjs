@@ -11,7 +11,7 @@ import {
   assertGood, atView, button, field, fill, go, headingOf, keepCodes, openAccount, PASSWORD, resultOf, signedUp, signInOnPage, startPages,
 } from "./support/account.mjs";
 import { virtualAuthenticator } from "./support/authenticator.mjs";
-import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { openPage, requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { hold, pressEscape } from "./support/held.mjs";
 import { refusals } from "./support/mailed.mjs";
 
@@ -207,7 +207,7 @@ describe("words that name the reason", () => {
   test("a registration where none is admitted, on a page that is loaded before or after", async (t) => {
     const closed = await startPages({ settings: { REGISTRATION: "closed" } });
     const page = await openAccount(t, closed, { expected: [403], hash: "#/register" });
-    t.after(() => closed.stop());
+    stopAtEnd(t, closed);
     assert.equal(await resultOf(page, "note"), "This service admits no new accounts.");
     assert.equal(await button(page, "Create the account").count(), 0);
     await assertGood(page, "register-closed");

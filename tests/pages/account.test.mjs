@@ -13,7 +13,7 @@ import {
   assertGood, atView, button, field, fill, link, notice, openAccount, PASSWORD, registerOnPage, resultOf, signedUp, signInOnPage,
   startPages, typeMailCode,
 } from "./support/account.mjs";
-import { withBrowser } from "./support/browser.mjs";
+import { stopAtEnd, withBrowser } from "./support/browser.mjs";
 
 let service;
 
@@ -123,8 +123,7 @@ describe("with EMAIL_VERIFICATION = required", () => {
 test("without mail and passkeys, the page offers neither", async (t) => {
   const bare = await startPages({ settings: { MAIL: "none", WEBAUTHN_RP_ID: undefined, WEBAUTHN_ORIGINS: undefined, PUBLIC_URL: undefined } });
   const page = await openAccount(t, bare);
-  // After the page is closed: it may still load something.
-  t.after(() => bare.stop());
+  stopAtEnd(t, bare);
   assert.equal(await link(page, "Forgot the password?").count(), 0);
   assert.equal(await button(page, "Sign in with a passkey").count(), 0);
   await registerOnPage(page, "ada@mail.example");
@@ -139,7 +138,7 @@ test("without mail and passkeys, the page offers neither", async (t) => {
 test("a deployment that admits no registration has no way to it", async (t) => {
   const closed = await startPages({ settings: { REGISTRATION: "closed", PAGES_ACCENT: "#ffee00" } });
   const page = await openAccount(t, closed);
-  t.after(() => closed.stop());
+  stopAtEnd(t, closed);
   assert.equal(await link(page, "Create an account").count(), 0);
   await assertGood(page, "sign-in-accent");
 });
@@ -147,7 +146,7 @@ test("a deployment that admits no registration has no way to it", async (t) => {
 test("a deployment that admits invited persons asks for the invitation, and tells one that is of no use", async (t) => {
   const inviting = await startPages({ settings: { REGISTRATION: "invitation" } });
   const page = await openAccount(t, inviting, { expected: [401] });
-  t.after(() => inviting.stop());
+  stopAtEnd(t, inviting);
   await link(page, "Create an account").click();
   await fill(page, { "E-mail address": "ada@mail.example", Password: PASSWORD, Invitation: "no-invitation" });
   await button(page, "Create the account").click();
@@ -158,7 +157,7 @@ test("a deployment that admits invited persons asks for the invitation, and tell
 test("below a base path, with the wait for the password hash", async (t) => {
   const based = await startPages({ settings: { BASE_PATH: "/id" } });
   const page = await openAccount(t, based, { path: "/id/account" });
-  t.after(() => based.stop());
+  stopAtEnd(t, based);
   await page.route("**/auth/register", async (route) => {
     await page.getByText("Creating the account: the password is being hashed…").waitFor();
     await route.continue();

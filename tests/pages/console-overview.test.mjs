@@ -6,7 +6,7 @@ import { login, signUp } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { setFaults, WRAPPER } from "../e2e/support/faults.mjs";
 import { platformAdmin } from "../e2e/support/roles.mjs";
-import { requestsOf, withBrowser } from "./support/browser.mjs";
+import { requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { addEvents, factOf, openConsole, press, show, start } from "./support/console.mjs";
 import { refusals } from "./support/mailed.mjs";
 
@@ -84,7 +84,7 @@ const hourOf = (time) => new Date(time).toISOString().slice(11, 14).concat("00")
 
 test("the chart adds known events up by hours, and leaves older ones out", async (t) => {
   const own = await start();
-  t.after(() => own.stop());
+  stopAtEnd(t, own);
   const administrator = await platformAdmin(own);
   const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
   await addEvents(own, [
@@ -113,7 +113,7 @@ test("the chart adds known events up by hours, and leaves older ones out", async
 
 test("more events than the page reads are said", async (t) => {
   const own = await start();
-  t.after(() => own.stop());
+  stopAtEnd(t, own);
   const administrator = await platformAdmin(own);
   const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
   const many = Array.from({ length: 1200 }, (_, index) => ({ at: hour - 2 * HOUR_MS + index, type: "signed_in" }));

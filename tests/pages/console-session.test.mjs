@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { logoutAll, login, newUser, signUp } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { createUniversity, made, platformAdmin } from "../e2e/support/roles.mjs";
-import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { openPage, requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { confirm, factOf, headed, keep, openConsole, press, said, show, signIn, start, tableOf } from "./support/console.mjs";
 import { refusals } from "./support/mailed.mjs";
 
@@ -44,7 +44,7 @@ test("a page without a session asks the service for nothing but its settings", a
 
 test("below a base path everything stays below it", async (t) => {
   const based = await start({ settings: { BASE_PATH: "/api/v1" } });
-  t.after(() => based.stop());
+  stopAtEnd(t, based);
   const below = { ...based, origin: `${based.origin}/api/v1` };
   const administrator = await registered(below);
   const page = await openPage(t, based, "/api/v1/console#/users");

@@ -7,7 +7,7 @@ import { rows } from "../e2e/support/database.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { createDepartment, createUniversity, grantByAddress, made } from "../e2e/support/roles.mjs";
 import { member, newName, platformAdmin, vouch } from "../e2e/support/roles.mjs";
-import { openPage, withBrowser } from "./support/browser.mjs";
+import { openPage, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { assertGood, confirm, headed, keep, openConsole, press, said, show, start, tableOf, visit } from "./support/console.mjs";
 import { refusals, resultOf } from "./support/mailed.mjs";
 
@@ -155,7 +155,7 @@ test("an invitation is withdrawn, and a second tab that comes late is told", asy
 
 test("with mail an invitation goes by mail, and the console shows no link", async (t) => {
   const mailing = await start(withMailbox());
-  t.after(() => mailing.stop());
+  stopAtEnd(t, mailing);
   const administrator = await platformAdmin(mailing);
   const { id, name } = await made(createUniversity(mailing, administrator));
   const page = await openConsole(t, mailing, administrator);
@@ -214,7 +214,7 @@ async function factorIsAsked(page) {
 
 test("a role that counts with a second factor only is explained, with the way to one", async (t) => {
   const strict = await start({ settings: { MFA_REQUIRED_ROLES: '["PLATFORM_ADMIN", "UNIVERSITY_ADMIN"]' } });
-  t.after(() => strict.stop());
+  stopAtEnd(t, strict);
   const administrator = await platformAdmin(strict);
   const page = await openConsole(t, strict, administrator, "", { expected: refusals(403) });
   for (const title of ["Users", "Events", "Universities", "Service accounts"]) {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { rows } from "../e2e/support/database.mjs";
 import { Browser } from "../e2e/support/providers/oidc-provider.mjs";
 import { atView, button, go, headingOf, link, openAccount, resultOf, signedUp } from "./support/account.mjs";
-import { requestsOf, SHOTS, withBrowser } from "./support/browser.mjs";
+import { requestsOf, SHOTS, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { accountField, identitiesOf, newPerson, open, signInThere, signUpBy, startFederation } from "./support/federation.mjs";
 import { assertInert, HOSTILE } from "./support/hostile.mjs";
 
@@ -149,7 +149,7 @@ test("a used return is of no more use", async (t) => {
 test("names of providers, and addresses and names of people there, are texts", async (t) => {
   const [name] = HOSTILE;
   const hostile = await startFederation({ settings: (own) => ({ FEDERATION: renamed(own, name) }) });
-  t.after(() => hostile.stop());
+  stopAtEnd(t, hostile);
   const person = newPerson(hostile.acme, { name: HOSTILE[1] });
   const page = await open(t, hostile, { expected: [401] });
   await assertInert(page, "sign-in", `${SHOTS}/hostile-federation-sign-in`);

@@ -11,7 +11,7 @@ import {
   assertGood, atView, button, field, go, link, openAccount, registerOnPage, resultOf, signInOnPage, startPages,
 } from "./support/account.mjs";
 import { freePort } from "./support/authenticator.mjs";
-import { withBrowser } from "./support/browser.mjs";
+import { stopAtEnd, withBrowser } from "./support/browser.mjs";
 import {
   credentialsAt, identitiesOf, mailedCode, newPerson, open, refuseThere, signOut, signUpBy, startFederation, visit,
 } from "./support/federation.mjs";
@@ -74,7 +74,7 @@ test("twenty linked accounts are enough", async (t) => {
 
 test("without mail, the owner of the address signs in and links the provider", async (t) => {
   const silent = await startFederation({ settings: NO_MAIL });
-  t.after(() => silent.stop());
+  stopAtEnd(t, silent);
   const person = newPerson(silent.acme);
   const page = await open(t, silent);
   await registerOnPage(page, person.email);
@@ -94,7 +94,7 @@ test("without mail, the owner of the address signs in and links the provider", a
 
 test("where registration is closed, an unknown person hears of the other ways", async (t) => {
   const closed = await startFederation({ settings: { REGISTRATION: "closed" } });
-  t.after(() => closed.stop());
+  stopAtEnd(t, closed);
   const page = await open(t, closed, { expected: [403] });
   await visit(page, "Continue with Acme", newPerson(closed.acme));
   const text = await resultOf(page, "error");
@@ -111,7 +111,7 @@ test("where an invitation is needed, the page asks for it", async (t) => {
   const { invitation } = (await grantByAddress(earlier, boss, id, "invited@mail.example", "STUDENT")).body;
   await earlier.stop();
   const inviting = await startFederation({ state, settings: { ...NO_MAIL, REGISTRATION: "invitation" } });
-  t.after(() => inviting.stop());
+  stopAtEnd(t, inviting);
   const page = await open(t, inviting, { expected: [401, 403] });
   await link(page, "Create an account").click();
   await visit(page, "Continue with Acme", newPerson(inviting.acme, { email: "invited@mail.example" }));
@@ -128,7 +128,7 @@ test("where an invitation is needed, the page asks for it", async (t) => {
 
 test("where addresses are proven first, a new account begins with the code of a mail", async (t) => {
   const strict = await startFederation({ settings: { EMAIL_VERIFICATION: "required" } });
-  t.after(() => strict.stop());
+  stopAtEnd(t, strict);
   const person = newPerson(strict.acme);
   const page = await open(t, strict, { expected: [401] });
   await visit(page, "Continue with Acme", person);
@@ -140,7 +140,7 @@ test("where addresses are proven first, a new account begins with the code of a 
 
 test("below a base path, everything is there", async (t) => {
   const based = await startFederation({ base: "/id/v1" });
-  t.after(() => based.stop());
+  stopAtEnd(t, based);
   const person = newPerson(based.acme);
   const page = await open(t, based);
   await signUpBy(page, "Acme", person);

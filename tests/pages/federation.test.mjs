@@ -10,7 +10,7 @@ import { totp, wrongCodes } from "../e2e/support/totp.mjs";
 import {
   assertGood, atView, button, field, go, link, openAccount, registerOnPage, resultOf, setUpApp, signedUp,
 } from "./support/account.mjs";
-import { withBrowser } from "./support/browser.mjs";
+import { stopAtEnd, withBrowser } from "./support/browser.mjs";
 import {
   accountField, identitiesOf, mailedCode, newPerson, open, proveAddress, refuseThere, signInThere, signOut, signUpBy, startFederation, visit,
 } from "./support/federation.mjs";
@@ -170,7 +170,7 @@ test("a session that ended in the middle of something is begun again by a provid
 
 test("without providers there is no divider, and no card of linked accounts", async (t) => {
   const plain = await startFederation({ settings: { FEDERATION: undefined } });
-  t.after(() => plain.stop());
+  stopAtEnd(t, plain);
   const page = await openAccount(t, plain.service);
   assert.equal(await page.locator(".divider").count(), 0);
   await registerOnPage(page, "plain@mail.example");

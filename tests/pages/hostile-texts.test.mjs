@@ -6,7 +6,7 @@ import { newUser, register } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { appoint } from "../e2e/support/roles.mjs";
 import { atView, openAccount, signInOnPage } from "./support/account.mjs";
-import { SHOTS, withBrowser } from "./support/browser.mjs";
+import { SHOTS, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { assertInert, HOSTILE, plant, plantPasskeys } from "./support/hostile.mjs";
 import { startAtSite } from "./support/sites.mjs";
 
@@ -112,7 +112,7 @@ describe("/console", () => {
 test("the name of the application is a text, too", async (t) => {
   const name = HOSTILE.slice(0, 2).join(" ${1} {{1}} ");
   const named = await startAtSite({ settings: { APP_NAME: name } });
-  t.after(() => named.stop());
+  stopAtEnd(t, named);
   for (const path of ["/account", "/console"]) {
     const page = await openAccount(t, named, { path });
     await assertView(page, `app name ${path.slice(1)}`, [name]);

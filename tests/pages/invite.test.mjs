@@ -10,7 +10,7 @@ import { dump } from "../e2e/support/database.mjs";
 import { mailedLink, untilSettled, withMailbox } from "../e2e/support/mailbox.mjs";
 import { createUniversity, grantByAddress, made, platformAdmin } from "../e2e/support/roles.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { openPage, requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { assertFitsEverywhere, button, DESKTOP, focused, PHONE, postsOf } from "./support/mailed.mjs";
 import { refusals, resultOf } from "./support/mailed.mjs";
 
@@ -215,7 +215,7 @@ test("reading or fetching the page in advance changes nothing", async (t) => {
 
 test("where registration is closed, the page says so", async (t) => {
   const closed = await startService(withMailbox({ settings: { REGISTRATION: "closed", BASE_PATH: "/api/v1" } }));
-  t.after(() => closed.stop());
+  stopAtEnd(t, closed);
   const page = await openPage(t, closed, "/api/v1/invite#token=1.0", PHONE, refusals(403));
   await fill(page, NEW, newUser());
   await button(page, CREATE).click();

@@ -7,7 +7,7 @@ import { asUser, changePassword, login, me, newUser, post } from "../e2e/support
 import { rows } from "../e2e/support/database.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { openPage, requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { assertFitsEverywhere, button, DESKTOP, PHONE, postsOf, refusals, resultOf } from "./support/mailed.mjs";
 
 const NEW_PASSWORD = "seven green bottles on a wall";
@@ -122,7 +122,7 @@ for (const [name, prepare, label, operation] of [
 test("below a base path", async (t) => {
   const base = "/api/v1";
   const below = await startService(withMailbox({ settings: { BASE_PATH: base } }));
-  t.after(() => below.stop());
+  stopAtEnd(t, below);
   const { path } = await moved(below, base);
   const page = await openPage(t, below, path);
   await button(page, "Undo the change").click();

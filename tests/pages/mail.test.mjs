@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { login, me, newUser, post, register } from "../e2e/support/client.mjs";
 import { mailedLink, mails, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
-import { openPage, requestsOf, withBrowser } from "./support/browser.mjs";
+import { openPage, requestsOf, stopAtEnd, withBrowser } from "./support/browser.mjs";
 import { assertFitsEverywhere, button, DESKTOP, focused, PHONE, postsOf } from "./support/mailed.mjs";
 import { refusals, resultOf } from "./support/mailed.mjs";
 
@@ -225,7 +225,7 @@ test("a failure says when to try again, and nothing that was typed is lost", asy
 test("below a base path", async (t) => {
   const base = "/api/v1";
   const below = await startService(withMailbox({ settings: { BASE_PATH: base } }));
-  t.after(() => below.stop());
+  stopAtEnd(t, below);
   const { email, password } = await registered(below, base);
   const { path } = await mailedLink(below, email, "verify");
   const page = await openPage(t, below, path);
@@ -233,14 +233,13 @@ test("below a base path", async (t) => {
   await button(page, "Confirm address").click();
   await resultOf(page, "done").waitFor();
   await page.getByRole("link", { name: "Go to your account" }).click();
-  // Until the account page asks for nothing any more: the service stops at the end of the test.
   await page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
   assert.equal(page.url(), `${below.origin}${base}/account`);
 });
 
 test("where there is no account page, none is offered", async (t) => {
   const bare = await startService(withMailbox({ settings: { PAGES: "off" } }));
-  t.after(() => bare.stop());
+  stopAtEnd(t, bare);
   const { email, password } = await registered(bare);
   const { path } = await mailedLink(bare, email, "verify");
   const page = await openPage(t, bare, path);

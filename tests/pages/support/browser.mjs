@@ -12,6 +12,7 @@ const PATIENCE_MS = 120_000;
 
 let browser;
 const requests = new WeakMap();
+const ends = new WeakMap();
 
 /** Starts Chromium for all tests of the file. */
 export function withBrowser() {
@@ -57,14 +58,30 @@ export async function openPage(t, { origin }, path, options = {}, refusals = und
       console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
     );
   });
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(complaints, [], "no error on the console, no request to another host, no breach of the policy");
-  });
+  const { pages, checks } = endOf(t);
+  pages.push(() => context.close());
+  checks.push(() => assert.deepEqual(complaints, [], "no error on the console, no request to another host, no breach of the policy"));
   const response = await page.goto(origin + path);
   assert.equal(response.status(), 200);
   return page;
 }
+
+/** The end of a test: pages are closed before services stop, because an open page may send a request at any time. */
+function endOf(t) {
+  if (!ends.has(t)) {
+    const end = { pages: [], services: [], checks: [] };
+    ends.set(t, end);
+    t.after(async () => {
+      for (const act of [...end.pages, ...end.services, ...end.checks]) {
+        await act();
+      }
+    });
+  }
+  return ends.get(t);
+}
+
+/** Stops a service of one test when its pages are closed. */
+export const stopAtEnd = (t, service) => endOf(t).services.push(() => service.stop());
 
 /** The requests that a page made so far: `[{method, path}]`. */
 export const requestsOf = (page) => requests.get(page);
