@@ -218,7 +218,7 @@ def put_flow(case, url):
 
 def put_user(body, user):
     """A user who does not exist is 404, which Schemathesis takes for a university that is missing after its creation."""
-    if "role" in body and "user_id" in body and isinstance(body["user_id"], int):
+    if "role" in body and "user_id" in body and isinstance(body["user_id"], (int, float)):
         body.pop("email", None)
         body["user_id"] = user
 
@@ -290,6 +290,10 @@ def before_call(context, case, kwargs):
         return
     session = world.current(url)
     case.headers["Authorization"] = session["headers"]["Authorization"]
+    if case.path.endswith("/api-keys/{key_id}") and case.path.startswith("/users/me/"):
+        # An earlier administrator's key is 404 for the present one.
+        if world.key_owners.get(str(case.path_parameters.get("key_id")), session["user"]) != session["user"]:
+            case.path_parameters["key_id"] = world.api_key(url)
     if case.path == "/auth/step-up/email-code":
         # It is for accounts without a password.
         case.headers["Authorization"] = world.without_password(url)
@@ -311,6 +315,8 @@ def after_call(context, case, response):
     """Restores ended, deleted or forced state, which would otherwise decide the next answers."""
     if response.status_code == 202 and case.path == "/universities/{id}/roles":
         world.invitations.add(str(response.json()["invitation"]["id"]))
+    if response.status_code == 201 and case.path == "/users/me/api-keys":
+        world.key_owners[str(response.json()["id"])] = world.session.get("user")
     if response.status_code < 300:
         if (case.method, case.path) in ENDS_THE_SESSION or case.path.endswith("/{grant_id}"):
             world.session = {}

@@ -57,8 +57,9 @@ class World:
     def __init__(self):
         self.things = {}
         self.session = {}
-        # The ids of those that requests of the run have made.
+        # What requests of the run have made: the ids of invitations, and of keys with their users.
         self.invitations = set()
+        self.key_owners = {}
 
     def current(self, url):
         """The session of the requests: an administrator's."""
