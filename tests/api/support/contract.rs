@@ -138,9 +138,9 @@ fn shared_validator(schema: &Value) -> Arc<jsonschema::Validator> {
     Arc::clone(validators.entry(schema.to_string()).or_insert_with(|| Arc::new(validator(schema))))
 }
 
-/// A validator for a schema whose references point into the description.
+/// A validator for a schema whose references point to the description's schemas.
 pub fn validator(schema: &Value) -> jsonschema::Validator {
     let mut schema = schema.clone();
-    schema["components"] = DESCRIPTION["components"].clone();
+    schema["components"]["schemas"] = DESCRIPTION["components"]["schemas"].clone();
     jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
 }
