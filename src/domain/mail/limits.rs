@@ -30,8 +30,8 @@ pub struct Count {
 /// - One address and asking network: one mail a minute, five an hour.
 /// - One address: 20 a day. So a thousand networks do not fill a mailbox.
 /// - One asking network: 100 an hour, as many as registrations by default.
-/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins, and for those by a provider. So half of it is left for
-///   resets, and all mails together are at most `MAIL_PER_HOUR`.
+/// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins. So half of it is left for resets, and these mails
+///   together are at most `MAIL_PER_HOUR`. Beside them, a sixteenth for codes after a visit to a provider, and one for codes that only owners ask for.
 ///
 /// Each counts the purposes apart. The second and the last also count apart, by a suffix of their keys, the requests from
 /// networks that a proven account knows, and those to which no mail is sent. So strangers use up no mail of an owner at
