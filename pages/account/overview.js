@@ -6,6 +6,7 @@ import { textField } from "../kit/fields.js";
 import { createForm, createTask } from "../kit/form.js";
 import { actButton, badge, card, heading, moment, notice } from "../kit/ui.js";
 import { accountTexts, commonTexts } from "../texts.js";
+import { createEnrolment } from "./enrolment.js";
 import { createVerification } from "./verification.js";
 
 const texts = accountTexts.overview;
@@ -119,14 +120,16 @@ function createRoles(redraw, roles) {
 /** Second factors and linked accounts that a new password by mail has suspended, until their owner confirms them. */
 function createSuspended(redraw, { providers = [] }) {
   let isAny = false;
-  const confirming = createTask({
+  const confirmed = createTask({ id: "factors-confirmed", redraw });
+  const confirming = createEnrolment({
     id: "confirm-factors",
     redraw,
     wait: texts.confirmingFactors,
-    send: () => request("POST", "users/me/factors/confirm"),
+    send: (proof) => request("POST", "users/me/factors/confirm", { body: proof }),
     done: () => {
       isAny = false;
-      return texts.factorsConfirmed;
+      confirmed.show("done", texts.factorsConfirmed);
+      return [];
     },
   });
 
@@ -141,14 +144,15 @@ function createSuspended(redraw, { providers = [] }) {
   }
 
   const view = () => html`
-    ${confirming.result()}
+    ${confirmed.result()}
     ${isAny
       ? html`<div class="notice" data-kind="warn">
           <p>${texts.suspended}</p>
           <p>${texts.suspendedHint} <a href="#/security">${texts.toSecurity}</a></p>
           <div class="actions">
-            ${actButton({ label: texts.confirmFactors, kind: "", isBusy: confirming.isBusy, act: () => confirming.run() })}
+            ${actButton({ label: texts.confirmFactors, kind: "", isBusy: confirming.isBusy(), act: () => confirming.start() })}
           </div>
+          ${confirming.view()}
         </div>`
       : nothing}
   `;

@@ -1,7 +1,7 @@
 //! Thieves of a password, a mailbox or a session, before and after the owner has a second factor.
 
 use edge_auth::domain::public_key::SignatureAlgorithm;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::authenticator::Authenticator;
 use crate::support::change::{NEXT, address_of, ask_for_change, change, changed, pending, proven, verify};
@@ -179,6 +179,65 @@ async fn recovery_codes_are_suspended_with_the_factor_that_gave_them() {
     service.call("DELETE", "/users/me/mfa/totp", &owner.access, None).await.expect(204);
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM recovery_codes"), 0);
     assert_eq!(service.db.one::<i64>("SELECT count(*) FROM passkeys"), 1);
+}
+
+/// A thief with a session of a few minutes replaces the codes, and reads the mailbox later. Codes of before the theft stay valid.
+#[tokio::test]
+async fn recovery_codes_that_were_replaced_in_the_last_week_end_with_a_reset() {
+    for (age, count) in [("created_at", 0), ("created_at - 7 * 86400000 - 60000", 1)] {
+        let service = with(MAIL, PASSKEYS);
+        let tokens = service.register(EMAIL).await;
+        service.db.execute("UPDATE users SET email_verified_at = 1");
+        let (app, _) = enrol(&service, &tokens.access).await;
+        service.db.execute("UPDATE totp_secrets SET created_at = 1, used_step = 0");
+        let thief = signed_in(&service, &app).await;
+        let replaced =
+            service.call("POST", "/users/me/mfa/recovery-codes", &thief.access, Some(&json!({}))).await.expect(200);
+        service.db.execute(&format!("UPDATE recovery_codes SET created_at = {age}"));
+        settle().await;
+        service.mailbox.take();
+        let (letter, _) = forgot(&service).await;
+        reset(&service, json!({"token": letter.token()}), PASSWORD).await.expect(200);
+        assert_eq!(service.db.one::<i64>("SELECT count(*) FROM recovery_codes"), count, "{age}");
+        let reply = service.login(EMAIL, PASSWORD).await.expect_error(401, "AUTH_MFA_REQUIRED");
+        let token = reply.body["error"]["details"]["mfa_token"].as_str().unwrap().to_owned();
+        let code = replaced.body["recovery_codes"][0].as_str().unwrap();
+        let status = if count == 0 { 401 } else { 200 };
+        second_factor(&service, &token, "recovery_code", code).await.expect(status);
+    }
+}
+
+/// The suspended factor may be that of the thief, who has learnt the new password. Only the owner reads the mail.
+#[tokio::test]
+async fn a_password_alone_confirms_no_factor_for_a_role_that_needs_one() {
+    let (service, tokens) = waiting_administrator().await;
+    service.db.execute(
+        "INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at, suspended_at) VALUES (1, 1, 1, '', '', 1, 2)",
+    );
+    let path = "/users/me/factors/confirm";
+    let confirm = async |body: Value| service.call("POST", path, &tokens.access, Some(&body)).await;
+    let is_suspended = || service.db.one::<i64>("SELECT count(*) FROM totp_secrets WHERE suspended_at IS NOT NULL");
+    let refused = confirm(json!({"password": PASSWORD})).await.expect_error(403, "FORBIDDEN");
+    assert_eq!(refused.body["error"]["details"], json!({"required": "email_code"}));
+    confirm(json!({"flow": "1"})).await.expect_error(422, "VALIDATION_ERROR");
+    let asked = service.call("POST", "/users/me/mfa/email-code", &tokens.access, None).await.expect(202);
+    settle().await;
+    let letter = service.mailbox.take().remove(0);
+    let flow = &asked.body["flow"];
+    confirm(json!({"flow": flow, "code": wrong(&letter.code())})).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert_eq!(is_suspended(), 1);
+    let mailed = json!({"flow": flow, "code": letter.code()});
+    confirm(mailed.clone()).await.expect(200);
+    assert_eq!(is_suspended(), 0);
+    // The code is used up.
+    service.db.execute("UPDATE totp_secrets SET suspended_at = 2");
+    confirm(mailed).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert_eq!(is_suspended(), 1);
+}
+
+/// Another code of as many digits.
+fn wrong(code: &str) -> String {
+    code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect()
 }
 
 /// Enrols an app beside a passkey, which the session does not present here.

@@ -7,6 +7,7 @@ use crate::support::{EMAIL, PASSWORD, Service};
 
 const FORGOT: &str = "/auth/password/forgot";
 const VERIFICATION: &str = "/auth/email/verification";
+const SIGN_IN: &str = "/auth/email/code";
 const PASSWORDS: [&str; 2] = [PASSWORD, "staple battery horse correct"];
 
 fn proven(service: &Service) {
@@ -97,11 +98,27 @@ async fn strangers_cannot_use_up_the_resets_of_an_hour() {
     for (path, expected) in [(VERIFICATION, 5), (FORGOT, 5)] {
         let mut mails = 0;
         for number in 0..20 {
-            mails += mails_of(&service, "203.0.113.7", path, &format!("person-{number}@example.com")).await;
+            mails += mails_of(&service, &network(number % 3), path, &format!("person-{number}@example.com")).await;
         }
         assert_eq!(mails, expected, "a quarter of the mails of an hour");
     }
     assert_eq!(forgot(&service).await.0.to(), EMAIL);
+}
+
+/// A sixteenth of `MAIL_PER_HOUR` is less than the hundred mails of a network.
+#[tokio::test]
+async fn one_network_does_not_use_up_the_sign_in_codes_of_all() {
+    let service = with(MAIL, &[("EMAIL_SIGN_IN", "on")]);
+    for number in 0..40 {
+        service.register(&format!("person-{number}@example.com")).await;
+    }
+    proven(&service);
+    let mut mails = 0;
+    for number in 0..39 {
+        mails += mails_of(&service, "203.0.113.7", SIGN_IN, &format!("person-{number}@example.com")).await;
+    }
+    assert_eq!(mails, 24, "two fifths of 62");
+    assert_eq!(mails_of(&service, "203.0.113.8", SIGN_IN, "person-39@example.com").await, 1);
 }
 
 /// A network that asks for a hundred addresses in an hour gets no more.

@@ -29,7 +29,7 @@ pub struct Count {
 ///
 /// - One address and asking network: one mail a minute, five an hour.
 /// - One address: 20 a day. So a thousand networks do not fill a mailbox.
-/// - One asking network: 100 an hour, as many as registrations by default.
+/// - One asking network: 100 an hour, as many as registrations by default, and two fifths of the share of all at most. So no two networks stop the mails of others.
 /// - All addresses: a quarter of `MAIL_PER_HOUR`, an eighth for changes, a sixteenth for sign-ins. So half of it is left for resets, and these mails
 ///   together are at most `MAIL_PER_HOUR`. Beside them, a sixteenth for codes after a visit to a provider, and one for codes that only owners ask for.
 ///
@@ -54,11 +54,12 @@ pub fn counts(key: &HashKey, email: &Email, network: &str, purpose: Purpose, per
         let has_classes = matches!(name, "address" | "all") && !is_for_all;
         Count { key: format!("{name}/{}{tag}", kind.as_str()), window_seconds, max, pause_seconds, has_classes }
     };
+    let of_all = (per_hour / share(purpose)).max(1);
     [
         count("network", &["mail", email.as_str(), network], HOUR, 5, MINUTE),
         count("address", &["mail", email.as_str()], DAY, 20, 0),
-        count("asker", &["mail by", network], HOUR, 100, 0),
-        count("all", &[], HOUR, (per_hour / share(purpose)).max(1), 0),
+        count("asker", &["mail by", network], HOUR, (of_all * 2 / 5).clamp(1, 100), 0),
+        count("all", &[], HOUR, of_all, 0),
     ]
 }
 

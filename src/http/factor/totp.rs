@@ -142,9 +142,9 @@ pub(in crate::http) async fn confirm_suspended(
     configured: Configured,
     SignedIn(caller): SignedIn,
     Fetched(age): Fetched<SignInAge>,
-    OptionalJsonBody(body): OptionalJsonBody<WithPassword<()>>,
+    OptionalJsonBody(body): OptionalJsonBody<WithPassword<MailedCode>>,
 ) -> Result<Response, Refusal> {
-    enrolment::confirm(&configured.service(), &caller, body.proof(&age)).await?;
+    enrolment::confirm(&configured.service(), &caller, body.proof(&age), &body.body).await?;
     Ok(json(200, &MessageBody { message: "Second factors confirmed" }))
 }
 

@@ -78,7 +78,7 @@ pub async fn mail_code(ctx: &Context<'_>, caller: &Caller) -> Result<Secret, Err
 pub type MailedCode = Option<ProofTexts>;
 
 /// Demands a mailed code for the first second factor, if roles of the caller count only with one: otherwise a thief of the
-/// password would enrol a factor, and have these roles. The batch of the enrolment uses the code up.
+/// password would enrol a factor, or confirm a suspended one, and have these roles. The batch of the act uses the code up.
 pub(in crate::service) async fn demand_mailed_code(
     ctx: &Context<'_>,
     caller: &Caller,
@@ -121,14 +121,18 @@ pub async fn replace_codes(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>)
 /// Confirms the factors that a new password by mail had suspended.
 ///
 /// # Errors
-/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`]
-/// otherwise.
-pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>) -> Result<(), Error> {
+/// `AUTH_STEP_UP_REQUIRED`; `AUTH_INVALID_CREDENTIALS`; `FORBIDDEN` without the mailed code that the caller's roles need;
+/// `AUTH_TOKEN_REVOKED` if the session ended concurrently; [`Error`] otherwise.
+pub async fn confirm(ctx: &Context<'_>, caller: &Caller, proof: Proof<'_>, mailed: &MailedCode) -> Result<(), Error> {
     let owner = owner(ctx, caller)?;
     let demanded = demand(ctx, caller, Act::ChangeFactors, proof).await?;
+    let code = demanded.checked(demand_mailed_code(ctx, caller, proof, mailed).await).await?;
     let notice = outbox::notice(ctx, Kind::FactorsChanged)?;
-    let confirmed = confirm_suspended(demanded.store(), owner, notice, ctx.request).await?;
+    let confirmed = confirm_suspended(demanded.store(), owner, code, notice, ctx.request).await?;
     let (was_suspended, mail) = confirmed.ok_or(Code::TokenRevoked)?;
+    if code.is_some() && !was_suspended {
+        return Err(Code::InvalidCredentials.into());
+    }
     outbox::send_behind_response(ctx, mail);
     tracing::info!(target: "app.auth", user_id = caller.user.id.get(), was_suspended, "Second factors confirmed");
     Ok(())

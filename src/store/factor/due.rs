@@ -26,15 +26,24 @@ pub(in crate::store) use has_factor;
 /// them.
 macro_rules! codes_hold {
     () => {
-        "NOT EXISTS (
-             SELECT 1 FROM totp_secrets AS x
-             WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
-               AND r.created_at < x.suspended_at
-         ) AND NOT EXISTS (
-             SELECT 1 FROM passkeys AS x
-             WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
-               AND r.created_at < x.suspended_at
-         )"
+        $crate::store::factor::due::codes_hold!("<")
+    };
+    ($before:literal) => {
+        concat!(
+            "NOT EXISTS (
+                 SELECT 1 FROM totp_secrets AS x
+                 WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
+                   AND r.created_at ",
+            $before,
+            " x.suspended_at
+             ) AND NOT EXISTS (
+                 SELECT 1 FROM passkeys AS x
+                 WHERE x.user_id = r.user_id AND x.suspended_at IS NOT NULL AND x.created_at <= r.created_at
+                   AND r.created_at ",
+            $before,
+            " x.suspended_at
+             )"
+        )
     };
 }
 pub(in crate::store) use codes_hold;

@@ -6,11 +6,13 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::time::{DAY, Timestamp};
-use crate::ports::{DbError, Rows, Statement, query};
+use crate::ports::{DbError, Rows, Statement, Value, query};
 use crate::store::audit::{self, RequestInfo, insert_event, recorded};
 use crate::store::factor::changes::{FactorOwner, owner_is_present, select_present_owner};
+use crate::store::factor::due::codes_hold;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
+use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
 use crate::store::password::new_hash::is_set;
 use crate::store::{IdRow, Store, boolean};
 
@@ -38,6 +40,14 @@ const SUSPEND_IDENTITIES: &str = concat!(
     is_set!()
 );
 
+/// A thief of an older factor's session may have replaced the codes. Those that a suspended factor withholds wait for the owner's confirmation.
+const DELETE_YOUNG_CODES: &str = concat!(
+    "DELETE FROM recovery_codes AS r WHERE user_id = :user_id AND created_at > :now - :young AND ",
+    codes_hold!("<="),
+    " AND ",
+    is_set!()
+);
+
 const SELECT_REVIEW: &str = concat!(
     "SELECT created_at, suspended_at IS NOT NULL AS is_suspended FROM totp_secrets
      WHERE user_id = :user_id AND is_confirmed = 1 AND ",
@@ -56,6 +66,13 @@ const SELECT_REVIEWED_IDENTITIES: &str = concat!(
     " ORDER BY id"
 );
 
+/// The mailed code is valid, if the confirmation needs one.
+macro_rules! code_holds {
+    () => {
+        concat!("(:has_code = 0 OR ", proof_holds!(), ")")
+    };
+}
+
 /// A reset ends the sessions of a thief, so one that ended concurrently confirms nothing.
 macro_rules! confirm {
     ($table:literal) => {
@@ -63,7 +80,9 @@ macro_rules! confirm {
             "UPDATE ",
             $table,
             " SET suspended_at = NULL WHERE user_id = :user_id AND suspended_at IS NOT NULL AND ",
-            owner_is_present!()
+            owner_is_present!(),
+            " AND ",
+            code_holds!()
         )
     };
 }
@@ -78,9 +97,13 @@ const RECORD_CONFIRMATION: &str = insert_event! {
         "WHERE (EXISTS (SELECT 1 FROM passkeys WHERE user_id = :user_id AND suspended_at IS NOT NULL)
                 OR EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = :user_id AND suspended_at IS NOT NULL)
                 OR EXISTS (SELECT 1 FROM identities WHERE user_id = :user_id AND suspended_at IS NOT NULL)) AND ",
-        owner_is_present!()
+        owner_is_present!(),
+        " AND ",
+        code_holds!()
     ),
 };
+/// It follows the statements that confirm.
+const USE_CODE: &str = concat!("DELETE FROM email_proofs WHERE id = :proof_id AND ", owner_is_present!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
@@ -88,6 +111,7 @@ pub const STATEMENTS: &[&str] = &[
     SUSPEND_TOTP,
     SUSPEND_PASSKEYS,
     SUSPEND_IDENTITIES,
+    DELETE_YOUNG_CODES,
     SELECT_REVIEW,
     SELECT_REVIEWED_PASSKEYS,
     SELECT_REVIEWED_IDENTITIES,
@@ -95,6 +119,7 @@ pub const STATEMENTS: &[&str] = &[
     CONFIRM_TOTP,
     CONFIRM_IDENTITIES,
     RECORD_CONFIRMATION,
+    USE_CODE,
 ];
 
 /// The second factors of an account, for the owner to look through.
@@ -138,11 +163,13 @@ pub struct ReviewedIdentity {
     pub is_suspended: bool,
 }
 
-/// The statements that suspend young factors and identities, if the password was set to this hash.
-pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 4] {
+/// The statements that suspend young factors and identities, and delete young recovery codes, if the password was set to this hash.
+pub(in crate::store) fn suspend(user_id: UserId, new_hash: &str, now: Timestamp) -> [Statement; 5] {
     let of_change = |sql| query(sql).bind("user_id", user_id).bind("new_hash", new_hash);
     let young = |sql| of_change(sql).bind("now", now).bind("young", YOUNG_MS);
-    [of_change(DELETE_PENDING), young(SUSPEND_TOTP), young(SUSPEND_PASSKEYS), young(SUSPEND_IDENTITIES)]
+    let [totp, passkeys, identities, codes] =
+        [SUSPEND_TOTP, SUSPEND_PASSKEYS, SUSPEND_IDENTITIES, DELETE_YOUNG_CODES].map(young);
+    [of_change(DELETE_PENDING), totp, passkeys, identities, codes]
 }
 
 /// The statements that select the review, if the password was set to this hash.
@@ -156,24 +183,31 @@ pub(in crate::store) fn read([totp, passkeys, identities]: [&Rows; 3]) -> Result
     Ok(FactorReview { totp: totp.first()?, passkeys: passkeys.all()?, identities: identities.all()? })
 }
 
-/// Confirms the factors that a reset suspended. Returns whether any was, and the notice; `None`, and changes nothing, if the session ended
-/// concurrently.
+/// Confirms the factors that a reset suspended, if the mailed code is valid, or none is needed. Returns whether any was, and the notice; `None`,
+/// and changes nothing, if the session ended concurrently.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn confirm_suspended(
     store: &Store,
     owner: FactorOwner,
+    code: Option<PresentedProof>,
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<Option<(bool, Option<QueuedMail>)>, DbError> {
-    let of_owner = |sql| owner.bind(query(sql), request.now);
+    let with_code = |statement| match code {
+        Some(proof) => bind_presented(statement, proof).bind("has_code", true),
+        None => ["proof_id", "purpose", "is_code", "max_failures"]
+            .into_iter()
+            .fold(statement.bind("has_code", false), |statement: Statement, name| statement.bind(name, Value::Null)),
+    };
+    let of_owner = |sql| with_code(owner.bind(query(sql), request.now));
     let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed)
         .bind("user_id", owner.user_id)
         .bind("session_id", owner.session_id)
         .bind("needs_proof", owner.needs_proof);
     let mut statements = vec![
-        record,
+        with_code(record),
         of_owner(CONFIRM_PASSKEYS),
         of_owner(CONFIRM_TOTP),
         of_owner(CONFIRM_IDENTITIES),
@@ -181,6 +215,7 @@ pub async fn confirm_suspended(
         select_present_owner(owner, request.now),
     ];
     statements.extend(event_notice(notice, owner.user_id, EventType::FactorsConfirmed, request));
+    statements.extend(code.map(|proof| owner.bind(query(USE_CODE), request.now).bind("proof_id", proof.id)));
     let results = store.batch_of(statements).await?;
     let [_, _, _, _, recorded, present, ..] = results.as_slice() else {
         return Err(DbError::lost_results());

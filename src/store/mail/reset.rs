@@ -123,7 +123,7 @@ pub async fn reset(
         statements.extend(password_notice(notice, user_id, new_hash, request.now));
     }
     let results = store.batch_of(statements).await?;
-    let [earlier, _, _, _, set, _, _, _, _, totp, passkeys, identities, ..] = results.as_slice() else {
+    let [earlier, _, _, _, set, _, _, _, _, _, totp, passkeys, identities, ..] = results.as_slice() else {
         return Err(DbError::lost_results());
     };
     let notice = notices::queued(notice, &results)?;

@@ -76,7 +76,7 @@ pub async fn take_back(
     let [unknown, known] = throttle::reset_after_change(user_id, new_hash);
     let [delete_keys, delete_proofs] = reset::shut_out(user_id, new_hash);
     // A passkey or an identity of a thief would sign in without the password.
-    let [delete_pending, suspend_totp, suspend_passkeys, suspend_identities] =
+    let [delete_pending, suspend_totp, suspend_passkeys, suspend_identities, delete_codes] =
         review::suspend(user_id, new_hash, request.now);
     let statements = [
         verification::record(proof, user_id, event, request),
@@ -89,6 +89,7 @@ pub async fn take_back(
         suspend_totp,
         suspend_passkeys,
         suspend_identities,
+        delete_codes,
         of_change(DELETE_LATER_UNDOS).bind("proof_id", proof.id),
         delete_keys,
         delete_proofs,
