@@ -40,6 +40,7 @@ const SPECIAL = {
   "tests/scripts/audit-export.test.mjs": { seconds: 40 },
   "tests/scripts/audit-mutations.test.mjs": { seconds: 15 },
   "tests/scripts/audit-verify.test.mjs": { seconds: 60 },
+  "tests/scripts/backup.test.mjs": { seconds: 30 },
   "tests/scripts/export.test.mjs": { seconds: 40 },
   "tests/scripts/import.test.mjs": { seconds: 60 },
   "tests/scripts/local.test.mjs": { seconds: 50 },

@@ -1,10 +1,10 @@
 // The reads of the export in D1, beside the register: the events that are not archived yet, and the secrets of archived ones.
 import { query } from "../database.mjs";
+import { readPaged } from "../pages.mjs";
 
 const PAGE = 5000;
-const SALTS = 20_000;
-const SELECT_KEY = "SELECT kid, master_key, encrypted_by FROM audit_keys";
-const selectSalts = (after) => `SELECT user_id, salt FROM audit_salts WHERE user_id > ${after} ORDER BY user_id LIMIT ${SALTS}`;
+const KEY = { select: "SELECT kid, master_key, encrypted_by FROM audit_keys" };
+const SALTS = { select: "SELECT user_id, salt FROM audit_salts", by: "user_id", size: 20_000 };
 /** The condition and the columns of the list for administrators (src/store/audit/list.rs). */
 const selectEvents = (after, since) => `
   SELECT id, created_at, type, reason, coalesce(count, 1) AS count, coalesce(last_at, created_at) AS last_at, user_id, session_id,
@@ -24,14 +24,8 @@ export class Stored {
 
   /** The row of the archive's key, which its first run makes, and the salts of all accounts with archived events. */
   secrets() {
-    const salts = new Map();
-    const [[key], first] = this.#ask(`${SELECT_KEY}; ${selectSalts(-1)}`);
-    for (let rows = first; ; [rows] = this.#ask(selectSalts(rows.at(-1).user_id))) {
-      rows.forEach(({ user_id: id, salt }) => salts.set(id, salt));
-      if (rows.length < SALTS) {
-        return { key, salts };
-      }
-    }
+    const [[key], salts] = readPaged(this.#ask, [KEY, SALTS]);
+    return { key, salts: new Map(salts.map(({ user_id: id, salt }) => [id, salt])) };
   }
 
   /** The next events behind an id, are these all, and the newest object of the register at the same moment. */

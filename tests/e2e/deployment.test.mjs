@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { test } from "node:test";
 
@@ -37,6 +38,52 @@ test("the smoke test fails on a service without a secret, without its tables, an
   await once(none, "listening");
   assert.equal((await run("scripts/smoke.mjs", `http://127.0.0.1:${none.address().port}`)).code, 1);
   assert.equal((await run("scripts/smoke.mjs")).code, 2);
+});
+
+test("the smoke test passes on a service without API pages, and says so", async (t) => {
+  const service = await startFor(t, { settings: { API_PAGES: "off" } });
+  const { code, output } = await run("scripts/smoke.mjs", service.origin);
+  assert.equal(code, 0, output);
+  assert.match(output, /^\/openapi\.json .* ok \(API_PAGES is off\)$/m);
+});
+
+test("the smoke test fails on another answer than the API description, or the refusal of a service without it", async (t) => {
+  const refusal = (code) => ({ error: { code } });
+  const answers = {
+    "/health": [200, { status: "ok" }],
+    "/health/ready": [200, { status: "ready" }],
+    "/users/me": [401, refusal("AUTH_TOKEN_INVALID")],
+    "/auth/login": [401, refusal("AUTH_INVALID_CREDENTIALS")],
+    "/nowhere": [404, refusal("NOT_FOUND")],
+  };
+  const server = createHttpServer((request, response) => {
+    const [status, body] = answers[request.url];
+    response.writeHead(status, { "X-Request-ID": "1" }).end(typeof body === "string" ? body : JSON.stringify(body));
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const smoke = (status, body) => {
+    answers["/openapi.json"] = [status, body];
+    return run("scripts/smoke.mjs", `http://127.0.0.1:${server.address().port}`);
+  };
+  for (const [status, body] of [[200, { openapi: "3.1.0" }], [404, refusal("NOT_FOUND")]]) {
+    const { code, output } = await smoke(status, body);
+    assert.equal(code, 0, output);
+  }
+  const faults = [
+    [404, refusal("USER_NOT_FOUND")],
+    [404, {}],
+    [404, "Not found"],
+    [500, refusal("NOT_FOUND")],
+    [500, refusal("INTERNAL_ERROR")],
+    [200, refusal("NOT_FOUND")],
+    [200, { openapi: "2.0" }],
+  ];
+  for (const [status, body] of faults) {
+    const { code, output } = await smoke(status, body);
+    assert.equal(code, 1, output);
+    assert.match(output, /^\/openapi\.json .* FAILED: /m);
+  }
 });
 
 test("a Wasm over its budget fails the build", () => {

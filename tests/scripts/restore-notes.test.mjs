@@ -5,12 +5,15 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { readNotes } from "../../scripts/restoring/reading.mjs";
+import { statementsOf } from "../../scripts/restoring/statements.mjs";
 import { asUser, changePassword, deleteAccount, login, me, newUser, post, signUp } from "../e2e/support/client.mjs";
 import { rows } from "../e2e/support/database.mjs";
 import { assertEnvelope } from "../e2e/support/envelope.mjs";
 import { mailedLink, withMailbox } from "../e2e/support/mailbox.mjs";
 import { startService } from "../e2e/support/service.mjs";
 import { stateFolder } from "../e2e/support/start.mjs";
+import { asking, insert, migratedDatabase } from "./support/audit-database.mjs";
 import { assertGaveUp, environment, make, migratedFolders, run } from "./support/make.mjs";
 
 const migrated = migratedFolders();
@@ -183,4 +186,88 @@ test("without a moment nothing is asked", async (t) => {
   for (const SINCE of ["", "yesterday", "2026-11-28T10:00:00"]) {
     assert.match(assertGaveUp(await make("restore-notes", { STATE: folder, SINCE })), /make restore-notes SINCE=/);
   }
+});
+
+/** Seven users, of each of whom a restore would undo everything, seven service accounts, and rows of before the moment 100. */
+function changedDatabase() {
+  const database = migratedDatabase();
+  database.exec("PRAGMA foreign_keys = OFF");
+  let events = 0;
+  const happened = (type, members) => insert(database, "audit_events", { id: (events += 1), created_at: 100, type, request_id: "x", ...members });
+  for (let id = 1; id <= 7; id += 1) {
+    const user = { id, email: `${id}@mail.example`, password_hash: "it's", created_at: 1, email_verified_at: 2, passkey_handle: "h" };
+    insert(database, "users", user);
+    insert(database, "user_university_roles", { user_id: id, university_id: 1, role: "STUDENT", created_at: 1 });
+    insert(database, "service_accounts", { id, client_id: `c${id}`, name: "n", scopes: "[]", created_at: 1, updated_at: 1 });
+    const key = { name: "k", permissions: "[]", secret_hash: "0".repeat(64), created_at: 1 };
+    insert(database, "api_keys", { id: 10 * id, user_id: id, ...key });
+    insert(database, "totp_secrets", { id, user_id: id, is_confirmed: 1, secret: "s", encrypted_by: "e", created_at: 1 });
+    insert(database, "recovery_codes", { user_id: id, hashes: "", created_at: 1 });
+    for (const place of [1, 2]) {
+      const passkey = { name: "p", algorithm: "ES256", public_key: "{}", sign_count: 0, transports: "[]", is_backup_eligible: 0, is_backed_up: 0, created_at: 1 };
+      insert(database, "passkeys", { id: 10 * place + id, user_id: id, credential_id: `${place}/${id}`, ...passkey });
+    }
+    insert(database, "identities", { id, user_id: id, provider: "p", issuer: "i", subject: String(id), created_at: 1 });
+    insert(database, "audit_salts", { user_id: id, salt: "salt" });
+    ["password_reset", "role_removed", "factor_removed"].forEach((type) => happened(type, { user_id: id }));
+    happened("deleted", { user_id: 100 + id });
+    ["api_key_withdrawn", "service_account_changed"].forEach((type) => happened(type, { object_id: id }));
+    happened("service_account_deleted", { object_id: 100 + id });
+  }
+  happened("service_account_deleted", { object_id: 101 });
+  insert(database, "audit_keys", { id: 1, kid: "k", public_key: "{}", private_key: "", master_key: "", encrypted_by: "", created_at: 1 });
+  return database;
+}
+
+test("lists of any length are read page by page, and the notes are the same", () => {
+  const ask = asking(changedDatabase());
+  const calls = [];
+  const asked = (sql) => {
+    const results = ask(sql);
+    calls.push(...sql.split(";").map((statement, index) => ({ statement, rows: results[index].length })));
+    return results;
+  };
+  const notes = readNotes(asked, 100, 2);
+  const whole = calls.filter(({ statement }) => !/ LIMIT 2$/.test(statement)).map(({ statement }) => /FROM (\w+)/.exec(statement)[1]);
+  assert.deepEqual(whole, ["sqlite_sequence", "audit_keys", "audit_objects"], "tables of few rows");
+  assert.ok(calls.every(({ statement, rows }) => rows <= 2 || statement.includes("sqlite_sequence")));
+  const paged = Object.entries(notes).filter(([name]) => !["sequences", "archiveKeys", "moments"].includes(name));
+  assert.deepEqual(paged.map(([name, { length }]) => [name, length]), paged.map(([name]) => [name, name === "passkeys" ? 14 : 7]));
+  assert.deepEqual(notes, readNotes(ask, 100));
+  assert.deepEqual(readNotes(ask, 101).erased, []);
+});
+
+test("a user that used a recovery code is one whose second factors changed", () => {
+  const database = migratedDatabase();
+  const since = Date.parse("2026-11-28T10:00:00Z");
+  insert(database, "users", { id: 1, email: "1@mail.example", password_hash: "", created_at: 1 });
+  const used = (created_at) => {
+    // The id that the service gives to an event of this moment.
+    const id = (created_at - Date.parse("2025-01-01T00:00:00Z")) * 4096;
+    insert(database, "audit_events", { id, created_at, type: "signed_in", reason: "recovery_code", user_id: 1, request_id: "x" });
+    return readNotes(asking(database), since).refactored.map(({ id }) => id);
+  };
+  assert.deepEqual(used(since - 1), []);
+  assert.deepEqual(used(since), [1]);
+});
+
+test("every statement of the notes is below D1's limit, and a user keeps exactly the roles of now", () => {
+  const now = changedDatabase();
+  const before = changedDatabase();
+  for (let id = 1001; id <= 7000; id += 1) {
+    const role = { id: 9_007_199_254_000_000 + id, user_id: 3, university_id: id, role: "STUDENT", created_at: 1 };
+    if (id % 3 > 0) {
+      insert(now, "user_university_roles", role);
+    }
+    insert(before, "user_university_roles", role);
+    insert(now, "audit_salts", { user_id: 9_007_199_254_000_000 + id, salt: "s".repeat(22) });
+  }
+  const statements = statementsOf(readNotes(asking(now), 100));
+  assert.ok(Math.max(...statements.map(({ length }) => length)) < 100_000);
+  statements.forEach((statement) => before.exec(statement));
+  const roles = "SELECT id FROM user_university_roles ORDER BY id";
+  const rows = (database, sql) => asking(database)(sql)[0];
+  assert.equal(rows(now, roles).length, 4007);
+  assert.deepEqual(rows(before, roles), rows(now, roles));
+  assert.deepEqual(rows(before, "SELECT * FROM passkeys"), rows(now, "SELECT * FROM passkeys"));
 });

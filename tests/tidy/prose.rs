@@ -55,6 +55,7 @@ fn documents() -> Vec<PathBuf> {
         "examples/README.md",
         "docs/operate.md",
         "docs/scale.md",
+        "docs/settings.md",
         "CHANGELOG.md",
         "openapi.yaml",
     ];

@@ -13,19 +13,24 @@ export const insert = (database, table, row) => {
   return database.prepare(sql).run(row);
 };
 
-/** The statements of the tables that have to do with audit events, read from a database with all migrations. */
-export function schema() {
+/** A database with all migrations, and without users. */
+export function migratedDatabase() {
   const database = new DatabaseSync(":memory:");
   readdirSync(MIGRATIONS).sort().forEach((name) => database.exec(readFileSync(join(MIGRATIONS, name), "utf8")));
-  const tables = database.prepare("SELECT sql FROM sqlite_master WHERE type = 'table' AND name GLOB 'audit_*'").all();
+  return database;
+}
+
+/** `ask(sql)` gives the rows of each statement, as `query` does. */
+export const asking = (database) => (sql) => sql.split(";").map((statement) => database.prepare(statement).all().map((row) => ({ ...row })));
+
+/** The statements of the tables that have to do with audit events. */
+export function schema() {
+  const tables = migratedDatabase().prepare("SELECT sql FROM sqlite_master WHERE type = 'table' AND name GLOB 'audit_*'").all();
   return tables.map(({ sql }) => `${sql};`).join("\n");
 }
 let tables;
 
-/**
- * The database with the rows of an archive. `ask(sql)` gives the rows of each statement, as `query` does. An attacker that writes to it
- * is not held up by its constraints.
- */
+/** The database with the rows of an archive, and its `ask`. An attacker that writes to it is not held up by its constraints. */
 export function databaseOf({ key, rows }) {
   const database = new DatabaseSync(":memory:");
   database.exec((tables ??= schema()));
@@ -33,5 +38,5 @@ export function databaseOf({ key, rows }) {
   const { kid, jwk, sealed = { master_key: "", encrypted_by: "" } } = key;
   insert(database, "audit_keys", { id: 1, kid, public_key: JSON.stringify(jwk), private_key: "", ...sealed, created_at: 0 });
   rows.forEach((row) => insert(database, "audit_objects", row));
-  return { database, ask: (sql) => sql.split(";").map((statement) => database.prepare(statement).all().map((row) => ({ ...row }))) };
+  return { database, ask: asking(database) };
 }
