@@ -210,11 +210,11 @@ async fn an_object_that_does_not_follow_the_head_registers_and_deletes_nothing()
 async fn a_batch_of_the_archive_may_be_executed_twice() {
     let db = Arc::new(Sqlite::migrated());
     let mut service =
-        Service::on(Arc::clone(&db), Arc::new(LostAnswers(db)), &[("AUDIT_ARCHIVE_RETENTION_DAYS", "50")]);
+        Service::on(Arc::clone(&db), Arc::new(LostAnswers(db)), &[("AUDIT_ARCHIVE_RETENTION_DAYS", "121")]);
     let bucket = Arc::new(Bucket::default());
     service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
     service.register(EMAIL).await;
-    add_events(&service.db, (1, 2500), "1", 60, 1000);
+    add_events(&service.db, (1, 2500), "1", 130, 1000);
     service.tend().await;
     let lines: Vec<Value> = service.logs("Audit events archived");
     let counts: Vec<_> = lines.iter().map(|line| line["events"].as_i64().unwrap()).collect();
