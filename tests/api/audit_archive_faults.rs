@@ -1,7 +1,7 @@
 //! Faults of the audit archive: whatever fails, an event leaves the database only with a registered object in the bucket.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use edge_auth::domain::audit::archive::{Entry, Head, ORIGIN};
 use edge_auth::ports::{Archive, Db, DbError, PortFuture, Rows, Statement};
@@ -18,14 +18,29 @@ const FIRST: &str = "audit/0000000001.ndjson";
 const SECOND: &str = "audit/0000000002.ndjson";
 const NOT_ARCHIVED: &str = "Audit events were not archived, the next run continues";
 
-/// Refuses the batches that register an object.
+/// Refuses the batches that register an object, and counts those that read the key.
 struct Refusing {
     db: Arc<Sqlite>,
     refuses: AtomicBool,
+    reads_of_key: AtomicUsize,
+}
+
+impl Refusing {
+    fn service(refuses: bool) -> (Service, Arc<Self>, Arc<Bucket>) {
+        let db = Arc::new(Sqlite::migrated());
+        let (refuses, reads_of_key) = (AtomicBool::new(refuses), AtomicUsize::new(0));
+        let port = Arc::new(Self { db: Arc::clone(&db), refuses, reads_of_key });
+        let mut service = Service::on(db, Arc::clone(&port) as Arc<dyn Db>, &[]);
+        let bucket = Arc::new(Bucket::default());
+        service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
+        (service, port, bucket)
+    }
 }
 
 impl Db for Refusing {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
+        let reads_key = statements.iter().any(|statement| statement.sql.contains("FROM audit_keys"));
+        self.reads_of_key.fetch_add(usize::from(reads_key), Ordering::Relaxed);
         let registers = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_objects"));
         if registers && self.refuses.load(Ordering::Relaxed) {
             let error = DbError::from_message("D1_ERROR: Network connection lost.");
@@ -35,6 +50,12 @@ impl Db for Refusing {
     }
 }
 
+/// The heads in the log, without the id of the key.
+fn heads(service: &Service) -> Vec<String> {
+    let lines = service.logs("Audit events archived");
+    lines.iter().map(|line| line["head"].as_str().unwrap().rsplit_once(':').unwrap().0.to_owned()).collect()
+}
+
 fn causes(service: &Service) -> Vec<String> {
     let lines = service.logs(NOT_ARCHIVED);
     lines.iter().map(|line| line["cause"].as_str().unwrap().to_owned()).collect()
@@ -42,11 +63,7 @@ fn causes(service: &Service) -> Vec<String> {
 
 #[tokio::test]
 async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next() {
-    let db = Arc::new(Sqlite::migrated());
-    let port = Arc::new(Refusing { db: Arc::clone(&db), refuses: AtomicBool::new(true) });
-    let mut service = Service::on(db, Arc::clone(&port) as Arc<dyn Db>, &[]);
-    let bucket = Arc::new(Bucket::default());
-    service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
+    let (service, port, bucket) = Refusing::service(true);
     add_events(&service.db, (1, 5), "NULL", 40, 1000);
     service.tend().await;
     let first = bucket.text(FIRST);
@@ -60,6 +77,38 @@ async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next
     assert_eq!(ids, [(1..=5).collect::<Vec<_>>(), (10..15).collect()]);
     assert_eq!(stored(&service.db).len(), 0);
     assert_eq!(service.logs("An audit object of an earlier run was found").len(), 1);
+}
+
+/// A chain has one key, so a second one would end it.
+#[tokio::test]
+async fn without_the_row_of_its_key_the_archive_stands_still_and_makes_no_other() {
+    let (service, bucket) = archiving(&[]);
+    add_events(&service.db, (1, 3), "NULL", 40, 1000);
+    service.tend().await;
+    let row = service.db.rows("SELECT * FROM audit_keys").remove(0);
+    service.db.execute("CREATE TABLE kept AS SELECT * FROM audit_keys; DELETE FROM audit_keys");
+    add_events(&service.db, (10, 3), "NULL", 40, 1000);
+    service.tend().await;
+    assert_eq!(causes(&service), ["audit archive: the register has objects, and audit_keys has no key"]);
+    assert_eq!((bucket.names().len(), stored(&service.db).len(), heads(&service).len()), (1, 3, 1));
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM audit_keys"), 0);
+    service.db.execute("INSERT INTO audit_keys SELECT * FROM kept");
+    service.tend().await;
+    assert_eq!((verified(&bucket).len(), stored(&service.db).len()), (2, 0));
+    assert_eq!(service.db.rows("SELECT * FROM audit_keys"), [row]);
+}
+
+#[tokio::test]
+async fn a_run_reads_its_key_once() {
+    let (service, port, _) = Refusing::service(false);
+    let mut reads = Vec::new();
+    for first in [1, 10_000, 20_000] {
+        add_events(&service.db, (first, 1500), "NULL", 40, 1000);
+        service.tend().await;
+        reads.push(port.reads_of_key.swap(0, Ordering::Relaxed));
+    }
+    // The first run makes it.
+    assert_eq!(reads, [3, 1, 1]);
 }
 
 #[tokio::test]

@@ -27,11 +27,12 @@ pub const MAX_STATEMENTS: usize = key::MAX_STATEMENTS + (MAX_OBJECTS + 1) * arch
 
 /// Performs one run. Failures are logged, and the next run continues.
 pub async fn run(ctx: &Context<'_>) {
-    if let Err(error) = key::encrypt_anew(ctx).await {
+    let mut key = Key::default();
+    if let Err(error) = key.encrypt_anew(ctx).await {
         tracing::error!(target: "app.audit", cause = %error, "The key of the audit archive was not encrypted anew");
     }
     let Some(bucket) = ctx.archive else { return };
-    if let Err(error) = move_events(ctx, bucket).await {
+    if let Err(error) = move_events(ctx, bucket, key).await {
         tracing::error!(target: "app.audit", cause = %error, "Audit events were not archived, the next run continues");
     }
     if let Err(error) = delete_objects(ctx, bucket).await {
@@ -39,8 +40,7 @@ pub async fn run(ctx: &Context<'_>) {
     }
 }
 
-async fn move_events(ctx: &Context<'_>, bucket: &dyn Archive) -> Result<(), Error> {
-    let mut key = Key::default();
+async fn move_events(ctx: &Context<'_>, bucket: &dyn Archive, mut key: Key) -> Result<(), Error> {
     for _ in 0..MAX_OBJECTS {
         if !step(ctx, bucket, &mut key).await? {
             return Ok(());
@@ -60,7 +60,7 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
     }
     add_salts(ctx, &mut events).await?;
     let first_kept = first.unwrap_or(1).max(head.first_kept);
-    let key = key.obtain(ctx).await?;
+    let key = key.obtain(ctx, &head).await?;
     let draft = Draft::new(&head, first_kept, ctx.now(), &key.public_key, &seal(ctx, key, events).await?);
     let signature = ctx.signatures.sign(Algorithm::EdDsa, &key.private, &draft.to_be_signed()).await?;
     let (text, entry) = draft.signed(&signature);
