@@ -68,6 +68,8 @@ async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next
     service.tend().await;
     let first = bucket.text(FIRST);
     assert_eq!((stored(&service.db).len(), service.db.one::<i64>("SELECT count(*) FROM audit_objects")), (5, 0));
+    let head = format!("1:{}", verified(&bucket)[0].sha256);
+    assert_eq!(heads(&service), [head.as_str()], "the bucket has the object, so its head counts");
     // More events are due now, but an object never changes.
     add_events(&service.db, (10, 5), "NULL", 40, 1000);
     port.refuses.store(false, Ordering::Relaxed);
@@ -77,6 +79,7 @@ async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next
     assert_eq!(ids, [(1..=5).collect::<Vec<_>>(), (10..15).collect()]);
     assert_eq!(stored(&service.db).len(), 0);
     assert_eq!(service.logs("An audit object of an earlier run was found").len(), 1);
+    assert_eq!(heads(&service), [head.clone(), head, format!("2:{}", verified(&bucket)[1].sha256)]);
 }
 
 /// A chain has one key, so a second one would end it.
@@ -206,6 +209,7 @@ async fn an_alien_object_stops_the_archive_and_no_event_is_deleted() {
         assert_eq!(stored(&service.db), [10, 11, 12, 13, 14], "{name}");
         assert_eq!(service.db.one::<i64>("SELECT max(object) FROM audit_objects"), 1, "{name}");
         assert_eq!((causes(&service).len(), bucket.text(SECOND)), (index + 1, text), "{name}");
+        assert_eq!(heads(&service).len(), 1, "{name}");
     }
     bucket.remove(SECOND);
     service.tend().await;

@@ -161,6 +161,16 @@ impl Model {
         let pending: BTreeSet<i64> = pending.flat_map(crate::support::archive::Object::ids).collect();
         assert!(both.into_iter().all(|id| pending.contains(id)), "a registered event is still in the database");
         if !removed {
+            let lines = self.service.logs("Audit events archived");
+            let logged: BTreeSet<_> =
+                lines.iter().map(|line| line["head"].as_str().unwrap().split(':').nth(1).unwrap()).collect();
+            let written: BTreeSet<_> = objects.iter().map(|object| object.sha256.as_str()).collect();
+            assert!(logged.is_subset(&written), "the head of an object that lost the race is in the log");
+            let unlogged = written.difference(&logged).count();
+            assert!(
+                i64::try_from(unlogged).unwrap() <= last - head,
+                "the head of a registered object is not in the log"
+            );
             let all: BTreeSet<i64> = stored.into_iter().chain(places.into_keys()).collect();
             assert_eq!(all, self.events, "lost events");
         }

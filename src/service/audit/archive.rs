@@ -7,6 +7,8 @@
 //!                                        └─▶ read it, verify it ──▶ register it and delete its events
 //! ```
 //!
+//! The head of an object is in the log before the register has it, because the answer of the registration may be lost.
+//!
 //! An event leaves the database only when its object is in the bucket. A run that ends anywhere leaves either the event, or
 //! both; the next run finds the object, and goes on with it.
 
@@ -71,9 +73,8 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
         // The answer may be lost, and the object written.
         Err(error) => find(ctx, bucket, key, &head, Some(error)).await?,
     };
-    if archive::register(ctx.store, &head.sha256, &entry).await? {
-        log(&entry, key);
-    }
+    log(&entry, key);
+    archive::register(ctx.store, &head.sha256, &entry).await?;
     Ok(true)
 }
 
