@@ -48,6 +48,7 @@ async fn move_events(ctx: &Context<'_>, bucket: &dyn Archive, mut key: Key) -> R
             return Ok(());
         }
     }
+    tracing::info!(target: "app.audit", is_complete = false, "The run of the audit archive used all its steps");
     Ok(())
 }
 
