@@ -56,6 +56,7 @@ export class Walk {
     if (this.#next <= end.object) {
       throw new ArchiveFault(this.#next, `the object is missing, and ${this.#register.name} ends with object ${end.object}`);
     }
+    refuseLaterHead(this.last, end, this.#register, this.#proof);
     await refuseStray(this.#source, this.#next);
   }
 
@@ -73,10 +74,8 @@ export class Walk {
 }
 
 function refuseBounds(end, register, proof) {
-  if (proof && proof.object > end.object) {
-    const found = end.object === 0 ? "has no object" : `ends with object ${end.object}`;
-    throw new ArchiveFault(proof.object, `HEAD= is of this object, but ${register.name} ${found}: the end was cut off, or D1 restored`);
-  }
+  // The service logs the head of an object before its register has it.
+  refuseLaterHead(end.object + 1, end, register, proof);
   if (end.object > 0 && end.first > end.object) {
     throw new ArchiveFault(end.object, `${register.name} ends with this object, and so cannot begin with object ${end.first}`);
   }
@@ -84,6 +83,13 @@ function refuseBounds(end, register, proof) {
     throw new AuditFailure(
       `HEAD= is of object ${proof.object}, and retention keeps those from ${end.first} on: take a head of object ${end.first - 1} or later.`,
     );
+  }
+}
+
+function refuseLaterHead(last, end, register, proof) {
+  if (proof && proof.object > last) {
+    const found = end.object === 0 ? "has no object" : `ends with object ${end.object}`;
+    throw new ArchiveFault(proof.object, `HEAD= is of this object, but ${register.name} ${found}: the end was cut off, or D1 restored`);
   }
 }
 

@@ -135,6 +135,8 @@ async fn a_large_table_moves_in_several_runs_and_the_clean_up_takes_nothing() {
     assert_eq!(ids, (1..=25_000).collect::<Vec<_>>());
     service.tend().await;
     assert_eq!(bucket.names().len(), 25);
+    let all_steps = service.logs("The run of the audit archive used all its steps");
+    assert_eq!(all_steps.iter().map(|line| &line["is_complete"]).collect::<Vec<_>>(), [false, false]);
 }
 
 /// The database has those of a month, and the register a row a day.

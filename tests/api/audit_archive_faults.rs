@@ -1,7 +1,7 @@
 //! Faults of the audit archive: whatever fails, an event leaves the database only with a registered object in the bucket.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use edge_auth::domain::audit::archive::{Entry, Head, ORIGIN};
 use edge_auth::ports::{Archive, Db, DbError, PortFuture, Rows, Statement};
@@ -18,14 +18,29 @@ const FIRST: &str = "audit/0000000001.ndjson";
 const SECOND: &str = "audit/0000000002.ndjson";
 const NOT_ARCHIVED: &str = "Audit events were not archived, the next run continues";
 
-/// Refuses the batches that register an object.
+/// Refuses the batches that register an object, and counts those that read the key.
 struct Refusing {
     db: Arc<Sqlite>,
     refuses: AtomicBool,
+    reads_of_key: AtomicUsize,
+}
+
+impl Refusing {
+    fn service(refuses: bool) -> (Service, Arc<Self>, Arc<Bucket>) {
+        let db = Arc::new(Sqlite::migrated());
+        let (refuses, reads_of_key) = (AtomicBool::new(refuses), AtomicUsize::new(0));
+        let port = Arc::new(Self { db: Arc::clone(&db), refuses, reads_of_key });
+        let mut service = Service::on(db, Arc::clone(&port) as Arc<dyn Db>, &[]);
+        let bucket = Arc::new(Bucket::default());
+        service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
+        (service, port, bucket)
+    }
 }
 
 impl Db for Refusing {
     fn batch<'a>(&'a self, statements: &'a [Statement]) -> PortFuture<'a, Result<Vec<Rows>, DbError>> {
+        let reads_key = statements.iter().any(|statement| statement.sql.contains("FROM audit_keys"));
+        self.reads_of_key.fetch_add(usize::from(reads_key), Ordering::Relaxed);
         let registers = statements.iter().any(|statement| statement.sql.contains("INSERT INTO audit_objects"));
         if registers && self.refuses.load(Ordering::Relaxed) {
             let error = DbError::from_message("D1_ERROR: Network connection lost.");
@@ -35,6 +50,12 @@ impl Db for Refusing {
     }
 }
 
+/// The heads in the log, without the id of the key.
+fn heads(service: &Service) -> Vec<String> {
+    let lines = service.logs("Audit events archived");
+    lines.iter().map(|line| line["head"].as_str().unwrap().rsplit_once(':').unwrap().0.to_owned()).collect()
+}
+
 fn causes(service: &Service) -> Vec<String> {
     let lines = service.logs(NOT_ARCHIVED);
     lines.iter().map(|line| line["cause"].as_str().unwrap().to_owned()).collect()
@@ -42,15 +63,13 @@ fn causes(service: &Service) -> Vec<String> {
 
 #[tokio::test]
 async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next() {
-    let db = Arc::new(Sqlite::migrated());
-    let port = Arc::new(Refusing { db: Arc::clone(&db), refuses: AtomicBool::new(true) });
-    let mut service = Service::on(db, Arc::clone(&port) as Arc<dyn Db>, &[]);
-    let bucket = Arc::new(Bucket::default());
-    service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
+    let (service, port, bucket) = Refusing::service(true);
     add_events(&service.db, (1, 5), "NULL", 40, 1000);
     service.tend().await;
     let first = bucket.text(FIRST);
     assert_eq!((stored(&service.db).len(), service.db.one::<i64>("SELECT count(*) FROM audit_objects")), (5, 0));
+    let head = format!("1:{}", verified(&bucket)[0].sha256);
+    assert_eq!(heads(&service), [head.as_str()], "the bucket has the object, so its head counts");
     // More events are due now, but an object never changes.
     add_events(&service.db, (10, 5), "NULL", 40, 1000);
     port.refuses.store(false, Ordering::Relaxed);
@@ -60,6 +79,39 @@ async fn a_run_that_ends_before_it_registers_its_object_is_continued_by_the_next
     assert_eq!(ids, [(1..=5).collect::<Vec<_>>(), (10..15).collect()]);
     assert_eq!(stored(&service.db).len(), 0);
     assert_eq!(service.logs("An audit object of an earlier run was found").len(), 1);
+    assert_eq!(heads(&service), [head.clone(), head, format!("2:{}", verified(&bucket)[1].sha256)]);
+}
+
+/// A chain has one key, so a second one would end it.
+#[tokio::test]
+async fn without_the_row_of_its_key_the_archive_stands_still_and_makes_no_other() {
+    let (service, bucket) = archiving(&[]);
+    add_events(&service.db, (1, 3), "NULL", 40, 1000);
+    service.tend().await;
+    let row = service.db.rows("SELECT * FROM audit_keys").remove(0);
+    service.db.execute("CREATE TABLE kept AS SELECT * FROM audit_keys; DELETE FROM audit_keys");
+    add_events(&service.db, (10, 3), "NULL", 40, 1000);
+    service.tend().await;
+    assert_eq!(causes(&service), ["audit archive: the register has objects, and audit_keys has no key"]);
+    assert_eq!((bucket.names().len(), stored(&service.db).len(), heads(&service).len()), (1, 3, 1));
+    assert_eq!(service.db.one::<i64>("SELECT count(*) FROM audit_keys"), 0);
+    service.db.execute("INSERT INTO audit_keys SELECT * FROM kept");
+    service.tend().await;
+    assert_eq!((verified(&bucket).len(), stored(&service.db).len()), (2, 0));
+    assert_eq!(service.db.rows("SELECT * FROM audit_keys"), [row]);
+}
+
+#[tokio::test]
+async fn a_run_reads_its_key_once() {
+    let (service, port, _) = Refusing::service(false);
+    let mut reads = Vec::new();
+    for first in [1, 10_000, 20_000] {
+        add_events(&service.db, (first, 1500), "NULL", 40, 1000);
+        service.tend().await;
+        reads.push(port.reads_of_key.swap(0, Ordering::Relaxed));
+    }
+    // The first run makes it.
+    assert_eq!(reads, [3, 1, 1]);
 }
 
 #[tokio::test]
@@ -90,10 +142,11 @@ async fn while_the_bucket_is_down_events_stay_and_sign_ins_work() {
     assert_eq!(verified(&bucket)[0].ids(), [1, 2, 3, 4, 5]);
 }
 
-/// An object needs no space, because the events that it replaces are deleted first. The salt of a user needs some.
+/// An object needs no space, because the events that it replaces are deleted first. The salt of a user needs some: events that
+/// need a new one wait for it, and those of the same hour or before it make room.
 #[tokio::test]
 async fn a_full_database_loses_no_event_and_the_archive_empties_it() {
-    for (others, moves) in [(2001, true), (6, false)] {
+    for (others, days, moves) in [(2001, 39, true), (6, 39, true), (6, 40, true), (6, 41, false)] {
         let (service, bucket) = archiving(&[]);
         let db = &service.db;
         service.register(EMAIL).await;
@@ -102,7 +155,7 @@ async fn a_full_database_loses_no_event_and_the_archive_empties_it() {
         add_events(db, (11, 1000), "1", 40, 1000);
         // User 2 has no salt yet.
         db.execute("INSERT INTO users (id, email, password_hash, created_at) VALUES (2, 'b@example.com', 'x', 1)");
-        add_events(db, (others, 5), "2", 39, 1000);
+        add_events(db, (others, 5), "2", days, 1000);
         db.execute("VACUUM");
         let pages: i64 = db.one("PRAGMA page_count");
         let limit = |pages: i64| assert_eq!(db.one::<i64>(&format!("PRAGMA max_page_count = {pages}")), pages);
@@ -112,15 +165,23 @@ async fn a_full_database_loses_no_event_and_the_archive_empties_it() {
         assert_eq!(refused.as_deref(), Some("database or disk is full"));
         let due = || stored(db).into_iter().filter(|id| (6..=2005).contains(id)).count();
         service.tend().await;
-        let (left, failures) = if moves { (0, 0) } else { (1005, 1) };
-        assert_eq!((due(), causes(&service).len()), (left, failures), "{others}");
+        let left = if moves { 0 } else { 1005 };
+        assert_eq!((due(), bucket.names().len() > 1), (left, moves), "{others} {days}");
+        let no_space = "audit archive: the full database has no space for new salts, which the oldest events need";
+        assert_eq!(causes(&service), if moves { vec![] } else { vec![no_space] }, "{others} {days}");
         limit(pages + 10);
         service.tend().await;
-        let mut ids: Vec<_> = verified(&bucket).iter().flat_map(crate::support::archive::Object::ids).collect();
+        let objects = verified(&bucket);
+        let mut ids: Vec<_> = objects.iter().flat_map(crate::support::archive::Object::ids).collect();
         ids.sort_unstable();
         let mut expected: Vec<_> = (1..=5).chain(11..=1010).chain(others..others + 5).collect();
         expected.sort_unstable();
-        assert_eq!((due(), ids), (0, expected), "{others}");
+        assert_eq!((due(), ids), (0, expected), "{others} {days}");
+        let hour = |event: &Value| event["created_at"].as_i64().unwrap() / 3_600_000;
+        let hours: Vec<_> = objects.iter().flat_map(|object| object.events.iter().map(hour)).collect();
+        assert!(hours.is_sorted(), "{others} {days}: the export relies on the order of hours");
+        let personal = objects.iter().flat_map(|object| &object.events).map(|event| &event["personal"]);
+        assert_eq!(personal.filter(|personal| personal.is_null()).count(), 0, "{others} {days}");
     }
 }
 
@@ -157,6 +218,7 @@ async fn an_alien_object_stops_the_archive_and_no_event_is_deleted() {
         assert_eq!(stored(&service.db), [10, 11, 12, 13, 14], "{name}");
         assert_eq!(service.db.one::<i64>("SELECT max(object) FROM audit_objects"), 1, "{name}");
         assert_eq!((causes(&service).len(), bucket.text(SECOND)), (index + 1, text), "{name}");
+        assert_eq!(heads(&service).len(), 1, "{name}");
     }
     bucket.remove(SECOND);
     service.tend().await;
@@ -210,11 +272,11 @@ async fn an_object_that_does_not_follow_the_head_registers_and_deletes_nothing()
 async fn a_batch_of_the_archive_may_be_executed_twice() {
     let db = Arc::new(Sqlite::migrated());
     let mut service =
-        Service::on(Arc::clone(&db), Arc::new(LostAnswers(db)), &[("AUDIT_ARCHIVE_RETENTION_DAYS", "50")]);
+        Service::on(Arc::clone(&db), Arc::new(LostAnswers(db)), &[("AUDIT_ARCHIVE_RETENTION_DAYS", "121")]);
     let bucket = Arc::new(Bucket::default());
     service.archive = Some(Arc::clone(&bucket) as Arc<dyn Archive>);
     service.register(EMAIL).await;
-    add_events(&service.db, (1, 2500), "1", 60, 1000);
+    add_events(&service.db, (1, 2500), "1", 130, 1000);
     service.tend().await;
     let lines: Vec<Value> = service.logs("Audit events archived");
     let counts: Vec<_> = lines.iter().map(|line| line["events"].as_i64().unwrap()).collect();

@@ -161,6 +161,16 @@ impl Model {
         let pending: BTreeSet<i64> = pending.flat_map(crate::support::archive::Object::ids).collect();
         assert!(both.into_iter().all(|id| pending.contains(id)), "a registered event is still in the database");
         if !removed {
+            let lines = self.service.logs("Audit events archived");
+            let logged: BTreeSet<_> =
+                lines.iter().map(|line| line["head"].as_str().unwrap().split(':').nth(1).unwrap()).collect();
+            let written: BTreeSet<_> = objects.iter().map(|object| object.sha256.as_str()).collect();
+            assert!(logged.is_subset(&written), "the head of an object that lost the race is in the log");
+            let unlogged = written.difference(&logged).count();
+            assert!(
+                i64::try_from(unlogged).unwrap() <= last - head,
+                "the head of a registered object is not in the log"
+            );
             let all: BTreeSet<i64> = stored.into_iter().chain(places.into_keys()).collect();
             assert_eq!(all, self.events, "lost events");
         }
@@ -174,12 +184,13 @@ impl Model {
     }
 }
 
-async fn live(seed: u64, settings: &[(&str, &str)], removes: bool) {
+/// Rounds with so many days between them. The retention removes objects, or there is none.
+async fn live(seed: u64, days: i64, settings: &[(&str, &str)], removes: bool) {
     STATE.set(seed);
     let mut model = Model::new(settings);
     for _ in 0..12 {
         model.add_events();
-        model.service.advance(DAY);
+        model.service.advance(days * DAY);
         let faults = [Fault::None, Fault::None, Fault::None, Fault::Down, Fault::LosesAnswers, Fault::Locked];
         model.bucket.fail(faults[usize::try_from(random(6)).unwrap()]);
         let runs = (0..=random(3)).map(|_| {
@@ -204,13 +215,13 @@ async fn live(seed: u64, settings: &[(&str, &str)], removes: bool) {
 #[tokio::test]
 async fn no_event_is_lost_or_archived_twice() {
     for seed in 0..12 {
-        live(seed, &[("AUDIT_ARCHIVE_DAYS", "1")], false).await;
+        live(seed, 1, &[("AUDIT_ARCHIVE_DAYS", "1")], false).await;
     }
 }
 
 #[tokio::test]
 async fn the_same_holds_while_the_retention_removes_objects() {
     for seed in 100..106 {
-        live(seed, &[("AUDIT_ARCHIVE_DAYS", "1"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "4")], true).await;
+        live(seed, 8, &[("AUDIT_RETENTION_DAYS", "1"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "32")], true).await;
     }
 }

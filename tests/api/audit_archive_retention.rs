@@ -5,7 +5,7 @@ use edge_auth::domain::time::DAY;
 use crate::support::Service;
 use crate::support::archive::{Bucket, Fault, add_events, archiving, stored, verified};
 
-const SETTINGS: &[(&str, &str)] = &[("AUDIT_ARCHIVE_DAYS", "1"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "10")];
+const SETTINGS: &[(&str, &str)] = &[("AUDIT_RETENTION_DAYS", "1"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "32")];
 
 /// Ten events a day, moved day by day.
 async fn live(service: &Service, days: std::ops::Range<i64>) {
@@ -32,13 +32,13 @@ fn rows(service: &Service) -> (i64, i64, i64) {
 #[tokio::test]
 async fn objects_go_when_their_newest_event_is_old_enough() {
     let (service, bucket) = archiving(SETTINGS);
-    live(&service, 0..10).await;
-    assert_eq!((numbers(&bucket), rows(&service)), ((1..=9).collect(), (9, 1, 90)));
-    live(&service, 10..12).await;
-    // The second day is a whole day that is ten days ago.
-    assert_eq!((numbers(&bucket), rows(&service)), ((3..=11).collect(), (9, 3, 110)));
-    live(&service, 12..40).await;
-    assert_eq!((numbers(&bucket), rows(&service)), ((31..=39).collect(), (9, 31, 390)));
+    live(&service, 0..32).await;
+    assert_eq!((numbers(&bucket), rows(&service)), ((1..=31).collect(), (31, 1, 310)));
+    live(&service, 32..34).await;
+    // The second day is a whole day that is 32 days ago.
+    assert_eq!((numbers(&bucket), rows(&service)), ((3..=33).collect(), (31, 3, 330)));
+    live(&service, 34..62).await;
+    assert_eq!((numbers(&bucket), rows(&service)), ((31..=61).collect(), (31, 31, 610)));
     let objects = verified(&bucket);
     assert_eq!(objects.last().unwrap().header["first"], 31);
     assert_eq!(objects[0].ids(), (301..=310).collect::<Vec<_>>());
@@ -52,7 +52,7 @@ async fn an_object_without_events_ends_the_retention_of_the_last_ones() {
     service.advance(DAY);
     service.tend().await;
     assert_eq!((numbers(&bucket), stored(&service.db).len()), (vec![1, 2, 3], 0));
-    for _ in 0..30 {
+    for _ in 0..50 {
         service.advance(DAY);
         service.tend().await;
     }
@@ -68,31 +68,31 @@ async fn an_object_without_events_ends_the_retention_of_the_last_ones() {
 #[tokio::test]
 async fn a_lock_of_the_bucket_keeps_objects_for_longer() {
     let (service, bucket) = archiving(SETTINGS);
-    live(&service, 0..10).await;
+    live(&service, 0..32).await;
     bucket.fail(Fault::Locked);
-    live(&service, 10..15).await;
-    assert_eq!((numbers(&bucket), rows(&service)), ((1..=14).collect(), (14, 6, 140)));
+    live(&service, 32..37).await;
+    assert_eq!((numbers(&bucket), rows(&service)), ((1..=36).collect(), (36, 6, 360)));
     let warnings = service.logs("Audit objects were not deleted, the next run continues");
     assert_eq!((warnings.len(), warnings[0]["level"].as_str().unwrap()), (5, "WARNING"));
     bucket.fail(Fault::None);
     service.tend().await;
-    assert_eq!((numbers(&bucket), rows(&service)), ((6..=14).collect(), (9, 6, 140)));
+    assert_eq!((numbers(&bucket), rows(&service)), ((6..=36).collect(), (31, 6, 360)));
 }
 
 /// The rows of many objects go twenty a run.
 #[tokio::test]
 async fn a_retention_that_is_switched_on_late_deletes_in_steps() {
     let (service, bucket) = archiving(&[("AUDIT_ARCHIVE_DAYS", "1")]);
-    live(&service, 0..60).await;
-    assert_eq!(numbers(&bucket).len(), 59);
+    live(&service, 0..82).await;
+    assert_eq!(numbers(&bucket).len(), 81);
     let mut limited = Service::on(service.db.clone(), service.db.clone(), SETTINGS);
     limited.archive = Some(bucket.clone());
-    limited.advance(60 * DAY);
+    limited.advance(82 * DAY);
     let mut left = Vec::new();
     for _ in 0..4 {
         limited.tend().await;
         left.push(numbers(&bucket).len());
     }
-    assert_eq!(left, [40, 20, 10, 10]);
-    assert_eq!(numbers(&bucket), (51..=60).collect::<Vec<_>>());
+    assert_eq!(left, [62, 42, 32, 32]);
+    assert_eq!(numbers(&bucket), (51..=82).collect::<Vec<_>>());
 }

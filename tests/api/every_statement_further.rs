@@ -29,11 +29,11 @@ pub async fn change_near(world: &World, recorder: &Arc<Recorder>) {
 
 /// An object of the audit archive, whose retention is over.
 pub async fn archive_events(world: &World, recorder: &Arc<Recorder>) {
-    let days = [("AUDIT_ARCHIVE_RETENTION_DAYS", "40")];
+    let days = [("AUDIT_ARCHIVE_RETENTION_DAYS", "121")];
     let settings: Vec<_> = SETTINGS.iter().copied().chain(days).collect();
     let mut service = Service::on(Arc::clone(&world.service.db), Arc::clone(recorder) as Arc<dyn Db>, &settings);
     service.archive = Some(Arc::new(Bucket::default()));
-    add_events(&service.db, (1, 3), "1", 50, 1000);
+    add_events(&service.db, (1, 3), "1", 130, 1000);
     service.tend().await;
     assert_eq!(service.db.one::<i64>("SELECT min(object) FROM audit_objects"), 2);
 }

@@ -112,7 +112,8 @@ test("whatever R2 does, no event is lost and sign-ins work", async (t) => {
 });
 
 test("objects whose retention is over are deleted behind an object that says so", async (t) => {
-  const service = await watchedFor(t, { archive: true, settings: { AUDIT_ARCHIVE_RETENTION_DAYS: "35" } });
+  const settings = { AUDIT_RETENTION_DAYS: "4", AUDIT_ARCHIVE_RETENTION_DAYS: "35" };
+  const service = await watchedFor(t, { archive: true, settings });
   await addEvents(service, 1500);
   await cleanUp(service);
   const objects = (await objectsOf(service)).map(([name, text]) => [name, JSON.parse(text.split("\n")[0])]);

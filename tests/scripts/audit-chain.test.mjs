@@ -53,6 +53,10 @@ test("one valid successor is the trace of a move that has not ended; anything el
     registered.push(isRegistered);
   }
   assert.deepEqual(registered, [true, true, true, true, true, false]);
+  assert.deepEqual(await walked(successor, longer.head(6)), [1, 2, 3, 4, 5, 6], "the log may have its head already");
+  const cut = successor.copy();
+  cut.objects.delete(6);
+  assert.match(await walked(cut, longer.head(6)), found(6, 0, "HEAD= is of this object, but the register ends with object 5: the end was cut off"));
   const broken = successor.copy().edit(6, 1, (line) => line.replace('"user_id":7', '"user_id":8'));
   assert.match(await walked(broken), found(6, 5, UNSIGNED));
   const two = longer.copy();

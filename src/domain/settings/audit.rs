@@ -6,6 +6,10 @@ use crate::domain::settings::values::integer;
 /// The default of `AUDIT_ARCHIVE_DAYS`, unless the database keeps events for a shorter time.
 const ARCHIVE_DAYS: i64 = 30;
 
+/// The days that D1 Time Travel reaches back, and one more, since retentions count whole days. A restored database writes the
+/// objects anew that were deleted since, with other content.
+const RESTORABLE_DAYS: i64 = 31;
+
 /// The ages in days at which audit events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditSettings {
@@ -29,8 +33,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             archive_retention_days: archive_retention.map(|days| (days > 0).then_some(days))?,
         };
         self.note_if(settings.archive_days > settings.retention_days, "AUDIT_ARCHIVE_DAYS");
-        let is_shorter = settings.archive_retention_days.is_some_and(|days| days <= settings.archive_days);
-        self.note_if(is_shorter, "AUDIT_ARCHIVE_RETENTION_DAYS");
+        let least = settings.retention_days + RESTORABLE_DAYS;
+        self.note_if(settings.archive_retention_days.is_some_and(|days| days < least), "AUDIT_ARCHIVE_RETENTION_DAYS");
         Some(settings)
     }
 }

@@ -15,8 +15,8 @@ fn events_move_after_30_days_or_sooner_if_the_database_keeps_them_for_less() {
     assert_eq!(days(&[]), default);
     assert_eq!(days(&[("AUDIT_RETENTION_DAYS", "7")]).archive_days, 7);
     assert_eq!(days(&[("AUDIT_RETENTION_DAYS", "3650")]).archive_days, 30);
-    let set = [("AUDIT_ARCHIVE_DAYS", "90"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "91")];
-    let expected = AuditSettings { archive_days: 90, archive_retention_days: Some(91), ..default };
+    let set = [("AUDIT_ARCHIVE_DAYS", "90"), ("AUDIT_ARCHIVE_RETENTION_DAYS", "121")];
+    let expected = AuditSettings { archive_days: 90, archive_retention_days: Some(121), ..default };
     assert_eq!(days(&set), expected);
     assert_eq!(days(&[("AUDIT_ARCHIVE_RETENTION_DAYS", "36500")]).archive_retention_days, Some(36_500));
 }
@@ -34,12 +34,26 @@ fn the_days_of_the_archive_are_numbers_within_bounds() {
     }
 }
 
-/// The archive takes events before the database would delete them, and keeps them for longer than the database.
 #[test]
-fn an_event_moves_before_its_retention_ends() {
+fn an_event_moves_before_the_database_would_delete_it() {
     assert_eq!(wrong("AUDIT_ARCHIVE_DAYS", "91"), ["AUDIT_ARCHIVE_DAYS"]);
-    for value in ["1", "30"] {
-        assert_eq!(wrong("AUDIT_ARCHIVE_RETENTION_DAYS", value), ["AUDIT_ARCHIVE_RETENTION_DAYS"], "{value}");
+    assert!(wrong("AUDIT_ARCHIVE_DAYS", "90").is_empty());
+}
+
+/// An event may be as old as the database keeps it when it is uploaded.
+#[test]
+fn an_object_is_kept_for_as_long_as_a_restore_of_the_database_reaches_back() {
+    const NAME: &str = "AUDIT_ARCHIVE_RETENTION_DAYS";
+    for (retention, least) in [("1", 32), ("7", 38), ("90", 121), ("3650", 3681)] {
+        let names = |days: i64| {
+            let pairs = [("AUDIT_RETENTION_DAYS", retention), ("AUDIT_ARCHIVE_DAYS", "1"), (NAME, &days.to_string())];
+            read(&pairs).err().map_or_else(Vec::new, |wrong| wrong.names)
+        };
+        for days in [1, least - 1] {
+            assert_eq!(names(days), [NAME], "{retention} {days}");
+        }
+        for days in [0, least] {
+            assert!(names(days).is_empty(), "{retention} {days}");
+        }
     }
-    assert!(wrong("AUDIT_ARCHIVE_RETENTION_DAYS", "31").is_empty());
 }

@@ -7,6 +7,8 @@
 //!                                        └─▶ read it, verify it ──▶ register it and delete its events
 //! ```
 //!
+//! The head of an object is in the log before the register has it, because the answer of the registration may be lost.
+//!
 //! An event leaves the database only when its object is in the bucket. A run that ends anywhere leaves either the event, or
 //! both; the next run finds the object, and goes on with it.
 
@@ -27,11 +29,12 @@ pub const MAX_STATEMENTS: usize = key::MAX_STATEMENTS + (MAX_OBJECTS + 1) * arch
 
 /// Performs one run. Failures are logged, and the next run continues.
 pub async fn run(ctx: &Context<'_>) {
-    if let Err(error) = key::encrypt_anew(ctx).await {
+    let mut key = Key::default();
+    if let Err(error) = key.encrypt_anew(ctx).await {
         tracing::error!(target: "app.audit", cause = %error, "The key of the audit archive was not encrypted anew");
     }
     let Some(bucket) = ctx.archive else { return };
-    if let Err(error) = move_events(ctx, bucket).await {
+    if let Err(error) = move_events(ctx, bucket, key).await {
         tracing::error!(target: "app.audit", cause = %error, "Audit events were not archived, the next run continues");
     }
     if let Err(error) = delete_objects(ctx, bucket).await {
@@ -39,13 +42,13 @@ pub async fn run(ctx: &Context<'_>) {
     }
 }
 
-async fn move_events(ctx: &Context<'_>, bucket: &dyn Archive) -> Result<(), Error> {
-    let mut key = Key::default();
+async fn move_events(ctx: &Context<'_>, bucket: &dyn Archive, mut key: Key) -> Result<(), Error> {
     for _ in 0..MAX_OBJECTS {
         if !step(ctx, bucket, &mut key).await? {
             return Ok(());
         }
     }
+    tracing::info!(target: "app.audit", is_complete = false, "The run of the audit archive used all its steps");
     Ok(())
 }
 
@@ -60,7 +63,7 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
     }
     add_salts(ctx, &mut events).await?;
     let first_kept = first.unwrap_or(1).max(head.first_kept);
-    let key = key.obtain(ctx).await?;
+    let key = key.obtain(ctx, &head).await?;
     let draft = Draft::new(&head, first_kept, ctx.now(), &key.public_key, &seal(ctx, key, events).await?);
     let signature = ctx.signatures.sign(Algorithm::EdDsa, &key.private, &draft.to_be_signed()).await?;
     let (text, entry) = draft.signed(&signature);
@@ -71,9 +74,8 @@ async fn step(ctx: &Context<'_>, bucket: &dyn Archive, key: &mut Key) -> Result<
         // The answer may be lost, and the object written.
         Err(error) => find(ctx, bucket, key, &head, Some(error)).await?,
     };
-    if archive::register(ctx.store, &head.sha256, &entry).await? {
-        log(&entry, key);
-    }
+    log(&entry, key);
+    archive::register(ctx.store, &head.sha256, &entry).await?;
     Ok(true)
 }
 

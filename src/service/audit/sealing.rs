@@ -7,7 +7,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::domain::audit::archive::{ArchivedEvent, personal_secret};
 use crate::domain::secret::Secret;
-use crate::ports::{CryptoError, Sealing};
+use crate::domain::time::HOUR;
+use crate::ports::{ArchiveError, CryptoError, DbErrorKind, Sealing};
 use crate::service::audit::key::AuditKey;
 use crate::service::{Context, Error};
 use crate::store::audit::archive::{self, DueEvent, Salt};
@@ -16,7 +17,8 @@ use crate::store::audit::archive::{self, DueEvent, Salt};
 const PURPOSE: &str = "edge-auth audit event";
 
 /// Gives salts to the users that lack one. Users of events without personal columns need none, and an erased one gets none.
-pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Result<(), Error> {
+/// In a full database only events stay that need no new salt.
+pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut Vec<DueEvent>) -> Result<(), Error> {
     // Two thousand at most, so a search is as fast as a tree, and smaller.
     let mut salts: Vec<Salt> = Vec::new();
     for event in events.iter().filter(|event| event.personal.is_some()) {
@@ -31,7 +33,10 @@ pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Res
     if salts.is_empty() {
         return Ok(());
     }
-    let stored = archive::add_salts(ctx.store, &salts).await?;
+    let stored = match archive::add_salts(ctx.store, &salts).await {
+        Err(error) if matches!(error.kind(), DbErrorKind::NoSpace(_)) => return leave_out_unsalted(events),
+        stored => stored?,
+    };
     for event in events {
         for (user_id, salt) in [(event.user_id, &mut event.subject_salt), (event.actor_id, &mut event.actor_salt)] {
             if let (Some(user_id), None) = (user_id, &salt) {
@@ -42,6 +47,25 @@ pub(super) async fn add_salts(ctx: &Context<'_>, events: &mut [DueEvent]) -> Res
     Ok(())
 }
 
+/// Keeps the events that need no new salt, up to the hour of the first one that does: others rely on the order of hours. Their
+/// space is free for salts then.
+fn leave_out_unsalted(events: &mut Vec<DueEvent>) -> Result<(), Error> {
+    let waits = |event: &DueEvent| event.personal.is_some() && lacks_salt(event);
+    let hour = |event: &DueEvent| event.created_at.div_euclid(HOUR * 1000);
+    let last = events.iter().find(|event| waits(event)).map(hour);
+    events.retain(|event| !waits(event) && Some(hour(event)) <= last);
+    if events.is_empty() {
+        let cause = "the full database has no space for new salts, which the oldest events need";
+        return Err(ArchiveError(cause.to_owned()).into());
+    }
+    Ok(())
+}
+
+fn lacks_salt(event: &DueEvent) -> bool {
+    let lacks = |user_id: Option<i64>, salt: &Option<String>| user_id.is_some() && salt.is_none();
+    lacks(event.user_id, &event.subject_salt) || lacks(event.actor_id, &event.actor_salt)
+}
+
 fn salt_of(salts: &[Salt], user_id: i64) -> Option<String> {
     salts.iter().find(|salt| salt.user_id == user_id).map(|salt| salt.salt.clone())
 }
@@ -49,9 +73,7 @@ fn salt_of(salts: &[Salt], user_id: i64) -> Option<String> {
 /// The personal columns, unless a user of the event has no salt: an erased one.
 fn sealing(key: &AuditKey, event: &DueEvent) -> Option<Sealing> {
     let (subject, actor) = (event.subject_salt.as_deref(), event.actor_salt.as_deref());
-    let lacks = |user_id: Option<i64>, salt: Option<&str>| user_id.is_some() && salt.is_none();
-    let is_erased = lacks(event.user_id, subject) || lacks(event.actor_id, actor);
-    let text = event.personal.as_deref().filter(|_| !is_erased)?;
+    let text = event.personal.as_deref().filter(|_| !lacks_salt(event))?;
     let secret = Secret::new(personal_secret(key.master.expose(), subject, actor));
     Some(Sealing { secret, row: event.id.to_string(), text: Secret::new(text) })
 }
