@@ -207,7 +207,7 @@ async fn recovery_codes_that_were_replaced_in_the_last_week_end_with_a_reset() {
     }
 }
 
-/// The suspended factor may be that of the thief, who has learnt the new password. Only the owner reads the mail.
+/// The suspended factor may be that of a thief that has learnt the new password. Only the owner reads the mail.
 #[tokio::test]
 async fn a_password_alone_confirms_no_factor_for_a_role_that_needs_one() {
     let (service, tokens) = waiting_administrator().await;

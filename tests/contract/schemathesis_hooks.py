@@ -126,7 +126,7 @@ def put_canonical_credential(body):
 def put_whole_proof(case):
     """Members that belong together, and one that most accounts need, which the description says in words."""
     body = case.body
-    if case.path in ("/users/me/mfa/totp", "/users/me/passkeys/options"):
+    if case.path in ("/users/me/mfa/totp", "/users/me/passkeys/options", "/users/me/factors/confirm"):
         proof = [body.get("flow"), body.get("code")]
         if None in proof and all(value is None or isinstance(value, str) for value in proof):
             body.pop("flow", None)
