@@ -181,23 +181,23 @@ test("the first factor of an administrator needs a mailed code", async (t) => {
 });
 
 test("a person whose role needs a second factor confirms a suspended one with the code of a mail", async (t) => {
-  const page = await atSecurity(t, "emmy@mail.example");
-  const ofEmmy = "FROM users WHERE email = 'emmy@mail.example'";
-  await rows(service.db, `INSERT INTO user_university_roles (user_id, role, created_at) SELECT id, 'PLATFORM_ADMIN', 0 ${ofEmmy}`);
+  const page = await atSecurity(t, "hedy@mail.example");
+  const ofHedy = "FROM users WHERE email = 'hedy@mail.example'";
+  await rows(service.db, `INSERT INTO user_university_roles (user_id, role, created_at) SELECT id, 'PLATFORM_ADMIN', 0 ${ofHedy}`);
   await rows(service.db, `
     INSERT INTO totp_secrets (id, user_id, is_confirmed, secret, encrypted_by, created_at, suspended_at)
-    SELECT 1, id, 1, '', '', 1, 2 ${ofEmmy}`);
+    SELECT 1, id, 1, '', '', 1, 2 ${ofHedy}`);
   await go(page, "Overview");
   await button(page, "Confirm them").click();
   await button(page, "Send the mail").click();
   await page.getByText("Type its code here.").waitFor();
   await assertGood(page, "overview-code");
-  const isMeant = ({ to, text }) => to === "emmy@mail.example" && !text.includes("/verify#");
+  const isMeant = ({ to, text }) => to === "hedy@mail.example" && !text.includes("/verify#");
   const mail = await until("the mail", async () => (await mails(service)).findLast(isMeant));
   await field(page, "Code of the mail").fill(mail.text.match(/\b\d{4}[ -]?\d{4}\b/)[0]);
   await button(page, "Go on").click();
   await page.getByText("They count again.").waitFor();
-  assert.deepEqual(await rows(service.db, `SELECT suspended_at FROM totp_secrets WHERE user_id = (SELECT id ${ofEmmy})`), [{ suspended_at: null }]);
+  assert.deepEqual(await rows(service.db, `SELECT suspended_at FROM totp_secrets WHERE user_id = (SELECT id ${ofHedy})`), [{ suspended_at: null }]);
   assert.equal(await button(page, "Confirm them").count(), 0);
   assert.equal(await button(page, "Go on").count(), 0);
 });
