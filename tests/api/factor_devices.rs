@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::factors::waiting_administrator;
-use crate::support::mail::settle;
+use crate::support::mail::{settle, wrong_code};
 use crate::support::totp::{App, account, enrol, first_factor, second_factor};
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
@@ -91,7 +91,7 @@ async fn the_first_factor_of_a_role_that_needs_one_takes_a_mailed_code() {
     settle().await;
     let letter = service.mailbox.take_one();
     assert_eq!(letter.subject(), "Your code for a second factor at edge-auth");
-    let wrong = if letter.code() == "00000000" { "00000001" } else { "00000000" };
+    let wrong = wrong_code(&letter.code());
     enrolment(Some(json!({"flow": flow, "code": wrong}))).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     enrolment(Some(json!({"flow": flow}))).await.expect(422);
     let offer = enrolment(Some(json!({"flow": flow, "code": letter.code()}))).await.expect(201);

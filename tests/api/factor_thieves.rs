@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::authenticator::Authenticator;
 use crate::support::change::{NEXT, address_of, ask_for_change, change, changed, pending, proven, verify};
 use crate::support::factors::waiting_administrator;
-use crate::support::mail::{MAIL, VERIFYING, forgot, reset, settle, with};
+use crate::support::mail::{MAIL, VERIFYING, forgot, reset, settle, with, wrong_code};
 use crate::support::passkey::{PASSKEYS, register};
 use crate::support::totp::{App, account, enrol, first_factor, second_factor, sign_in};
 use crate::support::{EMAIL, PASSWORD, Service, Tokens};
@@ -222,9 +222,11 @@ async fn a_password_alone_confirms_no_factor_for_a_role_that_needs_one() {
     confirm(json!({"flow": "1"})).await.expect_error(422, "VALIDATION_ERROR");
     let asked = service.call("POST", "/users/me/mfa/email-code", &tokens.access, None).await.expect(202);
     settle().await;
-    let letter = service.mailbox.take().remove(0);
+    let letter = service.mailbox.take_one();
     let flow = &asked.body["flow"];
-    confirm(json!({"flow": flow, "code": wrong(&letter.code())})).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    confirm(json!({"flow": flow, "code": wrong_code(&letter.code())}))
+        .await
+        .expect_error(401, "AUTH_INVALID_CREDENTIALS");
     assert_eq!(is_suspended(), 1);
     let mailed = json!({"flow": flow, "code": letter.code()});
     confirm(mailed.clone()).await.expect(200);
@@ -233,11 +235,6 @@ async fn a_password_alone_confirms_no_factor_for_a_role_that_needs_one() {
     service.db.execute("UPDATE totp_secrets SET suspended_at = 2");
     confirm(mailed).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     assert_eq!(is_suspended(), 1);
-}
-
-/// Another code of as many digits.
-fn wrong(code: &str) -> String {
-    code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect()
 }
 
 /// Enrols an app beside a passkey, which the session does not present here.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::federation_accounts::{ARRIVING, OTHER, add, add_factors, both, judge, link_arriving, refusal};
 use crate::support::Service;
 use crate::support::federation::{FEDERATION, confirm, federated_sign_in, mailed_flow};
+use crate::support::mail::wrong_code;
 use crate::support::provider::Person;
 use crate::support::sqlite::Sqlite;
 
@@ -150,10 +151,6 @@ async fn mailed(service: &Service, subject: &str) -> (String, String) {
     (mailed_flow(&refused), service.mailbox.take_one().code())
 }
 
-fn wrong(code: &str) -> &'static str {
-    if code == "00000000" { "00000001" } else { "00000000" }
-}
-
 #[tokio::test]
 async fn a_mailed_code_joins_the_account_that_has_the_address_now() {
     for line in TABLE.lines().filter(|line| !line.is_empty()) {
@@ -167,7 +164,7 @@ async fn a_mailed_code_joins_the_account_that_has_the_address_now() {
             _ => 0,
         };
         for _ in 0..guesses {
-            confirm(&service, &flow, wrong(&code)).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+            confirm(&service, &flow, wrong_code(&code)).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         }
         if *event == "other_code" {
             service.advance(60);

@@ -11,7 +11,7 @@ use crate::lost_answers::LostAnswers;
 use crate::support::federation::{
     FEDERATION, MAILING, confirm, federated_as, federated_sign_in, mailed_flow, present, start_native,
 };
-use crate::support::mail::settle;
+use crate::support::mail::{settle, wrong_code};
 use crate::support::provider::Person;
 use crate::support::sqlite::Sqlite;
 use crate::support::{EMAIL, Reply, Service};
@@ -82,7 +82,7 @@ async fn run(service: &Service) -> Vec<(String, u16, Vec<String>, Vec<String>)> 
     let mailed = visit("6", EMAIL).await;
     let (flow, code) = (mailed_flow(&mailed), service.mailbox.take_one().code());
     note("a mailed code", &mailed).await;
-    let wrong = if code == "00000000" { "00000001" } else { "00000000" };
+    let wrong = wrong_code(&code);
     note("a wrong code", &confirm(service, &flow, wrong).await).await;
     note("a right code", &confirm(service, &flow, &code).await).await;
     note("the same code", &confirm(service, &flow, &code).await).await;

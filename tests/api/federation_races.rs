@@ -7,6 +7,7 @@ use crate::support::federation::{
     FEDERATION, MAILING, come_back_with_code, confirm, exchange, exchange_as, federated_as, federated_sign_in,
     mailed_flow, present, start, start_as, start_native,
 };
+use crate::support::mail::wrong_code;
 use crate::support::passkey::{PATH, interleaving, register, sign_in};
 use crate::support::provider::Person;
 use crate::support::{EMAIL, Reply, Service};
@@ -108,7 +109,7 @@ async fn concurrent_wrong_codes_are_all_counted() {
     service.register(EMAIL).await;
     let refused = federated_sign_in(&service, "acme", &Person::of("1", EMAIL)).await;
     let (flow, code) = (mailed_flow(&refused), service.mailbox.take_one().code());
-    let wrong = if code == "00000000" { "00000001" } else { "00000000" };
+    let wrong = wrong_code(&code);
     let guess = async || confirm(&service, &flow, wrong).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     tokio::join!(guess(), guess(), guess(), guess(), guess(), guess());
     confirm(&service, &flow, &code).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::mail::{MAIL, ask, forgot, reset, settle, with};
+use crate::support::mail::{MAIL, ask, forgot, reset, settle, with, wrong_code};
 use crate::support::{EMAIL, PASSWORD, Service};
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -40,7 +40,7 @@ async fn a_code_needs_its_flow_and_bears_five_wrong_guesses() {
     let service = service();
     service.register(EMAIL).await;
     let (letter, flow) = forgot(&service).await;
-    let wrong = if letter.code() == "00000000" { "00000001" } else { "00000000" };
+    let wrong = wrong_code(&letter.code());
     let other_flow = ask(&service, FORGOT, "other@example.com").await;
     let with = |flow: &str, code: &str| json!({"flow": flow, "code": code});
     reset(&service, with(&other_flow, &letter.code()), NEW_PASSWORD)

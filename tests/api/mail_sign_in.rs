@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::mail::{MAIL, ask, settle, with};
+use crate::support::mail::{MAIL, ask, settle, with, wrong_code};
 use crate::support::mailbox::Letter;
 use crate::support::{EMAIL, PASSWORD, Reply, Service};
 
@@ -74,7 +74,7 @@ async fn five_wrong_codes_end_a_flow_and_ten_minutes_a_code() {
     let service = service();
     service.register(EMAIL).await;
     let (letter, flow) = ask_for_code(&service).await;
-    let wrong = if letter.code() == "00000000" { "00000001" } else { "00000000" };
+    let wrong = wrong_code(&letter.code());
     for _ in 0..5 {
         sign_in(&service, &flow, wrong).await.expect_error(401, "AUTH_INVALID_CREDENTIALS");
     }

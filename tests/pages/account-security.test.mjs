@@ -161,19 +161,24 @@ test("a step-up by the passkey", async (t) => {
   await keepCodes(page);
 });
 
+/** Asks for the code that a role needs, and types it; the page that asks for it has a name. */
+async function goOnByMail(page, email, name) {
+  await button(page, "Send the mail").click();
+  await page.getByText("Type its code here.").waitFor();
+  await assertGood(page, name);
+  const isMeant = ({ to, text }) => to === email && !text.includes("/verify#");
+  const mail = await until("the mail", async () => (await mails(service)).findLast(isMeant));
+  await field(page, "Code of the mail").fill(mail.text.match(/\b\d{4}[ -]?\d{4}\b/)[0]);
+  await button(page, "Go on").click();
+}
+
 test("the first factor of an administrator needs a mailed code", async (t) => {
   const page = await atSecurity(t, "root@mail.example");
   await rows(service.db, `INSERT INTO user_university_roles (user_id, role, created_at)
     SELECT id, 'PLATFORM_ADMIN', 0 FROM users WHERE email = 'root@mail.example'`);
   await page.reload();
   await button(page, "Set up an app").click();
-  await button(page, "Send the mail").click();
-  await page.getByText("Type its code here.").waitFor();
-  await assertGood(page, "enrolment-code");
-  const isMeant = ({ to, text }) => to === "root@mail.example" && !text.includes("/verify#");
-  const mail = await until("the mail", async () => (await mails(service)).findLast(isMeant));
-  await field(page, "Code of the mail").fill(mail.text.match(/\b\d{4}[ -]?\d{4}\b/)[0]);
-  await button(page, "Go on").click();
+  await goOnByMail(page, "root@mail.example", "enrolment-code");
   const secret = (await page.locator(".secret").innerText()).replace(/\s/g, "");
   await field(page, "Code that the app shows").fill(totp(secret));
   await button(page, "Activate the app").click();
@@ -189,13 +194,7 @@ test("a person whose role needs a second factor confirms a suspended one with th
     SELECT 1, id, 1, '', '', 1, 2 ${ofHedy}`);
   await go(page, "Overview");
   await button(page, "Confirm them").click();
-  await button(page, "Send the mail").click();
-  await page.getByText("Type its code here.").waitFor();
-  await assertGood(page, "overview-code");
-  const isMeant = ({ to, text }) => to === "hedy@mail.example" && !text.includes("/verify#");
-  const mail = await until("the mail", async () => (await mails(service)).findLast(isMeant));
-  await field(page, "Code of the mail").fill(mail.text.match(/\b\d{4}[ -]?\d{4}\b/)[0]);
-  await button(page, "Go on").click();
+  await goOnByMail(page, "hedy@mail.example", "overview-code");
   await page.getByText("They count again.").waitFor();
   assert.deepEqual(await rows(service.db, `SELECT suspended_at FROM totp_secrets WHERE user_id = (SELECT id ${ofHedy})`), [{ suspended_at: null }]);
   assert.equal(await button(page, "Confirm them").count(), 0);

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use crate::domain::audit::EventType;
 use crate::domain::ids::UserId;
 use crate::domain::time::{DAY, Timestamp};
-use crate::ports::{DbError, Rows, Statement, Value, query};
+use crate::ports::{DbError, Rows, Statement, query};
 use crate::store::audit::{self, RequestInfo, insert_event, recorded};
 use crate::store::factor::changes::{FactorOwner, owner_is_present, select_present_owner};
 use crate::store::factor::due::codes_hold;
 use crate::store::mail::notices::{Notice, event_notice, queued};
 use crate::store::mail::outbox::QueuedMail;
-use crate::store::mail::proofs::{PresentedProof, bind_presented, proof_holds};
+use crate::store::mail::proofs::{PresentedProof, bind_if_presented, proof_holds};
 use crate::store::password::new_hash::is_set;
 use crate::store::{IdRow, Store, boolean};
 
@@ -69,7 +69,7 @@ const SELECT_REVIEWED_IDENTITIES: &str = concat!(
 /// The mailed code is valid, if the confirmation needs one.
 macro_rules! code_holds {
     () => {
-        concat!("(:has_code = 0 OR ", proof_holds!(), ")")
+        concat!("(:proof_id IS NULL OR ", proof_holds!(), ")")
     };
 }
 
@@ -103,7 +103,8 @@ const RECORD_CONFIRMATION: &str = insert_event! {
     ),
 };
 /// It follows the statements that confirm.
-const USE_CODE: &str = concat!("DELETE FROM email_proofs WHERE id = :proof_id AND ", owner_is_present!());
+const USE_CODE: &str =
+    concat!("DELETE FROM email_proofs WHERE id = :proof_id AND user_id = :user_id AND ", owner_is_present!());
 
 /// Every statement of this file, for the tests that ask the engine for its plans.
 pub const STATEMENTS: &[&str] = &[
@@ -195,19 +196,13 @@ pub async fn confirm_suspended(
     notice: Option<Notice>,
     request: RequestInfo<'_>,
 ) -> Result<Option<(bool, Option<QueuedMail>)>, DbError> {
-    let with_code = |statement| match code {
-        Some(proof) => bind_presented(statement, proof).bind("has_code", true),
-        None => ["proof_id", "purpose", "is_code", "max_failures"]
-            .into_iter()
-            .fold(statement.bind("has_code", false), |statement: Statement, name| statement.bind(name, Value::Null)),
-    };
-    let of_owner = |sql| with_code(owner.bind(query(sql), request.now));
+    let of_owner = |sql| bind_if_presented(owner.bind(query(sql), request.now), code);
     let record = audit::insert(RECORD_CONFIRMATION, request, EventType::FactorsConfirmed)
         .bind("user_id", owner.user_id)
         .bind("session_id", owner.session_id)
         .bind("needs_proof", owner.needs_proof);
     let mut statements = vec![
-        with_code(record),
+        bind_if_presented(record, code),
         of_owner(CONFIRM_PASSKEYS),
         of_owner(CONFIRM_TOTP),
         of_owner(CONFIRM_IDENTITIES),

@@ -245,10 +245,15 @@ pub(in crate::store) fn bind_new(statement: Statement, new: NewProof, now: Times
 
 /// Binds the values of [`proof_holds`], apart from `:user_id` and `:now`.
 pub(in crate::store) fn bind_presented(statement: Statement, proof: PresentedProof) -> Statement {
+    bind_if_presented(statement, Some(proof))
+}
+
+/// The same for an act that may need no proof: `:proof_id` is null then.
+pub(in crate::store) fn bind_if_presented(statement: Statement, proof: Option<PresentedProof>) -> Statement {
     statement
-        .bind("proof_id", proof.id)
-        .bind("purpose", proof.purpose.as_str())
-        .bind("is_code", proof.form == Form::Code)
+        .bind("proof_id", proof.map(|proof| proof.id))
+        .bind("purpose", proof.map(|proof| proof.purpose.as_str()))
+        .bind("is_code", proof.map(|proof| proof.form == Form::Code))
         .bind("max_failures", MAX_FAILURES)
 }
 

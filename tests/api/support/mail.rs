@@ -131,6 +131,11 @@ pub fn with_links(db: &Sqlite, request: &str) -> String {
     request
 }
 
+/// A mailed code that is not this one.
+pub fn wrong_code(code: &str) -> &'static str {
+    if code == "00000000" { "00000001" } else { "00000000" }
+}
+
 /// Asks for a mail, and waits for the task behind the response. Returns the flow.
 pub async fn ask(service: &Service, path: &str, email: &str) -> String {
     let reply = service.post(path, &json!({"email": email})).await.expect(202);
